@@ -1,0 +1,31 @@
+//! Pure codecs: bytes in, structs out, and back. No I/O, no paths, no tensors, nothing of ours but each other.
+//!
+//! These lines meet hostile bytes, so nothing here may panic, index unchecked, or allocate what a length field merely
+//! claims: every length is held against the bytes that are really there first.
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation
+)]
+
+/// What is wrong with some bytes, and where in them.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what} at byte {at}")]
+pub struct Malformed {
+    /// The fault, in the words of the format.
+    pub what: std::borrow::Cow<'static, str>,
+    /// Offset of the fault in the bytes that were decoded.
+    pub at: u64,
+}
+
+impl Malformed {
+    /// `what` is wrong at offset `at`.
+    pub fn new(what: impl Into<std::borrow::Cow<'static, str>>, at: usize) -> Self {
+        Self { what: what.into(), at: at as u64 }
+    }
+}
+
+/// The result of decoding.
+pub type Result<T> = std::result::Result<T, Malformed>;

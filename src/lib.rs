@@ -1,0 +1,3 @@
+//! ckptfs: TensorFlow checkpoints as files, under the names a program wants.
+
+pub mod format;
