@@ -10,6 +10,14 @@
     clippy::cast_possible_truncation
 )]
 
+pub mod bundle;
+pub mod crc;
+#[cfg(test)]
+mod real;
+pub mod table;
+pub mod varint;
+mod wire;
+
 /// What is wrong with some bytes, and where in them.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{what} at byte {at}")]

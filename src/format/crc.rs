@@ -1,0 +1,65 @@
+//! CRC-32C (Castagnoli), stored masked: rotated and offset, so that a checksum of bytes that hold checksums stays good.
+
+const DELTA: u32 = 0xa282_ead8;
+
+/// A checksum as it is stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Masked(pub u32);
+
+impl Masked {
+    /// The checksum of `bytes`, masked.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self::mask(crc32c::crc32c(bytes))
+    }
+
+    /// A plain checksum, masked.
+    pub fn mask(crc: u32) -> Self {
+        Self(crc.rotate_right(15).wrapping_add(DELTA))
+    }
+
+    /// The plain checksum.
+    pub fn unmask(self) -> u32 {
+        self.0.wrapping_sub(DELTA).rotate_left(15)
+    }
+
+    /// The checksum of what this one covers followed by `bytes`.
+    pub fn extend(self, bytes: &[u8]) -> Self {
+        Self::mask(crc32c::crc32c_append(self.unmask(), bytes))
+    }
+
+    /// The checksum of what this one covers followed by the `len` bytes that `next` covers, without reading either.
+    pub fn join(self, next: Self, len: usize) -> Self {
+        Self::mask(crc32c::crc32c_combine(self.unmask(), next.unmask(), len))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_checksum_of_nothing_is_the_delta() {
+        assert_eq!(Masked::of(b""), Masked(DELTA));
+    }
+
+    #[test]
+    fn the_castagnoli_check_value_holds() {
+        assert_eq!(Masked::of(b"123456789").unmask(), 0xe306_9283);
+    }
+
+    proptest! {
+        #[test]
+        fn masking_is_undone_by_unmasking(crc: u32) {
+            prop_assert_eq!(Masked::mask(crc).unmask(), crc);
+        }
+
+        #[test]
+        fn extending_and_joining_equal_the_checksum_of_the_whole(a: Vec<u8>, b: Vec<u8>) {
+            let whole = Masked::of(&[&a[..], &b].concat());
+            prop_assert_eq!(Masked::of(&a).extend(&b), whole);
+            prop_assert_eq!(Masked::of(&a).join(Masked::of(&b), b.len()), whole);
+        }
+    }
+}
