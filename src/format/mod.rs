@@ -12,8 +12,12 @@
 
 pub mod bundle;
 pub mod crc;
+pub mod npy;
 #[cfg(test)]
 mod real;
+pub mod slice_key;
+pub mod state;
+pub mod string_tensor;
 pub mod table;
 pub mod varint;
 mod wire;

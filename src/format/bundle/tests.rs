@@ -4,6 +4,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
+use super::super::crc::Masked;
 use super::super::{real, table};
 use super::*;
 

@@ -1,0 +1,109 @@
+//! The header of a NumPy `.npy` file, to the byte as NumPy writes it.
+//!
+//! ```text
+//! header := "\x93NUMPY" major minor length text        length: u16 in version 1.0, u32 in 2.0
+//! text   := a Python dict, spaces, newline             so long that the data begins at a multiple of 64
+//! ```
+
+const MAGIC: &[u8] = b"\x93NUMPY";
+const ALIGNMENT: usize = 64;
+
+/// NumPy leaves room for the first dimension to grow to this many digits, so that appending need not move the data.
+const GROWTH_DIGITS: usize = 21;
+
+/// The header of a row-major array of `shape`, whose elements are as `descr` says, such as `<f4`.
+pub fn header(descr: &str, shape: &[u64]) -> Vec<u8> {
+    let dict = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {}, }}", tuple(shape));
+    let growth = shape.first().map_or(0, |dim| GROWTH_DIGITS.saturating_sub(dim.to_string().len()));
+    let text_len = dict.len().saturating_add(growth);
+    let (start, len) = start(text_len);
+    let mut out = start;
+    out.extend(dict.as_bytes());
+    out.resize(out.len().saturating_add(len).saturating_sub(dict.len()).saturating_sub(1), b' ');
+    out.push(b'\n');
+    out
+}
+
+/// What comes before the text, and how long the text is with its padding: version 1.0 if that fits 16 bits.
+fn start(text_len: usize) -> (Vec<u8>, usize) {
+    let padded = |length_field: usize| {
+        let before = MAGIC.len().saturating_add(2).saturating_add(length_field);
+        // Never without padding: where the text would fit exactly, NumPy adds a whole 64 bytes.
+        let end = before.saturating_add(text_len).saturating_add(2);
+        end.next_multiple_of(ALIGNMENT).saturating_sub(before)
+    };
+    match u16::try_from(padded(2)) {
+        Ok(len) => ([MAGIC, &[1, 0], &len.to_le_bytes()].concat(), len.into()),
+        Err(_) => {
+            let len = u32::try_from(padded(4)).unwrap_or(u32::MAX);
+            ([MAGIC, &[2, 0], &len.to_le_bytes()].concat(), padded(4))
+        }
+    }
+}
+
+/// As Python writes a tuple: `()`, `(3,)`, `(3, 4)`.
+fn tuple(shape: &[u64]) -> String {
+    match shape {
+        [one] => format!("({one},)"),
+        many => format!("({})", many.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")),
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+mod tests {
+    use super::*;
+
+    /// The header's version and its text.
+    fn split(header: &[u8]) -> (u8, &str) {
+        assert!(header.starts_with(MAGIC) && header[7] == 0);
+        let (length, text) = match header[6] {
+            1 => (u64::from(u16::from_le_bytes(header[8..10].try_into().unwrap())), &header[10..]),
+            _ => (u64::from(u32::from_le_bytes(header[8..12].try_into().unwrap())), &header[12..]),
+        };
+        assert_eq!(length, text.len() as u64);
+        (header[6], std::str::from_utf8(text).unwrap())
+    }
+
+    /// As NumPy 2 wrote them.
+    #[test]
+    fn headers_are_those_that_numpy_writes() {
+        let cases: [(&[u64], usize, &str); 5] = [
+            (&[], 62, "(), }"),
+            (&[3], 60, "(3,), }"),
+            (&[2, 3], 58, "(2, 3), }"),
+            (&[0], 60, "(0,), }"),
+            (&[u64::MAX, 1], 39, "(18446744073709551615, 1), }"),
+        ];
+        for (shape, spaces, tuple) in cases {
+            let header = header("<f4", shape);
+            let text = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {tuple}");
+            assert_eq!(split(&header), (1, &*format!("{text}{}\n", " ".repeat(spaces))));
+            assert_eq!((header.len(), &header[..10]), (128, &b"\x93NUMPY\x01\x00v\x00"[..]));
+        }
+    }
+
+    #[test]
+    fn data_begins_at_a_multiple_of_64_at_every_rank() {
+        for rank in 0..=254 {
+            for dim in [0, 7, 768, u64::MAX] {
+                let shape = vec![dim; rank];
+                let header = header("|b1", &shape);
+                let (version, text) = split(&header);
+                let dict = text.trim_end();
+                assert_eq!((version, header.len() % 64, text.ends_with(" \n")), (1, 0, true));
+                assert_eq!(dict.matches(',').count(), 3 + rank.saturating_sub(1) + usize::from(rank == 1));
+                assert!(text.len() - dict.len() <= 64 + 22);
+            }
+        }
+        assert_eq!(header("|S5", &[7; 254]).len(), 896);
+    }
+
+    /// Where NumPy's own change from one version to the other was seen.
+    #[test]
+    fn a_header_beyond_65535_bytes_is_of_version_2() {
+        let (old, new) = (header("|S5", &[7; 21_000]), header("|S5", &[7; 22_000]));
+        assert_eq!((split(&old).0, old.len()), (1, 63_104));
+        assert_eq!((split(&new).0, new.len(), &new[8..12]), (2, 66_112, &[0x34, 0x02, 0x01, 0x00][..]));
+    }
+}
