@@ -1,0 +1,49 @@
+//! The backslash, shared by patterns, targets and flags: it takes the next character as it is.
+
+use std::ops::Range;
+
+/// The first `wanted` that no backslash takes.
+pub(super) fn find_unescaped(text: &str, wanted: char) -> Option<usize> {
+    let mut chars = text.char_indices();
+    while let Some((at, c)) = chars.next() {
+        match c {
+            '\\' => _ = chars.next(),
+            c if c == wanted => return Some(at),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// The spans between unescaped separators; one more than there are separators.
+pub(super) fn split_unescaped(text: &str, separator: char) -> Vec<Range<usize>> {
+    let (mut parts, mut start) = (vec![], 0);
+    while let Some(at) = find_unescaped(&text[start..], separator) {
+        parts.push(start..start + at);
+        start += at + separator.len_utf8();
+    }
+    parts.push(start..text.len());
+    parts
+}
+
+/// The text with its backslashes taken; a last one alone stays.
+pub(super) fn unescape(text: &str) -> String {
+    let mut chars = text.chars();
+    let mut plain = String::with_capacity(text.len());
+    while let Some(c) = chars.next() {
+        plain.push(if c == '\\' { chars.next().unwrap_or('\\') } else { c });
+    }
+    plain
+}
+
+/// A pattern, and a target too, that means just `text`.
+pub(super) fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for (at, c) in text.char_indices() {
+        if "\\*{}".contains(c) || (at == 0 && text.starts_with("re:")) {
+            escaped.push('\\');
+        }
+        escaped.push(c);
+    }
+    escaped
+}

@@ -1,0 +1,184 @@
+//! Flags as rules.
+//!
+//! `--rename` and `--alias` take `FROM=TO`, split at the first `=` that is neither escaped by `\` nor inside `{}`.
+//! They apply in the order given, before the rules of files.
+//!
+//! `--strip-prefix P` takes the text P, slash or no slash, off every name that begins with it, as a rename in its
+//! place among the flags. `--add-prefix P` puts P in front of every name that no rename takes, and of what
+//! `--strip-prefix` leaves of a name, so that the two compose as one reads them: strip, then add. It takes last of all,
+//! after the files' rules, for it would leave them nothing.
+
+use std::sync::Arc;
+
+use super::{
+    Flag,
+    error::{Error, Errors, Kind},
+    escape::escape,
+    options::{Choice, Collision, Options},
+    place::{Place, Source, Written},
+    rule::{Manner, Matcher, Rule, Verb},
+    table::Table,
+};
+
+/// The rules that flags make.
+pub(super) struct FlagRules {
+    pub(super) before_files: Vec<Rule>,
+    pub(super) after_files: Vec<Rule>,
+}
+
+impl FlagRules {
+    pub(super) fn parse(
+        flags: &[Flag],
+        tables: &[Table],
+        options: &mut Options,
+        errors: &mut Errors,
+    ) -> Self {
+        let added = added_prefix(flags, errors);
+        let stripped = flags.iter().any(|flag| matches!(flag, Flag::StripPrefix(_)));
+        let mut before_files = vec![];
+        for flag in flags {
+            let source = source(flag);
+            before_files.extend(match flag {
+                Flag::Rename(_) => from_to(Verb::Rename, &source, tables, errors),
+                Flag::Alias(_) => from_to(Verb::Alias, &source, tables, errors),
+                Flag::Drop(_) => pattern(Verb::Drop, &source, tables, errors),
+                Flag::Keep(_) => pattern(Verb::Keep, &source, tables, errors),
+                Flag::StripPrefix(prefix) => strip(prefix, added.as_ref(), &source, errors),
+                Flag::DropOptimizer => Some(drop_optimizer(&source)),
+                Flag::AddPrefix(_) => None,
+                Flag::CollisionFirst => {
+                    let place = Place::new(&source, 0..0);
+                    options.collision.set("collision", Choice { value: Collision::First, place }, errors);
+                    None
+                }
+            });
+        }
+        let after_files = added.and_then(|(prefix, source)| add(prefix, &source, stripped, errors));
+        Self { before_files, after_files: after_files.into_iter().collect() }
+    }
+}
+
+/// The flag as messages show it.
+fn source(flag: &Flag) -> Arc<Source> {
+    let (name, text) = match flag {
+        Flag::Rename(text) => ("--rename", text.as_str()),
+        Flag::Alias(text) => ("--alias", text.as_str()),
+        Flag::Drop(text) => ("--drop", text.as_str()),
+        Flag::Keep(text) => ("--keep", text.as_str()),
+        Flag::StripPrefix(text) => ("--strip-prefix", text.as_str()),
+        Flag::AddPrefix(text) => ("--add-prefix", text.as_str()),
+        Flag::DropOptimizer => ("--drop-optimizer", ""),
+        Flag::CollisionFirst => ("--collision", "first"),
+    };
+    Arc::new(Source { name: name.to_owned(), text: text.to_owned(), is_flag: true })
+}
+
+fn from_to(verb: Verb, source: &Arc<Source>, tables: &[Table], errors: &mut Errors) -> Option<Rule> {
+    let text = &source.text;
+    let Some(equals) = equals_sign(text) else {
+        errors.push(
+            Error::new(
+                Kind::Pattern,
+                &Place::new(source, 0..text.len()),
+                format!("`{}` needs FROM=TO", source.name),
+            )
+            .label("no `=` outside of braces here")
+            .help(format!("as in {} 'old/**=new/**'", source.name)),
+        );
+        return None;
+    };
+    let from = Written::in_flag(source, 0..equals);
+    let to = Written::in_flag(source, equals + 1..text.len());
+    Rule::new(verb, from, vec![to], Manner::default(), tables, errors)
+}
+
+/// The first `=` that is neither escaped nor inside braces.
+fn equals_sign(text: &str) -> Option<usize> {
+    let (mut chars, mut depth) = (text.char_indices(), 0usize);
+    while let Some((at, c)) = chars.next() {
+        match c {
+            '\\' => _ = chars.next(),
+            '{' => depth += 1,
+            '}' => depth = depth.saturating_sub(1),
+            '=' if depth == 0 => return Some(at),
+            _ => {}
+        }
+    }
+    None
+}
+
+fn pattern(verb: Verb, source: &Arc<Source>, tables: &[Table], errors: &mut Errors) -> Option<Rule> {
+    let from = Written::in_flag(source, 0..source.text.len());
+    Rule::new(verb, from, vec![], Manner::default(), tables, errors)
+}
+
+fn drop_optimizer(source: &Arc<Source>) -> Rule {
+    Rule {
+        verb: Verb::Drop,
+        matcher: Matcher::Optimizer,
+        from: Written::in_flag(source, 0..0),
+        targets: vec![],
+        optional: false,
+        follow_slots: true,
+        match_on: None,
+        text: "drop-optimizer".into(),
+    }
+}
+
+/// `P**` becomes `**`, behind the prefix to add if there is one.
+fn strip(
+    prefix: &str,
+    added: Option<&(&str, Arc<Source>)>,
+    source: &Arc<Source>,
+    errors: &mut Errors,
+) -> Option<Rule> {
+    let added = added.map_or("", |(added, _)| added);
+    let (pattern, target) = (format!("{}**", escape(prefix)), format!("{}**", escape(added)));
+    prefix_rule(prefix, pattern, target, source, Manner::default(), errors)
+}
+
+/// `**` becomes `P**`. After `--strip-prefix` it is no mistake when nothing is left to take.
+fn add(prefix: &str, source: &Arc<Source>, stripped: bool, errors: &mut Errors) -> Option<Rule> {
+    let manner = Manner { optional: stripped, ..Manner::default() };
+    prefix_rule(prefix, "**".into(), format!("{}**", escape(prefix)), source, manner, errors)
+}
+
+fn prefix_rule(
+    prefix: &str,
+    pattern: String,
+    target: String,
+    source: &Arc<Source>,
+    manner: Manner,
+    errors: &mut Errors,
+) -> Option<Rule> {
+    let place = Place::new(source, 0..source.text.len());
+    if prefix.is_empty() {
+        errors.push(Error::new(Kind::Pattern, &place, format!("`{}` needs a prefix", source.name)));
+        return None;
+    }
+    let (pattern, target) = (Written::made(pattern, place.clone()), Written::made(target, place));
+    let rule = Rule::new(Verb::Rename, pattern, vec![target], manner, &[], errors)?;
+    Some(Rule { text: format!("{} '{prefix}'", source.name.trim_start_matches('-')), ..rule })
+}
+
+/// The one prefix to add.
+fn added_prefix<'a>(flags: &'a [Flag], errors: &mut Errors) -> Option<(&'a str, Arc<Source>)> {
+    let mut added: Option<(&str, Arc<Source>)> = None;
+    for flag in flags {
+        let Flag::AddPrefix(prefix) = flag else { continue };
+        let source = source(flag);
+        match &added {
+            None => added = Some((prefix, source)),
+            Some((_, first)) => errors.push(
+                Error::new(
+                    Kind::Conflict,
+                    &Place::new(&source, 0..prefix.len()),
+                    "`--add-prefix` is given twice",
+                )
+                .related(&Place::new(first, 0..first.text.len()), "first here")
+                .help("write the whole prefix in one"),
+            ),
+        }
+    }
+    added
+}

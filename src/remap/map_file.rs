@@ -1,0 +1,366 @@
+//! Map files: TOML in, rules, options, tables and numbers out, with the place of everything.
+
+use std::{borrow::Cow, collections::BTreeMap, ops::Range, sync::Arc};
+
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
+
+use super::{
+    MapText,
+    error::{Error, Errors, Kind},
+    nearest::did_you_mean,
+    options::{COLLISION, Choice, Options, UNMATCHED, UNUSED},
+    place::{Place, Source, Written},
+    rule::{COMMON_KEYS, MATCH_ON, Manner, Rule, Targets, VERBS, Verb, VerbRow},
+    table::Table,
+};
+
+const TOP_KEYS: &[&str] = &["version", "vars", "tables", "options", "rule"];
+const OPTION_KEYS: &[&str] = &["unmatched", "unused", "collision"];
+
+type Key<'t> = Spanned<Cow<'t, str>>;
+type Value<'t> = Spanned<DeValue<'t>>;
+
+/// A number of `[vars]`, and where it was given.
+pub(super) type Var = Choice<i64>;
+
+/// A map file whose TOML is sound.
+pub(super) struct MapFile<'t> {
+    source: Arc<Source>,
+    top: DeTable<'t>,
+}
+
+impl<'t> MapFile<'t> {
+    /// Parses the TOML. After a syntax error nothing more is said about the file.
+    pub(super) fn parse(map: &'t MapText, errors: &mut Errors) -> Option<Self> {
+        let source = Source { name: map.name.clone(), text: map.text.clone(), is_flag: false };
+        let source = Arc::new(source);
+        let (top, faults) = DeTable::parse_recoverable(&map.text);
+        for fault in &faults {
+            let place = Place::new(&source, fault.span().unwrap_or_default());
+            errors.push(Error::new(Kind::Syntax, &place, format!("not TOML: {}", fault.message())));
+        }
+        faults.is_empty().then(|| Self { source, top: top.into_inner() })
+    }
+
+    /// Everything but the rules, which need the tables of all files.
+    pub(super) fn read_settings(
+        &self,
+        options: &mut Options,
+        tables: &mut Vec<Table>,
+        vars: &mut BTreeMap<String, Var>,
+        errors: &mut Errors,
+    ) {
+        let mut reader = self.reader(errors);
+        reader.known_keys(&self.top, TOP_KEYS, "here");
+        if let Some(version) = self.top.get("version") {
+            reader.version(version);
+        }
+        for (key, value) in reader.entries(&self.top, "options") {
+            reader.option(key, value, options);
+        }
+        for (key, value) in reader.entries(&self.top, "tables") {
+            reader.look_up_table(key, value, tables);
+        }
+        for (key, value) in reader.entries(&self.top, "vars") {
+            reader.var(key, value, vars);
+        }
+    }
+
+    /// The rules, in the order written.
+    pub(super) fn rules(&self, tables: &[Table], errors: &mut Errors) -> Vec<Rule> {
+        let mut reader = self.reader(errors);
+        let Some(rules) = self.top.get("rule") else { return vec![] };
+        let Some(list) = rules.get_ref().as_array() else {
+            reader.wrong(rules, "`rule` is a list of tables: write [[rule]], in double brackets");
+            return vec![];
+        };
+        list.iter().filter_map(|rule| reader.rule(rule, tables)).collect()
+    }
+
+    fn reader<'a>(&'a self, errors: &'a mut Errors) -> Reader<'a> {
+        Reader { source: &self.source, errors }
+    }
+}
+
+/// Reads values, and notes what is wrong with them.
+struct Reader<'a> {
+    source: &'a Arc<Source>,
+    errors: &'a mut Errors,
+}
+
+impl Reader<'_> {
+    fn place(&self, span: Range<usize>) -> Place {
+        Place::new(self.source, span)
+    }
+
+    fn wrong(&mut self, value: &Value<'_>, what: impl Into<String>) {
+        let place = self.place(value.span());
+        self.errors.push(Error::new(Kind::Key, &place, what));
+    }
+
+    fn known_keys(&mut self, table: &DeTable<'_>, known: &[&str], whose: &str) {
+        for key in in_order(table).into_iter().map(|(key, _)| key) {
+            if !known.contains(&key.get_ref().as_ref()) {
+                self.unknown_key(key, known, whose);
+            }
+        }
+    }
+
+    fn unknown_key(&mut self, key: &Key<'_>, known: &[&str], whose: &str) {
+        let help = did_you_mean(key.get_ref(), known.iter().copied());
+        let help = help.unwrap_or_else(|| format!("there are {}", quoted(known)));
+        let what = format!("key `{}` means nothing {whose}", key.get_ref());
+        self.errors.push(Error::new(Kind::Key, &self.place(key.span()), what).help(help));
+    }
+
+    fn version(&mut self, version: &Value<'_>) {
+        let number = integer(version.get_ref());
+        if number != Some(1) {
+            let place = self.place(version.span());
+            let error = Error::new(Kind::Key, &place, "this is not a map of version 1");
+            self.errors.push(error.help("this ckptfs reads `version = 1`; a newer one may be needed"));
+        }
+    }
+
+    /// The entries of a table under `name`, in the order written; none if it is missing or no table.
+    fn entries<'t>(&mut self, top: &'t DeTable<'t>, name: &str) -> Vec<(&'t Key<'t>, &'t Value<'t>)> {
+        let Some(value) = top.get(name) else { return vec![] };
+        match value.get_ref().as_table() {
+            Some(table) => in_order(table),
+            None => {
+                self.wrong(value, format!("`{name}` is a table: write [{name}]"));
+                vec![]
+            }
+        }
+    }
+
+    fn option(&mut self, key: &Key<'_>, value: &Value<'_>, options: &mut Options) {
+        match key.get_ref().as_ref() {
+            name @ "unmatched" => self.choose(name, value, UNMATCHED, &mut options.unmatched),
+            name @ "unused" => self.choose(name, value, UNUSED, &mut options.unused),
+            name @ "collision" => self.choose(name, value, COLLISION, &mut options.collision),
+            _ => self.unknown_key(key, OPTION_KEYS, "in [options]"),
+        }
+    }
+
+    fn choose<T: Copy + PartialEq>(
+        &mut self,
+        name: &str,
+        value: &Value<'_>,
+        words: &[(&str, T)],
+        option: &mut super::options::Opt<T>,
+    ) {
+        if let Some(chosen) = self.word(name, value, words) {
+            option.set(name, Choice { value: chosen, place: self.place(value.span()) }, self.errors);
+        }
+    }
+
+    fn word<T: Copy>(&mut self, name: &str, value: &Value<'_>, words: &[(&str, T)]) -> Option<T> {
+        let chosen = value.get_ref().as_str().and_then(|word| words.iter().find(|(known, _)| *known == word));
+        if chosen.is_none() {
+            let known: Vec<_> = words.iter().map(|(word, _)| *word).collect();
+            let near = value.get_ref().as_str().and_then(|word| did_you_mean(word, known.iter().copied()));
+            let what = format!("`{name}` is one of {}", quoted(&known));
+            self.errors.push(Error::new(Kind::Key, &self.place(value.span()), what).helps(near));
+        }
+        chosen.map(|(_, value)| *value)
+    }
+
+    fn look_up_table(&mut self, key: &Key<'_>, value: &Value<'_>, tables: &mut Vec<Table>) {
+        let Some(rows) = value.get_ref().as_table() else {
+            return self.wrong(value, format!("`{}` is a look-up: {{ from = \"to\", ... }}", key.get_ref()));
+        };
+        let (name, place) = (key.get_ref().to_string(), self.place(key.span()));
+        let entries: BTreeMap<_, _> = in_order(rows)
+            .into_iter()
+            .filter_map(|(key, value)| Some((key.get_ref().to_string(), self.looked_up(value)?)))
+            .collect();
+        match tables.iter().find(|table| table.name == name) {
+            Some(first) if first.entries != entries => {
+                let error = Error::new(Kind::Conflict, &place, format!("table `{name}` is written twice"));
+                self.errors.push(error.related(&first.place, "first here"));
+            }
+            Some(_) => {}
+            None => tables.push(Table { name, place, entries }),
+        }
+    }
+
+    /// What a table gives: a text or a whole number.
+    fn looked_up(&mut self, value: &Value<'_>) -> Option<String> {
+        let text = value.get_ref().as_str().map(str::to_owned);
+        let text = text.or_else(|| integer(value.get_ref()).map(|number| number.to_string()));
+        if text.is_none() {
+            self.wrong(value, "a table gives texts or whole numbers");
+        }
+        text
+    }
+
+    fn var(&mut self, key: &Key<'_>, value: &Value<'_>, vars: &mut BTreeMap<String, Var>) {
+        let Some(number) = integer(value.get_ref()) else {
+            return self.wrong(value, "a number of [vars] is a whole number");
+        };
+        let var = Var { value: number, place: self.place(key.span()) };
+        match vars.get(key.get_ref().as_ref()) {
+            Some(first) if first.value != number => {
+                let what = format!("`{}` is {} here and {number} there", key.get_ref(), first.value);
+                self.errors
+                    .push(Error::new(Kind::Conflict, &var.place, what).related(&first.place, "first here"));
+            }
+            _ => _ = vars.insert(key.get_ref().to_string(), var),
+        }
+    }
+
+    fn rule(&mut self, value: &Value<'_>, tables: &[Table]) -> Option<Rule> {
+        let Some(table) = value.get_ref().as_table() else {
+            self.wrong(value, "a rule is a table: write [[rule]], and its verb below");
+            return None;
+        };
+        let row = self.verb(value, table)?;
+        let faults = self.errors.len();
+        let keys: Vec<&str> = [row.name].iter().chain(row.keys).chain(COMMON_KEYS).copied().collect();
+        let to: &[&str] = if row.targets == Targets::None { &[] } else { &["to"] };
+        self.known_keys(table, &[&keys, to].concat(), &format!("in a rule that says `{}`", row.name));
+        let manner = self.manner(table);
+        let verb = self.names_only(row, table)?;
+        let from = self.text(row.name, table.get(row.name)?);
+        let targets = self.targets(row, table);
+        let (from, targets) = (from?, targets?);
+        let rule = Rule::new(verb, from, targets, manner, tables, self.errors)?;
+        (self.errors.len() == faults).then_some(rule)
+    }
+
+    /// The one verb of a rule.
+    fn verb(&mut self, rule: &Value<'_>, table: &DeTable<'_>) -> Option<&'static VerbRow> {
+        let verbs = in_order(table).into_iter();
+        let verbs: Vec<_> = verbs
+            .filter_map(|(key, _)| Some((key, VERBS.iter().find(|row| row.name == key.get_ref())?)))
+            .collect();
+        match verbs[..] {
+            [(_, row)] => return Some(row),
+            [] => self.no_verb(rule, table),
+            [(first, _), (second, _), ..] => {
+                let names: Vec<_> = verbs.iter().map(|(_, row)| row.name).collect();
+                let what = format!("a rule has exactly one verb; this one has {}", quoted(&names));
+                let error = Error::new(Kind::Key, &self.place(second.span()), what);
+                let error = error.related(&self.place(first.span()), "the first");
+                self.errors.push(error.help("write a [[rule]] for each"));
+            }
+        }
+        None
+    }
+
+    /// A misspelled verb is pointed at; without any, the whole rule is.
+    fn no_verb(&mut self, rule: &Value<'_>, table: &DeTable<'_>) {
+        let names: Vec<_> = VERBS.iter().map(|row| row.name).collect();
+        let known: Vec<_> = VERBS.iter().flat_map(|row| row.keys).chain(COMMON_KEYS).chain(&["to"]).collect();
+        let strange = in_order(table).into_iter().map(|(key, _)| key);
+        let strange = strange.filter(|key| !known.contains(&&key.get_ref().as_ref()));
+        let mut near =
+            strange.filter_map(|key| Some((key, did_you_mean(key.get_ref(), names.iter().copied())?)));
+        let error = match near.next() {
+            Some((key, help)) => {
+                let what = format!("`{}` is no verb", key.get_ref());
+                Error::new(Kind::Key, &self.place(key.span()), what).help(help)
+            }
+            None => {
+                let what = "a rule has exactly one verb; this one has none";
+                Error::new(Kind::Key, &self.place(rule.span()), what)
+                    .help(format!("one of {}", quoted(&names)))
+            }
+        };
+        self.errors.push(error);
+    }
+
+    /// Refuses what computes values: verbs of their own, or `ops` on others.
+    fn names_only(&mut self, row: &VerbRow, table: &DeTable<'_>) -> Option<Verb> {
+        const HELP: &str = "names only: rename, alias, drop, keep";
+        let keys = in_order(table).into_iter().map(|(key, _)| key);
+        let wanted = |key: &&Key<'_>| match row.verb {
+            None => key.get_ref() == row.name,
+            Some(_) => row.keys.contains(&key.get_ref().as_ref()),
+        };
+        let Some(key) = keys.into_iter().find(wanted) else { return row.verb };
+        let what = format!("`{}` computes values, which this version does not do yet", key.get_ref());
+        self.errors.push(Error::new(Kind::Unsupported, &self.place(key.span()), what).help(HELP));
+        None
+    }
+
+    fn manner(&mut self, table: &DeTable<'_>) -> Manner {
+        let plain = Manner::default();
+        Manner {
+            optional: self.boolean(table, "optional", plain.optional),
+            ignore_case: self.boolean(table, "ignore_case", plain.ignore_case),
+            follow_slots: self.boolean(table, "follow_slots", plain.follow_slots),
+            match_on: table.get("match").and_then(|value| self.word("match", value, MATCH_ON)),
+        }
+    }
+
+    fn boolean(&mut self, table: &DeTable<'_>, key: &str, default: bool) -> bool {
+        let Some(value) = table.get(key) else { return default };
+        value.get_ref().as_bool().unwrap_or_else(|| {
+            self.wrong(value, format!("`{key}` is true or false"));
+            default
+        })
+    }
+
+    fn text(&mut self, key: &str, value: &Value<'_>) -> Option<Written> {
+        let text = value.get_ref().as_str();
+        if text.is_none() {
+            self.wrong(value, format!("`{key}` is a text in quotes, not {}", a_kind(value.get_ref())));
+        }
+        Some(Written::in_file(self.source, value.span(), text?))
+    }
+
+    /// What `to` says; none if it is missing or wrong.
+    fn targets(&mut self, row: &VerbRow, table: &DeTable<'_>) -> Option<Vec<Written>> {
+        if row.targets == Targets::None {
+            return Some(vec![]);
+        }
+        let (verb, _) = table.get_key_value(row.name)?;
+        let Some(to) = table.get("to") else {
+            let what = format!("a rule that says `{}` needs `to`", row.name);
+            self.errors.push(Error::new(Kind::Key, &self.place(verb.span()), what));
+            return None;
+        };
+        match to.get_ref().as_array() {
+            None => Some(vec![self.text("to", to)?]),
+            Some(list) if row.targets == Targets::Many && !list.is_empty() => {
+                let texts: Vec<_> = list.iter().map(|value| self.text("to", value)).collect();
+                texts.into_iter().collect()
+            }
+            Some(_) if row.targets == Targets::Many => {
+                self.wrong(to, "`to` is an empty list");
+                None
+            }
+            Some(_) => {
+                let what = format!("`{}` has one name in `to`; `alias` may have a list", row.name);
+                self.wrong(to, what);
+                None
+            }
+        }
+    }
+}
+
+/// The entries as they were written; the map sorts them by key.
+fn in_order<'a, 't>(table: &'a DeTable<'t>) -> Vec<(&'a Key<'t>, &'a Value<'t>)> {
+    let mut entries: Vec<_> = table.iter().collect();
+    entries.sort_by_key(|(key, _)| key.span().start);
+    entries
+}
+
+fn integer(value: &DeValue<'_>) -> Option<i64> {
+    let integer = value.as_integer()?;
+    i64::from_str_radix(integer.as_str(), integer.radix()).ok()
+}
+
+fn a_kind(value: &DeValue<'_>) -> String {
+    let kind = value.type_str();
+    format!("{} {kind}", if kind.starts_with(['a', 'i']) { "an" } else { "a" })
+}
+
+fn quoted(words: &[&str]) -> String {
+    words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+}

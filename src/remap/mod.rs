@@ -1,0 +1,177 @@
+//! The map: which variables a checkpoint shows, and under which names.
+//!
+//! ```text
+//! flags ─► flags.rs ─┐                            ┌─ selection.rs   who stays: drop, keep
+//!                    ├─► rules ─► survey.rs ─────►├─ naming.rs      what they are called: rename, alias, slots
+//! files ─► map_file ─┘   (pattern.rs,  who is     ├─ collision.rs   one name, one variable
+//!                         template.rs) meant      └─ report.rs      what each rule did
+//! ```
+//!
+//! Rules see the source's own names, all at once; the result of one never feeds another. Nothing here knows of files,
+//! tensors or mounts: names go in, a [`Plan`] comes out, or every mistake there is.
+
+mod collision;
+mod error;
+mod escape;
+mod flags;
+mod map_file;
+mod naming;
+mod nearest;
+mod options;
+mod pattern;
+mod place;
+#[cfg(test)]
+mod real_maps;
+mod report;
+mod rule;
+mod selection;
+mod slots;
+mod survey;
+mod table;
+mod template;
+
+use std::{collections::BTreeMap, fmt};
+
+use flags::FlagRules;
+use map_file::{MapFile, Var};
+use options::Options;
+use table::Table;
+
+pub use error::{Error, Errors, Kind};
+pub use place::Place;
+pub use report::{Lost, Report, RuleReport, Status};
+pub use rule::{MatchOn, Rule, Verb};
+
+/// One flag of the command line, in the order given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Flag {
+    /// `--rename FROM=TO`, split at the first `=` that is neither escaped by `\` nor inside `{}`.
+    Rename(String),
+    /// `--alias FROM=TO`, split likewise.
+    Alias(String),
+    /// `--drop PATTERN`
+    Drop(String),
+    /// `--keep PATTERN`
+    Keep(String),
+    /// `--strip-prefix P`: takes the text P off every name that begins with it. A rename in its place among the flags.
+    StripPrefix(String),
+    /// `--add-prefix P`: puts P in front of every name that no rename takes, and of what `--strip-prefix` leaves of a
+    /// name: strip, then add. It takes last of all, after the files' rules.
+    AddPrefix(String),
+    /// `--drop-optimizer`: drops slots of existing variables, averages apart, and the optimizer's own numbers.
+    DropOptimizer,
+    /// `--collision first`
+    CollisionFirst,
+}
+
+/// A map file's text and the name that messages give it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MapText {
+    /// The file's name.
+    pub name: String,
+    /// All of it.
+    pub text: String,
+}
+
+/// A rule of a map: its place in the order in which rules apply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RuleId(u32);
+
+impl RuleId {
+    fn at(index: usize) -> Self {
+        Self(index as u32)
+    }
+
+    /// The rule's position in [`Report::rules`].
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// A map: parsed, compiled, and not yet held against a checkpoint. The default is the empty map.
+#[derive(Clone, Debug, Default)]
+pub struct Map {
+    rules: Vec<Rule>,
+    options: Options,
+    tables: Vec<Table>,
+    vars: BTreeMap<String, Var>,
+}
+
+impl Map {
+    /// Flags first, then files. The errors are every mistake of every flag and file at once.
+    pub fn parse(flags: &[Flag], files: &[MapText]) -> Result<Self, Errors> {
+        let (mut map, mut errors) = (Self::default(), Errors::default());
+        let files: Vec<_> = files.iter().filter_map(|file| MapFile::parse(file, &mut errors)).collect();
+        for file in &files {
+            file.read_settings(&mut map.options, &mut map.tables, &mut map.vars, &mut errors);
+        }
+        let flags = FlagRules::parse(flags, &map.tables, &mut map.options, &mut errors);
+        map.rules = flags.before_files;
+        for file in &files {
+            map.rules.extend(file.rules(&map.tables, &mut errors));
+        }
+        map.rules.extend(flags.after_files);
+        if errors.is_empty() { Ok(map) } else { Err(errors) }
+    }
+
+    /// Whether nothing can change: no rule at all, and options that need none.
+    pub fn is_empty(&self) -> bool {
+        self.rules.is_empty() && self.options.are_default()
+    }
+
+    /// A rule, to show its place and text.
+    pub fn rule(&self, id: RuleId) -> &Rule {
+        &self.rules[id.index()]
+    }
+
+    /// A number of `[vars]`.
+    pub fn var(&self, name: &str) -> Option<i64> {
+        self.vars.get(name).map(|var| var.value)
+    }
+
+    /// Holds the map against a checkpoint. `names` are its variables' own names: sorted bytewise, each once.
+    pub fn plan(&self, names: &[&[u8]]) -> Result<Plan, Unfit> {
+        report::plan(self, names)
+    }
+
+    fn ids(&self) -> impl Iterator<Item = RuleId> {
+        (0..self.rules.len()).map(RuleId::at)
+    }
+}
+
+/// What a map makes of a checkpoint's names.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    /// Sorted by new name; no name twice.
+    pub variables: Vec<Planned>,
+    /// How it came to be.
+    pub report: Report,
+}
+
+/// One variable under its new name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Planned {
+    /// The new name; the old one if nothing renames it.
+    pub name: Vec<u8>,
+    /// The source's variable, as an index into the names that were planned.
+    pub source: usize,
+    /// The rule that gave the name; none if it is the old one.
+    pub rule: Option<RuleId>,
+}
+
+/// A map that does not fit a checkpoint: everything that is wrong, and what the rules did all the same.
+#[derive(Clone, Debug)]
+pub struct Unfit {
+    /// All misfits at once.
+    pub errors: Errors,
+    /// What each rule did.
+    pub report: Report,
+}
+
+impl fmt::Display for Unfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.errors.fmt(f)
+    }
+}
+
+impl std::error::Error for Unfit {}

@@ -1,0 +1,232 @@
+//! Naming: every `alias` that matches adds a name, then the first `rename` that matches takes.
+//!
+//! A slot is called after its variable, unless a rule means the slot itself. Which is which:
+//! * a rename that matches the slot and not its variable means the slot: it takes;
+//! * one that matches both (`bert/**`) and takes the variable takes the slot as it is written;
+//! * one that matches both, but whose variable an earlier rule took, does not tear the slot away: it follows.
+
+use std::{collections::BTreeMap, ops::Range};
+
+use super::{
+    RuleId,
+    error::{Error, Errors, Kind, counted, shown},
+    options::Unmatched,
+    report::Tallies,
+    rule::Verb,
+    selection::Fate,
+    survey::Survey,
+};
+
+/// With this name among them TensorFlow takes the variables for an object-based checkpoint.
+const OBJECT_GRAPH: &[u8] = b"_CHECKPOINTABLE_OBJECT_GRAPH";
+/// Variables that a message names before "and N more".
+const SHOWN: usize = 5;
+
+/// What one variable is called.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Named {
+    /// Its name, and the rule that took it; none: it went for want of a rule, or was never there.
+    pub(super) name: Option<(Vec<u8>, Option<RuleId>)>,
+    pub(super) aliases: Vec<(Vec<u8>, RuleId)>,
+}
+
+/// Names all variables that selection left.
+pub(super) fn name(
+    survey: &Survey<'_>,
+    fates: &[Fate],
+    tallies: &mut Tallies,
+    errors: &mut Errors,
+) -> Vec<Named> {
+    let named = vec![Named::default(); fates.len()];
+    let mut namer = Namer { survey, tallies, named, misfits: BTreeMap::new(), without_rule: vec![] };
+    for variable in survey.variables_first() {
+        if fates[variable] == Fate::Stays {
+            namer.name(variable);
+        }
+    }
+    let Namer { named, misfits, without_rule, .. } = namer;
+    misfits.into_iter().for_each(|(misfit, variables)| errors.push(misfit.error(survey, &variables)));
+    unmatched(survey, without_rule, errors);
+    named
+}
+
+/// A target that cannot be filled. Variables that share the reason share the message.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Misfit {
+    rule: RuleId,
+    target: usize,
+    start: usize,
+    end: usize,
+    what: String,
+}
+
+struct Namer<'a, 't> {
+    survey: &'a Survey<'a>,
+    tallies: &'t mut Tallies,
+    named: Vec<Named>,
+    misfits: BTreeMap<Misfit, Vec<usize>>,
+    /// Variables that `unmatched = "error"` refuses.
+    without_rule: Vec<usize>,
+}
+
+/// How a variable comes by its name.
+enum Way {
+    Taken(RuleId),
+    /// With the variable it is a slot of.
+    Follows(RuleId),
+    /// It is no longer there when its variable is not.
+    Goes,
+    Keeps,
+}
+
+impl Namer<'_, '_> {
+    fn name(&mut self, variable: usize) {
+        self.named[variable].aliases = self.aliases(variable);
+        let old = self.survey.names[variable];
+        let way = self.way(variable);
+        self.named[variable].name = match way {
+            Way::Taken(rule) => Some((self.fill(variable, rule, 0).unwrap_or(old.to_vec()), Some(rule))),
+            Way::Follows(rule) => self.followed(variable).map(|name| (name, Some(rule))),
+            Way::Keeps => Some((old.to_vec(), None)),
+            Way::Goes => None,
+        };
+        self.count(variable, &way);
+    }
+
+    fn way(&mut self, variable: usize) -> Way {
+        let own = self.survey.first(variable, Verb::Rename);
+        let Some(slot) = self.survey.slot(variable) else {
+            return own.map_or_else(|| self.without_rename(variable), Way::Taken);
+        };
+        let taker = self.named[slot.of].name.as_ref().and_then(|(_, taker)| *taker);
+        let taker = taker.filter(|taker| self.survey.rule(*taker).follow_slots);
+        match (own, taker) {
+            (Some(own), Some(taker)) if taker < own && self.survey.is_matched(slot.of, own) => {
+                Way::Follows(taker)
+            }
+            (Some(own), _) => Way::Taken(own),
+            (None, Some(taker)) => Way::Follows(taker),
+            (None, None) if self.left_with(variable) => Way::Goes,
+            (None, None) => Way::Keeps,
+        }
+    }
+
+    /// `unmatched` never judges a slot, but when it drops the variable a slot without a rule goes along.
+    fn left_with(&self, variable: usize) -> bool {
+        let Some(slot) = self.survey.slot(variable) else { return false };
+        self.survey.map.options.unmatched.or(Unmatched::Keep) == Unmatched::Drop
+            && self.survey.matched[variable].is_empty()
+            && self.is_gone_unmatched(slot.of)
+    }
+
+    fn is_gone_unmatched(&self, variable: usize) -> bool {
+        self.named[variable].name.is_none() && self.survey.matched[variable].is_empty()
+    }
+
+    fn without_rename(&mut self, variable: usize) -> Way {
+        let is_matched = !self.survey.matched[variable].is_empty();
+        match self.survey.map.options.unmatched.or(Unmatched::Keep) {
+            Unmatched::Drop if !is_matched => return Way::Goes,
+            Unmatched::Error if !is_matched => self.without_rule.push(variable),
+            _ => {}
+        }
+        Way::Keeps
+    }
+
+    /// The slot's name after its variable's.
+    fn followed(&self, variable: usize) -> Option<Vec<u8>> {
+        let slot = self.survey.slot(variable)?;
+        let (name, _) = self.named[slot.of].name.as_ref()?;
+        Some(slot.renamed(self.survey.names[variable], name))
+    }
+
+    /// Its own aliases, and those it has because its variable has them.
+    fn aliases(&mut self, variable: usize) -> Vec<(Vec<u8>, RuleId)> {
+        let (survey, old) = (self.survey, self.survey.names[variable]);
+        let mut aliases = vec![];
+        for rule in survey.matching(variable, Verb::Alias) {
+            for target in 0..survey.rule(rule).targets.len() {
+                aliases.extend(self.fill(variable, rule, target).map(|name| (name, rule)));
+            }
+            self.tallies.hit(rule, old, aliases.last().map_or(b"", |(name, _)| name));
+        }
+        let Some(slot) = survey.slot(variable) else { return aliases };
+        let follows = |rule| survey.rule(rule).follow_slots && !survey.is_matched(variable, rule);
+        for (name, rule) in self.named[slot.of].aliases.iter().filter(|(_, rule)| follows(*rule)) {
+            let name = slot.renamed(old, name);
+            self.tallies.follow(*rule, old, &name);
+            aliases.push((name, *rule));
+        }
+        aliases
+    }
+
+    /// The new name that a rule's target gives. If it gives none, the reason is noted.
+    fn fill(&mut self, variable: usize, rule: RuleId, target: usize) -> Option<Vec<u8>> {
+        let caught = self.survey.rule(rule).captures(self.survey.names[variable])?;
+        let (template, written) = &self.survey.rule(rule).targets[target];
+        let whole = 0..written.text.len();
+        let filled = template.fill(&caught, &self.survey.map.tables);
+        let refused = match filled.map(|name| (refusal(&name), name)) {
+            Ok((None, name)) => return Some(name),
+            Ok((Some(what), _)) => (whole, what.to_owned()),
+            Err(refused) => refused,
+        };
+        let (Range { start, end }, what) = refused;
+        self.misfits.entry(Misfit { rule, target, start, end, what }).or_default().push(variable);
+        None
+    }
+
+    /// Notes what the renames that match a variable did to it.
+    fn count(&mut self, variable: usize, way: &Way) {
+        let (Way::Taken(taker) | Way::Follows(taker)) = way else { return };
+        let old = self.survey.names[variable];
+        let new = self.named[variable].name.as_ref().map_or(&b""[..], |(name, _)| name);
+        for rule in self.survey.matching(variable, Verb::Rename).filter(|rule| rule != taker) {
+            self.tallies.shadowed(rule, Some(*taker));
+        }
+        match way {
+            Way::Taken(_) => self.tallies.hit(*taker, old, new),
+            _ => self.tallies.follow(*taker, old, new),
+        }
+    }
+}
+
+/// Why a name cannot be.
+fn refusal(name: &[u8]) -> Option<&'static str> {
+    match name {
+        [] => Some("the new name is empty"),
+        [0, ..] => Some("the new name begins with a NUL byte, which TensorFlow keeps for itself"),
+        OBJECT_GRAPH => Some("with this name in it TensorFlow takes the checkpoint for an object-based one"),
+        _ => None,
+    }
+}
+
+impl Misfit {
+    fn error(&self, survey: &Survey<'_>, variables: &[usize]) -> Error {
+        let (_, written) = &survey.rule(self.rule).targets[self.target];
+        let place = written.part(self.start..self.end);
+        let error = Error::new(Kind::Name, &place, self.what.as_str());
+        error.note(format!("for {}", list(survey, variables, SHOWN)))
+    }
+}
+
+/// `unmatched = "error"`: one error for all, at the option.
+fn unmatched(survey: &Survey<'_>, mut variables: Vec<usize>, errors: &mut Errors) {
+    let Some(option) = survey.map.options.unmatched.0.as_ref().filter(|_| !variables.is_empty()) else {
+        return;
+    };
+    variables.sort_unstable();
+    let what = format!("no rule names {}", counted(variables.len(), "variable"));
+    let names = list(survey, &variables, 4 * SHOWN);
+    errors.push(Error::new(Kind::Unmatched, &option.place, what).note(names));
+}
+
+/// `` `a`, `b` and 7 more ``
+fn list(survey: &Survey<'_>, variables: &[usize], most: usize) -> String {
+    let names = variables.iter().take(most).map(|variable| format!("`{}`", shown(survey.names[*variable])));
+    let names = names.collect::<Vec<_>>().join(", ");
+    match variables.len().saturating_sub(most) {
+        0 => names,
+        more => format!("{names} and {more} more"),
+    }
+}

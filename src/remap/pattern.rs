@@ -1,0 +1,470 @@
+//! Patterns: which names a rule means, and which parts of them it catches.
+//!
+//! | written | matches |
+//! |---|---|
+//! | text | itself; dots are ordinary |
+//! | `*`, `{x}` | zero or more, one or more characters other than `/` |
+//! | `**`, `{x:**}` | inside a component: zero or more of anything. As a whole component: zero or more whole components, with the slash that follows; as the last component, what is left after the slash |
+//! | `{x:int}`, `{x:a\|b}`, `{a\|b}` | digits; one of these; the same without a name |
+//! | `re:…` | the rest is a regular expression, its named groups are caught |
+//! | `\` | takes the next character as it is |
+//!
+//! Matching is of the whole name, on bytes, leftmost and greedy. A pattern stays a list of tokens beside the regular
+//! expression they compile to, so that a graph can later be matched token by token.
+
+use std::ops::Range;
+
+use regex::bytes::{Regex, RegexBuilder};
+
+use super::escape::{find_unescaped, split_unescaped, unescape};
+
+/// What is wrong with a pattern or a target, and in which part of its text.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Fault {
+    pub(super) at: Range<usize>,
+    pub(super) what: String,
+    pub(super) help: Option<String>,
+}
+
+impl Fault {
+    pub(super) fn new(at: Range<usize>, what: impl Into<String>) -> Self {
+        Self { at, what: what.into(), help: None }
+    }
+
+    pub(super) fn help(self, help: impl Into<String>) -> Self {
+        Self { help: Some(help.into()), ..self }
+    }
+}
+
+/// A part of a pattern.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Token {
+    /// Text that stands for itself.
+    Literal(String),
+    /// The n-th hole.
+    Hole(usize),
+    /// All of a `re:` pattern; its holes are its named groups.
+    Regex(String),
+}
+
+/// What a hole lets through.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// `*`: zero or more characters other than `/`.
+    Star,
+    /// `{x}`: one or more characters other than `/`.
+    Word,
+    /// `**`: zero or more of anything.
+    Deep,
+    /// `**/`: zero or more whole components, with the slash that follows them. Catches nothing when there are none.
+    Components,
+    /// `{x:int}`.
+    Int,
+    /// `{a|b}`.
+    OneOf(Vec<String>),
+    /// A named group of a `re:` pattern.
+    Group,
+}
+
+/// A part of a name that a pattern leaves open, and catches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Hole {
+    pub(super) kind: Kind,
+    pub(super) name: Option<String>,
+    /// Written as a bare `*` or `**`.
+    pub(super) is_star: bool,
+    group: usize,
+}
+
+/// What each hole of a pattern caught.
+pub(super) type Caught<'n> = Vec<Option<&'n [u8]>>;
+
+/// A pattern, parsed and compiled.
+#[derive(Clone, Debug)]
+pub(super) struct Pattern {
+    pub(super) text: String,
+    pub(super) tokens: Vec<Token>,
+    pub(super) holes: Vec<Hole>,
+    pub(super) ignore_case: bool,
+    regex: Regex,
+}
+
+impl Pattern {
+    pub(super) fn parse(text: &str, ignore_case: bool) -> Result<Self, Fault> {
+        let (tokens, holes) = match text.strip_prefix("re:") {
+            Some(regex) => groups(regex)?,
+            None => Parser::new(text).parse()?,
+        };
+        let expression = expression(&tokens, &holes, ignore_case);
+        let regex = Regex::new(&expression).map_err(|error| regex_fault(&error, 0, text.len()))?;
+        Ok(Self { text: text.to_owned(), tokens, holes, ignore_case, regex })
+    }
+
+    /// The regular expression that the whole pattern is.
+    pub(super) fn as_regex(&self) -> &str {
+        self.regex.as_str()
+    }
+
+    pub(super) fn is_match(&self, name: &[u8]) -> bool {
+        self.regex.is_match(name)
+    }
+
+    /// What the holes catch in `name`, if it matches.
+    pub(super) fn captures<'n>(&self, name: &'n [u8]) -> Option<Caught<'n>> {
+        let groups = self.regex.captures(name)?;
+        Some(self.holes.iter().map(|hole| Some(groups.get(hole.group)?.as_bytes())).collect())
+    }
+}
+
+/// The names that a `re:` pattern catches. Its expression must stand on its own: `a)(b` is none.
+fn groups(regex: &str) -> Result<(Vec<Token>, Vec<Hole>), Fault> {
+    const PREFIX: usize = "re:".len();
+    let built = RegexBuilder::new(regex).unicode(false).build();
+    let built = built.map_err(|error| regex_fault(&error, PREFIX, PREFIX + regex.len()))?;
+    let named = built.capture_names().enumerate().filter_map(|(group, name)| Some((group, name?)));
+    let holes =
+        named.map(|(group, name)| Hole { kind: Kind::Group, name: Some(name.into()), is_star: false, group });
+    Ok((vec![Token::Regex(regex.to_owned())], holes.collect()))
+}
+
+/// The offset stands only in the caret under the expression that the regex crate's message repeats.
+fn regex_fault(error: &regex::Error, start: usize, end: usize) -> Fault {
+    let message = error.to_string();
+    let what = message.lines().last().unwrap_or_default().trim_start_matches("error: ");
+    let caret =
+        message.lines().find(|line| line.trim_start().starts_with('^')).and_then(|line| line.find('^'));
+    let at = caret.and_then(|column| (start + column).checked_sub(4)).filter(|at| *at < end);
+    let help = "this is the syntax of Rust's regex crate: https://docs.rs/regex/latest/regex/#syntax";
+    Fault::new(at.map_or(start..end, |at| at..at + 1), format!("bad regular expression: {what}")).help(help)
+}
+
+fn expression(tokens: &[Token], holes: &[Hole], ignore_case: bool) -> String {
+    let parts = tokens.iter().map(|token| match token {
+        Token::Literal(text) => regex::escape(text),
+        Token::Hole(hole) => hole_expression(&holes[*hole].kind),
+        Token::Regex(text) => format!("(?:{text})"),
+    });
+    format!("(?s{}-u)^{}$", if ignore_case { "i" } else { "" }, parts.collect::<String>())
+}
+
+fn hole_expression(kind: &Kind) -> String {
+    match kind {
+        Kind::Star => "([^/]*)".into(),
+        Kind::Word => "([^/]+)".into(),
+        Kind::Deep | Kind::Group => "(.*)".into(),
+        Kind::Components => "(?:(.*)/)?".into(),
+        Kind::Int => "([0-9]+)".into(),
+        Kind::OneOf(choices) => {
+            // The longest first, for the regex takes the first that fits and a pattern is greedy.
+            let mut choices: Vec<_> = choices.iter().map(|choice| regex::escape(choice)).collect();
+            choices.sort_by_key(|choice| std::cmp::Reverse(choice.len()));
+            format!("({})", choices.join("|"))
+        }
+    }
+}
+
+/// Reads a pattern from left to right.
+struct Parser<'a> {
+    text: &'a str,
+    at: usize,
+    /// A component begins here: at the start, or after a slash.
+    at_component: bool,
+    tokens: Vec<Token>,
+    holes: Vec<Hole>,
+}
+
+impl<'a> Parser<'a> {
+    fn new(text: &'a str) -> Self {
+        Self { text, at: 0, at_component: true, tokens: vec![], holes: vec![] }
+    }
+
+    fn parse(mut self) -> Result<(Vec<Token>, Vec<Hole>), Fault> {
+        if self.text.is_empty() {
+            return Err(Fault::new(0..0, "the pattern is empty").help("`**` matches every name"));
+        }
+        while let Some(c) = self.rest().chars().next() {
+            match c {
+                '*' => self.star(),
+                '{' => self.braces()?,
+                '}' => return Err(self.stray_brace()),
+                '\\' => self.escaped()?,
+                c => self.literal(c),
+            }
+        }
+        Ok((self.tokens, self.holes))
+    }
+
+    fn rest(&self) -> &'a str {
+        &self.text[self.at..]
+    }
+
+    fn stray_brace(&self) -> Fault {
+        Fault::new(self.at..self.at + 1, "`}` without `{`").help("write `\\}` for a brace in a name")
+    }
+
+    fn escaped(&mut self) -> Result<(), Fault> {
+        self.at += 1;
+        match self.rest().chars().next() {
+            Some(c) => Ok(self.literal(c)),
+            None => Err(Fault::new(self.at - 1..self.at, "`\\` with nothing after it")
+                .help("write `\\\\` for a backslash in a name")),
+        }
+    }
+
+    fn literal(&mut self, c: char) {
+        self.at += c.len_utf8();
+        self.at_component = c == '/';
+        match self.tokens.last_mut() {
+            Some(Token::Literal(text)) => text.push(c),
+            _ => self.tokens.push(Token::Literal(c.into())),
+        }
+    }
+
+    fn star(&mut self) {
+        let deep = self.rest().starts_with("**");
+        self.at += if deep { 2 } else { 1 };
+        self.hole(if deep { Kind::Deep } else { Kind::Star }, None, true);
+    }
+
+    /// `**` that is a whole component takes the slash after it along.
+    fn hole(&mut self, kind: Kind, name: Option<String>, is_star: bool) {
+        let absorbs = kind == Kind::Deep && self.at_component && self.rest().starts_with('/');
+        let kind = if absorbs { Kind::Components } else { kind };
+        self.at += usize::from(absorbs);
+        self.at_component = absorbs;
+        self.tokens.push(Token::Hole(self.holes.len()));
+        self.holes.push(Hole { kind, name, is_star, group: self.holes.len() + 1 });
+    }
+
+    fn braces(&mut self) -> Result<(), Fault> {
+        let open = self.at;
+        let Some(len) = find_unescaped(self.rest(), '}') else {
+            let fault = Fault::new(open..self.text.len(), "`{` is never closed");
+            return Err(fault.help("write `\\{` for a brace in a name"));
+        };
+        let inside = open + 1..open + len;
+        let (name, kind) = self.inside(inside.clone())?;
+        if name.is_some() && self.holes.iter().any(|hole| hole.name == name) {
+            let what = format!("`{}` is caught twice", name.unwrap_or_default());
+            return Err(Fault::new(inside, what).help("give one of them another name"));
+        }
+        self.at += len + 1;
+        self.hole(kind, name, false);
+        Ok(())
+    }
+
+    /// What stands between braces: `x`, `x:kind`, `x:a|b` or `a|b`.
+    fn inside(&self, span: Range<usize>) -> Result<(Option<String>, Kind), Fault> {
+        let text = &self.text[span.clone()];
+        let Some(colon) = find_unescaped(text, ':') else {
+            return match split_unescaped(text, '|').len() {
+                1 => Ok((Some(hole_name(text, span)?), Kind::Word)),
+                _ => Ok((None, choices(text))),
+            };
+        };
+        let name = hole_name(&text[..colon], span.start..span.start + colon)?;
+        Ok((Some(name), hole_kind(&text[colon + 1..], span.start + colon + 1..span.end)?))
+    }
+}
+
+fn hole_kind(text: &str, span: Range<usize>) -> Result<Kind, Fault> {
+    match text {
+        "int" => Ok(Kind::Int),
+        "**" => Ok(Kind::Deep),
+        text if find_unescaped(text, '|').is_some() => Ok(choices(text)),
+        text => Err(Fault::new(span, format!("no kind of hole is called `{text}`"))
+            .help("there are `{x}`, `{x:int}`, `{x:**}`, and choices: `{x:a|b}`")),
+    }
+}
+
+fn choices(text: &str) -> Kind {
+    Kind::OneOf(split_unescaped(text, '|').into_iter().map(|part| unescape(&text[part])).collect())
+}
+
+fn hole_name(text: &str, span: Range<usize>) -> Result<String, Fault> {
+    if text.is_empty() {
+        let around = span.start - 1..span.end + 1;
+        return Err(Fault::new(around, "a hole needs a name").help("`*` catches a part without a name"));
+    }
+    match is_name(text) {
+        true => Ok(text.to_owned()),
+        false => Err(Fault::new(span, format!("`{text}` is not a name")).help(
+            "names are letters, digits and `_`; write `\\{` for a brace, `\\:` for a colon in a choice",
+        )),
+    }
+}
+
+/// Whether `text` can name a hole, a table or a number.
+pub(super) fn is_name(text: &str) -> bool {
+    let mut chars = text.chars();
+    chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
+        && chars.all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn caught(pattern: &str, name: &str) -> Option<Vec<Option<String>>> {
+        let pattern = Pattern::parse(pattern, false).unwrap();
+        let text = |part: &[u8]| String::from_utf8(part.to_vec()).unwrap();
+        Some(pattern.captures(name.as_bytes())?.into_iter().map(|part| part.map(text)).collect())
+    }
+
+    #[track_caller]
+    fn catches(pattern: &str, name: &str, parts: &[&str]) {
+        let parts = parts.iter().map(|part| Some(part.to_string())).collect();
+        assert_eq!(caught(pattern, name), Some(parts), "{pattern} on {name}");
+    }
+
+    #[track_caller]
+    fn misses(pattern: &str, names: &[&str]) {
+        names.iter().for_each(|name| assert_eq!(caught(pattern, name), None, "{pattern} on {name}"));
+    }
+
+    #[track_caller]
+    fn fault(pattern: &str) -> (Range<usize>, String) {
+        let fault = Pattern::parse(pattern, false).unwrap_err();
+        (fault.at, fault.what)
+    }
+
+    #[test]
+    fn text_matches_itself_and_the_whole_name() {
+        catches("layer_1", "layer_1", &[]);
+        misses("layer_1", &["layer_11", "xlayer_1", "layer_1\n", "Layer_1"]);
+        misses("a.b", &["axb"]);
+        catches("a?[b]$^+()", "a?[b]$^+()", &[]);
+    }
+
+    #[test]
+    fn a_star_stays_in_its_component_and_may_be_empty() {
+        catches("a/*/c", "a/b/c", &["b"]);
+        catches("a/x*", "a/x", &[""]);
+        misses("a/*", &["a/b/c", "a"]);
+    }
+
+    #[test]
+    fn a_named_hole_is_never_empty() {
+        catches("a/{x}", "a/b", &["b"]);
+        misses("a/{x}", &["a/", "a/b/c"]);
+    }
+
+    #[test]
+    fn two_stars_are_whole_components_with_their_slash() {
+        catches("a/**/b", "a/x/y/b", &["x/y"]);
+        assert_eq!(caught("a/**/b", "a/b"), Some(vec![None]));
+        catches("a/**/b", "a//b", &[""]);
+        misses("a/**/b", &["a/xb", "ab", "a"]);
+        catches("bert/**", "bert/x/y", &["x/y"]);
+        misses("bert/**", &["bert", "bertx"]);
+        catches("**", "a/b", &["a/b"]);
+        assert_eq!(caught("{v:**}/w", "w"), Some(vec![None]));
+        assert_eq!(caught("a/**/**/b", "a/x/b"), Some(vec![Some("x".into()), None]));
+    }
+
+    #[test]
+    fn two_stars_inside_a_component_are_anything() {
+        catches("module.**", "module.a/b", &["a/b"]);
+        catches("module.**", "module.", &[""]);
+        catches("a**/b", "ax/y/b", &["x/y"]);
+        misses("a**/b", &["b", "a"]);
+    }
+
+    #[test]
+    fn digits_and_choices() {
+        catches("layer_{i:int}/{p:query|key}/{kernel|bias}", "layer_07/key/bias", &["07", "key", "bias"]);
+        misses("layer_{i:int}", &["layer_", "layer_x", "layer_٣"]);
+        misses("{a|b}", &["c", "ab"]);
+        catches("{s:Adam|Adam_1}*", "Adam_1", &["Adam_1", ""]);
+        catches("w{x:|_1}", "w", &[""]);
+    }
+
+    #[test]
+    fn a_backslash_takes_the_next_character_as_it_is() {
+        catches("\\*\\{x\\}\\\\", "*{x}\\", &[]);
+        catches("{x:a\\|b|c\\}}", "a|b", &["a|b"]);
+        catches("{x:a\\|b|c\\}}", "c}", &["c}"]);
+        catches("{kernel\\:0|bias\\:0}", "bias:0", &["bias:0"]);
+        catches("\\re:x", "re:x", &[]);
+    }
+
+    #[test]
+    fn a_regular_expression_catches_its_named_groups() {
+        catches("re:(?<a>x+)(y)(?P<b>.*)", "xxyz/w", &["xx", "z/w"]);
+        misses("re:a|b", &["ab", "xa"]);
+        assert_eq!(caught("re:a(?<x>b)?", "a"), Some(vec![None]));
+        assert!(Pattern::parse(r"re:\xff", false).unwrap().is_match(b"\xff"));
+    }
+
+    #[test]
+    fn case_matters_unless_it_is_ignored() {
+        misses("Bert/*", &["bert/x"]);
+        assert!(Pattern::parse("Bert/*", true).unwrap().is_match(b"bERT/x"));
+        assert!(Pattern::parse("re:Bert", true).unwrap().is_match(b"bERT"));
+    }
+
+    #[test]
+    fn names_are_bytes() {
+        let pattern = Pattern::parse("é/{x}", false).unwrap();
+        let caught = pattern.captures(b"\xc3\xa9/\xff\n").unwrap();
+        assert_eq!(caught, [Some(&b"\xff\n"[..])]);
+    }
+
+    #[test]
+    fn faults_say_what_and_where() {
+        assert_eq!(fault(""), (0..0, "the pattern is empty".into()));
+        assert_eq!(fault("a/{x/b"), (2..6, "`{` is never closed".into()));
+        assert_eq!(fault("a{}"), (1..3, "a hole needs a name".into()));
+        assert_eq!(fault("{:int}"), (0..2, "a hole needs a name".into()));
+        assert_eq!(fault("{x}/{x:int}"), (5..10, "`x` is caught twice".into()));
+        assert_eq!(fault("{x:integer}"), (3..10, "no kind of hole is called `integer`".into()));
+        assert_eq!(fault("{x y}"), (1..4, "`x y` is not a name".into()));
+        assert_eq!(fault("a}"), (1..2, "`}` without `{`".into()));
+        assert_eq!(fault("ab\\"), (2..3, "`\\` with nothing after it".into()));
+        assert_eq!(fault("re:a(b").0, 4..5);
+        assert_eq!(fault("re:a)(b").0, 4..5);
+        assert!(fault("re:(a{1000}){1000}").1.contains("size limit"));
+    }
+
+    /// The table of the module, by trying everything. Only for literals, `*` and `**`.
+    fn slow(pattern: &[char], name: &[char], at_component: bool) -> bool {
+        match pattern {
+            [] => name.is_empty(),
+            ['*', '*', '/', rest @ ..] if at_component => {
+                slow(rest, name, true)
+                    || (0..name.len()).any(|at| name[at] == '/' && slow(rest, &name[at + 1..], true))
+            }
+            ['*', '*', rest @ ..] => (0..=name.len()).any(|at| slow(rest, &name[at..], false)),
+            ['*', rest @ ..] => (0..=name.len())
+                .take_while(|at| !name[..*at].contains(&'/'))
+                .any(|at| slow(rest, &name[at..], false)),
+            [c, rest @ ..] => name.first() == Some(c) && slow(rest, &name[1..], *c == '/'),
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn matching_agrees_with_a_slow_reference(pattern in "[ab/*]{1,8}", name in "[ab/]{0,8}") {
+            let chars = |text: &str| text.chars().collect::<Vec<_>>();
+            let expected = slow(&chars(&pattern), &chars(&name), true);
+            prop_assert_eq!(Pattern::parse(&pattern, false).unwrap().is_match(name.as_bytes()), expected);
+        }
+
+        #[test]
+        fn any_text_is_a_pattern_or_a_fault_inside_it(text in "\\PC{0,20}|[a*{}:|/\\\\re()+?\\[\\]é]{0,20}") {
+            if let Err(fault) = Pattern::parse(&text, false) {
+                prop_assert!(fault.at.start <= fault.at.end && fault.at.end <= text.len());
+            }
+        }
+
+        #[test]
+        fn escaped_text_means_itself(text in "[a-z*{}:|/\\\\é]{1,12}") {
+            let pattern = Pattern::parse(&super::super::escape::escape(&text), false).unwrap();
+            prop_assert!(pattern.is_match(text.as_bytes()) && pattern.holes.is_empty());
+        }
+    }
+}

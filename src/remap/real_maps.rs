@@ -1,0 +1,1 @@
+//! Real maps on real names.

@@ -1,0 +1,98 @@
+//! The source as the rules see it: which rules match which name, and which names are slots of others.
+
+use regex::bytes::RegexSet;
+
+use super::{
+    Map, RuleId,
+    rule::{Matcher, Rule, Verb},
+    slots::{Role, Slot, is_optimizer_number, slots},
+};
+
+/// Everything that is known about the names before any rule acts.
+pub(super) struct Survey<'a> {
+    pub(super) map: &'a Map,
+    pub(super) names: &'a [&'a [u8]],
+    /// For each name the rules whose patterns match it, in order.
+    pub(super) matched: Vec<Vec<RuleId>>,
+    slots: Vec<Option<Slot>>,
+}
+
+impl<'a> Survey<'a> {
+    pub(super) fn new(map: &'a Map, names: &'a [&'a [u8]]) -> Self {
+        let slots = slots(names);
+        let set = PatternSet::new(map);
+        let matched =
+            names.iter().zip(&slots).map(|(name, slot)| matched(map, &set, name, slot.as_ref())).collect();
+        Self { map, names, matched, slots }
+    }
+
+    pub(super) fn rule(&self, id: RuleId) -> &'a Rule {
+        self.map.rule(id)
+    }
+
+    pub(super) fn slot(&self, variable: usize) -> Option<&Slot> {
+        self.slots[variable].as_ref()
+    }
+
+    /// The rules of one verb that match a variable's own name, in order.
+    pub(super) fn matching(&self, variable: usize, verb: Verb) -> impl Iterator<Item = RuleId> {
+        self.matched[variable].iter().copied().filter(move |id| self.rule(*id).verb == verb)
+    }
+
+    pub(super) fn first(&self, variable: usize, verb: Verb) -> Option<RuleId> {
+        self.matching(variable, verb).next()
+    }
+
+    pub(super) fn is_matched(&self, variable: usize, rule: RuleId) -> bool {
+        self.matched[variable].binary_search(&rule).is_ok()
+    }
+
+    /// Whether a rule that gives names or keeps means this slot, and not its variable as well.
+    pub(super) fn names_itself(&self, variable: usize, slot: &Slot) -> bool {
+        let own = |id: &RuleId| self.rule(*id).verb != Verb::Drop && !self.is_matched(slot.of, *id);
+        self.matched[variable].iter().any(own)
+    }
+
+    /// All variables, each after the one it is a slot of, whose name is a part of its own.
+    pub(super) fn variables_first(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.names.len()).collect();
+        order.sort_by_key(|at| self.names[*at].len());
+        order
+    }
+}
+
+fn matched(map: &Map, set: &PatternSet<'_>, name: &[u8], slot: Option<&Slot>) -> Vec<RuleId> {
+    let of_optimizer = || slot.is_some_and(|slot| slot.role == Role::Optimizer) || is_optimizer_number(name);
+    let mut matched: Vec<RuleId> = set.matches(name);
+    matched
+        .extend(map.ids().filter(|id| matches!(map.rule(*id).matcher, Matcher::Optimizer) && of_optimizer()));
+    matched.sort();
+    matched
+}
+
+/// All patterns tried in one go; if they are too big for that together, one after the other.
+struct PatternSet<'a> {
+    map: &'a Map,
+    ids: Vec<RuleId>,
+    set: Option<RegexSet>,
+}
+
+impl<'a> PatternSet<'a> {
+    fn new(map: &'a Map) -> Self {
+        let ids: Vec<_> = map.ids().filter(|id| map.rule(*id).pattern().is_some()).collect();
+        let patterns = ids.iter().filter_map(|id| Some(map.rule(*id).pattern()?.as_regex()));
+        let set = RegexSet::new(patterns).ok();
+        Self { map, ids, set }
+    }
+
+    fn matches(&self, name: &[u8]) -> Vec<RuleId> {
+        match &self.set {
+            Some(set) => set.matches(name).iter().map(|at| self.ids[at]).collect(),
+            None => self.ids.iter().copied().filter(|id| self.is_match(*id, name)).collect(),
+        }
+    }
+
+    fn is_match(&self, id: RuleId, name: &[u8]) -> bool {
+        self.map.rule(id).pattern().is_some_and(|pattern| pattern.is_match(name))
+    }
+}
