@@ -10,6 +10,9 @@
     clippy::cast_possible_truncation
 )]
 
+pub mod object_graph;
+pub mod wire;
+
 /// What is wrong with some bytes, and where in them.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{what} at byte {at}")]
