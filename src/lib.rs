@@ -1,3 +1,4 @@
 //! ckptfs: TensorFlow checkpoints as files, under the names a program wants.
 
 pub mod format;
+pub mod graph;
