@@ -12,7 +12,9 @@
 
 pub mod bundle;
 pub mod crc;
+mod message;
 pub mod npy;
+pub mod object_graph;
 #[cfg(test)]
 mod real;
 pub mod slice_key;

@@ -1,0 +1,86 @@
+//! The object graph of a TF2 checkpoint: the names a person knows its variables by live here, not in the keys.
+//!
+//! A program's objects refer to each other by name; a *path* is a row of such names from the root. One variable may
+//! have many paths, or, among cycles, endlessly many. Its key in the bundle is only the path that was shortest when it was
+//! saved: in a compiled Keras 3 model that is `optimizer/_trainable_variables/0`. So everything here asks the graph
+//! and takes the keys for what they are, handles.
+//!
+//! Nothing here recurses and no function costs more than the graph's nodes and edges, however many paths there are.
+
+pub mod key;
+mod names;
+mod optimizer;
+mod paths;
+mod walk;
+
+use std::sync::OnceLock;
+
+use crate::format::{Malformed, object_graph};
+
+pub use crate::format::object_graph::{NodeId, ObjectGraph};
+pub use names::{Name, Role};
+
+use walk::Walk;
+
+/// The key of the graph itself among a bundle's keys. It is not a variable.
+pub const KEY: &str = "_CHECKPOINTABLE_OBJECT_GRAPH";
+
+/// The object every path starts from.
+pub const ROOT: NodeId = 0;
+
+/// An object graph, and the best way to each of its nodes.
+#[derive(Clone, Debug)]
+pub struct Graph {
+    objects: ObjectGraph,
+    /// As TensorFlow walked when it chose the keys: breadth first, children in their order.
+    all: Walk,
+    /// The same without going through optimizers, and choosier.
+    outside: Walk,
+    /// Whether a node is what an optimizer keeps for itself: reached only through optimizers.
+    state: Vec<bool>,
+    /// For each node the edges that lead to it: whose child, and which. Made when first asked for.
+    parents: OnceLock<Vec<Vec<(NodeId, usize)>>>,
+}
+
+impl Graph {
+    /// Reads a serialized graph.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
+        Ok(Self::new(object_graph::decode(bytes)?))
+    }
+
+    /// The graph of these objects, which must hold what [`object_graph`] promises.
+    pub fn new(objects: ObjectGraph) -> Self {
+        let optimizers = optimizer::optimizers(&objects);
+        let all = Walk::plain(&objects);
+        let outside = Walk::outside(&objects, &optimizers);
+        let kept = Walk::with_weights(&objects, &optimizers);
+        let state = (0..objects.nodes.len()).map(|n| all.reaches(n) && !kept.reaches(n)).collect();
+        Self { objects, all, outside, state, parents: OnceLock::new() }
+    }
+
+    /// The objects themselves.
+    pub fn objects(&self) -> &ObjectGraph {
+        &self.objects
+    }
+
+    /// The shortest path to a node, escaped; empty for the root, none for what the root does not reach.
+    pub fn path(&self, node: NodeId) -> Option<String> {
+        self.all.path(&self.objects, node)
+    }
+
+    /// The node at the end of an escaped path.
+    pub fn resolve(&self, path: &str) -> Option<NodeId> {
+        key::components(path)?.iter().try_fold(ROOT, |node, name| self.child(node, name))
+    }
+
+    /// The child of a node by its local name.
+    pub fn child(&self, node: NodeId, name: &str) -> Option<NodeId> {
+        self.objects
+            .nodes
+            .get(node)?
+            .children
+            .iter()
+            .find(|child| child.local_name == name)
+            .map(|child| child.node)
+    }
+}
