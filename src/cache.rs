@@ -1,0 +1,298 @@
+//! Decoded pieces, weighed in bytes, least recently used first out. A piece is decoded once however many readers want it.
+//!
+//! The lock is held for look-ups only, never while decoding.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use lru::LruCache;
+
+/// Bytes that must be computed before they can be served. Their number is known beforehand.
+pub trait Decode: Send + Sync {
+    /// What this makes, and of what. Decoders of one identity make the same bytes.
+    fn identity(&self) -> Identity;
+
+    /// The bytes `at..at + len` of the whole. `at` is a multiple of [`Self::piece_len`], and `len` at most that.
+    ///
+    /// # Errors
+    /// Those of the source.
+    fn decode(&self, at: u64, len: usize) -> io::Result<Vec<u8>>;
+
+    /// Bytes that are decoded and kept together.
+    fn piece_len(&self) -> u64 {
+        4 << 20
+    }
+}
+
+/// Names what a decoder makes: the address of what it reads (which the decoder must keep alive) and the kind of result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Identity {
+    /// Address of what is read.
+    pub of: usize,
+    /// What is made of it.
+    pub to: &'static str,
+}
+
+type Key = (Identity, u64);
+type Outcome = Result<Arc<[u8]>, i32>;
+
+/// The cache of a process.
+pub struct Cache {
+    budget: usize,
+    state: Mutex<State>,
+    counters: Counters,
+}
+
+struct State {
+    used: usize,
+    /// The decoder is kept beside its bytes, so that the address in its identity is not used again.
+    kept: LruCache<Key, (Arc<dyn Decode>, Arc<[u8]>)>,
+    flying: HashMap<Key, Arc<Flight>>,
+}
+
+/// A piece that one reader decodes while others wait.
+#[derive(Default)]
+struct Flight {
+    outcome: Mutex<Option<Outcome>>,
+    landed: Condvar,
+}
+
+/// What the cache did, since the start.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Pieces found.
+    pub hits: AtomicU64,
+    /// Pieces decoded.
+    pub misses: AtomicU64,
+    /// Pieces let go of.
+    pub evictions: AtomicU64,
+}
+
+enum Found {
+    Kept(Arc<[u8]>),
+    Flying(Arc<Flight>),
+    Ours(Arc<Flight>),
+}
+
+impl Cache {
+    /// A cache that keeps up to `budget` bytes. A larger piece is served, and kept by nobody.
+    pub fn new(budget: usize) -> Self {
+        let state = State { used: 0, kept: LruCache::unbounded(), flying: HashMap::new() };
+        Self { budget, state: Mutex::new(state), counters: Counters::default() }
+    }
+
+    /// The counters.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Piece number `index` of a decoder whose whole is `len` bytes.
+    ///
+    /// # Errors
+    /// Those of the decoder, for every reader that waited for it; nothing is kept then.
+    pub fn piece(&self, decoder: &Arc<dyn Decode>, len: u64, index: u64) -> io::Result<Arc<[u8]>> {
+        let key = (decoder.identity(), index);
+        match self.find(key) {
+            Found::Kept(bytes) => Ok(bytes),
+            Found::Flying(flight) => flight.wait(),
+            Found::Ours(flight) => {
+                let landing = Landing { cache: self, key, flight, decoder };
+                let bytes = decode(decoder.as_ref(), len, index);
+                landing.land(bytes)
+            }
+        }
+    }
+
+    fn find(&self, key: Key) -> Found {
+        let mut state = lock(&self.state);
+        if let Some((_, bytes)) = state.kept.get(&key) {
+            self.counters.hits.fetch_add(1, Ordering::Relaxed);
+            return Found::Kept(bytes.clone());
+        }
+        if let Some(flight) = state.flying.get(&key) {
+            self.counters.hits.fetch_add(1, Ordering::Relaxed);
+            return Found::Flying(flight.clone());
+        }
+        self.counters.misses.fetch_add(1, Ordering::Relaxed);
+        let flight = Arc::<Flight>::default();
+        state.flying.insert(key, flight.clone());
+        Found::Ours(flight)
+    }
+
+    fn keep(&self, state: &mut State, key: Key, decoder: &Arc<dyn Decode>, bytes: &Arc<[u8]>) {
+        if bytes.len() > self.budget {
+            return;
+        }
+        state.used += bytes.len();
+        state.kept.put(key, (decoder.clone(), bytes.clone()));
+        while state.used > self.budget {
+            let Some((_, (_, old))) = state.kept.pop_lru() else { return };
+            state.used -= old.len();
+            self.counters.evictions.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Ends a flight, also when the decoder panics: readers that wait are never left waiting.
+struct Landing<'a> {
+    cache: &'a Cache,
+    key: Key,
+    flight: Arc<Flight>,
+    decoder: &'a Arc<dyn Decode>,
+}
+
+impl Landing<'_> {
+    fn land(self, bytes: io::Result<Vec<u8>>) -> io::Result<Arc<[u8]>> {
+        let outcome = bytes.map(Arc::from).map_err(|error| error.raw_os_error().unwrap_or(libc::EIO));
+        self.finish(outcome.clone());
+        outcome.map_err(io::Error::from_raw_os_error)
+    }
+
+    fn finish(&self, outcome: Outcome) {
+        let mut state = lock(&self.cache.state);
+        if state.flying.remove(&self.key).is_none() {
+            return;
+        }
+        if let Ok(bytes) = &outcome {
+            self.cache.keep(&mut state, self.key, self.decoder, bytes);
+        }
+        drop(state);
+        *lock(&self.flight.outcome) = Some(outcome);
+        self.flight.landed.notify_all();
+    }
+}
+
+impl Drop for Landing<'_> {
+    fn drop(&mut self) {
+        self.finish(Err(libc::EIO));
+    }
+}
+
+impl Flight {
+    fn wait(&self) -> io::Result<Arc<[u8]>> {
+        let guard = lock(&self.outcome);
+        let landed = self.landed.wait_while(guard, |outcome| outcome.is_none());
+        let landed = landed.unwrap_or_else(PoisonError::into_inner);
+        let outcome = landed.clone().expect("the wait ends when there is one");
+        outcome.map_err(io::Error::from_raw_os_error)
+    }
+}
+
+fn decode(decoder: &dyn Decode, len: u64, index: u64) -> io::Result<Vec<u8>> {
+    let at = index * decoder.piece_len();
+    let want = decoder.piece_len().min(len - at) as usize;
+    let bytes = decoder.decode(at, want)?;
+    if bytes.len() != want {
+        return Err(io::Error::other(format!("decoded {} bytes instead of {want}", bytes.len())));
+    }
+    Ok(bytes)
+}
+
+/// No code panics while it holds one of these locks, so what they guard is whole even if a thread died.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::Barrier;
+    use std::sync::atomic::AtomicUsize;
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+
+    struct Counting {
+        id: usize,
+        calls: AtomicUsize,
+        fail: fn() -> io::Result<()>,
+    }
+
+    fn counting(id: usize, fail: fn() -> io::Result<()>) -> (Arc<Counting>, Arc<dyn Decode>) {
+        let counting = Arc::new(Counting { id, calls: AtomicUsize::new(0), fail });
+        (counting.clone(), counting)
+    }
+
+    impl Decode for Counting {
+        fn identity(&self) -> Identity {
+            Identity { of: self.id, to: "test" }
+        }
+
+        fn decode(&self, at: u64, len: usize) -> io::Result<Vec<u8>> {
+            self.calls.fetch_add(1, Ordering::SeqCst);
+            thread::sleep(Duration::from_millis(20));
+            (self.fail)()?;
+            Ok((at..at + len as u64).map(|i| i as u8).collect())
+        }
+
+        fn piece_len(&self) -> u64 {
+            10
+        }
+    }
+
+    #[test]
+    fn many_readers_of_one_piece_cause_one_decode() {
+        let cache = Cache::new(100);
+        let (count, decoder) = counting(1, || Ok(()));
+        let barrier = Barrier::new(16);
+        thread::scope(|scope| {
+            for _ in 0..16 {
+                scope.spawn(|| {
+                    barrier.wait();
+                    assert_eq!(&cache.piece(&decoder, 25, 2).unwrap()[..], [20, 21, 22, 23, 24]);
+                });
+            }
+        });
+        assert_eq!(count.calls.load(Ordering::SeqCst), 1);
+        assert_eq!(cache.counters().hits.load(Ordering::SeqCst), 15);
+    }
+
+    #[test]
+    fn the_least_recently_used_piece_goes_first_and_the_budget_holds() {
+        let cache = Cache::new(20);
+        let (count, decoder) = counting(1, || Ok(()));
+        for index in [0, 1, 0, 2, 0] {
+            cache.piece(&decoder, 30, index).unwrap();
+        }
+        assert_eq!(count.calls.load(Ordering::SeqCst), 3);
+        assert_eq!(cache.counters().evictions.load(Ordering::SeqCst), 1);
+        assert!(lock(&cache.state).used <= 20);
+    }
+
+    #[test]
+    fn a_decoder_that_fails_leaves_nothing_behind() {
+        let cache = Cache::new(100);
+        let (count, decoder) = counting(1, || Err(io::Error::from_raw_os_error(libc::ESTALE)));
+        for _ in 0..2 {
+            assert_eq!(cache.piece(&decoder, 10, 0).unwrap_err().raw_os_error(), Some(libc::ESTALE));
+        }
+        assert_eq!(count.calls.load(Ordering::SeqCst), 2);
+        assert!(lock(&cache.state).flying.is_empty());
+    }
+
+    #[test]
+    fn a_decoder_that_panics_leaves_nobody_waiting() {
+        let cache = Cache::new(100);
+        let (_, decoder) = counting(1, || panic!("decoder"));
+        thread::scope(|scope| {
+            scope.spawn(|| catch_unwind(AssertUnwindSafe(|| cache.piece(&decoder, 10, 0))).unwrap_err());
+            thread::sleep(Duration::from_millis(5));
+            let waiting = catch_unwind(AssertUnwindSafe(|| cache.piece(&decoder, 10, 0)));
+            assert!(waiting.is_err() || waiting.unwrap().is_err());
+        });
+        assert!(lock(&cache.state).flying.is_empty());
+    }
+
+    #[test]
+    fn decoders_of_one_identity_share_their_pieces() {
+        let cache = Cache::new(100);
+        let (first, one) = counting(7, || Ok(()));
+        let (second, two) = counting(7, || Ok(()));
+        cache.piece(&one, 10, 0).unwrap();
+        cache.piece(&two, 10, 0).unwrap();
+        assert_eq!((first.calls.load(Ordering::SeqCst), second.calls.load(Ordering::SeqCst)), (1, 0));
+    }
+}

@@ -1,0 +1,164 @@
+//! The narrow waist: every file that ckptfs shows is an ordered list of extents.
+//!
+//! Sources say *where* a tensor's bytes are, views *in what order* to present them; neither knows of the kernel, and the
+//! kernel adapter knows only this.
+//!
+//! Invariants of [`VirtualFile`]: no extent is empty, `ends` is strictly increasing, and the length is known without
+//! reading any data.
+
+use std::io;
+use std::sync::Arc;
+
+use crate::cache::{Cache, Decode};
+use crate::shard::Shard;
+
+/// A contiguous run of a virtual file.
+#[derive(Clone)]
+pub enum Extent {
+    /// Bytes we made: a header, an index.
+    Inline(Arc<[u8]>),
+    /// Bytes of a source file, unchanged.
+    #[allow(missing_docs, reason = "`len` bytes of `shard` from `offset`")]
+    Range { shard: Arc<Shard>, offset: u64, len: u64 },
+    /// `len` bytes computed on first use, through the cache.
+    #[allow(missing_docs, reason = "as above")]
+    Decoded { data: Arc<dyn Decode>, len: u64 },
+}
+
+impl Extent {
+    /// Length in bytes.
+    pub fn len(&self) -> u64 {
+        match self {
+            Self::Inline(bytes) => bytes.len() as u64,
+            Self::Range { len, .. } | Self::Decoded { len, .. } => *len,
+        }
+    }
+
+    /// Whether there are no bytes.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Fills `buf` with the extent's bytes from `at`; the caller keeps within its length.
+    fn read_exact_at(&self, cache: &Cache, buf: &mut [u8], at: u64) -> io::Result<()> {
+        match self {
+            Self::Inline(bytes) => buf.copy_from_slice(&bytes[at as usize..][..buf.len()]),
+            Self::Range { shard, offset, .. } => shard.read_exact_at(buf, offset + at)?,
+            Self::Decoded { data, len } => read_pieces(cache, data, *len, buf, at)?,
+        }
+        Ok(())
+    }
+}
+
+impl From<Vec<u8>> for Extent {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Inline(bytes.into())
+    }
+}
+
+fn read_pieces(
+    cache: &Cache,
+    data: &Arc<dyn Decode>,
+    len: u64,
+    mut buf: &mut [u8],
+    mut at: u64,
+) -> io::Result<()> {
+    while !buf.is_empty() {
+        let piece = cache.piece(data, len, at / data.piece_len())?;
+        let from = (at % data.piece_len()) as usize;
+        let n = buf.len().min(piece.len() - from);
+        buf[..n].copy_from_slice(&piece[from..from + n]);
+        at += n as u64;
+        buf = &mut buf[n..];
+    }
+    Ok(())
+}
+
+/// A file that exists only as a recipe.
+#[derive(Clone, Default)]
+pub struct VirtualFile {
+    extents: Vec<Extent>,
+    /// `ends[i]` is the file offset just past `extents[i]`.
+    ends: Vec<u64>,
+}
+
+impl VirtualFile {
+    /// Length in bytes.
+    pub fn len(&self) -> u64 {
+        self.ends.last().copied().unwrap_or(0)
+    }
+
+    /// Whether there are no bytes.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Fills `buf` from `offset` and returns how many bytes there were: fewer than asked for only at the end.
+    ///
+    /// # Errors
+    /// Those of the shards and decoders; never a short count instead.
+    pub fn read_at(&self, cache: &Cache, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        let end = self.len().min(offset.saturating_add(buf.len() as u64));
+        let mut at = offset;
+        let mut i = self.ends.partition_point(|&end| end <= offset);
+        while at < end {
+            let start = self.ends[i] - self.extents[i].len();
+            let stop = self.ends[i].min(end);
+            let out = &mut buf[(at - offset) as usize..(stop - offset) as usize];
+            self.extents[i].read_exact_at(cache, out, at - start)?;
+            at = stop;
+            i += 1;
+        }
+        Ok((at - offset) as usize)
+    }
+
+    /// The shard this file is byte for byte, if it is one: the kernel can read such a file by itself.
+    pub fn whole_shard(&self) -> Option<&Arc<Shard>> {
+        match self.extents.as_slice() {
+            [Extent::Range { shard, offset: 0, len }] if Some(*len) == shard.len() => Some(shard),
+            _ => None,
+        }
+    }
+
+    /// The shard and offset at which `offset..offset + len` of this file stands in one piece.
+    pub fn within_shard(&self, offset: u64, len: u64) -> Option<(&Arc<Shard>, u64)> {
+        let i = self.ends.partition_point(|&end| end <= offset);
+        let Extent::Range { shard, offset: base, len: run } = self.extents.get(i)? else { return None };
+        let at = offset - (self.ends[i] - run);
+        (at.checked_add(len)? <= *run).then_some((shard, base + at))
+    }
+
+    /// Checks that every source file it is made of is still the one that was planned.
+    ///
+    /// # Errors
+    /// `EIO` or `ESTALE`, as [`Shard::verify`].
+    pub fn verify(&self) -> io::Result<()> {
+        let mut seen: Option<&Arc<Shard>> = None;
+        for extent in &self.extents {
+            if let Extent::Range { shard, .. } = extent
+                && !seen.is_some_and(|last| Arc::ptr_eq(last, shard))
+            {
+                shard.verify()?;
+                seen = Some(shard);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl FromIterator<Extent> for VirtualFile {
+    fn from_iter<I: IntoIterator<Item = Extent>>(extents: I) -> Self {
+        let mut file = Self::default();
+        for extent in extents.into_iter().filter(|extent| !extent.is_empty()) {
+            file.ends.push(file.len() + extent.len());
+            file.extents.push(extent);
+        }
+        file
+    }
+}
+
+impl From<Vec<u8>> for VirtualFile {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::from_iter([Extent::from(bytes)])
+    }
+}
