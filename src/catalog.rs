@@ -1,0 +1,86 @@
+//! What a checkpoint holds: its variables by name, and the files their bytes stand in.
+
+use std::sync::Arc;
+
+use crate::extent::Extent;
+use crate::name::Name;
+use crate::shard::Shard;
+use crate::tensor::Tensor;
+
+/// A checkpoint's variables, under the names that ckptfs shows.
+#[derive(Clone)]
+pub struct Catalog {
+    /// Sorted by name, each name once.
+    pub variables: Vec<Variable>,
+    /// Whether names live in the keys or in an object graph.
+    pub kind: Kind,
+    /// The source's own index, as long as it says what `variables` say.
+    pub index: Option<Arc<Shard>>,
+    /// The source's data files, by shard number. Range extents of the variables refer to these.
+    pub shards: Vec<Arc<Shard>>,
+}
+
+/// Where TensorFlow looks a variable's name up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The key is the name (`tf.compat.v1.train.Saver`).
+    NameBased,
+    /// A graph of objects leads to the key (`tf.train.Checkpoint`, Keras).
+    ObjectBased,
+}
+
+/// One named tensor.
+#[derive(Clone)]
+pub struct Variable {
+    /// The name that ckptfs shows.
+    pub name: Name,
+    /// The key in the bundle, where that is not the name.
+    pub key: Option<Name>,
+    /// The name the variable had in the program that saved it, where the source records one.
+    pub full_name: Option<Name>,
+    /// What it holds.
+    pub tensor: Arc<Tensor>,
+    /// What a map made of it.
+    pub origin: Option<Origin>,
+}
+
+/// Where a variable's name comes from, when a rule gave it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// Its name in the source.
+    pub name: Name,
+    /// The rule and its place: `fix.toml:12`, `--rename`.
+    pub rule: Arc<str>,
+}
+
+impl Variable {
+    /// The key in a bundle.
+    pub fn key(&self) -> &Name {
+        self.key.as_ref().unwrap_or(&self.name)
+    }
+}
+
+impl Catalog {
+    /// The variable of that name.
+    pub fn variable(&self, name: &[u8]) -> Option<&Variable> {
+        let at = self.variables.binary_search_by(|v| v.name.as_bytes().cmp(name)).ok()?;
+        self.variables.get(at)
+    }
+
+    /// Whether every data file that a variable needs is there.
+    pub fn is_complete(&self) -> bool {
+        let there =
+            |extent: &Extent| !matches!(extent, Extent::Range { shard, .. } if shard.fault().is_some());
+        self.variables.iter().all(|variable| variable.tensor.data.iter().all(there))
+    }
+
+    /// Bytes of all variables together; one that stands under two names counts twice.
+    pub fn len(&self) -> u64 {
+        self.variables.iter().map(|v| v.tensor.len()).sum()
+    }
+
+    /// Whether there are no variables.
+    pub fn is_empty(&self) -> bool {
+        self.variables.is_empty()
+    }
+}
