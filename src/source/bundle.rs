@@ -1,0 +1,238 @@
+//! The V2 TensorBundle: an index of entries, and data files that the entries point into.
+//!
+//! Every entry is checked before anything is served, because TensorFlow does not: an entry it cannot parse aborts its
+//! process, and one out of place reads as other numbers.
+
+use std::io;
+use std::sync::Arc;
+
+use super::error::{Error, Fault};
+use super::object_names::{self, ObjectName};
+use super::{Checkpoint, Prefix, Source, identify};
+use crate::catalog::{Catalog, Kind, Variable};
+use crate::dtype::Dtype;
+use crate::extent::Extent;
+use crate::format::bundle::{Endianness, Entry, Header};
+use crate::format::{Malformed, table};
+use crate::graph;
+use crate::name::Name;
+use crate::shard::Shard;
+use crate::tensor::{Shape, Tensor};
+
+pub(super) const SOURCE: Source = Source { detect: |prefix| prefix.index().exists(), open };
+
+/// Far beyond any real number of shards; each is a file to be opened.
+const MAX_SHARDS: u32 = 100_000;
+
+fn open(prefix: &Prefix) -> Result<Checkpoint, Error> {
+    let index = Shard::open(prefix.index());
+    let unreadable =
+        |error: &io::Error| Error::Io(prefix.index(), io::Error::new(error.kind(), error.to_string()));
+    let Some(stamp) = index.stamp() else {
+        return Err(index.fault().map(unreadable).expect("a shard has a stamp or a fault"));
+    };
+    let mut file = vec![0; stamp.len as usize];
+    index.read_exact_at(&mut file, 0).map_err(|error| unreadable(&error))?;
+    let rows = Rows::read(prefix, &file)?;
+    let warnings = rows.missing_shards();
+    let catalog = rows.into_catalog(index)?;
+    Ok(Checkpoint { prefix: prefix.clone(), catalog, stamp, warnings })
+}
+
+/// The rows of an index while they are read and checked.
+struct Rows<'a> {
+    prefix: &'a Prefix,
+    header: Option<Header>,
+    shards: Vec<Arc<Shard>>,
+    tensors: Vec<(Name, Tensor)>,
+    graph: Option<Tensor>,
+    partitioned: Vec<Name>,
+    faults: Vec<Fault>,
+}
+
+impl<'a> Rows<'a> {
+    /// Reads all rows; an error has everything that is wrong with them.
+    fn read(prefix: &'a Prefix, file: &[u8]) -> Result<Self, Error> {
+        let (header, shards, tensors) = (None, Vec::new(), Vec::new());
+        let mut rows =
+            Self { prefix, header, shards, tensors, graph: None, partitioned: vec![], faults: vec![] };
+        let decoded = table::decode_with(file, |key, value, at| rows.row(key, value, at));
+        decoded.map_err(|error| malformed(prefix, error))?;
+        rows.refuse_unsupported()?;
+        match rows.faults.is_empty() {
+            true => Ok(rows),
+            false => Err(Error::Entries(prefix.index(), rows.faults)),
+        }
+    }
+
+    fn row(&mut self, key: &[u8], value: &[u8], at: u64) -> Result<(), Malformed> {
+        if self.header.is_none() {
+            return self.header_row(key, value, at);
+        }
+        let entry = match Entry::decode(value) {
+            Ok(entry) => entry,
+            Err(error) => return Ok(self.fault(key, format!("the entry does not parse: {error} of it"))),
+        };
+        if key[0] == 0 || !entry.slices.is_empty() {
+            return Ok(self.partitioned.extend((key[0] != 0).then(|| Name::from(key))));
+        }
+        match self.tensor(&entry) {
+            Ok(tensor) if key == graph::KEY.as_bytes() => self.graph = Some(tensor),
+            Ok(tensor) => self.tensors.push((key.into(), tensor)),
+            Err(what) => self.fault(key, what),
+        }
+        Ok(())
+    }
+
+    fn fault(&mut self, key: &[u8], what: String) {
+        self.faults.push(Fault { key: key.into(), what });
+    }
+
+    fn header_row(&mut self, key: &[u8], value: &[u8], at: u64) -> Result<(), Malformed> {
+        let here = |what: String| Malformed { what: what.into(), at };
+        if !key.is_empty() {
+            return Err(here(format!(
+                "the first key is {:?} instead of the header's empty one",
+                Name::from(key)
+            )));
+        }
+        let header = Header::decode(value)
+            .map_err(|error| here(format!("the header does not parse: {error} of it")))?;
+        if header.num_shards > MAX_SHARDS {
+            return Err(here(format!("the header claims {} data files", header.num_shards)));
+        }
+        let path = |shard| self.prefix.data(shard, header.num_shards);
+        self.shards = (0..header.num_shards).map(|shard| Arc::new(Shard::open(path(shard)))).collect();
+        self.header = Some(header);
+        Ok(())
+    }
+
+    fn refuse_unsupported(&self) -> Result<(), Error> {
+        let refuse = |what: String| Err(Error::Unsupported(self.prefix.index(), what));
+        let Some(header) = &self.header else {
+            return Err(malformed(self.prefix, Malformed::new("no rows, not even a header", 0)));
+        };
+        if let Err(incompatible) = header.check_version() {
+            return refuse(format!("{incompatible}; TensorFlow refuses it too"));
+        }
+        if header.endianness == Endianness::Big {
+            return refuse(
+                "written on a big-endian machine, which this version of ckptfs does not read yet".into(),
+            );
+        }
+        match self.partitioned.as_slice() {
+            [] => Ok(()),
+            names => refuse(partitioned(names)),
+        }
+    }
+
+    /// The tensor of an entry whose every number agrees with the others and with the data file.
+    fn tensor(&self, entry: &Entry) -> Result<Tensor, String> {
+        let dtype = Dtype::from_tensorflow(entry.dtype).ok_or_else(|| no_dtype(entry.dtype))?;
+        let shape = Shape(entry.shape.as_slice().into());
+        check_size(dtype, &shape, entry.size)?;
+        let shard = self.shards.get(entry.shard as usize).ok_or_else(|| {
+            format!(
+                "in data file number {}, but the header has {}, counted from 0",
+                entry.shard,
+                self.shards.len()
+            )
+        })?;
+        let Entry { offset, size, .. } = *entry;
+        let fits = |len: u64| offset.checked_add(size).is_some_and(|end| end <= len);
+        match shard.len() {
+            Some(len) if !fits(len) => {
+                return Err(format!("bytes {offset}+{size} past the end of {} ({len} bytes)", shard.name()));
+            }
+            None if !fits(i64::MAX as u64) => return Err(format!("bytes {offset}+{size} overflow")),
+            _ => {}
+        }
+        let data = vec![Extent::Range { shard: shard.clone(), offset, len: size }];
+        Ok(Tensor { dtype, shape, data, crc32c: Some(entry.crc32c) })
+    }
+
+    /// A warning for each data file that cannot be read and that variables need.
+    fn missing_shards(&self) -> Vec<String> {
+        let missing = self.shards.iter().filter(|shard| shard.fault().is_some());
+        let warning = |shard: &Arc<Shard>| {
+            let within = |tensor: &Tensor| matches!(&tensor.data[..], [Extent::Range { shard: at, .. }] if Arc::ptr_eq(at, shard));
+            let lost = self.tensors.iter().filter(|(_, tensor)| within(tensor)).count();
+            let reason = shard.fault().map(ToString::to_string).unwrap_or_default();
+            (lost > 0).then(|| {
+                let (path, all) = (shard.path().display(), self.tensors.len());
+                format!("{path}: {reason}; {lost} of {all} variables have names and shapes but no values")
+            })
+        };
+        missing.filter_map(warning).collect()
+    }
+
+    fn into_catalog(self, index: Shard) -> Result<Catalog, Error> {
+        let (kind, mut variables) = match &self.graph {
+            None => (Kind::NameBased, self.tensors.into_iter().map(name_based).collect::<Vec<_>>()),
+            Some(graph) => {
+                let keys: Vec<_> = self.tensors.iter().map(|(key, _)| key.as_bytes()).collect();
+                let names = object_names::names(graph, &keys).map_err(|what| {
+                    Error::Entries(self.prefix.index(), vec![Fault { key: graph::KEY.into(), what }])
+                })?;
+                (Kind::ObjectBased, names.into_iter().zip(self.tensors).map(object_based).collect())
+            }
+        };
+        variables.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(Catalog { variables, kind, index: Some(Arc::new(index)), shards: self.shards })
+    }
+}
+
+fn name_based((name, tensor): (Name, Tensor)) -> Variable {
+    Variable { name, key: None, full_name: None, tensor: Arc::new(tensor), origin: None }
+}
+
+fn object_based((name, (key, tensor)): (ObjectName, (Name, Tensor))) -> Variable {
+    let ObjectName { visible, full_name } = name;
+    Variable { name: visible, key: Some(key), full_name, tensor: Arc::new(tensor), origin: None }
+}
+
+/// A damaged index, or another file under an index's name.
+fn malformed(prefix: &Prefix, error: Malformed) -> Error {
+    match identify::is_table(&prefix.index()) {
+        true => Error::Malformed(prefix.index(), error),
+        false if identify::identify(&prefix.index()).is_some() => Error::not_a_checkpoint(&prefix.index()),
+        false => Error::Malformed(prefix.index(), error),
+    }
+}
+
+fn no_dtype(number: u32) -> String {
+    match number {
+        0 => "has no dtype".into(),
+        101..=199 => format!("dtype {number} is a reference, which is never stored"),
+        _ => format!("dtype {number} is unknown"),
+    }
+}
+
+/// Whether `size` bytes hold such a tensor. Elements of varying size take a length byte each and checksums.
+fn check_size(dtype: Dtype, shape: &Shape, size: u64) -> Result<(), String> {
+    let elements =
+        shape.num_elements().ok_or_else(|| format!("shape {shape} has more elements than can be"))?;
+    let (least, exact) = match (dtype.width(), dtype) {
+        (Some(width), _) => (elements.checked_mul(width), true),
+        (None, Dtype::Variant) => (elements.checked_mul(5), false),
+        (None, _) => (elements.checked_add(4), false),
+    };
+    let least = least.ok_or_else(|| format!("{dtype} {shape} takes more bytes than can be"))?;
+    match size == least || !exact && size > least {
+        true => Ok(()),
+        false => Err(format!(
+            "{size} bytes, but {dtype} {shape} takes {}{least}",
+            if exact { "" } else { "at least " }
+        )),
+    }
+}
+
+fn partitioned(names: &[Name]) -> String {
+    let listed: Vec<_> = names.iter().take(3).map(Name::to_string).collect();
+    let more = if names.len() > 3 { format!(" and {} more", names.len() - 3) } else { String::new() };
+    format!(
+        "{}{more}: partitioned (saved in slices), which this version of ckptfs does not read yet\n  \
+         help: saving it anew without a partitioner makes it whole",
+        listed.join(", ")
+    )
+}
