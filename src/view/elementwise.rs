@@ -1,0 +1,57 @@
+//! Files made of a tensor's elements one by one, each of which takes the same number of bytes there, so that any part of
+//! the file is computed from its own part of the tensor alone.
+
+use std::io;
+use std::sync::Arc;
+
+use crate::cache::{Cache, Decode, Identity};
+use crate::dtype::Value;
+use crate::extent::Extent;
+use crate::tensor::Tensor;
+
+/// A tensor, and what each of its numbers becomes.
+pub(super) struct Elementwise {
+    /// The tensor, of a dtype with a fixed width.
+    pub(super) tensor: Arc<Tensor>,
+    /// Bytes that `put` writes for an element, all its components together.
+    pub(super) width: u64,
+    /// Names the result, for the cache.
+    pub(super) to: &'static str,
+    /// Appends one number.
+    pub(super) put: fn(Value, &mut Vec<u8>),
+}
+
+/// Elements that are decoded together are about this many bytes of the result.
+const PIECE: u64 = 4 << 20;
+
+impl Elementwise {
+    /// The result, of known length.
+    pub(super) fn extent(self) -> Extent {
+        let len = self.tensor.len() / self.stored_width() * self.width;
+        Extent::Decoded { data: Arc::new(self), len }
+    }
+
+    fn stored_width(&self) -> u64 {
+        self.tensor.dtype.width().expect("elementwise files are made of fixed-width elements")
+    }
+}
+
+impl Decode for Elementwise {
+    fn identity(&self) -> Identity {
+        Identity { of: Arc::as_ptr(&self.tensor) as usize, to: self.to }
+    }
+
+    fn decode(&self, at: u64, len: usize) -> io::Result<Vec<u8>> {
+        let (stored, first, count) = (self.stored_width(), at / self.width, len as u64 / self.width);
+        let mut bytes = vec![0; (count * stored) as usize];
+        self.tensor.file().read_at(&Cache::new(0), &mut bytes, first * stored)?;
+        let (value, component) = (self.tensor.dtype.value(), stored / self.tensor.dtype.components());
+        let mut out = Vec::with_capacity(len);
+        bytes.chunks_exact(component as usize).for_each(|number| (self.put)(value(number), &mut out));
+        Ok(out)
+    }
+
+    fn piece_len(&self) -> u64 {
+        PIECE / self.width * self.width
+    }
+}

@@ -1,0 +1,45 @@
+//! `info.json`: everything known about a variable, in one object.
+
+use serde_json::{Value, json};
+
+use super::{FORMATS, Format};
+use crate::catalog::Variable;
+use crate::extent::Extent;
+use crate::format::crc::Masked;
+use crate::name::Name;
+
+pub(super) fn text(variable: &Variable) -> String {
+    format!("{:#}\n", json(variable))
+}
+
+/// The variable as a JSON object. `offset` is that in the data file `shard`; both are null where the bytes are computed.
+pub(super) fn json(variable: &Variable) -> Value {
+    let tensor = &variable.tensor;
+    let (shard, offset) = match tensor.data.as_slice() {
+        [Extent::Range { shard, offset, .. }] => (Some(shard.name().into_owned()), Some(*offset)),
+        _ => (None, None),
+    };
+    let mut info = json!({
+        "name": variable.name.to_string(),
+        "key": variable.key().to_string(),
+        "full_name": variable.full_name.as_ref().map(Name::to_string),
+        "dtype": tensor.dtype.name(),
+        "shape": &*tensor.shape.0,
+        "bytes": tensor.len(),
+        "shard": shard,
+        "offset": offset,
+        "crc32c": tensor.crc32c.map(Masked::unmask),
+        "rule": variable.origin.as_ref().map(|origin| json!({"place": &*origin.rule, "from": origin.name.to_string()})),
+    });
+    if str::from_utf8(variable.name.as_bytes()).is_err() {
+        info["name_hex"] =
+            variable.name.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect::<String>().into();
+    }
+    let absent =
+        |format: &Format| Some((format.name.to_owned(), Value::from((format.file)(variable).err()?)));
+    let absent: serde_json::Map<_, _> = FORMATS.iter().filter_map(absent).collect();
+    if !absent.is_empty() {
+        info["absent"] = absent.into();
+    }
+    info
+}

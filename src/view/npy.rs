@@ -1,0 +1,41 @@
+//! `npy/`: each variable as a NumPy array, for `np.load(path, mmap_mode="r")`. A header, then the tensor's own extents.
+//!
+//! Types that NumPy lacks are widened without loss: small floats to float32, signed sub-byte integers to int8.
+
+use super::Format;
+use super::elementwise::Elementwise;
+use crate::catalog::Variable;
+use crate::dtype::{Numpy, Scalar, Value};
+use crate::extent::{Extent, VirtualFile};
+use crate::format::npy;
+
+pub(super) const FORMAT: Format = Format { name: "npy", suffix: ".npy", link: "array.npy", file };
+
+fn file(variable: &Variable) -> Result<VirtualFile, String> {
+    let tensor = &variable.tensor;
+    let header = |descr| Extent::from(npy::header(descr, &tensor.shape.0));
+    match tensor.dtype.numpy() {
+        Numpy::Same(descr) => Ok([header(descr)].into_iter().chain(tensor.data.iter().cloned()).collect()),
+        Numpy::Widened(scalar) => {
+            let widened =
+                Elementwise { tensor: tensor.clone(), width: scalar.width(), to: "npy", put: put(scalar) };
+            Ok([header(scalar.descr()), widened.extent()].into_iter().collect())
+        }
+        Numpy::Absent => Err(format!("elements of {} vary in size", tensor.dtype)),
+    }
+}
+
+fn put(scalar: Scalar) -> fn(Value, &mut Vec<u8>) {
+    match scalar {
+        Scalar::Float32 => |value, out| {
+            if let Value::Float32(x) = value {
+                out.extend(x.to_le_bytes());
+            }
+        },
+        Scalar::Int8 => |value, out| {
+            if let Value::Signed(x) = value {
+                out.extend((x as i8).to_le_bytes());
+            }
+        },
+    }
+}

@@ -1,0 +1,92 @@
+//! `text/`: each variable as text, one element a line, row-major, every line as long as the others.
+//!
+//! float32 and what is widened to it `%15.8e`, float64 `%24.16e`, integers 20 wide, bool 1, complex two numbers.
+
+use std::fmt::Write;
+
+use super::Format;
+use super::elementwise::Elementwise;
+use crate::catalog::Variable;
+use crate::dtype::{Dtype, Value};
+use crate::extent::VirtualFile;
+
+pub(super) const FORMAT: Format = Format { name: "text", suffix: ".txt", link: "values.txt", file };
+
+fn file(variable: &Variable) -> Result<VirtualFile, String> {
+    let tensor = &variable.tensor;
+    let dtype = tensor.dtype;
+    if dtype.width().is_none() {
+        return Err(format!("elements of {dtype} vary in size"));
+    }
+    let put = if dtype.components() == 2 { put_part } else { put_line };
+    let lines = Elementwise { tensor: tensor.clone(), width: line_len(dtype), to: "text", put };
+    Ok([lines.extent()].into_iter().collect())
+}
+
+/// Bytes of a line, its newline among them.
+fn line_len(dtype: Dtype) -> u64 {
+    let component = dtype.width().unwrap_or(0) / dtype.components().max(1);
+    let sample = (dtype.value())(&vec![0; component as usize]);
+    let mut line = Vec::new();
+    put_line(sample, &mut line);
+    line.len() as u64 * dtype.components()
+}
+
+fn put_line(value: Value, out: &mut Vec<u8>) {
+    out.extend(number(value).bytes());
+    out.push(b'\n');
+}
+
+/// The real part ends in a space and the imaginary one in a newline; which of them this is shows in what stands before.
+fn put_part(value: Value, out: &mut Vec<u8>) {
+    let number = number(value);
+    let written = out.len() / (number.len() + 1);
+    out.extend(number.bytes());
+    out.push(if written % 2 == 0 { b' ' } else { b'\n' });
+}
+
+fn number(value: Value) -> String {
+    match value {
+        Value::Float32(x) => format!("{:>15}", exponential(format!("{x:.8e}"))),
+        Value::Float64(x) => format!("{:>24}", exponential(format!("{x:.16e}"))),
+        Value::Signed(x) => format!("{x:>20}"),
+        Value::Unsigned(x) => format!("{x:>20}"),
+        Value::Bool(x) => u8::from(x).to_string(),
+    }
+}
+
+/// C's spelling of what Rust writes as `1.5e-7`: a signed exponent of two digits or more, and `nan` and `inf` in lower case.
+fn exponential(rust: String) -> String {
+    let Some((mantissa, exponent)) = rust.split_once('e') else { return rust.to_lowercase() };
+    let (sign, digits) = exponent.strip_prefix('-').map_or(('+', exponent), |digits| ('-', digits));
+    let mut c = String::with_capacity(rust.len() + 2);
+    let _ = write!(c, "{mantissa}e{sign}{digits:0>2}");
+    c
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_written_as_c_writes_them() {
+        assert_eq!(number(Value::Float32(1.0)), " 1.00000000e+00");
+        assert_eq!(number(Value::Float32(-1.5e-7)), "-1.50000000e-07");
+        assert_eq!(number(Value::Float32(f32::NAN)), "            nan");
+        assert_eq!(number(Value::Float32(f32::NEG_INFINITY)), "           -inf");
+        assert_eq!(number(Value::Float64(-1e-308)), "-1.0000000000000000e-308");
+        assert_eq!(number(Value::Signed(i64::MIN)), "-9223372036854775808");
+        assert_eq!(number(Value::Bool(true)), "1");
+    }
+
+    #[test]
+    fn every_number_of_a_dtype_is_as_wide_as_its_line() {
+        for x in [0.0, -0.0, f32::MIN_POSITIVE / 8.0, f32::MAX, f32::MIN, f32::NAN, f32::INFINITY] {
+            assert_eq!(number(Value::Float32(x)).len(), 15);
+        }
+        for x in [0.0, -5e-324, f64::MAX, f64::MIN, f64::NAN, f64::NEG_INFINITY] {
+            assert_eq!(number(Value::Float64(x)).len(), 24);
+        }
+        assert_eq!(number(Value::Unsigned(u64::MAX)).len(), 20);
+    }
+}
