@@ -1,0 +1,399 @@
+//! The tree of one checkpoint: its directory with `vars/` and a folder for each format, and its files in the root.
+//!
+//! Ordinals, in this order: the directory; the bundle's files in the root; the small files at the top of the
+//! directory; then for each node of the names, one for each [`Role`] it can have. What an ordinal is follows from
+//! arithmetic, so that 100,000 variables cost their names and no more.
+
+use std::borrow::Cow;
+use std::time::{Duration, SystemTime};
+
+use super::escape::escape_first;
+use super::names::{Names, Node, NodeId};
+use super::{Attr, Content, Entry, Ino, Kind, state_file};
+use crate::catalog::{Catalog, Variable};
+use crate::extent::VirtualFile;
+use crate::shard::Stamp;
+use crate::view::{self, FACTS, FORMATS, Format, RESERVED};
+
+/// One checkpoint of a mount.
+pub(super) struct CheckpointTree {
+    tag: u32,
+    stem: Vec<u8>,
+    catalog: Catalog,
+    names: Names,
+    /// The bundle's files, in the mount's root, with their whole names.
+    siblings: Vec<(Vec<u8>, VirtualFile)>,
+    /// The small files of the directory.
+    tops: Vec<(Vec<u8>, Content<'static>)>,
+    mtime: SystemTime,
+    /// Permission bits of files.
+    mode: u16,
+}
+
+/// What a node of the names can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    /// A directory under `vars/`.
+    Vars,
+    Fact(usize),
+    /// A link among the facts to the file of a format.
+    Link(usize),
+    /// A directory under a format's folder.
+    Folder(usize),
+    File(usize),
+}
+
+/// Where an ordinal is.
+enum Place {
+    Root,
+    Sibling(usize),
+    Top(usize),
+    Node(NodeId, Role),
+}
+
+const ROLES: u32 = (1 + FACTS.len() + 3 * FORMATS.len()) as u32;
+
+impl Role {
+    fn number(self) -> u32 {
+        let (facts, formats) = (FACTS.len(), FORMATS.len());
+        let number = match self {
+            Self::Vars => 0,
+            Self::Fact(i) => 1 + i,
+            Self::Link(i) => 1 + facts + i,
+            Self::Folder(i) => 1 + facts + formats + i,
+            Self::File(i) => 1 + facts + 2 * formats + i,
+        };
+        number as u32
+    }
+
+    fn of(number: u32) -> Self {
+        let (facts, formats) = (FACTS.len(), FORMATS.len());
+        match number as usize {
+            0 => Self::Vars,
+            n if n < 1 + facts => Self::Fact(n - 1),
+            n if n < 1 + facts + formats => Self::Link(n - 1 - facts),
+            n if n < 1 + facts + 2 * formats => Self::Folder(n - 1 - facts - formats),
+            n => Self::File(n - 1 - facts - 2 * formats),
+        }
+    }
+}
+
+impl CheckpointTree {
+    /// The tree of a catalog that is called `stem`. `tag` is the upper half of its inode numbers.
+    pub(super) fn new(tag: u32, stem: &[u8], catalog: Catalog, stamp: Stamp) -> Self {
+        let names: Vec<_> = catalog.variables.iter().map(|variable| variable.name.as_bytes()).collect();
+        let names = Names::new(&names);
+        let bundle = view::bundle::files(&catalog);
+        let tops = tops(stem, bundle.iter().map(|(suffix, _)| suffix.as_str()));
+        let named = |(suffix, file): (String, _)| ([stem, suffix.as_bytes()].concat(), file);
+        let siblings = bundle.into_iter().map(named).collect();
+        let mtime = time(stamp.mtime);
+        let mode = stamp.mode as u16 & 0o444 | 0o400;
+        Self { tag, stem: stem.into(), catalog, names, siblings, tops, mtime, mode }
+    }
+
+    pub(super) fn tag(&self) -> u32 {
+        self.tag
+    }
+
+    pub(super) fn stem(&self) -> &[u8] {
+        &self.stem
+    }
+
+    /// The checkpoint's directory.
+    pub(super) fn directory(&self) -> Ino {
+        Ino::new(self.tag, 0)
+    }
+
+    /// The names and inodes of the bundle's files.
+    pub(super) fn siblings(&self) -> impl Iterator<Item = (&[u8], Ino)> {
+        self.siblings
+            .iter()
+            .zip(1..)
+            .map(|((name, _), ordinal)| (name.as_slice(), Ino::new(self.tag, ordinal)))
+    }
+
+    /// Bytes of the bundle's files.
+    pub(super) fn len(&self) -> u64 {
+        self.siblings.iter().map(|(_, file)| file.len()).sum()
+    }
+
+    /// Whether every data file that a variable needs is there.
+    pub(super) fn is_complete(&self) -> bool {
+        self.catalog.is_complete()
+    }
+
+    pub(super) fn attr(&self, ordinal: u32) -> Option<Attr> {
+        let place = self.place(ordinal)?;
+        let content = self.content_at(&place)?;
+        let (kind, len) = (content.kind(), content.len());
+        let (nlink, mode) = match kind {
+            Kind::Directory => (2 + self.subdirectories(&place), self.mode | self.mode >> 2),
+            Kind::File => (1, self.mode),
+            Kind::Link => (1, 0o777),
+        };
+        Some(Attr {
+            ino: Ino::new(self.tag, ordinal),
+            kind,
+            len,
+            mtime: self.mtime,
+            nlink,
+            mode,
+            volatile: false,
+        })
+    }
+
+    pub(super) fn content(&self, ordinal: u32) -> Option<Content<'_>> {
+        self.content_at(&self.place(ordinal)?)
+    }
+
+    /// The directory that holds this one; `None` for the checkpoint's own.
+    pub(super) fn parent(&self, ordinal: u32) -> Option<u32> {
+        match self.place(ordinal)? {
+            Place::Node(0, _) => Some(0),
+            Place::Node(node, role) => Some(self.ordinal(self.names.node(node).parent, role)),
+            _ => None,
+        }
+    }
+
+    /// How many positions a directory has; some may be empty.
+    pub(super) fn positions(&self, ordinal: u32) -> usize {
+        match self.place(ordinal) {
+            Some(Place::Root) => self.tops.len() + FORMATS.len() + 1,
+            Some(Place::Node(node, Role::Vars)) => {
+                FACTS.len() + FORMATS.len() + self.names.node(node).children.len()
+            }
+            Some(Place::Node(node, Role::Folder(_))) => 2 * self.names.node(node).children.len(),
+            _ => 0,
+        }
+    }
+
+    /// What is at a position of a directory.
+    pub(super) fn entry(&self, ordinal: u32, position: usize) -> Option<Entry<'_>> {
+        match self.place(ordinal)? {
+            Place::Root => self.entry_of_root(position),
+            Place::Node(node, Role::Vars) => self.entry_of_vars(node, position),
+            Place::Node(node, Role::Folder(i)) => self.entry_of_folder(node, i, position),
+            _ => None,
+        }
+    }
+
+    pub(super) fn lookup(&self, ordinal: u32, name: &[u8]) -> Option<u32> {
+        match self.place(ordinal)? {
+            Place::Root => self.lookup_in_root(name),
+            Place::Node(node, Role::Vars) => self.lookup_in_vars(node, str::from_utf8(name).ok()?),
+            Place::Node(node, Role::Folder(i)) => self.lookup_in_folder(node, i, str::from_utf8(name).ok()?),
+            _ => None,
+        }
+    }
+
+    fn first_top(&self) -> u32 {
+        1 + self.siblings.len() as u32
+    }
+
+    fn first_node(&self) -> u32 {
+        self.first_top() + self.tops.len() as u32
+    }
+
+    fn ordinal(&self, node: NodeId, role: Role) -> u32 {
+        self.first_node() + node * ROLES + role.number()
+    }
+
+    fn place(&self, ordinal: u32) -> Option<Place> {
+        match ordinal {
+            0 => Some(Place::Root),
+            n if n < self.first_top() => Some(Place::Sibling(n as usize - 1)),
+            n if n < self.first_node() => Some(Place::Top((n - self.first_top()) as usize)),
+            n => {
+                let n = n - self.first_node();
+                (n / ROLES < self.names.len()).then(|| Place::Node(n / ROLES, Role::of(n % ROLES)))
+            }
+        }
+    }
+
+    fn content_at(&self, place: &Place) -> Option<Content<'_>> {
+        match *place {
+            Place::Root => Some(Content::Directory),
+            Place::Sibling(i) => Some(Content::File(self.siblings[i].1.clone())),
+            Place::Top(i) => Some(self.tops[i].1.clone()),
+            Place::Node(_, Role::Vars) => Some(Content::Directory),
+            Place::Node(node, Role::Folder(_)) => self.has_folder(node).then_some(Content::Directory),
+            Place::Node(node, Role::Fact(i)) => {
+                let text = (FACTS[i].text)(self.variable(node)?);
+                Some(Content::File(text.into_bytes().into()))
+            }
+            Place::Node(node, Role::File(i)) => {
+                Some(Content::File((FORMATS[i].file)(self.variable(node)?).ok()?))
+            }
+            Place::Node(node, Role::Link(i)) => self
+                .has_file(node, i)
+                .then(|| Content::Link(Cow::Owned(self.link(node, &FORMATS[i]).into_bytes()))),
+        }
+    }
+
+    fn subdirectories(&self, place: &Place) -> u32 {
+        match place {
+            Place::Root => 1 + FORMATS.len() as u32,
+            Place::Node(node, Role::Vars) => self.names.node(*node).children.len() as u32,
+            Place::Node(node, Role::Folder(_)) => self.names.node(*node).branches,
+            _ => 0,
+        }
+    }
+
+    fn variable(&self, node: NodeId) -> Option<&Variable> {
+        self.catalog.variables.get(self.names.node(node).variable? as usize)
+    }
+
+    /// A format's folder has directories where names go on; its topmost is always there.
+    fn has_folder(&self, node: NodeId) -> bool {
+        node == 0 || !self.names.node(node).children.is_empty()
+    }
+
+    fn has_file(&self, node: NodeId, format: usize) -> bool {
+        self.variable(node).is_some_and(|variable| (FORMATS[format].file)(variable).is_ok())
+    }
+
+    fn node_entry<'a>(
+        &self,
+        node: NodeId,
+        role: Role,
+        kind: Kind,
+        name: impl Into<Cow<'a, str>>,
+    ) -> Entry<'a> {
+        let name = match name.into() {
+            Cow::Borrowed(name) => Cow::Borrowed(name.as_bytes()),
+            Cow::Owned(name) => Cow::Owned(name.into_bytes()),
+        };
+        Entry { ino: Ino::new(self.tag, self.ordinal(node, role)), kind, name }
+    }
+
+    fn entry_of_root(&self, position: usize) -> Option<Entry<'_>> {
+        if let Some((name, content)) = self.tops.get(position) {
+            let ino = Ino::new(self.tag, self.first_top() + position as u32);
+            return Some(Entry { ino, kind: content.kind(), name: name.into() });
+        }
+        let (name, role) = match FORMATS.get(position - self.tops.len()) {
+            Some(format) => (format.name, Role::Folder(position - self.tops.len())),
+            None => (VARS, Role::Vars),
+        };
+        Some(self.node_entry(0, role, Kind::Directory, name))
+    }
+
+    fn lookup_in_root(&self, name: &[u8]) -> Option<u32> {
+        if let Some(i) = self.tops.iter().position(|(top, _)| top == name) {
+            return Some(self.first_top() + i as u32);
+        }
+        let format = FORMATS.iter().position(|format| format.name.as_bytes() == name).map(Role::Folder);
+        let role = if name == VARS.as_bytes() { Role::Vars } else { format? };
+        Some(self.ordinal(0, role))
+    }
+
+    fn entry_of_vars(&self, node: NodeId, position: usize) -> Option<Entry<'_>> {
+        if let Some(fact) = FACTS.get(position) {
+            self.variable(node)?;
+            return Some(self.node_entry(node, Role::Fact(position), Kind::File, fact.name));
+        }
+        let position = position - FACTS.len();
+        if let Some(format) = FORMATS.get(position) {
+            let link = self.node_entry(node, Role::Link(position), Kind::Link, format.link);
+            return self.has_file(node, position).then_some(link);
+        }
+        let child = self.names.node(node).children.clone().nth(position - FORMATS.len())?;
+        Some(self.node_entry(child, Role::Vars, Kind::Directory, self.name_in_vars(child)))
+    }
+
+    /// The name of a node's directory under `vars/`, where below a variable the facts have first call on theirs.
+    fn name_in_vars(&self, node: NodeId) -> Cow<'_, str> {
+        let Node { component, parent, .. } = self.names.node(node);
+        match self.names.node(*parent).variable.is_some() && RESERVED.contains(&&**component) {
+            true => escape_first(component).into(),
+            false => (&**component).into(),
+        }
+    }
+
+    fn lookup_in_vars(&self, node: NodeId, name: &str) -> Option<u32> {
+        if self.variable(node).is_some() {
+            let fact = FACTS.iter().position(|fact| fact.name == name).map(Role::Fact);
+            let link = || FORMATS.iter().position(|format| format.link == name).map(Role::Link);
+            if RESERVED.contains(&name) {
+                return Some(self.ordinal(node, fact.or_else(link)?));
+            }
+            if let Some(reserved) = RESERVED.iter().find(|reserved| escape_first(reserved) == name) {
+                return Some(self.ordinal(self.names.child(node, reserved)?, Role::Vars));
+            }
+        }
+        Some(self.ordinal(self.names.child(node, name)?, Role::Vars))
+    }
+
+    /// Each child has two positions: one for its file and one for its directory.
+    fn entry_of_folder(&self, node: NodeId, format: usize, position: usize) -> Option<Entry<'_>> {
+        let child = self.names.node(node).children.clone().nth(position / 2)?;
+        let component = &*self.names.node(child).component;
+        if position % 2 == 0 {
+            let name = format!("{component}{}", FORMATS[format].suffix);
+            return self
+                .has_file(child, format)
+                .then(|| self.node_entry(child, Role::File(format), Kind::File, name));
+        }
+        let name = self.name_in_folder(child, format);
+        self.has_folder(child).then(|| self.node_entry(child, Role::Folder(format), Kind::Directory, name))
+    }
+
+    /// The name of a node's directory in a format's folder. It gives way to a file of the same name by a final `%`, so
+    /// that where a variable's file is does not depend on what lies below other variables.
+    fn name_in_folder(&self, node: NodeId, format: usize) -> Cow<'_, str> {
+        let Node { component, parent, .. } = self.names.node(node);
+        let file =
+            component.strip_suffix(FORMATS[format].suffix).and_then(|stem| self.names.child(*parent, stem));
+        match file.is_some_and(|file| self.has_file(file, format)) {
+            true => format!("{component}%").into(),
+            false => (&**component).into(),
+        }
+    }
+
+    fn lookup_in_folder(&self, node: NodeId, format: usize, name: &str) -> Option<u32> {
+        let file = name.strip_suffix(FORMATS[format].suffix).and_then(|stem| self.names.child(node, stem));
+        if let Some(file) = file.filter(|&file| self.has_file(file, format)) {
+            return Some(self.ordinal(file, Role::File(format)));
+        }
+        let named = |component: &str| {
+            let child = self.names.child(node, component)?;
+            (self.has_folder(child) && self.name_in_folder(child, format) == name).then_some(child)
+        };
+        let child = named(name).or_else(|| named(name.strip_suffix('%')?))?;
+        Some(self.ordinal(child, Role::Folder(format)))
+    }
+
+    /// From a variable's directory under `vars/` to its file: up to the checkpoint's directory, and down again.
+    fn link(&self, node: NodeId, format: &Format) -> String {
+        let index = FORMATS.iter().position(|f| f.name == format.name).expect("a format is in the table");
+        let path = self.names.path(node);
+        let mut target = "../".repeat(path.len() + 1) + format.name;
+        for &folder in &path[..path.len() - 1] {
+            target = target + "/" + &self.name_in_folder(folder, index);
+        }
+        target + "/" + &self.names.node(node).component + format.suffix
+    }
+}
+
+const VARS: &str = "vars";
+
+/// What makes TensorFlow take the directory itself for the checkpoint: a state file that names the prefix beside it,
+/// for calls that look for one in every directory, and hidden links for those that take `ckpt-9/` as a prefix.
+fn tops<'a>(stem: &[u8], suffixes: impl Iterator<Item = &'a str>) -> Vec<(Vec<u8>, Content<'static>)> {
+    let beside = [b"../", stem].concat();
+    let link = |suffix: &str| (suffix.into(), Content::Link([&beside, suffix.as_bytes()].concat().into()));
+    let mut tops: Vec<_> = suffixes.map(link).collect();
+    tops.push((b"checkpoint".to_vec(), Content::File(state_file(&beside))));
+    tops.sort_by(|a, b| a.0.cmp(&b.0));
+    tops
+}
+
+fn time((seconds, nanoseconds): (i64, i64)) -> SystemTime {
+    let whole = Duration::from_secs(seconds.unsigned_abs());
+    let second = match seconds < 0 {
+        true => SystemTime::UNIX_EPOCH.checked_sub(whole),
+        false => SystemTime::UNIX_EPOCH.checked_add(whole),
+    };
+    second.unwrap_or(SystemTime::UNIX_EPOCH) + Duration::from_nanos(nanoseconds.unsigned_abs())
+}

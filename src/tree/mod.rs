@@ -1,0 +1,117 @@
+//! Names and inodes: which files a mount has, without storing one of them.
+//!
+//! The root is a short list. Below it each checkpoint has a tree whose directories follow the components of variable
+//! names; everything in it is computed from an ordinal when it is asked for. An inode number is the tag of its
+//! checkpoint (upper half; 0 at the root) and an ordinal (lower half).
+
+mod checkpoint;
+mod escape;
+mod names;
+mod root;
+
+use std::borrow::Cow;
+use std::time::SystemTime;
+
+pub use root::{Live, Tree};
+
+use crate::extent::VirtualFile;
+use crate::format::state::{self, State};
+
+/// An inode number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Ino(pub u64);
+
+impl Ino {
+    /// The mount's root directory.
+    pub const ROOT: Self = Self(1);
+
+    fn new(tag: u32, ordinal: u32) -> Self {
+        Self(u64::from(tag) << 32 | u64::from(ordinal))
+    }
+
+    fn tag(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+
+    fn ordinal(self) -> u32 {
+        self.0 as u32
+    }
+}
+
+/// What an inode is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "they are their names")]
+pub enum Kind {
+    Directory,
+    File,
+    Link,
+}
+
+/// What `stat` tells of an inode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attr {
+    /// Its number.
+    pub ino: Ino,
+    /// What it is.
+    pub kind: Kind,
+    /// Length in bytes.
+    pub len: u64,
+    /// Time of its source.
+    pub mtime: SystemTime,
+    /// Links: two for a directory, and one for each directory in it.
+    pub nlink: u32,
+    /// Permission bits.
+    pub mode: u16,
+    /// Whether the name may come to mean something else while mounted.
+    pub volatile: bool,
+}
+
+/// One name in a directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry<'a> {
+    /// The inode.
+    pub ino: Ino,
+    /// What it is.
+    pub kind: Kind,
+    /// Its name.
+    pub name: Cow<'a, [u8]>,
+}
+
+/// What can be read of an inode.
+#[derive(Clone)]
+pub enum Content<'a> {
+    /// A directory: its entries are listed by position.
+    Directory,
+    /// A file.
+    File(VirtualFile),
+    /// Where a symbolic link leads.
+    Link(Cow<'a, [u8]>),
+}
+
+impl Content<'_> {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Directory => Kind::Directory,
+            Self::File(_) => Kind::File,
+            Self::Link(_) => Kind::Link,
+        }
+    }
+
+    fn len(&self) -> u64 {
+        match self {
+            Self::Directory => 0,
+            Self::File(file) => file.len(),
+            Self::Link(target) => target.len() as u64,
+        }
+    }
+}
+
+/// A state file that names one checkpoint.
+fn state_file(prefix: &[u8]) -> VirtualFile {
+    let named = State {
+        model_checkpoint_path: prefix.to_vec(),
+        all_model_checkpoint_paths: vec![prefix.to_vec()],
+        ..State::default()
+    };
+    state::encode(&named).into()
+}
