@@ -10,11 +10,13 @@
 //! Rules see the source's own names, all at once; the result of one never feeds another. Nothing here knows of files,
 //! tensors or mounts: names go in, a [`Plan`] comes out, or every mistake there is.
 
+mod apply;
 mod collision;
 mod error;
 mod escape;
 mod flags;
 mod map_file;
+mod matching;
 mod naming;
 mod nearest;
 mod options;
@@ -37,7 +39,10 @@ use map_file::{MapFile, Var};
 use options::Options;
 use table::Table;
 
+pub use apply::apply;
 pub use error::{Error, Errors, Kind};
+pub use matching::matching;
+pub use nearest::near_names;
 pub use place::Place;
 pub use report::{Lost, Report, RuleReport, Status};
 pub use rule::{MatchOn, Rule, Verb};

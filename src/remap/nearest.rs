@@ -45,7 +45,7 @@ pub(super) fn near_patterns(pattern: &Pattern, names: &[&[u8]]) -> Vec<(String, 
 }
 
 /// Names that look most like `text`, for when no edit of a pattern helps.
-pub(super) fn near_names(text: &str, names: &[&[u8]]) -> Vec<String> {
+pub fn near_names(text: &str, names: &[&[u8]]) -> Vec<String> {
     let step = names.len() / NAMES + 1;
     let names = names.iter().step_by(step).filter_map(|name| std::str::from_utf8(name).ok());
     let mut near: Vec<_> = names.map(|name| (strsim::jaro_winkler(text, name), name)).collect();

@@ -195,7 +195,8 @@ fn judge(map: &Map, rule: &Rule, tally: &Tally, names: &[&[u8]], errors: &mut Er
     }
 }
 
-fn unused(rule: &Rule, names: &[&[u8]]) -> Error {
+/// A rule whose pattern matches nothing, and what it may have meant.
+pub(super) fn unused(rule: &Rule, names: &[&[u8]]) -> Error {
     let Some(pattern) = rule.pattern() else {
         let what = format!("no optimizer state among {}", counted(names.len(), "variable"));
         return Error::new(Kind::Unused, rule.place(), what)
