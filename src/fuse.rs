@@ -1,0 +1,404 @@
+//! The kernel adapter: turns requests into look-ups in the [`Tree`] and reads of its files. It knows names and extents,
+//! and nothing of tensors.
+//!
+//! Nothing is kept for a lookup or an open file but what the kernel reads by itself, so a forgotten inode means the same
+//! when it comes back. A handler that panics answers EIO.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use fuser::{
+    BackingId, Errno, FileAttr, FileHandle, FileType, Filesystem, FopenFlags, Generation, INodeNo, InitFlags,
+    KernelConfig, LockOwner, OpenFlags, ReplyAttr, ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty,
+    ReplyEntry, ReplyOpen, ReplyStatfs, ReplyXattr, Request,
+};
+use rustix::process::{getgid, getuid};
+
+use crate::cache::Cache;
+use crate::extent::VirtualFile;
+use crate::tree::{Attr, Content, Ino, Kind, Tree};
+
+/// What a name inside a checkpoint means never changes.
+const FOREVER: Duration = Duration::from_secs(u32::MAX as u64);
+/// What a name in the root means may.
+const SHORT: Duration = Duration::from_secs(1);
+/// Files from this length on are worth more in large reads than in the kernel's page cache, with [`CacheMode::Direct`].
+const LARGE: u64 = 1 << 20;
+/// The most the kernel may stack file systems on this one's files: itself over, say, an overlay.
+const STACK_DEPTH: u32 = 2;
+
+/// Requests the kernel keeps in flight.
+const MAX_BACKGROUND: u16 = 64;
+const GENERATION: Generation = Generation(0);
+/// File handles tell the two ways of being open apart.
+const ORDINARY: FileHandle = FileHandle(0);
+const PASSED_THROUGH: FileHandle = FileHandle(1);
+
+/// Who keeps the bytes that were read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CacheMode {
+    /// The kernel reads whole shards by itself where it lets us ask for that; else as [`Self::Kernel`].
+    #[default]
+    Auto,
+    /// The kernel's page cache, filled through us.
+    Kernel,
+    /// Nobody, for large files: fastest for one sequential read without privileges, slow for small random ones.
+    Direct,
+}
+
+/// A mount's file system.
+pub struct Fuse {
+    tree: Arc<Tree>,
+    cache: Arc<Cache>,
+    mode: CacheMode,
+    owner: (u32, u32),
+    passthrough: AtomicBool,
+    /// What the kernel reads by itself: one id for each inode while any handle is open.
+    backing: Mutex<HashMap<u64, (BackingId, usize)>>,
+}
+
+/// How a file was opened.
+enum Opened {
+    Ordinary(FopenFlags),
+    PassedThrough,
+}
+
+impl Fuse {
+    /// Serves a tree; its files belong to the user and group of this process.
+    pub fn new(tree: Arc<Tree>, cache: Arc<Cache>, mode: CacheMode) -> Self {
+        let passthrough = AtomicBool::new(mode == CacheMode::Auto);
+        let owner = (getuid().as_raw(), getgid().as_raw());
+        Self { tree, cache, mode, owner, passthrough, backing: Mutex::default() }
+    }
+
+    fn file_attr(&self, attr: &Attr) -> FileAttr {
+        let time = attr.mtime;
+        FileAttr {
+            ino: INodeNo(attr.ino.0),
+            size: attr.len,
+            blocks: attr.len.div_ceil(512),
+            atime: time,
+            mtime: time,
+            ctime: time,
+            crtime: time,
+            kind: file_type(attr.kind),
+            perm: attr.mode,
+            nlink: attr.nlink,
+            uid: self.owner.0,
+            gid: self.owner.1,
+            rdev: 0,
+            blksize: 1 << 17,
+            flags: 0,
+        }
+    }
+
+    fn file(&self, ino: INodeNo) -> Result<VirtualFile, Errno> {
+        match self.tree.content(Ino(ino.0)).ok_or(Errno::ENOENT)? {
+            Content::File(file) => Ok(file),
+            Content::Directory => Err(Errno::EISDIR),
+            Content::Link(_) => Err(Errno::EINVAL),
+        }
+    }
+
+    fn open_file(&self, ino: INodeNo, reply: &ReplyOpen) -> Result<Opened, Errno> {
+        let file = self.file(ino)?;
+        file.verify()?;
+        if self.pass_through(ino, &file, reply) {
+            return Ok(Opened::PassedThrough);
+        }
+        let volatile = self.tree.attr(Ino(ino.0)).is_none_or(|attr| attr.volatile);
+        let direct = self.mode == CacheMode::Direct && file.len() >= LARGE;
+        Ok(Opened::Ordinary(match () {
+            () if direct => FopenFlags::FOPEN_DIRECT_IO,
+            () if volatile => FopenFlags::empty(),
+            () => FopenFlags::FOPEN_KEEP_CACHE,
+        }))
+    }
+
+    /// Hands a file that is a shard from end to end to the kernel, if it takes it.
+    fn pass_through(&self, ino: INodeNo, file: &VirtualFile, reply: &ReplyOpen) -> bool {
+        let Some(descriptor) = file.whole_shard().and_then(|shard| shard.backing()) else { return false };
+        if !self.passthrough.load(Ordering::Relaxed) {
+            return false;
+        }
+        let mut backing = self.backing.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, handles)) = backing.get_mut(&ino.0) {
+            *handles += 1;
+            return true;
+        }
+        match reply.open_backing(descriptor) {
+            Ok(id) => backing.insert(ino.0, (id, 1)).is_none(),
+            Err(error) => {
+                self.passthrough.store(false, Ordering::Relaxed);
+                log::info!(
+                    "the kernel does not read shards by itself here ({error}); serving them through the daemon"
+                );
+                false
+            }
+        }
+    }
+
+    /// Calls `answer` with the bytes, from a mapping or a buffer of this thread.
+    fn read_file(
+        &self,
+        ino: INodeNo,
+        offset: u64,
+        size: u32,
+        answer: impl FnOnce(&[u8]),
+    ) -> Result<(), Errno> {
+        let file = self.file(ino)?;
+        let want = u64::from(size).min(file.len().saturating_sub(offset));
+        if self.mode == CacheMode::Direct
+            && let Some((shard, at)) = file.within_shard(offset, want)
+            && let Some(bytes) = shard.reply_from_map(at, want as usize)?
+        {
+            answer(bytes);
+            return Ok(());
+        }
+        BUFFER.with_borrow_mut(|buffer| {
+            if buffer.len() < want as usize {
+                buffer.resize(want as usize, 0);
+            }
+            let bytes = &mut buffer[..want as usize];
+            file.read_at(&self.cache, bytes, offset)?;
+            answer(bytes);
+            Ok(())
+        })
+    }
+}
+
+thread_local! {
+    /// Grows to the largest read, which the kernel bounds.
+    static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Runs a handler; one that panics cost its thread for ever otherwise.
+fn guarded<T>(handler: impl FnOnce() -> Result<T, Errno>) -> Result<T, Errno> {
+    catch_unwind(AssertUnwindSafe(handler)).unwrap_or_else(|_| {
+        log::error!("a request made a handler panic; its caller gets EIO");
+        Err(Errno::EIO)
+    })
+}
+
+fn file_type(kind: Kind) -> FileType {
+    match kind {
+        Kind::Directory => FileType::Directory,
+        Kind::File => FileType::RegularFile,
+        Kind::Link => FileType::Symlink,
+    }
+}
+
+/// How long the kernel may go on believing what a name in a directory means.
+fn entry_ttl(directory: Ino) -> &'static Duration {
+    if directory == Ino::ROOT { &SHORT } else { &FOREVER }
+}
+
+fn attr_ttl(attr: &Attr) -> &'static Duration {
+    if attr.volatile { &SHORT } else { &FOREVER }
+}
+
+/// `.` and `..` take the first two offsets of a directory.
+const DOTS: u64 = 2;
+
+impl Filesystem for Fuse {
+    fn init(&mut self, _request: &Request, config: &mut KernelConfig) -> io::Result<()> {
+        for wish in [
+            InitFlags::FUSE_DO_READDIRPLUS | InitFlags::FUSE_READDIRPLUS_AUTO,
+            InitFlags::FUSE_NO_OPENDIR_SUPPORT,
+            InitFlags::FUSE_PARALLEL_DIROPS,
+            InitFlags::FUSE_CACHE_SYMLINKS,
+            InitFlags::FUSE_DIRECT_IO_ALLOW_MMAP,
+        ] {
+            let _ = config.add_capabilities(wish);
+        }
+        let _ = config.set_max_background(MAX_BACKGROUND);
+        if self.mode == CacheMode::Auto {
+            let offered = config.add_capabilities(InitFlags::FUSE_PASSTHROUGH).is_ok();
+            *self.passthrough.get_mut() = offered && config.set_max_stack_depth(STACK_DEPTH).is_ok();
+        }
+        Ok(())
+    }
+
+    fn lookup(&self, _request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
+        let directory = Ino(parent.0);
+        match guarded(|| self.tree.lookup(directory, name.as_bytes()).ok_or(Errno::ENOENT)) {
+            Ok(attr) => {
+                let (attr_ttl, entry_ttl) = (attr_ttl(&attr), entry_ttl(directory));
+                reply.entry_with_ttls(attr_ttl, entry_ttl, &self.file_attr(&attr), GENERATION);
+            }
+            Err(error) => reply.error(error),
+        }
+    }
+
+    fn getattr(&self, _request: &Request, ino: INodeNo, _handle: Option<FileHandle>, reply: ReplyAttr) {
+        match guarded(|| self.tree.attr(Ino(ino.0)).ok_or(Errno::ENOENT)) {
+            Ok(attr) => reply.attr(attr_ttl(&attr), &self.file_attr(&attr)),
+            Err(error) => reply.error(error),
+        }
+    }
+
+    fn readlink(&self, _request: &Request, ino: INodeNo, reply: ReplyData) {
+        let target = guarded(|| match self.tree.content(Ino(ino.0)).ok_or(Errno::ENOENT)? {
+            Content::Link(target) => Ok(target),
+            _ => Err(Errno::EINVAL),
+        });
+        match target {
+            Ok(target) => reply.data(&target),
+            Err(error) => reply.error(error),
+        }
+    }
+
+    fn open(&self, _request: &Request, ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
+        match guarded(|| self.open_file(ino, &reply)) {
+            Ok(Opened::Ordinary(flags)) => reply.opened(ORDINARY, flags),
+            Ok(Opened::PassedThrough) => {
+                let backing = self.backing.lock().unwrap_or_else(PoisonError::into_inner);
+                match backing.get(&ino.0) {
+                    Some((id, _)) => reply.opened_passthrough(PASSED_THROUGH, FopenFlags::empty(), id),
+                    None => reply.error(Errno::EIO),
+                }
+            }
+            Err(error) => reply.error(error),
+        }
+    }
+
+    fn read(
+        &self,
+        _request: &Request,
+        ino: INodeNo,
+        _handle: FileHandle,
+        offset: u64,
+        size: u32,
+        _flags: OpenFlags,
+        _lock_owner: Option<LockOwner>,
+        reply: ReplyData,
+    ) {
+        let mut reply = Some(reply);
+        let answer = |bytes: &[u8]| {
+            if let Some(reply) = reply.take() {
+                reply.data(bytes);
+            }
+        };
+        if let (Err(error), Some(reply)) = (guarded(|| self.read_file(ino, offset, size, answer)), reply) {
+            reply.error(error);
+        }
+    }
+
+    fn release(
+        &self,
+        _request: &Request,
+        ino: INodeNo,
+        handle: FileHandle,
+        _flags: OpenFlags,
+        _lock_owner: Option<LockOwner>,
+        _flush: bool,
+        reply: ReplyEmpty,
+    ) {
+        if handle == PASSED_THROUGH {
+            let mut backing = self.backing.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some((_, handles)) = backing.get_mut(&ino.0) {
+                *handles -= 1;
+                if *handles == 0 {
+                    backing.remove(&ino.0);
+                }
+            }
+        }
+        reply.ok();
+    }
+
+    /// Not needed, which makes the kernel stop asking and list what it has cached.
+    fn opendir(&self, _request: &Request, _ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
+        reply.error(Errno::ENOSYS);
+    }
+
+    fn readdir(
+        &self,
+        _request: &Request,
+        ino: INodeNo,
+        _handle: FileHandle,
+        offset: u64,
+        mut reply: ReplyDirectory,
+    ) {
+        let directory = Ino(ino.0);
+        let listed = guarded(|| {
+            let dots = [(directory, "."), (self.tree.parent(directory), "..")];
+            for (i, (ino, name)) in (1..).zip(dots).skip(offset.min(DOTS) as usize) {
+                if reply.add(INodeNo(ino.0), i, FileType::Directory, name) {
+                    return Ok(());
+                }
+            }
+            for (next, entry) in self.tree.entries(directory, offset.saturating_sub(DOTS) as usize) {
+                let name = OsStr::from_bytes(&entry.name);
+                if reply.add(INodeNo(entry.ino.0), next as u64 + DOTS, file_type(entry.kind), name) {
+                    break;
+                }
+            }
+            Ok(())
+        });
+        match listed {
+            Ok(()) => reply.ok(),
+            Err(error) => reply.error(error),
+        }
+    }
+
+    fn readdirplus(
+        &self,
+        _request: &Request,
+        ino: INodeNo,
+        _handle: FileHandle,
+        offset: u64,
+        mut reply: ReplyDirectoryPlus,
+    ) {
+        let directory = Ino(ino.0);
+        let listed = guarded(|| {
+            let dots = [(directory, "."), (self.tree.parent(directory), "..")];
+            for (i, (ino, name)) in (1..).zip(dots).skip(offset.min(DOTS) as usize) {
+                let attr = self.tree.attr(ino).ok_or(Errno::ENOENT)?;
+                if reply.add(INodeNo(ino.0), i, name, attr_ttl(&attr), &self.file_attr(&attr), GENERATION) {
+                    return Ok(());
+                }
+            }
+            for (next, entry) in self.tree.entries(directory, offset.saturating_sub(DOTS) as usize) {
+                let attr = self.tree.attr(entry.ino).ok_or(Errno::ENOENT)?;
+                let (name, ttl) = (OsStr::from_bytes(&entry.name), entry_ttl(directory));
+                if reply.add(
+                    INodeNo(entry.ino.0),
+                    next as u64 + DOTS,
+                    name,
+                    ttl,
+                    &self.file_attr(&attr),
+                    GENERATION,
+                ) {
+                    break;
+                }
+            }
+            Ok(())
+        });
+        match listed {
+            Ok(()) => reply.ok(),
+            Err(error) => reply.error(error),
+        }
+    }
+
+    fn statfs(&self, _request: &Request, _ino: INodeNo, reply: ReplyStatfs) {
+        const BLOCK: u32 = 512;
+        let blocks = self.tree.len().div_ceil(BLOCK.into());
+        reply.statfs(blocks, 0, 0, 0, 0, BLOCK, 255, BLOCK);
+    }
+
+    /// The default would be ENOSYS, which turns attributes off until the mount ends.
+    fn getxattr(&self, _request: &Request, _ino: INodeNo, _name: &OsStr, _size: u32, reply: ReplyXattr) {
+        reply.error(Errno::ENODATA);
+    }
+
+    fn listxattr(&self, _request: &Request, _ino: INodeNo, size: u32, reply: ReplyXattr) {
+        if size == 0 { reply.size(0) } else { reply.data(&[]) }
+    }
+}

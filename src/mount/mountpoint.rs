@@ -1,0 +1,152 @@
+//! The directory to mount on, and what the kernel says is mounted there (`/proc/self/mountinfo`).
+
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+/// The file-system type that our mounts have.
+pub(super) const TYPE: &str = "fuse.ckptfs";
+
+/// What is mounted on a directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mounted {
+    /// The directory.
+    pub path: PathBuf,
+    /// The file-system type: `fuse.ckptfs` for ours.
+    pub fstype: String,
+    /// What was mounted; a source's path for ours.
+    pub source: PathBuf,
+    /// Device number, `major:minor`, which no two live mounts of ours share.
+    pub device: String,
+}
+
+/// Why a directory cannot be mounted on.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "their texts say it")]
+pub enum Obstacle {
+    #[error("{0}: no such directory\n  help: mkdir {0}")]
+    Missing(PathBuf),
+    #[error("{0}: not a directory\n  help: a mount needs an empty directory of its own")]
+    NotADirectory(PathBuf),
+    #[error(
+        "{path}: not empty ({entries} entries), and a mount would hide what is there\n  help: use an empty directory, or -o nonempty"
+    )]
+    NotEmpty { path: PathBuf, entries: usize },
+    #[error("{path}: ckptfs has {source_path} mounted there already\n  help: ckptfs umount {path}")]
+    AlreadyMounted { path: PathBuf, source_path: PathBuf },
+    #[error("{0}: a mount whose daemon is gone (ENOTCONN)\n  help: ckptfs umount {0}")]
+    Stale(PathBuf),
+    #[error("{0}: {1}")]
+    Io(PathBuf, io::Error),
+}
+
+impl Mounted {
+    /// Whether the mount is one of ckptfs's.
+    pub fn is_ours(&self) -> bool {
+        self.fstype == TYPE
+    }
+}
+
+/// Whether `path` can be mounted on; its absolute form.
+///
+/// # Errors
+/// What stands in the way, and what to do about it.
+pub fn check(path: &Path, nonempty: bool) -> Result<PathBuf, Obstacle> {
+    let own = |error: io::Error| match error.raw_os_error() {
+        Some(libc::ENOTCONN) => Obstacle::Stale(path.into()),
+        Some(libc::ENOENT) => Obstacle::Missing(path.into()),
+        Some(libc::ENOTDIR) => Obstacle::NotADirectory(path.into()),
+        _ => Obstacle::Io(path.into(), error),
+    };
+    if !fs::metadata(path).map_err(own)?.is_dir() {
+        return Err(Obstacle::NotADirectory(path.into()));
+    }
+    let absolute = fs::canonicalize(path).map_err(own)?;
+    if let Some(mounted) = find(&absolute).filter(Mounted::is_ours) {
+        return Err(Obstacle::AlreadyMounted { path: path.into(), source_path: mounted.source });
+    }
+    let entries = fs::read_dir(&absolute).map_err(own)?.count();
+    match entries {
+        0 => Ok(absolute),
+        _ if nonempty => Ok(absolute),
+        _ => Err(Obstacle::NotEmpty { path: path.into(), entries }),
+    }
+}
+
+/// What is mounted on exactly this directory, the topmost if several are. Does not touch the mount itself, which might
+/// be dead.
+pub fn find(path: &Path) -> Option<Mounted> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let absolute = match path.file_name() {
+        Some(name) => fs::canonicalize(parent).ok()?.join(name),
+        None => fs::canonicalize(path).ok()?,
+    };
+    let resolved = fs::canonicalize(&absolute).unwrap_or_else(|_| absolute.clone());
+    let table = fs::read("/proc/self/mountinfo").ok()?;
+    let mounts = table.split(|&byte| byte == b'\n').filter_map(parse);
+    mounts.filter(|mount| mount.path == absolute || mount.path == resolved).last()
+}
+
+/// A line: `36 35 98:0 /root /mountpoint options [optional]* - type source super-options`.
+fn parse(line: &[u8]) -> Option<Mounted> {
+    let mut fields = line.split(|&byte| byte == b' ');
+    let device = String::from_utf8(fields.nth(2)?.to_vec()).ok()?;
+    let path = unescape(fields.nth(1)?);
+    let mut fields = fields.skip_while(|field| *field != b"-").skip(1);
+    let fstype = String::from_utf8_lossy(fields.next()?).into_owned();
+    Some(Mounted { path, fstype, source: unescape(fields.next()?), device })
+}
+
+/// The kernel writes blanks and backslashes as three octal digits.
+fn unescape(field: &[u8]) -> PathBuf {
+    let (mut out, mut rest) = (Vec::with_capacity(field.len()), field);
+    while let Some((&byte, tail)) = rest.split_first() {
+        let octal = tail.get(..3).filter(|_| byte == b'\\').and_then(|digits| str::from_utf8(digits).ok());
+        match octal.and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
+            Some(escaped) => {
+                out.push(escaped);
+                rest = &tail[3..];
+            }
+            None => {
+                out.push(byte);
+                rest = tail;
+            }
+        }
+    }
+    OsString::from_vec(out).into()
+}
+
+/// Whether TensorFlow would take the path of a checkpoint there for a pattern.
+pub fn has_glob_characters(path: &Path) -> bool {
+    path.as_os_str().as_bytes().iter().any(|byte| b"*?[]\\".contains(byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_mountinfo_is_parsed_with_and_without_optional_fields() {
+        let line = br"36 35 0:45 / /mnt/my\040dir rw,noatime master:1 shared:2 - fuse.ckptfs /data/a\134b ro,user_id=0";
+        let mounted = parse(line).unwrap();
+        assert_eq!(mounted.path, Path::new("/mnt/my dir"));
+        assert_eq!(mounted.source, Path::new(r"/data/a\b"));
+        assert!(mounted.is_ours() && mounted.device == "0:45");
+        let plain = parse(b"36 35 0:4 / /proc rw - proc proc rw").unwrap();
+        assert!(!plain.is_ours());
+    }
+
+    #[test]
+    fn what_stands_in_the_way_is_told_apart() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        fs::write(&file, "").unwrap();
+        assert!(matches!(check(&dir.path().join("none"), false), Err(Obstacle::Missing(_))));
+        assert!(matches!(check(&file, false), Err(Obstacle::NotADirectory(_))));
+        assert!(matches!(check(dir.path(), false), Err(Obstacle::NotEmpty { entries: 1, .. })));
+        assert!(check(dir.path(), true).is_ok());
+        assert_eq!(find(Path::new("/proc")).unwrap().fstype, "proc");
+    }
+}
