@@ -1,0 +1,84 @@
+//! `ckptfs cat`: one variable, to standard output.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::anyhow;
+
+use super::map_flags::MapFlags;
+use crate::cache::Cache;
+use crate::catalog::{Catalog, Variable};
+use crate::extent::VirtualFile;
+use crate::{remap, view};
+
+/// Write one variable to standard output
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// The checkpoint, as for ls
+    source: PathBuf,
+    /// The variable's name, as ls shows it
+    name: String,
+    /// In which form
+    #[arg(long = "as", value_name = "FORM", default_value = "text", value_parser = forms())]
+    form: String,
+    #[command(flatten)]
+    map: MapFlags,
+}
+
+/// The form that is no format of values.
+const INFO: &str = "info";
+/// Bytes that are read, and then written, at once.
+const CHUNK: usize = 1 << 20;
+/// Two pieces of four mebibytes: a reader from front to back needs no more.
+const CACHE: usize = 8 << 20;
+
+fn forms() -> Vec<&'static str> {
+    view::FORMATS.iter().map(|format| format.name).chain([INFO]).collect()
+}
+
+impl Args {
+    pub(super) fn run(&self) -> anyhow::Result<ExitCode> {
+        let (checkpoint, _) = self.map.open(&self.source)?;
+        let variable = find(&checkpoint.catalog, &self.name)?;
+        match view::format(&self.form) {
+            None => writeln!(io::stdout(), "{:#}", view::info(variable))?,
+            Some(format) => {
+                let file = (format.file)(variable);
+                let file =
+                    file.map_err(|why| anyhow!("{}: no {} form: {why}", variable.name, format.name))?;
+                copy(&file).map_err(|error| name_the_variable(error, variable))?;
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn find<'a>(catalog: &'a Catalog, name: &str) -> anyhow::Result<&'a Variable> {
+    let printed = || catalog.variables.iter().find(|variable| variable.name.to_string() == name);
+    catalog.variable(name.as_bytes()).or_else(printed).ok_or_else(|| {
+        let names: Vec<_> = catalog.variables.iter().map(|variable| variable.name.as_bytes()).collect();
+        match remap::near_names(name, &names).as_slice() {
+            [] => anyhow!("no variable `{name}` here"),
+            near => anyhow!("no variable `{name}` here\n  help: nearest: {}", near.join(", ")),
+        }
+    })
+}
+
+fn copy(file: &VirtualFile) -> io::Result<()> {
+    let (cache, mut out) = (Cache::new(CACHE), io::stdout().lock());
+    let (mut buffer, mut at) = (vec![0; CHUNK.min(file.len() as usize)], 0);
+    while at < file.len() {
+        let n = file.read_at(&cache, &mut buffer, at)?;
+        out.write_all(&buffer[..n])?;
+        at += n as u64;
+    }
+    out.flush()
+}
+
+fn name_the_variable(error: io::Error, variable: &Variable) -> anyhow::Error {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => error.into(),
+        _ => anyhow::Error::new(error).context(format!("{}: its values cannot be read", variable.name)),
+    }
+}

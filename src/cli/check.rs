@@ -1,0 +1,120 @@
+//! `ckptfs check`: what a map would do, without doing it.
+
+use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use super::map_flags::{self, MapFlags};
+use super::terminal::{bytes, counted, error};
+use crate::name::printable;
+use crate::remap::{Map, Report, RuleReport, Status};
+use crate::source::Checkpoint;
+
+/// Say what a map does to a checkpoint, and what is wrong with either
+///
+/// Without a map it checks the checkpoint's index alone. Exits with 1 when something does not fit.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// The checkpoint, as for ls
+    source: PathBuf,
+    #[command(flatten)]
+    map: MapFlags,
+}
+
+impl Args {
+    pub(super) fn run(&self) -> anyhow::Result<ExitCode> {
+        let map = self.map.parse()?;
+        let checkpoint = map_flags::open(&self.source)?;
+        let mut out = BufWriter::new(io::stdout().lock());
+        describe(&checkpoint, &mut out)?;
+        let fits = map.is_empty() || check(&map, &checkpoint, &mut out)?;
+        out.flush()?;
+        Ok(if fits && checkpoint.catalog.is_complete() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
+
+fn describe(checkpoint: &Checkpoint, out: &mut impl Write) -> io::Result<()> {
+    let catalog = &checkpoint.catalog;
+    let (variables, shards) =
+        (counted(catalog.variables.len(), "variable"), counted(catalog.shards.len(), "data file"));
+    writeln!(
+        out,
+        "{}: {variables}, {}, in {shards}",
+        checkpoint.prefix.path().display(),
+        bytes(catalog.len())
+    )
+}
+
+/// Prints what each rule does; whether all of it fits.
+fn check(map: &Map, checkpoint: &Checkpoint, out: &mut impl Write) -> anyhow::Result<bool> {
+    map_flags::refuse_object_based(checkpoint)?;
+    let names: Vec<_> =
+        checkpoint.catalog.variables.iter().map(|variable| variable.name.as_bytes()).collect();
+    match map.plan(&names) {
+        Ok(plan) => {
+            rules(map, &plan.report, out)?;
+            summary(map, &plan.report, plan.variables.len(), &names, out)?;
+            plan.report.warnings.iter().try_for_each(|warning| writeln!(out, "{warning}"))?;
+            Ok(true)
+        }
+        Err(unfit) => {
+            rules(map, &unfit.report, out)?;
+            out.flush()?;
+            error(&unfit.errors.into());
+            Ok(false)
+        }
+    }
+}
+
+fn rules(map: &Map, report: &Report, out: &mut impl Write) -> io::Result<()> {
+    let place = report.rules.iter().map(|rule| rule.place.len()).max().unwrap_or(0);
+    for rule in &report.rules {
+        writeln!(out, "  {:place$}  {:>6}  {}", rule.place, rule.hits + rule.followed, rule.text)?;
+        if let Some(detail) = detail(map, rule) {
+            writeln!(out, "  {:place$}  {:>6}    {detail}", "", "")?;
+        }
+    }
+    Ok(())
+}
+
+/// An example of what the rule did, or why it did nothing.
+fn detail(map: &Map, rule: &RuleReport) -> Option<String> {
+    let followed = match rule.followed {
+        0 => String::new(),
+        n => format!(" (with {} that followed)", counted(n, "slot")),
+    };
+    match (&rule.example, rule.status) {
+        (Some((old, new)), _) if new.is_empty() => Some(format!("{} is left out{followed}", printable(old))),
+        (Some((old, new)), _) => Some(format!("{} -> {}{followed}", printable(old), printable(new))),
+        (None, Status::Unused) => Some("matched nothing".into()),
+        (None, Status::Optional) => Some("matched nothing, which is all right (optional)".into()),
+        (None, Status::Shadowed { by: Some(by) }) => {
+            Some(format!("shadowed: all it matches went to {}", map.rule(by).place()))
+        }
+        (None, Status::Shadowed { by: None }) => Some("shadowed: all it matches was left out".into()),
+        (None, Status::Used) => None,
+    }
+}
+
+fn summary(
+    map: &Map,
+    report: &Report,
+    shown: usize,
+    names: &[&[u8]],
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let dropped = report.dropped.len();
+    writeln!(
+        out,
+        "{} of {} are left out; {} in all",
+        dropped,
+        counted(names.len(), "variable"),
+        counted(shown, "name")
+    )?;
+    for lost in &report.lost {
+        let (loser, winner) = (printable(names[lost.source]), printable(names[lost.to]));
+        let rule = lost.rule.map_or(String::new(), |rule| format!(" ({})", map.rule(rule).place()));
+        writeln!(out, "  {loser} gives way to {winner}, both {}{rule}", printable(&lost.name))?;
+    }
+    Ok(())
+}

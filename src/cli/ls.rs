@@ -1,0 +1,92 @@
+//! `ckptfs ls`: a checkpoint's variables, one a line.
+
+use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use super::map_flags::MapFlags;
+use crate::catalog::Variable;
+use crate::{remap, view};
+
+/// List the variables of a checkpoint
+///
+/// SOURCE is a prefix (train/ckpt-9), any file of a checkpoint, a SavedModel, or a directory, which means its newest
+/// checkpoint. Patterns are those of maps: `*` stays within a component, `**` does not.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// The checkpoint
+    source: PathBuf,
+    /// List these only
+    #[arg(value_name = "PATTERN")]
+    patterns: Vec<String>,
+    /// Dtype, shape and bytes before the name
+    #[arg(short, long, group = "form")]
+    long: bool,
+    /// A table: name, dtype, shape, bytes, with tabs between
+    #[arg(long, group = "form")]
+    tsv: bool,
+    /// An array of objects, with everything known
+    #[arg(long, group = "form")]
+    json: bool,
+    #[command(flatten)]
+    map: MapFlags,
+}
+
+type Writer = fn(&[&Variable], &mut dyn Write) -> io::Result<()>;
+
+impl Args {
+    pub(super) fn run(&self) -> anyhow::Result<ExitCode> {
+        let (checkpoint, _) = self.map.open(&self.source)?;
+        let variables = &checkpoint.catalog.variables;
+        let names: Vec<_> = variables.iter().map(|variable| variable.name.as_bytes()).collect();
+        let listed: Vec<_> = match self.patterns.as_slice() {
+            [] => variables.iter().collect(),
+            patterns => remap::matching(patterns, &names)?.into_iter().map(|i| &variables[i]).collect(),
+        };
+        let mut out = BufWriter::new(io::stdout().lock());
+        self.writer()(&listed, &mut out)?;
+        out.flush()?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn writer(&self) -> Writer {
+        match self {
+            Self { long: true, .. } => long,
+            Self { tsv: true, .. } => tsv,
+            Self { json: true, .. } => json,
+            _ => plain,
+        }
+    }
+}
+
+fn plain(variables: &[&Variable], out: &mut dyn Write) -> io::Result<()> {
+    variables.iter().try_for_each(|variable| writeln!(out, "{}", variable.name))
+}
+
+fn long(variables: &[&Variable], out: &mut dyn Write) -> io::Result<()> {
+    let cells =
+        |v: &&Variable| [v.tensor.dtype.to_string(), v.tensor.shape.to_string(), v.tensor.len().to_string()];
+    let rows: Vec<_> = variables.iter().map(cells).collect();
+    let width = |i: usize| rows.iter().map(|row| row[i].len()).max().unwrap_or(0);
+    let (dtype, shape, bytes) = (width(0), width(1), width(2));
+    for (row, variable) in rows.iter().zip(variables) {
+        writeln!(out, "{:dtype$}  {:shape$}  {:>bytes$}  {}", row[0], row[1], row[2], variable.name)?;
+    }
+    Ok(())
+}
+
+fn tsv(variables: &[&Variable], out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "name\tdtype\tshape\tbytes")?;
+    for Variable { name, tensor, .. } in variables {
+        writeln!(out, "{name}\t{}\t{}\t{}", tensor.dtype, tensor.shape.spaced(), tensor.len())?;
+    }
+    Ok(())
+}
+
+fn json(variables: &[&Variable], out: &mut dyn Write) -> io::Result<()> {
+    write!(out, "[")?;
+    for (i, variable) in variables.iter().enumerate() {
+        write!(out, "{}\n  {}", if i == 0 { "" } else { "," }, view::info(variable))?;
+    }
+    writeln!(out, "\n]")
+}
