@@ -15,6 +15,8 @@ pub mod crc;
 pub mod npy;
 #[cfg(test)]
 mod real;
+#[cfg(test)]
+mod seeds;
 pub mod slice_key;
 pub mod state;
 pub mod string_tensor;
