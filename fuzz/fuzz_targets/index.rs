@@ -23,7 +23,9 @@ fn check(file: &[u8]) {
     }
     let again = table::encode(rows.iter().map(|row| (&row.key[..], &row.value[..])));
     let decoded = table::decode(&again).expect("what was written decodes");
-    assert!(decoded.iter().map(|row| (&row.key, &row.value)).eq(rows.iter().map(|row| (&row.key, &row.value))));
+    assert!(
+        decoded.iter().map(|row| (&row.key, &row.value)).eq(rows.iter().map(|row| (&row.key, &row.value)))
+    );
 }
 
 /// The file with true checksums after the blocks that its footer names, and after one that begins the file and ends
