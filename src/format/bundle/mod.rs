@@ -11,7 +11,6 @@
 //! Stricter than protobuf: a known field of the wrong wire type or with a number out of range is malformed, because
 //! TensorFlow would read it as something else or abort.
 
-use super::Result;
 mod entry;
 mod header;
 

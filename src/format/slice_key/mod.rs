@@ -3,15 +3,16 @@
 //! ```text
 //! key := N(0) name N(ndims) { S(start) S(length) }*      length -1: the whole dimension
 //! name: 00 becomes 00 ff, ff becomes ff 00; then 00 01
-//! N(u64): a length byte, then as few big-endian bytes as hold the number
-//! S(i64): in k bytes, the fewest that hold it in 7k bits, big-endian two's complement, its first k bits inverted
 //! ```
 //!
-//! A number has one spelling only; a key that spells one otherwise is malformed.
+//! N and S are numbers, spelt as `number` has it.
+
+mod number;
 
 use super::bundle::Extent;
 use super::varint::Reader;
 use super::{Malformed, Result};
+use number::{natural, put_natural, put_signed, signed};
 
 const NAME_END: u8 = 0x01;
 const WHOLE: i64 = -1;
@@ -94,71 +95,6 @@ fn extent(reader: &mut Reader) -> Result<Extent> {
     Ok(Extent { start, length })
 }
 
-fn put_natural(key: &mut Vec<u8>, value: u64) {
-    let bytes = value.to_be_bytes();
-    let digits = bytes.iter().position(|&byte| byte != 0).and_then(|first| bytes.get(first..));
-    let digits = digits.unwrap_or_default();
-    key.extend(u8::try_from(digits.len()));
-    key.extend(digits);
-}
-
-fn natural(reader: &mut Reader) -> Result<u64> {
-    let at = reader.at();
-    let [len] = reader.array()?;
-    let digits = reader.take(len.into())?;
-    if len > 8 || digits.first() == Some(&0) {
-        return Err(Malformed::new("number in a slice key that is not spelt in its only way", at));
-    }
-    Ok(digits.iter().fold(0, |value, &digit| value << 8 | u64::from(digit)))
-}
-
-fn put_signed(key: &mut Vec<u8>, value: i64) {
-    let len = signed_len(value);
-    let bytes = i128::from(value).to_be_bytes();
-    let inverted = marker(len).to_be_bytes();
-    let bytes = bytes.iter().zip(inverted).map(|(byte, mark)| byte ^ mark);
-    key.extend(bytes.skip(bytes_before(len)));
-}
-
-fn signed(reader: &mut Reader) -> Result<i64> {
-    let at = reader.at();
-    let len = marked_len(reader.rest());
-    let mut bytes = [0; 16];
-    let coded = reader.take(len.into())?;
-    bytes.iter_mut().skip(bytes_before(len)).zip(coded).for_each(|(byte, coded)| *byte = *coded);
-    let unused = 128u32.saturating_sub(len.saturating_mul(8));
-    let value = (i128::from_be_bytes(bytes) ^ marker(len)).wrapping_shl(unused).wrapping_shr(unused);
-    match i64::try_from(value) {
-        Ok(value) if signed_len(value) == len => Ok(value),
-        _ => Err(Malformed::new("number in a slice key that is not spelt in its only way", at)),
-    }
-}
-
-/// How many bytes hold `value` in 7 bits each.
-fn signed_len(value: i64) -> u32 {
-    let magnitude = if value < 0 { !value } else { value };
-    let bits = 65u32.saturating_sub(magnitude.leading_zeros());
-    bits.div_ceil(7)
-}
-
-/// The first `len` bits of a number of `len` bytes.
-fn marker(len: u32) -> i128 {
-    let ones = 1i128.wrapping_shl(len).wrapping_sub(1);
-    ones.wrapping_shl(len.saturating_mul(7))
-}
-
-/// How many of 16 bytes come before the last `len`.
-fn bytes_before(len: u32) -> usize {
-    usize::try_from(16u32.saturating_sub(len)).unwrap_or(0)
-}
-
-/// How many bytes a number has by its first bits, all equal: from 1 to 10, or 16 when no number begins so.
-fn marked_len(coded: &[u8]) -> u32 {
-    let mut first = coded.iter().copied().chain([0, 0]);
-    let bits = u16::from_be_bytes([first.next().unwrap_or(0), first.next().unwrap_or(0)]);
-    bits.leading_ones().max(bits.leading_zeros()).min(16)
-}
-
 #[cfg(test)]
 #[expect(
     clippy::unwrap_used,
@@ -191,27 +127,6 @@ mod tests {
         for (name, extents, key) in cases {
             assert_eq!(encode(name, extents), key);
             assert_eq!(decode(key), Ok((name.to_vec(), extents.to_vec())));
-        }
-    }
-
-    #[test]
-    fn signed_numbers_take_a_byte_for_seven_bits() {
-        let cases: [(i64, &[u8]); 10] = [
-            (0, &[0x80]),
-            (-1, &[0x7f]),
-            (63, &[0xbf]),
-            (64, &[0xc0, 0x40]),
-            (-64, &[0x40]),
-            (-65, &[0x3f, 0xbf]),
-            (8191, &[0xdf, 0xff]),
-            (8192, &[0xe0, 0x20, 0x00]),
-            (i64::MAX, &[0xff, 0xc0, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]),
-            (i64::MIN, &[0x00, 0x3f, 0x80, 0, 0, 0, 0, 0, 0, 0]),
-        ];
-        for (value, bytes) in cases {
-            let mut out = Vec::new();
-            put_signed(&mut out, value);
-            assert_eq!((&out[..], signed(&mut Reader::new(bytes))), (bytes, Ok(value)));
         }
     }
 
@@ -289,13 +204,6 @@ mod tests {
             let at = at % key.len();
             key[at] ^= 1u8 << bit;
             prop_assert_ne!(decode(&key), Ok((name, extents)));
-        }
-
-        #[test]
-        fn signed_numbers_sort_as_their_codes(a: i64, b: i64, shift in 0u32..63) {
-            let code = |value| { let mut out = Vec::new(); put_signed(&mut out, value); out };
-            let (a, b) = (a >> shift, b >> shift);
-            prop_assert_eq!(a.cmp(&b), code(a).cmp(&code(b)));
         }
     }
 }

@@ -1,0 +1,44 @@
+//! The fuzzer's seeds: each must be what its target accepts, or the fuzzer starts from nothing.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+
+use std::fs;
+use std::path::Path;
+
+use super::bundle::{Entry, Header};
+use super::{slice_key, state, string_tensor, table};
+
+/// A fuzz target, and whether it takes some bytes as what it decodes.
+type Target = (&'static str, fn(&[u8]) -> bool);
+
+const TARGETS: [Target; 5] = [
+    ("index", |bytes| {
+        table::decode(bytes)
+            .unwrap()
+            .iter()
+            .all(|row| Entry::decode(&row.value).is_ok() || row.key.is_empty())
+    }),
+    ("entry", |bytes| {
+        [
+            Entry::decode(bytes).map(|entry| entry.encode()),
+            Header::decode(bytes).map(|header| header.encode()),
+        ]
+        .contains(&Ok(bytes.to_vec()))
+    }),
+    ("string_tensor", |bytes| string_tensor::decode(&bytes[1..], bytes[0].into()).is_ok()),
+    ("state", |bytes| state::decode(bytes).is_ok_and(|state| !state.model_checkpoint_path.is_empty())),
+    ("slice_key", |bytes| slice_key::decode(bytes).is_ok()),
+];
+
+#[test]
+fn every_seed_of_the_fuzzer_is_decoded() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds");
+    assert_eq!(fs::read_dir(&root).unwrap().count(), TARGETS.len());
+    for (target, accepts) in TARGETS {
+        let seeds: Vec<_> =
+            fs::read_dir(root.join(target)).unwrap().map(|seed| seed.unwrap().path()).collect();
+        assert!(!seeds.is_empty(), "{target}");
+        for seed in seeds {
+            assert!(accepts(&fs::read(&seed).unwrap()), "{}", seed.display());
+        }
+    }
+}
