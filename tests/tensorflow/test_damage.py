@@ -51,7 +51,7 @@ class TestShards:
         source = copy_of("tf1_adam", tmp_path / "source")
         expected = values(source)["head/kernel"]
         m = mount(source)
-        with open(m / "ckpt-9/raw/head/kernel", "rb", buffering=0) as file:
+        with open(m / "ckpt-9/vars/head/kernel/raw", "rb", buffering=0) as file:
             source.with_name("ckpt-9.data-00000-of-00001").unlink()
             assert file.read() == expected.tobytes()
         assert (m / "ckpt-9/vars/head/kernel/shape").read_text() == "3 4\n"
@@ -63,7 +63,7 @@ class TestShards:
         other = tmp_path / "other"
         other.write_bytes(bytes(data.stat().st_size // 2))
         os.replace(other, data)
-        assert fails_to_read(m / "ckpt-9/raw/head/kernel") in GONE
+        assert fails_to_read(m / "ckpt-9/vars/head/kernel/raw") in GONE
 
 
 class TestIndex:
