@@ -36,6 +36,7 @@ pub struct Identity {
 }
 
 type Key = (Identity, u64);
+type Kept = (Arc<dyn Decode>, Arc<[u8]>);
 type Outcome = Result<Arc<[u8]>, i32>;
 
 /// The cache of a process.
@@ -48,7 +49,7 @@ pub struct Cache {
 struct State {
     used: usize,
     /// The decoder is kept beside its bytes, so that the address in its identity is not used again.
-    kept: LruCache<Key, (Arc<dyn Decode>, Arc<[u8]>)>,
+    kept: LruCache<Key, Kept>,
     flying: HashMap<Key, Arc<Flight>>,
 }
 

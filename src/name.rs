@@ -31,7 +31,7 @@ impl From<&str> for Name {
     }
 }
 
-/// As text that is safe on a terminal and in a line of a table: control bytes and what is not UTF-8 as `\xNN`.
+/// As text that is safe on a terminal and in a line of a table: control characters escaped, what is not UTF-8 as `\xNN`.
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&printable(&self.0))
@@ -44,7 +44,7 @@ impl fmt::Debug for Name {
     }
 }
 
-/// Bytes as text with control bytes, backslashes and what is not UTF-8 escaped.
+/// Bytes as text with control characters, backslashes and what is not UTF-8 escaped.
 pub fn printable(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {

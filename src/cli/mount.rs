@@ -92,11 +92,11 @@ impl Args {
         if std::io::stderr().is_terminal() {
             eprintln!("{message}");
         }
-        if !self.foreground {
-            if let Err(error) = mount::detach() {
-                session.unmount();
-                return Err(error.into());
-            }
+        if !self.foreground
+            && let Err(error) = mount::detach()
+        {
+            session.unmount();
+            return Err(error.into());
         }
         log::info!("{} is mounted on {}", prefix.display(), mountpoint.display());
         log::info!("{}", end(&session.wait()?));

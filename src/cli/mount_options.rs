@@ -20,7 +20,7 @@ const WORDS: &[(&str, Effect)] = &[
     ("allow_other", Set(|args| args.allow_other = true)),
     ("cache_size", With(|args, value| parse_size(value).map(|size| args.cache_size = size))),
     ("foreground", Set(|args| args.foreground = true)),
-    ("map", With(|args, value| Ok(args.map.add_file(value.into())))),
+    ("map", With(|args, value| add_map(args, value))),
     ("nonempty", Set(|args| args.nonempty = true)),
     (
         "threads",
@@ -43,6 +43,11 @@ const WORDS: &[(&str, Effect)] = &[
     ("suid", Swallowed),
     ("user", Swallowed),
 ];
+
+fn add_map(args: &mut Args, path: &str) -> Result<(), String> {
+    args.map.add_file(path.into());
+    Ok(())
+}
 
 /// Applies the words of all `-o`; returns what the user should know.
 ///

@@ -85,8 +85,8 @@ pub fn find(path: &Path) -> Option<Mounted> {
     };
     let resolved = fs::canonicalize(&absolute).unwrap_or_else(|_| absolute.clone());
     let table = fs::read("/proc/self/mountinfo").ok()?;
-    let mounts = table.split(|&byte| byte == b'\n').filter_map(parse);
-    mounts.filter(|mount| mount.path == absolute || mount.path == resolved).last()
+    let mut latest_first = table.rsplit(|&byte| byte == b'\n').filter_map(parse);
+    latest_first.find(|mount| mount.path == absolute || mount.path == resolved)
 }
 
 /// A line: `36 35 98:0 /root /mountpoint options [optional]* - type source super-options`.

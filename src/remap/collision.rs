@@ -3,11 +3,12 @@
 
 use super::{
     Planned, RuleId,
-    error::{Error, Errors, Kind, shown},
+    error::{Error, Errors, Kind},
     options::Collision,
     report::Lost,
     survey::Survey,
 };
+use crate::name::printable;
 
 /// Leaves each name to one variable. `wanted` comes in any order and leaves sorted by name.
 pub(super) fn settle(
@@ -25,7 +26,10 @@ pub(super) fn settle(
             Some(winner) if first_wins => {
                 lost.push(Lost { source: next.source, name: next.name, rule: next.rule, to: winner.source });
             }
-            Some(winner) => errors.push_with(Kind::Collision, || collision(survey, winner, &next)),
+            Some(winner) => {
+                let Some(rule) = winner.rule else { continue };
+                errors.push_with(Kind::Collision, || collision(survey, winner, rule, &next));
+            }
         }
     }
     (variables, lost)
@@ -38,25 +42,80 @@ fn in_rank(mut wanted: Vec<Planned>) -> Vec<Planned> {
     wanted
 }
 
-/// The winner always has a rule: no two variables of the source have one name.
-fn collision(survey: &Survey<'_>, first: &Planned, second: &Planned) -> Error {
-    let what = format!("two variables would be called `{}`", shown(&first.name));
-    let [old, other] = [first, second].map(|planned| format!("`{}`", shown(survey.names[planned.source])));
-    let place = |rule: Option<RuleId>| rule.map(|rule| survey.rule(rule).place());
-    let error = match (place(first.rule), place(second.rule)) {
-        (Some(place), Some(same)) if place == same => {
+/// The winner always has a rule, for no two variables of the source have one name.
+fn collision(survey: &Survey<'_>, first: &Planned, by: RuleId, second: &Planned) -> Error {
+    let what = format!("two variables would be called `{}`", printable(&first.name));
+    let [old, other] =
+        [first, second].map(|planned| format!("`{}`", printable(survey.names[planned.source])));
+    let place = survey.rule(by).place();
+    let error = match second.rule.map(|rule| survey.rule(rule).place()) {
+        None => Error::new(Kind::Collision, place, what)
+            .label(format!("{old} by this rule"))
+            .note(format!("{other} has that name already, and no rule renames it")),
+        Some(same) if same == place => {
             Error::new(Kind::Collision, place, what).label(format!("{old} and {other} both"))
         }
-        (Some(place), Some(second)) => Error::new(Kind::Collision, second, what)
-            .label(format!("{other} by this"))
-            .related(place, format!("{old} by this")),
-        (Some(place), None) | (None, Some(place)) => {
-            let error = Error::new(Kind::Collision, place, what).label(format!("{old} by this"));
-            error.note(format!("{other} has that name already, and no rule renames it"))
-        }
-        (None, None) => unreachable!("the source has each name once"),
+        Some(second) => Error::new(Kind::Collision, second, what)
+            .label(format!("{other} by this rule"))
+            .related(place, format!("{old} by this rule")),
     };
     error.help(
         "drop or rename one of them, or let the first win: `collision = \"first\"`, `--collision first`",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{
+        Flag,
+        trial::{plan, planned, unfit},
+    };
+
+    const TWO_TO_ONE: &str = "[[rule]]\nrename = 'b'\nto = 'x'\n[[rule]]\nrename = 'a'\nto = 'x'\n";
+
+    #[test]
+    fn a_collision_names_both_variables_and_both_rules() {
+        let errors = unfit(&[], TWO_TO_ONE, &["a", "b"]).errors;
+        assert_eq!(errors.len(), 1);
+        assert_eq!(
+            errors.to_string(),
+            "\
+error: two variables would be called `x`
+ --> fix.toml:5:10
+  |
+2 | rename = 'b'
+  |          --- `b` by this rule
+...
+5 | rename = 'a'
+  |          ^^^ `a` by this rule
+  |
+  = help: drop or rename one of them, or let the first win: `collision = \"first\"`, `--collision first`"
+        );
+    }
+
+    #[test]
+    fn a_name_that_is_taken_already_collides_too() {
+        let message = unfit(&[Flag::Rename("a=b".into())], "", &["a", "b"]).to_string();
+        assert!(message.contains("`b` has that name already, and no rule renames it"), "{message}");
+        let message = unfit(&[Flag::Rename("{x:a|b}=c".into())], "", &["a", "b"]).to_string();
+        assert!(message.contains("`a` and `b` both"), "{message}");
+    }
+
+    #[test]
+    fn ruled_beats_unruled_then_rule_order_then_name() {
+        let first = [Flag::CollisionFirst];
+        assert_eq!(planned(&first, TWO_TO_ONE, &["a", "b", "x"]), ["x <- b"]);
+        assert_eq!(planned(&first, "[[rule]]\nrename = '{p:a|b}'\nto = 'x'", &["a", "b"]), ["x <- a"]);
+        let lost = plan(&first, TWO_TO_ONE, &["a", "b", "x"]).unwrap().report.lost;
+        assert_eq!(lost.iter().map(|lost| (lost.source, lost.to)).collect::<Vec<_>>(), [(0, 1), (2, 1)]);
+    }
+
+    #[test]
+    fn of_many_collisions_twenty_are_shown_and_the_rest_counted() {
+        let names: Vec<String> = (0..50).map(|i| format!("w{i}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let errors = unfit(&[Flag::Rename("w*=x".into())], "", &names).errors;
+        assert_eq!((errors.len(), errors.iter().count()), (49, 20));
+        assert!(errors.to_string().ends_with("... and 29 more collisions"));
+    }
 }

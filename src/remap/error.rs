@@ -143,7 +143,11 @@ impl Error {
                 None => parts.push((&place.source, vec![annotation])),
             }
         }
-        parts.into_iter().map(|(source, annotations)| snippet(source).annotations(annotations)).collect()
+        let alone = parts.len() == 1;
+        parts
+            .into_iter()
+            .map(|(source, annotations)| snippet(source, alone).annotations(annotations))
+            .collect()
     }
 }
 
@@ -155,10 +159,11 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// A file is shown by name and line, a flag as it stands on the command line.
-fn snippet<'a, T: Clone>(source: &'a Source) -> Snippet<'a, T> {
+/// A file is shown by name and line, a flag as it stands on the command line, which needs no name when it is alone.
+fn snippet<'a, T: Clone>(source: &'a Source, alone: bool) -> Snippet<'a, T> {
     match source.is_flag {
-        true => Snippet::source(flag_line(source)).line_numbering(false),
+        true if alone => Snippet::source(flag_line(source)).line_numbering(false),
+        true => Snippet::source(flag_line(source)).line_numbering(false).path("command line"),
         false => Snippet::source(&*source.text).path(&*source.name).line_start(1),
     }
 }
@@ -198,6 +203,14 @@ impl Errors {
 
     pub(super) fn push(&mut self, error: Error) {
         self.push_with(error.kind, || error);
+    }
+
+    /// Flags in their order, then each file from top to bottom.
+    pub(super) fn sort(&mut self) {
+        self.kept.sort_by_cached_key(|Error { place, .. }| match place.source.is_flag {
+            true => (false, String::new(), 0),
+            false => (true, place.source.name.clone(), place.span.start),
+        });
     }
 
     /// How many there are, shown or not.
@@ -258,21 +271,6 @@ impl<'a> IntoIterator for &'a Errors {
     fn into_iter(self) -> Self::IntoIter {
         self.iter()
     }
-}
-
-/// A variable's name for people: bytes that are no text, and control characters, are escaped.
-pub(super) fn shown(name: &[u8]) -> String {
-    let mut text = String::new();
-    for chunk in name.utf8_chunks() {
-        for c in chunk.valid().chars() {
-            match c.is_control() {
-                true => text.extend(c.escape_default()),
-                false => text.push(c),
-            }
-        }
-        chunk.invalid().iter().for_each(|byte| text.push_str(&format!("\\x{byte:02x}")));
-    }
-    text
 }
 
 /// `1 variable`, `2 variables`.

@@ -15,6 +15,7 @@ use super::{
     error::{Error, Errors, Kind},
     escape::escape,
     options::{Choice, Collision, Options},
+    pattern::Pattern,
     place::{Place, Source, Written},
     rule::{Manner, Matcher, Rule, Verb},
     table::Table,
@@ -76,20 +77,23 @@ fn source(flag: &Flag) -> Arc<Source> {
 fn from_to(verb: Verb, source: &Arc<Source>, tables: &[Table], errors: &mut Errors) -> Option<Rule> {
     let text = &source.text;
     let Some(equals) = equals_sign(text) else {
-        errors.push(
-            Error::new(
-                Kind::Pattern,
-                &Place::new(source, 0..text.len()),
-                format!("`{}` needs FROM=TO", source.name),
-            )
-            .label("no `=` outside of braces here")
-            .help(format!("as in {} 'old/**=new/**'", source.name)),
-        );
+        errors.push(no_equals_sign(source));
         return None;
     };
     let from = Written::in_flag(source, 0..equals);
     let to = Written::in_flag(source, equals + 1..text.len());
     Rule::new(verb, from, vec![to], Manner::default(), tables, errors)
+}
+
+/// A brace that is never closed hides the `=`, so that is said first.
+fn no_equals_sign(source: &Arc<Source>) -> Error {
+    let all = Written::in_flag(source, 0..source.text.len());
+    if let (Err(fault), true) = (Pattern::parse(&all.text, false), all.text.contains('=')) {
+        return fault.place_in(&all);
+    }
+    Error::new(Kind::Pattern, &all.place, format!("`{}` needs FROM=TO", source.name))
+        .label("no `=` here that is not escaped")
+        .help(format!("as in {} 'old/**=new/**'", source.name))
 }
 
 /// The first `=` that is neither escaped nor inside braces.

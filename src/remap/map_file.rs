@@ -1,5 +1,7 @@
 //! Map files: TOML in, rules, options, tables and numbers out, with the place of everything.
 
+mod rule_table;
+
 use std::{borrow::Cow, collections::BTreeMap, ops::Range, sync::Arc};
 
 use toml::{
@@ -12,8 +14,8 @@ use super::{
     error::{Error, Errors, Kind},
     nearest::did_you_mean,
     options::{COLLISION, Choice, Options, UNMATCHED, UNUSED},
-    place::{Place, Source, Written},
-    rule::{COMMON_KEYS, MATCH_ON, Manner, Rule, Targets, VERBS, Verb, VerbRow},
+    place::{Place, Source},
+    rule::Rule,
     table::Table,
 };
 
@@ -212,136 +214,6 @@ impl Reader<'_> {
             _ => _ = vars.insert(key.get_ref().to_string(), var),
         }
     }
-
-    fn rule(&mut self, value: &Value<'_>, tables: &[Table]) -> Option<Rule> {
-        let Some(table) = value.get_ref().as_table() else {
-            self.wrong(value, "a rule is a table: write [[rule]], and its verb below");
-            return None;
-        };
-        let row = self.verb(value, table)?;
-        let faults = self.errors.len();
-        let keys: Vec<&str> = [row.name].iter().chain(row.keys).chain(COMMON_KEYS).copied().collect();
-        let to: &[&str] = if row.targets == Targets::None { &[] } else { &["to"] };
-        self.known_keys(table, &[&keys, to].concat(), &format!("in a rule that says `{}`", row.name));
-        let manner = self.manner(table);
-        let verb = self.names_only(row, table)?;
-        let from = self.text(row.name, table.get(row.name)?);
-        let targets = self.targets(row, table);
-        let (from, targets) = (from?, targets?);
-        let rule = Rule::new(verb, from, targets, manner, tables, self.errors)?;
-        (self.errors.len() == faults).then_some(rule)
-    }
-
-    /// The one verb of a rule.
-    fn verb(&mut self, rule: &Value<'_>, table: &DeTable<'_>) -> Option<&'static VerbRow> {
-        let verbs = in_order(table).into_iter();
-        let verbs: Vec<_> = verbs
-            .filter_map(|(key, _)| Some((key, VERBS.iter().find(|row| row.name == key.get_ref())?)))
-            .collect();
-        match verbs[..] {
-            [(_, row)] => return Some(row),
-            [] => self.no_verb(rule, table),
-            [(first, _), (second, _), ..] => {
-                let names: Vec<_> = verbs.iter().map(|(_, row)| row.name).collect();
-                let what = format!("a rule has exactly one verb; this one has {}", quoted(&names));
-                let error = Error::new(Kind::Key, &self.place(second.span()), what);
-                let error = error.related(&self.place(first.span()), "the first");
-                self.errors.push(error.help("write a [[rule]] for each"));
-            }
-        }
-        None
-    }
-
-    /// A misspelled verb is pointed at; without any, the whole rule is.
-    fn no_verb(&mut self, rule: &Value<'_>, table: &DeTable<'_>) {
-        let names: Vec<_> = VERBS.iter().map(|row| row.name).collect();
-        let known: Vec<_> = VERBS.iter().flat_map(|row| row.keys).chain(COMMON_KEYS).chain(&["to"]).collect();
-        let strange = in_order(table).into_iter().map(|(key, _)| key);
-        let strange = strange.filter(|key| !known.contains(&&key.get_ref().as_ref()));
-        let mut near =
-            strange.filter_map(|key| Some((key, did_you_mean(key.get_ref(), names.iter().copied())?)));
-        let error = match near.next() {
-            Some((key, help)) => {
-                let what = format!("`{}` is no verb", key.get_ref());
-                Error::new(Kind::Key, &self.place(key.span()), what).help(help)
-            }
-            None => {
-                let what = "a rule has exactly one verb; this one has none";
-                Error::new(Kind::Key, &self.place(rule.span()), what)
-                    .help(format!("one of {}", quoted(&names)))
-            }
-        };
-        self.errors.push(error);
-    }
-
-    /// Refuses what computes values: verbs of their own, or `ops` on others.
-    fn names_only(&mut self, row: &VerbRow, table: &DeTable<'_>) -> Option<Verb> {
-        const HELP: &str = "names only: rename, alias, drop, keep";
-        let keys = in_order(table).into_iter().map(|(key, _)| key);
-        let wanted = |key: &&Key<'_>| match row.verb {
-            None => key.get_ref() == row.name,
-            Some(_) => row.keys.contains(&key.get_ref().as_ref()),
-        };
-        let Some(key) = keys.into_iter().find(wanted) else { return row.verb };
-        let what = format!("`{}` computes values, which this version does not do yet", key.get_ref());
-        self.errors.push(Error::new(Kind::Unsupported, &self.place(key.span()), what).help(HELP));
-        None
-    }
-
-    fn manner(&mut self, table: &DeTable<'_>) -> Manner {
-        let plain = Manner::default();
-        Manner {
-            optional: self.boolean(table, "optional", plain.optional),
-            ignore_case: self.boolean(table, "ignore_case", plain.ignore_case),
-            follow_slots: self.boolean(table, "follow_slots", plain.follow_slots),
-            match_on: table.get("match").and_then(|value| self.word("match", value, MATCH_ON)),
-        }
-    }
-
-    fn boolean(&mut self, table: &DeTable<'_>, key: &str, default: bool) -> bool {
-        let Some(value) = table.get(key) else { return default };
-        value.get_ref().as_bool().unwrap_or_else(|| {
-            self.wrong(value, format!("`{key}` is true or false"));
-            default
-        })
-    }
-
-    fn text(&mut self, key: &str, value: &Value<'_>) -> Option<Written> {
-        let text = value.get_ref().as_str();
-        if text.is_none() {
-            self.wrong(value, format!("`{key}` is a text in quotes, not {}", a_kind(value.get_ref())));
-        }
-        Some(Written::in_file(self.source, value.span(), text?))
-    }
-
-    /// What `to` says; none if it is missing or wrong.
-    fn targets(&mut self, row: &VerbRow, table: &DeTable<'_>) -> Option<Vec<Written>> {
-        if row.targets == Targets::None {
-            return Some(vec![]);
-        }
-        let (verb, _) = table.get_key_value(row.name)?;
-        let Some(to) = table.get("to") else {
-            let what = format!("a rule that says `{}` needs `to`", row.name);
-            self.errors.push(Error::new(Kind::Key, &self.place(verb.span()), what));
-            return None;
-        };
-        match to.get_ref().as_array() {
-            None => Some(vec![self.text("to", to)?]),
-            Some(list) if row.targets == Targets::Many && !list.is_empty() => {
-                let texts: Vec<_> = list.iter().map(|value| self.text("to", value)).collect();
-                texts.into_iter().collect()
-            }
-            Some(_) if row.targets == Targets::Many => {
-                self.wrong(to, "`to` is an empty list");
-                None
-            }
-            Some(_) => {
-                let what = format!("`{}` has one name in `to`; `alias` may have a list", row.name);
-                self.wrong(to, what);
-                None
-            }
-        }
-    }
 }
 
 /// The entries as they were written; the map sorts them by key.
@@ -363,4 +235,192 @@ fn a_kind(value: &DeValue<'_>) -> String {
 
 fn quoted(words: &[&str]) -> String {
     words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::{
+        Flag, Map,
+        trial::{faults, file, map},
+    };
+
+    #[test]
+    fn a_syntax_error_has_its_place() {
+        assert_eq!(faults("version = 1\n[[rule]\n"), ["2:8 not TOML: unclosed array table, expected `]`"]);
+        assert_eq!(faults("version = 1\nversion = 1"), ["2:1 not TOML: duplicate key"]);
+    }
+
+    #[test]
+    fn only_version_1_is_read_and_none_is_fine() {
+        assert_eq!(faults("version = 2"), ["1:11 this is not a map of version 1"]);
+        assert_eq!(faults("version = '1'"), ["1:11 this is not a map of version 1"]);
+        assert!(map(&[], "").is_empty());
+    }
+
+    #[test]
+    fn every_mistake_is_told_at_once_with_its_place() {
+        let text = "\
+unknown = 1
+[options]
+unusd = 'warn'
+collision = 'last'
+[vars]
+heads = 1.5
+[tables]
+op = { 0 = true }
+[[rule]]
+rename = 'a/{x:integer}'
+to = 'b'
+[[rule]]
+renam = 'a'
+[[rule]]
+to = 'x'
+[[rule]]
+rename = 'a'
+alias = 'b'
+[[rule]]
+drop = 3
+to = 'b'
+optional = 1
+[[rule]]
+alias = 'a'
+[[rule]]
+rename = 'a'
+to = ['b', 'c']
+match = 'name'
+";
+        assert_eq!(
+            faults(text),
+            [
+                "1:1 key `unknown` means nothing here",
+                "3:1 key `unusd` means nothing in [options]",
+                "4:13 `collision` is one of `error`, `first`",
+                "6:9 a number of [vars] is a whole number",
+                "8:12 a table gives texts or whole numbers",
+                "10:16 no kind of hole is called `integer`",
+                "13:1 `renam` is no verb",
+                "14:1 a rule has exactly one verb; this one has none",
+                "18:1 a rule has exactly one verb; this one has `rename`, `alias`",
+                "20:8 `drop` is a text in quotes, not an integer",
+                "21:1 key `to` means nothing in a rule that says `drop`",
+                "22:12 `optional` is true or false",
+                "24:1 a rule that says `alias` needs `to`",
+                "27:6 `rename` has one name in `to`; `alias` may have a list",
+                "28:9 `match` is one of `key`, `path`, `full_name`",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_computes_values_is_refused_for_now_at_its_place() {
+        let text = "[[rule]]\ncreate = 'x'\ndtype = 'int64'\nshape = []\nvalue = 0\n\
+                    [[rule]]\nrename = 'a'\nto = 'b'\nops = [{ cast = 'bfloat16' }]\n[[rule]]\nsplit = 'a'\nto = ['b', 'c']\naxis = 1";
+        assert_eq!(
+            faults(text),
+            [
+                "2:1 `create` computes values, which this version does not do yet",
+                "9:1 `ops` computes values, which this version does not do yet",
+                "11:1 `split` computes values, which this version does not do yet",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_fault_in_a_text_with_escapes_points_at_the_whole_text() {
+        assert_eq!(faults("[[rule]]\ndrop = \"re:\\\\d(\"")[0], "2:8 bad regular expression: unclosed group");
+        assert_eq!(faults("[[rule]]\ndrop = \"re:d(\"")[0], "2:13 bad regular expression: unclosed group");
+    }
+
+    #[test]
+    fn files_that_contradict_each_other_are_refused_with_both_places() {
+        let with = |one: &str, two: &str| {
+            Map::parse(&[], &[file(one), file(two)]).map_err(|errors| errors.to_string())
+        };
+        let error = with("[options]\nunused = 'warn'", "[options]\nunused = 'error'").unwrap_err();
+        assert!(
+            error.contains("option `unused` is set to two things") && error.contains("and here"),
+            "{error}"
+        );
+        assert!(
+            with("[tables]\nt = { a = 1 }", "[tables]\nt = { a = 2 }").unwrap_err().contains("written twice")
+        );
+        assert!(with("[vars]\nx = 1", "[vars]\nx = 2").unwrap_err().contains("`x` is 1 here and 2 there"));
+        assert!(
+            with("[vars]\nx = 1\n[tables]\nt = { a = 1 }", "[vars]\nx = 1\n[tables]\nt = { a = '1' }")
+                .is_ok()
+        );
+    }
+
+    #[test]
+    fn faults_of_flags_are_shown_as_they_were_typed() {
+        let error = |flag| Map::parse(&[flag], &[]).unwrap_err().to_string();
+        let shown = error(Flag::Rename("{layer}=x/{layr}".into()));
+        assert_eq!(
+            shown,
+            "\
+error: the pattern catches no `layr`
+ |
+ | --rename '{layer}=x/{layr}'
+ |                      ^^^^
+ |
+ = help: did you mean `layer`?"
+        );
+        assert!(error(Flag::Rename("bert".into())).contains("`--rename` needs FROM=TO"));
+        assert!(error(Flag::Rename("a{x=b".into())).contains("`{` is never closed"));
+        assert!(error(Flag::AddPrefix(String::new())).contains("`--add-prefix` needs a prefix"));
+    }
+
+    const VALID: &str = r#"version = 1
+[vars]
+heads = 12
+[tables]
+op = { 0 = 1, 1 = 'x' }
+[options]
+unmatched = "keep"
+[[rule]]
+rename = 'a/{i:int}/**/{k:x|y}'
+to = "b/{op[i]}/**/{k|lower}"
+optional = true
+[[rule]]
+alias = 're:(?<s>.+)/é'
+to = ['{s}', 'x/{s}']
+[[rule]]
+drop = '**/\{*'
+"#;
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_map_or_errors_that_can_be_shown(text in "\\PC*", flag in "\\PC{0,12}") {
+            try_it(&text, &flag);
+        }
+
+        #[test]
+        fn a_valid_map_with_parts_changed_is_a_map_or_errors_that_can_be_shown(
+            cuts in proptest::collection::vec((0..VALID.len(), 0usize..4, "[\\]\\[{}'\"\\\\=*/:|a0é\n]{0,3}"), 1..4),
+        ) {
+            let mut text: Vec<char> = VALID.chars().collect();
+            for (at, len, new) in cuts {
+                let start = at.min(text.len());
+                text.splice(start..(start + len).min(text.len()), new.chars());
+            }
+            try_it(&text.into_iter().collect::<String>(), "a{x=b");
+        }
+    }
+
+    /// Parsed, planned, and all that is said is rendered.
+    fn try_it(text: &str, flag: &str) {
+        let names: [&[u8]; 4] = [b"a/0/x", b"a/1/b/y", b"q/\xc3\xa9", b"z"];
+        for flags in
+            [vec![], vec![Flag::Rename(flag.into())], vec![Flag::Drop(flag.into()), Flag::DropOptimizer]]
+        {
+            match Map::parse(&flags, &[file(text)]) {
+                Err(errors) => {
+                    assert!(!errors.to_string().is_empty() && !errors.to_coloured_string().is_empty())
+                }
+                Ok(map) => _ = map.plan(&names).map_err(|unfit| unfit.to_string()),
+            }
+        }
+    }
 }

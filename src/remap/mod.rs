@@ -31,6 +31,8 @@ mod slots;
 mod survey;
 mod table;
 mod template;
+#[cfg(test)]
+mod trial;
 
 use std::{collections::BTreeMap, fmt};
 
@@ -116,6 +118,7 @@ impl Map {
             map.rules.extend(file.rules(&map.tables, &mut errors));
         }
         map.rules.extend(flags.after_files);
+        errors.sort();
         if errors.is_empty() { Ok(map) } else { Err(errors) }
     }
 
@@ -170,7 +173,7 @@ pub struct Unfit {
     /// All misfits at once.
     pub errors: Errors,
     /// What each rule did.
-    pub report: Report,
+    pub report: Box<Report>,
 }
 
 impl fmt::Display for Unfit {

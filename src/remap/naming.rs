@@ -9,13 +9,14 @@ use std::{collections::BTreeMap, ops::Range};
 
 use super::{
     RuleId,
-    error::{Error, Errors, Kind, counted, shown},
+    error::{Error, Errors, Kind, counted},
     options::Unmatched,
     report::Tallies,
     rule::Verb,
     selection::Fate,
     survey::Survey,
 };
+use crate::name::printable;
 
 /// With this name among them TensorFlow takes the variables for an object-based checkpoint.
 const OBJECT_GRAPH: &[u8] = b"_CHECKPOINTABLE_OBJECT_GRAPH";
@@ -216,17 +217,195 @@ fn unmatched(survey: &Survey<'_>, mut variables: Vec<usize>, errors: &mut Errors
         return;
     };
     variables.sort_unstable();
-    let what = format!("no rule names {}", counted(variables.len(), "variable"));
+    let what = format!("{} without a rule", counted(variables.len(), "variable"));
     let names = list(survey, &variables, 4 * SHOWN);
     errors.push(Error::new(Kind::Unmatched, &option.place, what).note(names));
 }
 
 /// `` `a`, `b` and 7 more ``
 fn list(survey: &Survey<'_>, variables: &[usize], most: usize) -> String {
-    let names = variables.iter().take(most).map(|variable| format!("`{}`", shown(survey.names[*variable])));
+    let names =
+        variables.iter().take(most).map(|variable| format!("`{}`", printable(survey.names[*variable])));
     let names = names.collect::<Vec<_>>().join(", ");
     match variables.len().saturating_sub(most) {
         0 => names,
         more => format!("{names} and {more} more"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::{
+        Flag::{self, AddPrefix, Alias, Rename, StripPrefix},
+        trial::{map, planned, unfit},
+    };
+
+    fn renames(rules: &[(&str, &str)]) -> String {
+        rules.iter().map(|(from, to)| format!("[[rule]]\nrename = '{from}'\nto = '{to}'\n")).collect()
+    }
+
+    fn by_flags(flags: &[Flag], names: &[&str]) -> Vec<String> {
+        planned(flags, "", names)
+    }
+
+    #[test]
+    fn rules_see_the_sources_own_names_so_a_pair_swaps() {
+        assert_eq!(planned(&[], &renames(&[("a", "b"), ("b", "a")]), &["a", "b"]), ["a <- b", "b <- a"]);
+    }
+
+    #[test]
+    fn the_first_rename_that_matches_takes_and_flags_come_first() {
+        let text = renames(&[("a/*", "file/*"), ("b/*", "file/*")]);
+        let names = ["a/1", "b/2"];
+        assert_eq!(planned(&[Rename("a/**=flag/**".into())], &(text + "optional = true"), &names).len(), 2);
+        assert_eq!(
+            planned(&[], &renames(&[("{x}", "1/{x}"), ("**", "2/**")]), &["a", "a/b"]),
+            ["1/a <- a", "2/a/b <- a/b"]
+        );
+    }
+
+    #[test]
+    fn an_alias_adds_names_and_takes_nothing() {
+        let flags = [Alias("a=b".into()), Alias("a=c".into()), Rename("a=d".into())];
+        assert_eq!(by_flags(&flags, &["a"]), ["b <- a", "c <- a", "d <- a"]);
+        assert_eq!(
+            planned(&[], "[[rule]]\nalias = 'g'\nto = ['s', 't/s']", &["g"]),
+            ["g <- g", "s <- g", "t/s <- g"]
+        );
+    }
+
+    #[test]
+    fn an_alias_to_the_name_it_has_is_no_collision() {
+        assert_eq!(by_flags(&[Alias("a=a".into())], &["a"]), ["a <- a"]);
+    }
+
+    #[test]
+    fn slots_follow_renames_and_aliases() {
+        let names = ["Adam/w/m", "w", "w/Adam", "w/Adam/ExponentialMovingAverage"];
+        assert_eq!(
+            by_flags(&[Rename("w=model/w".into())], &names),
+            [
+                "Adam/model/w/m <- Adam/w/m",
+                "model/w <- w",
+                "model/w/Adam <- w/Adam",
+                "model/w/Adam/ExponentialMovingAverage <- w/Adam/ExponentialMovingAverage",
+            ]
+        );
+        assert_eq!(
+            by_flags(&[Alias("w=v".into())], &["w", "w/Adam"]),
+            ["v <- w", "v/Adam <- w/Adam", "w <- w", "w/Adam <- w/Adam"]
+        );
+    }
+
+    #[test]
+    fn slots_stay_when_the_rule_says_so_and_when_a_rule_means_them() {
+        let text = "[[rule]]\nrename = 'w'\nto = 'v'\nfollow_slots = false";
+        assert_eq!(planned(&[], text, &["w", "w/Adam"]), ["v <- w", "w/Adam <- w/Adam"]);
+        let text = renames(&[("w", "v"), ("**/Adam", "slots/**")]);
+        assert_eq!(planned(&[], &text, &["w", "w/Adam"]), ["slots/w <- w/Adam", "v <- w"]);
+    }
+
+    #[test]
+    fn a_rule_for_all_does_not_tear_a_slot_from_a_variable_that_another_took() {
+        let text = renames(&[("w", "v"), ("**", "m/**")]);
+        assert_eq!(planned(&[], &text, &["w", "w/Adam", "x"]), ["m/x <- x", "v <- w", "v/Adam <- w/Adam"]);
+    }
+
+    #[test]
+    fn a_rule_that_takes_a_variable_takes_its_slot_as_written() {
+        assert_eq!(
+            by_flags(&[Rename("**=**_old".into())], &["w", "w/Adam"]),
+            ["w/Adam_old <- w/Adam", "w_old <- w"]
+        );
+    }
+
+    #[test]
+    fn prefixes_are_stripped_then_added() {
+        let names = ["bert/w", "x"];
+        assert_eq!(by_flags(&[StripPrefix("bert/".into())], &names), ["w <- bert/w", "x <- x"]);
+        assert_eq!(by_flags(&[AddPrefix("m/".into())], &names), ["m/bert/w <- bert/w", "m/x <- x"]);
+        let both = [AddPrefix("m/".into()), StripPrefix("bert/".into())];
+        assert_eq!(by_flags(&both, &names), ["m/w <- bert/w", "m/x <- x"]);
+        assert_eq!(planned(&both, &renames(&[("x", "y")]), &names), ["m/w <- bert/w", "y <- x"]);
+        assert_eq!(by_flags(&[StripPrefix("module.".into())], &["module.a.b"]), ["a.b <- module.a.b"]);
+        assert_eq!(by_flags(&[StripPrefix("{a}*".into())], &["{a}*b"]), ["b <- {a}*b"]);
+    }
+
+    #[test]
+    fn a_flag_splits_at_the_first_free_equals_sign() {
+        assert_eq!(by_flags(&[Rename("{x:a=|b=}c\\=d=e=f".into())], &["a=c=d"]), ["e=f <- a=c=d"]);
+    }
+
+    #[test]
+    fn unmatched_variables_go_or_are_refused_but_slots_are_never_judged() {
+        let rule = renames(&[("w", "v")]);
+        let names = ["w", "w/Adam", "x", "x/Adam"];
+        let dropping = format!("[options]\nunmatched = 'drop'\n{rule}");
+        assert_eq!(planned(&[], &dropping, &names), ["v <- w", "v/Adam <- w/Adam"]);
+        let errors = unfit(&[], &format!("[options]\nunmatched = 'error'\n{rule}"), &names).errors;
+        assert_eq!(errors.len(), 1);
+        let message = errors.to_string();
+        assert!(message.contains("1 variable without a rule") && message.contains("`x`"), "{message}");
+        assert!(!message.contains("x/Adam"), "{message}");
+    }
+
+    #[test]
+    fn names_that_cannot_be_are_refused_with_the_variables_that_would_have_them() {
+        let text = renames(&[
+            ("{v:**}/a", "{v}"),
+            ("l{i:int}", "{i-2}"),
+            ("g", "_CHECKPOINTABLE_OBJECT_GRAPH"),
+            ("re:n(?<z>.*)", "{z}"),
+        ]);
+        let errors = unfit(&[], &text, &["a", "g", "l1", "n\0x"]).errors;
+        let whats: Vec<_> = errors.iter().map(|error| error.what().split(',').next().unwrap()).collect();
+        assert_eq!(
+            whats,
+            [
+                "the new name is empty",
+                "1 - 2 is negative",
+                "with this name in it TensorFlow takes the checkpoint for an object-based one",
+                "the new name begins with a NUL byte",
+            ]
+        );
+        assert_eq!(
+            errors.iter().map(|error| (error.line(), error.column())).collect::<Vec<_>>()[..2],
+            [(3, 7), (6, 7)]
+        );
+        assert!(errors.to_string().contains("for `l1`"));
+        assert!(errors.to_string().contains("for `n\\u{0}x`"));
+    }
+
+    proptest! {
+        #[test]
+        fn renames_and_then_their_inverse_change_nothing(
+            stems in proptest::collection::btree_set("[a-e]{1,3}(/[a-e]{1,2}){0,2}", 1..12),
+            by in 1usize..12,
+        ) {
+            let old: Vec<&str> = stems.iter().map(String::as_str).collect();
+            let mut new = old.clone();
+            new.rotate_left(by % old.len());
+            let there: Vec<_> = old.iter().copied().zip(new.iter().copied()).collect();
+            let back: Vec<_> = new.iter().copied().zip(old.iter().copied()).collect();
+            let sorted: Vec<&[u8]> = old.iter().map(|name| name.as_bytes()).collect();
+
+            let first = map(&[], &renames(&there)).plan(&sorted).unwrap();
+            let between: Vec<&[u8]> = first.variables.iter().map(|planned| &planned.name[..]).collect();
+            let second = map(&[], &renames(&back)).plan(&between).unwrap();
+            for planned in second.variables {
+                prop_assert_eq!(&planned.name[..], sorted[first.variables[planned.source].source]);
+            }
+        }
+
+        #[test]
+        fn a_scope_added_and_stripped_changes_nothing(names in proptest::collection::btree_set("[a-c/.]{1,6}", 1..12)) {
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            let added = by_flags(&[Rename("**=new/**".into())], &names);
+            let added: Vec<&str> = added.iter().map(|line| line.split(" <- ").next().unwrap()).collect();
+            let expected: Vec<_> = names.iter().map(|name| format!("{name} <- new/{name}")).collect();
+            prop_assert_eq!(by_flags(&[Rename("new/**=**".into())], &added), expected);
+        }
     }
 }

@@ -1,22 +1,22 @@
 //! The nearest thing to what was written: for keys and names of the language, and for patterns that matched nothing.
 
-use std::{cmp::Reverse, collections::BTreeSet};
+use std::collections::BTreeSet;
 
 use regex::bytes::Regex;
 use strsim::osa_distance;
 
 use super::{
-    error::shown,
     escape::{escape, split_unescaped},
     pattern::Pattern,
 };
+use crate::name::printable;
 
 /// How many suggestions are worth reading.
 const SUGGESTIONS: usize = 3;
 /// How many different components are looked at in one place.
 const COMPONENTS: usize = 1000;
-/// How many names are held against a text letter by letter.
-const NAMES: usize = 20_000;
+/// How many names suggestions are drawn from.
+const NAMES: usize = 5_000;
 
 /// ``did you mean `unused`?``, if some candidate is near enough.
 pub(super) fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
@@ -33,25 +33,27 @@ fn is_near(distance: usize, a: &str, b: &str) -> bool {
 /// Patterns like this one that do match, with how many names each; the nearest first.
 pub(super) fn near_patterns(pattern: &Pattern, names: &[&[u8]]) -> Vec<(String, usize)> {
     let text = pattern.text.as_str();
-    let mut near: Vec<_> = edits(pattern, names)
-        .into_iter()
-        .filter_map(|edit| {
-            Some((osa_distance(text, &edit), matches(&edit, pattern.ignore_case, names)?, edit))
-        })
-        .collect();
-    near.sort_by_key(|(distance, hits, _)| (*distance, Reverse(*hits)));
-    near.truncate(SUGGESTIONS);
-    near.into_iter().map(|(_, hits, edit)| (edit, hits)).collect()
+    let mut edits: Vec<String> = edits(pattern, &sample(names)).into_iter().collect();
+    edits.sort_by_cached_key(|edit| osa_distance(text, edit));
+    let near = edits.into_iter().filter_map(|edit| Some((matches(&edit, pattern.ignore_case, names)?, edit)));
+    near.take(SUGGESTIONS).map(|(hits, edit)| (edit, hits)).collect()
 }
 
 /// Names that look most like `text`, for when no edit of a pattern helps.
 pub fn near_names(text: &str, names: &[&[u8]]) -> Vec<String> {
-    let step = names.len() / NAMES + 1;
-    let names = names.iter().step_by(step).filter_map(|name| std::str::from_utf8(name).ok());
+    let names = sample(names).into_iter().filter_map(|name| std::str::from_utf8(name).ok());
     let mut near: Vec<_> = names.map(|name| (strsim::jaro_winkler(text, name), name)).collect();
     near.sort_by(|a, b| b.0.total_cmp(&a.0));
     near.truncate(SUGGESTIONS);
-    near.into_iter().filter(|(likeness, _)| *likeness > 0.7).map(|(_, name)| shown(name.as_bytes())).collect()
+    near.into_iter()
+        .filter(|(likeness, _)| *likeness > 0.7)
+        .map(|(_, name)| printable(name.as_bytes()))
+        .collect()
+}
+
+/// All names, or of very many every n-th.
+fn sample<'a>(names: &[&'a [u8]]) -> Vec<&'a [u8]> {
+    names.iter().step_by(names.len() / NAMES + 1).copied().collect()
 }
 
 /// How many names a pattern matches; none if none.
@@ -86,13 +88,17 @@ fn component_edits(components: &[&str], at: usize, ignore_case: bool, names: &[&
         "" => found,
         _ => found.trim_end_matches(|c: char| c.is_ascii_digit()).to_owned(),
     });
-    let near: BTreeSet<String> =
-        near.filter(|found| is_near(osa_distance(literal, found), literal, found)).collect();
+    let near: BTreeSet<String> = near.filter(|found| is_like(literal, found)).collect();
     let with = |found: &String| {
         let component = format!("{}{wild}", escape(found));
         [before, &[component.as_str()], rest].concat().join("/")
     };
     near.iter().map(with).collect()
+}
+
+/// Near, or the same in other letters.
+fn is_like(a: &str, b: &str) -> bool {
+    is_near(osa_distance(&a.to_lowercase(), &b.to_lowercase()), a, b)
 }
 
 /// A component's text up to its first star or hole, and the rest.
@@ -108,10 +114,10 @@ fn found_there(before: &[&str], ignore_case: bool, names: &[&[u8]]) -> BTreeSet<
     for name in names {
         let Some(hit) = regex.find(name) else { continue };
         let component = name[hit.end()..].split(|byte| *byte == b'/').next().unwrap_or_default();
-        if let Ok(text) = std::str::from_utf8(component) {
-            if !found.contains(text) {
-                found.insert(text.to_owned());
-            }
+        if let Ok(text) = std::str::from_utf8(component)
+            && !found.contains(text)
+        {
+            found.insert(text.to_owned());
         }
         if found.len() == COMPONENTS {
             break;
@@ -159,6 +165,11 @@ mod tests {
             ("bert/encoder/layer_{i:int}/attention/{x}".into(), 2)
         );
         assert_eq!(first("globl_step"), ("global_step".into(), 1));
+    }
+
+    #[test]
+    fn case_makes_no_distance() {
+        assert_eq!(first("BERT/**"), ("bert/**".into(), 4));
     }
 
     #[test]

@@ -20,8 +20,10 @@ pub struct Place {
 impl Place {
     pub(super) fn new(source: &Arc<Source>, span: Range<usize>) -> Self {
         let text = &source.text;
-        let start = text.floor_char_boundary(span.start.min(text.len()));
-        let end = text.ceil_char_boundary(span.end.clamp(start, text.len()));
+        let boundary =
+            |at: usize| (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        let start = boundary(span.start);
+        let end = boundary(span.end).max(start);
         Self { source: source.clone(), span: start..end }
     }
 

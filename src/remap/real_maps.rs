@@ -1,1 +1,212 @@
-//! Real maps on real names.
+//! Maps of real migrations, on the names that google-research/bert, PyTorch and TF1 write.
+
+use super::trial::{plan, planned};
+
+/// All names of a BERT of two layers with its optimizer's slots, as google-research/bert saves it.
+fn bert() -> Vec<String> {
+    let layer = |i: usize| {
+        let parts = ["query", "key", "value"].map(|part| format!("attention/self/{part}"));
+        let dense = parts
+            .into_iter()
+            .chain(["attention/output", "intermediate", "output"].map(|p| format!("{p}/dense")));
+        let dense = dense.flat_map(|part| ["kernel", "bias"].map(|leaf| format!("{part}/{leaf}")));
+        let norms = ["attention/output", "output"].into_iter();
+        let norms = norms.flat_map(|part| ["gamma", "beta"].map(|leaf| format!("{part}/LayerNorm/{leaf}")));
+        dense.chain(norms).map(move |part| format!("bert/encoder/layer_{i}/{part}")).collect::<Vec<_>>()
+    };
+    let embeddings = ["word_embeddings", "token_type_embeddings", "position_embeddings"];
+    let embeddings = embeddings.iter().chain(&["LayerNorm/gamma", "LayerNorm/beta"]);
+    let mut names: Vec<String> = embeddings.map(|part| format!("bert/embeddings/{part}")).collect();
+    names.extend([0, 1].into_iter().flat_map(layer));
+    names.extend(["kernel", "bias"].map(|leaf| format!("bert/pooler/dense/{leaf}")));
+    names.extend(["cls/predictions/output_bias".to_owned()]);
+    let slots: Vec<_> =
+        names.iter().flat_map(|name| ["adam_m", "adam_v"].map(|slot| format!("{name}/{slot}"))).collect();
+    names.extend(slots);
+    names.push("global_step".into());
+    names
+}
+
+/// BERT to the TensorFlow model garden's encoder; the reshapes are left out.
+const BERT_TO_MODEL_GARDEN: &str = r#"
+version = 1
+[vars]
+heads = 12
+[[rule]]
+drop = '**/{slot:adam_m|adam_v}'
+[[rule]]
+drop = 'global_step'
+[[rule]]
+rename = 'bert/embeddings/word_embeddings'
+to   = 'word_embeddings/embeddings'
+[[rule]]
+rename = 'bert/embeddings/token_type_embeddings'
+to   = 'type_embeddings/embeddings'
+[[rule]]
+rename = 'bert/embeddings/position_embeddings'
+to   = 'position_embedding/embeddings'
+[[rule]]
+rename = 'bert/embeddings/LayerNorm/{leaf}'
+to   = 'embeddings/layer_norm/{leaf}'
+[[rule]]
+rename = 'bert/encoder/layer_{i:int}/attention/self/{qkv}/kernel'
+to   = 'transformer/layer_{i}/self_attention/{qkv}/kernel'
+[[rule]]
+rename = 'bert/encoder/layer_{i:int}/attention/self/{qkv}/bias'
+to   = 'transformer/layer_{i}/self_attention/{qkv}/bias'
+[[rule]]
+rename = 'bert/encoder/layer_{i:int}/attention/output/dense/kernel'
+to   = 'transformer/layer_{i}/self_attention/attention_output/kernel'
+[[rule]]
+rename = 'bert/encoder/layer_{i:int}/attention/output/dense/bias'
+to   = 'transformer/layer_{i}/self_attention/attention_output/bias'
+[[rule]]
+rename = 'bert/encoder/layer_{i:int}/attention/output/LayerNorm/{leaf}'
+to   = 'transformer/layer_{i}/self_attention_layer_norm/{leaf}'
+[[rule]]
+rename = 'bert/encoder/layer_{i:int}/{part:intermediate|output}/dense/{leaf}'
+to   = 'transformer/layer_{i}/{part}/{leaf}'
+[[rule]]
+rename = 'bert/encoder/layer_{i:int}/output/LayerNorm/{leaf}'
+to   = 'transformer/layer_{i}/output_layer_norm/{leaf}'
+[[rule]]
+rename = 'bert/pooler/dense/{leaf}'
+to   = 'pooler_transform/{leaf}'
+"#;
+
+#[test]
+fn bert_gets_the_names_of_the_model_garden() {
+    let names = bert();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let plan = plan(&[], BERT_TO_MODEL_GARDEN, &names).unwrap_or_else(|unfit| panic!("{unfit}"));
+    let new: Vec<String> =
+        plan.variables.iter().map(|planned| String::from_utf8(planned.name.clone()).unwrap()).collect();
+
+    let layer = |i: usize| {
+        let attention =
+            ["query", "key", "value", "attention_output"].map(|part| format!("self_attention/{part}"));
+        let dense = attention.into_iter().chain(["intermediate".into(), "output".into()]);
+        let dense = dense.flat_map(|part| ["kernel", "bias"].map(|leaf| format!("{part}/{leaf}")));
+        let norms = ["self_attention_layer_norm", "output_layer_norm"].into_iter();
+        let norms = norms.flat_map(|part| ["gamma", "beta"].map(|leaf| format!("{part}/{leaf}")));
+        dense.chain(norms).map(move |part| format!("transformer/layer_{i}/{part}")).collect::<Vec<_>>()
+    };
+    let mut expected: Vec<String> = [0, 1].into_iter().flat_map(layer).collect();
+    expected.extend(
+        ["word_embeddings", "type_embeddings", "position_embedding"].map(|part| format!("{part}/embeddings")),
+    );
+    expected.extend(["embeddings/layer_norm/gamma", "embeddings/layer_norm/beta"].map(String::from));
+    expected.extend(["pooler_transform/kernel", "pooler_transform/bias"].map(String::from));
+    expected.push("cls/predictions/output_bias".into());
+    expected.sort();
+    assert_eq!(new, expected);
+    assert_eq!(plan.report.dropped.len(), 2 * expected.len() + 1);
+    assert!(plan.report.warnings.is_empty(), "{}", plan.report.warnings);
+}
+
+const MODULE_PREFIX: &str = r"
+version = 1
+[[rule]]
+rename = 'module.**'
+to = '**'
+[[rule]]
+rename = 'module/**'
+to = '**'
+";
+
+#[test]
+fn a_module_prefix_goes_whether_dotted_or_slashed() {
+    let names = ["module.conv1.weight", "module.layer1.0.bn1.running_mean", "module/fc/bias"];
+    assert_eq!(
+        planned(&[], MODULE_PREFIX, &names),
+        [
+            "conv1.weight <- module.conv1.weight",
+            "fc/bias <- module/fc/bias",
+            "layer1.0.bn1.running_mean <- module.layer1.0.bn1.running_mean",
+        ]
+    );
+}
+
+const AVERAGES_TO_WEIGHTS: &str = r#"
+version = 1
+[options]
+collision = "first"
+[[rule]]
+rename = '{v:**}/ExponentialMovingAverage'
+to = '{v}'
+"#;
+
+#[test]
+fn the_average_takes_the_weights_name_where_there_is_one() {
+    let names = ["conv/w", "conv/w/ExponentialMovingAverage", "conv/w/RMSProp", "fc/w", "global_step"];
+    assert_eq!(
+        planned(&[], AVERAGES_TO_WEIGHTS, &names),
+        [
+            "conv/w <- conv/w/ExponentialMovingAverage",
+            "conv/w/RMSProp <- conv/w/RMSProp",
+            "fc/w <- fc/w",
+            "global_step <- global_step",
+        ]
+    );
+    let lost = plan(&[], AVERAGES_TO_WEIGHTS, &names).unwrap().report.lost;
+    assert_eq!(lost.iter().map(|lost| (lost.source, lost.to)).collect::<Vec<_>>(), [(0, 1)]);
+}
+
+/// The optimizer is dropped and the rest gets a scope; the fresh `global_step` is left out.
+const NEW_SCOPE: &str = r"
+version = 1
+[[rule]]
+drop = '**/{slot:Adam|Adam_1|Momentum|adam_m|adam_v}'
+[[rule]]
+drop = '{b:beta1_power|beta2_power}'
+[[rule]]
+rename = 'w{rest:**}'
+to = 'model/w{rest}'
+";
+
+#[test]
+fn a_new_scope_without_the_old_optimizer() {
+    let names =
+        ["beta1_power", "beta2_power", "w1", "w1/Adam", "w1/Adam_1", "w2/kernel", "w2/kernel/Momentum", "x"];
+    let expected = ["model/w1 <- w1", "model/w2/kernel <- w2/kernel", "x <- x"];
+    assert_eq!(planned(&[], NEW_SCOPE, &names), expected);
+}
+
+const RESNET: &str = r"
+[[rule]]
+rename = 'resnet_v1_50/block{b:int}/unit_{u:int}/bottleneck_v1/conv{c:int}/weights'
+to   = 'conv{b+1}_block{u}_{c}_conv/kernel'
+[[rule]]
+rename = 'resnet_v1_50/conv1/BatchNorm/{leaf}'
+to   = 'conv1_bn/{leaf}'
+";
+
+#[test]
+fn slims_resnet_gets_the_names_of_keras_applications() {
+    let names =
+        ["resnet_v1_50/block1/unit_3/bottleneck_v1/conv2/weights", "resnet_v1_50/conv1/BatchNorm/gamma"];
+    let new = ["conv1_bn/gamma", "conv2_block3_2_conv/kernel"];
+    let expected = [format!("{} <- {}", new[0], names[1]), format!("{} <- {}", new[1], names[0])];
+    assert_eq!(planned(&[], RESNET, &names), expected);
+}
+
+const H5_TO_KERAS_3: &str = r"
+[tables]
+auto = { d1 = 'dense', bn = 'batch_normalization' }
+leaf = { 'kernel:0' = 0, 'bias:0' = 1, 'gamma:0' = 0, 'moving_variance:0' = 3 }
+[[rule]]
+rename = '{layer}/*/{l}'
+to = 'layers/{auto[layer]}/vars/{leaf[l]}'
+";
+
+#[test]
+fn tables_translate_layers_and_leaves() {
+    let names = ["d1/d1/kernel:0", "bn/bn/moving_variance:0"];
+    assert_eq!(
+        planned(&[], H5_TO_KERAS_3, &names),
+        [
+            "layers/batch_normalization/vars/3 <- bn/bn/moving_variance:0",
+            "layers/dense/vars/0 <- d1/d1/kernel:0",
+        ]
+    );
+}

@@ -3,7 +3,7 @@
 use super::{
     Map, Plan, Planned, RuleId, Unfit,
     collision::settle,
-    error::{Error, Errors, Kind, counted, shown},
+    error::{Error, Errors, Kind, counted},
     naming::{Named, name},
     nearest::{near_names, near_patterns},
     options::Unused,
@@ -12,6 +12,7 @@ use super::{
     selection::{Fate, select},
     survey::Survey,
 };
+use crate::name::printable;
 
 /// How a plan came to be.
 #[derive(Clone, Debug, Default)]
@@ -130,7 +131,7 @@ pub(super) fn plan(map: &Map, names: &[&[u8]]) -> Result<Plan, Unfit> {
     }
     match errors.is_empty() {
         true => Ok(Plan { variables, report }),
-        false => Err(Unfit { errors, report }),
+        false => Err(Unfit { errors, report: Box::new(report) }),
     }
 }
 
@@ -188,10 +189,11 @@ fn judge(map: &Map, rule: &Rule, tally: &Tally, names: &[&[u8]], errors: &mut Er
         Status::Shadowed { by } if !rule.optional => warnings.push(shadowed(map, rule, tally, by)),
         _ => {}
     }
-    if let Some((old, new)) = &tally.example {
-        if new.starts_with(b"/") && !old.starts_with(b"/") {
-            warnings.push(leading_slash(rule, old, new));
-        }
+    if let Some((old, new)) = &tally.example
+        && has_empty_component(new)
+        && !has_empty_component(old)
+    {
+        warnings.push(empty_component(rule, old, new));
     }
 }
 
@@ -205,10 +207,12 @@ pub(super) fn unused(rule: &Rule, names: &[&[u8]]) -> Error {
     let what = format!("`{}` matched none of {}", pattern.text, counted(names.len(), "variable"));
     let error = Error::new(Kind::Unused, &rule.from.part(0..rule.from.text.len()), what)
         .label(nearest(pattern, names));
-    let error = error.helps(ordinary_characters(pattern)).helps(other_case(pattern, names));
+    let error = error.helps(ordinary_characters(pattern));
     match rule.is_flag() {
         true => error,
-        false => error.help("a rule that need not match says `optional = true`"),
+        false => {
+            error.helps(other_case(pattern, names)).help("a rule that need not match says `optional = true`")
+        }
     }
 }
 
@@ -248,7 +252,104 @@ fn shadowed(map: &Map, rule: &Rule, tally: &Tally, by: Option<RuleId>) -> Error 
     }
 }
 
-fn leading_slash(rule: &Rule, old: &[u8], new: &[u8]) -> Error {
-    let what = format!("`{}` becomes `{}`, which begins with a slash", shown(old), shown(new));
-    Error::new(Kind::Name, rule.place(), what).warning()
+fn has_empty_component(name: &[u8]) -> bool {
+    name.starts_with(b"/") || name.windows(2).any(|pair| pair == b"//")
+}
+
+fn empty_component(rule: &Rule, old: &[u8], new: &[u8]) -> Error {
+    let what = format!("`{}` becomes `{}`, which has a slash too many", printable(old), printable(new));
+    Error::new(Kind::Name, rule.place(), what)
+        .help("prefixes and components end in their own slash")
+        .warning()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{
+        Flag, Map, RuleId,
+        trial::{map, plan, planned, statuses, unfit},
+    };
+    use super::*;
+
+    fn shadowed_by(index: usize) -> Status {
+        Status::Shadowed { by: Some(RuleId::at(index)) }
+    }
+
+    #[test]
+    fn an_empty_map_changes_nothing() {
+        let map = map(&[], "version = 1\n[vars]\nheads = 12");
+        assert!(map.is_empty() && Map::default().is_empty());
+        assert_eq!(map.var("heads"), Some(12));
+        assert_eq!(planned(&[], "", &["a", "b/Adam"]), ["a <- a", "b/Adam <- b/Adam"]);
+    }
+
+    #[test]
+    fn a_rule_that_matched_nothing_names_the_nearest() {
+        let message =
+            unfit(&[Flag::Rename("ber/**=encoder/**".into())], "", &["bert/a", "bert/b", "cls"]).to_string();
+        assert_eq!(
+            message,
+            "\
+error: `ber/**` matched none of 3 variables
+ |
+ | --rename 'ber/**=encoder/**'
+ |           ^^^^^^ nearest: `bert/**` (2)"
+        );
+    }
+
+    #[test]
+    fn unused_rules_are_an_error_a_warning_or_allowed() {
+        let rule = "[[rule]]\ndrop = 'x'\n";
+        assert_eq!(unfit(&[], rule, &["a"]).errors.len(), 1);
+        let warn = format!("[options]\nunused = 'warn'\n{rule}");
+        assert_eq!(plan(&[], &warn, &["a"]).unwrap().report.warnings.len(), 1);
+        assert_eq!(unfit(&[Flag::Drop("y".into())], &warn, &["a"]).errors.len(), 1);
+        let optional = format!("{rule}optional = true");
+        assert!(plan(&[], &optional, &["a"]).unwrap().report.warnings.is_empty());
+        assert_eq!(statuses(&optional, &["a"]), [Status::Optional]);
+        assert_eq!(statuses(rule, &["a"]), [Status::Unused]);
+    }
+
+    #[test]
+    fn a_rule_whose_variables_others_had_is_shadowed_not_unused() {
+        let text = "[[rule]]\nrename = '**'\nto = 'm/**'\n[[rule]]\nrename = 'a'\nto = 'b'\n[[rule]]\nalias = 'c'\nto = 'd'\n\
+                    [[rule]]\ndrop = 'c'\n";
+        assert_eq!(statuses(text, &["a", "c"]), [Status::Used, shadowed_by(0), shadowed_by(3), Status::Used]);
+        let warnings = plan(&[], text, &["a", "c"]).unwrap().report.warnings;
+        assert_eq!(warnings.iter().map(|warning| warning.line()).collect::<Vec<_>>(), [5, 8]);
+    }
+
+    #[test]
+    fn the_report_counts_hits_and_slots_that_followed_with_an_example() {
+        let report = plan(&[Flag::Rename("{x}=m/{x}".into())], "", &["v", "w", "w/Adam"]).unwrap().report;
+        let rule = &report.rules[0];
+        assert_eq!((rule.place.as_str(), rule.text.as_str()), ("--rename", "rename '{x}' -> 'm/{x}'"));
+        assert_eq!((rule.hits, rule.followed, report.total), (2, 1, 3));
+        assert_eq!(rule.example, Some((b"v".to_vec(), b"m/v".to_vec())));
+        let report = plan(&[], "[[rule]]\ndrop = 'w'", &["v", "w", "w/Adam"]).unwrap().report;
+        assert_eq!(report.rules[0].place, "fix.toml:2");
+        assert_eq!(report.dropped, [(1, Some(RuleId::at(0))), (2, Some(RuleId::at(0)))]);
+    }
+
+    #[test]
+    fn question_marks_and_brackets_are_explained_when_they_match_nothing() {
+        let help = "are ordinary characters";
+        assert!(unfit(&[Flag::Drop("w?".into())], "", &["w1"]).to_string().contains(help));
+        assert!(unfit(&[Flag::Drop("w[0-9]".into())], "", &["w1"]).to_string().contains(help));
+        assert!(!unfit(&[Flag::Drop("re:v[0-9]".into())], "", &["w1"]).to_string().contains(help));
+    }
+
+    #[test]
+    fn a_slash_too_many_is_a_warning() {
+        let report = plan(&[Flag::StripPrefix("bert".into())], "", &["bert/w"]).unwrap().report;
+        assert!(report.warnings.to_string().contains("`bert/w` becomes `/w`, which has a slash too many"));
+    }
+
+    #[test]
+    fn dropping_an_optimizer_that_is_not_there_is_an_error() {
+        let message = unfit(&[Flag::DropOptimizer], "", &["w"]).to_string();
+        assert!(
+            message.contains("no optimizer state among 1 variable") && message.contains("| --drop-optimizer")
+        );
+    }
 }

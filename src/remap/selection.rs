@@ -97,3 +97,67 @@ fn count(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Flag, trial::planned};
+
+    const WITH_SLOTS: [&str; 6] =
+        ["v", "w", "w/Adam", "w/Adam/ExponentialMovingAverage", "w/ExponentialMovingAverage", "x"];
+
+    fn left(text: &str) -> Vec<String> {
+        planned(&[], text, &WITH_SLOTS)
+            .iter()
+            .map(|line| line.split(" <- ").next().unwrap().to_owned())
+            .collect()
+    }
+
+    #[test]
+    fn a_drop_counts_wherever_it_stands() {
+        let names = left("[[rule]]\nrename = 'v'\nto = 'u'\noptional = true\n[[rule]]\ndrop = 'v'");
+        assert!(!names.contains(&"u".into()) && !names.contains(&"v".into()));
+    }
+
+    #[test]
+    fn with_a_keep_in_force_the_rest_goes() {
+        assert_eq!(left("[[rule]]\nkeep = 'x'\n[[rule]]\nkeep = 'v'"), ["v", "x"]);
+        assert_eq!(left("[[rule]]\nkeep = 'x'\n[[rule]]\nkeep = '*'\n[[rule]]\ndrop = 'w'"), ["v", "x"]);
+    }
+
+    #[test]
+    fn slots_of_slots_go_and_stay_with_their_variable() {
+        assert_eq!(left("[[rule]]\ndrop = 'w'"), ["v", "x"]);
+        assert_eq!(left("[[rule]]\nkeep = 'w'"), WITH_SLOTS[1..5]);
+        assert_eq!(left("[[rule]]\ndrop = 'w/Adam'"), ["v", "w", "w/ExponentialMovingAverage", "x"]);
+    }
+
+    #[test]
+    fn slots_stay_behind_when_the_rule_says_so() {
+        assert_eq!(left("[[rule]]\ndrop = 'w'\nfollow_slots = false").len(), 5);
+        assert_eq!(left("[[rule]]\nkeep = 'w'\nfollow_slots = false"), ["w"]);
+    }
+
+    #[test]
+    fn a_slot_that_a_rule_means_outlives_its_variable() {
+        let text = "[[rule]]\ndrop = 'w'\n[[rule]]\nrename = '{v:**}/ExponentialMovingAverage'\nto = '{v}'";
+        let names = ["w", "w/ExponentialMovingAverage", "w/Momentum"];
+        assert_eq!(planned(&[], text, &names), ["w <- w/ExponentialMovingAverage"]);
+    }
+
+    #[test]
+    fn the_optimizer_goes_by_its_role_and_averages_stay() {
+        let names = [
+            "Adam/iter",
+            "Adam/w/m",
+            "beta1_power",
+            "s/beta2_power_1",
+            "w",
+            "w/Adam_1",
+            "w/ExponentialMovingAverage",
+        ];
+        assert_eq!(
+            planned(&[Flag::DropOptimizer], "", &names),
+            ["w <- w", "w/ExponentialMovingAverage <- w/ExponentialMovingAverage"]
+        );
+    }
+}

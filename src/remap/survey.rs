@@ -96,3 +96,20 @@ impl<'a> PatternSet<'a> {
         self.map.rule(id).pattern().is_some_and(|pattern| pattern.is_match(name))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{Flag, trial::map},
+        *,
+    };
+
+    #[test]
+    fn patterns_too_big_for_one_set_are_tried_one_by_one() {
+        let flags: Vec<_> = (0..30).map(|i| Flag::Drop(format!("re:(?:[ab]{{100}}){{150}}|x{i}"))).collect();
+        let map = map(&flags, "");
+        assert!(PatternSet::new(&map).set.is_none(), "the set fits after all: make the patterns bigger");
+        let names: [&[u8]; 2] = [b"x1", b"x29"];
+        assert_eq!(Survey::new(&map, &names).matched, [[RuleId::at(1)], [RuleId::at(29)]]);
+    }
+}

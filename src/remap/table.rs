@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{error::shown, place::Place};
+use super::place::Place;
+use crate::name::printable;
 
 /// A look-up; its keys and values were texts or whole numbers.
 #[derive(Clone, Debug)]
@@ -16,7 +17,8 @@ impl Table {
     /// What `key` stands for, with zeros in front to `width` if it is a number.
     pub(super) fn look_up(&self, key: &[u8], width: usize) -> Result<Vec<u8>, String> {
         let value = std::str::from_utf8(key).ok().and_then(|key| self.entries.get(key));
-        let value = value.ok_or_else(|| format!("table `{}` has nothing for `{}`", self.name, shown(key)))?;
+        let value =
+            value.ok_or_else(|| format!("table `{}` has nothing for `{}`", self.name, printable(key)))?;
         Ok(if width > 0 { format!("{value:0>width$}") } else { value.clone() }.into_bytes())
     }
 

@@ -3,6 +3,7 @@
 //! Every entry is checked before anything is served, because TensorFlow does not: an entry it cannot parse aborts its
 //! process, and one out of place reads as other numbers.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use crate::catalog::{Catalog, Kind, Variable};
 use crate::dtype::Dtype;
 use crate::extent::Extent;
 use crate::format::bundle::{Endianness, Entry, Header};
-use crate::format::{Malformed, table};
+use crate::format::{Malformed, slice_key, table};
 use crate::graph;
 use crate::name::Name;
 use crate::shard::Shard;
@@ -46,7 +47,7 @@ struct Rows<'a> {
     shards: Vec<Arc<Shard>>,
     tensors: Vec<(Name, Tensor)>,
     graph: Option<Tensor>,
-    partitioned: Vec<Name>,
+    partitioned: BTreeSet<Name>,
     faults: Vec<Fault>,
 }
 
@@ -54,8 +55,15 @@ impl<'a> Rows<'a> {
     /// Reads all rows; an error has everything that is wrong with them.
     fn read(prefix: &'a Prefix, file: &[u8]) -> Result<Self, Error> {
         let (header, shards, tensors) = (None, Vec::new(), Vec::new());
-        let mut rows =
-            Self { prefix, header, shards, tensors, graph: None, partitioned: vec![], faults: vec![] };
+        let mut rows = Self {
+            prefix,
+            header,
+            shards,
+            tensors,
+            graph: None,
+            partitioned: BTreeSet::new(),
+            faults: vec![],
+        };
         let decoded = table::decode_with(file, |key, value, at| rows.row(key, value, at));
         decoded.map_err(|error| malformed(prefix, error))?;
         rows.refuse_unsupported()?;
@@ -69,23 +77,21 @@ impl<'a> Rows<'a> {
         if self.header.is_none() {
             return self.header_row(key, value, at);
         }
-        let entry = match Entry::decode(value) {
-            Ok(entry) => entry,
-            Err(error) => return Ok(self.fault(key, format!("the entry does not parse: {error} of it"))),
-        };
-        if key[0] == 0 || !entry.slices.is_empty() {
-            return Ok(self.partitioned.extend((key[0] != 0).then(|| Name::from(key))));
-        }
-        match self.tensor(&entry) {
-            Ok(tensor) if key == graph::KEY.as_bytes() => self.graph = Some(tensor),
-            Ok(tensor) => self.tensors.push((key.into(), tensor)),
-            Err(what) => self.fault(key, what),
+        match Entry::decode(value).map_err(|error| format!("the entry does not parse: {error} of it")) {
+            Ok(_) if slice_key::is_slice_key(key) => match slice_key::decode(key) {
+                Ok((name, _)) => drop(self.partitioned.insert(name.into())),
+                Err(error) => self
+                    .faults
+                    .push(Fault { key: key.into(), what: format!("not the key of a slice: {error}") }),
+            },
+            Ok(entry) if !entry.slices.is_empty() => drop(self.partitioned.insert(key.into())),
+            entry => match entry.and_then(|entry| self.tensor(&entry)) {
+                Ok(tensor) if key == graph::KEY.as_bytes() => self.graph = Some(tensor),
+                Ok(tensor) => self.tensors.push((key.into(), tensor)),
+                Err(what) => self.faults.push(Fault { key: key.into(), what }),
+            },
         }
         Ok(())
-    }
-
-    fn fault(&mut self, key: &[u8], what: String) {
-        self.faults.push(Fault { key: key.into(), what });
     }
 
     fn header_row(&mut self, key: &[u8], value: &[u8], at: u64) -> Result<(), Malformed> {
@@ -120,9 +126,9 @@ impl<'a> Rows<'a> {
                 "written on a big-endian machine, which this version of ckptfs does not read yet".into(),
             );
         }
-        match self.partitioned.as_slice() {
-            [] => Ok(()),
-            names => refuse(partitioned(names)),
+        match self.partitioned.is_empty() {
+            true => Ok(()),
+            false => refuse(partitioned(&self.partitioned)),
         }
     }
 
@@ -227,7 +233,7 @@ fn check_size(dtype: Dtype, shape: &Shape, size: u64) -> Result<(), String> {
     }
 }
 
-fn partitioned(names: &[Name]) -> String {
+fn partitioned(names: &BTreeSet<Name>) -> String {
     let listed: Vec<_> = names.iter().take(3).map(Name::to_string).collect();
     let more = if names.len() > 3 { format!(" and {} more", names.len() - 3) } else { String::new() };
     format!(

@@ -30,7 +30,7 @@ const TABLE: &[u8] = b"\x57\xfb\x80\x8b\x24\x75\x47\xdb";
 const LOOKALIKES: &[Lookalike] = &[
     kind("an empty file", "the copy or download that made it did not finish; fetch it again", |e| e.len == 0),
     kind("a git-lfs pointer, not the file itself", "run `git lfs pull` in that repository", |e| e.head.starts_with(b"version https://git-lfs")),
-    kind("a web page", "the download saved a page instead of the file; fetch the raw file", |e| is_html(&e.head)),
+    kind("a web page (HTML)", "the download saved a page instead of the file; fetch the raw file", |e| is_html(&e.head)),
     kind("a Keras 3 model (.keras)", "ckptfs does not read Keras archives yet; in Python, `keras.saving.load_model` does", |e| zip_holds(e, b"metadata.json")),
     kind("a PyTorch checkpoint (zip)", "ckptfs reads TensorFlow's checkpoints; in Python, `torch.load` opens this one", |e| zip_holds(e, b"data.pkl")),
     kind("a zip archive", "unpack it first", |e| e.head.starts_with(b"PK\x03\x04")),
@@ -106,7 +106,7 @@ mod tests {
                 b"version https://git-lfs.github.com/spec/v1\noid",
                 Some("a git-lfs pointer, not the file itself"),
             ),
-            (b"\n<!DOCTYPE html><html>", Some("a web page")),
+            (b"\n<!DOCTYPE html><html>", Some("a web page (HTML)")),
             (&zip(b"archive/data.pkl"), Some("a PyTorch checkpoint (zip)")),
             (&zip(b"metadata.json"), Some("a Keras 3 model (.keras)")),
             (&zip(b"x.txt"), Some("a zip archive")),

@@ -55,7 +55,7 @@ fn in_directory(dir: &Path) -> Result<(Prefix, Option<String>), Error> {
     }
     let families = family::families(dir).map_err(|error| Error::Io(dir.into(), error))?;
     let mut indexed: Vec<_> = families.into_iter().filter(|(_, family)| family.index.is_some()).collect();
-    indexed.sort_by(|(_, a), (_, b)| (a.is_complete(), a.index).cmp(&(b.is_complete(), b.index)));
+    indexed.sort_by_key(|(_, family)| (family.is_complete(), family.index));
     let Some((newest, _)) = indexed.last() else { return Err(Error::NoCheckpoints(dir.into())) };
     let stem = stated(dir, &indexed).unwrap_or_else(|| newest.clone());
     let note = (indexed.len() > 1).then(|| {

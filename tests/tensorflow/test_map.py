@@ -34,11 +34,12 @@ def test_saver_restores_a_graph_that_has_the_new_names(mount):
 def test_init_from_checkpoint_takes_a_whole_scope_by_its_new_name(mount):
     m = mount(fixture("tf1_bert_tiny"), "--rename", "bert/**=encoder/**", "--drop", "**/adam_*")
     name = "pooler/dense/kernel"
+    expected = {name: values(fixture("tf1_bert_tiny"))[f"bert/{name}"]}
     with v1.Graph().as_default(), v1.Session() as session:
         variable = v1.get_variable(f"mine/{name}", [4, 4])
         v1.train.init_from_checkpoint(at(m, "latest"), {"encoder/": "mine/"})
         session.run(v1.global_variables_initializer())
-        assert_same({name: session.run(variable)}, {name: values(fixture("tf1_bert_tiny"))[f"bert/{name}"]})
+        assert_same({name: session.run(variable)}, expected)
 
 
 @pytest.mark.parametrize("name", ["sharded", "snappy", "tf1_adam", "dtypes"])

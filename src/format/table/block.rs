@@ -70,7 +70,7 @@ impl<'a> Block<'a> {
             let entry =
                 Entry::read(&mut reader).map_err(|e| fault(e.what, usize::try_from(e.at).unwrap_or(at)))?;
             restarts.meet(at, entry.shared).map_err(|what| fault(what.into(), at))?;
-            entry.follow(&mut key, at == 0).map_err(|what| fault(what.into(), at))?;
+            entry.follow(&mut key, at == 0).map_err(|what| fault(what, at))?;
             each(&key, entry.value, self.offset(reader.at().saturating_sub(entry.value.len())))?;
         }
         restarts.finish(entries.is_empty()).map_err(|what| fault(what.into(), entries.len()))?;
@@ -141,14 +141,25 @@ impl<'a> Entry<'a> {
 
     /// Turns `key`, that of the entry before if this is not the `first`, into this one's.
     #[inline]
-    fn follow(&self, key: &mut Vec<u8>, first: bool) -> std::result::Result<(), &'static str> {
+    fn follow(&self, key: &mut Vec<u8>, first: bool) -> std::result::Result<(), Cow<'static, str>> {
         let replaced = key.get(self.shared..).ok_or("key shares more than the key before it has")?;
         if !first && self.suffix <= replaced {
-            return Err("keys not in increasing order");
+            return Err(self.out_of_order(key).into());
         }
         key.truncate(self.shared);
         key.extend_from_slice(self.suffix);
         Ok(())
+    }
+
+    #[cold]
+    fn out_of_order(&self, before: &[u8]) -> String {
+        let key = [before.get(..self.shared).unwrap_or_default(), self.suffix].concat();
+        match key == before {
+            true => format!("key \"{}\" twice", key.escape_ascii()),
+            false => {
+                format!("key \"{}\" after \"{}\", out of order", key.escape_ascii(), before.escape_ascii())
+            }
+        }
     }
 }
 
