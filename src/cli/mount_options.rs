@@ -20,7 +20,7 @@ const WORDS: &[(&str, Effect)] = &[
     ("allow_other", Set(|args| args.allow_other = true)),
     ("cache_size", With(|args, value| parse_size(value).map(|size| args.cache_size = size))),
     ("foreground", Set(|args| args.foreground = true)),
-    ("map", With(|args, value| add_map(args, value))),
+    ("map", With(add_map)),
     ("nonempty", Set(|args| args.nonempty = true)),
     (
         "threads",

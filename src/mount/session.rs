@@ -29,7 +29,6 @@ pub struct Session {
     /// What the kernel listed when the mount was made.
     mounted: Option<Mounted>,
     events: Receiver<Event>,
-    sender: Sender<Event>,
 }
 
 enum Event {
@@ -54,6 +53,9 @@ impl Session {
     /// # Errors
     /// Those of mounting. Nothing is left mounted then.
     pub fn start(fuse: Fuse, mountpoint: &Path, options: &Options) -> Result<Self, Error> {
+        let (sender, events) = channel();
+        // Before there is a mount, so that no signal can end us and leave it behind.
+        listen(sender.clone()).map_err(|error| Error::Io("signals".into(), error))?;
         let device = device::mount(&options.source, mountpoint, options.allow_other)?;
         let acl = if options.allow_other { fuser::SessionACL::All } else { fuser::SessionACL::Owner };
         let mut config = fuser::Config::default();
@@ -66,12 +68,10 @@ impl Session {
         let session = fuser::Session::from_fd(fuse, device, acl, config)
             .and_then(fuser::Session::spawn)
             .map_err(undo)?;
-        let (sender, events) = channel();
-        let ended = sender.clone();
-        thread::spawn(move || ended.send(Event::Ended(session.join())));
+        thread::spawn(move || sender.send(Event::Ended(session.join())));
         std::fs::metadata(mountpoint).map_err(undo)?;
         widen_read_ahead(mountpoint);
-        Ok(Self { mountpoint: mountpoint.into(), mounted: mountpoint::find(mountpoint), events, sender })
+        Ok(Self { mountpoint: mountpoint.into(), mounted: mountpoint::find(mountpoint), events })
     }
 
     /// Serves until somebody unmounts it, or SIGINT, SIGTERM or SIGHUP asks us to.
@@ -81,9 +81,6 @@ impl Session {
     /// # Errors
     /// That of the connection to the kernel.
     pub fn wait(self) -> io::Result<End> {
-        let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
-        let sender = self.sender.clone();
-        thread::spawn(move || signals.forever().try_for_each(|signal| sender.send(Event::Signal(signal))));
         let mut asked = None;
         loop {
             match (self.events.recv(), asked) {
@@ -127,6 +124,12 @@ impl Session {
             .find_map(|event| if let Event::Ended(result) = event { Some(result) } else { None })
             .unwrap_or(Ok(()))
     }
+}
+
+fn listen(sender: Sender<Event>) -> io::Result<()> {
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    thread::spawn(move || signals.forever().try_for_each(|signal| sender.send(Event::Signal(signal))));
+    Ok(())
 }
 
 /// Lets the kernel read ahead a mebibyte instead of 128 KiB, where we may: a third more from large files.

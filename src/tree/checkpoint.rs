@@ -329,7 +329,7 @@ impl CheckpointTree {
     fn entry_of_folder(&self, node: NodeId, format: usize, position: usize) -> Option<Entry<'_>> {
         let child = self.names.node(node).children.clone().nth(position / 2)?;
         let component = &*self.names.node(child).component;
-        if position % 2 == 0 {
+        if position.is_multiple_of(2) {
             let name = format!("{component}{}", FORMATS[format].suffix);
             return self
                 .has_file(child, format)

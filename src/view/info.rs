@@ -20,16 +20,16 @@ pub(super) fn json(variable: &Variable) -> Value {
         _ => (None, None),
     };
     let mut info = json!({
-        "name": variable.name.to_string(),
-        "key": variable.key().to_string(),
-        "full_name": variable.full_name.as_ref().map(Name::to_string),
+        "name": text_of(&variable.name),
+        "key": text_of(variable.key()),
+        "full_name": variable.full_name.as_ref().map(text_of),
         "dtype": tensor.dtype.name(),
         "shape": &*tensor.shape.0,
         "bytes": tensor.len(),
         "shard": shard,
         "offset": offset,
         "crc32c": tensor.crc32c.map(Masked::unmask),
-        "rule": variable.origin.as_ref().map(|origin| json!({"place": &*origin.rule, "from": origin.name.to_string()})),
+        "rule": variable.origin.as_ref().map(|origin| json!({"place": &*origin.rule, "from": text_of(&origin.name)})),
     });
     if str::from_utf8(variable.name.as_bytes()).is_err() {
         info["name_hex"] =
@@ -42,4 +42,9 @@ pub(super) fn json(variable: &Variable) -> Value {
         info["absent"] = absent.into();
     }
     info
+}
+
+/// JSON escapes by itself; what is not UTF-8 it cannot hold.
+fn text_of(name: &Name) -> String {
+    String::from_utf8_lossy(name.as_bytes()).into_owned()
 }

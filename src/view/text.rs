@@ -42,7 +42,7 @@ fn put_part(value: Value, out: &mut Vec<u8>) {
     let number = number(value);
     let written = out.len() / (number.len() + 1);
     out.extend(number.bytes());
-    out.push(if written % 2 == 0 { b' ' } else { b'\n' });
+    out.push(if written.is_multiple_of(2) { b' ' } else { b'\n' });
 }
 
 fn number(value: Value) -> String {
@@ -71,7 +71,7 @@ mod tests {
     #[test]
     fn numbers_are_written_as_c_writes_them() {
         assert_eq!(number(Value::Float32(1.0)), " 1.00000000e+00");
-        assert_eq!(number(Value::Float32(-1.5e-7)), "-1.50000000e-07");
+        assert_eq!(number(Value::Float32(-f32::EPSILON)), "-1.19209290e-07");
         assert_eq!(number(Value::Float32(f32::NAN)), "            nan");
         assert_eq!(number(Value::Float32(f32::NEG_INFINITY)), "           -inf");
         assert_eq!(number(Value::Float64(-1e-308)), "-1.0000000000000000e-308");

@@ -127,13 +127,10 @@ fn rows_out_of_proportion_to_the_file_are_refused() {
 fn keys_out_of_order_or_twice_are_refused() {
     assert_eq!(
         fault(block(&[(0, b"b", b""), (0, b"a", b"")], &[0])),
-        "keys not in increasing order at byte 4"
+        "key \"a\" after \"b\", out of order at byte 4"
     );
-    assert_eq!(
-        fault(block(&[(0, b"b", b""), (1, b"", b"")], &[0])),
-        "keys not in increasing order at byte 4"
-    );
-    assert_eq!(fault(block(&[(0, b"", b""), (0, b"", b"")], &[0])), "keys not in increasing order at byte 3");
+    assert_eq!(fault(block(&[(0, b"b", b""), (1, b"", b"")], &[0])), "key \"b\" twice at byte 4");
+    assert_eq!(fault(block(&[(0, b"", b""), (0, b"", b"")], &[0])), "key \"\" twice at byte 3");
     let one = || block(&[(0, b"b", b"")], &[0]);
     let twice = decode(&table(&[(one(), 0, b"b"), (one(), 0, b"c")])).unwrap_err();
     assert_eq!(twice.what, "key before the end of the block before");
