@@ -74,7 +74,7 @@ mod tests {
         assert_eq!(number(Value::Float32(-f32::EPSILON)), "-1.19209290e-07");
         assert_eq!(number(Value::Float32(f32::NAN)), "            nan");
         assert_eq!(number(Value::Float32(f32::NEG_INFINITY)), "           -inf");
-        assert_eq!(number(Value::Float64(-1e-308)), "-1.0000000000000000e-308");
+        assert_eq!(number(Value::Float64(-f64::MIN_POSITIVE)), "-2.2250738585072014e-308");
         assert_eq!(number(Value::Signed(i64::MIN)), "-9223372036854775808");
         assert_eq!(number(Value::Bool(true)), "1");
     }
