@@ -11,6 +11,7 @@
 mod keys;
 mod shape;
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use crate::format::object_graph::NodeId;
@@ -89,7 +90,7 @@ pub struct Edit<'g> {
     /// Edges that go, for each node by name.
     cut: HashMap<NodeId, HashSet<String>>,
     /// Those of them that go nowhere else.
-    dropped: HashSet<(NodeId, String)>,
+    dropped: HashMap<NodeId, HashSet<String>>,
     joins: Vec<Join>,
     /// The paths that keys are to have.
     claims: HashMap<NodeId, String>,
@@ -118,7 +119,7 @@ impl<'g> Edit<'g> {
         Self {
             source,
             cut: HashMap::new(),
-            dropped: HashSet::new(),
+            dropped: HashMap::new(),
             joins: Vec::new(),
             claims: HashMap::new(),
             full_names: HashMap::new(),
@@ -152,7 +153,7 @@ impl<'g> Edit<'g> {
     /// Path `path` shall not be. What has no path left goes, with its slots.
     pub fn drop_path(&mut self, path: &str) -> Result<(), Error> {
         let edge = self.edge(path)?;
-        self.dropped.insert(edge.clone());
+        self.dropped.entry(edge.0).or_default().insert(edge.1.clone());
         self.cut(edge);
         Ok(())
     }
@@ -179,6 +180,10 @@ impl<'g> Edit<'g> {
         keys::rewrite(self, shape, keys)
     }
 
+    fn drops(&self, parent: NodeId, name: &str) -> bool {
+        self.dropped.get(&parent).is_some_and(|names| names.contains(name))
+    }
+
     fn cut(&mut self, (parent, name): (NodeId, String)) {
         self.cut.entry(parent).or_default().insert(name);
     }
@@ -201,12 +206,13 @@ impl<'g> Edit<'g> {
             node = self.source.child(node, name).ok_or_else(|| self.nowhere(path, node, name))?;
         }
         self.source.child(node, &last).ok_or_else(|| self.nowhere(path, node, &last))?;
-        Ok((node, last))
+        Ok((node, last.into_owned()))
     }
 
     fn spell(&self, parent: NodeId, name: &str) -> Result<String, Error> {
         let above = self.source.path(parent).ok_or_else(|| impossible(name, "its object has no path"))?;
-        Ok(if above.is_empty() { key::escape(name) } else { format!("{above}/{}", key::escape(name)) })
+        let slash = if above.is_empty() { "" } else { "/" };
+        Ok(format!("{above}{slash}{}", key::escape(name)))
     }
 
     fn nowhere(&self, path: &str, node: NodeId, missing: &str) -> Error {
@@ -219,7 +225,8 @@ impl<'g> Edit<'g> {
             names.map(|c| (strsim::normalized_damerau_levenshtein(&c.local_name, missing), c)).collect();
         near.retain(|(likeness, _)| *likeness >= 0.4);
         near.sort_by(|(a, _), (b, _)| b.total_cmp(a));
-        let nearest = Nearest(near.into_iter().take(3).map(|(_, c)| key::escape(&c.local_name)).collect());
+        let nearest =
+            Nearest(near.into_iter().take(3).map(|(_, c)| key::escape(&c.local_name).into_owned()).collect());
         Error::Nowhere { path: path.to_owned(), place, missing: missing.to_owned(), nearest }
     }
 }
@@ -240,7 +247,7 @@ fn no_name(path: &str) -> &'static str {
 /// The names along a path that shall be.
 fn new_names(path: &str) -> Result<Vec<String>, Error> {
     let names = key::components(path).ok_or_else(|| impossible(path, no_name(path)))?;
-    if names.is_empty() || names.iter().any(String::is_empty) {
+    if names.is_empty() || names.iter().any(|name| name.is_empty()) {
         return Err(impossible(path, "a name is empty"));
     }
     if names.iter().any(|name| name.ends_with(".ATTRIBUTES")) {
@@ -249,7 +256,7 @@ fn new_names(path: &str) -> Result<Vec<String>, Error> {
             "TensorFlow cannot restore what is below a name that ends in .ATTRIBUTES",
         ));
     }
-    Ok(names)
+    Ok(names.into_iter().map(Cow::into_owned).collect())
 }
 
 #[cfg(test)]

@@ -73,7 +73,10 @@ impl Graph {
 
     /// The node at the end of an escaped path.
     pub fn resolve(&self, path: &str) -> Option<NodeId> {
-        key::components(path)?.iter().try_fold(ROOT, |node, name| self.child(node, name))
+        if path.is_empty() {
+            return Some(ROOT);
+        }
+        path.split('/').try_fold(ROOT, |node, component| self.child(node, &key::unescape(component)?))
     }
 
     /// The child of a node by its local name.

@@ -4,7 +4,8 @@
 //! the old one as the renames on it left it, if that does; else the best path outside optimizers; else the shortest. A
 //! slot's key follows the key of its variable and the path of its optimizer. A key that never was a path stays.
 
-use std::collections::{HashMap, HashSet};
+use std::borrow::Cow;
+use std::collections::HashMap;
 
 use crate::format::object_graph::{self, NodeId, ObjectGraph, Slot};
 
@@ -39,6 +40,9 @@ pub(super) fn rewrite(edit: &Edit, shape: Shape, keys: &[&[u8]]) -> Result<Rewri
     Ok(Rewrite { graph_bytes: object_graph::encode(&graph.objects), graph, keys, aliases })
 }
 
+/// For each node, the path in its keys, if it has keys: the source's own, where it stays.
+type Found<'s> = Vec<Option<Cow<'s, str>>>;
+
 /// The path in a node's keys in the source.
 fn old_path(graph: &Graph, node: NodeId) -> Option<&str> {
     let keys = graph.objects.nodes.get(node)?.attributes.iter().map(|attribute| &attribute.checkpoint_key);
@@ -46,8 +50,8 @@ fn old_path(graph: &Graph, node: NodeId) -> Option<&str> {
 }
 
 /// Finds the path for each node's keys.
-struct Paths<'a> {
-    edit: &'a Edit<'a>,
+struct Paths<'a, 's> {
+    edit: &'a Edit<'s>,
     graph: &'a Graph,
     copies: &'a HashMap<NodeId, NodeId>,
     gone: &'a [bool],
@@ -55,14 +59,14 @@ struct Paths<'a> {
     moves: Places<'a>,
     /// The places where copies of what an edge of the source leads to were put.
     copied: Places<'a>,
-    found: HashMap<NodeId, String>,
+    found: Found<'s>,
 }
 
-type Places<'a> = HashMap<(NodeId, &'a str), Vec<String>>;
+type Places<'a> = HashMap<NodeId, HashMap<&'a str, Vec<String>>>;
 
-impl<'a> Paths<'a> {
+impl<'a, 's> Paths<'a, 's> {
     fn new(
-        edit: &'a Edit<'a>,
+        edit: &'a Edit<'s>,
         graph: &'a Graph,
         copies: &'a HashMap<NodeId, NodeId>,
         gone: &'a [bool],
@@ -71,35 +75,47 @@ impl<'a> Paths<'a> {
         for join in &edit.joins {
             let to: Vec<_> = join.to.iter().map(|name| escape(name)).collect();
             let places = if join.copy { &mut copied } else { &mut moves };
-            places.entry((join.edge.0, join.edge.1.as_str())).or_default().push(to.join("/"));
+            places
+                .entry(join.edge.0)
+                .or_default()
+                .entry(join.edge.1.as_str())
+                .or_default()
+                .push(to.join("/"));
         }
-        Self { edit, graph, copies, gone, moves, copied, found: HashMap::new() }
+        Self { edit, graph, copies, gone, moves, copied, found: vec![None; gone.len()] }
     }
 
     /// The path of every node that is left with keys, and those for which there is none.
-    fn all(mut self) -> (HashMap<NodeId, String>, Vec<Error>) {
+    fn all(mut self) -> (Found<'s>, Vec<Error>) {
         let slots = self.slots();
         let (mut slotted, mut errors) = (Vec::new(), Vec::new());
         for node in (0..self.gone.len()).filter(|&node| !self.gone[node]) {
             let Some(old) = self.old(node) else { continue };
             if let Some(&(optimizer, slot)) = slots.get(&node) {
                 slotted.push((node, optimizer, slot, old));
-            } else if let Some(path) = self.path(node, old) {
-                self.found.insert(node, path);
-            } else {
+                continue;
+            }
+            self.found[node] = self.path(node, old);
+            if self.found[node].is_none() {
                 errors.push(Error::TooLong { key: old.to_owned() });
             }
         }
         for (node, optimizer, slot, old) in slotted {
-            let path = self.slot_path(optimizer, slot, old).unwrap_or_else(|| old.to_owned());
-            self.found.insert(node, path);
+            let path = self.slot_path(optimizer, slot, old);
+            self.found[node] = Some(path.map_or(Cow::Borrowed(old), Cow::Owned));
         }
         (self.found, errors)
     }
 
+    /// The node of the source that a node is a copy of.
+    fn original(&self, node: NodeId) -> Option<NodeId> {
+        let is_new = node >= self.edit.source.objects.nodes.len();
+        is_new.then(|| self.copies.get(&node).copied())?
+    }
+
     /// The path in a node's keys in the source, or in those of the node it is a copy of.
-    fn old(&self, node: NodeId) -> Option<&'a str> {
-        old_path(self.edit.source, self.copies.get(&node).copied().unwrap_or(node))
+    fn old(&self, node: NodeId) -> Option<&'s str> {
+        old_path(self.edit.source, self.original(node).unwrap_or(node))
     }
 
     fn slots(&self) -> HashMap<NodeId, (NodeId, &'a Slot)> {
@@ -112,53 +128,56 @@ impl<'a> Paths<'a> {
         slots
     }
 
-    fn path(&self, node: NodeId, old: &str) -> Option<String> {
-        let leads = |path: &String| self.graph.resolve(path) == Some(node);
-        let is_copy = self.copies.contains_key(&node);
-        let claimed = self.edit.claims.get(&node).cloned().filter(leads);
-        let leads_on =
-            || self.graph.resolve(old) == Some(node) || self.edit.source.resolve(old) != Some(node);
-        let stays = || (!is_copy && leads_on()).then(|| old.to_owned());
-        let moved =
-            || self.moved(old, if is_copy { &self.copied } else { &self.moves }).into_iter().find(leads);
+    fn path<'p>(&self, node: NodeId, old: &'p str) -> Option<Cow<'p, str>> {
+        let leads = |path: &str| self.graph.resolve(path) == Some(node);
+        let is_copy = self.original(node).is_some();
+        let claimed = self.edit.claims.get(&node).filter(|path| leads(path));
+        if let Some(path) = claimed {
+            return Some(Cow::Owned(path.clone()));
+        }
+        if !is_copy && (leads(old) || self.edit.source.resolve(old) != Some(node)) {
+            return Some(Cow::Borrowed(old));
+        }
+        let moved = self.moved(old, if is_copy { &self.copied } else { &self.moves });
         let outside = || self.graph.outside.path(&self.graph.objects, node);
-        claimed.or_else(stays).or_else(moved).or_else(outside).or_else(|| self.graph.path(node))
+        let path = moved.into_iter().find(|path| leads(path)).or_else(outside);
+        path.or_else(|| self.graph.path(node)).map(Cow::Owned)
     }
 
     /// Where a path of the source goes with the last of its edges that was moved.
     fn moved(&self, old: &str, places: &Places) -> Vec<String> {
-        let (mut node, mut moved) = (ROOT, Vec::new());
-        let names = key::components(old).unwrap_or_default();
-        for (at, name) in names.iter().enumerate() {
-            if let Some(to) = places.get(&(node, name.as_str())) {
-                let rest: String = names[at + 1..].iter().map(|name| format!("/{}", escape(name))).collect();
-                moved = to.iter().map(|to| format!("{to}{rest}")).collect();
+        let (mut node, mut at, mut moved) = (ROOT, 0, (&[][..], ""));
+        for component in old.split('/') {
+            let Some(name) = key::unescape(component) else { return Vec::new() };
+            at += component.len();
+            if let Some(to) = places.get(&node).and_then(|places| places.get(&*name)) {
+                moved = (to, &old[at..]);
             }
-            match self.edit.source.child(node, name) {
-                Some(child) => node = child,
-                None => return Vec::new(),
-            }
+            let Some(child) = self.edit.source.child(node, &name) else { return Vec::new() };
+            (node, at) = (child, at + 1);
         }
-        moved
+        let (to, rest) = moved;
+        to.iter().map(|to| format!("{to}{rest}")).collect()
     }
 
     /// The variable's path, the mark, the optimizer's path, the slot's name; if the old one was so.
     fn slot_path(&self, optimizer: NodeId, slot: &Slot, old: &str) -> Option<String> {
         let name = escape(&slot.name);
         let (_, after) = old.split_once(OPTIMIZER_SLOT)?;
-        let old_optimizer = after.strip_suffix(&name)?.strip_suffix('/')?;
-        let variable = self.found.get(&slot.original)?;
+        let old_optimizer = after.strip_suffix(&*name)?.strip_suffix('/')?;
+        let variable = self.found[slot.original].as_ref()?;
         let optimizer = self.path(optimizer, old_optimizer)?;
         Some(format!("{variable}{OPTIMIZER_SLOT}{optimizer}/{name}"))
     }
 }
 
 /// Gives the attributes of all nodes their new keys, and those for which it was wished, new full names.
-fn rename_attributes(edit: &Edit, objects: &mut ObjectGraph, paths: &HashMap<NodeId, String>) {
-    for (&node, path) in paths {
-        for attribute in &mut objects.nodes[node].attributes {
+fn rename_attributes(edit: &Edit, objects: &mut ObjectGraph, paths: &Found) {
+    for (node, path) in objects.nodes.iter_mut().zip(paths) {
+        let Some(Cow::Owned(path)) = path else { continue };
+        for attribute in &mut node.attributes {
             if let Some((_, name)) = attribute.checkpoint_key.split_once(ATTRIBUTES) {
-                attribute.checkpoint_key = format!("{path}{ATTRIBUTES}{name}");
+                attribute.checkpoint_key = [path, ATTRIBUTES, name].concat();
             }
         }
     }
@@ -173,11 +192,9 @@ fn rename_attributes(edit: &Edit, objects: &mut ObjectGraph, paths: &HashMap<Nod
             }
         }
     }
-    for (&node, full_name) in edit.full_names.iter().filter(|(node, _)| paths.contains_key(*node)) {
-        objects.nodes[node]
-            .attributes
-            .iter_mut()
-            .for_each(|attribute| attribute.full_name.clone_from(full_name));
+    for (&node, full_name) in &edit.full_names {
+        let attributes = objects.nodes.get_mut(node).map(|node| &mut node.attributes);
+        attributes.into_iter().flatten().for_each(|attribute| attribute.full_name.clone_from(full_name));
     }
 }
 
@@ -196,42 +213,49 @@ type Aliases = Vec<(Vec<u8>, Vec<u8>)>;
 fn rename_keys(
     source: &Graph,
     copies: &HashMap<NodeId, NodeId>,
-    paths: &HashMap<NodeId, String>,
+    paths: &Found,
     keys: &[&[u8]],
 ) -> (Keys, Aliases) {
-    let mut owners: HashMap<&str, Vec<Option<&String>>> = HashMap::new();
-    let nodes = (0..source.objects.nodes.len()).map(|node| (node, node));
-    let mut copies: Vec<_> = copies.iter().map(|(&copy, &node)| (copy, node)).collect();
-    copies.sort_unstable();
-    for (node, original) in nodes.chain(copies) {
-        if let Some(path) = old_path(source, original) {
-            owners.entry(path).or_default().push(paths.get(&node));
-        }
-    }
+    let (owners, more) = owners(source, copies, paths);
     let (mut renamed, mut aliases) = (Vec::with_capacity(keys.len()), Vec::new());
     for key in keys {
-        let parts = key::split(key)
-            .and_then(|(path, name)| Some((owners.get(std::str::from_utf8(path).ok()?)?, name)));
-        let Some((owners, name)) = parts else {
+        let parts = key::split(key).and_then(|(path, name)| Some((std::str::from_utf8(path).ok()?, name)));
+        let Some((path, name, owner)) = parts.and_then(|(path, name)| Some((path, name, *owners.get(path)?)))
+        else {
             renamed.push((key.to_vec(), Some(key.to_vec())));
             continue;
         };
-        let mut names: Vec<_> = owners
-            .iter()
-            .flatten()
-            .map(|path| [path.as_bytes(), ATTRIBUTES.as_bytes(), name].concat())
-            .collect();
-        names.dedup();
-        let mut names = names.into_iter();
-        renamed.push((key.to_vec(), names.next()));
-        aliases.extend(names.map(|name| (key.to_vec(), name)));
+        let spell = |path: &str| [path.as_bytes(), ATTRIBUTES.as_bytes(), name].concat();
+        renamed.push((key.to_vec(), owner.map(spell)));
+        let others = more.get(path).into_iter().flatten().filter(|other| Some(**other) != owner);
+        aliases.extend(others.map(|other| (key.to_vec(), spell(other))));
     }
     (renamed, aliases)
 }
 
+/// For each path in the source's keys, the one that takes its place, if there is one, and those that come besides.
+type Owners<'f> = (HashMap<&'f str, Option<&'f str>>, HashMap<&'f str, Vec<&'f str>>);
+
+fn owners<'f>(source: &'f Graph, copies: &HashMap<NodeId, NodeId>, paths: &'f Found) -> Owners<'f> {
+    let (mut owners, mut more) = (HashMap::with_capacity(paths.len()), HashMap::<_, Vec<_>>::new());
+    let mut copies: Vec<_> = copies.iter().map(|(&copy, &node)| (copy, node)).collect();
+    copies.sort_unstable();
+    for (node, original) in (0..source.objects.nodes.len()).map(|node| (node, node)).chain(copies) {
+        let Some(old) = old_path(source, original) else { continue };
+        let new = paths[node].as_deref();
+        match owners.entry(old).or_insert(new) {
+            none @ None => *none = new,
+            Some(first) => more.entry(old).or_default().extend(new.filter(|new| new != first)),
+        }
+    }
+    (owners, more)
+}
+
 fn collisions(keys: &Keys, aliases: &Aliases) -> Vec<Error> {
-    let mut seen = HashSet::new();
-    let all = keys.iter().filter_map(|(_, new)| new.as_ref()).chain(aliases.iter().map(|(_, new)| new));
-    let twice = all.filter(|new| !seen.insert(*new));
-    twice.map(|key| Error::Collision { key: String::from_utf8_lossy(key).into_owned() }).collect()
+    let mut all: Vec<&Vec<u8>> = keys.iter().filter_map(|(_, new)| new.as_ref()).collect();
+    all.extend(aliases.iter().map(|(_, new)| new));
+    // Stable, because that is quick with what is mostly in order.
+    all.sort();
+    let twice = all.windows(2).filter(|pair| pair[0] == pair[1]);
+    twice.map(|pair| Error::Collision { key: String::from_utf8_lossy(pair[0]).into_owned() }).collect()
 }

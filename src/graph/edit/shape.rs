@@ -19,8 +19,10 @@ pub(super) struct Shape {
 struct Work<'e> {
     edit: &'e Edit<'e>,
     nodes: Vec<Node>,
-    /// The children of the nodes that were looked at, by name.
-    index: HashMap<NodeId, HashMap<String, NodeId>>,
+    /// Where the children of the nodes that were looked at stand, by name.
+    index: HashMap<NodeId, HashMap<String, usize>>,
+    /// The slots of the source, by optimizer and by variable: the optimizer, and which of its slots.
+    slots: HashMap<NodeId, Vec<(NodeId, usize)>>,
     copies: HashMap<NodeId, NodeId>,
     made: Vec<NodeId>,
     /// Nodes whose place may be taken.
@@ -34,17 +36,12 @@ impl Shape {
         for (parent, names) in &edit.cut {
             nodes[*parent].children.retain(|child| !names.contains(&child.local_name));
         }
-        let mut work = Work {
-            edit,
-            nodes,
-            index: HashMap::new(),
-            copies: HashMap::new(),
-            made: Vec::new(),
-            free: HashSet::new(),
-        };
+        let (index, copies, made, free) = Default::default();
+        let mut work = Work { edit, nodes, index, slots: slots(edit.source.objects()), copies, made, free };
         let hollow = work.hollow();
         work.free = hollow.iter().map(|(node, _)| *node).collect();
-        let mut joins: Vec<_> = edit.joins.iter().filter(|join| !edit.dropped.contains(&join.edge)).collect();
+        let mut joins: Vec<_> =
+            edit.joins.iter().filter(|join| !edit.drops(join.edge.0, &join.edge.1)).collect();
         joins.sort_by_key(|join| join.to.len());
         let errors: Vec<_> = joins.into_iter().filter_map(|join| work.join(join).err()).collect();
         if !errors.is_empty() {
@@ -59,44 +56,49 @@ impl Work<'_> {
     fn join(&mut self, join: &Join) -> Result<(), Error> {
         let Some((name, above)) = join.to.split_last() else { return Ok(()) };
         let parent = above.iter().fold(ROOT, |node, name| self.child_or_new(node, name));
-        match self.children(parent).get(name).copied() {
-            Some(there) if there == join.node && !join.copy => return Ok(()),
-            Some(there) if self.free.contains(&there) => {
-                self.nodes[parent].children.retain(|child| child.node != there);
-            }
-            Some(_) => {
+        let there = self.child(parent, name);
+        let is_free = there.is_none_or(|at| self.free.contains(&self.nodes[parent].children[at].node));
+        match there.map(|at| self.nodes[parent].children[at].node) {
+            Some(there) if there == join.node && !join.copy => Ok(()),
+            Some(_) if !is_free => {
                 let to: Vec<_> = join.to.iter().map(|name| key::escape(name)).collect();
-                return Err(Error::Taken { from: join.from.clone(), to: to.join("/") });
+                Err(Error::Taken { from: join.from.clone(), to: to.join("/") })
             }
-            None => {}
+            _ => {
+                let node = if join.copy { self.copy(join)? } else { join.node };
+                self.put(parent, name, node);
+                Ok(())
+            }
         }
-        let node = if join.copy { self.copy(join)? } else { join.node };
-        self.add(parent, name, node);
-        Ok(())
     }
 
-    fn children(&mut self, node: NodeId) -> &HashMap<String, NodeId> {
+    /// Where a node's child stands.
+    fn child(&mut self, node: NodeId, name: &str) -> Option<usize> {
         let children = &self.nodes[node].children;
-        let index = || children.iter().map(|child| (child.local_name.clone(), child.node)).collect();
-        self.index.entry(node).or_insert_with(index)
+        let index =
+            || children.iter().enumerate().map(|(at, child)| (child.local_name.clone(), at)).collect();
+        self.index.entry(node).or_insert_with(index).get(name).copied()
     }
 
     fn child_or_new(&mut self, parent: NodeId, name: &str) -> NodeId {
-        if let Some(&node) = self.children(parent).get(name) {
-            return node;
+        if let Some(at) = self.child(parent, name) {
+            return self.nodes[parent].children[at].node;
         }
         let node = self.nodes.len();
         self.nodes.push(Node::default());
         self.made.push(node);
-        self.add(parent, name, node);
+        self.put(parent, name, node);
         node
     }
 
-    fn add(&mut self, parent: NodeId, name: &str, node: NodeId) {
-        self.nodes[parent].children.push(Child { node, local_name: name.to_owned(), unknown: Vec::new() });
-        if let Some(index) = self.index.get_mut(&parent) {
-            index.insert(name.to_owned(), node);
+    fn put(&mut self, parent: NodeId, name: &str, node: NodeId) {
+        if let Some(at) = self.child(parent, name) {
+            self.nodes[parent].children[at].node = node;
+            return;
         }
+        let children = &mut self.nodes[parent].children;
+        self.index.entry(parent).or_default().insert(name.to_owned(), children.len());
+        children.push(Child { node, local_name: name.to_owned(), unknown: Vec::new() });
     }
 
     /// A copy of a node of the source and all below it, as the source has them but for what is dropped. References back to
@@ -104,8 +106,7 @@ impl Work<'_> {
     fn copy(&mut self, join: &Join) -> Result<NodeId, Error> {
         let source = &self.edit.source.objects().nodes;
         let above: HashSet<NodeId> = self.on_the_way(join);
-        let kept =
-            |node: NodeId, child: &Child| !self.edit.dropped.contains(&(node, child.local_name.clone()));
+        let kept = |node: NodeId, child: &Child| !self.edit.drops(node, &child.local_name);
         let (mut copies, mut order) = (HashMap::from([(join.node, self.nodes.len())]), vec![join.node]);
         for at in 0.. {
             let Some(&node) = order.get(at) else { break };
@@ -150,39 +151,45 @@ impl Work<'_> {
     /// A copied optimizer keeps copies of its slots; another keeps copies of those it has for a copied variable.
     fn copy_slots(&mut self, copies: &HashMap<NodeId, NodeId>) {
         let source = &self.edit.source.objects().nodes;
-        for (id, slot) in
-            source.iter().enumerate().flat_map(|(id, node)| node.slots.iter().map(move |slot| (id, slot)))
-        {
-            let (optimizer, original) = (copies.get(&id).copied(), copies.get(&slot.original).copied());
-            if self.edit.dropped_slots.contains(&slot.variable) || (optimizer.is_none() && original.is_none())
-            {
+        let mut concerned: Vec<_> =
+            copies.keys().filter_map(|node| self.slots.get(node)).flatten().copied().collect();
+        concerned.sort_unstable();
+        concerned.dedup();
+        for (id, at) in concerned {
+            let slot = &source[id].slots[at];
+            if self.edit.dropped_slots.contains(&slot.variable) {
                 continue;
             }
-            let variable = self.nodes.len();
+            let copy = |node: NodeId| copies.get(&node).copied().unwrap_or(node);
+            let (optimizer, original, variable) = (copy(id), copy(slot.original), self.nodes.len());
             self.nodes.push(Node { children: Vec::new(), ..source[slot.variable].clone() });
             self.copies.insert(variable, slot.variable);
-            let original = original.unwrap_or(slot.original);
-            self.nodes[optimizer.unwrap_or(id)].slots.push(Slot { original, variable, ..slot.clone() });
+            self.nodes[optimizer].slots.push(Slot { original, variable, ..slot.clone() });
         }
     }
 
     /// Objects that have lost all they had, each after those it had, with the one object that refers to it. One with another
     /// name left is not among them: its other name must stay.
     fn hollow(&self) -> Vec<(NodeId, NodeId)> {
-        let mut parents = vec![Vec::new(); self.nodes.len()];
-        for (id, node) in self.nodes.iter().enumerate() {
-            node.children.iter().for_each(|child| parents[child.node].push(id));
+        let (mut references, mut parent) = (vec![0; self.nodes.len()], vec![ROOT; self.nodes.len()]);
+        for (id, child) in
+            self.nodes.iter().enumerate().flat_map(|(id, node)| node.children.iter().map(move |c| (id, c)))
+        {
+            references[child.node] += 1;
+            parent[child.node] = id;
         }
-        let (mut hollow, mut seen) = (Vec::new(), HashSet::new());
-        let mut open: Vec<NodeId> = self.edit.cut.keys().copied().filter(|&node| node != ROOT).collect();
+        let mut left: Vec<usize> = self.nodes.iter().map(|node| node.children.len()).collect();
+        let is_bare = |node: &Node| {
+            node.attributes.is_empty() && node.slots.is_empty() && node.registered_saver.is_none()
+        };
+        let mut open: Vec<NodeId> = self.edit.cut.keys().copied().filter(|&node| left[node] == 0).collect();
+        open.sort_unstable();
+        let mut hollow = Vec::new();
         while let Some(node) = open.pop() {
-            let Node { children, attributes, slots, registered_saver, .. } = &self.nodes[node];
-            let has_nothing = attributes.is_empty() && slots.is_empty() && registered_saver.is_none();
-            let is_hollow = has_nothing && children.iter().all(|child| seen.contains(&child.node));
-            if let (true, &[parent]) = (is_hollow && !seen.contains(&node), &parents[node][..]) {
-                seen.insert(node);
-                hollow.push((node, parent));
-                open.extend(Some(parent).filter(|&parent| parent != ROOT));
+            if node != ROOT && references[node] == 1 && is_bare(&self.nodes[node]) {
+                hollow.push((node, parent[node]));
+                left[parent[node]] -= 1;
+                open.extend(Some(parent[node]).filter(|&parent| left[parent] == 0));
             }
         }
         hollow
@@ -190,10 +197,18 @@ impl Work<'_> {
 
     /// What was hollow and was not filled again goes, so that an edit's inverse undoes it.
     fn remove_hollow(&mut self, hollow: Vec<(NodeId, NodeId)>) {
+        let mut filled: HashMap<NodeId, usize> = HashMap::new();
+        let (mut gone, mut parents) = (HashSet::new(), HashSet::new());
         for (node, parent) in hollow {
-            if self.nodes[node].children.is_empty() {
-                self.nodes[parent].children.retain(|child| child.node != node);
+            let left = filled.entry(node).or_insert(self.nodes[node].children.len());
+            if *left == 0 {
+                gone.insert(node);
+                parents.insert(parent);
+                *filled.entry(parent).or_insert(self.nodes[parent].children.len()) -= 1;
             }
+        }
+        for parent in parents {
+            self.nodes[parent].children.retain(|child| !gone.contains(&child.node));
         }
     }
 
@@ -234,6 +249,17 @@ impl Work<'_> {
                 .retain(|slot| reached[slot.original] && !self.edit.dropped_slots.contains(&slot.variable));
         }
     }
+}
+
+fn slots(source: &ObjectGraph) -> HashMap<NodeId, Vec<(NodeId, usize)>> {
+    let mut slots: HashMap<_, Vec<_>> = HashMap::new();
+    for (id, node) in source.nodes.iter().enumerate() {
+        for (at, slot) in node.slots.iter().enumerate() {
+            slots.entry(id).or_default().push((id, at));
+            slots.entry(slot.original).or_default().push((id, at));
+        }
+    }
+    slots
 }
 
 fn reached(nodes: &[Node]) -> Vec<bool> {
