@@ -207,51 +207,54 @@ fn node_id(field: &Field, count: usize) -> Result<NodeId> {
 
 /// Writes a graph as TensorFlow does: in field order, zeros and empty strings left out.
 pub fn encode(graph: &ObjectGraph) -> Vec<u8> {
-    let mut out = Vec::new();
+    let (mut out, mut message, mut inner) = (Vec::new(), Vec::new(), Vec::new());
     for node in &graph.nodes {
-        put_message(&mut out, 1, &encode_node(node));
+        message.clear();
+        encode_node(node, &mut message, &mut inner);
+        put_message(&mut out, 1, &message);
     }
     out.extend_from_slice(&graph.unknown);
     out
 }
 
-fn encode_node(node: &Node) -> Vec<u8> {
-    let mut out = Vec::new();
+/// Appends a node's fields; `inner` is room for one message at a time.
+fn encode_node(node: &Node, out: &mut Vec<u8>, inner: &mut Vec<u8>) {
     for child in &node.children {
-        put_message(&mut out, 1, &encode_reference(child.node, &child.local_name, 0, &child.unknown));
+        encode_reference(child.node, &child.local_name, 0, &child.unknown, inner);
+        put_message(out, 1, inner);
     }
     for Attribute { name, full_name, checkpoint_key, unknown } in &node.attributes {
-        put_message(&mut out, 2, &encode_strings(&[name, full_name, checkpoint_key], unknown));
+        encode_strings(&[name, full_name, checkpoint_key], unknown, inner);
+        put_message(out, 2, inner);
     }
     for slot in &node.slots {
-        put_message(&mut out, 3, &encode_reference(slot.original, &slot.name, slot.variable, &slot.unknown));
+        encode_reference(slot.original, &slot.name, slot.variable, &slot.unknown, inner);
+        put_message(out, 3, inner);
     }
     if let Some(RegisteredSaver { name, object_name, unknown }) = &node.registered_saver {
-        put_message(&mut out, 4, &encode_strings(&[name, object_name], unknown));
+        encode_strings(&[name, object_name], unknown, inner);
+        put_message(out, 4, inner);
     }
     if let Some(value) = node.has_checkpoint_values {
-        put_message(&mut out, 5, if value { &[0x08, 1] } else { &[] });
+        put_message(out, 5, if value { &[0x08, 1] } else { &[] });
     }
     out.extend_from_slice(&node.unknown);
-    out
 }
 
-fn encode_reference(first: NodeId, name: &str, third: NodeId, unknown: &[u8]) -> Vec<u8> {
-    let mut out = Vec::new();
-    put_integer(&mut out, 1, first as u64);
-    put_string(&mut out, 2, name);
-    put_integer(&mut out, 3, third as u64);
+fn encode_reference(first: NodeId, name: &str, third: NodeId, unknown: &[u8], out: &mut Vec<u8>) {
+    out.clear();
+    put_integer(out, 1, first as u64);
+    put_string(out, 2, name);
+    put_integer(out, 3, third as u64);
     out.extend_from_slice(unknown);
-    out
 }
 
-fn encode_strings(strings: &[&String], unknown: &[u8]) -> Vec<u8> {
-    let mut out = Vec::new();
+fn encode_strings(strings: &[&String], unknown: &[u8], out: &mut Vec<u8>) {
+    out.clear();
     for (number, string) in (1..).zip(strings) {
-        put_string(&mut out, number, string);
+        put_string(out, number, string);
     }
     out.extend_from_slice(unknown);
-    out
 }
 
 #[cfg(test)]

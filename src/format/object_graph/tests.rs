@@ -27,11 +27,14 @@ pub(crate) fn fixture(name: &str) -> Vec<u8> {
 /// Any graph that holds the invariants, most of it reachable.
 pub(crate) fn any_graph() -> impl Strategy<Value = ObjectGraph> {
     (2usize..12).prop_flat_map(|count| {
-        let edge = (0..count, "[a-c_.]{1,2}|[0-3]|optimizer|_trainable_variables|_variables|_iterations");
-        let edges = prop::collection::vec((0..count, edge), 0..count * 3);
+        let name = || "[a-c_.]{1,2}|[0-3]|optimizer|_trainable_variables|_variables|_iterations";
+        let tree: Vec<_> = (1..count).map(|node| (0..node, (Just(node), name()))).collect();
+        let edge = (0..count, name());
+        let edges = prop::collection::vec((0..count, edge), 0..count * 2);
         let owned = prop::collection::vec(("[a-c]?", "[a-c/]{0,3}", any::<bool>()), count);
         let slots = prop::collection::vec((0..count, 0..count, "[mv]", 0..count), 0..3);
-        (edges, owned, slots).prop_map(|(edges, owned, slots)| build(edges, owned, slots))
+        (tree, edges, owned, slots)
+            .prop_map(|(tree, edges, owned, slots)| build([tree, edges].concat(), owned, slots))
     })
 }
 
