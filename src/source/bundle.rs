@@ -8,14 +8,13 @@ use std::io;
 use std::sync::Arc;
 
 use super::error::{Error, Fault};
-use super::object_names::{self, ObjectName};
-use super::{Checkpoint, Prefix, Source, identify};
-use crate::catalog::{Catalog, Kind, Variable};
+use super::{Checkpoint, Prefix, Source, identify, object_graph};
+use crate::catalog::{Catalog, Objects, Variable};
 use crate::dtype::Dtype;
 use crate::extent::Extent;
 use crate::format::bundle::{Endianness, Entry, Header};
 use crate::format::{Malformed, slice_key, table};
-use crate::graph;
+use crate::graph::{self, Graph};
 use crate::name::Name;
 use crate::shard::Shard;
 use crate::tensor::{Shape, Tensor};
@@ -173,18 +172,18 @@ impl<'a> Rows<'a> {
     }
 
     fn into_catalog(self, index: Shard) -> Result<Catalog, Error> {
-        let (kind, mut variables) = match &self.graph {
-            None => (Kind::NameBased, self.tensors.into_iter().map(name_based).collect::<Vec<_>>()),
-            Some(graph) => {
-                let keys: Vec<_> = self.tensors.iter().map(|(key, _)| key.as_bytes()).collect();
-                let names = object_names::names(graph, &keys).map_err(|what| {
-                    Error::Entries(self.prefix.index(), vec![Fault { key: graph::KEY.into(), what }])
-                })?;
-                (Kind::ObjectBased, names.into_iter().zip(self.tensors).map(object_based).collect())
+        let (objects, mut variables) = match self.graph {
+            None => (None, self.tensors.into_iter().map(name_based).collect::<Vec<_>>()),
+            Some(tensor) => {
+                let refuse =
+                    |what| Error::Entries(self.prefix.index(), vec![Fault { key: graph::KEY.into(), what }]);
+                let graph = object_graph::read(&tensor).map_err(refuse)?;
+                let variables = object_based(graph.as_ref(), self.tensors);
+                (Some(Objects { graph: graph.map(Arc::new), tensor: Arc::new(tensor) }), variables)
             }
         };
         variables.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(Catalog { variables, kind, index: Some(Arc::new(index)), shards: self.shards })
+        Ok(Catalog { variables, objects, index: Some(Arc::new(index)), shards: self.shards })
     }
 }
 
@@ -192,9 +191,23 @@ fn name_based((name, tensor): (Name, Tensor)) -> Variable {
     Variable { name, key: None, full_name: None, tensor: Arc::new(tensor), origin: None }
 }
 
-fn object_based((name, (key, tensor)): (ObjectName, (Name, Tensor))) -> Variable {
-    let ObjectName { visible, full_name } = name;
-    Variable { name: visible, key: Some(key), full_name, tensor: Arc::new(tensor), origin: None }
+/// Variables under the names that the graph gives their keys; the keys' own without a graph.
+fn object_based(graph: Option<&Graph>, tensors: Vec<(Name, Tensor)>) -> Vec<Variable> {
+    let keys: Vec<_> = tensors.iter().map(|(key, _)| key.as_bytes()).collect();
+    let names: Vec<(Name, Option<Name>)> = match graph {
+        Some(graph) => {
+            graph.names(&keys).into_iter().map(|n| (n.visible.into(), n.full_name.map(Name::from))).collect()
+        }
+        None => keys.iter().map(|key| (graph::key::stem(key).into(), None)).collect(),
+    };
+    let variable = |((name, full_name), (key, tensor))| Variable {
+        name,
+        key: Some(key),
+        full_name,
+        tensor: Arc::new(tensor),
+        origin: None,
+    };
+    names.into_iter().zip(tensors).map(variable).collect()
 }
 
 /// A damaged index, or another file under an index's name.
