@@ -14,7 +14,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("name", &[]),
     ("shard", &[]),
     // The waist.
-    ("catalog", &["extent", "name", "shard", "tensor"]),
+    ("catalog", &["name", "shard", "tensor"]),
     ("dtype", &["minifloat"]),
     ("extent", &["cache", "shard"]),
     ("tensor", &["dtype", "extent", "format"]),
