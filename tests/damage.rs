@@ -249,7 +249,8 @@ fn unsorted_and_doubled_keys_are_refused_with_the_place() {
     for (from, to) in [(b"cc", b"bb"), (b"cc", b"ba"), (b"bb", b"cc"), (b"dd", b"cc")] {
         fs::write(&path, patched(&index, from, to)).unwrap();
         let error = opened(&prefix).unwrap_err();
-        assert!(error.contains("keys not in increasing order at byte"), "{error}");
+        assert!(error.contains("order") || error.contains("twice"), "{error}");
+        assert!(error.contains(" at byte "), "{error}");
         assert!(error.contains(path.to_str().unwrap()), "{error}");
     }
 }
