@@ -1,0 +1,84 @@
+"""What every test of the suite may ask for: mounts that always come down, and the checkpoints of other writers."""
+
+import contextlib
+import os
+import shutil
+from pathlib import Path
+
+os.environ |= {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "0"}
+
+import pytest  # noqa: E402
+
+import harness  # noqa: E402
+
+WITHOUT_FUSE = "CKPTFS_TEST_WITHOUT_FUSE"
+
+
+def pytest_configure():
+    if not os.access(harness.binary(), os.X_OK):
+        pytest.exit(f"no ckptfs at {harness.binary()}: cargo build --release, or set CKPTFS_BIN", returncode=2)
+
+
+@pytest.fixture(scope="session")
+def fuse():
+    """That mounting is possible. Where it is not, tests that mount fail, unless it was said that they may not run."""
+    if os.environ.get(WITHOUT_FUSE) == "1":
+        pytest.skip(f"NOT RUN, it mounts and {WITHOUT_FUSE}=1")
+    if trouble := why_not_mount():
+        pytest.fail(f"{trouble}. To run only what needs no mount: {WITHOUT_FUSE}=1", pytrace=False)
+
+
+def why_not_mount():
+    if not os.path.exists("/dev/fuse"):
+        return "/dev/fuse is missing: `modprobe fuse`, or give the container --device /dev/fuse"
+    try:
+        os.close(os.open("/dev/fuse", os.O_RDWR))
+    except OSError as error:
+        return f"/dev/fuse cannot be opened ({error.strerror}): run as its group or as root"
+    if os.geteuid() != 0 and not shutil.which("fusermount3"):
+        return "only root may mount here: fusermount3 is missing (apt install fuse3)"
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays_mounted(tmp_path):
+    """Takes down what a failed test left, a mount that should have been refused among it."""
+    yield
+    for at in harness.mountpoints():
+        if tmp_path in at.parents:
+            harness.unmount(at)
+
+
+@pytest.fixture
+def mount(fuse, tmp_path):
+    """Gives `mount(SOURCE, FLAG…)`: a mount in a directory of its own, unmounted after the test, failed or not."""
+    with contextlib.ExitStack() as mounts:
+        count = iter(range(1000))
+
+        def mount(source, *flags):
+            return mounts.enter_context(harness.mounted(source, tmp_path / f"m{next(count)}", *flags))
+
+        yield mount
+
+
+@pytest.fixture(scope="module")
+def plain(fuse, tmp_path_factory):
+    """Gives `plain(NAME)`: a fixture mounted without a map, one mount for all tests of a file."""
+    with contextlib.ExitStack() as mounts:
+        standing = {}
+
+        def plain(name):
+            if name not in standing:
+                at = tmp_path_factory.mktemp(name, numbered=True) / "m"
+                standing[name] = mounts.enter_context(harness.mounted(harness.fixture(name), at))
+            return standing[name]
+
+        yield plain
+
+
+@pytest.fixture(scope="session")
+def real():
+    """The directory of real checkpoints, which are not part of the project."""
+    where = Path(os.environ.get("CKPTFS_REAL_CHECKPOINTS") or harness.ROOT.parent / "shared" / "checkpoints")
+    if not where.is_dir():
+        pytest.skip(f"no real checkpoints at {where} (CKPTFS_REAL_CHECKPOINTS)")
+    return where
