@@ -96,7 +96,7 @@ fn fields_that_are_not_known_are_kept_in_every_message() {
     let unknown = [0xa2, 0x06, 2, b'n', b'o'];
     let message = |number: u32, inner: &[u8]| {
         let mut out = Vec::new();
-        put_message(&mut out, number, &[inner, &unknown].concat());
+        put_bytes(&mut out, number, &[inner, &unknown].concat());
         out
     };
     let parts =
@@ -113,13 +113,13 @@ fn a_graph_tensorflow_would_misread_is_malformed_and_the_node_is_named() {
         let mut node = Vec::new();
         for (id, name) in children {
             let mut child = Vec::new();
-            put_integer(&mut child, 1, *id);
-            put_message(&mut child, 2, name.as_bytes());
-            put_message(&mut node, 1, &child);
+            put_int(&mut child, 1, *id);
+            put_bytes(&mut child, 2, name.as_bytes());
+            put_bytes(&mut node, 1, &child);
         }
         let mut out = Vec::new();
-        put_message(&mut out, 1, &[]);
-        put_message(&mut out, 1, &node);
+        put_bytes(&mut out, 1, &[]);
+        put_bytes(&mut out, 1, &node);
         out
     };
     for (bytes, what) in [
@@ -127,7 +127,7 @@ fn a_graph_tensorflow_would_misread_is_malformed_and_the_node_is_named() {
         (graph(&[(u64::MAX, "a")]), "node 1: node id -1 of 2 nodes"),
         (graph(&[((1 << 32) + 1, "a")]), "node 1: node id 4294967297 of 2 nodes"),
         (graph(&[(0, "a"), (1, "b"), (1, "a")]), "node 1: two children called \"a\""),
-        (vec![0x0a, 6, 0x0a, 4, 0x12, 2, 0xff, 0xff], "node 0: field 2 is not UTF-8"),
+        (vec![0x0a, 6, 0x0a, 4, 0x12, 2, 0xff, 0xff], "node 0: field 2: not UTF-8"),
         (vec![], "object graph without a root"),
     ] {
         assert_eq!(decode(&bytes).unwrap_err().what, what);
