@@ -143,7 +143,7 @@ impl Drop for MountGuard {
 pub(crate) fn mountinfo(path: &Path) -> Option<String> {
     let table = fs::read_to_string("/proc/self/mountinfo").unwrap();
     let path = path.to_str().unwrap();
-    table.lines().filter(|line| line.split(' ').nth(4) == Some(path)).map(str::to_owned).last()
+    table.lines().rfind(|line| line.split(' ').nth(4) == Some(path)).map(str::to_owned)
 }
 
 /// The process whose command line names the directory, which is no other's.

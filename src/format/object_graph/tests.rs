@@ -21,7 +21,7 @@ pub(crate) const FIXTURES: &[&str] = &[
 ];
 
 pub(crate) fn fixture(name: &str) -> Vec<u8> {
-    std::fs::read(format!("tests/fixtures/graphs/{name}.pb")).unwrap()
+    std::fs::read(format!("tests/fixtures/tf-2.21/graphs/{name}.pb")).unwrap()
 }
 
 /// Any graph that holds the invariants, most of it reachable.
@@ -74,7 +74,7 @@ fn what_tensorflow_wrote_comes_back_byte_for_byte() {
 
 #[test]
 fn every_fixture_is_listed() {
-    let files = std::fs::read_dir("tests/fixtures/graphs").unwrap().map(|file| file.unwrap().path());
+    let files = std::fs::read_dir("tests/fixtures/tf-2.21/graphs").unwrap().map(|file| file.unwrap().path());
     let mut stems: Vec<_> =
         files.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect();
     stems.sort();

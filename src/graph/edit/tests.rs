@@ -7,7 +7,7 @@ use crate::format::object_graph::{Attribute, Node, ObjectGraph, Slot};
 const VALUE: &str = "/.ATTRIBUTES/VARIABLE_VALUE";
 
 fn keys_of(name: &str) -> Vec<String> {
-    std::fs::read_to_string(format!("tests/fixtures/graphs/{name}.keys"))
+    std::fs::read_to_string(format!("tests/fixtures/tf-2.21/graphs/{name}.keys"))
         .unwrap()
         .lines()
         .map(str::to_owned)
