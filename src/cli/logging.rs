@@ -31,7 +31,9 @@ pub(super) fn start(file: Option<&Path>, foreground: bool) -> anyhow::Result<Arc
     };
     let both = Both { recent: recent.clone(), beside };
     let mut builder = Builder::new();
-    builder.filter_level(LevelFilter::Warn).filter_module("ckptfs", LevelFilter::Info).parse_default_env();
+    builder.filter_level(LevelFilter::Warn).filter_module("ckptfs", LevelFilter::Info);
+    // It warns of every request that is answered with "not needed", as is meant.
+    builder.filter_module("fuser", LevelFilter::Error).parse_default_env();
     builder.format(|out, record| {
         writeln!(out, "{} {}: {}", now(), record.level().as_str().to_lowercase(), record.args())
     });
