@@ -27,7 +27,7 @@ const MAX_SHARDS: u32 = 100_000;
 const MAX_INDEX: u64 = 1 << 30;
 
 fn open(prefix: &Prefix) -> Result<Checkpoint, Error> {
-    let index = Shard::open(prefix.index());
+    let index = Arc::new(Shard::open(prefix.index()));
     let unreadable =
         |error: &io::Error| Error::Io(prefix.index(), io::Error::new(error.kind(), error.to_string()));
     let Some(stamp) = index.stamp() else {
@@ -39,15 +39,16 @@ fn open(prefix: &Prefix) -> Result<Checkpoint, Error> {
     }
     let mut file = vec![0; stamp.len as usize];
     index.read_exact_at(&mut file, 0).map_err(|error| unreadable(&error))?;
-    let rows = Rows::read(prefix, &file)?;
+    let rows = Rows::read(prefix, index, &file)?;
     let warnings = rows.missing_shards();
-    let catalog = rows.into_catalog(index)?;
+    let catalog = rows.into_catalog()?;
     Ok(Checkpoint { prefix: prefix.clone(), catalog, stamp, warnings })
 }
 
 /// The rows of an index while they are read and checked.
 struct Rows<'a> {
     prefix: &'a Prefix,
+    index: Arc<Shard>,
     header: Option<Header>,
     shards: Vec<Arc<Shard>>,
     tensors: Vec<(Name, Tensor)>,
@@ -58,10 +59,11 @@ struct Rows<'a> {
 
 impl<'a> Rows<'a> {
     /// Reads all rows; an error has everything that is wrong with them.
-    fn read(prefix: &'a Prefix, file: &[u8]) -> Result<Self, Error> {
+    fn read(prefix: &'a Prefix, index: Arc<Shard>, file: &[u8]) -> Result<Self, Error> {
         let (header, shards, tensors) = (None, Vec::new(), Vec::new());
         let mut rows = Self {
             prefix,
+            index,
             header,
             shards,
             tensors,
@@ -113,7 +115,7 @@ impl<'a> Rows<'a> {
             return Err(here(format!("the header claims {} data files", header.num_shards)));
         }
         let path = |shard| self.prefix.data(shard, header.num_shards);
-        self.shards = (0..header.num_shards).map(|shard| Arc::new(Shard::open(path(shard)))).collect();
+        self.shards = (0..header.num_shards).map(|shard| Arc::new(self.index.beside(path(shard)))).collect();
         self.header = Some(header);
         Ok(())
     }
@@ -177,7 +179,7 @@ impl<'a> Rows<'a> {
         missing.filter_map(warning).collect()
     }
 
-    fn into_catalog(self, index: Shard) -> Result<Catalog, Error> {
+    fn into_catalog(self) -> Result<Catalog, Error> {
         let (objects, mut variables) = match self.graph {
             None => (None, self.tensors.into_iter().map(name_based).collect::<Vec<_>>()),
             Some(tensor) => {
@@ -189,7 +191,7 @@ impl<'a> Rows<'a> {
             }
         };
         variables.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(Catalog { variables, objects, index: Some(Arc::new(index)), shards: self.shards })
+        Ok(Catalog { variables, objects, index: Some(self.index), shards: self.shards })
     }
 }
 
