@@ -9,6 +9,7 @@ use rustix::mount::{UnmountFlags, unmount};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+use super::bundle::{Bundle, f32s};
 use super::{CKPTFS, eventually, stderr};
 
 /// Set where nothing can be mounted and that is known.
@@ -61,6 +62,36 @@ pub(crate) fn mount_on(source: &Path, path: &Path, args: &[&str]) -> Option<Moun
     let guard = MountGuard { path: path.into(), said, _dir: None };
     assert!(guard.said.status.success(), "not mounted: {}", stderr(&guard.said));
     Some(guard)
+}
+
+/// A directory with a checkpoint `ckpt-9`, a mountpoint `m`, and the values of its variable `w`.
+pub(crate) struct Place {
+    _dir: TempDir,
+    pub(crate) root: PathBuf,
+    pub(crate) values: Vec<u8>,
+}
+
+impl Place {
+    pub(crate) fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        let values: Vec<f32> = (0..1 << 19).map(|i| i as f32).collect();
+        Bundle::new().floats("w", &values).write(&root.join("ckpt-9"));
+        fs::create_dir(root.join("m")).unwrap();
+        Self { _dir: dir, root, values: f32s(&values) }
+    }
+
+    pub(crate) fn prefix(&self) -> PathBuf {
+        self.root.join("ckpt-9")
+    }
+
+    pub(crate) fn mountpoint(&self) -> PathBuf {
+        self.root.join("m")
+    }
+
+    pub(crate) fn mount(&self, args: &[&str]) -> Option<MountGuard> {
+        mount_on(&self.prefix(), &self.mountpoint(), args)
+    }
 }
 
 impl MountGuard {
