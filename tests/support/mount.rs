@@ -121,7 +121,10 @@ impl MountGuard {
     /// The error of reading a file in the mount, from open to end.
     #[track_caller]
     pub(crate) fn errno(&self, path: impl AsRef<Path>) -> i32 {
-        fs::read(self.join(path)).expect_err("it reads").raw_os_error().unwrap()
+        match fs::read(self.join(&path)) {
+            Ok(bytes) => panic!("{} reads: {} bytes", path.as_ref().display(), bytes.len()),
+            Err(error) => error.raw_os_error().unwrap(),
+        }
     }
 
     /// Lines of the log that hold a text.
