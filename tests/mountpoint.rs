@@ -3,12 +3,14 @@
 
 mod support;
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use rustix::process::Signal;
+use rustix::process::{Signal, geteuid};
 use support::mount::{Place, can_mount, is_alive, mount_on, mountinfo};
 use support::{CKPTFS, ckptfs, eventually, list, stderr};
 
@@ -164,4 +166,48 @@ fn paths_given_from_elsewhere_hold_after_the_daemon_has_left() {
     assert_eq!(fs::read(place.root.join("m/ckpt-9/raw/w")).unwrap(), place.values);
     let unmounted = umount(&[&place.mountpoint()]);
     assert!(unmounted.status.success() && log.contains("is mounted on"), "{log}");
+}
+
+/// What a mount says where nothing can be mounted: why, and what can be done all the same.
+#[track_caller]
+fn cannot(output: &Output, why: &[&str]) {
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(output));
+    for words in why.iter().chain(&["`ckptfs ls`, `cat` and `check` work without it"]) {
+        assert!(stderr(output).contains(words), "{words}: {}", stderr(output));
+    }
+}
+
+#[test]
+fn without_the_device_it_says_so_and_what_works_all_the_same() {
+    let place = Place::new();
+    if !can_mount() || !geteuid().is_root() {
+        return;
+    }
+    // In a file-system namespace of its own, whose /dev has next to nothing.
+    let script = "mount -t tmpfs none /dev && mknod /dev/null c 1 3 && exec \"$@\"";
+    let mut command = Command::new("unshare");
+    command
+        .args(["-m", "sh", "-c", script, "sh", CKPTFS, "mount"])
+        .args([place.prefix(), place.mountpoint()]);
+    cannot(&command.output().unwrap(), &["/dev/fuse does not exist", "--device /dev/fuse"]);
+}
+
+#[test]
+fn without_the_right_to_mount_it_says_so_and_what_works_all_the_same() {
+    let place = Place::new();
+    if !can_mount() || !geteuid().is_root() {
+        return;
+    }
+    // As somebody else, where the helper that has the right is not to be found.
+    let program = place.root.join("ckptfs");
+    fs::copy(CKPTFS, &program).unwrap();
+    fs::set_permissions(&place.root, Permissions::from_mode(0o755)).unwrap();
+    let mut command = Command::new(program);
+    command
+        .arg("mount")
+        .args([place.prefix(), place.mountpoint()])
+        .uid(65534)
+        .gid(65534)
+        .env("PATH", "/none");
+    cannot(&command.output().unwrap(), &["no right to mount", "fuse3"]);
 }

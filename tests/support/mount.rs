@@ -160,7 +160,7 @@ impl Drop for MountGuard {
         let Some(daemon) = daemon else { return };
         // One that outlives its mount is a fault of its own, which a test asks for by itself; here it must just go.
         let ends = || {
-            (0..400).any(|_| {
+            (0..4000).any(|_| {
                 std::thread::sleep(std::time::Duration::from_millis(5));
                 !is_alive(daemon)
             })
