@@ -16,9 +16,13 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use rustix::fs::{Mode, OFlags, openat};
+use rustix::process::{Resource, getrlimit, setrlimit};
 
 /// How long a look at the file counts before reads look again.
 const FRESH: Duration = Duration::from_secs(1);
+
+/// Descriptors for all that is not a shard.
+const OTHER_FILES: u64 = 256;
 
 /// One file of a source.
 #[derive(Debug)]
@@ -245,6 +249,16 @@ fn directory(path: &Path) -> io::Result<OwnedFd> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     Ok(rustix::fs::open(parent, flags, Mode::empty())?)
+}
+
+/// Lets this process open so many files more, as far as the hard limit goes: a checkpoint may have a thousand shards.
+pub fn make_room(files: u64) {
+    let mut limit = getrlimit(Resource::Nofile);
+    let wanted = files.saturating_add(OTHER_FILES);
+    if limit.current.is_some_and(|current| current < wanted) {
+        limit.current = Some(limit.maximum.map_or(wanted, |maximum| maximum.min(wanted)));
+        let _ = setrlimit(Resource::Nofile, limit);
+    }
 }
 
 /// Milliseconds since the process first asked.

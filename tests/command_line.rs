@@ -310,3 +310,16 @@ fn a_closed_standard_error_ends_nothing() {
         assert_eq!(output.status.code(), Some(code), "{args:?}");
     }
 }
+
+#[test]
+fn a_checkpoint_of_more_shards_than_files_may_be_open_is_read_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let shards = 300;
+    let bundle = (0..shards).fold(Bundle::sharded(shards), |bundle, shard| {
+        bundle.tensor_in(shard, format!("v{shard}"), Dtype::Uint8, &[1], &[7])
+    });
+    bundle.write(&dir.path().join("ckpt-9"));
+    let limited = format!("ulimit -Sn 64; exec {CKPTFS} check ckpt-9");
+    let output = Command::new("sh").current_dir(dir.path()).args(["-c", &limited]).assert().success();
+    output.stdout("ckpt-9: 300 variables, 300 bytes, in 300 data files\n").stderr("");
+}

@@ -16,7 +16,7 @@ use crate::format::bundle::{Endianness, Entry, Header};
 use crate::format::{Malformed, slice_key, table};
 use crate::graph::{self, Graph};
 use crate::name::Name;
-use crate::shard::Shard;
+use crate::shard::{self, Shard};
 use crate::tensor::{Shape, Tensor};
 
 pub(super) const SOURCE: Source = Source { detect: |prefix| prefix.index().exists(), open };
@@ -114,6 +114,7 @@ impl<'a> Rows<'a> {
         if header.num_shards > MAX_SHARDS {
             return Err(here(format!("the header claims {} data files", header.num_shards)));
         }
+        shard::make_room(header.num_shards.into());
         let path = |shard| self.prefix.data(shard, header.num_shards);
         self.shards = (0..header.num_shards).map(|shard| Arc::new(self.index.beside(path(shard)))).collect();
         self.header = Some(header);
