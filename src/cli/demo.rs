@@ -39,7 +39,7 @@ impl Args {
         let source = Path::new("train/ckpt-9");
 
         tour.say("A checkpoint as some program saved it, optimizer state and all:")?;
-        tour.ckptfs(&[&["ls".as_ref(), source.as_os_str(), "--long".as_ref()]])?;
+        tour.ckptfs(&[&["ls".as_ref(), source.as_os_str(), "--tree".as_ref()]])?;
         tour.say(
             "Your program calls it `encoder`, not `bert`, and has a fresh optimizer. What would that map do?",
         )?;

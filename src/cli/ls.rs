@@ -1,14 +1,17 @@
 //! `ckptfs ls`: a checkpoint's variables, one a line.
 
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::map_flags::MapFlags;
+use super::outline::{self, Order};
 use crate::catalog::Variable;
 use crate::{remap, view};
 
 /// List the variables of a checkpoint
+///
+/// On a terminal it draws a tree; elsewhere it prints one name a line.
 ///
 /// SOURCE is a prefix (train/ckpt-9), any file of a checkpoint, a SavedModel, or a directory, which means its newest
 /// checkpoint. Patterns are those of maps: `*` stays within a component, `**` does not.
@@ -19,6 +22,9 @@ pub(super) struct Args {
     /// List these only
     #[arg(value_name = "PATTERN")]
     patterns: Vec<String>,
+    /// A tree: scopes with their counts and sizes, alike layers once
+    #[arg(short, long, group = "form")]
+    tree: bool,
     /// Dtype, shape and bytes before the name
     #[arg(short, long, group = "form")]
     long: bool,
@@ -28,6 +34,9 @@ pub(super) struct Args {
     /// An array of objects, with everything known
     #[arg(long, group = "form")]
     json: bool,
+    /// What comes first: names in their order, or what is largest
+    #[arg(long, value_name = "BY", default_value = "name", value_parser = ["name", "size"])]
+    sort: String,
     #[command(flatten)]
     map: MapFlags,
 }
@@ -39,14 +48,31 @@ impl Args {
         let (checkpoint, _) = self.map.open(&self.source)?;
         let variables = &checkpoint.catalog.variables;
         let names: Vec<_> = variables.iter().map(|variable| variable.name.as_bytes()).collect();
-        let listed: Vec<_> = match self.patterns.as_slice() {
+        let mut listed: Vec<_> = match self.patterns.as_slice() {
             [] => variables.iter().collect(),
             patterns => remap::matching(patterns, &names)?.into_iter().map(|i| &variables[i]).collect(),
         };
+        if self.sort == "size" {
+            listed.sort_by_key(|variable| std::cmp::Reverse(variable.tensor.len()));
+        }
         let mut out = BufWriter::new(io::stdout().lock());
-        self.writer()(&listed, &mut out)?;
+        match self.draws_a_tree() {
+            true => {
+                outline::write(&checkpoint.prefix.stem.to_string_lossy(), &listed, self.order(), &mut out)?
+            }
+            false => self.writer()(&listed, &mut out)?,
+        }
         out.flush()?;
         Ok(ExitCode::SUCCESS)
+    }
+
+    fn draws_a_tree(&self) -> bool {
+        let form = self.long || self.tsv || self.json;
+        self.tree || !form && io::stdout().is_terminal()
+    }
+
+    fn order(&self) -> Order {
+        if self.sort == "size" { Order::Size } else { Order::Name }
     }
 
     fn writer(&self) -> Writer {

@@ -4,6 +4,7 @@ mod cat;
 mod check;
 mod ls;
 mod map_flags;
+mod outline;
 mod terminal;
 
 #[cfg(feature = "fuse")]
