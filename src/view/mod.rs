@@ -1,4 +1,5 @@
-//! Views: how a variable, or a whole checkpoint, is presented as files. A view lays extents out and reads no data.
+//! Views: how a variable, or a whole checkpoint, is presented as files. A view lays extents out and reads no data,
+//! strings apart, whose lengths are among their data.
 //!
 //! A new view is a file of its own and a row in a table here; the tree, `info.json` and `ckptfs cat` follow the tables.
 
@@ -7,9 +8,11 @@ mod elementwise;
 mod info;
 mod npy;
 mod raw;
+mod strings;
 mod text;
 
 use crate::catalog::Variable;
+use crate::dtype::Dtype;
 use crate::extent::VirtualFile;
 
 /// A format in which every variable has a file of its own: `npy/dense/kernel.npy`.
@@ -49,6 +52,11 @@ pub const RESERVED: &[&str] = &["array.npy", "dtype", "info.json", "raw", "shape
 /// The format of that name.
 pub fn format(name: &str) -> Option<&'static Format> {
     FORMATS.iter().find(|format| format.name == name)
+}
+
+/// Why a variable of that type is in no format.
+fn no_form(dtype: Dtype) -> String {
+    format!("a {dtype} has no form but the program's own")
 }
 
 /// Everything known about a variable, as JSON in one line.

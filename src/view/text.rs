@@ -1,13 +1,14 @@
 //! `text/`: each variable as text, one element a line, row-major, every line as long as the others.
 //!
-//! float32 and what is widened to it `%15.8e`, float64 `%24.16e`, integers 20 wide, bool 1, complex two numbers.
+//! float32 and what is widened to it `%15.8e`, float64 `%24.16e`, integers 20 wide, bool 1, complex two numbers. Strings
+//! are as long as they are, and what is not printable in them is escaped.
 
 use std::fmt::Write;
 
-use super::Format;
 use super::elementwise::Elementwise;
+use super::{Format, no_form, strings};
 use crate::catalog::Variable;
-use crate::dtype::{Dtype, Value};
+use crate::dtype::{Dtype, Numpy, Value};
 use crate::extent::VirtualFile;
 
 pub(super) const FORMAT: Format = Format { name: "text", suffix: ".txt", link: "values.txt", file };
@@ -15,8 +16,10 @@ pub(super) const FORMAT: Format = Format { name: "text", suffix: ".txt", link: "
 fn file(variable: &Variable) -> Result<VirtualFile, String> {
     let tensor = &variable.tensor;
     let dtype = tensor.dtype;
-    if dtype.width().is_none() {
-        return Err(format!("elements of {dtype} vary in size"));
+    match dtype.numpy() {
+        Numpy::Strings => return strings::text(variable),
+        Numpy::Absent => return Err(no_form(dtype)),
+        Numpy::Same(_) | Numpy::Widened(_) => {}
     }
     let put = if dtype.components() == 2 { put_part } else { put_line };
     let lines = Elementwise { tensor: tensor.clone(), width: line_len(dtype), to: "text", put };
@@ -42,7 +45,7 @@ fn put_part(value: Value, out: &mut Vec<u8>) {
     let number = number(value);
     let written = out.len() / (number.len() + 1);
     out.extend(number.bytes());
-    out.push(if written % 2 == 0 { b' ' } else { b'\n' });
+    out.push(if written.is_multiple_of(2) { b' ' } else { b'\n' });
 }
 
 fn number(value: Value) -> String {
@@ -71,10 +74,10 @@ mod tests {
     #[test]
     fn numbers_are_written_as_c_writes_them() {
         assert_eq!(number(Value::Float32(1.0)), " 1.00000000e+00");
-        assert_eq!(number(Value::Float32(-1.5e-7)), "-1.50000000e-07");
+        assert_eq!(number(Value::Float32(-f32::EPSILON)), "-1.19209290e-07");
         assert_eq!(number(Value::Float32(f32::NAN)), "            nan");
         assert_eq!(number(Value::Float32(f32::NEG_INFINITY)), "           -inf");
-        assert_eq!(number(Value::Float64(-1e-308)), "-1.0000000000000000e-308");
+        assert_eq!(number(Value::Float64(-f64::MIN_POSITIVE)), "-2.2250738585072014e-308");
         assert_eq!(number(Value::Signed(i64::MIN)), "-9223372036854775808");
         assert_eq!(number(Value::Bool(true)), "1");
     }
