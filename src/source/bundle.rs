@@ -3,18 +3,18 @@
 //! Every entry is checked before anything is served, because TensorFlow does not: an entry it cannot parse aborts its
 //! process, and one out of place reads as other numbers.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 
 use super::error::{Error, Fault};
-use super::object_names::{self, ObjectName};
-use super::{Checkpoint, Prefix, Source, identify};
-use crate::catalog::{Catalog, Kind, Variable};
+use super::{Checkpoint, Prefix, Source, identify, object_graph};
+use crate::catalog::{Catalog, Objects, Variable};
 use crate::dtype::Dtype;
 use crate::extent::Extent;
 use crate::format::bundle::{Endianness, Entry, Header};
-use crate::format::{Malformed, table};
-use crate::graph;
+use crate::format::{Malformed, slice_key, table};
+use crate::graph::{self, Graph};
 use crate::name::Name;
 use crate::shard::Shard;
 use crate::tensor::{Shape, Tensor};
@@ -46,7 +46,7 @@ struct Rows<'a> {
     shards: Vec<Arc<Shard>>,
     tensors: Vec<(Name, Tensor)>,
     graph: Option<Tensor>,
-    partitioned: Vec<Name>,
+    partitioned: BTreeSet<Name>,
     faults: Vec<Fault>,
 }
 
@@ -54,8 +54,15 @@ impl<'a> Rows<'a> {
     /// Reads all rows; an error has everything that is wrong with them.
     fn read(prefix: &'a Prefix, file: &[u8]) -> Result<Self, Error> {
         let (header, shards, tensors) = (None, Vec::new(), Vec::new());
-        let mut rows =
-            Self { prefix, header, shards, tensors, graph: None, partitioned: vec![], faults: vec![] };
+        let mut rows = Self {
+            prefix,
+            header,
+            shards,
+            tensors,
+            graph: None,
+            partitioned: BTreeSet::new(),
+            faults: vec![],
+        };
         let decoded = table::decode_with(file, |key, value, at| rows.row(key, value, at));
         decoded.map_err(|error| malformed(prefix, error))?;
         rows.refuse_unsupported()?;
@@ -69,23 +76,21 @@ impl<'a> Rows<'a> {
         if self.header.is_none() {
             return self.header_row(key, value, at);
         }
-        let entry = match Entry::decode(value) {
-            Ok(entry) => entry,
-            Err(error) => return Ok(self.fault(key, format!("the entry does not parse: {error} of it"))),
-        };
-        if key[0] == 0 || !entry.slices.is_empty() {
-            return Ok(self.partitioned.extend((key[0] != 0).then(|| Name::from(key))));
-        }
-        match self.tensor(&entry) {
-            Ok(tensor) if key == graph::KEY.as_bytes() => self.graph = Some(tensor),
-            Ok(tensor) => self.tensors.push((key.into(), tensor)),
-            Err(what) => self.fault(key, what),
+        match Entry::decode(value).map_err(|error| format!("the entry does not parse: {error} of it")) {
+            Ok(_) if slice_key::is_slice_key(key) => match slice_key::decode(key) {
+                Ok((name, _)) => drop(self.partitioned.insert(name.into())),
+                Err(error) => self
+                    .faults
+                    .push(Fault { key: key.into(), what: format!("not the key of a slice: {error}") }),
+            },
+            Ok(entry) if !entry.slices.is_empty() => drop(self.partitioned.insert(key.into())),
+            entry => match entry.and_then(|entry| self.tensor(&entry)) {
+                Ok(tensor) if key == graph::KEY.as_bytes() => self.graph = Some(tensor),
+                Ok(tensor) => self.tensors.push((key.into(), tensor)),
+                Err(what) => self.faults.push(Fault { key: key.into(), what }),
+            },
         }
         Ok(())
-    }
-
-    fn fault(&mut self, key: &[u8], what: String) {
-        self.faults.push(Fault { key: key.into(), what });
     }
 
     fn header_row(&mut self, key: &[u8], value: &[u8], at: u64) -> Result<(), Malformed> {
@@ -120,9 +125,9 @@ impl<'a> Rows<'a> {
                 "written on a big-endian machine, which this version of ckptfs does not read yet".into(),
             );
         }
-        match self.partitioned.as_slice() {
-            [] => Ok(()),
-            names => refuse(partitioned(names)),
+        match self.partitioned.is_empty() {
+            true => Ok(()),
+            false => refuse(partitioned(&self.partitioned)),
         }
     }
 
@@ -167,18 +172,18 @@ impl<'a> Rows<'a> {
     }
 
     fn into_catalog(self, index: Shard) -> Result<Catalog, Error> {
-        let (kind, mut variables) = match &self.graph {
-            None => (Kind::NameBased, self.tensors.into_iter().map(name_based).collect::<Vec<_>>()),
-            Some(graph) => {
-                let keys: Vec<_> = self.tensors.iter().map(|(key, _)| key.as_bytes()).collect();
-                let names = object_names::names(graph, &keys).map_err(|what| {
-                    Error::Entries(self.prefix.index(), vec![Fault { key: graph::KEY.into(), what }])
-                })?;
-                (Kind::ObjectBased, names.into_iter().zip(self.tensors).map(object_based).collect())
+        let (objects, mut variables) = match self.graph {
+            None => (None, self.tensors.into_iter().map(name_based).collect::<Vec<_>>()),
+            Some(tensor) => {
+                let refuse =
+                    |what| Error::Entries(self.prefix.index(), vec![Fault { key: graph::KEY.into(), what }]);
+                let graph = object_graph::read(&tensor).map_err(refuse)?;
+                let variables = object_based(graph.as_ref(), self.tensors);
+                (Some(Objects { graph: graph.map(Arc::new), tensor: Arc::new(tensor) }), variables)
             }
         };
         variables.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(Catalog { variables, kind, index: Some(Arc::new(index)), shards: self.shards })
+        Ok(Catalog { variables, objects, index: Some(Arc::new(index)), shards: self.shards })
     }
 }
 
@@ -186,9 +191,23 @@ fn name_based((name, tensor): (Name, Tensor)) -> Variable {
     Variable { name, key: None, full_name: None, tensor: Arc::new(tensor), origin: None }
 }
 
-fn object_based((name, (key, tensor)): (ObjectName, (Name, Tensor))) -> Variable {
-    let ObjectName { visible, full_name } = name;
-    Variable { name: visible, key: Some(key), full_name, tensor: Arc::new(tensor), origin: None }
+/// Variables under the names that the graph gives their keys; the keys' own without a graph.
+fn object_based(graph: Option<&Graph>, tensors: Vec<(Name, Tensor)>) -> Vec<Variable> {
+    let keys: Vec<_> = tensors.iter().map(|(key, _)| key.as_bytes()).collect();
+    let names: Vec<(Name, Option<Name>)> = match graph {
+        Some(graph) => {
+            graph.names(&keys).into_iter().map(|n| (n.visible.into(), n.full_name.map(Name::from))).collect()
+        }
+        None => keys.iter().map(|key| (graph::key::stem(key).into(), None)).collect(),
+    };
+    let variable = |((name, full_name), (key, tensor))| Variable {
+        name,
+        key: Some(key),
+        full_name,
+        tensor: Arc::new(tensor),
+        origin: None,
+    };
+    names.into_iter().zip(tensors).map(variable).collect()
 }
 
 /// A damaged index, or another file under an index's name.
@@ -227,7 +246,7 @@ fn check_size(dtype: Dtype, shape: &Shape, size: u64) -> Result<(), String> {
     }
 }
 
-fn partitioned(names: &[Name]) -> String {
+fn partitioned(names: &BTreeSet<Name>) -> String {
     let listed: Vec<_> = names.iter().take(3).map(Name::to_string).collect();
     let more = if names.len() > 3 { format!(" and {} more", names.len() - 3) } else { String::new() };
     format!(
