@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::extent::Extent;
 use crate::graph::Graph;
 use crate::name::Name;
 use crate::shard::Shard;
@@ -84,9 +83,7 @@ impl Catalog {
 
     /// Whether every data file that a variable needs is there.
     pub fn is_complete(&self) -> bool {
-        let there =
-            |extent: &Extent| !matches!(extent, Extent::Range { shard, .. } if shard.fault().is_some());
-        self.variables.iter().all(|variable| variable.tensor.data.iter().all(there))
+        self.variables.iter().all(|variable| variable.tensor.is_there())
     }
 
     /// Bytes of all variables together; one that stands under two names counts twice.

@@ -7,11 +7,21 @@ use crate::format::string_tensor;
 use crate::graph::Graph;
 use crate::tensor::Tensor;
 
+/// Protobuf's limit for a message, which the graph is.
+const MAX_GRAPH: u64 = 2 << 30;
+
 /// The graph that a tensor holds; none if its data file is missing, which leaves names to the keys.
 ///
 /// # Errors
 /// What is wrong with it.
 pub(super) fn read(tensor: &Tensor) -> Result<Option<Graph>, String> {
+    // Without its data file nothing has held its length against anything.
+    if !tensor.is_there() {
+        return Ok(None);
+    }
+    if tensor.len() > MAX_GRAPH {
+        return Err(format!("{} bytes, but an object graph has {MAX_GRAPH} at most", tensor.len()));
+    }
     let mut bytes = vec![0; tensor.len() as usize];
     if tensor.file().read_at(&Cache::new(0), &mut bytes, 0).is_err() {
         return Ok(None);
