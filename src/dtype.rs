@@ -187,6 +187,11 @@ impl Dtype {
         self.row().components
     }
 
+    /// Bytes of one component; 0 where elements vary in size.
+    pub fn component_width(self) -> usize {
+        self.width().map_or(0, |width| (width / self.components()) as usize)
+    }
+
     /// Reads one component from its `width / components` bytes.
     pub fn value(self) -> fn(&[u8]) -> Value {
         self.row().value

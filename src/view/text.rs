@@ -48,7 +48,8 @@ fn put_part(value: Value, out: &mut Vec<u8>) {
     out.push(if written.is_multiple_of(2) { b' ' } else { b'\n' });
 }
 
-fn number(value: Value) -> String {
+/// A number as wide as all of its type.
+pub(super) fn number(value: Value) -> String {
     match value {
         Value::Float32(x) => format!("{:>15}", exponential(format!("{x:.8e}"))),
         Value::Float64(x) => format!("{:>24}", exponential(format!("{x:.16e}"))),
