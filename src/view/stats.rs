@@ -65,6 +65,10 @@ impl Decode for One {
         let lines: String = COLUMNS.iter().zip(cells).map(line).collect();
         Ok(lines.as_bytes()[at as usize..][..len].to_vec())
     }
+
+    fn verify(&self) -> io::Result<()> {
+        self.tensor.file().verify()
+    }
 }
 
 struct Table {

@@ -72,6 +72,10 @@ impl Decode for Padded {
         })?;
         part(&out, skip, len)
     }
+
+    fn verify(&self) -> io::Result<()> {
+        self.tensor.file().verify()
+    }
 }
 
 /// Elements as lines.
@@ -94,6 +98,10 @@ impl Decode for Lines {
         })?;
         part(&out, skip, len)
     }
+
+    fn verify(&self) -> io::Result<()> {
+        self.tensor.file().verify()
+    }
 }
 
 /// What a tensor that cannot be read is shown as.
@@ -108,6 +116,10 @@ impl Decode for Unreadable {
 
     fn decode(&self, _at: u64, _len: usize) -> io::Result<Vec<u8>> {
         Err(io::Error::from_raw_os_error(libc::EIO))
+    }
+
+    fn verify(&self) -> io::Result<()> {
+        self.tensor.file().verify()
     }
 }
 
