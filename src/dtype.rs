@@ -52,7 +52,9 @@ pub enum Numpy {
     Same(&'static str),
     /// NumPy lacks the type: each element becomes this scalar, without loss.
     Widened(Scalar),
-    /// Elements vary in size.
+    /// Elements of varying size, which NumPy pads to that of the longest (`|S5`).
+    Strings,
+    /// No form that NumPy has.
     Absent,
 }
 
@@ -100,8 +102,8 @@ const fn complex(
     Row { dtype, name, width: Some(width), numpy: Numpy::Same(descr), value: part, components: 2 }
 }
 
-const fn variable(dtype: Dtype, name: &'static str) -> Row {
-    Row { dtype, name, width: None, numpy: Numpy::Absent, value: |_| Value::Bool(false), components: 0 }
+const fn variable(dtype: Dtype, name: &'static str, numpy: Numpy) -> Row {
+    Row { dtype, name, width: None, numpy, value: |_| Value::Bool(false), components: 0 }
 }
 
 const fn widened(dtype: Dtype, name: &'static str, width: u64, to: Scalar, value: fn(&[u8]) -> Value) -> Row {
@@ -118,7 +120,7 @@ const ROWS: &[Row] = &[
     row(Dtype::Uint8, "uint8", 1, Same("|u1"), |b| Value::Unsigned(b[0].into())),
     row(Dtype::Int16, "int16", 2, Same("<i2"), |b| Value::Signed(i16::from_le_bytes(fixed(b)).into())),
     row(Dtype::Int8, "int8", 1, Same("|i1"), |b| Value::Signed((b[0] as i8).into())),
-    variable(Dtype::String, "string"),
+    variable(Dtype::String, "string", Numpy::Strings),
     complex(Dtype::Complex64, "complex64", 8, "<c8", |b| Value::Float32(f32::from_le_bytes(fixed(b)))),
     row(Dtype::Int64, "int64", 8, Same("<i8"), |b| Value::Signed(i64::from_le_bytes(fixed(b)))),
     row(Dtype::Bool, "bool", 1, Same("|b1"), |b| Value::Bool(b[0] != 0)),
@@ -131,7 +133,7 @@ const ROWS: &[Row] = &[
     row(Dtype::Uint16, "uint16", 2, Same("<u2"), |b| Value::Unsigned(u16::from_le_bytes(fixed(b)).into())),
     complex(Dtype::Complex128, "complex128", 16, "<c16", |b| Value::Float64(f64::from_le_bytes(fixed(b)))),
     row(Dtype::Float16, "float16", 2, Same("<f2"), |b| Value::Float32(minifloat::FLOAT16.decode(u16::from_le_bytes(fixed(b))))),
-    variable(Dtype::Variant, "variant"),
+    variable(Dtype::Variant, "variant", Numpy::Absent),
     row(Dtype::Uint32, "uint32", 4, Same("<u4"), |b| Value::Unsigned(u32::from_le_bytes(fixed(b)).into())),
     row(Dtype::Uint64, "uint64", 8, Same("<u8"), |b| Value::Unsigned(u64::from_le_bytes(fixed(b)))),
     widened(Dtype::Float8E5m2, "float8_e5m2", 1, Scalar::Float32, |b| small(&minifloat::FLOAT8_E5M2, b)),
@@ -183,6 +185,11 @@ impl Dtype {
     /// Numbers in an element: 2 for complex types, 0 where elements vary in size.
     pub fn components(self) -> u64 {
         self.row().components
+    }
+
+    /// Bytes of one component; 0 where elements vary in size.
+    pub fn component_width(self) -> usize {
+        self.width().map_or(0, |width| (width / self.components()) as usize)
     }
 
     /// Reads one component from its `width / components` bytes.

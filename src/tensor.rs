@@ -1,10 +1,15 @@
 //! A tensor: what it is, and where its bytes are.
 
+pub mod strings;
+
 use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 use crate::dtype::Dtype;
 use crate::extent::{Extent, VirtualFile};
 use crate::format::crc::Masked;
+
+use strings::Strings;
 
 /// Sizes of the dimensions, outermost first; empty for a scalar.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -44,9 +49,16 @@ pub struct Tensor {
     pub data: Vec<Extent>,
     /// Checksum of those bytes, where the source recorded one.
     pub crc32c: Option<Masked>,
+    /// Of a tensor of strings, once that was read: what the reading told.
+    strings: OnceLock<Option<Arc<Strings>>>,
 }
 
 impl Tensor {
+    /// A tensor of these elements, whose bytes are `data` and have that checksum.
+    pub fn new(dtype: Dtype, shape: Shape, data: Vec<Extent>, crc32c: Option<Masked>) -> Self {
+        Self { dtype, shape, data, crc32c, strings: OnceLock::new() }
+    }
+
     /// Length of the data in bytes.
     pub fn len(&self) -> u64 {
         self.data.iter().map(Extent::len).sum()

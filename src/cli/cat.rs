@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::anyhow;
+use log::LevelFilter;
 
 use super::map_flags::MapFlags;
 use crate::cache::Cache;
@@ -39,6 +40,7 @@ fn forms() -> Vec<&'static str> {
 
 impl Args {
     pub(super) fn run(&self) -> anyhow::Result<ExitCode> {
+        log_damage();
         let (checkpoint, _) = self.map.open(&self.source)?;
         let variable = find(&checkpoint.catalog, &self.name)?;
         match view::format(&self.form) {
@@ -52,6 +54,13 @@ impl Args {
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Says on standard error what is wrong with a tensor. What is wrong with its files was said when they were opened.
+fn log_damage() {
+    let mut log = env_logger::Builder::new();
+    log.filter_module("ckptfs::tensor", LevelFilter::Warn);
+    log.format(|out, record| writeln!(out, "ckptfs: {}", record.args())).init();
 }
 
 fn find<'a>(catalog: &'a Catalog, name: &str) -> anyhow::Result<&'a Variable> {

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use super::map_flags::MapFlags;
 use super::outline::{self, Order};
 use crate::catalog::Variable;
+use crate::view::table::VARIABLES;
 use crate::{remap, view};
 
 /// List the variables of a checkpoint
@@ -102,11 +103,8 @@ fn long(variables: &[&Variable], out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn tsv(variables: &[&Variable], out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "name\tdtype\tshape\tbytes")?;
-    for Variable { name, tensor, .. } in variables {
-        writeln!(out, "{name}\t{}\t{}\t{}", tensor.dtype, tensor.shape.spaced(), tensor.len())?;
-    }
-    Ok(())
+    writeln!(out, "{}", VARIABLES.header)?;
+    variables.iter().try_for_each(|variable| writeln!(out, "{}", (VARIABLES.row)(variable)))
 }
 
 fn json(variables: &[&Variable], out: &mut dyn Write) -> io::Result<()> {

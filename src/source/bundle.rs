@@ -162,7 +162,7 @@ impl<'a> Rows<'a> {
             _ => {}
         }
         let data = vec![Extent::Range { shard: shard.clone(), offset, len: size }];
-        Ok(Tensor { dtype, shape, data, crc32c: Some(entry.crc32c) })
+        Ok(Tensor::new(dtype, shape, data, Some(entry.crc32c)))
     }
 
     /// A warning for each data file that cannot be read and that variables need.

@@ -5,6 +5,7 @@
 //! arithmetic, so that 100,000 variables cost their names and no more.
 
 use std::borrow::Cow;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use super::escape::escape_first;
@@ -13,21 +14,28 @@ use super::{Attr, Content, Entry, Ino, Kind, state_file};
 use crate::catalog::{Catalog, Variable};
 use crate::extent::VirtualFile;
 use crate::shard::Stamp;
-use crate::view::{self, FACTS, FORMATS, Format, RESERVED};
+use crate::view::{self, FACTS, FORMATS, Format, RESERVED, WHOLE, Whole};
 
 /// One checkpoint of a mount.
 pub(super) struct CheckpointTree {
     tag: u32,
     stem: Vec<u8>,
-    catalog: Catalog,
+    catalog: Arc<Catalog>,
     names: Names,
     /// The bundle's files, in the mount's root, with their whole names.
     siblings: Vec<(Vec<u8>, VirtualFile)>,
-    /// The small files of the directory.
-    tops: Vec<(Vec<u8>, Content<'static>)>,
+    /// The files of the directory, by name.
+    tops: Vec<(Vec<u8>, Top)>,
     mtime: SystemTime,
     /// Permission bits of files.
     mode: u16,
+}
+
+/// A file or link at the top of the directory.
+enum Top {
+    Made(Content<'static>),
+    /// About the whole checkpoint; kept once it was asked for, because that may take some work.
+    Whole(&'static Whole, OnceLock<VirtualFile>),
 }
 
 /// What a node of the names can be.
@@ -52,6 +60,22 @@ enum Place {
 }
 
 const ROLES: u32 = (1 + FACTS.len() + 3 * FORMATS.len()) as u32;
+
+impl Top {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Made(content) => content.kind(),
+            Self::Whole(..) => Kind::File,
+        }
+    }
+
+    fn content(&self, catalog: &Arc<Catalog>) -> Content<'static> {
+        match self {
+            Self::Made(content) => content.clone(),
+            Self::Whole(whole, file) => Content::File(file.get_or_init(|| (whole.file)(catalog)).clone()),
+        }
+    }
+}
 
 impl Role {
     fn number(self) -> u32 {
@@ -84,12 +108,12 @@ impl CheckpointTree {
         let names: Vec<_> = catalog.variables.iter().map(|variable| variable.name.as_bytes()).collect();
         let names = Names::new(&names);
         let bundle = view::bundle::files(&catalog);
-        let tops = tops(stem, bundle.iter().map(|(suffix, _)| suffix.as_str()));
+        let tops = tops(stem, bundle.iter().map(|(suffix, _)| suffix.as_str()), &catalog);
         let named = |(suffix, file): (String, _)| ([stem, suffix.as_bytes()].concat(), file);
         let siblings = bundle.into_iter().map(named).collect();
         let mtime = time(stamp.mtime);
         let mode = stamp.mode as u16 & 0o444 | 0o400;
-        Self { tag, stem: stem.into(), catalog, names, siblings, tops, mtime, mode }
+        Self { tag, stem: stem.into(), catalog: Arc::new(catalog), names, siblings, tops, mtime, mode }
     }
 
     pub(super) fn tag(&self) -> u32 {
@@ -215,13 +239,10 @@ impl CheckpointTree {
         match *place {
             Place::Root => Some(Content::Directory),
             Place::Sibling(i) => Some(Content::File(self.siblings[i].1.clone())),
-            Place::Top(i) => Some(self.tops[i].1.clone()),
+            Place::Top(i) => Some(self.tops[i].1.content(&self.catalog)),
             Place::Node(_, Role::Vars) => Some(Content::Directory),
             Place::Node(node, Role::Folder(_)) => self.has_folder(node).then_some(Content::Directory),
-            Place::Node(node, Role::Fact(i)) => {
-                let text = (FACTS[i].text)(self.variable(node)?);
-                Some(Content::File(text.into_bytes().into()))
-            }
+            Place::Node(node, Role::Fact(i)) => Some(Content::File((FACTS[i].file)(self.variable(node)?))),
             Place::Node(node, Role::File(i)) => {
                 Some(Content::File((FORMATS[i].file)(self.variable(node)?).ok()?))
             }
@@ -268,9 +289,9 @@ impl CheckpointTree {
     }
 
     fn entry_of_root(&self, position: usize) -> Option<Entry<'_>> {
-        if let Some((name, content)) = self.tops.get(position) {
+        if let Some((name, top)) = self.tops.get(position) {
             let ino = Ino::new(self.tag, self.first_top() + position as u32);
-            return Some(Entry { ino, kind: content.kind(), name: name.into() });
+            return Some(Entry { ino, kind: top.kind(), name: name.into() });
         }
         let (name, role) = match FORMATS.get(position - self.tops.len()) {
             Some(format) => (format.name, Role::Folder(position - self.tops.len())),
@@ -379,12 +400,17 @@ impl CheckpointTree {
 const VARS: &str = "vars";
 
 /// What makes TensorFlow take the directory itself for the checkpoint: a state file that names the prefix beside it,
-/// for calls that look for one in every directory, and hidden links for those that take `ckpt-9/` as a prefix.
-fn tops<'a>(stem: &[u8], suffixes: impl Iterator<Item = &'a str>) -> Vec<(Vec<u8>, Content<'static>)> {
+/// for calls that look for one in every directory, and hidden links for those that take `ckpt-9/` as a prefix. And the
+/// files about the whole.
+fn tops<'a>(stem: &[u8], suffixes: impl Iterator<Item = &'a str>, catalog: &Catalog) -> Vec<(Vec<u8>, Top)> {
     let beside = [b"../", stem].concat();
-    let link = |suffix: &str| (suffix.into(), Content::Link([&beside, suffix.as_bytes()].concat().into()));
+    let link = |suffix: &str| {
+        (suffix.into(), Top::Made(Content::Link([&beside, suffix.as_bytes()].concat().into())))
+    };
     let mut tops: Vec<_> = suffixes.map(link).collect();
-    tops.push((b"checkpoint".to_vec(), Content::File(state_file(&beside))));
+    tops.push((b"checkpoint".to_vec(), Top::Made(Content::File(state_file(&beside)))));
+    let wholes = WHOLE.iter().filter(|whole| (whole.is_there)(catalog));
+    tops.extend(wholes.map(|whole| (whole.name.into(), Top::Whole(whole, OnceLock::new()))));
     tops.sort_by(|a, b| a.0.cmp(&b.0));
     tops
 }

@@ -1,4 +1,5 @@
-//! Views: how a variable, or a whole checkpoint, is presented as files. A view lays extents out and reads no data.
+//! Views: how a variable, or a whole checkpoint, is presented as files. A view lays extents out and reads no data,
+//! strings apart, whose lengths are among their data.
 //!
 //! A new view is a file of its own and a row in a table here; the tree, `info.json` and `ckptfs cat` follow the tables.
 
@@ -6,10 +7,18 @@ pub mod bundle;
 mod elementwise;
 mod info;
 mod npy;
+mod object_graph;
 mod raw;
+mod stats;
+mod strings;
+mod summary;
+pub mod table;
 mod text;
 
-use crate::catalog::Variable;
+use std::sync::Arc;
+
+use crate::catalog::{Catalog, Variable};
+use crate::dtype::Dtype;
 use crate::extent::VirtualFile;
 
 /// A format in which every variable has a file of its own: `npy/dense/kernel.npy`.
@@ -29,7 +38,17 @@ pub struct Fact {
     /// Its name.
     pub name: &'static str,
     /// Its content.
-    pub text: fn(&Variable) -> String,
+    pub file: fn(&Variable) -> VirtualFile,
+}
+
+/// A file about the whole checkpoint, at the top of its directory.
+pub struct Whole {
+    /// Its name.
+    pub name: &'static str,
+    /// Whether the checkpoint has it.
+    pub is_there: fn(&Catalog) -> bool,
+    /// Its content. To learn the length may take some work, so ask once.
+    pub file: fn(&Arc<Catalog>) -> VirtualFile,
 }
 
 /// The formats, in the order in which they are listed.
@@ -37,10 +56,27 @@ pub const FORMATS: &[Format] = &[npy::FORMAT, raw::FORMAT, text::FORMAT];
 
 /// The facts.
 pub const FACTS: &[Fact] = &[
-    Fact { name: "dtype", text: |variable| format!("{}\n", variable.tensor.dtype) },
-    Fact { name: "info.json", text: info::text },
-    Fact { name: "shape", text: |variable| format!("{}\n", variable.tensor.shape.spaced()) },
+    Fact { name: "dtype", file: |variable| line(&variable.tensor.dtype) },
+    Fact { name: "info.json", file: |variable| info::text(variable).into_bytes().into() },
+    Fact { name: "shape", file: |variable| line(&variable.tensor.shape.spaced()) },
+    Fact { name: "stats", file: stats::fact },
 ];
+
+/// The files about the whole.
+pub const WHOLE: &[Whole] = &[
+    Whole {
+        name: "object_graph.json",
+        is_there: |catalog| catalog.objects.is_some(),
+        file: object_graph::file,
+    },
+    Whole { name: "remap.tsv", is_there: |_| true, file: table::remap },
+    Whole { name: "stats.tsv", is_there: |_| true, file: stats::table },
+    Whole { name: "variables.tsv", is_there: |_| true, file: table::variables },
+];
+
+fn line(text: &impl std::fmt::Display) -> VirtualFile {
+    format!("{text}\n").into_bytes().into()
+}
 
 /// Names below a variable that are, or will be, facts: a variable of such a name is shown escaped there, so that adding
 /// a fact moves no path.
@@ -49,6 +85,11 @@ pub const RESERVED: &[&str] = &["array.npy", "dtype", "info.json", "raw", "shape
 /// The format of that name.
 pub fn format(name: &str) -> Option<&'static Format> {
     FORMATS.iter().find(|format| format.name == name)
+}
+
+/// Why a variable of that type is in no format.
+fn no_form(dtype: Dtype) -> String {
+    format!("a {dtype} has no form but the program's own")
 }
 
 /// Everything known about a variable, as JSON in one line.

@@ -1,9 +1,10 @@
 //! `npy/`: each variable as a NumPy array, for `np.load(path, mmap_mode="r")`. A header, then the tensor's own extents.
 //!
-//! Types that NumPy lacks are widened without loss: small floats to float32, signed sub-byte integers to int8.
+//! Types that NumPy lacks are widened without loss: small floats to float32, signed sub-byte integers to int8. Strings are
+//! `|S<n>`, unless one ends in a NUL byte, which NumPy would take for padding.
 
-use super::Format;
 use super::elementwise::Elementwise;
+use super::{Format, no_form, strings};
 use crate::catalog::Variable;
 use crate::dtype::{Numpy, Scalar, Value};
 use crate::extent::{Extent, VirtualFile};
@@ -21,7 +22,8 @@ fn file(variable: &Variable) -> Result<VirtualFile, String> {
                 Elementwise { tensor: tensor.clone(), width: scalar.width(), to: "npy", put: put(scalar) };
             Ok([header(scalar.descr()), widened.extent()].into_iter().collect())
         }
-        Numpy::Absent => Err(format!("elements of {} vary in size", tensor.dtype)),
+        Numpy::Strings => strings::npy(variable),
+        Numpy::Absent => Err(no_form(tensor.dtype)),
     }
 }
 

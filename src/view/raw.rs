@@ -1,15 +1,19 @@
-//! `raw/`: each variable's element bytes as they are stored, little-endian and row-major.
+//! `raw/`: each variable's bytes as they are stored.
+//!
+//! Of elements that have a fixed width these are the elements, little-endian and row-major. Of strings they are all of what
+//! a bundle stores: the lengths, their checksum, and the strings one after another.
 
-use super::Format;
+use super::{Format, no_form};
 use crate::catalog::Variable;
+use crate::dtype::Numpy;
 use crate::extent::VirtualFile;
 
 pub(super) const FORMAT: Format = Format { name: "raw", suffix: "", link: "raw", file };
 
 fn file(variable: &Variable) -> Result<VirtualFile, String> {
     let tensor = &variable.tensor;
-    match tensor.dtype.width() {
-        Some(_) => Ok(tensor.file()),
-        None => Err(format!("elements of {} vary in size", tensor.dtype)),
+    match tensor.dtype.numpy() {
+        Numpy::Absent => Err(no_form(tensor.dtype)),
+        _ => Ok(tensor.file()),
     }
 }

@@ -1,13 +1,14 @@
 //! `text/`: each variable as text, one element a line, row-major, every line as long as the others.
 //!
-//! float32 and what is widened to it `%15.8e`, float64 `%24.16e`, integers 20 wide, bool 1, complex two numbers.
+//! float32 and what is widened to it `%15.8e`, float64 `%24.16e`, integers 20 wide, bool 1, complex two numbers. Strings
+//! are as long as they are, and what is not printable in them is escaped.
 
 use std::fmt::Write;
 
-use super::Format;
 use super::elementwise::Elementwise;
+use super::{Format, no_form, strings};
 use crate::catalog::Variable;
-use crate::dtype::{Dtype, Value};
+use crate::dtype::{Dtype, Numpy, Value};
 use crate::extent::VirtualFile;
 
 pub(super) const FORMAT: Format = Format { name: "text", suffix: ".txt", link: "values.txt", file };
@@ -15,8 +16,10 @@ pub(super) const FORMAT: Format = Format { name: "text", suffix: ".txt", link: "
 fn file(variable: &Variable) -> Result<VirtualFile, String> {
     let tensor = &variable.tensor;
     let dtype = tensor.dtype;
-    if dtype.width().is_none() {
-        return Err(format!("elements of {dtype} vary in size"));
+    match dtype.numpy() {
+        Numpy::Strings => return strings::text(variable),
+        Numpy::Absent => return Err(no_form(dtype)),
+        Numpy::Same(_) | Numpy::Widened(_) => {}
     }
     let put = if dtype.components() == 2 { put_part } else { put_line };
     let lines = Elementwise { tensor: tensor.clone(), width: line_len(dtype), to: "text", put };
@@ -45,7 +48,8 @@ fn put_part(value: Value, out: &mut Vec<u8>) {
     out.push(if written.is_multiple_of(2) { b' ' } else { b'\n' });
 }
 
-fn number(value: Value) -> String {
+/// A number as wide as all of its type.
+pub(super) fn number(value: Value) -> String {
     match value {
         Value::Float32(x) => format!("{:>15}", exponential(format!("{x:.8e}"))),
         Value::Float64(x) => format!("{:>24}", exponential(format!("{x:.16e}"))),
