@@ -20,7 +20,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("tensor", &["dtype", "extent", "format"]),
     // What makes catalogs, and what changes them.
     ("graph", &["format"]),
-    ("remap", &[]),
+    ("remap", &["name"]),
     ("remap/apply", &["catalog", "name"]),
     ("source", &["catalog", "shard"]),
     ("source/bundle", &["catalog", "dtype", "extent", "format", "graph", "name", "shard", "tensor"]),
@@ -30,6 +30,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     // What presents them.
     ("tree", &["catalog", "extent", "format", "shard", "view"]),
     ("view", &["catalog", "extent"]),
+    ("view/attribute", &["catalog", "dtype", "format", "name", "tensor"]),
     ("view/bundle", &["catalog", "extent", "format", "shard"]),
     ("view/elementwise", &["cache", "dtype", "extent", "tensor"]),
     ("view/info", &["catalog", "extent", "format", "name"]),

@@ -2,12 +2,15 @@
 //!
 //! A new view is a file of its own and a row in a table here; the tree, `info.json` and `ckptfs cat` follow the tables.
 
+mod attribute;
 pub mod bundle;
 mod elementwise;
 mod info;
 mod npy;
 mod raw;
 mod text;
+
+pub use attribute::{attribute, attributes};
 
 use crate::catalog::Variable;
 use crate::extent::VirtualFile;
