@@ -24,6 +24,7 @@ import tensorflow as tf  # noqa: E402
 from tensorflow.python.framework import dtypes as tf_dtypes  # noqa: E402
 
 import bert  # noqa: E402
+import graph_fixtures  # noqa: E402
 import models  # noqa: E402
 import table  # noqa: E402
 
@@ -172,9 +173,14 @@ def snappy(prefix):
     assert len(tf.train.list_variables(str(prefix))) == len(entries) - 1
 
 
+def graphs(prefix):
+    """object graphs by themselves, each with its bundle's keys: Keras 2 and 3, modules, containers, a lone root"""
+    graph_fixtures.write(prefix.parent)
+
+
 FIXTURES = [
     *(tf1_adam, tf1_bert_tiny, dtypes, sharded, object_module, object_keras2, object_keras3),
-    *(strings, odd_names, not_utf8, two_steps, ema, ddp, partitioned, snappy),
+    *(strings, odd_names, not_utf8, two_steps, ema, ddp, partitioned, snappy, graphs),
 ]
 
 FIXED_WIDTH = [

@@ -20,6 +20,14 @@ pub trait Decode: Send + Sync {
     /// Those of the source.
     fn decode(&self, at: u64, len: usize) -> io::Result<Vec<u8>>;
 
+    /// Checks that what it reads is still what was planned, as every `open` of a file must; decoded bytes outlive it.
+    ///
+    /// # Errors
+    /// Those of the source.
+    fn verify(&self) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Bytes that are decoded and kept together.
     fn piece_len(&self) -> u64 {
         4 << 20

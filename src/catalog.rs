@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::graph::Graph;
 use crate::name::Name;
 use crate::shard::Shard;
 use crate::tensor::Tensor;
@@ -11,12 +12,21 @@ use crate::tensor::Tensor;
 pub struct Catalog {
     /// Sorted by name, each name once.
     pub variables: Vec<Variable>,
-    /// Whether names live in the keys or in an object graph.
-    pub kind: Kind,
+    /// The object graph of an object-based checkpoint.
+    pub objects: Option<Objects>,
     /// The source's own index, as long as it says what `variables` say.
     pub index: Option<Arc<Shard>>,
     /// The source's data files, by shard number. Range extents of the variables refer to these.
     pub shards: Vec<Arc<Shard>>,
+}
+
+/// What makes a checkpoint object-based: a graph in which names lead to keys.
+#[derive(Clone)]
+pub struct Objects {
+    /// The graph; `None` if its data file is missing.
+    pub graph: Option<Arc<Graph>>,
+    /// The tensor that holds it, a scalar string. It is in the bundle and is no variable.
+    pub tensor: Arc<Tensor>,
 }
 
 /// Where TensorFlow looks a variable's name up.
@@ -60,6 +70,11 @@ impl Variable {
 }
 
 impl Catalog {
+    /// Whether names live in the keys or in an object graph.
+    pub fn kind(&self) -> Kind {
+        if self.objects.is_some() { Kind::ObjectBased } else { Kind::NameBased }
+    }
+
     /// The variable of that name.
     pub fn variable(&self, name: &[u8]) -> Option<&Variable> {
         let at = self.variables.binary_search_by(|v| v.name.as_bytes().cmp(name)).ok()?;

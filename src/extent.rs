@@ -140,11 +140,14 @@ impl VirtualFile {
     pub fn verify(&self) -> io::Result<()> {
         let mut seen: Option<&Arc<Shard>> = None;
         for extent in &self.extents {
-            if let Extent::Range { shard, .. } = extent
-                && !seen.is_some_and(|last| Arc::ptr_eq(last, shard))
-            {
-                shard.verify()?;
-                seen = Some(shard);
+            match extent {
+                Extent::Range { shard, .. } if seen.is_some_and(|last| Arc::ptr_eq(last, shard)) => {}
+                Extent::Range { shard, .. } => {
+                    shard.verify()?;
+                    seen = Some(shard);
+                }
+                Extent::Decoded { data, .. } => data.verify()?,
+                Extent::Inline(_) => {}
             }
         }
         Ok(())

@@ -1,9 +1,20 @@
 //! ckptfs: TensorFlow checkpoints as files, under the names a program wants.
-
-#[cfg(feature = "fuse")]
-pub mod fuse;
-#[cfg(feature = "fuse")]
-pub mod mount;
+//!
+//! ```text
+//!         source                remap                 view                tree           fuse
+//! path ──► Catalog ──► Catalog under new names ──► virtual files ──► names, inodes ──► kernel
+//!          └─ Tensor { dtype, shape, data: [Extent] }           │
+//!                                                               └─ read: inode → extents → memory | pread | cache
+//! ```
+//!
+//! Everything that is shown is a [virtual file](extent::VirtualFile): an ordered list of extents, each of them bytes we
+//! made, a range of a source's file, or bytes decoded on first use through the [cache]. A [source] says where a tensor's
+//! bytes are, the [map](remap) what it is called, a [view] in what order to present it. The [tree] names the files and the
+//! kernel adapter serves them; they know names and extents and nothing of tensors. Formats are pure codecs in [format],
+//! which sees nothing else; the [graph] is what object-based checkpoints keep their names in.
+//!
+//! The length of every file is known before any data is read, and nothing is stored for a file that is not asked for: to
+//! mount is to read an index.
 
 pub mod cache;
 pub mod catalog;
@@ -20,3 +31,8 @@ pub mod source;
 pub mod tensor;
 pub mod tree;
 pub mod view;
+
+#[cfg(feature = "fuse")]
+pub mod fuse;
+#[cfg(feature = "fuse")]
+pub mod mount;

@@ -5,14 +5,17 @@
 //!
 //! This is the seam for sources that are not local files; nothing above it sees a path except to name it.
 
+use std::ffi::OsString;
 use std::fs::{File, Metadata};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
+
+use rustix::fs::{Mode, OFlags, openat};
 
 /// How long a look at the file counts before reads look again.
 const FRESH: Duration = Duration::from_secs(1);
@@ -33,6 +36,9 @@ struct Opened {
     file: File,
     stamp: Stamp,
     map: OnceLock<Option<memmap2::Mmap>>,
+    /// The directory itself rather than its path, which a mount may come to lie over: ours, even.
+    directory: Arc<OwnedFd>,
+    name: OsString,
 }
 
 /// What tells one state of a file from another.
@@ -68,7 +74,23 @@ impl Shard {
     /// Opens the file, or remembers why that failed: a checkpoint with a missing shard still has names and shapes.
     pub fn open(path: impl Into<PathBuf>) -> Self {
         let path = path.into();
-        let opened = Opened::open(&path);
+        let opened = directory(&path).and_then(|directory| Opened::open(Arc::new(directory), &path));
+        Self::new(path, opened)
+    }
+
+    /// Opens another file of the same directory.
+    pub fn beside(&self, path: impl Into<PathBuf>) -> Self {
+        let path = path.into();
+        match &self.opened {
+            Ok(Opened { directory, .. }) => {
+                let opened = Opened::open(directory.clone(), &path);
+                Self::new(path, opened)
+            }
+            Err(_) => Self::open(path),
+        }
+    }
+
+    fn new(path: PathBuf, opened: io::Result<Opened>) -> Self {
         Self {
             path,
             opened,
@@ -114,8 +136,7 @@ impl Shard {
     /// `EIO` if the file was never there, `ESTALE` if it is gone, replaced or changed.
     pub fn verify(&self) -> io::Result<()> {
         let opened = self.opened()?;
-        let now = std::fs::metadata(&self.path).map(|meta| Stamp::from(&meta));
-        match now {
+        match opened.now() {
             Ok(now) if now.same_content(&opened.stamp) => Ok(()),
             Ok(now) => Err(self.report(libc::ESTALE, &self.difference(&opened.stamp, &now))),
             Err(error) => Err(self.report(libc::ESTALE, &format!("gone since the mount ({error})"))),
@@ -200,15 +221,30 @@ impl Shard {
 }
 
 impl Opened {
-    fn open(path: &Path) -> io::Result<Self> {
+    fn open(directory: Arc<OwnedFd>, path: &Path) -> io::Result<Self> {
+        let name = path.file_name().unwrap_or_default().to_owned();
         // A pipe would be waited for until somebody writes to it.
-        let file = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = File::from(openat(&directory, &name, flags, Mode::empty())?);
         let meta = file.metadata()?;
         if !meta.is_file() {
             return Err(io::Error::other("not a regular file"));
         }
-        Ok(Self { file, stamp: Stamp::from(&meta), map: OnceLock::new() })
+        Ok(Self { file, stamp: Stamp::from(&meta), map: OnceLock::new(), directory, name })
     }
+
+    /// What the name leads to now.
+    fn now(&self) -> io::Result<Stamp> {
+        let flags = OFlags::PATH | OFlags::CLOEXEC;
+        let found = File::from(openat(&self.directory, &self.name, flags, Mode::empty())?);
+        Ok(Stamp::from(&found.metadata()?))
+    }
+}
+
+fn directory(path: &Path) -> io::Result<OwnedFd> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    Ok(rustix::fs::open(parent, flags, Mode::empty())?)
 }
 
 /// Milliseconds since the process first asked.
@@ -294,6 +330,16 @@ mod tests {
         let mut buf = [0; 2];
         shard.read_exact_at(&mut buf, 0).unwrap();
         assert_eq!(&buf, b"01");
+    }
+
+    #[test]
+    fn files_side_by_side_share_their_directory_and_one_that_is_not_there_is_remembered() {
+        let (dir, path, shard) = shard(b"0123456789");
+        fs::write(dir.path().join("other"), b"abc").unwrap();
+        assert_eq!(shard.beside(dir.path().join("other")).len(), Some(3));
+        let none = shard.beside(dir.path().join("none"));
+        assert_eq!(none.fault().unwrap().kind(), io::ErrorKind::NotFound);
+        assert!(none.beside(&path).len() == Some(10) && shard.beside(dir.path()).fault().is_some());
     }
 
     #[test]

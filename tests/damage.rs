@@ -180,7 +180,8 @@ fn all_wrong_entries_are_told_at_once() {
 
 #[test]
 fn a_header_that_cannot_be_is_refused_with_the_file() {
-    let cases: &[(&str, fn(&mut Header))] = &[
+    type Case = (&'static str, fn(&mut Header));
+    let cases: &[Case] = &[
         ("the header claims 2147483647 data files", |header| header.num_shards = i32::MAX as u32),
         ("producer version -1 is below 0", |header| header.version.producer = -1),
         ("asks for readers of version 2", |header| header.version.min_consumer = 2),
@@ -249,7 +250,8 @@ fn unsorted_and_doubled_keys_are_refused_with_the_place() {
     for (from, to) in [(b"cc", b"bb"), (b"cc", b"ba"), (b"bb", b"cc"), (b"dd", b"cc")] {
         fs::write(&path, patched(&index, from, to)).unwrap();
         let error = opened(&prefix).unwrap_err();
-        assert!(error.contains("keys not in increasing order at byte"), "{error}");
+        assert!(error.contains("order") || error.contains("twice"), "{error}");
+        assert!(error.contains(" at byte "), "{error}");
         assert!(error.contains(path.to_str().unwrap()), "{error}");
     }
 }

@@ -242,7 +242,7 @@ fn what_tensorflow_wrote_is_served_verbatim_and_comes_back_from_any_rename() {
         let Ok(checkpoint) = source::open(&prefix) else { continue };
         let own = fs::read(&index).unwrap();
         assert_eq!(shown_index(&checkpoint.catalog), own, "{}", prefix.display());
-        if checkpoint.catalog.kind == Kind::NameBased {
+        if checkpoint.catalog.kind() == Kind::NameBased {
             let prefixed = there_and_back(
                 &prefix,
                 &[Flag::AddPrefix("old/".into())],

@@ -14,7 +14,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("name", &[]),
     ("shard", &[]),
     // The waist.
-    ("catalog", &["name", "shard", "tensor"]),
+    ("catalog", &["graph", "name", "shard", "tensor"]),
     ("dtype", &["minifloat"]),
     ("extent", &["cache", "shard"]),
     ("tensor", &["dtype", "extent", "format"]),
@@ -26,12 +26,12 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("source/bundle", &["catalog", "dtype", "extent", "format", "graph", "name", "shard", "tensor"]),
     ("source/error", &["format", "name"]),
     ("source/locate", &["format"]),
-    ("source/object_names", &["cache", "format", "graph", "name", "tensor"]),
+    ("source/object_graph", &["cache", "format", "graph", "tensor"]),
     // What presents them.
     ("tree", &["catalog", "extent", "format", "shard", "view"]),
     ("view", &["catalog", "extent"]),
     ("view/attribute", &["catalog", "dtype", "format", "name", "tensor"]),
-    ("view/bundle", &["catalog", "extent", "format", "shard"]),
+    ("view/bundle", &["catalog", "extent", "format", "graph", "shard", "tensor"]),
     ("view/elementwise", &["cache", "dtype", "extent", "tensor"]),
     ("view/info", &["catalog", "extent", "format", "name"]),
     ("view/npy", &["catalog", "dtype", "extent", "format"]),

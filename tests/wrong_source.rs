@@ -189,6 +189,6 @@ fn an_index_that_may_not_be_read_says_so() {
     }
     let dir = train();
     let index = dir.path().join("train/ckpt-9.index");
-    fs::set_permissions(&index, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&index, fs::Permissions::from_mode(0o0)).unwrap();
     assert!(refused(&dir.path().join("train/ckpt-9")).contains("ermission denied"));
 }

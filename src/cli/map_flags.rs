@@ -147,7 +147,7 @@ pub(super) fn open(source: &Path) -> anyhow::Result<Checkpoint> {
 /// Names of an object-based checkpoint live in its graph, which a map does not change yet.
 pub(super) fn refuse_object_based(checkpoint: &Checkpoint) -> anyhow::Result<()> {
     let prefix = checkpoint.prefix.path();
-    match checkpoint.catalog.kind {
+    match checkpoint.catalog.kind() {
         Kind::NameBased => Ok(()),
         Kind::ObjectBased => anyhow::bail!(
             "{}: an object-based checkpoint (tf.train.Checkpoint, Keras), whose names this version does not map yet: they \

@@ -5,11 +5,19 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+<<<<<<< HEAD
 use super::covered::Vantage;
 use super::map_flags::{self, MapFlags};
 use super::mount_options::{self, parse_mode};
 use super::serving::Serving;
 use super::terminal::{bytes, counted, warning};
+=======
+use clap::ValueEnum;
+
+use super::map_flags::MapFlags;
+use super::mount_options::{self, parse_size};
+use super::terminal::{bytes, counted, say, warning};
+>>>>>>> rtests
 use super::{Usage, logging};
 use crate::fuse::Manner;
 use crate::mount::{self, Access, ENDING, End, Options, READY, Role, Session};
@@ -95,7 +103,7 @@ impl Args {
         let session = Session::start(fuse, &mountpoint, &self.session(&source))?;
         self.warn_of_glob_characters();
         if std::io::stderr().is_terminal() {
-            eprintln!("{message}");
+            say(&message);
         }
         if !self.foreground
             && let Err(error) = mount::detach(vantage.covered.is_some())

@@ -1,5 +1,6 @@
 //! What a person reads on standard error: errors, warnings, and sizes in units.
 
+<<<<<<< HEAD
 use anstyle::Style;
 
 use super::map_flags::DoesNotParse;
@@ -10,13 +11,25 @@ pub(super) fn error(error: &anyhow::Error) {
     match coloured(error) {
         Some(text) => anstream::eprintln!("{text}"),
         None => anstream::eprintln!("{}: {error:#}", head("ckptfs")),
+=======
+use std::fmt::Display;
+use std::io::{self, Write};
+
+/// An error and its causes. Texts of several lines bring their own layout.
+pub(super) fn error(error: &anyhow::Error) {
+    let text = format!("{error:#}");
+    match text.starts_with("error") {
+        true => say(text),
+        false => say(format_args!("ckptfs: {text}")),
+>>>>>>> rtests
     }
 }
 
 /// Something that the user should know and that stops nothing.
-pub(super) fn warning(text: impl std::fmt::Display) {
+pub(super) fn warning(text: impl Display) {
     let text = text.to_string();
     match text.starts_with("warning") {
+<<<<<<< HEAD
         true => anstream::eprintln!("{text}"),
         false => anstream::eprintln!("{}: warning: {text}", head("ckptfs")),
     }
@@ -38,6 +51,18 @@ fn head(name: &str) -> String {
 
 const BOLD: Style = Style::new().bold();
 
+=======
+        true => say(text),
+        false => say(format_args!("ckptfs: warning: {text}")),
+    }
+}
+
+/// A line on standard error. Where nobody reads that, the work goes on all the same.
+pub(super) fn say(line: impl Display) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
+>>>>>>> rtests
 /// A number of bytes in the unit that suits it: `1.3 GB`, decimal as `ls --si` has it.
 pub(super) fn bytes(n: u64) -> String {
     const UNITS: &[(u64, &str)] =

@@ -12,7 +12,6 @@
 
 pub mod bundle;
 pub mod crc;
-mod message;
 pub mod npy;
 pub mod object_graph;
 #[cfg(test)]

@@ -17,7 +17,7 @@
 
 use std::collections::HashSet;
 
-use super::message::{Field, Fields, fields, put_integer, put_message, put_string};
+use super::wire::{Field, Fields, fields, put_bytes, put_int, put_string};
 use super::{Malformed, Result};
 
 /// A node's place in [`ObjectGraph::nodes`].
@@ -100,8 +100,8 @@ pub struct RegisteredSaver {
 /// Reads a serialized graph.
 pub fn decode(bytes: &[u8]) -> Result<ObjectGraph> {
     let mut graph = ObjectGraph::default();
-    let count = fields(bytes, 0).filter(|f| matches!(f, Ok(f) if f.number == 1)).count();
-    for field in fields(bytes, 0) {
+    let count = fields(bytes).filter(|f| matches!(f, Ok(f) if f.number == 1)).count();
+    for field in fields(bytes) {
         let field = field?;
         match field.number {
             1 => graph.nodes.push(decode_node(&field, graph.nodes.len(), count)?),
@@ -194,64 +194,67 @@ fn decode_saver(field: &Field, saver: &mut RegisteredSaver) -> Result<()> {
 /// `google.protobuf.BoolValue`, which has one field and never gets another.
 fn decode_bool(mut fields: Fields) -> Result<bool> {
     fields.try_fold(false, |last, field| match field? {
-        field if field.number == 1 => Ok(field.varint()? != 0),
+        field if field.number == 1 => Ok(field.int64()? != 0),
         _ => Ok(last),
     })
 }
 
 fn node_id(field: &Field, count: usize) -> Result<NodeId> {
-    let id = field.varint()?;
+    let id = field.int64()?;
     let known = usize::try_from(id).ok().filter(|&id| id < count);
-    known.ok_or_else(|| Malformed::new(format!("node id {} of {count} nodes", id.cast_signed()), field.at))
+    known.ok_or_else(|| Malformed::new(format!("node id {id} of {count} nodes"), field.at))
 }
 
 /// Writes a graph as TensorFlow does: in field order, zeros and empty strings left out.
 pub fn encode(graph: &ObjectGraph) -> Vec<u8> {
-    let mut out = Vec::new();
+    let (mut out, mut message, mut inner) = (Vec::new(), Vec::new(), Vec::new());
     for node in &graph.nodes {
-        put_message(&mut out, 1, &encode_node(node));
+        message.clear();
+        encode_node(node, &mut message, &mut inner);
+        put_bytes(&mut out, 1, &message);
     }
     out.extend_from_slice(&graph.unknown);
     out
 }
 
-fn encode_node(node: &Node) -> Vec<u8> {
-    let mut out = Vec::new();
+/// Appends a node's fields; `inner` is room for one message at a time.
+fn encode_node(node: &Node, out: &mut Vec<u8>, inner: &mut Vec<u8>) {
     for child in &node.children {
-        put_message(&mut out, 1, &encode_reference(child.node, &child.local_name, 0, &child.unknown));
+        encode_reference(child.node, &child.local_name, 0, &child.unknown, inner);
+        put_bytes(out, 1, inner);
     }
     for Attribute { name, full_name, checkpoint_key, unknown } in &node.attributes {
-        put_message(&mut out, 2, &encode_strings(&[name, full_name, checkpoint_key], unknown));
+        encode_strings(&[name, full_name, checkpoint_key], unknown, inner);
+        put_bytes(out, 2, inner);
     }
     for slot in &node.slots {
-        put_message(&mut out, 3, &encode_reference(slot.original, &slot.name, slot.variable, &slot.unknown));
+        encode_reference(slot.original, &slot.name, slot.variable, &slot.unknown, inner);
+        put_bytes(out, 3, inner);
     }
     if let Some(RegisteredSaver { name, object_name, unknown }) = &node.registered_saver {
-        put_message(&mut out, 4, &encode_strings(&[name, object_name], unknown));
+        encode_strings(&[name, object_name], unknown, inner);
+        put_bytes(out, 4, inner);
     }
     if let Some(value) = node.has_checkpoint_values {
-        put_message(&mut out, 5, if value { &[0x08, 1] } else { &[] });
+        put_bytes(out, 5, if value { &[0x08, 1] } else { &[] });
     }
     out.extend_from_slice(&node.unknown);
-    out
 }
 
-fn encode_reference(first: NodeId, name: &str, third: NodeId, unknown: &[u8]) -> Vec<u8> {
-    let mut out = Vec::new();
-    put_integer(&mut out, 1, first as u64);
-    put_string(&mut out, 2, name);
-    put_integer(&mut out, 3, third as u64);
+fn encode_reference(first: NodeId, name: &str, third: NodeId, unknown: &[u8], out: &mut Vec<u8>) {
+    out.clear();
+    put_int(out, 1, first as u64);
+    put_string(out, 2, name);
+    put_int(out, 3, third as u64);
     out.extend_from_slice(unknown);
-    out
 }
 
-fn encode_strings(strings: &[&String], unknown: &[u8]) -> Vec<u8> {
-    let mut out = Vec::new();
+fn encode_strings(strings: &[&String], unknown: &[u8], out: &mut Vec<u8>) {
+    out.clear();
     for (number, string) in (1..).zip(strings) {
-        put_string(&mut out, number, string);
+        put_string(out, number, string);
     }
     out.extend_from_slice(unknown);
-    out
 }
 
 #[cfg(test)]

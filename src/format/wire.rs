@@ -1,23 +1,35 @@
 //! Protobuf's wire format: a message is a run of fields, each a tag (number and wire type) and a value.
 //!
-//! Unknown fields are for the caller to skip. Groups, which no message of TensorFlow's checkpoints has, are refused.
+//! ```text
+//! field := varint(number << 3 | wire type)  value
+//! value := 0 varint | 1 eight bytes | 2 varint length, bytes | 5 four bytes
+//! ```
+//!
+//! Groups (wire types 3 and 4), which no message of TensorFlow's checkpoints has, are refused. Unknown fields are for
+//! the caller to skip or, by their `raw` bytes, to keep. Offsets count from the start of the outermost message, so that
+//! an error says where in the file's bytes the fault is.
 
 use super::varint::{Reader, put};
 use super::{Malformed, Result};
 
-const VARINT: u64 = 0;
-const FIXED64: u64 = 1;
-const BYTES: u64 = 2;
-const FIXED32: u64 = 5;
+const VARINT: u32 = 0;
+const FIXED64: u32 = 1;
+const BYTES: u32 = 2;
+const FIXED32: u32 = 5;
 
 /// One field of a message.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Field<'a> {
-    pub(super) number: u64,
+    /// Its number in the `.proto` file.
+    pub(super) number: u32,
     value: Value<'a>,
+    /// Its own bytes, tag and all.
+    pub(super) raw: &'a [u8],
     /// Offset of the value.
-    at: usize,
+    pub(super) at: usize,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Value<'a> {
     Varint(u64),
     Fixed32(u32),
@@ -25,31 +37,43 @@ enum Value<'a> {
     Bytes(&'a [u8]),
 }
 
-/// The fields of `message`, which lies at offset `base` of what errors should speak of.
-pub(super) fn fields(message: &[u8], base: usize) -> impl Iterator<Item = Result<Field<'_>>> {
-    let mut reader = Reader::based(message, base);
-    std::iter::from_fn(move || {
-        if reader.is_empty() {
+/// The fields of `message`, the outermost. Ends after the first error.
+pub(super) fn fields(message: &[u8]) -> Fields<'_> {
+    Fields { reader: Reader::new(message) }
+}
+
+/// The iterator of [`fields`].
+#[derive(Clone, Debug)]
+pub(super) struct Fields<'a> {
+    reader: Reader<'a>,
+}
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = Result<Field<'a>>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.reader.is_empty() {
             return None;
         }
-        let field = Field::read(&mut reader);
+        let field = Field::read(&mut self.reader);
         if field.is_err() {
-            reader = Reader::new(&[]);
+            self.reader = Reader::new(&[]);
         }
         Some(field)
-    })
+    }
 }
 
 impl<'a> Field<'a> {
+    #[inline]
     fn read(reader: &mut Reader<'a>) -> Result<Self> {
-        let start = reader.at();
+        let (start, bytes) = (reader.at(), reader.rest());
         let tag = reader.varint32()?;
-        let number = u64::from(tag >> 3);
-        if number == 0 {
+        if tag >> 3 == 0 {
             return Err(Malformed::new("protobuf field number 0", start));
         }
         let mut at = reader.at();
-        let value = match u64::from(tag & 7) {
+        let value = match tag & 7 {
             VARINT => Value::Varint(reader.varint()?),
             FIXED32 => Value::Fixed32(u32::from_le_bytes(reader.array()?)),
             FIXED64 => reader.take(8).map(|_| Value::Fixed64)?,
@@ -60,7 +84,8 @@ impl<'a> Field<'a> {
             }
             kind => return Err(Malformed::new(format!("protobuf wire type {kind}"), start)),
         };
-        Ok(Self { number, value, at })
+        let raw = bytes.get(..reader.at().saturating_sub(start)).unwrap_or(bytes);
+        Ok(Self { number: tag >> 3, value, raw, at })
     }
 
     /// This field is wrong as `what` says.
@@ -68,13 +93,26 @@ impl<'a> Field<'a> {
         Malformed::new(format!("field {}: {what}", self.number), self.at)
     }
 
-    pub(super) fn bytes(&self) -> Result<(&'a [u8], usize)> {
+    #[inline]
+    pub(super) fn bytes(&self) -> Result<&'a [u8]> {
         match self.value {
-            Value::Bytes(bytes) => Ok((bytes, self.at)),
+            Value::Bytes(bytes) => Ok(bytes),
             _ => Err(self.malformed("not of bytes")),
         }
     }
 
+    /// A string: a parser of proto3 refuses what is not UTF-8.
+    pub(super) fn string(&self) -> Result<&'a str> {
+        std::str::from_utf8(self.bytes()?).map_err(|_| self.malformed("not UTF-8"))
+    }
+
+    /// The fields of a message within the message.
+    #[inline]
+    pub(super) fn message(&self) -> Result<Fields<'a>> {
+        Ok(Fields { reader: Reader::based(self.bytes()?, self.at) })
+    }
+
+    #[inline]
     pub(super) fn fixed32(&self) -> Result<u32> {
         match self.value {
             Value::Fixed32(value) => Ok(value),
@@ -83,6 +121,7 @@ impl<'a> Field<'a> {
     }
 
     /// An `int64`: negative numbers are varints of ten bytes.
+    #[inline]
     pub(super) fn int64(&self) -> Result<i64> {
         match self.value {
             Value::Varint(value) => Ok(value.cast_signed()),
@@ -97,6 +136,7 @@ impl<'a> Field<'a> {
     }
 
     /// Something counted or measured.
+    #[inline]
     pub(super) fn natural(&self) -> Result<u64> {
         let value = self.int64()?;
         u64::try_from(value).map_err(|_| self.malformed(format_args!("{value} is negative")))
@@ -114,7 +154,7 @@ impl<'a> Field<'a> {
         let mut reader = Reader::based(packed, self.at);
         let mut values = Vec::new();
         while !reader.is_empty() {
-            let one = Field { number: self.number, at: reader.at(), value: Value::Varint(reader.varint()?) };
+            let one = Field { at: reader.at(), value: Value::Varint(reader.varint()?), ..*self };
             values.push(one.int32()?);
         }
         Ok(values)
@@ -122,31 +162,120 @@ impl<'a> Field<'a> {
 }
 
 /// Appends a varint field, unless it has the default value.
-pub(super) fn put_int(out: &mut Vec<u8>, number: u64, value: u64) {
+pub(super) fn put_int(out: &mut Vec<u8>, number: u32, value: u64) {
     if value != 0 {
         put_present_int(out, number, value);
     }
 }
 
 /// Appends a varint field, even if it is zero: for a member of a `oneof`, where absence says something else.
-pub(super) fn put_present_int(out: &mut Vec<u8>, number: u64, value: u64) {
+pub(super) fn put_present_int(out: &mut Vec<u8>, number: u32, value: u64) {
     put_tag(out, number, VARINT);
     put(out, value);
 }
 
 /// Appends a field of four bytes, even if they are zero.
-pub(super) fn put_fixed32(out: &mut Vec<u8>, number: u64, value: u32) {
+pub(super) fn put_fixed32(out: &mut Vec<u8>, number: u32, value: u32) {
     put_tag(out, number, FIXED32);
     out.extend(value.to_le_bytes());
 }
 
-/// Appends a field of bytes, even if there are none.
-pub(super) fn put_bytes(out: &mut Vec<u8>, number: u64, bytes: &[u8]) {
+/// Appends a string, unless it is empty, which is the default.
+pub(super) fn put_string(out: &mut Vec<u8>, number: u32, value: &str) {
+    if !value.is_empty() {
+        put_bytes(out, number, value.as_bytes());
+    }
+}
+
+/// Appends a field of bytes, even if there are none: a message that is there is written even when it says nothing.
+pub(super) fn put_bytes(out: &mut Vec<u8>, number: u32, bytes: &[u8]) {
     put_tag(out, number, BYTES);
     put(out, bytes.len() as u64);
     out.extend_from_slice(bytes);
 }
 
-fn put_tag(out: &mut Vec<u8>, number: u64, kind: u64) {
-    put(out, number << 3 | kind);
+fn put_tag(out: &mut Vec<u8>, number: u32, kind: u32) {
+    put(out, u64::from(number) << 3 | u64::from(kind));
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn all(message: &[u8]) -> Result<Vec<Field<'_>>> {
+        fields(message).collect()
+    }
+
+    #[test]
+    fn each_wire_type_is_told_apart() {
+        let message = [0x08, 0x96, 0x01, 0x11, 1, 0, 0, 0, 0, 0, 0, 0, 0x1a, 2, b'h', b'i', 0x25, 7, 0, 0, 0];
+        let found: Vec<_> = all(&message).unwrap().iter().map(|f| (f.number, f.value, f.at)).collect();
+        let values = [Value::Varint(150), Value::Fixed64, Value::Bytes(b"hi"), Value::Fixed32(7)];
+        assert_eq!(found, [(1, values[0], 1), (2, values[1], 4), (3, values[2], 14), (4, values[3], 17)]);
+    }
+
+    #[test]
+    fn a_fault_inside_a_message_is_placed_in_the_outermost_bytes() {
+        let outer = all(&[0x0a, 4, 0x0a, 2, 0x08, 0xff]).unwrap()[0];
+        let inner = outer.message().unwrap().next().unwrap().unwrap();
+        let fault = inner.message().unwrap().next().unwrap().unwrap_err();
+        assert_eq!(fault, Malformed::new("truncated varint", 5));
+    }
+
+    #[test]
+    fn what_protobuf_would_refuse_is_malformed() {
+        let cases: [(&[u8], &str); 7] = [
+            (b"\x00\x01", "protobuf field number 0 at byte 0"),
+            (b"\x0b", "protobuf wire type 3 at byte 0"),
+            (b"\x80\x80\x80\x80\x10\x00", "varint over 32 bits at byte 0"),
+            (b"\x0a\x05", "5 bytes claimed where 0 are left at byte 2"),
+            (b"\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02", "varint over 64 bits at byte 1"),
+            (b"\x0d\x01\x02", "4 bytes wanted where 2 are left at byte 1"),
+            (b"\x09\x01", "8 bytes claimed where 1 are left at byte 1"),
+        ];
+        for (message, fault) in cases {
+            assert_eq!(all(message).unwrap_err().to_string(), fault);
+        }
+        let claims = [&[0x0a][..], &[0xff; 9], &[1]].concat();
+        assert!(all(&claims).unwrap_err().what.starts_with("18446744073709551615 bytes claimed"));
+    }
+
+    #[test]
+    fn a_string_is_utf8() {
+        let message = [0x0a, 2, 0xff, 0xff];
+        let fault = all(&message).unwrap()[0].string().unwrap_err();
+        assert_eq!(fault.to_string(), "field 1: not UTF-8 at byte 2");
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_put_comes_back(rows in prop::collection::vec((1u32..1 << 29, 1u64.., any::<u32>(), ".{1,20}"), 0..20)) {
+            let mut out = Vec::new();
+            for (number, int, fixed, text) in &rows {
+                put_int(&mut out, *number, *int);
+                put_fixed32(&mut out, *number, *fixed);
+                put_string(&mut out, *number, text);
+            }
+            let back = all(&out).unwrap();
+            prop_assert_eq!(back.len(), rows.len().saturating_mul(3));
+            for (found, (number, int, fixed, text)) in back.chunks(3).zip(&rows) {
+                prop_assert!(found.iter().all(|field| field.number == *number));
+                prop_assert_eq!(found[0].int64().unwrap().cast_unsigned(), *int);
+                prop_assert_eq!(found[1].fixed32().unwrap(), *fixed);
+                prop_assert_eq!(found[2].string().unwrap(), text.as_str());
+            }
+            let raw: Vec<u8> = back.iter().flat_map(|field| field.raw).copied().collect();
+            prop_assert_eq!(raw, out);
+        }
+
+        #[test]
+        fn any_bytes_end_in_fields_or_in_one_error(message in prop::collection::vec(any::<u8>(), 0..200)) {
+            let read: Vec<_> = fields(&message).collect();
+            prop_assert!(read.iter().rev().skip(1).all(|field| field.is_ok()));
+            prop_assert!(read.len() <= message.len());
+        }
+    }
 }

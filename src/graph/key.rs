@@ -9,6 +9,8 @@
 //!
 //! So a component that begins with one dot and a capital can only be one of the two marks, and a path splits at `/`.
 
+use std::borrow::Cow;
+
 /// What stands between a path and an attribute.
 pub const ATTRIBUTES: &str = "/.ATTRIBUTES/";
 /// What stands between a variable's path and an optimizer's.
@@ -17,12 +19,19 @@ pub const OPTIMIZER_SLOT: &str = "/.OPTIMIZER_SLOT/";
 pub const VARIABLE_VALUE: &str = "VARIABLE_VALUE";
 
 /// A local name as a path has it.
-pub fn escape(name: &str) -> String {
-    name.replace('.', "..").replace('/', ".S")
+pub fn escape(name: &str) -> Cow<'_, str> {
+    if name.contains(['.', '/']) {
+        Cow::Owned(name.replace('.', "..").replace('/', ".S"))
+    } else {
+        Cow::Borrowed(name)
+    }
 }
 
 /// The local name that a path's component stands for, if it stands for one.
-pub fn unescape(component: &str) -> Option<String> {
+pub fn unescape(component: &str) -> Option<Cow<'_, str>> {
+    if !component.contains(['.', '/']) {
+        return Some(Cow::Borrowed(component));
+    }
     let mut name = String::with_capacity(component.len());
     let mut chars = component.chars();
     while let Some(char) = chars.next() {
@@ -36,11 +45,11 @@ pub fn unescape(component: &str) -> Option<String> {
             plain => plain,
         });
     }
-    Some(name)
+    Some(Cow::Owned(name))
 }
 
 /// The local names along an escaped path; none for the root's.
-pub fn components(path: &str) -> Option<Vec<String>> {
+pub fn components(path: &str) -> Option<Vec<Cow<'_, str>>> {
     if path.is_empty() { Some(Vec::new()) } else { path.split('/').map(unescape).collect() }
 }
 
@@ -63,8 +72,10 @@ pub fn slot_of(path: &[u8]) -> Option<&[u8]> {
     find(path, OPTIMIZER_SLOT.as_bytes()).map(|at| &path[..at])
 }
 
+/// Where a mark stands, all of which begin with a slash.
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack.windows(needle.len()).position(|window| window == needle)
+    let slashes = haystack.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
+    slashes.into_iter().find(|&at| haystack[at..].starts_with(needle))
 }
 
 #[cfg(test)]
@@ -115,7 +126,8 @@ mod tests {
         fn unescape_undoes_escape(name in "[.S/aA]{0,8}|.*") {
             let component = escape(&name);
             prop_assert!(!component.contains('/'));
-            prop_assert_eq!(unescape(&component), Some(name));
+            let back = unescape(&component).map(Cow::into_owned);
+            prop_assert_eq!(back, Some(name));
         }
     }
 }

@@ -7,6 +7,7 @@
 //!
 //! Nothing here recurses and no function costs more than the graph's nodes and edges, however many paths there are.
 
+pub mod edit;
 pub mod key;
 mod names;
 mod optimizer;
@@ -40,6 +41,8 @@ pub struct Graph {
     state: Vec<bool>,
     /// For each node the edges that lead to it: whose child, and which. Made when first asked for.
     parents: OnceLock<Vec<Vec<(NodeId, usize)>>>,
+    /// For each node its children, by name. Made when first asked for.
+    by_name: OnceLock<Vec<Vec<usize>>>,
 }
 
 impl Graph {
@@ -55,7 +58,7 @@ impl Graph {
         let outside = Walk::outside(&objects, &optimizers);
         let kept = Walk::with_weights(&objects, &optimizers);
         let state = (0..objects.nodes.len()).map(|n| all.reaches(n) && !kept.reaches(n)).collect();
-        Self { objects, all, outside, state, parents: OnceLock::new() }
+        Self { objects, all, outside, state, parents: OnceLock::new(), by_name: OnceLock::new() }
     }
 
     /// The objects themselves.
@@ -70,17 +73,23 @@ impl Graph {
 
     /// The node at the end of an escaped path.
     pub fn resolve(&self, path: &str) -> Option<NodeId> {
-        key::components(path)?.iter().try_fold(ROOT, |node, name| self.child(node, name))
+        if path.is_empty() {
+            return Some(ROOT);
+        }
+        path.split('/').try_fold(ROOT, |node, component| self.child(node, &key::unescape(component)?))
     }
 
     /// The child of a node by its local name.
     pub fn child(&self, node: NodeId, name: &str) -> Option<NodeId> {
-        self.objects
-            .nodes
-            .get(node)?
-            .children
-            .iter()
-            .find(|child| child.local_name == name)
-            .map(|child| child.node)
+        let children = &self.objects.nodes.get(node)?.children;
+        let by_name = self.by_name.get_or_init(|| self.objects.nodes.iter().map(by_name).collect());
+        let at = by_name[node].binary_search_by(|&at| children[at].local_name.as_str().cmp(name)).ok()?;
+        Some(children[by_name[node][at]].node)
     }
+}
+
+fn by_name(node: &object_graph::Node) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..node.children.len()).collect();
+    order.sort_unstable_by_key(|&at| node.children[at].local_name.as_str());
+    order
 }

@@ -55,7 +55,7 @@ impl Mounted {
 /// What stands in the way, and what to do about it.
 pub fn check(path: &Path, nonempty: bool) -> Result<PathBuf, Obstacle> {
     let own = |error: io::Error| match error.raw_os_error() {
-        Some(libc::ENOTCONN) => Obstacle::Stale(path.into()),
+        Some(libc::ENOTCONN | libc::ECONNABORTED) => Obstacle::Stale(path.into()),
         Some(libc::ENOENT) => Obstacle::Missing(path.into()),
         Some(libc::ENOTDIR) => Obstacle::NotADirectory(path.into()),
         _ => Obstacle::Io(path.into(), error),
@@ -64,15 +64,20 @@ pub fn check(path: &Path, nonempty: bool) -> Result<PathBuf, Obstacle> {
         return Err(Obstacle::NotADirectory(path.into()));
     }
     let absolute = fs::canonicalize(path).map_err(own)?;
+    // Before all else: of a mount whose daemon is gone, the kernel goes on answering for a while what it has cached.
+    let entries = count_entries(&absolute).map_err(own)?;
     if let Some(mounted) = find(&absolute).filter(Mounted::is_ours) {
         return Err(Obstacle::AlreadyMounted { path: path.into(), source_path: mounted.source });
     }
-    let entries = fs::read_dir(&absolute).map_err(own)?.count();
     match entries {
         0 => Ok(absolute),
         _ if nonempty => Ok(absolute),
         _ => Err(Obstacle::NotEmpty { path: path.into(), entries }),
     }
+}
+
+fn count_entries(path: &Path) -> io::Result<usize> {
+    fs::read_dir(path)?.try_fold(0, |n, entry| entry.map(|_| n + 1))
 }
 
 /// What is mounted on exactly this directory, the topmost if several are. Does not touch the mount itself, which might

@@ -8,14 +8,13 @@ use std::io;
 use std::sync::Arc;
 
 use super::error::{Error, Fault};
-use super::object_names::{self, ObjectName};
-use super::{Checkpoint, Prefix, Source, identify};
-use crate::catalog::{Catalog, Kind, Variable};
+use super::{Checkpoint, Prefix, Source, identify, object_graph};
+use crate::catalog::{Catalog, Objects, Variable};
 use crate::dtype::Dtype;
 use crate::extent::Extent;
 use crate::format::bundle::{Endianness, Entry, Header};
 use crate::format::{Malformed, slice_key, table};
-use crate::graph;
+use crate::graph::{self, Graph};
 use crate::name::Name;
 use crate::shard::Shard;
 use crate::tensor::{Shape, Tensor};
@@ -28,7 +27,7 @@ const MAX_SHARDS: u32 = 100_000;
 const MAX_INDEX: u64 = 1 << 30;
 
 fn open(prefix: &Prefix) -> Result<Checkpoint, Error> {
-    let index = Shard::open(prefix.index());
+    let index = Arc::new(Shard::open(prefix.index()));
     let unreadable =
         |error: &io::Error| Error::Io(prefix.index(), io::Error::new(error.kind(), error.to_string()));
     let Some(stamp) = index.stamp() else {
@@ -40,15 +39,16 @@ fn open(prefix: &Prefix) -> Result<Checkpoint, Error> {
     }
     let mut file = vec![0; stamp.len as usize];
     index.read_exact_at(&mut file, 0).map_err(|error| unreadable(&error))?;
-    let rows = Rows::read(prefix, &file)?;
+    let rows = Rows::read(prefix, index, &file)?;
     let warnings = rows.missing_shards();
-    let catalog = rows.into_catalog(index)?;
+    let catalog = rows.into_catalog()?;
     Ok(Checkpoint { prefix: prefix.clone(), catalog, stamp, warnings })
 }
 
 /// The rows of an index while they are read and checked.
 struct Rows<'a> {
     prefix: &'a Prefix,
+    index: Arc<Shard>,
     header: Option<Header>,
     shards: Vec<Arc<Shard>>,
     tensors: Vec<(Name, Tensor)>,
@@ -59,10 +59,11 @@ struct Rows<'a> {
 
 impl<'a> Rows<'a> {
     /// Reads all rows; an error has everything that is wrong with them.
-    fn read(prefix: &'a Prefix, file: &[u8]) -> Result<Self, Error> {
+    fn read(prefix: &'a Prefix, index: Arc<Shard>, file: &[u8]) -> Result<Self, Error> {
         let (header, shards, tensors) = (None, Vec::new(), Vec::new());
         let mut rows = Self {
             prefix,
+            index,
             header,
             shards,
             tensors,
@@ -114,7 +115,7 @@ impl<'a> Rows<'a> {
             return Err(here(format!("the header claims {} data files", header.num_shards)));
         }
         let path = |shard| self.prefix.data(shard, header.num_shards);
-        self.shards = (0..header.num_shards).map(|shard| Arc::new(Shard::open(path(shard)))).collect();
+        self.shards = (0..header.num_shards).map(|shard| Arc::new(self.index.beside(path(shard)))).collect();
         self.header = Some(header);
         Ok(())
     }
@@ -178,19 +179,19 @@ impl<'a> Rows<'a> {
         missing.filter_map(warning).collect()
     }
 
-    fn into_catalog(self, index: Shard) -> Result<Catalog, Error> {
-        let (kind, mut variables) = match &self.graph {
-            None => (Kind::NameBased, self.tensors.into_iter().map(name_based).collect::<Vec<_>>()),
-            Some(graph) => {
-                let keys: Vec<_> = self.tensors.iter().map(|(key, _)| key.as_bytes()).collect();
-                let names = object_names::names(graph, &keys).map_err(|what| {
-                    Error::Entries(self.prefix.index(), vec![Fault { key: graph::KEY.into(), what }])
-                })?;
-                (Kind::ObjectBased, names.into_iter().zip(self.tensors).map(object_based).collect())
+    fn into_catalog(self) -> Result<Catalog, Error> {
+        let (objects, mut variables) = match self.graph {
+            None => (None, self.tensors.into_iter().map(name_based).collect::<Vec<_>>()),
+            Some(tensor) => {
+                let refuse =
+                    |what| Error::Entries(self.prefix.index(), vec![Fault { key: graph::KEY.into(), what }]);
+                let graph = object_graph::read(&tensor).map_err(refuse)?;
+                let variables = object_based(graph.as_ref(), self.tensors);
+                (Some(Objects { graph: graph.map(Arc::new), tensor: Arc::new(tensor) }), variables)
             }
         };
         variables.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(Catalog { variables, kind, index: Some(Arc::new(index)), shards: self.shards })
+        Ok(Catalog { variables, objects, index: Some(self.index), shards: self.shards })
     }
 }
 
@@ -198,9 +199,23 @@ fn name_based((name, tensor): (Name, Tensor)) -> Variable {
     Variable { name, key: None, full_name: None, tensor: Arc::new(tensor), origin: None }
 }
 
-fn object_based((name, (key, tensor)): (ObjectName, (Name, Tensor))) -> Variable {
-    let ObjectName { visible, full_name } = name;
-    Variable { name: visible, key: Some(key), full_name, tensor: Arc::new(tensor), origin: None }
+/// Variables under the names that the graph gives their keys; the keys' own without a graph.
+fn object_based(graph: Option<&Graph>, tensors: Vec<(Name, Tensor)>) -> Vec<Variable> {
+    let keys: Vec<_> = tensors.iter().map(|(key, _)| key.as_bytes()).collect();
+    let names: Vec<(Name, Option<Name>)> = match graph {
+        Some(graph) => {
+            graph.names(&keys).into_iter().map(|n| (n.visible.into(), n.full_name.map(Name::from))).collect()
+        }
+        None => keys.iter().map(|key| (graph::key::stem(key).into(), None)).collect(),
+    };
+    let variable = |((name, full_name), (key, tensor))| Variable {
+        name,
+        key: Some(key),
+        full_name,
+        tensor: Arc::new(tensor),
+        origin: None,
+    };
+    names.into_iter().zip(tensors).map(variable).collect()
 }
 
 /// A damaged index, or another file under an index's name.

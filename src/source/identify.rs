@@ -6,11 +6,11 @@ use std::path::Path;
 
 /// A kind of file that people have where a checkpoint should be.
 #[derive(Debug)]
-pub struct Lookalike {
+pub(super) struct Lookalike {
     /// What it is, to follow "this is".
-    pub what: &'static str,
+    pub(super) what: &'static str,
     /// What to do about it.
-    pub advice: &'static str,
+    pub(super) advice: &'static str,
     matches: fn(&Ends) -> bool,
 }
 

@@ -7,7 +7,7 @@ mod error;
 mod family;
 mod identify;
 mod locate;
-mod object_names;
+mod object_graph;
 
 use std::path::Path;
 

@@ -51,6 +51,10 @@ impl Decode for Elementwise {
         Ok(out)
     }
 
+    fn verify(&self) -> io::Result<()> {
+        self.tensor.file().verify()
+    }
+
     fn piece_len(&self) -> u64 {
         PIECE / self.width * self.width
     }

@@ -9,6 +9,7 @@ use rustix::mount::{UnmountFlags, unmount};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+use super::bundle::{Bundle, f32s};
 use super::{CKPTFS, eventually, stderr};
 
 /// Set where nothing can be mounted and that is known.
@@ -63,6 +64,36 @@ pub(crate) fn mount_on(source: &Path, path: &Path, args: &[&str]) -> Option<Moun
     Some(guard)
 }
 
+/// A directory with a checkpoint `ckpt-9`, a mountpoint `m`, and the values of its variable `w`.
+pub(crate) struct Place {
+    _dir: TempDir,
+    pub(crate) root: PathBuf,
+    pub(crate) values: Vec<u8>,
+}
+
+impl Place {
+    pub(crate) fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        let values: Vec<f32> = (0..1 << 19).map(|i| i as f32).collect();
+        Bundle::new().floats("w", &values).write(&root.join("ckpt-9"));
+        fs::create_dir(root.join("m")).unwrap();
+        Self { _dir: dir, root, values: f32s(&values) }
+    }
+
+    pub(crate) fn prefix(&self) -> PathBuf {
+        self.root.join("ckpt-9")
+    }
+
+    pub(crate) fn mountpoint(&self) -> PathBuf {
+        self.root.join("m")
+    }
+
+    pub(crate) fn mount(&self, args: &[&str]) -> Option<MountGuard> {
+        mount_on(&self.prefix(), &self.mountpoint(), args)
+    }
+}
+
 impl MountGuard {
     /// The mountpoint.
     pub(crate) fn path(&self) -> &Path {
@@ -90,7 +121,10 @@ impl MountGuard {
     /// The error of reading a file in the mount, from open to end.
     #[track_caller]
     pub(crate) fn errno(&self, path: impl AsRef<Path>) -> i32 {
-        fs::read(self.join(path)).expect_err("it reads").raw_os_error().unwrap()
+        match fs::read(self.join(&path)) {
+            Ok(bytes) => panic!("{} reads: {} bytes", path.as_ref().display(), bytes.len()),
+            Err(error) => error.raw_os_error().unwrap(),
+        }
     }
 
     /// Lines of the log that hold a text.
@@ -126,7 +160,7 @@ impl Drop for MountGuard {
         let Some(daemon) = daemon else { return };
         // One that outlives its mount is a fault of its own, which a test asks for by itself; here it must just go.
         let ends = || {
-            (0..400).any(|_| {
+            (0..4000).any(|_| {
                 std::thread::sleep(std::time::Duration::from_millis(5));
                 !is_alive(daemon)
             })
@@ -143,7 +177,7 @@ impl Drop for MountGuard {
 pub(crate) fn mountinfo(path: &Path) -> Option<String> {
     let table = fs::read_to_string("/proc/self/mountinfo").unwrap();
     let path = path.to_str().unwrap();
-    table.lines().filter(|line| line.split(' ').nth(4) == Some(path)).map(str::to_owned).last()
+    table.lines().rfind(|line| line.split(' ').nth(4) == Some(path)).map(str::to_owned)
 }
 
 /// The process whose command line names the directory, which is no other's.

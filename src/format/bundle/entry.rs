@@ -2,7 +2,7 @@
 
 use super::super::Result;
 use super::super::crc::Masked;
-use super::super::wire::{self, fields};
+use super::super::wire::{self, Fields, fields};
 
 /// What the index says about one variable, or one slice of one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,16 +39,16 @@ impl Entry {
     /// Reads the value under a variable's name, or under the key of a slice.
     pub fn decode(message: &[u8]) -> Result<Self> {
         let mut entry = Self::default();
-        for field in fields(message, 0) {
+        for field in fields(message) {
             let field = field?;
             match field.number {
                 1 => entry.dtype = field.natural32()?,
-                2 => merge_shape(&mut entry.shape, field.bytes()?)?,
+                2 => merge_shape(&mut entry.shape, field.message()?)?,
                 3 => entry.shard = field.natural32()?,
                 4 => entry.offset = field.natural()?,
                 5 => entry.size = field.natural()?,
                 6 => entry.crc32c = Masked(field.fixed32()?),
-                7 => entry.slices.push(decode_slice(field.bytes()?)?),
+                7 => entry.slices.push(decode_slice(field.message()?)?),
                 _ => {}
             }
         }
@@ -76,11 +76,11 @@ impl Entry {
     }
 }
 
-fn merge_shape(shape: &mut Vec<u64>, (message, at): (&[u8], usize)) -> Result<()> {
-    for field in fields(message, at) {
+fn merge_shape(shape: &mut Vec<u64>, fields: Fields) -> Result<()> {
+    for field in fields {
         let field = field?;
         match field.number {
-            2 => shape.push(decode_dim(field.bytes()?)?),
+            2 => shape.push(decode_dim(field.message()?)?),
             3 if field.int64()? != 0 => return Err(field.malformed("shape of unknown rank")),
             _ => {}
         }
@@ -88,14 +88,14 @@ fn merge_shape(shape: &mut Vec<u64>, (message, at): (&[u8], usize)) -> Result<()
     Ok(())
 }
 
-fn decode_dim((message, at): (&[u8], usize)) -> Result<u64> {
+fn decode_dim(fields: Fields) -> Result<u64> {
     let mut size = 0;
-    for field in fields(message, at) {
+    for field in fields {
         let field = field?;
         match field.number {
             1 if field.int64()? == -1 => return Err(field.malformed("dimension of unknown size")),
             1 => size = field.natural()?,
-            2 => drop(field.bytes()?),
+            2 => _ = field.bytes()?,
             _ => {}
         }
     }
@@ -113,20 +113,20 @@ fn encode_shape(shape: &[u64]) -> Vec<u8> {
     out
 }
 
-fn decode_slice((message, at): (&[u8], usize)) -> Result<Slice> {
+fn decode_slice(fields: Fields) -> Result<Slice> {
     let mut slice = Slice::new();
-    for field in fields(message, at) {
+    for field in fields {
         let field = field?;
         if field.number == 1 {
-            slice.push(decode_extent(field.bytes()?)?);
+            slice.push(decode_extent(field.message()?)?);
         }
     }
     Ok(slice)
 }
 
-fn decode_extent((message, at): (&[u8], usize)) -> Result<Extent> {
+fn decode_extent(fields: Fields) -> Result<Extent> {
     let mut extent = Extent::default();
-    for field in fields(message, at) {
+    for field in fields {
         let field = field?;
         match field.number {
             1 => extent.start = field.natural()?.cast_signed(),

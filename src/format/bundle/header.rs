@@ -1,6 +1,6 @@
 //! The header of a bundle.
 
-use super::super::wire::{self, fields};
+use super::super::wire::{self, Fields, fields};
 use super::super::{Result, varint};
 
 /// What the index says about the whole bundle.
@@ -57,12 +57,12 @@ impl Header {
     /// Reads the value under the empty key.
     pub fn decode(message: &[u8]) -> Result<Self> {
         let mut header = Self::default();
-        for field in fields(message, 0) {
+        for field in fields(message) {
             let field = field?;
             match field.number {
                 1 => header.num_shards = field.natural32()?,
                 2 => header.endianness = endianness(&field)?,
-                3 => header.version.merge(field.bytes()?)?,
+                3 => header.version.merge(field.message()?)?,
                 _ => {}
             }
         }
@@ -105,8 +105,8 @@ fn endianness(field: &wire::Field) -> Result<Endianness> {
 }
 
 impl Version {
-    fn merge(&mut self, (message, at): (&[u8], usize)) -> Result<()> {
-        for field in fields(message, at) {
+    fn merge(&mut self, fields: Fields) -> Result<()> {
+        for field in fields {
             let field = field?;
             match field.number {
                 1 => self.producer = field.int32()?,

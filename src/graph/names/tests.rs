@@ -6,7 +6,7 @@ use crate::format::object_graph::{Child, Node, ObjectGraph};
 
 fn named(name: &str) -> Vec<(String, String, Role, bool)> {
     let graph = Graph::decode(&fixture(name)).unwrap();
-    let text = std::fs::read_to_string(format!("tests/fixtures/graphs/{name}.keys")).unwrap();
+    let text = std::fs::read_to_string(format!("tests/fixtures/tf-2.21/graphs/{name}.keys")).unwrap();
     let keys: Vec<&[u8]> = text.lines().map(str::as_bytes).collect();
     let names = graph.names(&keys);
     let visible = |name: &Name| String::from_utf8(name.visible.clone()).unwrap();

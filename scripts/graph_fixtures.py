@@ -1,16 +1,10 @@
-#!/usr/bin/env python3
-"""Writes tests/fixtures/graphs: the object graphs of small real checkpoints, and their keys.
+"""The fixture of object graphs: those of small checkpoints, and their keys. Part of make_fixtures.py.
 
-NAME.pb is the serialized TrackableObjectGraph as TensorFlow saved it, NAME.keys the bundle's other keys, sorted, one a
-line. Made with tensorflow-cpu 2.21, Keras 3.15 and tf_keras 2.21.
+NAME.pb is the serialized TrackableObjectGraph as TensorFlow saved it, NAME.keys the bundle's other keys, sorted, one a line.
 """
-import os
-import pathlib
-import sys
-import tempfile
 
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-os.environ["CUDA_VISIBLE_DEVICES"] = ""
+import os
+import tempfile
 
 import keras
 import numpy as np
@@ -18,7 +12,6 @@ import tensorflow as tf
 import tf_keras
 
 GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
-HERE = pathlib.Path(__file__).resolve().parent.parent / "tests" / "fixtures" / "graphs"
 INPUT, OUTPUT = np.ones((4, 8), np.float32), np.zeros((4, 1), np.float32)
 
 
@@ -128,17 +121,12 @@ FIXTURES = [
 ]
 
 
-def main():
-    HERE.mkdir(parents=True, exist_ok=True)
+def write(directory):
+    """Writes the graphs and keys of all."""
     for make in FIXTURES:
         with tempfile.TemporaryDirectory() as scratch:
             reader = tf.train.load_checkpoint(make().write(os.path.join(scratch, "ckpt")))
             graph = reader.get_tensor(GRAPH)
             keys = sorted(set(reader.get_variable_to_shape_map()) - {GRAPH})
-        (HERE / f"{make.__name__}.pb").write_bytes(graph)
-        (HERE / f"{make.__name__}.keys").write_text("".join(f"{key}\n" for key in keys))
-        print(f"{make.__name__}: {len(graph)} bytes, {len(keys)} keys", file=sys.stderr)
-
-
-if __name__ == "__main__":
-    main()
+        (directory / f"{make.__name__}.pb").write_bytes(graph)
+        (directory / f"{make.__name__}.keys").write_text("".join(f"{key}\n" for key in keys))

@@ -1,0 +1,263 @@
+//! Changing an object graph: paths renamed, dropped and aliased, all at once.
+//!
+//! An edit is a set of wishes about the *source's* paths; nothing happens until [`Edit::finish`]. So `a` to `b` with `b` to
+//! `a` swaps, and no wish sees the result of another. A wish concerns an edge, the last one of its path: the object
+//! it leaves has lost that name by every path that leads to the object, because that is what the program that restores sees.
+//!
+//! What finish promises: node ids stay (new nodes come at the end), edges, checkpoint keys, bundle keys, slots' keys and
+//! full names agree, and TensorFlow, which asserts that every node with values finds its object, is left none that it
+//! could not reach.
+
+mod keys;
+mod shape;
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+
+use crate::format::object_graph::NodeId;
+
+use super::{Graph, ROOT, key};
+
+pub use keys::Rewrite;
+
+/// Why an edit cannot be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The path is not in the source.
+    #[error("path {path:?} leads nowhere: {place} has no {missing:?}{}", nearest.hint())]
+    Nowhere {
+        /// The path.
+        path: String,
+        /// As far as it leads.
+        place: String,
+        /// The first name on it that is not there.
+        missing: String,
+        /// Names that are there and look like it.
+        nearest: Nearest,
+    },
+    /// A component is no escaped name, or one that TensorFlow could not restore.
+    #[error("path {path:?} cannot be: {why}")]
+    Impossible {
+        /// The path.
+        path: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// Another object has that name and keeps it.
+    #[error("{from:?} cannot become {to:?}: another object is there and keeps its name")]
+    Taken {
+        /// The path in the source.
+        from: String,
+        /// The path that was wanted.
+        to: String,
+    },
+    /// A program's own saver knows the object by one name.
+    #[error("{path:?} cannot be had twice: it is saved by {saver:?}, which knows it by one name")]
+    RegisteredSaver {
+        /// The path in the source.
+        path: String,
+        /// The saver.
+        saver: String,
+    },
+    /// Two values would have one key.
+    #[error("two values would have the key {key:?}")]
+    Collision {
+        /// The key.
+        key: String,
+    },
+    /// The only path that is left is too long for a key.
+    #[error("the value of {key:?} would be left with paths of over 4096 bytes only")]
+    TooLong {
+        /// Its key in the source.
+        key: String,
+    },
+}
+
+/// Names that look like one that is not there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Nearest(pub Vec<String>);
+
+impl Nearest {
+    fn hint(&self) -> String {
+        if self.0.is_empty() { String::new() } else { format!("; nearest: {}", self.0.join(", ")) }
+    }
+}
+
+/// Wishes about a graph.
+#[derive(Clone, Debug)]
+pub struct Edit<'g> {
+    source: &'g Graph,
+    /// Edges that go, for each node by name.
+    cut: HashMap<NodeId, HashSet<String>>,
+    /// Those of them that go nowhere else.
+    dropped: HashMap<NodeId, HashSet<String>>,
+    joins: Vec<Join>,
+    /// The paths that keys are to have.
+    claims: HashMap<NodeId, String>,
+    full_names: HashMap<NodeId, String>,
+    dropped_slots: HashSet<NodeId>,
+}
+
+/// An edge that comes.
+#[derive(Clone, Debug)]
+struct Join {
+    /// The path it has in the source.
+    from: String,
+    /// That path's last edge.
+    edge: (NodeId, String),
+    /// The node it leads to, in the source.
+    node: NodeId,
+    /// The names along the path it shall have.
+    to: Vec<String>,
+    /// Whether the node stays where it is too, and a copy goes there.
+    copy: bool,
+}
+
+impl<'g> Edit<'g> {
+    /// No wishes yet.
+    pub fn new(source: &'g Graph) -> Self {
+        Self {
+            source,
+            cut: HashMap::new(),
+            dropped: HashMap::new(),
+            joins: Vec::new(),
+            claims: HashMap::new(),
+            full_names: HashMap::new(),
+            dropped_slots: HashSet::new(),
+        }
+    }
+
+    /// What is at path `from` shall be at path `to`, all below it included. Objects between that are not there are made.
+    pub fn rename(&mut self, from: &str, to: &str) -> Result<(), Error> {
+        let edge = self.edge(from)?;
+        self.join(from, edge.clone(), to, false)?;
+        self.cut(edge);
+        Ok(())
+    }
+
+    /// The same, said by an edge: the child called `name` of `parent` shall be at path `to`.
+    pub fn move_edge(&mut self, parent: NodeId, name: &str, to: &str) -> Result<(), Error> {
+        let from = self.spell(parent, name)?;
+        self.join(&from, (parent, name.to_owned()), to, false)?;
+        self.cut((parent, name.to_owned()));
+        Ok(())
+    }
+
+    /// What is at path `from` shall be at path `to` as well: a copy of it and all below it, with keys of its own and slots of
+    /// its own. A second edge to the same node would leave one of two variables unrestored.
+    pub fn alias(&mut self, from: &str, to: &str) -> Result<(), Error> {
+        let edge = self.edge(from)?;
+        self.join(from, edge, to, true)
+    }
+
+    /// Path `path` shall not be. What has no path left goes, with its slots.
+    pub fn drop_path(&mut self, path: &str) -> Result<(), Error> {
+        let edge = self.edge(path)?;
+        self.dropped.entry(edge.0).or_default().insert(edge.1.clone());
+        self.cut(edge);
+        Ok(())
+    }
+
+    /// The slot that `variable` holds shall not be.
+    pub fn drop_slot(&mut self, variable: NodeId) {
+        self.dropped_slots.insert(variable);
+    }
+
+    /// The keys of `node` shall have path `path`, if that leads there when all is done. Otherwise, and for all other
+    /// nodes, a key stays as long as its path does, and follows it where it goes.
+    pub fn claim(&mut self, node: NodeId, path: &str) {
+        self.claims.entry(node).or_insert_with(|| path.to_owned());
+    }
+
+    /// The variable shall have this name of its own, which a TF1 program asks for.
+    pub fn rename_full_name(&mut self, node: NodeId, full_name: &str) {
+        self.full_names.entry(node).or_insert_with(|| full_name.to_owned());
+    }
+
+    /// The graph as wished for, and what becomes of each of the bundle's `keys`; or everything that cannot be.
+    pub fn finish(&self, keys: &[&[u8]]) -> Result<Rewrite, Vec<Error>> {
+        let shape = shape::Shape::new(self)?;
+        keys::rewrite(self, shape, keys)
+    }
+
+    fn drops(&self, parent: NodeId, name: &str) -> bool {
+        self.dropped.get(&parent).is_some_and(|names| names.contains(name))
+    }
+
+    fn cut(&mut self, (parent, name): (NodeId, String)) {
+        self.cut.entry(parent).or_default().insert(name);
+    }
+
+    fn join(&mut self, from: &str, edge: (NodeId, String), to: &str, copy: bool) -> Result<(), Error> {
+        let Some(node) = self.source.child(edge.0, &edge.1) else {
+            return Err(self.nowhere(from, edge.0, &edge.1));
+        };
+        let to = new_names(to)?;
+        self.joins.push(Join { from: from.to_owned(), edge, node, to, copy });
+        Ok(())
+    }
+
+    /// The last edge of a path in the source.
+    fn edge(&self, path: &str) -> Result<(NodeId, String), Error> {
+        let mut names = key::components(path).ok_or_else(|| impossible(path, no_name(path)))?;
+        let last = names.pop().ok_or_else(|| impossible(path, "the root has no name"))?;
+        let mut node = ROOT;
+        for name in &names {
+            node = self.source.child(node, name).ok_or_else(|| self.nowhere(path, node, name))?;
+        }
+        self.source.child(node, &last).ok_or_else(|| self.nowhere(path, node, &last))?;
+        Ok((node, last.into_owned()))
+    }
+
+    fn spell(&self, parent: NodeId, name: &str) -> Result<String, Error> {
+        let above = self.source.path(parent).ok_or_else(|| impossible(name, "its object has no path"))?;
+        let slash = if above.is_empty() { "" } else { "/" };
+        Ok(format!("{above}{slash}{}", key::escape(name)))
+    }
+
+    fn nowhere(&self, path: &str, node: NodeId, missing: &str) -> Error {
+        let place = match self.source.path(node) {
+            Some(path) if !path.is_empty() => path,
+            _ => "the root".to_owned(),
+        };
+        let names = self.source.objects().nodes.get(node).into_iter().flat_map(|node| &node.children);
+        let mut near: Vec<_> =
+            names.map(|c| (strsim::normalized_damerau_levenshtein(&c.local_name, missing), c)).collect();
+        near.retain(|(likeness, _)| *likeness >= 0.4);
+        near.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+        let nearest =
+            Nearest(near.into_iter().take(3).map(|(_, c)| key::escape(&c.local_name).into_owned()).collect());
+        Error::Nowhere { path: path.to_owned(), place, missing: missing.to_owned(), nearest }
+    }
+}
+
+fn impossible(path: &str, why: &'static str) -> Error {
+    Error::Impossible { path: path.to_owned(), why }
+}
+
+fn no_name(path: &str) -> &'static str {
+    let is_slot = path.contains(key::OPTIMIZER_SLOT);
+    if is_slot {
+        "a slot goes where its variable and its optimizer go"
+    } else {
+        "a component is no escaped name"
+    }
+}
+
+/// The names along a path that shall be.
+fn new_names(path: &str) -> Result<Vec<String>, Error> {
+    let names = key::components(path).ok_or_else(|| impossible(path, no_name(path)))?;
+    if names.is_empty() || names.iter().any(|name| name.is_empty()) {
+        return Err(impossible(path, "a name is empty"));
+    }
+    if names.iter().any(|name| name.ends_with(".ATTRIBUTES")) {
+        return Err(impossible(
+            path,
+            "TensorFlow cannot restore what is below a name that ends in .ATTRIBUTES",
+        ));
+    }
+    Ok(names.into_iter().map(Cow::into_owned).collect())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,283 @@
+//! The nodes and edges of the edited graph; its keys are still the source's.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::format::object_graph::{Child, Node, NodeId, ObjectGraph, Slot};
+
+use super::super::{ROOT, key};
+use super::{Edit, Error, Join};
+
+/// The edited graph's nodes, and which of them are copies.
+pub(super) struct Shape {
+    pub(super) objects: ObjectGraph,
+    /// The source's node that each copy is of.
+    pub(super) copies: HashMap<NodeId, NodeId>,
+    /// What has lost its last path, or was a slot of what has. TensorFlow would miss it if it had values, so it is bare.
+    pub(super) gone: Vec<bool>,
+}
+
+struct Work<'e> {
+    edit: &'e Edit<'e>,
+    nodes: Vec<Node>,
+    /// Where the children of the nodes that were looked at stand, by name.
+    index: HashMap<NodeId, HashMap<String, usize>>,
+    /// The slots of the source, by optimizer and by variable: the optimizer, and which of its slots.
+    slots: HashMap<NodeId, Vec<(NodeId, usize)>>,
+    copies: HashMap<NodeId, NodeId>,
+    made: Vec<NodeId>,
+    /// Nodes whose place may be taken.
+    free: HashSet<NodeId>,
+}
+
+impl Shape {
+    /// Cuts what is to be cut, then joins what is to be joined, shorter paths first so that longer ones lead through them.
+    pub(super) fn new(edit: &Edit) -> Result<Self, Vec<Error>> {
+        let mut nodes = edit.source.objects().nodes.clone();
+        for (parent, names) in &edit.cut {
+            nodes[*parent].children.retain(|child| !names.contains(&child.local_name));
+        }
+        let (index, copies, made, free) = Default::default();
+        let mut work = Work { edit, nodes, index, slots: slots(edit.source.objects()), copies, made, free };
+        let hollow = work.hollow();
+        work.free = hollow.iter().map(|(node, _)| *node).collect();
+        let mut joins: Vec<_> =
+            edit.joins.iter().filter(|join| !edit.drops(join.edge.0, &join.edge.1)).collect();
+        joins.sort_by_key(|join| join.to.len());
+        let errors: Vec<_> = joins.into_iter().filter_map(|join| work.join(join).err()).collect();
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        work.remove_hollow(hollow);
+        Ok(work.finish())
+    }
+}
+
+impl Work<'_> {
+    fn join(&mut self, join: &Join) -> Result<(), Error> {
+        let Some((name, above)) = join.to.split_last() else { return Ok(()) };
+        let parent = above.iter().fold(ROOT, |node, name| self.child_or_new(node, name));
+        let there = self.child(parent, name);
+        let is_free = there.is_none_or(|at| self.free.contains(&self.nodes[parent].children[at].node));
+        match there.map(|at| self.nodes[parent].children[at].node) {
+            Some(there) if there == join.node && !join.copy => Ok(()),
+            Some(_) if !is_free => {
+                let to: Vec<_> = join.to.iter().map(|name| key::escape(name)).collect();
+                Err(Error::Taken { from: join.from.clone(), to: to.join("/") })
+            }
+            _ => {
+                let node = if join.copy { self.copy(join)? } else { join.node };
+                self.put(parent, name, node);
+                Ok(())
+            }
+        }
+    }
+
+    /// Where a node's child stands.
+    fn child(&mut self, node: NodeId, name: &str) -> Option<usize> {
+        let children = &self.nodes[node].children;
+        let index =
+            || children.iter().enumerate().map(|(at, child)| (child.local_name.clone(), at)).collect();
+        self.index.entry(node).or_insert_with(index).get(name).copied()
+    }
+
+    fn child_or_new(&mut self, parent: NodeId, name: &str) -> NodeId {
+        if let Some(at) = self.child(parent, name) {
+            return self.nodes[parent].children[at].node;
+        }
+        let node = self.nodes.len();
+        self.nodes.push(Node::default());
+        self.made.push(node);
+        self.put(parent, name, node);
+        node
+    }
+
+    fn put(&mut self, parent: NodeId, name: &str, node: NodeId) {
+        if let Some(at) = self.child(parent, name) {
+            self.nodes[parent].children[at].node = node;
+            return;
+        }
+        let children = &mut self.nodes[parent].children;
+        self.index.entry(parent).or_default().insert(name.to_owned(), children.len());
+        children.push(Child { node, local_name: name.to_owned(), unknown: Vec::new() });
+    }
+
+    /// A copy of a node of the source and all below it, as the source has them but for what is dropped. References back to
+    /// an object on the way from the root stay references to that object.
+    fn copy(&mut self, join: &Join) -> Result<NodeId, Error> {
+        let source = &self.edit.source.objects().nodes;
+        let above: HashSet<NodeId> = self.on_the_way(join);
+        let kept = |node: NodeId, child: &Child| !self.edit.drops(node, &child.local_name);
+        let (mut copies, mut order) = (HashMap::from([(join.node, self.nodes.len())]), vec![join.node]);
+        for at in 0.. {
+            let Some(&node) = order.get(at) else { break };
+            for child in
+                source[node].children.iter().filter(|child| kept(node, child) && !above.contains(&child.node))
+            {
+                copies.entry(child.node).or_insert_with(|| {
+                    order.push(child.node);
+                    self.nodes.len() + order.len() - 1
+                });
+            }
+        }
+        for &node in &order {
+            if let Some(saver) = &source[node].registered_saver {
+                return Err(Error::RegisteredSaver { path: join.from.clone(), saver: saver.name.clone() });
+            }
+            let mut copy = source[node].clone();
+            copy.children.retain(|child| kept(node, child));
+            for child in &mut copy.children {
+                child.node = copies.get(&child.node).copied().unwrap_or(child.node);
+            }
+            copy.slots.clear();
+            self.copies.insert(self.nodes.len(), node);
+            self.nodes.push(copy);
+        }
+        self.copy_slots(&copies);
+        Ok(copies[&join.node])
+    }
+
+    /// The objects above the path's end.
+    fn on_the_way(&self, join: &Join) -> HashSet<NodeId> {
+        let names = key::components(&join.from).unwrap_or_default();
+        let (mut way, mut node) = (HashSet::from([ROOT]), ROOT);
+        for name in &names {
+            node = self.edit.source.child(node, name).unwrap_or(node);
+            way.insert(node);
+        }
+        way.remove(&join.node);
+        way
+    }
+
+    /// A copied optimizer keeps copies of its slots; another keeps copies of those it has for a copied variable.
+    fn copy_slots(&mut self, copies: &HashMap<NodeId, NodeId>) {
+        let source = &self.edit.source.objects().nodes;
+        let mut concerned: Vec<_> =
+            copies.keys().filter_map(|node| self.slots.get(node)).flatten().copied().collect();
+        concerned.sort_unstable();
+        concerned.dedup();
+        for (id, at) in concerned {
+            let slot = &source[id].slots[at];
+            if self.edit.dropped_slots.contains(&slot.variable) {
+                continue;
+            }
+            let copy = |node: NodeId| copies.get(&node).copied().unwrap_or(node);
+            let (optimizer, original, variable) = (copy(id), copy(slot.original), self.nodes.len());
+            self.nodes.push(Node { children: Vec::new(), ..source[slot.variable].clone() });
+            self.copies.insert(variable, slot.variable);
+            self.nodes[optimizer].slots.push(Slot { original, variable, ..slot.clone() });
+        }
+    }
+
+    /// Objects that have lost all they had, each after those it had, with the one object that refers to it. One with another
+    /// name left is not among them: its other name must stay.
+    fn hollow(&self) -> Vec<(NodeId, NodeId)> {
+        let (mut references, mut parent) = (vec![0; self.nodes.len()], vec![ROOT; self.nodes.len()]);
+        for (id, child) in
+            self.nodes.iter().enumerate().flat_map(|(id, node)| node.children.iter().map(move |c| (id, c)))
+        {
+            references[child.node] += 1;
+            parent[child.node] = id;
+        }
+        let mut left: Vec<usize> = self.nodes.iter().map(|node| node.children.len()).collect();
+        let is_bare = |node: &Node| {
+            node.attributes.is_empty() && node.slots.is_empty() && node.registered_saver.is_none()
+        };
+        let mut open: Vec<NodeId> = self.edit.cut.keys().copied().filter(|&node| left[node] == 0).collect();
+        open.sort_unstable();
+        let mut hollow = Vec::new();
+        while let Some(node) = open.pop() {
+            if node != ROOT && references[node] == 1 && is_bare(&self.nodes[node]) {
+                hollow.push((node, parent[node]));
+                left[parent[node]] -= 1;
+                open.extend(Some(parent[node]).filter(|&parent| left[parent] == 0));
+            }
+        }
+        hollow
+    }
+
+    /// What was hollow and was not filled again goes, so that an edit's inverse undoes it.
+    fn remove_hollow(&mut self, hollow: Vec<(NodeId, NodeId)>) {
+        let mut filled: HashMap<NodeId, usize> = HashMap::new();
+        let (mut gone, mut parents) = (HashSet::new(), HashSet::new());
+        for (node, parent) in hollow {
+            let left = filled.entry(node).or_insert(self.nodes[node].children.len());
+            if *left == 0 {
+                gone.insert(node);
+                parents.insert(parent);
+                *filled.entry(parent).or_insert(self.nodes[parent].children.len()) -= 1;
+            }
+        }
+        for parent in parents {
+            self.nodes[parent].children.retain(|child| !gone.contains(&child.node));
+        }
+    }
+
+    fn finish(mut self) -> Shape {
+        self.say_whether_made_nodes_have_values();
+        self.remove_slots();
+        let source = self.edit.source.objects();
+        let (before, after) = (alive(&source.nodes), alive(&self.nodes));
+        // What the root did not reach in the source either is none of this edit's business.
+        let gone: Vec<bool> =
+            (0..after.len()).map(|node| !after[node] && before.get(node) != Some(&false)).collect();
+        let flags = source.nodes[ROOT].has_checkpoint_values.map(|_| false);
+        for (node, &gone) in self.nodes.iter_mut().zip(&gone) {
+            if gone {
+                *node = Node { has_checkpoint_values: flags, ..Node::default() };
+            }
+        }
+        let objects = ObjectGraph { nodes: self.nodes, unknown: source.unknown.clone() };
+        Shape { objects, copies: self.copies, gone }
+    }
+
+    /// As the source does, if it does: files of older writers say nothing.
+    fn say_whether_made_nodes_have_values(&mut self) {
+        if self.edit.source.objects().nodes[ROOT].has_checkpoint_values.is_none() {
+            return;
+        }
+        for node in std::mem::take(&mut self.made).into_iter().rev() {
+            let has = |child: &Child| self.nodes[child.node].has_checkpoint_values != Some(false);
+            self.nodes[node].has_checkpoint_values = Some(self.nodes[node].children.iter().any(has));
+        }
+    }
+
+    /// Slots that are not wanted, or whose variable is gone, leave their optimizer's list.
+    fn remove_slots(&mut self) {
+        let reached = reached(&self.nodes);
+        for node in &mut self.nodes {
+            node.slots
+                .retain(|slot| reached[slot.original] && !self.edit.dropped_slots.contains(&slot.variable));
+        }
+    }
+}
+
+fn slots(source: &ObjectGraph) -> HashMap<NodeId, Vec<(NodeId, usize)>> {
+    let mut slots: HashMap<_, Vec<_>> = HashMap::new();
+    for (id, node) in source.nodes.iter().enumerate() {
+        for (at, slot) in node.slots.iter().enumerate() {
+            slots.entry(id).or_default().push((id, at));
+            slots.entry(slot.original).or_default().push((id, at));
+        }
+    }
+    slots
+}
+
+fn reached(nodes: &[Node]) -> Vec<bool> {
+    let (mut reached, mut open) = (vec![false; nodes.len()], vec![ROOT]);
+    while let Some(node) = open.pop() {
+        if !std::mem::replace(&mut reached[node], true) {
+            open.extend(nodes[node].children.iter().map(|child| child.node));
+        }
+    }
+    reached
+}
+
+/// What has a path, or is a slot of an optimizer that has one.
+fn alive(nodes: &[Node]) -> Vec<bool> {
+    let reached = reached(nodes);
+    let mut alive = reached.clone();
+    for (node, _) in nodes.iter().zip(&reached).filter(|(_, reached)| **reached) {
+        node.slots.iter().for_each(|slot| alive[slot.variable] = true);
+    }
+    alive
+}

@@ -1,0 +1,465 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::format::object_graph::tests::{FIXTURES, any_graph, fixture};
+use crate::format::object_graph::{Attribute, Node, ObjectGraph, Slot};
+
+const VALUE: &str = "/.ATTRIBUTES/VARIABLE_VALUE";
+
+fn keys_of(name: &str) -> Vec<String> {
+    std::fs::read_to_string(format!("tests/fixtures/tf-2.21/graphs/{name}.keys"))
+        .unwrap()
+        .lines()
+        .map(str::to_owned)
+        .collect()
+}
+
+fn edited(fixture_name: &str, wish: impl Fn(&mut Edit) -> Result<(), Error>) -> Result<Rewrite, Vec<Error>> {
+    let graph = Graph::decode(&fixture(fixture_name)).unwrap();
+    let keys = keys_of(fixture_name);
+    let mut edit = Edit::new(&graph);
+    wish(&mut edit).map_err(|error| vec![error])?;
+    let rewrite = edit.finish(&keys.iter().map(|key| key.as_bytes()).collect::<Vec<_>>())?;
+    assert_agrees(&rewrite);
+    Ok(rewrite)
+}
+
+/// Every node with keys can be reached, its keys are in the bundle, and they say where it is.
+fn assert_agrees(rewrite: &Rewrite) {
+    assert_eq!(Graph::decode(&rewrite.graph_bytes).unwrap().objects, rewrite.graph.objects);
+    let slots: HashSet<_> =
+        rewrite.graph.objects.nodes.iter().flat_map(|n| &n.slots).map(|s| s.variable).collect();
+    let keys: HashSet<_> = all_keys(rewrite).into_iter().collect();
+    for (id, node) in rewrite.graph.objects.nodes.iter().enumerate() {
+        for attribute in &node.attributes {
+            let (path, _) = attribute.checkpoint_key.split_once("/.ATTRIBUTES/").unwrap();
+            assert!(slots.contains(&id) || rewrite.graph.resolve(path) == Some(id), "{path}");
+            let begins_so = |key: &String| key.starts_with(&format!("{path}/.ATTRIBUTES/"));
+            assert!(keys.iter().any(begins_so), "{path}");
+        }
+    }
+}
+
+fn all_keys(rewrite: &Rewrite) -> Vec<String> {
+    let keys = rewrite
+        .keys
+        .iter()
+        .filter_map(|(_, new)| new.as_ref())
+        .chain(rewrite.aliases.iter().map(|(_, new)| new));
+    keys.map(|key| String::from_utf8(key.clone()).unwrap()).collect()
+}
+
+/// The keys that changed, without the mark of a value; none for those that are gone.
+fn changes(rewrite: &Rewrite) -> Vec<(String, Option<String>)> {
+    let text = |key: &[u8]| String::from_utf8(key.to_vec()).unwrap().replace(VALUE, "");
+    let changed = rewrite.keys.iter().filter(|(old, new)| Some(old) != new.as_ref());
+    changed.map(|(old, new)| (text(old), new.as_ref().map(|new| text(new)))).collect()
+}
+
+fn to(old: &str, new: &str) -> (String, Option<String>) {
+    (old.to_owned(), Some(new.to_owned()))
+}
+
+#[test]
+fn without_a_wish_nothing_changes() {
+    for name in FIXTURES {
+        let rewrite = edited(name, |_| Ok(())).unwrap();
+        assert!(rewrite.graph_bytes == fixture(name), "{name}");
+        assert_eq!((changes(&rewrite), rewrite.aliases), (vec![], vec![]));
+    }
+}
+
+#[test]
+fn a_renamed_attribute_takes_its_keys_and_slots_along() {
+    let rewrite = edited("modules", |edit| edit.rename("net/shared/w", "net/shared/kernel")).unwrap();
+    assert_eq!(
+        changes(&rewrite),
+        [
+            to("net/shared/w", "net/shared/kernel"),
+            to("net/shared/w/.OPTIMIZER_SLOT/trainer/m", "net/shared/kernel/.OPTIMIZER_SLOT/trainer/m"),
+            to("net/shared/w/.OPTIMIZER_SLOT/trainer/v", "net/shared/kernel/.OPTIMIZER_SLOT/trainer/v"),
+        ]
+    );
+    assert_eq!(rewrite.graph.resolve("net/layers/0/kernel"), rewrite.graph.resolve("net/shared/kernel"));
+    assert_eq!(rewrite.graph.resolve("net/layers/0/w"), None);
+}
+
+#[test]
+fn a_renamed_optimizer_changes_the_middle_of_its_slots() {
+    let rewrite = edited("modules", |edit| edit.rename("trainer", "state/opt")).unwrap();
+    let slot = changes(&rewrite)
+        .into_iter()
+        .find(|(old, _)| old == "net/shared/b/.OPTIMIZER_SLOT/trainer/m")
+        .unwrap();
+    assert_eq!(slot.1.unwrap(), "net/shared/b/.OPTIMIZER_SLOT/state/opt/m");
+    assert_eq!(changes(&rewrite).len(), 6);
+}
+
+#[test]
+fn a_key_stays_while_its_path_does() {
+    let rewrite = edited("keras3_compiled", |edit| edit.rename("model", "net")).unwrap();
+    let functional = |name: &str, leaf: &str| format!("{name}/_functional/_operations/2/{leaf}");
+    let moved = ["moving_mean", "moving_variance"]
+        .map(|leaf| to(&functional("model", leaf), &functional("net", leaf)));
+    assert_eq!(changes(&rewrite), moved);
+}
+
+#[test]
+fn a_claimed_path_is_the_keys() {
+    let (old, new) = ("model/_functional/_operations/1/_kernel", "model/_functional/_operations/1/w");
+    let rewrite = edited("keras3_compiled", |edit| {
+        let kernel = edit.source.resolve(old).unwrap();
+        edit.claim(kernel, new);
+        edit.rename(old, new)
+    });
+    assert_eq!(changes(&rewrite.unwrap()), [to("optimizer/_trainable_variables/0", new)]);
+}
+
+#[test]
+fn two_layers_swap() {
+    let rewrite = edited("keras2_weights", |edit| {
+        for (from, to) in [("0", "1"), ("1", "0")] {
+            edit.rename(&format!("layer_with_weights-{from}"), &format!("layer_with_weights-{to}"))?;
+            edit.rename(&format!("layer-{from}"), &format!("layer-{to}"))?;
+        }
+        Ok(())
+    })
+    .unwrap();
+    assert!(changes(&rewrite).contains(&to("layer_with_weights-0/kernel", "layer_with_weights-1/kernel")));
+    assert!(changes(&rewrite).contains(&to("layer_with_weights-1/kernel", "layer_with_weights-0/kernel")));
+    assert_eq!(changes(&rewrite).len(), 12);
+}
+
+#[test]
+fn an_object_can_move_below_its_own_name() {
+    let rewrite = edited("containers", |edit| edit.rename("nested", "nested/deeper/one")).unwrap();
+    assert!(changes(&rewrite).contains(&to("nested/y/1/z", "nested/deeper/one/y/1/z")));
+    let made = rewrite.graph.resolve("nested/deeper").unwrap();
+    assert_eq!(rewrite.graph.objects.nodes[made].has_checkpoint_values, Some(true));
+}
+
+#[test]
+fn tables_and_iterators_move_by_the_front_of_their_keys() {
+    let rewrite = edited("containers", |edit| {
+        edit.rename("table", "lookup/words")?;
+        edit.rename("iterator", "input")
+    })
+    .unwrap();
+    let table =
+        |name: &str| to(&format!("table/.ATTRIBUTES/{name}"), &format!("lookup/words/.ATTRIBUTES/{name}"));
+    let iterator = to("iterator/.ATTRIBUTES/ITERATOR_STATE", "input/.ATTRIBUTES/ITERATOR_STATE");
+    assert_eq!(changes(&rewrite), [iterator, table("table-keys"), table("table-values")]);
+}
+
+#[test]
+fn names_with_dots_and_slashes_are_escaped_on_both_sides() {
+    let rewrite = edited("modules", |edit| edit.rename("net/extra/a.Sb", "net/c..d.Se")).unwrap();
+    assert_eq!(
+        changes(&rewrite),
+        [to("net/extra/a.Sb/b", "net/c..d.Se/b"), to("net/extra/a.Sb/w", "net/c..d.Se/w")]
+    );
+    let net = rewrite.graph.resolve("net").unwrap();
+    assert!(rewrite.graph.child(net, "c.d/e").is_some());
+}
+
+#[test]
+fn dropping_the_optimizer_of_a_compiled_keras_3_model_leaves_the_weights() {
+    let rewrite = edited("keras3_compiled", |edit| {
+        edit.drop_path("optimizer")?;
+        edit.drop_path("model/optimizer")
+    })
+    .unwrap();
+    let changes = changes(&rewrite);
+    assert!(
+        changes.contains(&to("optimizer/_trainable_variables/0", "model/_functional/_operations/1/_kernel"))
+    );
+    assert_eq!(changes.iter().filter(|(_, new)| new.is_none()).count(), 14);
+    assert!(
+        changes.iter().filter(|(_, new)| new.is_none()).all(|(old, _)| !old.contains("_trainable_variables"))
+    );
+}
+
+#[test]
+fn a_dropped_layer_takes_its_slots_and_leaves_nothing_that_must_be_matched() {
+    let rewrite = edited("keras2_weights", |edit| {
+        edit.drop_path("layer_with_weights-1")?;
+        edit.drop_path("layer-1")
+    })
+    .unwrap();
+    assert_eq!(changes(&rewrite).len(), 6);
+    let optimizer = rewrite.graph.resolve("optimizer").unwrap();
+    assert_eq!(rewrite.graph.objects.nodes[optimizer].slots.len(), 4);
+    let bare = |graph: &Graph| {
+        graph
+            .objects
+            .nodes
+            .iter()
+            .filter(|node| node.attributes.is_empty() && node.children.is_empty())
+            .count()
+    };
+    let source = Graph::decode(&fixture("keras2_weights")).unwrap();
+    assert_eq!(bare(&rewrite.graph), bare(&source) + 1 + 2 + 4);
+    assert_eq!(rewrite.graph.objects.nodes.len(), source.objects.nodes.len());
+}
+
+#[test]
+fn one_path_of_a_shared_object_can_go() {
+    let rewrite = edited("modules", |edit| edit.drop_path("net/shared")).unwrap();
+    assert!(changes(&rewrite).contains(&to("net/shared/w", "net/layers/0/w")));
+    assert!(changes(&rewrite).iter().all(|(_, new)| new.is_some()));
+}
+
+#[test]
+fn a_slot_can_go_alone() {
+    let rewrite = edited("modules", |edit| {
+        let trainer = edit.source.resolve("trainer").unwrap();
+        edit.drop_slot(edit.source.objects.nodes[trainer].slots[0].variable);
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(changes(&rewrite), [("net/shared/w/.OPTIMIZER_SLOT/trainer/m".to_owned(), None)]);
+}
+
+#[test]
+fn an_alias_has_nodes_keys_and_slots_of_its_own() {
+    let rewrite = edited("modules", |edit| edit.alias("net/shared", "copy/of")).unwrap();
+    assert_eq!(changes(&rewrite), []);
+    let text = |key: &Vec<u8>| String::from_utf8(key.clone()).unwrap().replace(VALUE, "");
+    let aliases: Vec<_> = rewrite.aliases.iter().map(|(old, new)| (text(old), text(new))).collect();
+    let alias = |rest: &str| (format!("net/shared/{rest}"), format!("copy/of/{rest}"));
+    let slots = ["b/.OPTIMIZER_SLOT/trainer/m", "b/.OPTIMIZER_SLOT/trainer/v", "w/.OPTIMIZER_SLOT/trainer/m"];
+    assert_eq!(aliases[0], alias("b"));
+    assert!(slots.iter().all(|slot| aliases.contains(&alias(slot))), "{aliases:?}");
+    assert_eq!(aliases.len(), 6);
+    assert_ne!(rewrite.graph.resolve("copy/of/w"), rewrite.graph.resolve("net/shared/w"));
+}
+
+#[test]
+fn an_aliased_optimizer_keeps_slots_for_the_same_variables() {
+    let rewrite = edited("modules", |edit| edit.alias("trainer", "second")).unwrap();
+    let keys = all_keys(&rewrite);
+    assert!(keys.contains(&format!("net/shared/w/.OPTIMIZER_SLOT/second/m{VALUE}")));
+    assert!(keys.contains(&format!("second/beta1_power{VALUE}")));
+    assert_eq!(rewrite.aliases.len(), 6);
+}
+
+#[test]
+fn a_copy_refers_back_to_the_objects_above_and_not_to_copies_of_them() {
+    let rewrite = edited("modules", |edit| edit.alias("net/me", "other")).unwrap();
+    assert_eq!(rewrite.graph.resolve("other/layers/1/w").map(|_| ()), Some(()));
+    let other = rewrite.graph.resolve("other").unwrap();
+    assert_eq!(rewrite.graph.child(other, "me"), Some(other));
+    assert_eq!(rewrite.graph.child(ROOT, "net"), rewrite.graph.resolve("net/me"));
+}
+
+#[test]
+fn a_dropped_path_is_in_no_copy() {
+    let rewrite = edited("modules", |edit| {
+        edit.alias("net/shared", "copy")?;
+        edit.drop_path("net/shared/b")
+    })
+    .unwrap();
+    assert_eq!(rewrite.graph.resolve("copy/b"), None);
+    assert!(rewrite.graph.resolve("copy/w").is_some());
+}
+
+#[test]
+fn a_full_name_takes_the_slots_along() {
+    let rewrite = edited("keras2_weights", |edit| {
+        let kernel = edit.source.resolve("layer-0/kernel").unwrap();
+        edit.rename_full_name(kernel, "encoder/kernel");
+        Ok(())
+    })
+    .unwrap();
+    let names: HashSet<_> = rewrite
+        .graph
+        .objects
+        .nodes
+        .iter()
+        .flat_map(|n| &n.attributes)
+        .map(|a| a.full_name.as_str())
+        .collect();
+    for name in ["encoder/kernel", "Adam/encoder/kernel/m", "Adam/encoder/kernel/v", "dense_a/bias"] {
+        assert!(names.contains(name), "{names:?}");
+    }
+    assert!(!names.contains("dense_a/kernel"));
+}
+
+#[test]
+fn what_cannot_be_is_said_by_its_path() {
+    let said = |wish: fn(&mut Edit) -> Result<(), Error>| edited("modules", wish).unwrap_err()[0].to_string();
+    assert_eq!(
+        said(|edit| edit.rename("net/share/w", "x")),
+        r#"path "net/share/w" leads nowhere: net has no "share"; nearest: shared"#
+    );
+    assert_eq!(
+        said(|edit| edit.rename("net/shared/w", "net/shared/b")),
+        r#""net/shared/w" cannot become "net/shared/b": another object is there and keeps its name"#
+    );
+    assert_eq!(said(|edit| edit.drop_path("")), r#"path "" cannot be: the root has no name"#);
+    assert_eq!(said(|edit| edit.rename("net", "a//b")), r#"path "a//b" cannot be: a name is empty"#);
+    assert_eq!(
+        said(|edit| edit.rename("net", "a.b")),
+        r#"path "a.b" cannot be: a component is no escaped name"#
+    );
+    assert!(said(|edit| edit.rename("net", "x..ATTRIBUTES")).contains("TensorFlow cannot restore"));
+    assert!(
+        said(|edit| edit.rename("net/shared/w/.OPTIMIZER_SLOT/trainer/m", "m")).contains("a slot goes where")
+    );
+}
+
+#[test]
+fn all_names_that_are_taken_are_said_at_once() {
+    let errors = edited("modules", |edit| {
+        edit.rename("net/shared", "optimizer")?;
+        edit.rename("net/extra", "trainer")
+    });
+    assert_eq!(errors.unwrap_err().len(), 2);
+}
+
+/// Keys as TensorFlow would have chosen them, flags as it would have set them, and slots.
+fn as_saved(mut objects: ObjectGraph, slots: &[(prop::sample::Index, prop::sample::Index)]) -> ObjectGraph {
+    objects.nodes.iter_mut().for_each(|node| node.slots.clear());
+    let graph = Graph::new(objects.clone());
+    for (id, node) in objects.nodes.iter_mut().enumerate() {
+        let path = graph.path(id);
+        node.attributes.retain(|_| path.is_some());
+        node.attributes
+            .iter_mut()
+            .for_each(|a| a.checkpoint_key = format!("{}{VALUE}", path.clone().unwrap()));
+    }
+    let reached: Vec<_> = (0..objects.nodes.len()).filter(|&id| graph.path(id).is_some()).collect();
+    let variables: Vec<_> =
+        reached.iter().copied().filter(|&id| !objects.nodes[id].attributes.is_empty()).collect();
+    for (optimizer, variable) in slots.iter().filter(|_| !variables.is_empty()) {
+        let (optimizer, original) = (*optimizer.get(&reached), *variable.get(&variables));
+        let (id, name) = (objects.nodes.len(), "m".to_owned());
+        if objects.nodes[optimizer].slots.iter().any(|slot| slot.original == original) {
+            continue;
+        }
+        let path = |node| graph.path(node).unwrap();
+        let checkpoint_key = format!("{}/.OPTIMIZER_SLOT/{}/m{VALUE}", path(original), path(optimizer));
+        objects.nodes[optimizer].slots.push(Slot { original, name, variable: id, unknown: Vec::new() });
+        let attributes = vec![Attribute { checkpoint_key, ..Attribute::default() }];
+        objects.nodes.push(Node { attributes, ..Node::default() });
+    }
+    let has: Vec<_> = (0..objects.nodes.len()).map(|id| has_values(&objects, id)).collect();
+    objects.nodes.iter_mut().zip(has).for_each(|(node, has)| node.has_checkpoint_values = Some(has));
+    objects
+}
+
+fn has_values(objects: &ObjectGraph, from: NodeId) -> bool {
+    let (mut seen, mut open) = (HashSet::new(), vec![from]);
+    while let Some(node) = open.pop() {
+        if seen.insert(node) {
+            open.extend(objects.nodes[node].children.iter().map(|child| child.node));
+        }
+    }
+    seen.iter().any(|&node| !objects.nodes[node].attributes.is_empty())
+}
+
+/// What the root reaches, numbered as it is reached by names in order, so that equal graphs are equal.
+fn canonical(graph: &Graph) -> Vec<Node> {
+    let nodes = &graph.objects.nodes;
+    let (mut order, mut number) = (vec![ROOT], HashMap::from([(ROOT, 0)]));
+    let mut sorted = nodes.clone();
+    sorted.iter_mut().for_each(|node| node.children.sort_by(|a, b| a.local_name.cmp(&b.local_name)));
+    for at in 0.. {
+        let Some(&node) = order.get(at) else { break };
+        for child in &sorted[node].children {
+            number.entry(child.node).or_insert_with(|| {
+                order.push(child.node);
+                order.len() - 1
+            });
+        }
+    }
+    for node in order.clone() {
+        sorted[node].slots.sort_by_key(|slot| number[&slot.original]);
+        for slot in &sorted[node].slots {
+            number.entry(slot.variable).or_insert_with(|| {
+                order.push(slot.variable);
+                order.len() - 1
+            });
+        }
+    }
+    let renumbered = |node: NodeId| {
+        let mut node = sorted[node].clone();
+        node.children.iter_mut().for_each(|child| child.node = number[&child.node]);
+        node.slots.iter_mut().for_each(|slot| {
+            (slot.original, slot.variable) = (number[&slot.original], number[&slot.variable]);
+        });
+        node
+    };
+    order.iter().map(|&node| renumbered(node)).collect()
+}
+
+fn bundle_keys(graph: &Graph) -> Vec<String> {
+    let reached = canonical(graph);
+    let mut keys: Vec<_> =
+        reached.iter().flat_map(|n| &n.attributes).map(|a| a.checkpoint_key.clone()).collect();
+    keys.sort();
+    keys
+}
+
+fn bytes(keys: &[String]) -> Vec<&[u8]> {
+    keys.iter().map(|key| key.as_bytes()).collect()
+}
+
+proptest! {
+    #[test]
+    fn the_inverse_of_a_rename_gives_the_graph_and_the_keys_back(
+        objects in any_graph(),
+        slots in prop::collection::vec(any::<(prop::sample::Index, prop::sample::Index)>(), 0..4),
+        which in any::<prop::sample::Index>(),
+        new in "[a-d]{1,2}(/[a-d]{1,2}){0,2}",
+    ) {
+        let graph = Graph::new(as_saved(objects, &slots));
+        let paths: Vec<_> = (1..graph.objects.nodes.len()).filter_map(|id| graph.path(id)).collect();
+        prop_assume!(!paths.is_empty());
+        let old = which.get(&paths);
+        prop_assume!(!old.split('/').any(str::is_empty) && (*old == new || graph.resolve(&new).is_none()));
+        let keys = bundle_keys(&graph);
+        let mut edit = Edit::new(&graph);
+        edit.rename(old, &new).unwrap();
+        let there = edit.finish(&bytes(&keys)).unwrap();
+        assert_agrees(&there);
+        prop_assert_eq!(there.graph.resolve(&new), graph.resolve(old));
+        let mut edit = Edit::new(&there.graph);
+        edit.rename(&new, old).unwrap();
+        let back = edit.finish(&bytes(&all_keys(&there))).unwrap();
+        assert_agrees(&back);
+        prop_assert_eq!(all_keys(&back), keys);
+        prop_assert_eq!(canonical(&back.graph), canonical(&graph));
+    }
+
+    #[test]
+    fn whatever_is_wished_for_the_result_agrees_with_itself(
+        objects in any_graph(),
+        slots in prop::collection::vec(any::<(prop::sample::Index, prop::sample::Index)>(), 0..4),
+        wishes in prop::collection::vec((0..3, any::<prop::sample::Index>(), "[a-d]{1,2}(/[a-d]{1,2}){0,2}"), 1..5),
+    ) {
+        let graph = Graph::new(as_saved(objects, &slots));
+        let paths: Vec<_> = (1..graph.objects.nodes.len()).filter_map(|id| graph.path(id)).collect();
+        prop_assume!(!paths.is_empty());
+        let keys = bundle_keys(&graph);
+        let mut edit = Edit::new(&graph);
+        for (verb, which, new) in &wishes {
+            let old = which.get(&paths);
+            match verb {
+                0 => edit.rename(old, new),
+                1 => edit.alias(old, new),
+                _ => edit.drop_path(old),
+            }
+            .unwrap();
+        }
+        match edit.finish(&bytes(&keys)) {
+            Ok(rewrite) => {
+                assert_agrees(&rewrite);
+                let new = all_keys(&rewrite);
+                prop_assert_eq!(new.iter().collect::<HashSet<_>>().len(), new.len());
+                prop_assert_eq!(rewrite.keys.len(), keys.len());
+            }
+            Err(errors) => prop_assert!(errors.iter().all(|error| matches!(error, Error::Taken { .. })), "{errors:?}"),
+        }
+    }
+}
