@@ -50,18 +50,12 @@ pub(super) fn start(file: Option<&Path>, stderr: Stderr, verbose: bool) -> anyho
 
 fn logger(to: Box<dyn Write + Send>, level: LevelFilter) -> Logger {
     let mut builder = Builder::new();
-<<<<<<< HEAD
     builder.filter_level(level.min(LevelFilter::Warn)).filter_module("ckptfs", level);
     // The library warns of each request that it is right not to know.
     builder.filter_module("fuser", level.min(LevelFilter::Error));
     if level != LevelFilter::Off {
         builder.parse_default_env();
     }
-=======
-    builder.filter_level(LevelFilter::Warn).filter_module("ckptfs", LevelFilter::Info);
-    // It warns of every request that is answered with "not needed", as is meant.
-    builder.filter_module("fuser", LevelFilter::Error).parse_default_env();
->>>>>>> rtests
     builder.format(|out, record| {
         writeln!(out, "{} {}: {}", now(), record.level().as_str().to_lowercase(), record.args())
     });

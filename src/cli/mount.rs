@@ -5,22 +5,14 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-<<<<<<< HEAD
 use super::covered::Vantage;
 use super::map_flags::{self, MapFlags};
 use super::mount_options::{self, parse_mode};
 use super::serving::Serving;
-use super::terminal::{bytes, counted, warning};
-=======
-use clap::ValueEnum;
-
-use super::map_flags::MapFlags;
-use super::mount_options::{self, parse_size};
 use super::terminal::{bytes, counted, say, warning};
->>>>>>> rtests
 use super::{Usage, logging};
 use crate::fuse::Manner;
-use crate::mount::{self, Access, ENDING, End, Options, READY, Role, Session};
+use crate::mount::{self, Access, End, Options, READY, Role, Session};
 use crate::remap::Report;
 use crate::source::Checkpoint;
 use crate::tree::Tree;
@@ -131,13 +123,7 @@ impl Args {
             (false, true) => Access::Root,
             (false, false) => Access::Owner,
         };
-        Options {
-            source: source.into(),
-            threads: self.serving.threads(),
-            access,
-            auto_unmount: self.auto_unmount,
-            signals: ENDING,
-        }
+        Options { access, auto_unmount: self.auto_unmount, ..Options::new(source, self.serving.threads()) }
     }
 
     fn warn_of_glob_characters(&self) {

@@ -19,7 +19,7 @@ use super::map_flags::{self, MapFlags};
 use super::serving::Serving;
 use super::terminal;
 use crate::fuse::Manner;
-use crate::mount::{self, Access, Options, Session};
+use crate::mount::{self, Options, Session};
 use crate::source;
 use crate::tree::Tree;
 
@@ -65,18 +65,9 @@ impl Args {
         let shown = vantage.shown(&checkpoint.prefix.path());
         let tree = Tree::new(checkpoint.prefix.stem.as_bytes(), checkpoint.catalog, checkpoint.stamp);
         let fuse = self.serving.fuse(tree, (&shown, &directory), map.to_toml(), log, Manner::default());
-        let session = Session::start(fuse, &directory, &self.session(&shown))?;
+        let options = Options { signals: FORWARDED, ..Options::new(&shown, self.serving.threads()) };
+        let session = Session::start(fuse, &directory, &options)?;
         self.serve(&session, &here)
-    }
-
-    fn session(&self, source: &Path) -> Options {
-        Options {
-            source: source.into(),
-            threads: self.serving.threads(),
-            access: Access::Owner,
-            auto_unmount: false,
-            signals: FORWARDED,
-        }
     }
 
     /// Runs the command where the user is, and answers what it answered.

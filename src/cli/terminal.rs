@@ -1,6 +1,8 @@
 //! What a person reads on standard error: errors, warnings, and sizes in units.
 
-<<<<<<< HEAD
+use std::fmt::Display;
+use std::io::Write;
+
 use anstyle::Style;
 
 use super::map_flags::DoesNotParse;
@@ -9,19 +11,8 @@ use crate::remap::{Errors, Unfit};
 /// An error and its causes. The mistakes of a map bring their own layout.
 pub(super) fn error(error: &anyhow::Error) {
     match coloured(error) {
-        Some(text) => anstream::eprintln!("{text}"),
-        None => anstream::eprintln!("{}: {error:#}", head("ckptfs")),
-=======
-use std::fmt::Display;
-use std::io::{self, Write};
-
-/// An error and its causes. Texts of several lines bring their own layout.
-pub(super) fn error(error: &anyhow::Error) {
-    let text = format!("{error:#}");
-    match text.starts_with("error") {
-        true => say(text),
-        false => say(format_args!("ckptfs: {text}")),
->>>>>>> rtests
+        Some(text) => say(text),
+        None => say(format_args!("{}: {error:#}", head("ckptfs"))),
     }
 }
 
@@ -29,10 +20,14 @@ pub(super) fn error(error: &anyhow::Error) {
 pub(super) fn warning(text: impl Display) {
     let text = text.to_string();
     match text.starts_with("warning") {
-<<<<<<< HEAD
-        true => anstream::eprintln!("{text}"),
-        false => anstream::eprintln!("{}: warning: {text}", head("ckptfs")),
+        true => say(text),
+        false => say(format_args!("{}: warning: {text}", head("ckptfs"))),
     }
+}
+
+/// A line on standard error. Where nobody reads that, the work goes on all the same.
+pub(super) fn say(line: impl Display) {
+    let _ = writeln!(anstream::stderr(), "{line}");
 }
 
 /// The text with the colours of a terminal, which are taken out again where it is none, or `NO_COLOR` is set.
@@ -51,18 +46,6 @@ fn head(name: &str) -> String {
 
 const BOLD: Style = Style::new().bold();
 
-=======
-        true => say(text),
-        false => say(format_args!("ckptfs: warning: {text}")),
-    }
-}
-
-/// A line on standard error. Where nobody reads that, the work goes on all the same.
-pub(super) fn say(line: impl Display) {
-    let _ = writeln!(io::stderr(), "{line}");
-}
-
->>>>>>> rtests
 /// A number of bytes in the unit that suits it: `1.3 GB`, decimal as `ls --si` has it.
 pub(super) fn bytes(n: u64) -> String {
     const UNITS: &[(u64, &str)] =

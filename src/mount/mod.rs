@@ -17,4 +17,4 @@ pub use guardian::{WORD as GUARD, guard};
 pub use mountpoint::{Mounted, Obstacle, check, daemon_of, find, has_glob_characters, ours};
 pub use namespace::{Refused, enter};
 pub use notify::{READY, notify};
-pub use session::{Access, ENDING, End, Options, Session};
+pub use session::{Access, End, Options, Session};

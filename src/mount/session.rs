@@ -30,6 +30,13 @@ pub struct Options {
     pub signals: &'static [i32],
 }
 
+impl Options {
+    /// A mount of its owner's alone, which ends on the signals that end programs.
+    pub fn new(source: impl Into<PathBuf>, threads: usize) -> Self {
+        Self { source: source.into(), threads, access: Access::Owner, auto_unmount: false, signals: ENDING }
+    }
+}
+
 /// Who may look at a mount, besides what the modes of its files say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Access {
@@ -53,7 +60,7 @@ impl Access {
 }
 
 /// The signals that end a mount.
-pub const ENDING: &[i32] = &[SIGINT, SIGTERM, SIGHUP];
+const ENDING: &[i32] = &[SIGINT, SIGTERM, SIGHUP];
 
 /// A mount that answers.
 pub struct Session {
