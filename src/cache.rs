@@ -97,6 +97,16 @@ impl Cache {
         &self.counters
     }
 
+    /// Bytes that it may keep.
+    pub fn budget(&self) -> usize {
+        self.budget
+    }
+
+    /// Bytes that it keeps now.
+    pub fn used(&self) -> usize {
+        lock(&self.state).used
+    }
+
     /// Piece number `index` of a decoder whose whole is `len` bytes.
     ///
     /// # Errors

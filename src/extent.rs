@@ -112,6 +112,11 @@ impl VirtualFile {
         Ok((at - offset) as usize)
     }
 
+    /// Whether all of it was made and is in memory.
+    pub fn is_inline(&self) -> bool {
+        self.extents.iter().all(|extent| matches!(extent, Extent::Inline(_)))
+    }
+
     /// The shard this file is byte for byte, if it is one: the kernel can read such a file by itself.
     pub fn whole_shard(&self) -> Option<&Arc<Shard>> {
         match self.extents.as_slice() {

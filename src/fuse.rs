@@ -4,26 +4,31 @@
 //! Nothing is kept for a lookup or an open file but what the kernel reads by itself, so a forgotten inode means the same
 //! when it comes back. A handler that panics answers EIO.
 
+mod activity;
+mod passthrough;
+
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use fuser::{
-    BackingId, Errno, FileAttr, FileHandle, FileType, Filesystem, FopenFlags, Generation, INodeNo, InitFlags,
+    Errno, FileAttr, FileHandle, FileType, Filesystem, FopenFlags, Generation, INodeNo, InitFlags,
     KernelConfig, LockOwner, OpenFlags, ReplyAttr, ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty,
     ReplyEntry, ReplyOpen, ReplyStatfs, ReplyXattr, Request,
 };
 use rustix::process::{getgid, getuid};
 
+pub use activity::Activity;
+
 use crate::cache::Cache;
 use crate::extent::VirtualFile;
 use crate::tree::{Attr, Content, Ino, Kind, Tree};
+use passthrough::{PASSED_THROUGH, Passthrough};
 
 /// What a name inside a checkpoint means never changes.
 const FOREVER: Duration = Duration::from_secs(u32::MAX as u64);
@@ -37,9 +42,8 @@ const STACK_DEPTH: u32 = 2;
 /// Requests the kernel keeps in flight.
 const MAX_BACKGROUND: u16 = 64;
 const GENERATION: Generation = Generation(0);
-/// File handles tell the two ways of being open apart.
+/// The handle of all files but those that are passed through.
 const ORDINARY: FileHandle = FileHandle(0);
-const PASSED_THROUGH: FileHandle = FileHandle(1);
 
 /// Who keeps the bytes that were read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,15 +57,34 @@ pub enum CacheMode {
     Direct,
 }
 
+/// How files look and are served.
+#[derive(Clone, Copy, Debug)]
+pub struct Manner {
+    /// Who keeps the bytes.
+    pub cache: CacheMode,
+    /// The user that files belong to.
+    pub uid: u32,
+    /// Their group.
+    pub gid: u32,
+    /// Permission bits that they lack.
+    pub umask: u16,
+}
+
+impl Default for Manner {
+    /// Files belong to the user and group of this process.
+    fn default() -> Self {
+        let (uid, gid) = (getuid().as_raw(), getgid().as_raw());
+        Self { cache: CacheMode::default(), uid, gid, umask: 0 }
+    }
+}
+
 /// A mount's file system.
 pub struct Fuse {
     tree: Arc<Tree>,
     cache: Arc<Cache>,
-    mode: CacheMode,
-    owner: (u32, u32),
-    passthrough: AtomicBool,
-    /// What the kernel reads by itself: one id for each inode while any handle is open.
-    backing: Mutex<HashMap<u64, (BackingId, usize)>>,
+    manner: Manner,
+    activity: Arc<Activity>,
+    passthrough: Passthrough,
 }
 
 /// How a file was opened.
@@ -71,11 +94,10 @@ enum Opened {
 }
 
 impl Fuse {
-    /// Serves a tree; its files belong to the user and group of this process.
-    pub fn new(tree: Arc<Tree>, cache: Arc<Cache>, mode: CacheMode) -> Self {
-        let passthrough = AtomicBool::new(mode == CacheMode::Auto);
-        let owner = (getuid().as_raw(), getgid().as_raw());
-        Self { tree, cache, mode, owner, passthrough, backing: Mutex::default() }
+    /// Serves a tree, and counts in `activity` what it does.
+    pub fn new(tree: Arc<Tree>, cache: Arc<Cache>, manner: Manner, activity: Arc<Activity>) -> Self {
+        let passthrough = Passthrough::new(activity.clone());
+        Self { tree, cache, manner, activity, passthrough }
     }
 
     fn file_attr(&self, attr: &Attr) -> FileAttr {
@@ -89,10 +111,14 @@ impl Fuse {
             ctime: time,
             crtime: time,
             kind: file_type(attr.kind),
-            perm: attr.mode,
+            perm: match attr.kind {
+                // A link's own bits mean nothing, and are all set by custom.
+                Kind::Link => attr.mode,
+                Kind::Directory | Kind::File => attr.mode & !self.manner.umask,
+            },
             nlink: attr.nlink,
-            uid: self.owner.0,
-            gid: self.owner.1,
+            uid: self.manner.uid,
+            gid: self.manner.gid,
             rdev: 0,
             blksize: 1 << 17,
             flags: 0,
@@ -110,39 +136,36 @@ impl Fuse {
     fn open_file(&self, ino: INodeNo, reply: &ReplyOpen) -> Result<Opened, Errno> {
         let file = self.file(ino)?;
         file.verify()?;
-        if self.pass_through(ino, &file, reply) {
+        let shard = file.whole_shard().and_then(|shard| shard.backing());
+        if shard.is_some_and(|descriptor| self.passthrough.open(ino.0, descriptor, reply)) {
             return Ok(Opened::PassedThrough);
         }
         let volatile = self.tree.attr(Ino(ino.0)).is_none_or(|attr| attr.volatile);
-        let direct = self.mode == CacheMode::Direct && file.len() >= LARGE;
+        let direct = self.manner.cache == CacheMode::Direct && file.len() >= LARGE;
         Ok(Opened::Ordinary(match () {
-            () if direct => FopenFlags::FOPEN_DIRECT_IO,
+            // What is made anew for each read may have grown since the kernel asked for its length.
+            () if direct || volatile && file.is_inline() => FopenFlags::FOPEN_DIRECT_IO,
             () if volatile => FopenFlags::empty(),
             () => FopenFlags::FOPEN_KEEP_CACHE,
         }))
     }
 
-    /// Hands a file that is a shard from end to end to the kernel, if it takes it.
-    fn pass_through(&self, ino: INodeNo, file: &VirtualFile, reply: &ReplyOpen) -> bool {
-        let Some(descriptor) = file.whole_shard().and_then(|shard| shard.backing()) else { return false };
-        if !self.passthrough.load(Ordering::Relaxed) {
-            return false;
+    fn ask_for_passthrough(&self, config: &mut KernelConfig) {
+        if self.manner.cache != CacheMode::Auto {
+            self.activity.refuse_passthrough("not wanted (--cache)");
+            return;
         }
-        let mut backing = self.backing.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, handles)) = backing.get_mut(&ino.0) {
-            *handles += 1;
-            return true;
+        let offered = config.add_capabilities(InitFlags::FUSE_PASSTHROUGH).is_ok();
+        match offered && config.set_max_stack_depth(STACK_DEPTH).is_ok() {
+            true => self.activity.passthrough.store(true, Ordering::Relaxed),
+            false => _ = self.activity.refuse_passthrough("this kernel does not offer it"),
         }
-        match reply.open_backing(descriptor) {
-            Ok(id) => backing.insert(ino.0, (id, 1)).is_none(),
-            Err(error) => {
-                self.passthrough.store(false, Ordering::Relaxed);
-                log::info!(
-                    "the kernel does not read shards by itself here ({error}); serving them through the daemon"
-                );
-                false
-            }
-        }
+    }
+
+    /// Counts a failure of what reads; `ENOENT` and the like are no failures.
+    fn failed(&self, error: Errno) -> Errno {
+        self.activity.failed();
+        error
     }
 
     /// Calls `answer` with the bytes, from a mapping or a buffer of this thread.
@@ -155,7 +178,7 @@ impl Fuse {
     ) -> Result<(), Errno> {
         let file = self.file(ino)?;
         let want = u64::from(size).min(file.len().saturating_sub(offset));
-        if self.mode == CacheMode::Direct
+        if self.manner.cache == CacheMode::Direct
             && let Some((shard, at)) = file.within_shard(offset, want)
             && let Some(bytes) = shard.reply_from_map(at, want as usize)?
         {
@@ -218,10 +241,7 @@ impl Filesystem for Fuse {
             let _ = config.add_capabilities(wish);
         }
         let _ = config.set_max_background(MAX_BACKGROUND);
-        if self.mode == CacheMode::Auto {
-            let offered = config.add_capabilities(InitFlags::FUSE_PASSTHROUGH).is_ok();
-            *self.passthrough.get_mut() = offered && config.set_max_stack_depth(STACK_DEPTH).is_ok();
-        }
+        self.ask_for_passthrough(config);
         Ok(())
     }
 
@@ -257,14 +277,8 @@ impl Filesystem for Fuse {
     fn open(&self, _request: &Request, ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
         match guarded(|| self.open_file(ino, &reply)) {
             Ok(Opened::Ordinary(flags)) => reply.opened(ORDINARY, flags),
-            Ok(Opened::PassedThrough) => {
-                let backing = self.backing.lock().unwrap_or_else(PoisonError::into_inner);
-                match backing.get(&ino.0) {
-                    Some((id, _)) => reply.opened_passthrough(PASSED_THROUGH, FopenFlags::empty(), id),
-                    None => reply.error(Errno::EIO),
-                }
-            }
-            Err(error) => reply.error(error),
+            Ok(Opened::PassedThrough) => self.passthrough.reply(ino.0, reply),
+            Err(error) => reply.error(self.failed(error)),
         }
     }
 
@@ -282,11 +296,12 @@ impl Filesystem for Fuse {
         let mut reply = Some(reply);
         let answer = |bytes: &[u8]| {
             if let Some(reply) = reply.take() {
+                self.activity.read(bytes.len() as u64);
                 reply.data(bytes);
             }
         };
         if let (Err(error), Some(reply)) = (guarded(|| self.read_file(ino, offset, size, answer)), reply) {
-            reply.error(error);
+            reply.error(self.failed(error));
         }
     }
 
@@ -301,19 +316,26 @@ impl Filesystem for Fuse {
         reply: ReplyEmpty,
     ) {
         if handle == PASSED_THROUGH {
-            let mut backing = self.backing.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some((_, handles)) = backing.get_mut(&ino.0) {
-                *handles -= 1;
-                if *handles == 0 {
-                    backing.remove(&ino.0);
-                }
-            }
+            self.passthrough.release(ino.0);
         }
         reply.ok();
     }
 
+    /// Nothing is ever written, so there is nothing to flush; the kernel stops asking.
+    fn flush(
+        &self,
+        _request: &Request,
+        _ino: INodeNo,
+        _handle: FileHandle,
+        _lock_owner: LockOwner,
+        reply: ReplyEmpty,
+    ) {
+        reply.error(Errno::ENOSYS);
+    }
+
     /// Not needed, which makes the kernel stop asking and list what it has cached.
     fn opendir(&self, _request: &Request, _ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
+        self.activity.opendir();
         reply.error(Errno::ENOSYS);
     }
 
@@ -392,12 +414,23 @@ impl Filesystem for Fuse {
         reply.statfs(blocks, 0, 0, 0, 0, BLOCK, 255, BLOCK);
     }
 
-    /// The default would be ENOSYS, which turns attributes off until the mount ends.
-    fn getxattr(&self, _request: &Request, _ino: INodeNo, _name: &OsStr, _size: u32, reply: ReplyXattr) {
-        reply.error(Errno::ENODATA);
+    /// `ENODATA` for what is unknown: the default would be ENOSYS, which turns attributes off until the mount ends.
+    fn getxattr(&self, _request: &Request, ino: INodeNo, name: &OsStr, size: u32, reply: ReplyXattr) {
+        let value = guarded(|| self.tree.attribute(Ino(ino.0), name.as_bytes()).ok_or(Errno::ENODATA));
+        answer_attribute(value, size, reply);
     }
 
-    fn listxattr(&self, _request: &Request, _ino: INodeNo, size: u32, reply: ReplyXattr) {
-        if size == 0 { reply.size(0) } else { reply.data(&[]) }
+    fn listxattr(&self, _request: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
+        answer_attribute(guarded(|| Ok(self.tree.attributes(Ino(ino.0)))), size, reply);
+    }
+}
+
+/// A buffer of no size asks how large it must be.
+fn answer_attribute(value: Result<Vec<u8>, Errno>, size: u32, reply: ReplyXattr) {
+    match value {
+        Err(error) => reply.error(error),
+        Ok(value) if size == 0 => reply.size(value.len() as u32),
+        Ok(value) if value.len() > size as usize => reply.error(Errno::ERANGE),
+        Ok(value) => reply.data(&value),
     }
 }

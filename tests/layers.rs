@@ -30,6 +30,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     // What presents them.
     ("tree", &["catalog", "extent", "format", "shard", "view"]),
     ("view", &["catalog", "extent"]),
+    ("view/attribute", &["catalog", "dtype", "format", "name", "tensor"]),
     ("view/bundle", &["catalog", "extent", "format", "graph", "shard", "tensor"]),
     ("view/elementwise", &["cache", "dtype", "extent", "tensor"]),
     ("view/info", &["catalog", "extent", "format", "name"]),

@@ -16,7 +16,7 @@ use ckptfs::cache::{Cache, Decode, Identity};
 use ckptfs::catalog::{Catalog, Variable};
 use ckptfs::dtype::Dtype;
 use ckptfs::extent::Extent;
-use ckptfs::fuse::{CacheMode, Fuse};
+use ckptfs::fuse::{CacheMode, Fuse, Manner};
 use ckptfs::mount::{Options, Session};
 use ckptfs::shard::Shard;
 use ckptfs::tensor::{Shape, Tensor};
@@ -67,8 +67,9 @@ fn serve(variables: Vec<(&'static str, Make)>) -> Option<Served> {
     let variables = variables.into_iter().map(variable).collect();
     let catalog = Catalog { variables, objects: None, index: Some(index), shards: vec![] };
     let tree = Arc::new(Tree::new(b"ckpt-9", catalog, stamp));
-    let fuse = Fuse::new(tree, Arc::new(Cache::new(1 << 20)), CacheMode::Kernel);
-    let options = Options { source: "made".into(), threads: THREADS, allow_other: false };
+    let manner = Manner { cache: CacheMode::Kernel, ..Manner::default() };
+    let fuse = Fuse::new(tree, Arc::new(Cache::new(1 << 20)), manner, Arc::default());
+    let options = Options::new("made", THREADS);
     let session = Some(Session::start(fuse, &path, &options).unwrap());
     Some(Served { session, path, _dir: dir })
 }
@@ -76,7 +77,7 @@ fn serve(variables: Vec<(&'static str, Make)>) -> Option<Served> {
 fn variable((name, make): (&'static str, Make)) -> Variable {
     const LEN: u64 = 100_000;
     let data = vec![Extent::Decoded { data: Arc::new(Made { make, name }), len: LEN }];
-    let tensor = Tensor { dtype: Dtype::Uint8, shape: Shape([LEN].into()), data, crc32c: None };
+    let tensor = Tensor::new(Dtype::Uint8, Shape([LEN].into()), data, None);
     Variable { name: name.into(), key: None, full_name: None, tensor: Arc::new(tensor), origin: None }
 }
 

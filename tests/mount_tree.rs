@@ -62,6 +62,8 @@ fn the_tree_is_as_it_is_drawn() {
         .collect();
     let drawn = "\
 .ckptfs/log
+.ckptfs/map.toml
+.ckptfs/status.json
 checkpoint
 ckpt-9/.data-00000-of-00002 -> ../ckpt-9.data-00000-of-00002
 ckpt-9/.data-00001-of-00002 -> ../ckpt-9.data-00001-of-00002

@@ -8,8 +8,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context;
-use env_logger::{Builder, Target};
-use log::LevelFilter;
+use env_logger::{Builder, Logger, Target};
+use log::{LevelFilter, Log, Metadata, Record};
 
 /// The last lines of the log.
 #[derive(Default)]
@@ -18,27 +18,48 @@ pub(super) struct Recent(Mutex<VecDeque<u8>>);
 /// Bytes that are remembered.
 const MEMORY: usize = 64 << 10;
 
+/// What standard error has of the log when there is no file for it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stderr {
+    /// Nothing.
+    Silent,
+    /// What is wrong: it is some other program's to write to.
+    Warnings,
+    /// All of it.
+    All,
+}
+
 /// Starts the log. `RUST_LOG` chooses what is logged, as in other programs.
-pub(super) fn start(file: Option<&Path>, foreground: bool) -> anyhow::Result<Arc<Recent>> {
+pub(super) fn start(file: Option<&Path>, stderr: Stderr, verbose: bool) -> anyhow::Result<Arc<Recent>> {
     let recent = Arc::<Recent>::default();
-    let beside: Box<dyn Write + Send> = match file {
-        Some(path) => {
+    let level = if verbose { LevelFilter::Debug } else { LevelFilter::Info };
+    let beside = match (file, stderr) {
+        (Some(path), _) => {
             let file = File::options().append(true).create(true).open(path);
-            Box::new(file.with_context(|| format!("log {}", path.display()))?)
+            logger(Box::new(file.with_context(|| format!("log {}", path.display()))?), level)
         }
-        None if foreground => Box::new(io::stderr()),
-        None => Box::new(io::sink()),
+        (None, Stderr::Silent) => logger(Box::new(io::sink()), LevelFilter::Off),
+        (None, Stderr::Warnings) if !verbose => logger(Box::new(io::stderr()), LevelFilter::Warn),
+        (None, _) => logger(Box::new(io::stderr()), level),
     };
-    let both = Both { recent: recent.clone(), beside };
+    let both = Both { memory: logger(Box::new(Remembering(recent.clone())), level), beside };
+    log::set_max_level(both.memory.filter().max(both.beside.filter()));
+    log::set_boxed_logger(Box::new(both))?;
+    Ok(recent)
+}
+
+fn logger(to: Box<dyn Write + Send>, level: LevelFilter) -> Logger {
     let mut builder = Builder::new();
-    builder.filter_level(LevelFilter::Warn).filter_module("ckptfs", LevelFilter::Info);
-    // It warns of every request that is answered with "not needed", as is meant.
-    builder.filter_module("fuser", LevelFilter::Error).parse_default_env();
+    builder.filter_level(level.min(LevelFilter::Warn)).filter_module("ckptfs", level);
+    // The library warns of each request that it is right not to know.
+    builder.filter_module("fuser", level.min(LevelFilter::Error));
+    if level != LevelFilter::Off {
+        builder.parse_default_env();
+    }
     builder.format(|out, record| {
         writeln!(out, "{} {}: {}", now(), record.level().as_str().to_lowercase(), record.args())
     });
-    builder.target(Target::Pipe(Box::new(both))).try_init()?;
-    Ok(recent)
+    builder.target(Target::Pipe(to)).build()
 }
 
 /// Seconds since the epoch: `date -d @…` reads them.
@@ -47,20 +68,37 @@ fn now() -> String {
     format!("{}.{:03}", since.as_secs(), since.subsec_millis())
 }
 
+/// What is remembered, and what goes to the file or standard error, which may be less.
 struct Both {
-    recent: Arc<Recent>,
-    beside: Box<dyn Write + Send>,
+    memory: Logger,
+    beside: Logger,
 }
 
-impl Write for Both {
+impl Log for Both {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        self.memory.enabled(metadata) || self.beside.enabled(metadata)
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        self.memory.log(record);
+        self.beside.log(record);
+    }
+
+    fn flush(&self) {
+        self.beside.flush();
+    }
+}
+
+struct Remembering(Arc<Recent>);
+
+impl Write for Remembering {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.recent.remember(line);
-        self.beside.write_all(line)?;
+        self.0.remember(line);
         Ok(line.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.beside.flush()
+        Ok(())
     }
 }
 

@@ -21,7 +21,7 @@ pub(super) struct MapFlags {
 /// A map that cannot be understood, whatever it is applied to.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub(super) struct DoesNotParse(Errors);
+pub(super) struct DoesNotParse(pub(super) Errors);
 
 /// A flag: its name, what stands for its value in the help (nothing: it takes none), its help, and the rule it is.
 struct Row {
@@ -121,16 +121,20 @@ impl MapFlags {
 
     /// Opens a source and applies the map; tells the user what is odd about either.
     pub(super) fn open(&self, source: &Path) -> anyhow::Result<(Checkpoint, Report)> {
-        let map = self.parse()?;
-        let mut checkpoint = open(source)?;
-        if map.is_empty() {
-            return Ok((checkpoint, Report::default()));
-        }
-        refuse_object_based(&checkpoint)?;
-        let report = remap::apply(&map, &mut checkpoint.catalog)?;
-        report.warnings.iter().for_each(terminal::warning);
-        Ok((checkpoint, report))
+        open_under(&self.parse()?, source)
     }
+}
+
+/// Opens a source and applies a map; tells the user what is odd about either.
+pub(super) fn open_under(map: &Map, source: &Path) -> anyhow::Result<(Checkpoint, Report)> {
+    let mut checkpoint = open(source)?;
+    if map.is_empty() {
+        return Ok((checkpoint, Report::default()));
+    }
+    refuse_object_based(&checkpoint)?;
+    let report = remap::apply(map, &mut checkpoint.catalog)?;
+    report.warnings.iter().for_each(terminal::warning);
+    Ok((checkpoint, report))
 }
 
 /// Opens a source and tells the user what is odd about it.

@@ -2,11 +2,15 @@
 
 mod cat;
 mod check;
+mod completions;
 mod ls;
+mod man;
 mod map_flags;
 mod outline;
 mod terminal;
 
+#[cfg(feature = "fuse")]
+mod covered;
 #[cfg(feature = "fuse")]
 mod demo;
 #[cfg(feature = "fuse")]
@@ -14,15 +18,26 @@ mod logging;
 #[cfg(feature = "fuse")]
 mod mount;
 #[cfg(feature = "fuse")]
+mod mount_helper;
+#[cfg(feature = "fuse")]
 mod mount_options;
+#[cfg(feature = "fuse")]
+mod run;
 #[cfg(feature = "fuse")]
 mod sample;
 #[cfg(feature = "fuse")]
+mod service;
+#[cfg(feature = "fuse")]
+mod serving;
+#[cfg(feature = "fuse")]
+mod status;
+#[cfg(feature = "fuse")]
 mod umount;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 /// Mount TensorFlow checkpoints as files, under the names your program wants.
 ///
@@ -41,11 +56,17 @@ enum Command {
     Mount(mount::Args),
     #[cfg(feature = "fuse")]
     Umount(umount::Args),
+    #[cfg(feature = "fuse")]
+    Run(run::Args),
+    #[cfg(feature = "fuse")]
+    Status(status::Args),
     Ls(ls::Args),
     Cat(cat::Args),
     Check(check::Args),
     #[cfg(feature = "fuse")]
     Demo(demo::Args),
+    Completions(completions::Args),
+    Man(man::Args),
 }
 
 /// The exit code for: used wrongly, as opposed to found something wrong, or failed.
@@ -58,16 +79,30 @@ struct Usage(String);
 
 /// Runs the command line of this process: 0 fine, 1 found something wrong or failed, 2 used wrongly.
 pub fn run() -> ExitCode {
-    let result = match Cli::parse().command {
+    let args: Vec<_> = std::env::args_os().collect();
+    #[cfg(feature = "fuse")]
+    if let [_, word, path, device] = args.as_slice()
+        && word == crate::mount::GUARD
+    {
+        return crate::mount::guard(path.as_ref(), &device.to_string_lossy())
+            .map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
+    }
+    let result = match Cli::parse_from(with_subcommand(args)).command {
         #[cfg(feature = "fuse")]
         Command::Mount(args) => args.run(),
         #[cfg(feature = "fuse")]
         Command::Umount(args) => args.run(),
+        #[cfg(feature = "fuse")]
+        Command::Run(args) => args.run(),
+        #[cfg(feature = "fuse")]
+        Command::Status(args) => args.run(),
         Command::Ls(args) => args.run(),
         Command::Cat(args) => args.run(),
         Command::Check(args) => args.run(),
         #[cfg(feature = "fuse")]
         Command::Demo(args) => args.run(),
+        Command::Completions(args) => args.run(Cli::command()),
+        Command::Man(args) => args.run(Cli::command()),
     };
     match result {
         Ok(code) => code,
@@ -78,6 +113,19 @@ pub fn run() -> ExitCode {
             ExitCode::from(if used_wrongly { USED_WRONGLY } else { 1 })
         }
     }
+}
+
+/// The arguments, with the subcommand that mount(8) leaves out.
+fn with_subcommand(args: Vec<OsString>) -> Vec<OsString> {
+    #[cfg(feature = "fuse")]
+    let args = {
+        let mut ckptfs = Cli::command();
+        ckptfs.build();
+        mount_helper::arguments(args, |word| {
+            word.to_str().is_some_and(|word| ckptfs.find_subcommand(word).is_some())
+        })
+    };
+    args
 }
 
 /// Whoever read our output has had enough, which is no failure of ours: `ckptfs ls ckpt | head`.

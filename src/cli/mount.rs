@@ -4,17 +4,15 @@ use std::io::IsTerminal;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 
-use clap::ValueEnum;
-
-use super::map_flags::MapFlags;
-use super::mount_options::{self, parse_size};
+use super::covered::Vantage;
+use super::map_flags::{self, MapFlags};
+use super::mount_options::{self, parse_mode};
+use super::serving::Serving;
 use super::terminal::{bytes, counted, say, warning};
 use super::{Usage, logging};
-use crate::cache::Cache;
-use crate::fuse::{CacheMode, Fuse};
-use crate::mount::{self, End, Options, Role, Session};
+use crate::fuse::Manner;
+use crate::mount::{self, Access, End, Options, READY, Role, Session};
 use crate::remap::Report;
 use crate::source::Checkpoint;
 use crate::tree::Tree;
@@ -24,6 +22,10 @@ use crate::tree::Tree;
 /// Returns when the mount answers, and leaves it to a process in the background, until `ckptfs umount`. The mount is
 /// read-only and its owner's alone.
 #[derive(clap::Args)]
+#[command(
+    after_help = "Without a subcommand, `ckptfs SOURCE MOUNTPOINT -o …` is a mount: `mount -t fuse.ckptfs` and fstab \
+    call it so. Link /sbin/mount.ckptfs to ckptfs, and `mount -t ckptfs` does too."
+)]
 pub(super) struct Args {
     /// The checkpoint: a prefix (train/ckpt-9), any of its files, a SavedModel, or a directory (its newest)
     source: PathBuf,
@@ -34,44 +36,41 @@ pub(super) struct Args {
     /// Stay in the foreground; the log goes to standard error
     #[arg(short, long)]
     pub(super) foreground: bool,
-    /// Append the log to a file. Its last lines are in the mount too, as .ckptfs/log
-    #[arg(long, value_name = "FILE")]
-    log: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) serving: Serving,
     /// Mount on a directory that is not empty
     #[arg(long)]
     pub(super) nonempty: bool,
-    /// Let other users in
+    /// Unmount even if ckptfs is killed
     #[arg(long)]
+    pub(super) auto_unmount: bool,
+    /// Let other users in
+    #[arg(long, conflicts_with = "allow_root")]
     pub(super) allow_other: bool,
-    /// Threads that answer the kernel
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(2..=256))]
-    pub(super) threads: Option<u16>,
-    /// Memory for decoded values
-    #[arg(long, value_name = "SIZE", default_value = "256M", value_parser = parse_size)]
-    pub(super) cache_size: usize,
-    /// Who keeps the bytes that are read: auto has the kernel read whole data files by itself where it may; kernel fills
-    /// its page cache through ckptfs; direct keeps nothing, which suits one pass over large files
-    #[arg(long, value_name = "MODE", default_value = "auto")]
-    cache: Mode,
-    /// Options in the manner of mount(8)
+    /// Let root in
+    #[arg(long)]
+    pub(super) allow_root: bool,
+    /// The user that files belong to, instead of yours
+    #[arg(long, value_name = "ID")]
+    pub(super) uid: Option<u32>,
+    /// Their group
+    #[arg(long, value_name = "ID")]
+    pub(super) gid: Option<u32>,
+    /// Permission bits that files and directories lack, in octal
+    #[arg(long, value_name = "MODE", value_parser = parse_mode)]
+    pub(super) umask: Option<u16>,
+    /// Options in the manner of mount(8): the long flags, and the words of fstab
     #[arg(short = 'o', value_name = "WORD,…")]
     pub(super) options: Vec<String>,
+    /// Do everything but mount, as `mount --fake` has it
+    #[arg(long, hide = true)]
+    fake: bool,
 }
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Mode {
-    Auto,
-    Kernel,
-    Direct,
-}
-
-/// Threads to begin with: more than a few only wait for one disk.
-const THREADS: std::ops::RangeInclusive<usize> = 2..=8;
 
 impl Args {
     pub(super) fn run(mut self) -> anyhow::Result<ExitCode> {
         let warnings = mount_options::apply(&mut self).map_err(Usage)?;
-        if !self.foreground && mount::role() == Role::Parent {
+        if !self.foreground && !self.fake && mount::role() == Role::Parent {
             return Ok(mount::background()?);
         }
         warnings.iter().for_each(warning);
@@ -80,47 +79,60 @@ impl Args {
 
     /// Mounts and serves, in the process that stays.
     fn serve(self) -> anyhow::Result<ExitCode> {
-        let recent = logging::start(self.log.as_deref(), self.foreground)?;
+        let stderr = if self.foreground { logging::Stderr::All } else { logging::Stderr::Silent };
+        let log = self.serving.start_log(stderr)?;
+        let map = self.map.parse()?;
         let mountpoint = mount::check(&self.mountpoint, self.nonempty)?;
-        // Absolute, because a daemon leaves the directory it was started in.
-        let (checkpoint, report) = self.map.open(&std::path::absolute(&self.source)?)?;
-        let message = message(&checkpoint, &report, &self.mountpoint);
-        let prefix = checkpoint.prefix.path();
-        let mut tree = Tree::new(checkpoint.prefix.stem.as_bytes(), checkpoint.catalog, checkpoint.stamp);
-        tree.add_service("log", Box::new(move || recent.bytes()));
-        let session = self.start(tree, &prefix, &mountpoint)?;
+        let vantage = Vantage::take(&self.source, &mountpoint)?;
+        let (checkpoint, report) = map_flags::open_under(&map, &vantage.path)?;
+        let source = vantage.shown(&checkpoint.prefix.path());
+        if self.fake {
+            return Ok(ExitCode::SUCCESS);
+        }
+        let message = message(&checkpoint, &report, &self.source, &self.mountpoint);
+        let tree = Tree::new(checkpoint.prefix.stem.as_bytes(), checkpoint.catalog, checkpoint.stamp);
+        let fuse = self.serving.fuse(tree, (&source, &mountpoint), map.to_toml(), log, self.manner());
+        let session = Session::start(fuse, &mountpoint, &self.session(&source))?;
+        self.warn_of_glob_characters();
         if std::io::stderr().is_terminal() {
             say(&message);
         }
         if !self.foreground
-            && let Err(error) = mount::detach()
+            && let Err(error) = mount::detach(vantage.covered.is_some())
         {
             session.unmount();
             return Err(error.into());
         }
-        log::info!("{} is mounted on {}", prefix.display(), mountpoint.display());
+        log::info!("{} is mounted on {}", source.display(), mountpoint.display());
+        if self.foreground {
+            mount::notify(READY);
+        }
         log::info!("{}", end(&session.wait()?));
         Ok(ExitCode::SUCCESS)
     }
 
-    fn start(&self, tree: Tree, source: &Path, mountpoint: &Path) -> anyhow::Result<Session> {
-        let mode = match self.cache {
-            Mode::Auto => CacheMode::Auto,
-            Mode::Kernel => CacheMode::Kernel,
-            Mode::Direct => CacheMode::Direct,
+    fn manner(&self) -> Manner {
+        let own = Manner::default();
+        let (uid, gid) = (self.uid.unwrap_or(own.uid), self.gid.unwrap_or(own.gid));
+        Manner { uid, gid, umask: self.umask.unwrap_or(0), ..own }
+    }
+
+    fn session(&self, source: &Path) -> Options {
+        let access = match (self.allow_other, self.allow_root) {
+            (true, _) => Access::Everybody,
+            (false, true) => Access::Root,
+            (false, false) => Access::Owner,
         };
-        let cores = std::thread::available_parallelism().map_or(*THREADS.start(), usize::from);
-        let threads = self.threads.map_or(cores.clamp(*THREADS.start(), *THREADS.end()), usize::from);
-        let fuse = Fuse::new(Arc::new(tree), Arc::new(Cache::new(self.cache_size)), mode);
-        let options = Options { source: source.into(), threads, allow_other: self.allow_other };
-        let session = Session::start(fuse, mountpoint, &options)?;
-        if mount::has_glob_characters(mountpoint) {
+        Options { access, auto_unmount: self.auto_unmount, ..Options::new(source, self.serving.threads()) }
+    }
+
+    fn warn_of_glob_characters(&self) {
+        if mount::has_glob_characters(&self.mountpoint) {
             warning(format_args!(
                 "{}: TensorFlow takes * ? [ ] \\ in a path for a pattern, and will not find checkpoints here",
-                mountpoint.display()
+                self.mountpoint.display()
             ));
         }
-        Ok(session)
     }
 }
 
@@ -133,26 +145,26 @@ fn end(end: &End) -> String {
 }
 
 /// What is there, what the map did, and what to do next.
-fn message(checkpoint: &Checkpoint, report: &Report, mountpoint: &Path) -> String {
+fn message(checkpoint: &Checkpoint, report: &Report, source: &Path, mountpoint: &Path) -> String {
     let catalog = &checkpoint.catalog;
     let (variables, size) = (counted(catalog.variables.len(), "variable"), bytes(catalog.len()));
     let named = catalog.variables.iter().filter(|variable| variable.origin.is_some()).count();
     let map = match report.rules.len() {
         0 => String::new(),
         n => format!(
-            "; {} gave {named} of the names and left {} out",
+            "\n  map      {}: {named} under new names, {} left out",
             counted(n, "rule"),
             report.dropped.len()
         ),
     };
     let prefix = mountpoint.join(&checkpoint.prefix.stem);
     format!(
-        "ckptfs: {} on {}: {variables}, {size}{map}\n  \
-         restore   {prefix}\n  \
-         look      ls {prefix}/vars\n  \
-         unmount   ckptfs umount {}\n  \
-         The mount is read-only: save new checkpoints elsewhere.",
-        checkpoint.prefix.path().display(),
+        "{} is mounted on {}: {variables}, {size}{map}\n  \
+         restore  {prefix}\n  \
+         look     ls {prefix}/vars\n  \
+         unmount  ckptfs umount {}\n\
+         It is read-only: save new checkpoints elsewhere.",
+        source.display(),
         mountpoint.display(),
         mountpoint.display(),
         prefix = prefix.display(),

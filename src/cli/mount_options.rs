@@ -18,15 +18,23 @@ use Effect::{Refused, Set, Swallowed, With};
 
 const WORDS: &[(&str, Effect)] = &[
     ("allow_other", Set(|args| args.allow_other = true)),
-    ("cache_size", With(|args, value| parse_size(value).map(|size| args.cache_size = size))),
+    ("allow_root", Set(|args| args.allow_root = true)),
+    ("auto_unmount", Set(|args| args.auto_unmount = true)),
+    ("cache_size", With(|args, value| parse_size(value).map(|size| args.serving.cache_size = size))),
     ("foreground", Set(|args| args.foreground = true)),
-    ("map", With(add_map)),
-    ("nonempty", Set(|args| args.nonempty = true)),
+    ("gid", With(|args, value| parse_id(value).map(|id| args.gid = Some(id)))),
     (
-        "threads",
-        With(|args, value| value.parse().map(|n| args.threads = Some(n)).map_err(|_| "a number".into())),
+        "map",
+        With(|args, value| {
+            args.map.add_file(value.into());
+            Ok(())
+        }),
     ),
-    ("rw", Refused("mounted read-only all the same: ckptfs never writes")),
+    ("nonempty", Set(|args| args.nonempty = true)),
+    ("threads", With(|args, value| parse_threads(value).map(|n| args.serving.threads = Some(n)))),
+    ("uid", With(|args, value| parse_id(value).map(|id| args.uid = Some(id)))),
+    ("umask", With(|args, value| parse_mode(value).map(|mode| args.umask = Some(mode)))),
+    ("rw", Refused("mounted read-only all the same, for ckptfs never writes; `ro` says so")),
     ("ro", Swallowed),
     ("nosuid", Swallowed),
     ("nodev", Swallowed),
@@ -34,32 +42,34 @@ const WORDS: &[(&str, Effect)] = &[
     ("noatime", Swallowed),
     ("default_permissions", Swallowed),
     ("_netdev", Swallowed),
+    ("async", Swallowed),
     ("auto", Swallowed),
     ("defaults", Swallowed),
     ("dev", Swallowed),
     ("exec", Swallowed),
+    ("group", Swallowed),
     ("noauto", Swallowed),
     ("nofail", Swallowed),
+    ("nouser", Swallowed),
+    ("owner", Swallowed),
+    ("relatime", Swallowed),
     ("suid", Swallowed),
     ("user", Swallowed),
+    ("users", Swallowed),
 ];
-
-fn add_map(args: &mut Args, path: &str) -> Result<(), String> {
-    args.map.add_file(path.into());
-    Ok(())
-}
+/// What words for other programs begin with: `x-systemd.automount`.
+const OTHERS: &str = "x-";
 
 /// Applies the words of all `-o`; returns what the user should know.
 ///
 /// # Errors
-/// Words that are unknown or lack a value, all at once.
+/// Words that are unknown or lack a value, and words that exclude each other, all at once.
 pub(super) fn apply(args: &mut Args) -> Result<Vec<String>, String> {
     let (mut warnings, mut faults) = (Vec::new(), Vec::new());
-    for word in args.options.clone().iter().flat_map(|words| words.split(',')).filter(|word| !word.is_empty())
-    {
-        let (name, value) = word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value)));
+    for word in args.options.iter().flat_map(|words| split(words)).collect::<Vec<_>>() {
+        let (name, value) = word.split_once('=').map_or((&*word, None), |(name, value)| (name, Some(value)));
         match (WORDS.iter().find(|(known, _)| *known == name).map(|(_, effect)| effect), value) {
-            _ if name.starts_with("x-") => {}
+            _ if name.starts_with(OTHERS) || name.is_empty() => {}
             (Some(Set(set)), None) => set(args),
             (Some(With(set)), Some(value)) => {
                 faults.extend(set(args, value).err().map(|what| format!("{name}={value}: {what}")))
@@ -71,15 +81,45 @@ pub(super) fn apply(args: &mut Args) -> Result<Vec<String>, String> {
             (None, _) => faults.push(format!("{name} is unknown")),
         }
     }
+    if args.allow_other && args.allow_root {
+        faults.push("allow_other and allow_root exclude each other".into());
+    }
     match faults.is_empty() {
         true => Ok(warnings),
         false => Err(format!("-o: {}\n  help: it knows {}", faults.join("; "), known())),
     }
 }
 
+/// The words between commas. A backslash takes the next character as it is, as in other FUSE programs.
+fn split(words: &str) -> Vec<String> {
+    let (mut split, mut chars) = (vec![String::new()], words.chars());
+    while let Some(c) = chars.next() {
+        match c {
+            ',' => split.push(String::new()),
+            '\\' => split.last_mut().expect("it begins with one").extend(chars.next()),
+            c => split.last_mut().expect("it begins with one").push(c),
+        }
+    }
+    split
+}
+
 fn known() -> String {
     let ours = WORDS.iter().filter(|(_, effect)| matches!(effect, Set(_) | With(_)));
     ours.map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
+}
+
+fn parse_id(text: &str) -> Result<u32, String> {
+    text.parse().map_err(|_| "an id is a number".into())
+}
+
+fn parse_threads(text: &str) -> Result<u16, String> {
+    text.parse().ok().filter(|n| (2..=256).contains(n)).ok_or_else(|| "a number from 2 to 256".into())
+}
+
+/// Permission bits in octal: `022`.
+pub(super) fn parse_mode(text: &str) -> Result<u16, String> {
+    let mode = u16::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777);
+    mode.ok_or_else(|| "permission bits are three octal digits: 022".into())
 }
 
 /// A number of bytes, perhaps with a unit: `256M`, `1G`, `64KiB`.
@@ -98,7 +138,81 @@ pub(super) fn parse_size(text: &str) -> Result<usize, String> {
 
 #[cfg(test)]
 mod tests {
+    use clap::{Args as _, FromArgMatches};
+
     use super::*;
+
+    fn args(words: &[&str]) -> Args {
+        let command = Args::augment_args(clap::Command::new("mount"));
+        let options = words.iter().flat_map(|word| ["-o", word]);
+        let matches = command.get_matches_from(["mount", "source", "m"].into_iter().chain(options));
+        Args::from_arg_matches(&matches).unwrap()
+    }
+
+    fn applied(words: &str) -> Args {
+        let mut args = args(&[words]);
+        apply(&mut args).unwrap();
+        args
+    }
+
+    fn fault(words: &str) -> String {
+        apply(&mut args(&[words])).unwrap_err()
+    }
+
+    #[test]
+    fn each_word_sets_what_its_flag_sets() {
+        let args = applied(
+            "allow_other,auto_unmount,nonempty,foreground,uid=7,gid=8,umask=027,cache_size=1M,threads=3",
+        );
+        assert!(
+            args.allow_other && args.auto_unmount && args.nonempty && args.foreground && !args.allow_root
+        );
+        assert_eq!((args.uid, args.gid, args.umask), (Some(7), Some(8), Some(0o27)));
+        assert_eq!((args.serving.cache_size, args.serving.threads), (1 << 20, Some(3)));
+        assert!(applied("allow_root").allow_root);
+    }
+
+    #[test]
+    fn every_word_of_ours_has_its_long_flag() {
+        let command = Args::augment_args(clap::Command::new("mount"));
+        let flags: Vec<_> = command.get_arguments().filter_map(|arg| arg.get_long()).collect();
+        for (word, effect) in WORDS {
+            let ours = matches!(effect, Set(_) | With(_));
+            assert_eq!(flags.contains(&&*word.replace('_', "-")), ours, "{word}");
+        }
+    }
+
+    #[test]
+    fn the_words_of_fstab_are_swallowed_and_rw_is_answered() {
+        let words =
+            "rw,x-systemd.automount,x-gvfs-show=1,_netdev,nofail,noauto,user=me,defaults,auto,dev,suid,exec,";
+        let said = apply(&mut args(&[words])).unwrap();
+        assert!(matches!(said.as_slice(), [rw] if rw.contains("read-only")), "{said:?}");
+        assert!(apply(&mut args(&["ro,nosuid,nodev"])).unwrap().is_empty());
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_said_at_once() {
+        let said = fault("alow_other,threads,uid=me,umask=9,nonempty=1,threads=1,allow_other,allow_root");
+        for part in [
+            "alow_other is unknown",
+            "threads needs a value",
+            "uid=me: an id is a number",
+            "umask=9: permission bits",
+            "nonempty takes no value",
+            "threads=1: a number from 2",
+            "exclude each other",
+            "help: it knows allow_other",
+        ] {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+    }
+
+    #[test]
+    fn a_backslash_keeps_a_comma_in_its_word() {
+        assert_eq!(split(r"map=a\,b.toml,ro"), ["map=a,b.toml", "ro"]);
+        assert_eq!(split(""), [""]);
+    }
 
     #[test]
     fn sizes_have_units() {

@@ -224,7 +224,7 @@ mod tests {
     fn drawn(names: &[(&str, &[u64])], order: Order) -> String {
         let variable = |(name, shape): &(&str, &[u64])| {
             let data = vec![Extent::from(vec![0; 4 * shape.iter().product::<u64>() as usize])];
-            let tensor = Tensor { dtype: Dtype::Float32, shape: Shape((*shape).into()), data, crc32c: None };
+            let tensor = Tensor::new(Dtype::Float32, Shape((*shape).into()), data, None);
             Variable {
                 name: (*name).into(),
                 key: None,

@@ -1,14 +1,18 @@
 //! What a person reads on standard error: errors, warnings, and sizes in units.
 
 use std::fmt::Display;
-use std::io::{self, Write};
+use std::io::Write;
 
-/// An error and its causes. Texts of several lines bring their own layout.
+use anstyle::Style;
+
+use super::map_flags::DoesNotParse;
+use crate::remap::{Errors, Unfit};
+
+/// An error and its causes. The mistakes of a map bring their own layout.
 pub(super) fn error(error: &anyhow::Error) {
-    let text = format!("{error:#}");
-    match text.starts_with("error") {
-        true => say(text),
-        false => say(format_args!("ckptfs: {text}")),
+    match coloured(error) {
+        Some(text) => say(text),
+        None => say(format_args!("{}: {error:#}", head("ckptfs"))),
     }
 }
 
@@ -17,14 +21,30 @@ pub(super) fn warning(text: impl Display) {
     let text = text.to_string();
     match text.starts_with("warning") {
         true => say(text),
-        false => say(format_args!("ckptfs: warning: {text}")),
+        false => say(format_args!("{}: warning: {text}", head("ckptfs"))),
     }
 }
 
 /// A line on standard error. Where nobody reads that, the work goes on all the same.
 pub(super) fn say(line: impl Display) {
-    let _ = writeln!(io::stderr(), "{line}");
+    let _ = writeln!(anstream::stderr(), "{line}");
 }
+
+/// The text with the colours of a terminal, which are taken out again where it is none, or `NO_COLOR` is set.
+fn coloured(error: &anyhow::Error) -> Option<String> {
+    let causes = || error.chain();
+    let unfit = causes().find_map(|cause| cause.downcast_ref::<Unfit>()).map(|unfit| &unfit.errors);
+    let unparsed = || causes().find_map(|cause| cause.downcast_ref::<DoesNotParse>()).map(|errors| &errors.0);
+    let errors = || causes().find_map(|cause| cause.downcast_ref::<Errors>());
+    unfit.or_else(unparsed).or_else(errors).map(Errors::to_coloured_string)
+}
+
+/// The name that what follows is said by.
+fn head(name: &str) -> String {
+    format!("{BOLD}{name}{BOLD:#}")
+}
+
+const BOLD: Style = Style::new().bold();
 
 /// A number of bytes in the unit that suits it: `1.3 GB`, decimal as `ls --si` has it.
 pub(super) fn bytes(n: u64) -> String {

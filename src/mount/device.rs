@@ -20,6 +20,8 @@ use super::mountpoint::TYPE;
 
 const DEVICE: &str = "/dev/fuse";
 const HELPER: &str = "fusermount3";
+/// What users may ask of the helper.
+const CONFIGURATION: &str = "/etc/fuse.conf";
 /// The environment variable in which the helper finds its end of the socket.
 const HELPER_SOCKET: &str = "_FUSE_COMMFD";
 
@@ -39,6 +41,11 @@ pub enum Error {
          help: `ckptfs ls`, `cat` and `check` work without it"
     )]
     NotPermitted,
+    #[error(
+        "allow_other, allow_root: {CONFIGURATION} does not let users have them\n  \
+         help: as root, put a line `user_allow_other` into {CONFIGURATION}, or do without"
+    )]
+    OthersNotAllowed,
     #[error("{HELPER}: {0}")]
     Helper(String),
     #[error("{0}: {1}")]
@@ -75,6 +82,9 @@ pub(super) fn mount(source: &Path, path: &Path, allow_other: bool) -> Result<Own
 }
 
 fn mount_by_helper(source: &Path, path: &Path, allow_other: bool) -> Result<OwnedFd, Error> {
+    if allow_other && !getuid().is_root() && !others_allowed() {
+        return Err(Error::OthersNotAllowed);
+    }
     let io = |error| Error::Io(HELPER.into(), error);
     let (ours, theirs) = UnixStream::pair().map_err(io)?;
     // Of all descriptors this process has, the helper is to inherit just this one.
@@ -98,6 +108,16 @@ fn mount_by_helper(source: &Path, path: &Path, allow_other: bool) -> Result<Owne
     receive(&ours).map_err(io)
 }
 
+/// Whether the helper lets users let others in. What cannot be read it will judge by itself.
+fn others_allowed() -> bool {
+    std::fs::read_to_string(CONFIGURATION).map_or(true, |text| allows_others(&text))
+}
+
+fn allows_others(configuration: &str) -> bool {
+    let words = configuration.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
+    words.into_iter().any(|word| word == "user_allow_other")
+}
+
 fn escape_commas(source: &Path) -> OsString {
     let escaped = source.as_os_str().as_bytes().iter().flat_map(|&byte| match byte {
         b',' | b'\\' => vec![b'\\', byte],
@@ -107,9 +127,11 @@ fn escape_commas(source: &Path) -> OsString {
 }
 
 fn helper_failed(output: &Output) -> Error {
-    Error::Helper(
-        String::from_utf8_lossy(&output.stderr).trim().trim_start_matches("fusermount3: ").to_owned(),
-    )
+    let said = String::from_utf8_lossy(&output.stderr);
+    let said = said.trim().trim_start_matches("fusermount3: ").to_owned();
+    // The one that a person can do something about, and that others do not explain.
+    let help = format!("\n  help: users may not open {DEVICE} here; as root: `chmod 666 {DEVICE}`");
+    Error::Helper(if said.contains(DEVICE) { said + &help } else { said })
 }
 
 /// Takes the device from the socket.
@@ -152,5 +174,17 @@ fn unmount_by_helper(path: &Path, lazy: bool) -> Result<(), Error> {
             Err(Error::Busy(path.display().to_string()))
         }
         false => Err(helper_failed(&output)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_is_commented_out_allows_nothing() {
+        assert!(allows_others("# FUSE\nmount_max = 10\n user_allow_other # for all\n"));
+        assert!(!allows_others("#user_allow_other\nmount_max = 10\n"));
+        assert!(!allows_others(""));
     }
 }

@@ -5,10 +5,16 @@
 
 mod daemon;
 mod device;
+mod guardian;
 mod mountpoint;
+mod namespace;
+mod notify;
 mod session;
 
 pub use daemon::{Role, background, detach, role};
 pub use device::{Error, unmount};
-pub use mountpoint::{Mounted, Obstacle, check, find, has_glob_characters};
-pub use session::{End, Options, Session};
+pub use guardian::{WORD as GUARD, guard};
+pub use mountpoint::{Mounted, Obstacle, check, daemon_of, find, has_glob_characters, ours};
+pub use namespace::{Refused, enter};
+pub use notify::{READY, notify};
+pub use session::{Access, End, Options, Session};

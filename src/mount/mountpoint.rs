@@ -89,9 +89,37 @@ pub fn find(path: &Path) -> Option<Mounted> {
         None => fs::canonicalize(path).ok()?,
     };
     let resolved = fs::canonicalize(&absolute).unwrap_or_else(|_| absolute.clone());
-    let table = fs::read("/proc/self/mountinfo").ok()?;
-    let mut latest_first = table.rsplit(|&byte| byte == b'\n').filter_map(parse);
-    latest_first.find(|mount| mount.path == absolute || mount.path == resolved)
+    latest_first().ok()?.into_iter().find(|mount| mount.path == absolute || mount.path == resolved)
+}
+
+/// The mounts of ckptfs that this process sees, oldest first. Touches none of them.
+///
+/// # Errors
+/// That of reading the kernel's list.
+pub fn ours() -> io::Result<Vec<Mounted>> {
+    let mut ours: Vec<_> = latest_first()?.into_iter().filter(Mounted::is_ours).collect();
+    ours.reverse();
+    Ok(ours)
+}
+
+/// The process that serves a mount, if the kernel tells us: it lists, for those we may look at, which connection a
+/// descriptor of the device belongs to.
+pub fn daemon_of(mounted: &Mounted) -> Option<u32> {
+    let (_, connection) = mounted.device.split_once(':')?;
+    let line = format!("fuse_connection:\t{connection}");
+    let serves = |pid: &u32| {
+        let descriptors = fs::read_dir(format!("/proc/{pid}/fdinfo")).into_iter().flatten().flatten();
+        let said = descriptors.filter_map(|descriptor| fs::read_to_string(descriptor.path()).ok());
+        said.into_iter().any(|said| said.lines().any(|each| each == line))
+    };
+    let names =
+        fs::read_dir("/proc").ok()?.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    names.into_iter().find(serves)
+}
+
+fn latest_first() -> io::Result<Vec<Mounted>> {
+    let table = fs::read("/proc/self/mountinfo")?;
+    Ok(table.rsplit(|&byte| byte == b'\n').filter_map(parse).collect())
 }
 
 /// A line: `36 35 98:0 /root /mountpoint options [optional]* - type source super-options`.

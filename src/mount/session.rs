@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::{Child, ExitStatus};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
@@ -9,7 +10,9 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::device::{self, Error};
+use super::guardian::Guardian;
 use super::mountpoint::{self, Mounted};
+use super::notify::{STOPPING, notify};
 use crate::fuse::Fuse;
 
 /// How a mount is to be.
@@ -19,9 +22,45 @@ pub struct Options {
     pub source: PathBuf,
     /// Threads that answer the kernel, 2 or more: one that waits for a disk must not keep `ls` waiting.
     pub threads: usize,
-    /// Whether other users may look at it.
-    pub allow_other: bool,
+    /// Who may look at it.
+    pub access: Access,
+    /// Whether it is to be taken away even if this process is killed.
+    pub auto_unmount: bool,
+    /// Signals that the session is to hear of.
+    pub signals: &'static [i32],
 }
+
+impl Options {
+    /// A mount of its owner's alone, which ends on the signals that end programs.
+    pub fn new(source: impl Into<PathBuf>, threads: usize) -> Self {
+        Self { source: source.into(), threads, access: Access::Owner, auto_unmount: false, signals: ENDING }
+    }
+}
+
+/// Who may look at a mount, besides what the modes of its files say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Access {
+    /// Its owner.
+    #[default]
+    Owner,
+    /// Its owner, and root.
+    Root,
+    /// Everybody.
+    Everybody,
+}
+
+impl Access {
+    fn acl(self) -> fuser::SessionACL {
+        match self {
+            Self::Owner => fuser::SessionACL::Owner,
+            Self::Root => fuser::SessionACL::RootAndOwner,
+            Self::Everybody => fuser::SessionACL::All,
+        }
+    }
+}
+
+/// The signals that end a mount.
+const ENDING: &[i32] = &[SIGINT, SIGTERM, SIGHUP];
 
 /// A mount that answers.
 pub struct Session {
@@ -29,11 +68,15 @@ pub struct Session {
     /// What the kernel listed when the mount was made.
     mounted: Option<Mounted>,
     events: Receiver<Event>,
+    sender: Sender<Event>,
+    _guardian: Option<Guardian>,
 }
 
 enum Event {
     Signal(i32),
     Ended(io::Result<()>),
+    /// A command that is served alone has ended.
+    Exited(io::Result<ExitStatus>),
 }
 
 /// How a mount ended.
@@ -55,10 +98,9 @@ impl Session {
     pub fn start(fuse: Fuse, mountpoint: &Path, options: &Options) -> Result<Self, Error> {
         let (sender, events) = channel();
         // Before there is a mount, so that no signal can end us and leave it behind.
-        listen(sender.clone()).map_err(|error| Error::Io("signals".into(), error))?;
-        let device = device::mount(&options.source, mountpoint, options.allow_other)?;
-        let acl = if options.allow_other { fuser::SessionACL::All } else { fuser::SessionACL::Owner };
-        let mut config = fuser::Config::default();
+        listen(options.signals, sender.clone()).map_err(|error| Error::Io("signals".into(), error))?;
+        let device = device::mount(&options.source, mountpoint, options.access != Access::Owner)?;
+        let (mut config, acl) = (fuser::Config::default(), options.access.acl());
         config.acl = acl;
         config.n_threads = Some(options.threads.max(2));
         let undo = |error| {
@@ -68,13 +110,17 @@ impl Session {
         let session = fuser::Session::from_fd(fuse, device, acl, config)
             .and_then(fuser::Session::spawn)
             .map_err(undo)?;
-        thread::spawn(move || sender.send(Event::Ended(session.join())));
+        let end = sender.clone();
+        thread::spawn(move || end.send(Event::Ended(session.join())));
         std::fs::metadata(mountpoint).map_err(undo)?;
-        widen_read_ahead(mountpoint);
-        Ok(Self { mountpoint: mountpoint.into(), mounted: mountpoint::find(mountpoint), events })
+        let mounted = mountpoint::find(mountpoint);
+        mounted.iter().for_each(widen_read_ahead);
+        let guarded = mounted.iter().filter(|_| options.auto_unmount).map(Guardian::start).next();
+        let _guardian = guarded.transpose().map_err(undo)?;
+        Ok(Self { mountpoint: mountpoint.into(), mounted, events, sender, _guardian })
     }
 
-    /// Serves until somebody unmounts it, or SIGINT, SIGTERM or SIGHUP asks us to.
+    /// Serves until somebody unmounts it, or a signal asks us to.
     ///
     /// If it is in use then, it is detached, and what is open is served until it is closed or a second signal comes.
     ///
@@ -87,12 +133,34 @@ impl Session {
                 (Ok(Event::Ended(Err(error))), _) => return Err(error),
                 (Ok(Event::Ended(Ok(()))), Some(signal)) => return Ok(End::Signal(signal)),
                 (Ok(Event::Ended(Ok(()))), None) => return Ok(End::Unmounted),
+                (Ok(Event::Exited(_)), _) => {}
                 (Ok(Event::Signal(signal)), None) => {
+                    notify(STOPPING);
                     self.unmount();
                     asked = Some(signal);
                 }
                 (Ok(Event::Signal(signal)), Some(_)) => return Ok(End::Abandoned(signal)),
                 (Err(error), _) => return Err(io::Error::other(error)),
+            }
+        }
+    }
+
+    /// Serves a command until it ends, and unmounts then whatever it left running. `forward` hears of each signal.
+    ///
+    /// # Errors
+    /// That of waiting for the command.
+    pub fn serve(&self, mut command: Child, forward: impl Fn(i32)) -> io::Result<ExitStatus> {
+        let sender = self.sender.clone();
+        thread::spawn(move || sender.send(Event::Exited(command.wait())));
+        loop {
+            match self.events.recv().map_err(io::Error::other)? {
+                Event::Exited(status) => {
+                    self.detach();
+                    return status;
+                }
+                Event::Signal(signal) => forward(signal),
+                // Unmounted from inside: the command's own wish.
+                Event::Ended(_) => {}
             }
         }
     }
@@ -106,11 +174,18 @@ impl Session {
             Ok(()) => {}
             Err(Error::Busy(path)) => {
                 log::warn!("{path}: in use; detached, and what is open is served until it is closed");
-                if let Err(error) = device::unmount(&self.mountpoint, true) {
-                    log::error!("{error}");
-                }
+                self.detach();
             }
             Err(error) => log::error!("{error}"),
+        }
+    }
+
+    fn detach(&self) {
+        if self.mounted.is_none() || mountpoint::find(&self.mountpoint) != self.mounted {
+            return;
+        }
+        if let Err(error) = device::unmount(&self.mountpoint, true) {
+            log::error!("{error}");
         }
     }
 
@@ -126,15 +201,13 @@ impl Session {
     }
 }
 
-fn listen(sender: Sender<Event>) -> io::Result<()> {
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+fn listen(signals: &[i32], sender: Sender<Event>) -> io::Result<()> {
+    let mut signals = Signals::new(signals)?;
     thread::spawn(move || signals.forever().try_for_each(|signal| sender.send(Event::Signal(signal))));
     Ok(())
 }
 
 /// Lets the kernel read ahead a mebibyte instead of 128 KiB, where we may: a third more from large files.
-fn widen_read_ahead(mountpoint: &Path) {
-    if let Some(mounted) = mountpoint::find(mountpoint) {
-        let _ = std::fs::write(format!("/sys/class/bdi/{}/read_ahead_kb", mounted.device), "1024");
-    }
+fn widen_read_ahead(mounted: &Mounted) {
+    let _ = std::fs::write(format!("/sys/class/bdi/{}/read_ahead_kb", mounted.device), "1024");
 }

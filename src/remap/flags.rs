@@ -17,7 +17,7 @@ use super::{
     options::{Choice, Collision, Options},
     pattern::Pattern,
     place::{Place, Source, Written},
-    rule::{Manner, Matcher, Rule, Verb},
+    rule::{Manner, Rule, Verb},
     table::Table,
 };
 
@@ -45,7 +45,9 @@ impl FlagRules {
                 Flag::Drop(_) => pattern(Verb::Drop, &source, tables, errors),
                 Flag::Keep(_) => pattern(Verb::Keep, &source, tables, errors),
                 Flag::StripPrefix(prefix) => strip(prefix, added.as_ref(), &source, errors),
-                Flag::DropOptimizer => Some(drop_optimizer(&source)),
+                Flag::DropOptimizer => {
+                    Some(Rule::drop_optimizer(Written::in_flag(&source, 0..0), Manner::default()))
+                }
                 Flag::AddPrefix(_) => None,
                 Flag::CollisionFirst => {
                     let place = Place::new(&source, 0..0);
@@ -114,19 +116,6 @@ fn equals_sign(text: &str) -> Option<usize> {
 fn pattern(verb: Verb, source: &Arc<Source>, tables: &[Table], errors: &mut Errors) -> Option<Rule> {
     let from = Written::in_flag(source, 0..source.text.len());
     Rule::new(verb, from, vec![], Manner::default(), tables, errors)
-}
-
-fn drop_optimizer(source: &Arc<Source>) -> Rule {
-    Rule {
-        verb: Verb::Drop,
-        matcher: Matcher::Optimizer,
-        from: Written::in_flag(source, 0..0),
-        targets: vec![],
-        optional: false,
-        follow_slots: true,
-        match_on: None,
-        text: "drop-optimizer".into(),
-    }
 }
 
 /// `P**` becomes `**`, behind the prefix to add if there is one.

@@ -1,5 +1,6 @@
 //! Map files: TOML in, rules, options, tables and numbers out, with the place of everything.
 
+mod encode;
 mod rule_table;
 
 use std::{borrow::Cow, collections::BTreeMap, ops::Range, sync::Arc};

@@ -201,8 +201,7 @@ fn judge(map: &Map, rule: &Rule, tally: &Tally, names: &[&[u8]], errors: &mut Er
 pub(super) fn unused(rule: &Rule, names: &[&[u8]]) -> Error {
     let Some(pattern) = rule.pattern() else {
         let what = format!("no optimizer state among {}", counted(names.len(), "variable"));
-        return Error::new(Kind::Unused, rule.place(), what)
-            .help("there is nothing to drop: leave the flag out");
+        return Error::new(Kind::Unused, rule.place(), what).help("there is nothing to drop: leave it out");
     };
     let what = format!("`{}` matched none of {}", pattern.text, counted(names.len(), "variable"));
     let error = Error::new(Kind::Unused, &rule.from.part(0..rule.from.text.len()), what)

@@ -72,9 +72,13 @@ pub(super) const MATCH_ON: &[(&str, MatchOn)] =
 #[derive(Clone, Debug)]
 pub(super) enum Matcher {
     Pattern(Pattern),
-    /// Optimizer state by its role, whatever its names: `--drop-optimizer`.
+    /// Optimizer state by its role, whatever its names: `--drop-optimizer`, `drop = { role = "optimizer" }`.
     Optimizer,
 }
+
+/// The key that says a role instead of a pattern, and the one role there is.
+pub(super) const ROLE: &str = "role";
+pub(super) const OPTIMIZER: &str = "optimizer";
 
 /// A rule of the map, with the place it was written at.
 #[derive(Clone, Debug)]
@@ -136,6 +140,13 @@ impl Rule {
         let Manner { optional, follow_slots, match_on, .. } = manner;
         let matcher = Matcher::Pattern(pattern);
         Some(Self { verb, matcher, from, targets: compiled, optional, follow_slots, match_on, text })
+    }
+
+    /// A rule that drops optimizer state. `from` is where it was written.
+    pub(super) fn drop_optimizer(from: Written, manner: Manner) -> Self {
+        let Manner { optional, follow_slots, match_on, .. } = manner;
+        let (verb, matcher, text) = (Verb::Drop, Matcher::Optimizer, "drop-optimizer".into());
+        Self { verb, matcher, from, targets: vec![], optional, follow_slots, match_on, text }
     }
 
     /// What it does.

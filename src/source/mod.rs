@@ -38,6 +38,14 @@ struct Source {
 
 const SOURCES: &[Source] = &[bundle::SOURCE];
 
+/// The prefix of the checkpoint that `path` means, and what to tell the user about the choice. Nothing is opened.
+///
+/// # Errors
+/// What is there instead of a checkpoint.
+pub fn locate(path: &Path) -> Result<(Prefix, Option<String>), Error> {
+    locate::locate(path)
+}
+
 /// Opens the checkpoint that `path` means: a prefix, any file of a checkpoint, a directory (its newest), a SavedModel.
 ///
 /// # Errors

@@ -171,6 +171,14 @@ impl CheckpointTree {
         self.content_at(&self.place(ordinal)?)
     }
 
+    /// The variable that a directory under `vars/` or a file of a format shows.
+    pub(super) fn shown_variable(&self, ordinal: u32) -> Option<&Variable> {
+        match self.place(ordinal)? {
+            Place::Node(node, Role::Vars | Role::File(_)) => self.variable(node),
+            _ => None,
+        }
+    }
+
     /// The directory that holds this one; `None` for the checkpoint's own.
     pub(super) fn parent(&self, ordinal: u32) -> Option<u32> {
         match self.place(ordinal)? {

@@ -7,6 +7,7 @@ use super::checkpoint::CheckpointTree;
 use super::{Attr, Content, Entry, Ino, Kind, state_file};
 use crate::catalog::Catalog;
 use crate::shard::Stamp;
+use crate::view;
 
 /// All names and inodes of a mount.
 pub struct Tree {
@@ -118,6 +119,17 @@ impl Tree {
             0 => Some(self.own.get(ino.ordinal().checked_sub(FIRST_OWN)? as usize)?.content()),
             _ => self.of(ino)?.content(ino.ordinal()),
         }
+    }
+
+    /// An extended attribute of what shows a variable.
+    pub fn attribute(&self, ino: Ino, name: &[u8]) -> Option<Vec<u8>> {
+        view::attribute(self.of(ino)?.shown_variable(ino.ordinal())?, name)
+    }
+
+    /// The names of an inode's extended attributes, each ended by a NUL.
+    pub fn attributes(&self, ino: Ino) -> Vec<u8> {
+        let variable = self.of(ino).and_then(|tree| tree.shown_variable(ino.ordinal()));
+        variable.map(view::attributes).unwrap_or_default()
     }
 
     /// The directory that holds a directory.

@@ -3,6 +3,7 @@
 //!
 //! A new view is a file of its own and a row in a table here; the tree, `info.json` and `ckptfs cat` follow the tables.
 
+mod attribute;
 pub mod bundle;
 mod elementwise;
 mod info;
@@ -16,6 +17,8 @@ pub mod table;
 mod text;
 
 use std::sync::Arc;
+
+pub use attribute::{attribute, attributes};
 
 use crate::catalog::{Catalog, Variable};
 use crate::dtype::Dtype;

@@ -7,7 +7,7 @@ use super::{
         error::{Error, Kind},
         nearest::did_you_mean,
         place::Written,
-        rule::{COMMON_KEYS, MATCH_ON, Manner, Rule, Targets, VERBS, Verb, VerbRow},
+        rule::{COMMON_KEYS, MATCH_ON, Manner, OPTIMIZER, ROLE, Rule, Targets, VERBS, Verb, VerbRow},
         table::Table,
     },
     Key, Reader, Value, a_kind, in_order, quoted,
@@ -26,11 +26,28 @@ impl Reader<'_> {
         self.known_keys(table, &[&keys, to].concat(), &format!("in a rule that says `{}`", row.name));
         let manner = self.manner(table);
         let verb = self.names_only(row, table)?;
+        if let (Verb::Drop, Some(what)) = (verb, table.get(row.name))
+            && let Some(role) = what.get_ref().as_table()
+        {
+            let rule = self.drop_by_role(what, role, manner);
+            return rule.filter(|_| self.errors.len() == faults);
+        }
         let from = self.text(row.name, table.get(row.name)?);
         let targets = self.targets(row, table);
         let (from, targets) = (from?, targets?);
         let rule = Rule::new(verb, from, targets, manner, tables, self.errors)?;
         (self.errors.len() == faults).then_some(rule)
+    }
+
+    /// `drop = { role = "optimizer" }`
+    fn drop_by_role(&mut self, what: &Value<'_>, role: &DeTable<'_>, manner: Manner) -> Option<Rule> {
+        self.known_keys(role, &[ROLE], "in what is dropped");
+        let Some(value) = role.get(ROLE) else {
+            self.wrong(what, format!("what is dropped is a pattern, or {{ {ROLE} = \"{OPTIMIZER}\" }}"));
+            return None;
+        };
+        self.word(ROLE, value, &[(OPTIMIZER, ())])?;
+        Some(Rule::drop_optimizer(Written::in_file(self.source, what.span(), ""), manner))
     }
 
     /// The one verb of a rule.

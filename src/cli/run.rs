@@ -1,0 +1,120 @@
+//! `ckptfs run`.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitCode, ExitStatus};
+
+use anyhow::Context;
+use rustix::process::{Pid, PidfdFlags, Signal, getpgrp, pidfd_open, pidfd_send_signal};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
+
+use super::covered::Vantage;
+use super::logging;
+use super::map_flags::{self, MapFlags};
+use super::serving::Serving;
+use super::terminal;
+use crate::fuse::Manner;
+use crate::mount::{self, Options, Session};
+use crate::source;
+use crate::tree::Tree;
+
+/// Run a command that sees a checkpoint under new names, in its usual place
+///
+/// The directory of the checkpoint is covered by a mount that this command and what it starts see, and nobody else, and
+/// that goes when the command ends. So a program whose paths cannot be changed restores what the map makes of them.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// The checkpoint: a prefix (train/ckpt-9), any of its files, or a directory (its newest)
+    source: PathBuf,
+    #[command(flatten)]
+    map: MapFlags,
+    #[command(flatten)]
+    serving: Serving,
+    /// The command and its arguments
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
+}
+
+/// What the command is told of. Those of the terminal reach it by themselves.
+const FORWARDED: &[i32] = &[SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2];
+const OF_THE_TERMINAL: &[i32] = &[SIGINT, SIGQUIT];
+
+/// What shells answer when a command is not there, and when it cannot be run.
+const NOT_FOUND: u8 = 127;
+const NOT_EXECUTABLE: u8 = 126;
+/// Added to the number of the signal that ended a command.
+const SIGNALLED: i32 = 128;
+
+impl Args {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        let log = self.serving.start_log(logging::Stderr::Warnings)?;
+        let map = self.map.parse()?;
+        let here = env::current_dir().context("the current directory")?;
+        let (prefix, note) = source::locate(&self.source)?;
+        note.iter().for_each(terminal::warning);
+        let directory = fs::canonicalize(&prefix.dir)?;
+        // Before any thread is started, and before the files are opened that the mount will hide.
+        mount::enter()?;
+        let vantage = Vantage::take(&prefix.path(), &directory)?;
+        let (checkpoint, _) = map_flags::open_under(&map, &vantage.path)?;
+        let shown = vantage.shown(&checkpoint.prefix.path());
+        let tree = Tree::new(checkpoint.prefix.stem.as_bytes(), checkpoint.catalog, checkpoint.stamp);
+        let fuse = self.serving.fuse(tree, (&shown, &directory), map.to_toml(), log, Manner::default());
+        let options = Options { signals: FORWARDED, ..Options::new(&shown, self.serving.threads()) };
+        let session = Session::start(fuse, &directory, &options)?;
+        self.serve(&session, &here)
+    }
+
+    /// Runs the command where the user is, and answers what it answered.
+    fn serve(&self, session: &Session, here: &Path) -> anyhow::Result<ExitCode> {
+        let [program, args @ ..] = self.command.as_slice() else {
+            unreachable!("the command line demands it")
+        };
+        let child = match Command::new(program).args(args).current_dir(here).spawn() {
+            Ok(child) => child,
+            Err(error) => return Ok(not_run(program, &error)),
+        };
+        let signals = Forward::to(&child)?;
+        Ok(exit_code(session.serve(child, |signal| signals.send(signal))?))
+    }
+}
+
+/// Passes signals on to a child, and to no process that has its number later.
+struct Forward(std::os::fd::OwnedFd);
+
+impl Forward {
+    fn to(child: &Child) -> io::Result<Self> {
+        Ok(Self(pidfd_open(Pid::from_child(child), PidfdFlags::empty())?))
+    }
+
+    fn send(&self, signal: i32) {
+        if OF_THE_TERMINAL.contains(&signal) && has_the_terminal() {
+            return;
+        }
+        if let Some(signal) = Signal::from_named_raw(signal) {
+            // It may have ended meanwhile.
+            let _ = pidfd_send_signal(&self.0, signal);
+        }
+    }
+}
+
+/// Whether Ctrl-C in the terminal goes to this process, and so to the command too, which is of its group.
+fn has_the_terminal() -> bool {
+    let terminal = fs::File::open("/dev/tty");
+    terminal.is_ok_and(|terminal| rustix::termios::tcgetpgrp(terminal) == Ok(getpgrp()))
+}
+
+fn exit_code(status: ExitStatus) -> ExitCode {
+    let code = status.code().or_else(|| Some(SIGNALLED + status.signal()?));
+    code.and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from)
+}
+
+fn not_run(program: &OsString, error: &io::Error) -> ExitCode {
+    terminal::error(&anyhow::anyhow!("{}: {error}", program.display()));
+    ExitCode::from(if error.kind() == io::ErrorKind::NotFound { NOT_FOUND } else { NOT_EXECUTABLE })
+}

@@ -1,0 +1,48 @@
+//! `auto_unmount`: a process that outlives the daemon, however that ends, and takes away a mount that it left behind.
+//!
+//! `fusermount3` has such a mode, but only for mounts that it made itself, which those of root are not. Ours holds one
+//! end of a pipe and waits for the other to close, which the kernel does for whoever dies.
+
+use std::io::{self, Read};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{ChildStdin, Command, Stdio};
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+
+use super::device;
+use super::mountpoint::{self, Mounted};
+
+/// The word on the command line that makes a process a guardian. Its arguments are the mountpoint and the device.
+pub const WORD: &str = "guard";
+
+/// The daemon's end of the pipe.
+pub(super) struct Guardian(#[allow(dead_code, reason = "held to be closed")] ChildStdin);
+
+impl Guardian {
+    /// Starts a guardian for a mount of this process.
+    pub(super) fn start(mounted: &Mounted) -> io::Result<Self> {
+        let mut command = Command::new("/proc/self/exe");
+        command.arg0("ckptfs").arg(WORD).arg(&mounted.path).arg(&mounted.device);
+        // A group of its own, so that what is sent to the daemon's does not end it too.
+        command.current_dir("/").process_group(0);
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        let stdin = command.spawn()?.stdin.take();
+        Ok(Self(stdin.expect("it was asked to be a pipe")))
+    }
+}
+
+/// What a guardian does: waits until its standard input closes, and unmounts what is still mounted then.
+///
+/// # Errors
+/// Those of reading, and of unmounting.
+pub fn guard(path: &Path, device: &str) -> io::Result<()> {
+    // Signals for the whole control group are the daemon's to obey; the guardian ends with it.
+    let ignored = signal_hook::iterator::Signals::new([SIGHUP, SIGINT, SIGTERM])?;
+    let _ = rustix::process::setsid();
+    io::stdin().lock().read_to_end(&mut Vec::new())?;
+    drop(ignored);
+    let left = mountpoint::find(path).filter(|left| left.is_ours() && left.device == device);
+    let path: Option<PathBuf> = left.map(|left| left.path);
+    path.map_or(Ok(()), |path| device::unmount(&path, true)).map_err(io::Error::other)
+}

@@ -1,0 +1,188 @@
+//! A map as one file that means the same, whatever flags and files it came from.
+//!
+//! Rules keep their order, which is all that tells those of flags from those of files.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::super::{
+    Map,
+    options::{COLLISION, Opt, UNMATCHED, UNUSED},
+    rule::{MATCH_ON, Manner, Matcher, OPTIMIZER, ROLE, Rule, VERBS},
+};
+
+impl Map {
+    /// The map as the text of a map file, each rule with its place.
+    pub fn to_toml(&self) -> String {
+        let settings = toml::to_string(&Settings::of(self)).expect("texts, numbers and tables of them");
+        settings + &self.rules.iter().map(lines).collect::<String>()
+    }
+}
+
+/// Everything but the rules.
+#[derive(Serialize)]
+struct Settings<'a> {
+    version: u8,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    options: BTreeMap<&'a str, &'a str>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    vars: BTreeMap<&'a str, i64>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    tables: BTreeMap<&'a str, &'a BTreeMap<String, String>>,
+}
+
+impl<'a> Settings<'a> {
+    fn of(map: &'a Map) -> Self {
+        let options = [
+            ("unmatched", chosen(&map.options.unmatched, UNMATCHED)),
+            ("unused", chosen(&map.options.unused, UNUSED)),
+            ("collision", chosen(&map.options.collision, COLLISION)),
+        ];
+        Self {
+            version: 1,
+            options: options.into_iter().filter_map(|(name, word)| Some((name, word?))).collect(),
+            vars: map.vars.iter().map(|(name, var)| (name.as_str(), var.value)).collect(),
+            tables: map.tables.iter().map(|table| (table.name.as_str(), &table.entries)).collect(),
+        }
+    }
+}
+
+fn chosen<T: Copy + PartialEq>(option: &Opt<T>, words: &[(&'static str, T)]) -> Option<&'static str> {
+    let choice = option.0.as_ref()?.value;
+    words.iter().find(|(_, value)| *value == choice).map(|(word, _)| *word)
+}
+
+fn lines(rule: &Rule) -> String {
+    let keys = row(rule).into_iter().map(|(key, value)| format!("{key} = {value}\n"));
+    format!("\n# {}\n[[rule]]\n{}", rule.place(), keys.collect::<String>())
+}
+
+/// The keys of a rule and what they say, the verb first.
+fn row(rule: &Rule) -> Vec<(&'static str, toml::Value)> {
+    let verb = VERBS.iter().find(|row| row.verb == Some(rule.verb)).expect("every verb has its row").name;
+    let what = match &rule.matcher {
+        Matcher::Pattern(_) => rule.from.text.clone().into(),
+        Matcher::Optimizer => toml::Table::from_iter([(ROLE.to_owned(), OPTIMIZER.into())]).into(),
+    };
+    let targets: Vec<toml::Value> = rule.targets.iter().map(|(_, to)| to.text.clone().into()).collect();
+    let to = match targets.as_slice() {
+        [] => None,
+        [to] => Some(to.clone()),
+        _ => Some(targets.into()),
+    };
+    let plain = Manner::default();
+    let ignore_case = rule.pattern().is_some_and(|pattern| pattern.ignore_case);
+    let flag = |value: bool, plain: bool| (value != plain).then(|| value.into());
+    let matched = rule.match_on.and_then(|on| MATCH_ON.iter().find(|(_, each)| *each == on));
+    let keys = [
+        (verb, Some(what)),
+        ("to", to),
+        ("optional", flag(rule.optional, plain.optional)),
+        ("ignore_case", flag(ignore_case, plain.ignore_case)),
+        ("follow_slots", flag(rule.follow_slots, plain.follow_slots)),
+        ("match", matched.map(|(word, _)| (*word).into())),
+    ];
+    keys.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::super::{
+        Flag, Plan,
+        trial::{file, map},
+    };
+    use super::*;
+
+    const FILE: &str = r#"version = 1
+[vars]
+heads = 12
+[tables]
+op = { 0 = 1, "1" = "x\ny", 'a b' = '"' }
+[options]
+unused = "warn"
+[[rule]]
+rename = 'a/{i:int}/**/{k:x|y}'
+to = "b/{op[i]}/**/{k|lower}"
+optional = true
+[[rule]]
+alias = "re:(?<s>.+)/é\"\\\\'"
+to = ['{s}', "x/{s}\u0007"]
+ignore_case = true
+follow_slots = false
+[[rule]]
+drop = '**/\{*'
+match = "full_name"
+[[rule]]
+drop = { role = "optimizer" }
+optional = true
+"#;
+
+    /// What a map does, without its words.
+    fn meaning(plan: &Plan) -> (Vec<(Vec<u8>, usize)>, usize, usize) {
+        let names = plan.variables.iter().map(|planned| (planned.name.clone(), planned.source)).collect();
+        (names, plan.report.dropped.len(), plan.report.lost.len())
+    }
+
+    #[test]
+    fn every_key_and_setting_is_written_and_read_again() {
+        let first = map(&[Flag::Rename(r"a\=b=c'd".into()), Flag::CollisionFirst, Flag::DropOptimizer], FILE);
+        let text = first.to_toml();
+        let second = map(&[], &text);
+        let keys = |map: &Map| map.rules.iter().map(row).collect::<Vec<_>>();
+        assert_eq!(keys(&first), keys(&second), "{text}");
+        assert_eq!(first.tables[0].entries, second.tables[0].entries);
+        assert_eq!(second.var("heads"), Some(12));
+        assert!(text.contains("# --rename\n[[rule]]\nrename = "), "{text}");
+        assert!(text.contains("# fix.toml:8") || text.contains("# fix.toml:9"), "{text}");
+        let places = |text: &str| {
+            text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(places(&second.to_toml()), places(&text));
+    }
+
+    #[test]
+    fn an_empty_map_is_an_empty_file() {
+        assert_eq!(Map::default().to_toml(), "version = 1\n");
+        assert!(map(&[], &Map::default().to_toml()).is_empty());
+    }
+
+    fn flag() -> impl Strategy<Value = Flag> {
+        let name = || "[ab]{1,2}(/[ab*]{1,2}){0,2}";
+        prop_oneof![
+            (name(), "[abx]{1,2}(/[abx]{1,2}){0,2}")
+                .prop_map(|(from, to)| Flag::Rename(format!("{from}={to}"))),
+            Just(Flag::Rename("a/**=x/**".into())),
+            (name(), "[cd]{1,2}").prop_map(|(from, to)| Flag::Alias(format!("{from}={to}"))),
+            name().prop_map(Flag::Drop),
+            name().prop_map(Flag::Keep),
+            "[ab]/?".prop_map(Flag::StripPrefix),
+            Just(Flag::AddPrefix("p{}".into())),
+            Just(Flag::DropOptimizer),
+            Just(Flag::CollisionFirst),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(400))]
+
+        #[test]
+        fn the_written_map_plans_what_the_map_plans(
+            flags in proptest::collection::vec(flag(), 0..4),
+            names in proptest::collection::btree_set("[ab]{1,2}(/[ab]{1,2}){0,2}(/Adam)?", 1..12),
+            unmatched in prop::sample::select(vec!["keep", "drop"]),
+        ) {
+            let names: Vec<&[u8]> = names.iter().map(|name| name.as_bytes()).collect();
+            let options = format!("[options]\nunmatched = '{unmatched}'\n[[rule]]\nrename = 'b/{{x}}'\nto = 'y/{{x}}'\noptional = true");
+            if let Ok(map) = Map::parse(&flags, &[file(&options)]) {
+                let written = Map::parse(&[], &[file(&map.to_toml())]).map_err(|errors| TestCaseError::fail(errors.to_string()))?;
+                match map.plan(&names) {
+                    Ok(plan) => prop_assert_eq!(meaning(&plan), meaning(&written.plan(&names).map_err(|unfit| TestCaseError::fail(unfit.to_string()))?)),
+                    Err(_) => prop_assert!(written.plan(&names).is_err()),
+                }
+            }
+        }
+    }
+}

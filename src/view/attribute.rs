@@ -1,0 +1,89 @@
+//! Extended attributes: what a variable is, on everything that shows it, so that copies that keep them (`cp -a`,
+//! `rsync -X`, `tar --xattrs`) still say where they come from.
+
+use crate::catalog::Variable;
+use crate::format::crc::Masked;
+
+/// An attribute: its name, and its value for a variable that has it.
+struct Attribute {
+    name: &'static str,
+    value: fn(&Variable) -> Option<Vec<u8>>,
+}
+
+#[rustfmt::skip]
+const ATTRIBUTES: &[Attribute] = &[
+    Attribute { name: "user.ckptfs.name",   value: |variable| Some(variable.name.as_bytes().into()) },
+    Attribute { name: "user.ckptfs.dtype",  value: |variable| text(variable.tensor.dtype) },
+    Attribute { name: "user.ckptfs.shape",  value: |variable| text(variable.tensor.shape.spaced()) },
+    Attribute { name: "user.ckptfs.key",    value: |variable| Some(variable.key().as_bytes().into()) },
+    Attribute { name: "user.ckptfs.crc32c", value: |variable| text(variable.tensor.crc32c.map(Masked::unmask)?) },
+    Attribute { name: "user.ckptfs.source", value: |variable| Some(source(variable).into()) },
+];
+
+/// The value of the attribute of that name.
+pub fn attribute(variable: &Variable, name: &[u8]) -> Option<Vec<u8>> {
+    let attribute = ATTRIBUTES.iter().find(|attribute| attribute.name.as_bytes() == name)?;
+    (attribute.value)(variable)
+}
+
+/// The names of a variable's attributes, each ended by a NUL, as listxattr(2) has them.
+pub fn attributes(variable: &Variable) -> Vec<u8> {
+    let has = ATTRIBUTES.iter().filter(|attribute| (attribute.value)(variable).is_some());
+    has.flat_map(|attribute| attribute.name.bytes().chain([0])).collect()
+}
+
+fn text(value: impl ToString) -> Option<Vec<u8>> {
+    Some(value.to_string().into_bytes())
+}
+
+/// The name that the variable has in the source.
+fn source(variable: &Variable) -> &[u8] {
+    variable.origin.as_ref().map_or(&variable.name, |origin| &origin.name).as_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::catalog::Origin;
+    use crate::dtype::Dtype;
+    use crate::name::Name;
+    use crate::tensor::{Shape, Tensor};
+
+    fn variable(crc32c: Option<Masked>) -> Variable {
+        let (dtype, shape) = (Dtype::Float32, Shape(Box::new([784, 128])));
+        let origin = Origin { name: Name::from(&b"bert/k"[..]), rule: "--rename".into() };
+        Variable {
+            name: Name::from(&b"encoder/k"[..]),
+            key: None,
+            full_name: None,
+            tensor: Arc::new(Tensor::new(dtype, shape, vec![], crc32c)),
+            origin: Some(origin),
+        }
+    }
+
+    #[test]
+    fn each_attribute_says_its_part_of_the_variable() {
+        let variable = variable(Some(Masked::of(b"123456789")));
+        let said = |name: &str| attribute(&variable, format!("user.ckptfs.{name}").as_bytes()).unwrap();
+        assert_eq!(said("name"), b"encoder/k");
+        assert_eq!(said("dtype"), b"float32");
+        assert_eq!(said("shape"), b"784 128");
+        assert_eq!(said("key"), b"encoder/k");
+        assert_eq!(said("crc32c"), 0xe306_9283u32.to_string().as_bytes());
+        assert_eq!(said("source"), b"bert/k");
+    }
+
+    #[test]
+    fn what_is_not_known_is_neither_given_nor_listed() {
+        let variable = variable(None);
+        assert_eq!(attribute(&variable, b"user.ckptfs.crc32c"), None);
+        assert_eq!(attribute(&variable, b"user.ckptfs.nam"), None);
+        assert_eq!(attribute(&variable, b"security.selinux"), None);
+        let listed = attributes(&variable);
+        let names: Vec<_> = listed.split(|&byte| byte == 0).collect();
+        assert_eq!(names.len(), ATTRIBUTES.len() - 1 + 1, "the list ends in a NUL");
+        assert!(names.iter().all(|name| name.is_empty() || attribute(&variable, name).is_some()));
+    }
+}
