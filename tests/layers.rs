@@ -18,6 +18,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("dtype", &["minifloat"]),
     ("extent", &["cache", "shard"]),
     ("tensor", &["dtype", "extent", "format"]),
+    ("tensor/strings", &["cache", "format", "name"]),
     // What makes catalogs, and what changes them.
     ("graph", &["format"]),
     ("remap", &["name"]),
@@ -29,13 +30,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("source/object_graph", &["cache", "format", "graph", "tensor"]),
     // What presents them.
     ("tree", &["catalog", "extent", "format", "shard", "view"]),
-    ("view", &["catalog", "extent"]),
-    ("view/attribute", &["catalog", "dtype", "format", "name", "tensor"]),
-    ("view/bundle", &["catalog", "extent", "format", "graph", "shard", "tensor"]),
-    ("view/elementwise", &["cache", "dtype", "extent", "tensor"]),
-    ("view/info", &["catalog", "extent", "format", "name"]),
-    ("view/npy", &["catalog", "dtype", "extent", "format"]),
-    ("view/text", &["catalog", "dtype", "extent"]),
+    ("view", &["cache", "catalog", "dtype", "extent", "format", "graph", "name", "shard", "tensor"]),
     // The kernel, and what a person types.
     ("fuse", &["cache", "extent", "tree"]),
     ("mount", &["fuse"]),

@@ -249,7 +249,7 @@ fn many_readers_of_many_files_all_read_what_is_there() {
                     match i % 3 {
                         0 => assert_eq!(fs::read(root.join("raw/good")).unwrap(), [7; 100_000]),
                         1 => assert!(fs::read(root.join("raw/counts")).unwrap().into_iter().eq(counted())),
-                        _ => assert_eq!(list(&root.join("vars/good")).len(), 6),
+                        _ => assert_eq!(list(&root.join("vars/good")).len(), 7),
                     }
                 }
             });

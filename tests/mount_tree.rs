@@ -77,33 +77,40 @@ ckpt-9/raw/dense/kernel
 ckpt-9/raw/dense/kernel%/Adam
 ckpt-9/raw/half
 ckpt-9/raw/step
+ckpt-9/remap.tsv
+ckpt-9/stats.tsv
 ckpt-9/text/dense/kernel/Adam.txt
 ckpt-9/text/dense/kernel.txt
 ckpt-9/text/half.txt
 ckpt-9/text/step.txt
+ckpt-9/variables.tsv
 ckpt-9/vars/dense/kernel/Adam/array.npy -> ../../../../npy/dense/kernel/Adam.npy
 ckpt-9/vars/dense/kernel/Adam/dtype
 ckpt-9/vars/dense/kernel/Adam/info.json
 ckpt-9/vars/dense/kernel/Adam/raw -> ../../../../raw/dense/kernel%/Adam
 ckpt-9/vars/dense/kernel/Adam/shape
+ckpt-9/vars/dense/kernel/Adam/stats
 ckpt-9/vars/dense/kernel/Adam/values.txt -> ../../../../text/dense/kernel/Adam.txt
 ckpt-9/vars/dense/kernel/array.npy -> ../../../npy/dense/kernel.npy
 ckpt-9/vars/dense/kernel/dtype
 ckpt-9/vars/dense/kernel/info.json
 ckpt-9/vars/dense/kernel/raw -> ../../../raw/dense/kernel
 ckpt-9/vars/dense/kernel/shape
+ckpt-9/vars/dense/kernel/stats
 ckpt-9/vars/dense/kernel/values.txt -> ../../../text/dense/kernel.txt
 ckpt-9/vars/half/array.npy -> ../../npy/half.npy
 ckpt-9/vars/half/dtype
 ckpt-9/vars/half/info.json
 ckpt-9/vars/half/raw -> ../../raw/half
 ckpt-9/vars/half/shape
+ckpt-9/vars/half/stats
 ckpt-9/vars/half/values.txt -> ../../text/half.txt
 ckpt-9/vars/step/array.npy -> ../../npy/step.npy
 ckpt-9/vars/step/dtype
 ckpt-9/vars/step/info.json
 ckpt-9/vars/step/raw -> ../../raw/step
 ckpt-9/vars/step/shape
+ckpt-9/vars/step/stats
 ckpt-9/vars/step/values.txt -> ../../text/step.txt
 ckpt-9.data-00000-of-00002
 ckpt-9.data-00001-of-00002
