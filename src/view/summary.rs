@@ -124,17 +124,23 @@ impl Running {
         }
     }
 
-    /// Adds a number that occurs so many times.
-    fn add_many(&mut self, x: f64, times: u64) {
-        match x {
-            x if x.is_nan() => self.nan += times,
-            x if x.is_infinite() => self.inf += times,
-            x => {
-                self.zeros += if x == 0.0 { times } else { 0 };
-                (self.min, self.max) = (self.min.min(x), self.max.max(x));
-                self.merge(times, x, 0.0);
-            }
+    /// Adds numbers, each with how often it occurs.
+    fn add_weighted(&mut self, mut numbers: Vec<(f64, u64)>) {
+        let count = |is: fn(f64) -> bool| numbers.iter().filter(|(x, _)| is(*x)).map(|(_, n)| n).sum::<u64>();
+        self.nan += count(f64::is_nan);
+        self.inf += count(f64::is_infinite);
+        self.zeros += count(|x| x == 0.0);
+        let finite = count(f64::is_finite);
+        if finite == 0 {
+            return;
         }
+        numbers.retain(|(x, _)| x.is_finite());
+        let sum = |of: &dyn Fn(f64) -> f64| numbers.iter().map(|&(x, n)| of(x) * n as f64).sum::<f64>();
+        let mean = sum(&|x| x) / finite as f64;
+        let squares = sum(&|x| (x - mean) * (x - mean));
+        self.min = numbers.iter().fold(self.min, |min, (x, _)| min.min(*x));
+        self.max = numbers.iter().fold(self.max, |max, (x, _)| max.max(*x));
+        self.merge(finite, mean, squares);
     }
 
     /// Adds numbers, of which it leaves the finite ones.
@@ -167,12 +173,11 @@ impl Running {
 
     fn summary(mut self) -> Summary {
         let (value, width) = (self.dtype.value(), self.dtype.component_width());
-        for (bytes, times) in
-            (0..=u16::MAX).zip(std::mem::take(&mut self.occurrences)).filter(|(_, times)| *times > 0)
-        {
-            let number = number(value(&bytes.to_le_bytes()[..width]), &mut self.integers);
-            self.add_many(number, times);
-        }
+        let occurrences = (0..=u16::MAX).zip(std::mem::take(&mut self.occurrences)).filter(|(_, n)| *n > 0);
+        let read =
+            |(bytes, n): (u16, u64)| (number(value(&bytes.to_le_bytes()[..width]), &mut self.integers), n);
+        let numbers = occurrences.map(read).collect();
+        self.add_weighted(numbers);
         let extremes = (self.finite > 0).then(|| self.extremes());
         let of_finite = |x: f64| (self.finite > 0).then_some(x);
         Summary {
