@@ -97,13 +97,13 @@ impl Args {
         if std::io::stderr().is_terminal() {
             say(&message);
         }
+        log::info!("{} is mounted on {}", source.display(), mountpoint.display());
         if !self.foreground
             && let Err(error) = mount::detach(vantage.covered.is_some())
         {
             session.unmount();
             return Err(error.into());
         }
-        log::info!("{} is mounted on {}", source.display(), mountpoint.display());
         if self.foreground {
             mount::notify(READY);
         }
