@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::extent::Extent;
 use crate::name::Name;
 use crate::shard::Shard;
 use crate::tensor::Tensor;
@@ -69,9 +68,7 @@ impl Catalog {
 
     /// Whether every data file that a variable needs is there.
     pub fn is_complete(&self) -> bool {
-        let there =
-            |extent: &Extent| !matches!(extent, Extent::Range { shard, .. } if shard.fault().is_some());
-        self.variables.iter().all(|variable| variable.tensor.data.iter().all(there))
+        self.variables.iter().all(|variable| variable.tensor.is_there())
     }
 
     /// Bytes of all variables together; one that stands under two names counts twice.

@@ -8,7 +8,7 @@
 use std::fs::{File, Metadata};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -201,7 +201,8 @@ impl Shard {
 
 impl Opened {
     fn open(path: &Path) -> io::Result<Self> {
-        let file = File::open(path)?;
+        // A pipe would be waited for until somebody writes to it.
+        let file = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
         let meta = file.metadata()?;
         if !meta.is_file() {
             return Err(io::Error::other("not a regular file"));

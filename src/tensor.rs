@@ -57,6 +57,14 @@ impl Tensor {
         self.len() == 0
     }
 
+    /// Whether every data file that holds some of it could be opened.
+    pub fn is_there(&self) -> bool {
+        !self
+            .data
+            .iter()
+            .any(|extent| matches!(extent, Extent::Range { shard, .. } if shard.fault().is_some()))
+    }
+
     /// The data as one file.
     pub fn file(&self) -> VirtualFile {
         self.data.iter().cloned().collect()

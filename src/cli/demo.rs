@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
@@ -37,16 +38,16 @@ impl Args {
         sample::write(&dir.path().join("train/ckpt-9"))?;
         let source = Path::new("train/ckpt-9");
 
-        tour.say("A checkpoint as some program saved it, optimizer state and all:");
+        tour.say("A checkpoint as some program saved it, optimizer state and all:")?;
         tour.ckptfs(&[&["ls".as_ref(), source.as_os_str(), "--long".as_ref()]])?;
         tour.say(
             "Your program calls it `encoder`, not `bert`, and has a fresh optimizer. What would that map do?",
-        );
+        )?;
         tour.ckptfs(&[&["check".as_ref(), source.as_os_str()], &words(MAP)])?;
-        tour.say("Mounted under the new names. Nothing is copied, whatever its size:");
+        tour.say("Mounted under the new names. Nothing is copied, whatever its size:")?;
         tour.ckptfs(&[&["mount".as_ref(), source.as_os_str(), "m".as_ref()], &words(MAP)])?;
         let mount = Mounted(dir.path().join("m"));
-        tour.say("The mount holds a checkpoint that TensorFlow restores from, and a tree to look at:");
+        tour.say("The mount holds a checkpoint that TensorFlow restores from, and a tree to look at:")?;
         tour.run("ls", &["m"])?;
         tour.run("ls", &["m/ckpt-9/vars/encoder/pooler/dense/kernel"])?;
         tour.run("cat", &["m/ckpt-9/vars/encoder/pooler/dense/kernel/shape"])?;
@@ -59,12 +60,12 @@ impl Args {
              np.load(\"{1}/npy/encoder/pooler/dense/kernel.npy\", mmap_mode=\"r\")",
             mount.0.join("ckpt-9"),
             mount.0.join("ckpt-9").display()
-        ));
+        ))?;
         if !self.once {
             tour.say(&format!(
                 "It is mounted on {}. Look around from another terminal; Ctrl-C unmounts.",
                 mount.0.display()
-            ));
+            ))?;
             signals.forever().next();
         }
         mount.unmount(&tour)?;
@@ -78,8 +79,8 @@ struct Tour<'a> {
 }
 
 impl Tour<'_> {
-    fn say(&self, text: &str) {
-        println!("\n{text}");
+    fn say(&self, text: &str) -> io::Result<()> {
+        writeln!(io::stdout(), "\n{text}")
     }
 
     /// Runs ckptfs itself.
@@ -93,7 +94,7 @@ impl Tour<'_> {
 
     fn step(&self, shown: &str, program: PathBuf, args: &[&OsStr]) -> anyhow::Result<()> {
         let typed: Vec<_> = args.iter().map(|arg| quoted(&arg.to_string_lossy())).collect();
-        println!("\n$ {shown} {}", typed.join(" "));
+        writeln!(io::stdout(), "\n$ {shown} {}", typed.join(" "))?;
         let status = Command::new(program).args(args).current_dir(self.dir).status();
         match status.with_context(|| shown.to_owned())?.success() {
             true => Ok(()),

@@ -10,7 +10,7 @@ use clap::ValueEnum;
 
 use super::map_flags::MapFlags;
 use super::mount_options::{self, parse_size};
-use super::terminal::{bytes, counted, warning};
+use super::terminal::{bytes, counted, say, warning};
 use super::{Usage, logging};
 use crate::cache::Cache;
 use crate::fuse::{CacheMode, Fuse};
@@ -90,7 +90,7 @@ impl Args {
         tree.add_service("log", Box::new(move || recent.bytes()));
         let session = self.start(tree, &prefix, &mountpoint)?;
         if std::io::stderr().is_terminal() {
-            eprintln!("{message}");
+            say(&message);
         }
         if !self.foreground
             && let Err(error) = mount::detach()

@@ -1,21 +1,29 @@
 //! What a person reads on standard error: errors, warnings, and sizes in units.
 
+use std::fmt::Display;
+use std::io::{self, Write};
+
 /// An error and its causes. Texts of several lines bring their own layout.
 pub(super) fn error(error: &anyhow::Error) {
     let text = format!("{error:#}");
     match text.starts_with("error") {
-        true => eprintln!("{text}"),
-        false => eprintln!("ckptfs: {text}"),
+        true => say(text),
+        false => say(format_args!("ckptfs: {text}")),
     }
 }
 
 /// Something that the user should know and that stops nothing.
-pub(super) fn warning(text: impl std::fmt::Display) {
+pub(super) fn warning(text: impl Display) {
     let text = text.to_string();
     match text.starts_with("warning") {
-        true => eprintln!("{text}"),
-        false => eprintln!("ckptfs: warning: {text}"),
+        true => say(text),
+        false => say(format_args!("ckptfs: warning: {text}")),
     }
+}
+
+/// A line on standard error. Where nobody reads that, the work goes on all the same.
+pub(super) fn say(line: impl Display) {
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 /// A number of bytes in the unit that suits it: `1.3 GB`, decimal as `ls --si` has it.

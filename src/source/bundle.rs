@@ -24,6 +24,8 @@ pub(super) const SOURCE: Source = Source { detect: |prefix| prefix.index().exist
 
 /// Far beyond any real number of shards; each is a file to be opened.
 const MAX_SHARDS: u32 = 100_000;
+/// Far beyond any real index, which is read whole: a million variables take a tenth of it.
+const MAX_INDEX: u64 = 1 << 30;
 
 fn open(prefix: &Prefix) -> Result<Checkpoint, Error> {
     let index = Shard::open(prefix.index());
@@ -32,6 +34,10 @@ fn open(prefix: &Prefix) -> Result<Checkpoint, Error> {
     let Some(stamp) = index.stamp() else {
         return Err(index.fault().map(unreadable).expect("a shard has a stamp or a fault"));
     };
+    if stamp.len > MAX_INDEX {
+        let what = format!("{} bytes, far more than the index of any checkpoint has", stamp.len);
+        return Err(Error::Unsupported(prefix.index(), what));
+    }
     let mut file = vec![0; stamp.len as usize];
     index.read_exact_at(&mut file, 0).map_err(|error| unreadable(&error))?;
     let rows = Rows::read(prefix, &file)?;

@@ -61,6 +61,9 @@ pub(super) fn is_table(path: &Path) -> bool {
 
 impl Ends {
     fn read(path: &Path) -> io::Result<Self> {
+        if !path.metadata()?.is_file() {
+            return Err(io::Error::other("not a regular file"));
+        }
         let mut file = File::open(path)?;
         let (mut head, mut tail) = (Vec::new(), Vec::new());
         let len = file.metadata()?.len();

@@ -69,9 +69,8 @@ fn in_directory(dir: &Path) -> Result<(Prefix, Option<String>), Error> {
 /// Only the last component of what it names counts: absolute paths are those of the machine that saved.
 fn stated(dir: &Path, indexed: &[(OsString, Family)]) -> Option<OsString> {
     let path = dir.join("checkpoint");
-    let len = fs::metadata(&path).ok()?.len();
-    let text = if len <= STATE_LEN { fs::read(&path).ok()? } else { return None };
-    let state = state::decode(&text).ok()?;
+    let meta = fs::metadata(&path).ok().filter(|meta| meta.is_file() && meta.len() <= STATE_LEN);
+    let state = state::decode(&meta.and_then(|_| fs::read(&path).ok())?).ok()?;
     let named =
         [&state.model_checkpoint_path].into_iter().chain(state.all_model_checkpoint_paths.iter().rev());
     let complete = |stem: &OsStr| indexed.iter().any(|(s, family)| s == stem && family.is_complete());

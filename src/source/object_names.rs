@@ -12,11 +12,21 @@ pub(super) struct ObjectName {
     pub(super) full_name: Option<Name>,
 }
 
+/// Protobuf's limit for a message, which the graph is.
+const MAX_GRAPH: u64 = 2 << 30;
+
 /// The names of `keys`, sorted, by the graph that a tensor holds; by the keys alone if the tensor cannot be read.
 ///
 /// # Errors
 /// What is wrong with the graph.
 pub(super) fn names(tensor: &Tensor, keys: &[&[u8]]) -> Result<Vec<ObjectName>, String> {
+    // Without its data file nothing has held its length against anything.
+    if !tensor.is_there() {
+        return Ok(keys.iter().map(|key| by_key(key)).collect());
+    }
+    if tensor.len() > MAX_GRAPH {
+        return Err(format!("{} bytes, but an object graph has {MAX_GRAPH} at most", tensor.len()));
+    }
     let mut bytes = vec![0; tensor.len() as usize];
     if tensor.file().read_at(&crate::cache::Cache::new(0), &mut bytes, 0).is_err() {
         return Ok(keys.iter().map(|key| by_key(key)).collect());

@@ -1,0 +1,160 @@
+//! A virtual file against its model: the bytes of its extents laid end to end.
+
+use std::io;
+use std::sync::Arc;
+
+use ckptfs::cache::{Cache, Decode, Identity};
+use ckptfs::extent::{Extent, VirtualFile};
+use ckptfs::shard::Shard;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+/// An extent in the making.
+#[derive(Clone, Debug)]
+enum Part {
+    Inline(Vec<u8>),
+    /// A run of one of the two shards, as far as that has it.
+    Range(usize, usize, usize),
+    Decoded(Vec<u8>, u64),
+}
+
+/// Decodes by copying; the pieces are asked for as the cache promises, or it fails.
+struct Copying {
+    bytes: Vec<u8>,
+    piece_len: u64,
+}
+
+impl Decode for Copying {
+    fn identity(&self) -> Identity {
+        Identity { of: std::ptr::from_ref(self).addr(), to: "copy" }
+    }
+
+    fn decode(&self, at: u64, len: usize) -> io::Result<Vec<u8>> {
+        let in_order = at.is_multiple_of(self.piece_len) && len as u64 <= self.piece_len && len > 0;
+        let bytes = self.bytes.get(at as usize..).and_then(|rest| rest.get(..len)).filter(|_| in_order);
+        bytes.map(<[u8]>::to_vec).ok_or_else(|| io::Error::other(format!("asked for {at}+{len}")))
+    }
+
+    fn piece_len(&self) -> u64 {
+        self.piece_len
+    }
+}
+
+/// Two files to cut ranges from.
+struct Shards {
+    _dir: TempDir,
+    shards: [(Arc<Shard>, Vec<u8>); 2],
+}
+
+impl Shards {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let shards = [40usize, 7].map(|len| {
+            let bytes: Vec<u8> = (0..len).map(|i| (i * 37 + len) as u8).collect();
+            let path = dir.path().join(len.to_string());
+            std::fs::write(&path, &bytes).unwrap();
+            (Arc::new(Shard::open(path)), bytes)
+        });
+        Self { _dir: dir, shards }
+    }
+
+    /// The extent of a part, and its bytes.
+    fn extent(&self, part: &Part) -> (Extent, Vec<u8>) {
+        match part {
+            Part::Inline(bytes) => (Extent::Inline(bytes.as_slice().into()), bytes.clone()),
+            Part::Range(shard, offset, len) => {
+                let (shard, bytes) = &self.shards[*shard];
+                let start = bytes.len().min(*offset);
+                let run = &bytes[start..bytes.len().min(start + len)];
+                let range =
+                    Extent::Range { shard: shard.clone(), offset: start as u64, len: run.len() as u64 };
+                (range, run.to_vec())
+            }
+            Part::Decoded(bytes, piece_len) => {
+                let data = Copying { bytes: bytes.clone(), piece_len: *piece_len };
+                (Extent::Decoded { data: Arc::new(data), len: bytes.len() as u64 }, bytes.clone())
+            }
+        }
+    }
+
+    fn file(&self, parts: &[Part]) -> (VirtualFile, Vec<u8>) {
+        let (extents, bytes): (Vec<_>, Vec<_>) = parts.iter().map(|part| self.extent(part)).unzip();
+        (extents.into_iter().collect(), bytes.concat())
+    }
+}
+
+fn part() -> impl Strategy<Value = Part> {
+    prop_oneof![
+        vec(any::<u8>(), 0..20).prop_map(Part::Inline),
+        (0..2usize, 0..45usize, 0..45usize).prop_map(|(shard, offset, len)| Part::Range(shard, offset, len)),
+        (vec(any::<u8>(), 0..30), 1..12u64).prop_map(|(bytes, piece)| Part::Decoded(bytes, piece)),
+    ]
+}
+
+/// Reads wherever, past the end too, and as much as the kernel or more.
+fn reads() -> impl Strategy<Value = Vec<(u64, usize)>> {
+    vec((prop_oneof![9 => 0..120u64, 1 => any::<u64>()], 0..130usize), 1..12)
+}
+
+proptest! {
+    #[test]
+    fn a_file_reads_as_its_extents_laid_end_to_end(parts in vec(part(), 0..8), reads in reads(), budget in 0..64usize) {
+        let shards = Shards::new();
+        let ((file, bytes), cache) = (shards.file(&parts), Cache::new(budget));
+        prop_assert_eq!(file.len(), bytes.len() as u64);
+        for (offset, len) in reads {
+            let start = bytes.len().min(usize::try_from(offset).unwrap_or(usize::MAX));
+            let expected = &bytes[start..bytes.len().min(start + len)];
+            // What lies past the count must stay as it was.
+            let mut buf = vec![0xaa; len];
+            let n = file.read_at(&cache, &mut buf, offset).unwrap();
+            prop_assert_eq!(&buf[..n], expected);
+            prop_assert!(buf[n..].iter().all(|&byte| byte == 0xaa));
+        }
+    }
+
+    #[test]
+    fn a_run_within_a_shard_is_that_runs_bytes(parts in vec(part(), 0..8), offset in 0..120u64, len in 0..60u64) {
+        let shards = Shards::new();
+        let (file, bytes) = shards.file(&parts);
+        if let Some((shard, at)) = file.within_shard(offset, len) {
+            let mut buf = vec![0; len as usize];
+            shard.read_exact_at(&mut buf, at).unwrap();
+            prop_assert_eq!(buf.as_slice(), &bytes[offset as usize..][..len as usize]);
+        }
+    }
+
+    #[test]
+    fn what_stands_in_one_range_is_found_there(parts in vec(part(), 0..8), at in any::<prop::sample::Index>(), len in any::<prop::sample::Index>()) {
+        let shards = Shards::new();
+        let (file, _) = shards.file(&parts);
+        let mut start = 0;
+        for part in &parts {
+            let (extent, bytes) = shards.extent(part);
+            if let (Extent::Range { shard, offset, .. }, false) = (extent, bytes.is_empty()) {
+                let at = at.index(bytes.len());
+                let len = len.index(bytes.len() - at + 1);
+                let (found, place) = file.within_shard((start + at) as u64, len as u64).unwrap();
+                prop_assert!(Arc::ptr_eq(found, &shard));
+                prop_assert_eq!(place, offset + at as u64);
+            }
+            start += bytes.len();
+        }
+    }
+
+    #[test]
+    fn a_whole_shard_is_told_from_a_part_of_one_and_from_several(parts in vec(part(), 0..3)) {
+        let shards = Shards::new();
+        let (file, bytes) = shards.file(&parts);
+        let filled: Vec<_> = parts.iter().map(|part| shards.extent(part)).filter(|(_, bytes)| !bytes.is_empty()).collect();
+        let whole = match filled.as_slice() {
+            [(Extent::Range { shard, .. }, run)] => Some(shard).filter(|shard| shard.len() == Some(run.len() as u64)),
+            _ => None,
+        };
+        prop_assert_eq!(file.whole_shard().map(Arc::as_ptr), whole.map(Arc::as_ptr));
+        if let Some(shard) = file.whole_shard() {
+            prop_assert_eq!(std::fs::read(shard.path()).unwrap(), bytes);
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! What the tests share: a bundle in the making, written with the very codecs under test, copies of fixtures, the built
+//! binary, and mounts that are always unmounted.
+#![allow(dead_code, reason = "each test binary uses its part of it")]
+
+pub(crate) mod bundle;
+pub(crate) mod mount;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+/// The program under test.
+pub(crate) const CKPTFS: &str = env!("CARGO_BIN_EXE_ckptfs");
+
+/// Far longer than anything waited for takes, so that only what never happens fails.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Runs `ckptfs` to its end.
+pub(crate) fn ckptfs<I: IntoIterator<Item: AsRef<std::ffi::OsStr>>>(args: I) -> Output {
+    Command::new(CKPTFS).args(args).output().unwrap()
+}
+
+/// Standard error as text.
+pub(crate) fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Standard output as text.
+pub(crate) fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// A directory that TensorFlow wrote a checkpoint to.
+pub(crate) fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tf-2.21").join(name)
+}
+
+/// The indexes of all fixtures.
+pub(crate) fn fixture_indexes() -> Vec<PathBuf> {
+    let mut indexes: Vec<_> = list(&fixture(""))
+        .iter()
+        .flat_map(|name| list(&fixture(name)).into_iter().map(move |file| fixture(name).join(file)))
+        .filter(|path| path.extension().is_some_and(|end| end == "index"))
+        .collect();
+    indexes.sort();
+    indexes
+}
+
+/// The names in a directory, sorted.
+pub(crate) fn list(directory: &Path) -> Vec<String> {
+    let names =
+        fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<_> = names.collect();
+    names.sort();
+    names
+}
+
+/// Copies the files of a directory to another, which is made.
+pub(crate) fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for name in list(from) {
+        fs::copy(from.join(&name), to.join(&name)).unwrap();
+    }
+}
+
+/// Waits for something that happens by itself.
+#[track_caller]
+pub(crate) fn eventually(what: &str, mut happens: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !happens() {
+        assert!(start.elapsed() < PATIENCE, "it never came to be: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}

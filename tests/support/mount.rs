@@ -1,0 +1,184 @@
+//! Real mounts through the built binary, each on a directory of its own, always unmounted, whatever becomes of the test.
+
+use std::fs;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use rustix::mount::{UnmountFlags, unmount};
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+use super::{CKPTFS, eventually, stderr};
+
+/// Set where nothing can be mounted and that is known.
+const WITHOUT: &str = "CKPTFS_TEST_WITHOUT_FUSE";
+
+/// A mount, until it is dropped.
+pub(crate) struct MountGuard {
+    path: PathBuf,
+    /// What the command that mounted it said.
+    pub(crate) said: Output,
+    _dir: Option<TempDir>,
+}
+
+/// Whether mounts can be tested; where they cannot, that must be known beforehand.
+pub(crate) fn can_mount() -> bool {
+    if std::env::var_os(WITHOUT).is_some_and(|value| value == "1") {
+        return false;
+    }
+    let device = fs::File::options().read(true).write(true).open("/dev/fuse");
+    let helper = Command::new("fusermount3").arg("--version").output().is_ok();
+    let possible =
+        device.is_ok() && rustix::process::geteuid().is_root() || helper && Path::new("/dev/fuse").exists();
+    assert!(
+        possible,
+        "no mounts here (/dev/fuse: {:?}, fusermount3: {helper}); {WITHOUT}=1 leaves them out",
+        device.err()
+    );
+    true
+}
+
+/// Mounts a source on a new directory; `None` where mounts are not to be tested.
+#[track_caller]
+pub(crate) fn mount(source: &Path, args: &[&str]) -> Option<MountGuard> {
+    let dir = tempfile::tempdir().unwrap();
+    // The temporary directory may be reached through a link, and the kernel lists the real path.
+    let path = dir.path().canonicalize().unwrap().join("m");
+    fs::create_dir(&path).unwrap();
+    let mut mounted = mount_on(source, &path, args)?;
+    mounted._dir = Some(dir);
+    Some(mounted)
+}
+
+/// Mounts a source on a directory.
+#[track_caller]
+pub(crate) fn mount_on(source: &Path, path: &Path, args: &[&str]) -> Option<MountGuard> {
+    if !can_mount() {
+        return None;
+    }
+    let said = Command::new(CKPTFS).arg("mount").arg(source).arg(path).args(args).output().unwrap();
+    let guard = MountGuard { path: path.into(), said, _dir: None };
+    assert!(guard.said.status.success(), "not mounted: {}", stderr(&guard.said));
+    Some(guard)
+}
+
+impl MountGuard {
+    /// The mountpoint.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A path in the mount.
+    pub(crate) fn join(&self, path: impl AsRef<Path>) -> PathBuf {
+        self.path.join(path)
+    }
+
+    /// The bytes of a file in the mount.
+    #[track_caller]
+    pub(crate) fn read(&self, path: impl AsRef<Path>) -> Vec<u8> {
+        let path = self.join(path);
+        fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+
+    /// The text of a file in the mount.
+    #[track_caller]
+    pub(crate) fn text(&self, path: impl AsRef<Path>) -> String {
+        String::from_utf8(self.read(path)).unwrap()
+    }
+
+    /// The error of reading a file in the mount, from open to end.
+    #[track_caller]
+    pub(crate) fn errno(&self, path: impl AsRef<Path>) -> i32 {
+        fs::read(self.join(path)).expect_err("it reads").raw_os_error().unwrap()
+    }
+
+    /// Lines of the log that hold a text.
+    pub(crate) fn logged(&self, text: &str) -> usize {
+        self.text(".ckptfs/log").lines().filter(|line| line.contains(text)).count()
+    }
+
+    /// The line of mountinfo.
+    pub(crate) fn mountinfo(&self) -> Option<String> {
+        mountinfo(&self.path)
+    }
+
+    /// The process that serves it.
+    #[track_caller]
+    pub(crate) fn daemon(&self) -> Pid {
+        daemon(&self.path).expect("its daemon runs")
+    }
+
+    /// Sends its daemon a signal, and waits for it to end.
+    pub(crate) fn signal_and_wait(&self, signal: Signal) {
+        let daemon = self.daemon();
+        kill_process(daemon, signal).unwrap();
+        eventually("the daemon ends", || !is_alive(daemon));
+    }
+}
+
+impl Drop for MountGuard {
+    fn drop(&mut self) {
+        let daemon = daemon(&self.path);
+        if unmount(&self.path, UnmountFlags::empty()).is_err() {
+            let _ = unmount(&self.path, UnmountFlags::DETACH);
+        }
+        let Some(daemon) = daemon else { return };
+        // One that outlives its mount is a fault of its own, which a test asks for by itself; here it must just go.
+        let ends = || {
+            (0..400).any(|_| {
+                std::thread::sleep(std::time::Duration::from_millis(5));
+                !is_alive(daemon)
+            })
+        };
+        if !is_alive(daemon) || ends() {
+            return;
+        }
+        let _ = kill_process(daemon, Signal::KILL);
+        assert!(std::thread::panicking(), "the daemon of {} did not end with its mount", self.path.display());
+    }
+}
+
+/// The topmost line of mountinfo for a directory.
+pub(crate) fn mountinfo(path: &Path) -> Option<String> {
+    let table = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let path = path.to_str().unwrap();
+    table.lines().filter(|line| line.split(' ').nth(4) == Some(path)).map(str::to_owned).last()
+}
+
+/// The process whose command line names the directory, which is no other's.
+fn daemon(mountpoint: &Path) -> Option<Pid> {
+    let wanted = mountpoint.as_os_str().as_encoded_bytes();
+    let names = |pid: &i32| {
+        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let mut args = line.split(|&byte| byte == 0);
+        args.nth(1) == Some(b"mount") && args.any(|arg| arg == wanted)
+    };
+    let pids =
+        fs::read_dir("/proc").unwrap().filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
+    let pid = pids.filter(names).find(|&pid| Pid::from_raw(pid).is_some_and(is_alive))?;
+    Pid::from_raw(pid)
+}
+
+/// Whether a process runs: one that ended and was not waited for does not.
+pub(crate) fn is_alive(pid: Pid) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
+    let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
+    state.is_some_and(|state| !"ZX".contains(state))
+}
+
+/// Runs `ckptfs mount -f` until the mount is there, lets `during` happen, and returns how the command ended.
+pub(crate) fn run_to_end(source: &Path, path: &Path, during: impl FnOnce(Pid)) -> Option<Output> {
+    if !can_mount() {
+        return None;
+    }
+    let mut command = Command::new(CKPTFS);
+    command.arg("mount").arg(source).arg(path).arg("-f").stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    let pid = Pid::from_child(&child);
+    let said = Output { status: ExitStatusExt::from_raw(0), stdout: vec![], stderr: vec![] };
+    let _guard = MountGuard { path: path.into(), said, _dir: None };
+    eventually("the mount is there", || mountinfo(path).is_some() && path.join(".ckptfs").is_dir());
+    during(pid);
+    Some(child.wait_with_output().unwrap())
+}
