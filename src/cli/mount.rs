@@ -1,11 +1,11 @@
 //! `ckptfs mount`.
 
 use std::io::IsTerminal;
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::{Path, PathBuf, absolute};
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use anyhow::Context;
 use clap::ValueEnum;
 
 use super::map_flags::MapFlags;
@@ -14,18 +14,18 @@ use super::terminal::{bytes, counted, say, warning};
 use super::{Usage, logging};
 use crate::cache::Cache;
 use crate::fuse::{CacheMode, Fuse};
+use crate::mirror::{Mirror, Newest};
 use crate::mount::{self, End, Options, Role, Session};
-use crate::remap::Report;
 use crate::source::Checkpoint;
-use crate::tree::Tree;
+use crate::tree::{Planned, Tree};
 
-/// Mount a checkpoint on a directory, under the names a map gives its variables
+/// Mount checkpoints on a directory, under the names a map gives its variables
 ///
 /// Returns when the mount answers, and leaves it to a process in the background, until `ckptfs umount`. The mount is
 /// read-only and its owner's alone.
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// The checkpoint: a prefix (train/ckpt-9), any of its files, a SavedModel, or a directory (its newest)
+    /// A directory of checkpoints, one checkpoint (train/ckpt-9) or any of its files, or a SavedModel
     source: PathBuf,
     /// An empty directory
     mountpoint: PathBuf,
@@ -83,10 +83,15 @@ impl Args {
         let recent = logging::start(self.log.as_deref(), self.foreground)?;
         let mountpoint = mount::check(&self.mountpoint, self.nonempty)?;
         // Absolute, because a daemon leaves the directory it was started in.
-        let (checkpoint, report) = self.map.open(&std::path::absolute(&self.source)?)?;
-        let message = message(&checkpoint, &report, &self.mountpoint);
-        let prefix = checkpoint.prefix.path();
-        let mut tree = Tree::new(checkpoint.prefix.stem.as_bytes(), checkpoint.catalog, checkpoint.stamp);
+        let mirror = Mirror::open(&absolute(&self.source)?, Arc::new(self.map.parse()?))?;
+        let newest = mirror.newest()?;
+        newest.checkpoint.warnings.iter().for_each(warning);
+        newest.report.warnings.iter().for_each(warning);
+        let (message, prefix) = (message(&mirror, &newest, &self.mountpoint), mirror.path());
+        let Newest { stem, checkpoint: Checkpoint { catalog, stamp, .. }, .. } = newest;
+        let planned = Planned { stem: stem.into_encoded_bytes(), catalog, stamp };
+        let mut tree =
+            Tree::new(Box::new(mirror), [planned]).with_context(|| prefix.display().to_string())?;
         tree.add_service("log", Box::new(move || recent.bytes()));
         let session = self.start(tree, &prefix, &mountpoint)?;
         if std::io::stderr().is_terminal() {
@@ -133,7 +138,8 @@ fn end(end: &End) -> String {
 }
 
 /// What is there, what the map did, and what to do next.
-fn message(checkpoint: &Checkpoint, report: &Report, mountpoint: &Path) -> String {
+fn message(mirror: &Mirror, newest: &Newest, mountpoint: &Path) -> String {
+    let Newest { stem, checkpoint, report, count } = newest;
     let catalog = &checkpoint.catalog;
     let (variables, size) = (counted(catalog.variables.len(), "variable"), bytes(catalog.len()));
     let changed =
@@ -142,14 +148,18 @@ fn message(checkpoint: &Checkpoint, report: &Report, mountpoint: &Path) -> Strin
         0 => String::new(),
         n => format!("; {} gave {changed} names and left {} out", counted(n, "rule"), report.dropped.len()),
     };
-    let prefix = mountpoint.join(&checkpoint.prefix.stem);
+    let checkpoints = match count {
+        1 => String::new(),
+        n => format!("{n} checkpoints, the newest {}: ", stem.display()),
+    };
+    let prefix = mountpoint.join(stem);
     format!(
-        "ckptfs: {} on {}: {variables}, {size}{map}\n  \
+        "ckptfs: {} on {}: {checkpoints}{variables}, {size}{map}\n  \
          restore   {prefix}\n  \
          look      ls {prefix}/vars\n  \
          unmount   ckptfs umount {}\n  \
          The mount is read-only: save new checkpoints elsewhere.",
-        checkpoint.prefix.path().display(),
+        mirror.path().display(),
         mountpoint.display(),
         mountpoint.display(),
         prefix = prefix.display(),
