@@ -9,8 +9,6 @@ mod map_flags;
 mod terminal;
 
 #[cfg(feature = "fuse")]
-mod covered;
-#[cfg(feature = "fuse")]
 mod demo;
 #[cfg(feature = "fuse")]
 mod logging;

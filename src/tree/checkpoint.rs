@@ -18,7 +18,6 @@ use crate::view::{self, FACTS, FORMATS, Format, RESERVED};
 /// One checkpoint of a mount.
 pub(super) struct CheckpointTree {
     tag: u32,
-    stem: Vec<u8>,
     catalog: Catalog,
     names: Names,
     /// The bundle's files, in the mount's root, with their whole names.
@@ -89,15 +88,11 @@ impl CheckpointTree {
         let siblings = bundle.into_iter().map(named).collect();
         let mtime = time(stamp.mtime);
         let mode = stamp.mode as u16 & 0o444 | 0o400;
-        Self { tag, stem: stem.into(), catalog, names, siblings, tops, mtime, mode }
+        Self { tag, catalog, names, siblings, tops, mtime, mode }
     }
 
-    pub(super) fn tag(&self) -> u32 {
-        self.tag
-    }
-
-    pub(super) fn stem(&self) -> &[u8] {
-        &self.stem
+    pub(super) fn num_variables(&self) -> usize {
+        self.catalog.variables.len()
     }
 
     /// The checkpoint's directory.
@@ -111,11 +106,6 @@ impl CheckpointTree {
             .iter()
             .zip(1..)
             .map(|((name, _), ordinal)| (name.as_slice(), Ino::new(self.tag, ordinal)))
-    }
-
-    /// Bytes of the bundle's files.
-    pub(super) fn len(&self) -> u64 {
-        self.siblings.iter().map(|(_, file)| file.len()).sum()
     }
 
     /// Whether every data file that a variable needs is there.
@@ -397,7 +387,8 @@ fn tops<'a>(stem: &[u8], suffixes: impl Iterator<Item = &'a str>) -> Vec<(Vec<u8
     tops
 }
 
-fn time((seconds, nanoseconds): (i64, i64)) -> SystemTime {
+/// A file's time as the standard library has it.
+pub(super) fn time((seconds, nanoseconds): (i64, i64)) -> SystemTime {
     let whole = Duration::from_secs(seconds.unsigned_abs());
     let second = match seconds < 0 {
         true => SystemTime::UNIX_EPOCH.checked_sub(whole),
