@@ -143,8 +143,10 @@ impl Fuse {
         file.verify()?;
         let shard = file.whole_shard().and_then(|shard| shard.backing());
         if shard.is_some_and(|descriptor| self.passthrough.open(ino.0, descriptor, reply)) {
+            log::debug!("inode {:#x} is open: {} bytes, read by the kernel itself", ino.0, file.len());
             return Ok(Opened::PassedThrough);
         }
+        log::debug!("inode {:#x} is open: {} bytes", ino.0, file.len());
         let volatile = self.tree.attr(Ino(ino.0)).map_or(true, |attr| attr.volatile);
         let direct = self.manner.cache == CacheMode::Direct && file.len() >= LARGE;
         let flags = match () {

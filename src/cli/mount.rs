@@ -68,6 +68,9 @@ pub(super) struct Args {
     fake: bool,
 }
 
+/// The permission bits of all but the owner.
+const OTHERS: u16 = 0o077;
+
 impl Args {
     pub(super) fn run(mut self) -> anyhow::Result<ExitCode> {
         let warnings = mount_options::apply(&mut self).map_err(Usage)?;
@@ -115,7 +118,9 @@ impl Args {
     fn manner(&self) -> Manner {
         let own = Manner::default();
         let (uid, gid) = (self.uid.unwrap_or(own.uid), self.gid.unwrap_or(own.gid));
-        Manner { uid, gid, umask: self.umask.unwrap_or(0), ..own }
+        // The kernel lets everybody in for root's sake, and then root alone needs no permission.
+        let others = if self.allow_root { OTHERS } else { 0 };
+        Manner { uid, gid, umask: self.umask.unwrap_or(0) | others, ..own }
     }
 
     fn session(&self, source: &Path) -> Options {
