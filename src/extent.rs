@@ -83,6 +83,18 @@ pub struct VirtualFile {
 }
 
 impl VirtualFile {
+    /// A file of the source from end to end; empty if it could not be opened.
+    pub fn whole(shard: impl Into<Arc<Shard>>) -> Self {
+        let shard = shard.into();
+        let len = shard.len().unwrap_or(0);
+        [Extent::Range { shard, offset: 0, len }].into_iter().collect()
+    }
+
+    /// Whether all of it was made and is in memory.
+    pub fn is_inline(&self) -> bool {
+        self.extents.iter().all(|extent| matches!(extent, Extent::Inline(_)))
+    }
+
     /// Length in bytes.
     pub fn len(&self) -> u64 {
         self.ends.last().copied().unwrap_or(0)
@@ -110,11 +122,6 @@ impl VirtualFile {
             i += 1;
         }
         Ok((at - offset) as usize)
-    }
-
-    /// Whether all of it was made and is in memory.
-    pub fn is_inline(&self) -> bool {
-        self.extents.iter().all(|extent| matches!(extent, Extent::Inline(_)))
     }
 
     /// The shard this file is byte for byte, if it is one: the kernel can read such a file by itself.

@@ -1,10 +1,11 @@
 //! The kernel adapter: turns requests into look-ups in the [`Tree`] and reads of its files. It knows names and extents,
 //! and nothing of tensors.
 //!
-//! Nothing is kept for a lookup or an open file but what the kernel reads by itself, so a forgotten inode means the same
-//! when it comes back. A handler that panics answers EIO.
+//! Nothing is kept for a lookup, so a forgotten inode means the same when it comes back. A file of the source that is open
+//! is kept with its handle, so that it reads on whatever becomes of its name. A handler that panics answers EIO.
 
 mod activity;
+mod handles;
 mod passthrough;
 
 use std::cell::RefCell;
@@ -28,12 +29,15 @@ pub use activity::Activity;
 use crate::cache::Cache;
 use crate::extent::VirtualFile;
 use crate::tree::{Attr, Content, Ino, Kind, Tree};
+use handles::Handles;
 use passthrough::{PASSED_THROUGH, Passthrough};
 
 /// What a name inside a checkpoint means never changes.
 const FOREVER: Duration = Duration::from_secs(u32::MAX as u64);
-/// What a name in the root means may.
-const SHORT: Duration = Duration::from_secs(1);
+/// What a name in a directory of the source means may: this, and what the tree knows may be as old again.
+const SHORT: Duration = Duration::from_millis(500);
+/// The kernel is to ask again when it needs to know.
+const NEVER: Duration = Duration::ZERO;
 /// Files from this length on are worth more in large reads than in the kernel's page cache, with [`CacheMode::Direct`].
 const LARGE: u64 = 1 << 20;
 /// The most the kernel may stack file systems on this one's files: itself over, say, an overlay.
@@ -42,7 +46,7 @@ const STACK_DEPTH: u32 = 2;
 /// Requests the kernel keeps in flight.
 const MAX_BACKGROUND: u16 = 64;
 const GENERATION: Generation = Generation(0);
-/// The handle of all files but those that are passed through.
+/// The handle of files that are in memory; others are those of [`Handles`], or passed through.
 const ORDINARY: FileHandle = FileHandle(0);
 
 /// Who keeps the bytes that were read.
@@ -85,11 +89,12 @@ pub struct Fuse {
     manner: Manner,
     activity: Arc<Activity>,
     passthrough: Passthrough,
+    handles: Handles,
 }
 
 /// How a file was opened.
 enum Opened {
-    Ordinary(FopenFlags),
+    Ordinary(FileHandle, FopenFlags),
     PassedThrough,
 }
 
@@ -97,7 +102,7 @@ impl Fuse {
     /// Serves a tree, and counts in `activity` what it does.
     pub fn new(tree: Arc<Tree>, cache: Arc<Cache>, manner: Manner, activity: Arc<Activity>) -> Self {
         let passthrough = Passthrough::new(activity.clone());
-        Self { tree, cache, manner, activity, passthrough }
+        Self { tree, cache, manner, activity, passthrough, handles: Handles::default() }
     }
 
     fn file_attr(&self, attr: &Attr) -> FileAttr {
@@ -126,7 +131,7 @@ impl Fuse {
     }
 
     fn file(&self, ino: INodeNo) -> Result<VirtualFile, Errno> {
-        match self.tree.content(Ino(ino.0)).ok_or(Errno::ENOENT)? {
+        match self.tree.content(Ino(ino.0))? {
             Content::File(file) => Ok(file),
             Content::Directory => Err(Errno::EISDIR),
             Content::Link(_) => Err(Errno::EINVAL),
@@ -138,16 +143,19 @@ impl Fuse {
         file.verify()?;
         let shard = file.whole_shard().and_then(|shard| shard.backing());
         if shard.is_some_and(|descriptor| self.passthrough.open(ino.0, descriptor, reply)) {
+            log::debug!("inode {:#x} is open: {} bytes, read by the kernel itself", ino.0, file.len());
             return Ok(Opened::PassedThrough);
         }
-        let volatile = self.tree.attr(Ino(ino.0)).is_none_or(|attr| attr.volatile);
+        log::debug!("inode {:#x} is open: {} bytes", ino.0, file.len());
+        let volatile = self.tree.attr(Ino(ino.0)).map_or(true, |attr| attr.volatile);
         let direct = self.manner.cache == CacheMode::Direct && file.len() >= LARGE;
-        Ok(Opened::Ordinary(match () {
+        let flags = match () {
             // What is made anew for each read may have grown since the kernel asked for its length.
             () if direct || volatile && file.is_inline() => FopenFlags::FOPEN_DIRECT_IO,
             () if volatile => FopenFlags::empty(),
             () => FopenFlags::FOPEN_KEEP_CACHE,
-        }))
+        };
+        Ok(Opened::Ordinary(if file.is_inline() { ORDINARY } else { self.handles.add(file) }, flags))
     }
 
     fn ask_for_passthrough(&self, config: &mut KernelConfig) {
@@ -172,11 +180,15 @@ impl Fuse {
     fn read_file(
         &self,
         ino: INodeNo,
+        handle: FileHandle,
         offset: u64,
         size: u32,
         answer: impl FnOnce(&[u8]),
     ) -> Result<(), Errno> {
-        let file = self.file(ino)?;
+        let file = match self.handles.file(handle) {
+            Some(file) => file,
+            None => Arc::new(self.file(ino)?),
+        };
         let want = u64::from(size).min(file.len().saturating_sub(offset));
         if self.manner.cache == CacheMode::Direct
             && let Some((shard, at)) = file.within_shard(offset, want)
@@ -220,7 +232,7 @@ fn file_type(kind: Kind) -> FileType {
 
 /// How long the kernel may go on believing what a name in a directory means.
 fn entry_ttl(directory: Ino) -> &'static Duration {
-    if directory == Ino::ROOT { &SHORT } else { &FOREVER }
+    if directory.is_volatile() { &SHORT } else { &FOREVER }
 }
 
 fn attr_ttl(attr: &Attr) -> &'static Duration {
@@ -235,6 +247,8 @@ impl Filesystem for Fuse {
         for wish in [
             InitFlags::FUSE_DO_READDIRPLUS | InitFlags::FUSE_READDIRPLUS_AUTO,
             InitFlags::FUSE_NO_OPENDIR_SUPPORT,
+            // What is cached of a directory is void once its time is another.
+            InitFlags::FUSE_AUTO_INVAL_DATA,
             InitFlags::FUSE_PARALLEL_DIROPS,
             InitFlags::FUSE_DIRECT_IO_ALLOW_MMAP,
         ] {
@@ -247,7 +261,7 @@ impl Filesystem for Fuse {
 
     fn lookup(&self, _request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
         let directory = Ino(parent.0);
-        match guarded(|| self.tree.lookup(directory, name.as_bytes()).ok_or(Errno::ENOENT)) {
+        match guarded(|| Ok(self.tree.lookup(directory, name.as_bytes())?)) {
             Ok(attr) => {
                 let (attr_ttl, entry_ttl) = (attr_ttl(&attr), entry_ttl(directory));
                 reply.entry_with_ttls(attr_ttl, entry_ttl, &self.file_attr(&attr), GENERATION);
@@ -257,14 +271,14 @@ impl Filesystem for Fuse {
     }
 
     fn getattr(&self, _request: &Request, ino: INodeNo, _handle: Option<FileHandle>, reply: ReplyAttr) {
-        match guarded(|| self.tree.attr(Ino(ino.0)).ok_or(Errno::ENOENT)) {
+        match guarded(|| Ok(self.tree.attr(Ino(ino.0))?)) {
             Ok(attr) => reply.attr(attr_ttl(&attr), &self.file_attr(&attr)),
             Err(error) => reply.error(error),
         }
     }
 
     fn readlink(&self, _request: &Request, ino: INodeNo, reply: ReplyData) {
-        let target = guarded(|| match self.tree.content(Ino(ino.0)).ok_or(Errno::ENOENT)? {
+        let target = guarded(|| match self.tree.content(Ino(ino.0))? {
             Content::Link(target) => Ok(target),
             _ => Err(Errno::EINVAL),
         });
@@ -276,7 +290,7 @@ impl Filesystem for Fuse {
 
     fn open(&self, _request: &Request, ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
         match guarded(|| self.open_file(ino, &reply)) {
-            Ok(Opened::Ordinary(flags)) => reply.opened(ORDINARY, flags),
+            Ok(Opened::Ordinary(handle, flags)) => reply.opened(handle, flags),
             Ok(Opened::PassedThrough) => self.passthrough.reply(ino.0, reply),
             Err(error) => reply.error(self.failed(error)),
         }
@@ -286,7 +300,7 @@ impl Filesystem for Fuse {
         &self,
         _request: &Request,
         ino: INodeNo,
-        _handle: FileHandle,
+        handle: FileHandle,
         offset: u64,
         size: u32,
         _flags: OpenFlags,
@@ -300,7 +314,8 @@ impl Filesystem for Fuse {
                 reply.data(bytes);
             }
         };
-        if let (Err(error), Some(reply)) = (guarded(|| self.read_file(ino, offset, size, answer)), reply) {
+        let read = guarded(|| self.read_file(ino, handle, offset, size, answer));
+        if let (Err(error), Some(reply)) = (read, reply) {
             reply.error(self.failed(error));
         }
     }
@@ -315,6 +330,7 @@ impl Filesystem for Fuse {
         _flush: bool,
         reply: ReplyEmpty,
     ) {
+        self.handles.remove(handle);
         if handle == PASSED_THROUGH {
             self.passthrough.release(ino.0);
         }
@@ -355,12 +371,10 @@ impl Filesystem for Fuse {
                     return Ok(());
                 }
             }
-            for (next, entry) in self.tree.entries(directory, offset.saturating_sub(DOTS) as usize) {
+            self.tree.entries(directory, offset.saturating_sub(DOTS), &mut |next, entry| {
                 let name = OsStr::from_bytes(&entry.name);
-                if reply.add(INodeNo(entry.ino.0), next as u64 + DOTS, file_type(entry.kind), name) {
-                    break;
-                }
-            }
+                reply.add(INodeNo(entry.ino.0), next + DOTS, file_type(entry.kind), name)
+            })?;
             Ok(())
         });
         match listed {
@@ -381,25 +395,19 @@ impl Filesystem for Fuse {
         let listed = guarded(|| {
             let dots = [(directory, "."), (self.tree.parent(directory), "..")];
             for (i, (ino, name)) in (1..).zip(dots).skip(offset.min(DOTS) as usize) {
-                let attr = self.tree.attr(ino).ok_or(Errno::ENOENT)?;
+                let attr = self.tree.attr(ino)?;
                 if reply.add(INodeNo(ino.0), i, name, attr_ttl(&attr), &self.file_attr(&attr), GENERATION) {
                     return Ok(());
                 }
             }
-            for (next, entry) in self.tree.entries(directory, offset.saturating_sub(DOTS) as usize) {
-                let attr = self.tree.attr(entry.ino).ok_or(Errno::ENOENT)?;
-                let (name, ttl) = (OsStr::from_bytes(&entry.name), entry_ttl(directory));
-                if reply.add(
-                    INodeNo(entry.ino.0),
-                    next as u64 + DOTS,
-                    name,
-                    ttl,
-                    &self.file_attr(&attr),
-                    GENERATION,
-                ) {
-                    break;
-                }
-            }
+            self.tree.entries(directory, offset.saturating_sub(DOTS), &mut |next, entry| {
+                // A checkpoint is not planned for being listed; whoever wants to know more of it looks it up.
+                let known = self.tree.known_attr(entry.ino);
+                let ttl = if known.is_some() { entry_ttl(directory) } else { &NEVER };
+                let attr = self.file_attr(&known.unwrap_or_else(|| Attr::unknown(entry)));
+                let (ino, name) = (INodeNo(entry.ino.0), OsStr::from_bytes(&entry.name));
+                reply.add(ino, next + DOTS, name, ttl, &attr, GENERATION)
+            })?;
             Ok(())
         });
         match listed {

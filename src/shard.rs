@@ -5,18 +5,19 @@
 //!
 //! This is the seam for sources that are not local files; nothing above it sees a path except to name it.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use rustix::fs::{Mode, OFlags, openat};
 use rustix::process::{Resource, getrlimit, setrlimit};
+
+use crate::folder::Folder;
 
 /// How long a look at the file counts before reads look again.
 const FRESH: Duration = Duration::from_secs(1);
@@ -27,8 +28,12 @@ const OTHER_FILES: u64 = 256;
 /// One file of a source.
 #[derive(Debug)]
 pub struct Shard {
+    /// Where it stands; `None` if not even the directory could be opened.
+    folder: Option<Arc<Folder>>,
+    name: OsString,
     path: PathBuf,
     opened: Result<Opened, io::Error>,
+    may_grow: bool,
     /// Milliseconds of [`clock`] until which the last look counts.
     fresh_until: AtomicU64,
     changed: AtomicBool,
@@ -40,9 +45,6 @@ struct Opened {
     file: File,
     stamp: Stamp,
     map: OnceLock<Option<memmap2::Mmap>>,
-    /// The directory itself rather than its path, which a mount may come to lie over: ours, even.
-    directory: Arc<OwnedFd>,
-    name: OsString,
 }
 
 /// What tells one state of a file from another.
@@ -69,35 +71,41 @@ impl From<&Metadata> for Stamp {
 
 impl Stamp {
     /// The same inode with the same content, permissions aside.
-    fn same_content(&self, other: &Self) -> bool {
+    pub fn same_content(&self, other: &Self) -> bool {
         (self.dev, self.ino, self.len, self.mtime) == (other.dev, other.ino, other.len, other.mtime)
     }
 }
 
 impl Shard {
     /// Opens the file, or remembers why that failed: a checkpoint with a missing shard still has names and shapes.
-    pub fn open(path: impl Into<PathBuf>) -> Self {
-        let path = path.into();
-        let opened = directory(&path).and_then(|directory| Opened::open(Arc::new(directory), &path));
-        Self::new(path, opened)
-    }
-
-    /// Opens another file of the same directory.
-    pub fn beside(&self, path: impl Into<PathBuf>) -> Self {
-        let path = path.into();
-        match &self.opened {
-            Ok(Opened { directory, .. }) => {
-                let opened = Opened::open(directory.clone(), &path);
-                Self::new(path, opened)
-            }
-            Err(_) => Self::open(path),
+    pub fn open(path: impl AsRef<Path>) -> Self {
+        let path = path.as_ref();
+        let name = path.file_name().unwrap_or_default();
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        match Folder::open(parent.unwrap_or(Path::new("."))) {
+            Ok(folder) => Self { path: path.into(), ..Self::open_in(&Arc::new(folder), name) },
+            Err(error) => Self::new(None, name, path.into(), Err(error)),
         }
     }
 
-    fn new(path: PathBuf, opened: io::Result<Opened>) -> Self {
+    /// Opens a file of a directory that is held open, which it keeps so.
+    pub fn open_in(folder: &Arc<Folder>, name: &OsStr) -> Self {
+        let opened = folder.file(name).and_then(Opened::new);
+        Self::new(Some(folder.clone()), name, folder.path().join(name), opened)
+    }
+
+    /// A file that others may append to, as they do to logs: what was there when it was opened stays readable.
+    pub fn growing(self) -> Self {
+        Self { may_grow: true, ..self }
+    }
+
+    fn new(folder: Option<Arc<Folder>>, name: &OsStr, path: PathBuf, opened: io::Result<Opened>) -> Self {
         Self {
+            folder,
+            name: name.into(),
             path,
             opened,
+            may_grow: false,
             fresh_until: AtomicU64::new(0),
             changed: AtomicBool::new(false),
             reported: AtomicBool::new(false),
@@ -140,8 +148,10 @@ impl Shard {
     /// `EIO` if the file was never there, `ESTALE` if it is gone, replaced or changed.
     pub fn verify(&self) -> io::Result<()> {
         let opened = self.opened()?;
-        match opened.now() {
-            Ok(now) if now.same_content(&opened.stamp) => Ok(()),
+        let gone = || io::Error::from_raw_os_error(libc::ENOENT);
+        let now = self.folder.as_ref().ok_or_else(gone).and_then(|folder| folder.metadata(&self.name));
+        match now.map(|meta| Stamp::from(&meta)) {
+            Ok(now) if self.still_holds(&opened.stamp, &now) => Ok(()),
             Ok(now) => Err(self.report(libc::ESTALE, &self.difference(&opened.stamp, &now))),
             Err(error) => Err(self.report(libc::ESTALE, &format!("gone since the mount ({error})"))),
         }
@@ -194,7 +204,7 @@ impl Shard {
                 return Ok(());
             }
             let stamp = Stamp::from(&opened.file.metadata()?);
-            if stamp.same_content(&opened.stamp) {
+            if self.still_holds(&opened.stamp, &stamp) {
                 self.fresh_until.store(now + FRESH.as_millis() as u64, Ordering::Relaxed);
                 return Ok(());
             }
@@ -202,6 +212,12 @@ impl Shard {
             return Err(self.report(libc::ESTALE, &self.difference(&opened.stamp, &stamp)));
         }
         Err(io::Error::from_raw_os_error(libc::ESTALE))
+    }
+
+    /// Whether what was there then is still there now.
+    fn still_holds(&self, then: &Stamp, now: &Stamp) -> bool {
+        let grown = (now.dev, now.ino) == (then.dev, then.ino) && now.len >= then.len;
+        now.same_content(then) || self.may_grow && grown
     }
 
     fn difference(&self, then: &Stamp, now: &Stamp) -> String {
@@ -215,40 +231,20 @@ impl Shard {
     /// Logs what is wrong, once for each file, and gives the error a reader gets.
     fn report(&self, errno: i32, what: &str) -> io::Error {
         if !self.reported.swap(true, Ordering::Relaxed) {
-            log::error!(
-                "{}: {what}; unmount and mount again to serve what is there now",
-                self.path.display()
-            );
+            log::error!("{}: {what}", self.path.display());
         }
         io::Error::from_raw_os_error(errno)
     }
 }
 
 impl Opened {
-    fn open(directory: Arc<OwnedFd>, path: &Path) -> io::Result<Self> {
-        let name = path.file_name().unwrap_or_default().to_owned();
-        // A pipe would be waited for until somebody writes to it.
-        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = File::from(openat(&directory, &name, flags, Mode::empty())?);
+    fn new(file: File) -> io::Result<Self> {
         let meta = file.metadata()?;
         if !meta.is_file() {
             return Err(io::Error::other("not a regular file"));
         }
-        Ok(Self { file, stamp: Stamp::from(&meta), map: OnceLock::new(), directory, name })
+        Ok(Self { file, stamp: Stamp::from(&meta), map: OnceLock::new() })
     }
-
-    /// What the name leads to now.
-    fn now(&self) -> io::Result<Stamp> {
-        let flags = OFlags::PATH | OFlags::CLOEXEC;
-        let found = File::from(openat(&self.directory, &self.name, flags, Mode::empty())?);
-        Ok(Stamp::from(&found.metadata()?))
-    }
-}
-
-fn directory(path: &Path) -> io::Result<OwnedFd> {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    Ok(rustix::fs::open(parent, flags, Mode::empty())?)
 }
 
 /// Lets this process open so many files more, as far as the hard limit goes: a checkpoint may have a thousand shards.
@@ -347,21 +343,26 @@ mod tests {
     }
 
     #[test]
-    fn files_side_by_side_share_their_directory_and_one_that_is_not_there_is_remembered() {
-        let (dir, path, shard) = shard(b"0123456789");
-        fs::write(dir.path().join("other"), b"abc").unwrap();
-        assert_eq!(shard.beside(dir.path().join("other")).len(), Some(3));
-        let none = shard.beside(dir.path().join("none"));
-        assert_eq!(none.fault().unwrap().kind(), io::ErrorKind::NotFound);
-        assert!(none.beside(&path).len() == Some(10) && shard.beside(dir.path()).fault().is_some());
-    }
-
-    #[test]
     fn a_file_changed_in_place_is_stale_from_the_next_look_on() {
         let (_dir, path, shard) = shard(b"0123456789");
         fs::write(&path, b"9876543210").unwrap();
         touch(&path);
         assert_eq!(errno(shard.read_exact_at(&mut [0; 2], 0)), Some(libc::ESTALE));
         assert_eq!(errno(shard.read_exact_at(&mut [0; 2], 0)), Some(libc::ESTALE));
+    }
+
+    #[test]
+    fn a_file_that_may_grow_reads_on_when_it_does_and_not_when_it_shrinks() {
+        let (_dir, path, shard) = shard(b"0123456789");
+        let shard = shard.growing();
+        fs::write(&path, b"0123456789abc").unwrap();
+        touch(&path);
+        let mut buf = [0; 10];
+        shard.read_exact_at(&mut buf, 0).unwrap();
+        assert_eq!(&buf, b"0123456789");
+        shard.verify().unwrap();
+        fs::write(&path, b"012").unwrap();
+        assert_eq!(errno(shard.verify()), Some(libc::ESTALE));
+        assert!(shard.read_exact_at(&mut buf, 0).is_err());
     }
 }

@@ -102,7 +102,10 @@ fn a_copy_that_keeps_attributes_keeps_these() {
     let file = "raw/encoder/kernel";
     for copy in ["cp", "tar"] {
         let kept = attributes(&dir.path().join(copy).join(file));
-        assert!(kept.is_empty() == cannot_keep(dir.path()) && kept.len() % 6 == 0, "{copy}: {kept:?}");
+        assert!(
+            kept.is_empty() == cannot_keep(dir.path()) && [0, 6].contains(&kept.len()),
+            "{copy}: {kept:?}"
+        );
         if !kept.is_empty() {
             assert_eq!(kept, attributes(&from.join(file)), "{copy}");
         }

@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 const ARROWS: &[(&str, &[&str])] = &[
     // Codecs, tables and files: they know nothing of ours.
     ("cache", &[]),
+    ("folder", &[]),
     ("format", &[]),
     ("minifloat", &[]),
     ("name", &[]),
-    ("shard", &[]),
+    ("shard", &["folder"]),
     // The waist.
     ("catalog", &["graph", "name", "shard", "tensor"]),
     ("dtype", &["minifloat"]),
@@ -23,14 +24,19 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("graph", &["format"]),
     ("remap", &["name"]),
     ("remap/apply", &["catalog", "name"]),
-    ("source", &["catalog", "shard"]),
-    ("source/bundle", &["catalog", "dtype", "extent", "format", "graph", "name", "shard", "tensor"]),
-    ("source/error", &["format", "name"]),
-    ("source/locate", &["format"]),
+    ("source", &["catalog", "folder", "shard"]),
+    (
+        "source/bundle",
+        &["catalog", "dtype", "extent", "folder", "format", "graph", "name", "shard", "tensor"],
+    ),
+    ("source/error", &["folder", "format", "name"]),
     ("source/object_graph", &["cache", "format", "graph", "tensor"]),
+    ("source/roster", &["folder", "format"]),
     // What presents them.
-    ("tree", &["catalog", "extent", "format", "shard", "view"]),
+    ("tree", &["catalog", "extent", "format", "name", "shard", "view"]),
     ("view", &["cache", "catalog", "dtype", "extent", "format", "graph", "name", "shard", "tensor"]),
+    // Where they meet.
+    ("mirror", &["catalog", "folder", "remap", "shard", "source", "tree"]),
     // The kernel, and what a person types.
     ("fuse", &["cache", "extent", "tree"]),
     ("mount", &["fuse"]),
@@ -44,8 +50,10 @@ const ALL: &[&str] = &[
     "extent",
     "format",
     "fuse",
+    "folder",
     "graph",
     "minifloat",
+    "mirror",
     "mount",
     "name",
     "remap",

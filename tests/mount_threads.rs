@@ -17,11 +17,12 @@ use ckptfs::catalog::{Catalog, Variable};
 use ckptfs::dtype::Dtype;
 use ckptfs::extent::Extent;
 use ckptfs::fuse::{CacheMode, Fuse, Manner};
+use ckptfs::mirror::Mirror;
 use ckptfs::mount::{Options, Session};
 use ckptfs::shard::Shard;
 use ckptfs::tensor::{Shape, Tensor};
-use ckptfs::tree::Tree;
-use support::{list, mount::can_mount};
+use ckptfs::tree::{Planned, Tree};
+use support::{bundle::Bundle, list, mount::can_mount};
 use tempfile::TempDir;
 
 const THREADS: usize = 2;
@@ -61,12 +62,16 @@ fn serve(variables: Vec<(&'static str, Make)>) -> Option<Served> {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().canonicalize().unwrap().join("m");
     fs::create_dir(&path).unwrap();
-    fs::write(dir.path().join("index"), "an index").unwrap();
-    let index = Arc::new(Shard::open(dir.path().join("index")));
+    // What is planned stands in for a checkpoint that is there, and empty.
+    let prefix = dir.path().join("ckpt-9");
+    Bundle::new().write(&prefix);
+    let index = Arc::new(Shard::open(prefix.with_added_extension("index")));
     let stamp = index.stamp().unwrap();
     let variables = variables.into_iter().map(variable).collect();
     let catalog = Catalog { variables, objects: None, index: Some(index), shards: vec![] };
-    let tree = Arc::new(Tree::new(b"ckpt-9", catalog, stamp));
+    let planned = Planned { stem: b"ckpt-9".into(), catalog, stamp };
+    let mirror = Mirror::open(&prefix, Arc::default()).unwrap();
+    let tree = Arc::new(Tree::new(Box::new(mirror), [planned]).unwrap());
     let manner = Manner { cache: CacheMode::Kernel, ..Manner::default() };
     let fuse = Fuse::new(tree, Arc::new(Cache::new(1 << 20)), manner, Arc::default());
     let options = Options::new("made", THREADS);

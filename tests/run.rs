@@ -76,6 +76,41 @@ fn the_command_sees_the_map_at_the_sources_own_path() {
 }
 
 #[test]
+fn all_else_in_the_directory_is_there_and_as_it_is() {
+    let Some(train) = Train::new() else { return };
+    Bundle::new().floats("bert/old", &[8.0]).write(&train.path("train/ckpt-8"));
+    fs::create_dir(train.path("train/eval")).unwrap();
+    Bundle::new().floats("bert/eval", &[7.0]).write(&train.path("train/eval/ckpt-1"));
+    fs::write(train.path("train/vocab.txt"), "the\nof\n").unwrap();
+    assert_eq!(train.prints("cat train/vocab.txt"), "the\nof\n");
+    let names = |prefix: &str| train.prints(&format!("{CKPTFS} ls train/{prefix}"));
+    assert_eq!(
+        [names("ckpt-9"), names("ckpt-8"), names("eval")],
+        ["encoder/w\nstep\n", "bert/old\n", "bert/eval\n"]
+    );
+    let seen = train.prints("ls train");
+    assert!(list(&train.path("train")).iter().all(|name| seen.lines().any(|seen| seen == name)), "{seen}");
+    assert_eq!(
+        train.prints("cmp train/ckpt-8.index /dev/stdin < \"$PWD/train/ckpt-8.index\" && echo same"),
+        "same\n"
+    );
+    assert!(stderr(&train.run("touch train/new")).contains("Read-only file system"));
+}
+
+#[test]
+fn of_a_directory_every_checkpoint_is_under_the_map() {
+    let Some(train) = Train::new() else { return };
+    Bundle::new().floats("bert/w", &[8.0]).write(&train.path("train/ckpt-8"));
+    let script = format!("{CKPTFS} ls train/ckpt-8; {CKPTFS} ls train/ckpt-9");
+    let mut command = Command::new(CKPTFS);
+    command
+        .current_dir(train.path(""))
+        .args(["run", "train", "--rename", "bert/w=w", "--", "sh", "-c", &script]);
+    let output = command.output().unwrap();
+    assert_eq!(stdout(&output), "w\nstep\nw\n", "{}", stderr(&output));
+}
+
+#[test]
 fn nobody_else_sees_it_and_nothing_is_left() {
     let Some(train) = Train::new() else { return };
     let before = list(&train.path("train"));

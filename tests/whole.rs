@@ -1,9 +1,11 @@
 //! The files about a whole checkpoint, at the top of its directory.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use assert_cmd::Command;
 use ckptfs::cache::Cache;
+use ckptfs::mirror::Mirror;
 use ckptfs::source;
 use ckptfs::tree::{Content, Ino, Tree};
 
@@ -12,15 +14,14 @@ fn fixture(name: &str) -> PathBuf {
 }
 
 fn tree(name: &str) -> Tree {
-    let checkpoint = source::open(&fixture(name)).unwrap();
-    Tree::new(b"ckpt-9", checkpoint.catalog, checkpoint.stamp)
+    Tree::new(Box::new(Mirror::open(&fixture(name), Arc::default()).unwrap()), []).unwrap()
 }
 
 /// A file at the top of the checkpoint's directory, as long as `stat` says it is.
 fn text(tree: &Tree, name: &str) -> Option<String> {
     let directory = tree.lookup(Ino::ROOT, b"ckpt-9").unwrap().ino;
-    let attr = tree.lookup(directory, name.as_bytes())?;
-    let Some(Content::File(file)) = tree.content(attr.ino) else { panic!("{name} is no file") };
+    let attr = tree.lookup(directory, name.as_bytes()).ok()?;
+    let Ok(Content::File(file)) = tree.content(attr.ino) else { panic!("{name} is no file") };
     let mut bytes = vec![0; attr.len as usize];
     assert_eq!((file.len(), file.read_at(&Cache::new(0), &mut bytes, 0).unwrap()), (attr.len, bytes.len()));
     Some(String::from_utf8(bytes).unwrap())

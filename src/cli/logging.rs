@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context;
-use env_logger::{Builder, Logger, Target};
+use env_logger::{Builder, Logger};
 use log::{LevelFilter, Log, Metadata, Record};
 
 /// The last lines of the log.
@@ -33,22 +33,28 @@ pub(super) enum Stderr {
 pub(super) fn start(file: Option<&Path>, stderr: Stderr, verbose: bool) -> anyhow::Result<Arc<Recent>> {
     let recent = Arc::<Recent>::default();
     let level = if verbose { LevelFilter::Debug } else { LevelFilter::Info };
-    let beside = match (file, stderr) {
+    let (out, out_level): (Box<dyn Write + Send>, _) = match (file, stderr) {
         (Some(path), _) => {
             let file = File::options().append(true).create(true).open(path);
-            logger(Box::new(file.with_context(|| format!("log {}", path.display()))?), level)
+            (Box::new(file.with_context(|| format!("log {}", path.display()))?), level)
         }
-        (None, Stderr::Silent) => logger(Box::new(io::sink()), LevelFilter::Off),
-        (None, Stderr::Warnings) if !verbose => logger(Box::new(io::stderr()), LevelFilter::Warn),
-        (None, _) => logger(Box::new(io::stderr()), level),
+        (None, Stderr::Silent) => (Box::new(io::sink()), LevelFilter::Off),
+        (None, Stderr::Warnings) if !verbose => (Box::new(io::stderr()), LevelFilter::Warn),
+        (None, _) => (Box::new(io::stderr()), level),
     };
-    let both = Both { memory: logger(Box::new(Remembering(recent.clone())), level), beside };
-    log::set_max_level(both.memory.filter().max(both.beside.filter()));
+    let both = Both {
+        recent: recent.clone(),
+        remembered: filter(level),
+        out: Mutex::new(out),
+        written: filter(out_level),
+    };
+    log::set_max_level(both.remembered.filter().max(both.written.filter()));
     log::set_boxed_logger(Box::new(both))?;
     Ok(recent)
 }
 
-fn logger(to: Box<dyn Write + Send>, level: LevelFilter) -> Logger {
+/// Which lines are meant; the logger itself writes none.
+fn filter(level: LevelFilter) -> Logger {
     let mut builder = Builder::new();
     builder.filter_level(level.min(LevelFilter::Warn)).filter_module("ckptfs", level);
     // The library warns of each request that it is right not to know.
@@ -56,10 +62,7 @@ fn logger(to: Box<dyn Write + Send>, level: LevelFilter) -> Logger {
     if level != LevelFilter::Off {
         builder.parse_default_env();
     }
-    builder.format(|out, record| {
-        writeln!(out, "{} {}: {}", now(), record.level().as_str().to_lowercase(), record.args())
-    });
-    builder.target(Target::Pipe(to)).build()
+    builder.build()
 }
 
 /// Seconds since the epoch: `date -d @…` reads them.
@@ -68,38 +71,31 @@ fn now() -> String {
     format!("{}.{:03}", since.as_secs(), since.subsec_millis())
 }
 
-/// What is remembered, and what goes to the file or standard error, which may be less.
+/// What is remembered, and what is written to a file or standard error, which may be less.
 struct Both {
-    memory: Logger,
-    beside: Logger,
+    recent: Arc<Recent>,
+    remembered: Logger,
+    out: Mutex<Box<dyn Write + Send>>,
+    written: Logger,
 }
 
 impl Log for Both {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        self.memory.enabled(metadata) || self.beside.enabled(metadata)
+        self.remembered.enabled(metadata) || self.written.enabled(metadata)
     }
 
     fn log(&self, record: &Record<'_>) {
-        self.memory.log(record);
-        self.beside.log(record);
+        let line = format!("{} {}: {}\n", now(), record.level().as_str().to_lowercase(), record.args());
+        if self.remembered.matches(record) {
+            self.recent.remember(line.as_bytes());
+        }
+        if self.written.matches(record) {
+            // A full disk is no reason to stop serving.
+            let _ = self.out.lock().unwrap_or_else(PoisonError::into_inner).write_all(line.as_bytes());
+        }
     }
 
-    fn flush(&self) {
-        self.beside.flush();
-    }
-}
-
-struct Remembering(Arc<Recent>);
-
-impl Write for Remembering {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.0.remember(line);
-        Ok(line.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+    fn flush(&self) {}
 }
 
 impl Recent {

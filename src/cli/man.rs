@@ -24,6 +24,7 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) fn run(&self, ckptfs: clap::Command) -> anyhow::Result<ExitCode> {
+        let ckptfs = ckptfs.disable_help_subcommand(true);
         match &self.all {
             Some(dir) => write_all(ckptfs, dir).with_context(|| dir.display().to_string())?,
             None => self.write(ckptfs)?,
@@ -50,5 +51,5 @@ impl Args {
 
 fn write_all(ckptfs: clap::Command, dir: &std::path::Path) -> io::Result<()> {
     std::fs::create_dir_all(dir)?;
-    clap_mangen::generate_to(ckptfs.disable_help_subcommand(true), dir)
+    clap_mangen::generate_to(ckptfs, dir)
 }

@@ -121,20 +121,15 @@ impl MapFlags {
 
     /// Opens a source and applies the map; tells the user what is odd about either.
     pub(super) fn open(&self, source: &Path) -> anyhow::Result<(Checkpoint, Report)> {
-        open_under(&self.parse()?, source)
+        let map = self.parse()?;
+        let mut checkpoint = open(source)?;
+        if !map.is_empty() {
+            refuse_object_based(&checkpoint)?;
+        }
+        let report = remap::apply(&map, &mut checkpoint.catalog)?;
+        report.warnings.iter().for_each(terminal::warning);
+        Ok((checkpoint, report))
     }
-}
-
-/// Opens a source and applies a map; tells the user what is odd about either.
-pub(super) fn open_under(map: &Map, source: &Path) -> anyhow::Result<(Checkpoint, Report)> {
-    let mut checkpoint = open(source)?;
-    if map.is_empty() {
-        return Ok((checkpoint, Report::default()));
-    }
-    refuse_object_based(&checkpoint)?;
-    let report = remap::apply(map, &mut checkpoint.catalog)?;
-    report.warnings.iter().for_each(terminal::warning);
-    Ok((checkpoint, report))
 }
 
 /// Opens a source and tells the user what is odd about it.
@@ -149,11 +144,6 @@ pub(super) fn refuse_object_based(checkpoint: &Checkpoint) -> anyhow::Result<()>
     let prefix = checkpoint.prefix.path();
     match checkpoint.catalog.kind() {
         Kind::NameBased => Ok(()),
-        Kind::ObjectBased => anyhow::bail!(
-            "{}: an object-based checkpoint (tf.train.Checkpoint, Keras), whose names this version does not map yet: they \
-             live in an object graph, and renaming keys alone would break it\n  \
-             help: without a map it mounts, lists and restores unchanged",
-            prefix.display()
-        ),
+        Kind::ObjectBased => anyhow::bail!("{}: {}", prefix.display(), remap::Misfit::ObjectBased),
     }
 }

@@ -10,8 +10,6 @@ mod outline;
 mod terminal;
 
 #[cfg(feature = "fuse")]
-mod covered;
-#[cfg(feature = "fuse")]
 mod demo;
 #[cfg(feature = "fuse")]
 mod logging;

@@ -1,23 +1,24 @@
 //! `ckptfs mount`.
 
 use std::io::IsTerminal;
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::{Path, PathBuf, absolute};
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use super::covered::Vantage;
-use super::map_flags::{self, MapFlags};
+use anyhow::Context;
+
+use super::map_flags::MapFlags;
 use super::mount_options::{self, parse_mode};
 use super::serving::Serving;
 use super::terminal::{bytes, counted, say, warning};
 use super::{Usage, logging};
 use crate::fuse::Manner;
+use crate::mirror::{Mirror, Newest};
 use crate::mount::{self, Access, End, Options, READY, Role, Session};
-use crate::remap::Report;
 use crate::source::Checkpoint;
-use crate::tree::Tree;
+use crate::tree::{Planned, Tree};
 
-/// Mount a checkpoint on a directory, under the names a map gives its variables
+/// Mount checkpoints on a directory, under the names a map gives its variables
 ///
 /// Returns when the mount answers, and leaves it to a process in the background, until `ckptfs umount`. The mount is
 /// read-only and its owner's alone.
@@ -27,7 +28,7 @@ use crate::tree::Tree;
     call it so. Link /sbin/mount.ckptfs to ckptfs, and `mount -t ckptfs` does too."
 )]
 pub(super) struct Args {
-    /// The checkpoint: a prefix (train/ckpt-9), any of its files, a SavedModel, or a directory (its newest)
+    /// A directory of checkpoints, one checkpoint (train/ckpt-9) or any of its files, or a SavedModel
     source: PathBuf,
     /// An empty directory
     mountpoint: PathBuf,
@@ -67,6 +68,9 @@ pub(super) struct Args {
     fake: bool,
 }
 
+/// The permission bits of all but the owner.
+const OTHERS: u16 = 0o077;
+
 impl Args {
     pub(super) fn run(mut self) -> anyhow::Result<ExitCode> {
         let warnings = mount_options::apply(&mut self).map_err(Usage)?;
@@ -81,16 +85,16 @@ impl Args {
     fn serve(self) -> anyhow::Result<ExitCode> {
         let stderr = if self.foreground { logging::Stderr::All } else { logging::Stderr::Silent };
         let log = self.serving.start_log(stderr)?;
-        let map = self.map.parse()?;
+        let map = Arc::new(self.map.parse()?);
         let mountpoint = mount::check(&self.mountpoint, self.nonempty)?;
-        let vantage = Vantage::take(&self.source, &mountpoint)?;
-        let (checkpoint, report) = map_flags::open_under(&map, &vantage.path)?;
-        let source = vantage.shown(&checkpoint.prefix.path());
+        // Absolute, because a daemon leaves the directory it was started in.
+        let mirror = Mirror::open(&absolute(&self.source)?, map.clone())?;
+        let (newest, source) = (mirror.newest()?, mirror.path());
+        let message = message(&mirror, &newest, &self.mountpoint);
+        let tree = tree(mirror, newest)?;
         if self.fake {
             return Ok(ExitCode::SUCCESS);
         }
-        let message = message(&checkpoint, &report, &self.source, &self.mountpoint);
-        let tree = Tree::new(checkpoint.prefix.stem.as_bytes(), checkpoint.catalog, checkpoint.stamp);
         let fuse = self.serving.fuse(tree, (&source, &mountpoint), map.to_toml(), log, self.manner());
         let session = Session::start(fuse, &mountpoint, &self.session(&source))?;
         self.warn_of_glob_characters();
@@ -99,7 +103,7 @@ impl Args {
         }
         log::info!("{} is mounted on {}", source.display(), mountpoint.display());
         if !self.foreground
-            && let Err(error) = mount::detach(vantage.covered.is_some())
+            && let Err(error) = mount::detach()
         {
             session.unmount();
             return Err(error.into());
@@ -114,7 +118,9 @@ impl Args {
     fn manner(&self) -> Manner {
         let own = Manner::default();
         let (uid, gid) = (self.uid.unwrap_or(own.uid), self.gid.unwrap_or(own.gid));
-        Manner { uid, gid, umask: self.umask.unwrap_or(0), ..own }
+        // The kernel lets everybody in for root's sake, and then root alone needs no permission.
+        let others = if self.allow_root { OTHERS } else { 0 };
+        Manner { uid, gid, umask: self.umask.unwrap_or(0) | others, ..own }
     }
 
     fn session(&self, source: &Path) -> Options {
@@ -136,6 +142,15 @@ impl Args {
     }
 }
 
+/// The tree of a mirror whose newest checkpoint is planned; says what is odd about that.
+pub(super) fn tree(mirror: Mirror, newest: Newest) -> anyhow::Result<Tree> {
+    newest.checkpoint.warnings.iter().for_each(warning);
+    newest.report.warnings.iter().for_each(warning);
+    let Newest { stem, checkpoint: Checkpoint { catalog, stamp, .. }, .. } = newest;
+    let (path, planned) = (mirror.path(), Planned { stem: stem.into_encoded_bytes(), catalog, stamp });
+    Tree::new(Box::new(mirror), [planned]).with_context(|| path.display().to_string())
+}
+
 fn end(end: &End) -> String {
     match end {
         End::Signal(signal) => format!("unmounted on signal {signal}"),
@@ -145,7 +160,8 @@ fn end(end: &End) -> String {
 }
 
 /// What is there, what the map did, and what to do next.
-fn message(checkpoint: &Checkpoint, report: &Report, source: &Path, mountpoint: &Path) -> String {
+fn message(mirror: &Mirror, newest: &Newest, mountpoint: &Path) -> String {
+    let Newest { stem, checkpoint, report, count } = newest;
     let catalog = &checkpoint.catalog;
     let (variables, size) = (counted(catalog.variables.len(), "variable"), bytes(catalog.len()));
     let named = catalog.variables.iter().filter(|variable| variable.origin.is_some()).count();
@@ -157,14 +173,18 @@ fn message(checkpoint: &Checkpoint, report: &Report, source: &Path, mountpoint: 
             report.dropped.len()
         ),
     };
-    let prefix = mountpoint.join(&checkpoint.prefix.stem);
+    let checkpoints = match count {
+        1 => String::new(),
+        n => format!("{n} checkpoints, the newest {}: ", stem.display()),
+    };
+    let prefix = mountpoint.join(stem);
     format!(
-        "{} is mounted on {}: {variables}, {size}{map}\n  \
+        "{} is mounted on {}: {checkpoints}{variables}, {size}{map}\n  \
          restore  {prefix}\n  \
          look     ls {prefix}/vars\n  \
          unmount  ckptfs umount {}\n\
          It is read-only: save new checkpoints elsewhere.",
-        source.display(),
+        mirror.path().display(),
         mountpoint.display(),
         mountpoint.display(),
         prefix = prefix.display(),

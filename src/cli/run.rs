@@ -4,32 +4,31 @@ use std::env;
 use std::ffi::OsString;
 use std::fs;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::ExitStatusExt;
-use std::path::{Path, PathBuf};
+use std::path::{Path, PathBuf, absolute};
 use std::process::{Child, Command, ExitCode, ExitStatus};
+use std::sync::Arc;
 
 use anyhow::Context;
 use rustix::process::{Pid, PidfdFlags, Signal, getpgrp, pidfd_open, pidfd_send_signal};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 
-use super::covered::Vantage;
 use super::logging;
-use super::map_flags::{self, MapFlags};
+use super::map_flags::MapFlags;
 use super::serving::Serving;
 use super::terminal;
 use crate::fuse::Manner;
+use crate::mirror::Mirror;
 use crate::mount::{self, Options, Session};
-use crate::source;
-use crate::tree::Tree;
 
 /// Run a command that sees a checkpoint under new names, in its usual place
 ///
-/// The directory of the checkpoint is covered by a mount that this command and what it starts see, and nobody else, and
-/// that goes when the command ends. So a program whose paths cannot be changed restores what the map makes of them.
+/// The directory is covered by a read-only mount that the command and what it starts see, and nobody else, and that goes
+/// when the command ends: programs whose paths cannot be changed restore what the map makes of them. All other files are
+/// there too.
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// The checkpoint: a prefix (train/ckpt-9), any of its files, or a directory (its newest)
+    /// One checkpoint (train/ckpt-9) or any of its files, a directory, of which all are mapped, or a SavedModel
     source: PathBuf,
     #[command(flatten)]
     map: MapFlags,
@@ -53,19 +52,16 @@ const SIGNALLED: i32 = 128;
 impl Args {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let log = self.serving.start_log(logging::Stderr::Warnings)?;
-        let map = self.map.parse()?;
+        let map = Arc::new(self.map.parse()?);
         let here = env::current_dir().context("the current directory")?;
-        let (prefix, note) = source::locate(&self.source)?;
-        note.iter().for_each(terminal::warning);
-        let directory = fs::canonicalize(&prefix.dir)?;
-        // Before any thread is started, and before the files are opened that the mount will hide.
+        // Before any thread is started.
         mount::enter()?;
-        let vantage = Vantage::take(&prefix.path(), &directory)?;
-        let (checkpoint, _) = map_flags::open_under(&map, &vantage.path)?;
-        let shown = vantage.shown(&checkpoint.prefix.path());
-        let tree = Tree::new(checkpoint.prefix.stem.as_bytes(), checkpoint.catalog, checkpoint.stamp);
-        let fuse = self.serving.fuse(tree, (&shown, &directory), map.to_toml(), log, Manner::default());
-        let options = Options { signals: FORWARDED, ..Options::new(&shown, self.serving.threads()) };
+        let mirror = Mirror::around(&absolute(&self.source)?, map.clone())?;
+        let (newest, source) = (mirror.newest()?, mirror.path());
+        let directory = fs::canonicalize(mirror.directory())?;
+        let tree = super::mount::tree(mirror, newest)?;
+        let fuse = self.serving.fuse(tree, (&source, &directory), map.to_toml(), log, Manner::default());
+        let options = Options { signals: FORWARDED, ..Options::new(&source, self.serving.threads()) };
         let session = Session::start(fuse, &directory, &options)?;
         self.serve(&session, &here)
     }

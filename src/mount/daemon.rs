@@ -48,18 +48,15 @@ pub fn background() -> io::Result<ExitCode> {
     Ok(ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)))
 }
 
-/// In the copy, once the mount answers: tells the parent, and lets go of its terminal, and unless it needs it (`stay`) of
-/// its directory. The standard descriptors go to /dev/null; were they closed, the next file opened would take their
-/// numbers.
+/// In the copy, once the mount answers: tells the parent, and lets go of its terminal and its directory. The standard
+/// descriptors go to /dev/null; were they closed, the next file opened would take their numbers.
 ///
 /// # Errors
 /// Those of the calls, before the parent was told.
-pub fn detach(stay: bool) -> io::Result<()> {
+pub fn detach() -> io::Result<()> {
     // An own session already: not to be hung up with the terminal. It fails for a leader only, which has one.
     let _ = rustix::process::setsid();
-    if !stay {
-        env::set_current_dir("/")?;
-    }
+    env::set_current_dir("/")?;
     let null = File::options().read(true).write(true).open("/dev/null")?;
     let mut stdout = io::stdout();
     stdout.write_all(READY)?;

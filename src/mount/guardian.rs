@@ -5,9 +5,10 @@
 
 use std::io::{self, Read};
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{ChildStdin, Command, Stdio};
 
+use rustix::io::Errno;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::device;
@@ -43,6 +44,14 @@ pub fn guard(path: &Path, device: &str) -> io::Result<()> {
     io::stdin().lock().read_to_end(&mut Vec::new())?;
     drop(ignored);
     let left = mountpoint::find(path).filter(|left| left.is_ours() && left.device == device);
-    let path: Option<PathBuf> = left.map(|left| left.path);
-    path.map_or(Ok(()), |path| device::unmount(&path, true)).map_err(io::Error::other)
+    match left.filter(|left| is_dead(&left.path)) {
+        Some(left) => device::unmount(&left.path, true).map_err(io::Error::other),
+        None => Ok(()),
+    }
+}
+
+/// Whether nobody serves a mount. Its device number alone does not tell it from a later one, which may have it again. The
+/// kernel answers this question from no cache.
+fn is_dead(path: &Path) -> bool {
+    matches!(rustix::fs::statfs(path), Err(Errno::NOTCONN | Errno::CONNABORTED))
 }

@@ -41,7 +41,7 @@ use map_file::{MapFile, Var};
 use options::Options;
 use table::Table;
 
-pub use apply::apply;
+pub use apply::{Misfit, add, apply};
 pub use error::{Error, Errors, Kind};
 pub use matching::matching;
 pub use nearest::near_names;

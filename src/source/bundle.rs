@@ -12,6 +12,7 @@ use super::{Checkpoint, Prefix, Source, identify, object_graph};
 use crate::catalog::{Catalog, Objects, Variable};
 use crate::dtype::Dtype;
 use crate::extent::Extent;
+use crate::folder::Folder;
 use crate::format::bundle::{Endianness, Entry, Header};
 use crate::format::{Malformed, slice_key, table};
 use crate::graph::{self, Graph};
@@ -19,15 +20,16 @@ use crate::name::Name;
 use crate::shard::{self, Shard};
 use crate::tensor::{Shape, Tensor};
 
-pub(super) const SOURCE: Source = Source { detect: |prefix| prefix.index().exists(), open };
+pub(super) const SOURCE: Source =
+    Source { detect: |prefix, folder| folder.metadata(&prefix.index_name()).is_ok(), open };
 
 /// Far beyond any real number of shards; each is a file to be opened.
 const MAX_SHARDS: u32 = 100_000;
 /// Far beyond any real index, which is read whole: a million variables take a tenth of it.
 const MAX_INDEX: u64 = 1 << 30;
 
-fn open(prefix: &Prefix) -> Result<Checkpoint, Error> {
-    let index = Arc::new(Shard::open(prefix.index()));
+fn open(prefix: &Prefix, folder: &Arc<Folder>) -> Result<Checkpoint, Error> {
+    let index = Arc::new(Shard::open_in(folder, &prefix.index_name()));
     let unreadable =
         |error: &io::Error| Error::Io(prefix.index(), io::Error::new(error.kind(), error.to_string()));
     let Some(stamp) = index.stamp() else {
@@ -39,7 +41,7 @@ fn open(prefix: &Prefix) -> Result<Checkpoint, Error> {
     }
     let mut file = vec![0; stamp.len as usize];
     index.read_exact_at(&mut file, 0).map_err(|error| unreadable(&error))?;
-    let rows = Rows::read(prefix, index, &file)?;
+    let rows = Rows::read(prefix, folder, index, &file)?;
     let warnings = rows.missing_shards();
     let catalog = rows.into_catalog()?;
     Ok(Checkpoint { prefix: prefix.clone(), catalog, stamp, warnings })
@@ -48,6 +50,7 @@ fn open(prefix: &Prefix) -> Result<Checkpoint, Error> {
 /// The rows of an index while they are read and checked.
 struct Rows<'a> {
     prefix: &'a Prefix,
+    folder: &'a Arc<Folder>,
     index: Arc<Shard>,
     header: Option<Header>,
     shards: Vec<Arc<Shard>>,
@@ -59,10 +62,16 @@ struct Rows<'a> {
 
 impl<'a> Rows<'a> {
     /// Reads all rows; an error has everything that is wrong with them.
-    fn read(prefix: &'a Prefix, index: Arc<Shard>, file: &[u8]) -> Result<Self, Error> {
+    fn read(
+        prefix: &'a Prefix,
+        folder: &'a Arc<Folder>,
+        index: Arc<Shard>,
+        file: &[u8],
+    ) -> Result<Self, Error> {
         let (header, shards, tensors) = (None, Vec::new(), Vec::new());
         let mut rows = Self {
             prefix,
+            folder,
             index,
             header,
             shards,
@@ -72,7 +81,7 @@ impl<'a> Rows<'a> {
             faults: vec![],
         };
         let decoded = table::decode_with(file, |key, value, at| rows.row(key, value, at));
-        decoded.map_err(|error| malformed(prefix, error))?;
+        decoded.map_err(|error| malformed(prefix, folder, error))?;
         rows.refuse_unsupported()?;
         match rows.faults.is_empty() {
             true => Ok(rows),
@@ -115,8 +124,9 @@ impl<'a> Rows<'a> {
             return Err(here(format!("the header claims {} data files", header.num_shards)));
         }
         shard::make_room(header.num_shards.into());
-        let path = |shard| self.prefix.data(shard, header.num_shards);
-        self.shards = (0..header.num_shards).map(|shard| Arc::new(self.index.beside(path(shard)))).collect();
+        let name = |shard| self.prefix.data_name(shard, header.num_shards);
+        let open = |shard| Arc::new(Shard::open_in(self.folder, &name(shard)));
+        self.shards = (0..header.num_shards).map(open).collect();
         self.header = Some(header);
         Ok(())
     }
@@ -124,7 +134,7 @@ impl<'a> Rows<'a> {
     fn refuse_unsupported(&self) -> Result<(), Error> {
         let refuse = |what: String| Err(Error::Unsupported(self.prefix.index(), what));
         let Some(header) = &self.header else {
-            return Err(malformed(self.prefix, Malformed::new("no rows, not even a header", 0)));
+            return Err(malformed(self.prefix, self.folder, Malformed::new("no rows, not even a header", 0)));
         };
         if let Err(incompatible) = header.check_version() {
             return refuse(format!("{incompatible}; TensorFlow refuses it too"));
@@ -220,10 +230,11 @@ fn object_based(graph: Option<&Graph>, tensors: Vec<(Name, Tensor)>) -> Vec<Vari
 }
 
 /// A damaged index, or another file under an index's name.
-fn malformed(prefix: &Prefix, error: Malformed) -> Error {
-    match identify::is_table(&prefix.index()) {
+fn malformed(prefix: &Prefix, folder: &Folder, error: Malformed) -> Error {
+    let index = folder.reach(&prefix.index_name());
+    match identify::is_table_at(&index) {
         true => Error::Malformed(prefix.index(), error),
-        false if identify::identify(&prefix.index()).is_some() => Error::not_a_checkpoint(&prefix.index()),
+        false if identify::identify(&index).is_some() => Error::not_an_index(prefix, folder),
         false => Error::Malformed(prefix.index(), error),
     }
 }

@@ -4,7 +4,9 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::identify;
+use super::family::Prefix;
+use super::identify::{self, Lookalike};
+use crate::folder::Folder;
 use crate::format::Malformed;
 use crate::name::Name;
 
@@ -47,8 +49,16 @@ const SHOWN: usize = 20;
 impl Error {
     /// `path` exists and is no checkpoint: says what it is instead.
     pub(super) fn not_a_checkpoint(path: &Path) -> Self {
-        let nearest = super::locate::nearest(path);
-        let known = identify::identify(path);
+        Self::lookalike(path, identify::identify(path), super::locate::nearest(path))
+    }
+
+    /// The index of a prefix is none, nor a damaged one.
+    pub(super) fn not_an_index(prefix: &Prefix, folder: &Folder) -> Self {
+        let known = identify::identify(&folder.reach(&prefix.index_name()));
+        Self::lookalike(&prefix.index(), known, super::locate::nearest_in(folder, prefix))
+    }
+
+    fn lookalike(path: &Path, known: Option<&Lookalike>, nearest: Vec<String>) -> Self {
         let what =
             known.map_or("not a TensorFlow checkpoint, nor anything else known here", |kind| kind.what);
         let advice = known.map_or("give a prefix such as train/ckpt-9, or its directory", |kind| kind.advice);

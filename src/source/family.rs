@@ -2,13 +2,14 @@
 //!
 //! `P.index`, `P.data-SSSSS-of-NNNNN` (five digits or more, counted from 0), `P.meta`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
-use std::fs;
-use std::io;
+use std::fs::Metadata;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+
+use crate::folder::{Entry, Folder};
+use crate::shard::Stamp;
 
 /// The name of a checkpoint: its directory and what its files' names begin with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,12 +21,12 @@ pub struct Prefix {
 }
 
 /// The files of one prefix that a directory has.
-#[derive(Debug, Default)]
-pub(super) struct Family {
-    /// Modification time of the index, if there is one.
-    pub(super) index: Option<SystemTime>,
-    /// How many data files there are, by the number of shards that their names give.
-    data: BTreeMap<u64, u64>,
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Family {
+    /// The index, if there is one.
+    pub index: Option<Stamp>,
+    /// The names of the data files, by the number of shards that they give.
+    data: BTreeMap<u64, BTreeSet<OsString>>,
 }
 
 impl Prefix {
@@ -38,65 +39,87 @@ impl Prefix {
 
     /// The index's path.
     pub fn index(&self) -> PathBuf {
+        self.at(self.index_name())
+    }
+
+    /// The index's name in the directory.
+    pub(super) fn index_name(&self) -> OsString {
         self.with(".index")
     }
 
-    /// A data file's path.
-    pub fn data(&self, shard: u32, num_shards: u32) -> PathBuf {
+    /// A data file's name in the directory.
+    pub(super) fn data_name(&self, shard: u32, num_shards: u32) -> OsString {
         self.with(&format!(".data-{shard:05}-of-{num_shards:05}"))
     }
 
     /// The prefix as TensorFlow takes it.
     pub fn path(&self) -> PathBuf {
-        self.with("")
+        self.at(self.stem.clone())
     }
 
-    fn with(&self, suffix: &str) -> PathBuf {
+    fn with(&self, suffix: &str) -> OsString {
         let mut name = self.stem.clone();
         name.push(suffix);
+        name
+    }
+
+    fn at(&self, name: OsString) -> PathBuf {
         if self.dir == Path::new(".") { name.into() } else { self.dir.join(name) }
     }
 }
 
 impl Family {
     /// The index and every data file that their names promise.
-    pub(super) fn is_complete(&self) -> bool {
-        self.index.is_some() && self.data.iter().any(|(promised, found)| promised == found)
+    pub fn is_complete(&self) -> bool {
+        self.index.is_some() && self.data.iter().any(|(promised, found)| *promised == found.len() as u64)
+    }
+
+    /// The names of the data files, those of one number of shards together.
+    pub fn data(&self) -> impl Iterator<Item = &OsString> {
+        self.data.values().flatten()
     }
 }
 
-/// The checkpoints of a directory by stem. What a crashed save left behind does not count.
-pub(super) fn families(dir: &Path) -> io::Result<BTreeMap<OsString, Family>> {
+/// The checkpoints of a folder by stem. What a crashed save left behind does not count.
+pub fn families(folder: &Folder, entries: &[Entry]) -> BTreeMap<OsString, Family> {
     let mut families = BTreeMap::<OsString, Family>::new();
-    for entry in fs::read_dir(dir)? {
-        let entry = entry?;
-        match Part::of(&entry.file_name()) {
-            Some((stem, Part::Index)) => {
-                let modified = entry.path().metadata().and_then(|meta| meta.modified());
-                families.entry(stem).or_default().index = modified.ok();
-            }
+    for entry in entries.iter().filter(|entry| entry.kind.is_file() || entry.kind.is_symlink()) {
+        match Part::of(&entry.name) {
+            Some((stem, Part::Index)) => families.entry(stem).or_default().index = index(folder, &entry.name),
             Some((stem, Part::Data { num_shards })) => {
-                *families.entry(stem).or_default().data.entry(num_shards).or_default() += 1;
+                let family = families.entry(stem).or_default();
+                family.data.entry(num_shards).or_default().insert(entry.name.clone());
             }
             _ => {}
         }
     }
-    Ok(families)
+    families
+}
+
+fn index(folder: &Folder, name: &OsStr) -> Option<Stamp> {
+    let meta = folder.metadata(name).ok().filter(Metadata::is_file)?;
+    Some(Stamp::from(&meta))
 }
 
 /// Which file of a checkpoint a name is.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Part {
+pub enum Part {
+    /// `.index`
     Index,
+    /// `.data-…-of-NNNNN`
+    #[allow(missing_docs, reason = "the number is its name")]
     Data { num_shards: u64 },
+    /// `.meta`
     Meta,
 }
 
 impl Part {
     /// Splits a file name into the stem and what follows it.
-    pub(super) fn of(name: &OsStr) -> Option<(OsString, Self)> {
+    ///
+    /// What a save in progress is called is none: `part-00000-of-00001`, in a directory `…_temp`.
+    pub fn of(name: &OsStr) -> Option<(OsString, Self)> {
         let bytes = name.as_bytes();
-        let stem = |stem: &[u8]| Some(OsString::from_vec(stem.to_vec())).filter(|stem| !stem.is_empty());
+        let stem = |stem: &[u8]| Some(OsString::from_vec(stem.to_vec())).filter(|_| !is_temporary(stem));
         if let Some(rest) = bytes.strip_suffix(b".index") {
             return Some((stem(rest)?, Self::Index));
         }
@@ -111,6 +134,13 @@ impl Part {
         let rest = bytes.len() - numbers.len() - ".data-".len();
         Some((stem(&bytes[..rest])?, Self::Data { num_shards })).filter(|_| shard < num_shards)
     }
+}
+
+/// Whether it is empty or `part-SSSSS-of-NNNNN`.
+fn is_temporary(stem: &[u8]) -> bool {
+    let numbers = stem.strip_prefix(b"part-").and_then(|rest| str::from_utf8(rest).ok()?.split_once("-of-"));
+    let is_number = |digits: &str| digits.len() >= 5 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    stem.is_empty() || numbers.is_some_and(|(shard, of)| is_number(shard) && is_number(of))
 }
 
 #[cfg(test)]
@@ -128,6 +158,8 @@ mod tests {
             "a.data-00002-of-00002",
             "a.data-1-of-2",
             ".index",
+            "part-00000-of-00001.index",
+            "part-00000-of-00001.data-00000-of-00001",
             "checkpoint",
             "a.data-00000-of-00001.tempstate1",
         ] {
@@ -139,7 +171,8 @@ mod tests {
     fn a_prefix_names_its_files_as_tensorflow_does() {
         let prefix = Prefix::of(Path::new("train/ckpt-9"));
         assert_eq!(prefix.index(), Path::new("train/ckpt-9.index"));
-        assert_eq!(prefix.data(3, 123_456), Path::new("train/ckpt-9.data-00003-of-123456"));
+        assert_eq!(prefix.data_name(3, 123_456), "ckpt-9.data-00003-of-123456");
+        assert_eq!(Prefix::of(Path::new("train/part-0")).index(), Path::new("train/part-0.index"));
         assert_eq!(Prefix::of(Path::new("ckpt-9")).index(), Path::new("ckpt-9.index"));
     }
 }

@@ -1,8 +1,11 @@
 //! What a file is that is not the checkpoint it should be, by its first and last bytes.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
+
+use crate::folder::Folder;
 
 /// A kind of file that people have where a checkpoint should be.
 #[derive(Debug)]
@@ -55,8 +58,18 @@ pub(super) fn identify(path: &Path) -> Option<&'static Lookalike> {
 }
 
 /// Whether the file ends as a sorted table does.
-pub(super) fn is_table(path: &Path) -> bool {
+pub(super) fn is_table_at(path: &Path) -> bool {
     Ends::read(path).is_ok_and(|ends| ends.tail == TABLE)
+}
+
+/// The same for a file of a folder.
+pub fn is_table(folder: &Folder, name: &OsStr) -> bool {
+    is_table_at(&folder.reach(name))
+}
+
+/// Whether the index of a stem ends as one.
+pub fn is_index(folder: &Folder, stem: &OsStr) -> bool {
+    is_table(folder, &[stem, OsStr::new(".index")].into_iter().collect::<OsString>())
 }
 
 impl Ends {

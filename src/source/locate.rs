@@ -1,31 +1,48 @@
 //! From the path a person gives to the checkpoint a person means.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::error::Error;
-use super::family::{self, Family, Part, Prefix};
-use super::identify;
-use crate::format::state;
+use super::family::{self, Part, Prefix};
+use super::{identify, roster};
+use crate::folder::Folder;
 
-/// A state file names a few checkpoints; one beyond this is something else.
-const STATE_LEN: u64 = 1 << 20;
 /// How many neighbours a message names.
 const NEAREST: usize = 5;
 
-/// The prefix that `path` means, and what to tell the user about the choice.
-pub(super) fn locate(path: &Path) -> Result<(Prefix, Option<String>), Error> {
+/// What a path means.
+#[derive(Debug)]
+pub enum Meant {
+    /// One checkpoint.
+    Checkpoint(Prefix),
+    /// A directory of checkpoints.
+    Directory(PathBuf),
+    /// A SavedModel.
+    SavedModel(PathBuf),
+}
+
+/// What `path` means: a prefix, any file of a checkpoint, a directory, a SavedModel.
+///
+/// # Errors
+/// What is there instead.
+pub fn meant(path: &Path) -> Result<Meant, Error> {
     let prefix = Prefix::of(path);
     let asks_for_directory = path.as_os_str().as_bytes().ends_with(b"/");
     if !asks_for_directory && !prefix.stem.is_empty() && prefix.index().exists() {
-        return Ok((prefix, None));
+        return Ok(Meant::Checkpoint(prefix));
     }
     match fs::metadata(path) {
-        Ok(meta) if meta.is_dir() => in_directory(path),
-        Ok(_) => of_file(path).map(|prefix| (prefix, None)),
+        Ok(meta) if meta.is_dir() => {
+            Ok(match Folder::open(path).is_ok_and(|folder| is_saved_model(&folder)) {
+                true => Meant::SavedModel(path.into()),
+                false => Meant::Directory(path.into()),
+            })
+        }
+        Ok(_) => of_file(path).map(Meant::Checkpoint),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             Err(Error::NotFound { path: path.into(), nearest: nearest(path) })
         }
@@ -33,11 +50,29 @@ pub(super) fn locate(path: &Path) -> Result<(Prefix, Option<String>), Error> {
     }
 }
 
+/// The prefix that `path` means, and what to tell the user about the choice.
+pub(super) fn locate(path: &Path) -> Result<(Prefix, Option<String>), Error> {
+    match meant(path)? {
+        Meant::Checkpoint(prefix) => Ok((prefix, None)),
+        Meant::SavedModel(dir) => Ok((Prefix { dir: dir.join(VARIABLES), stem: VARIABLES.into() }, None)),
+        Meant::Directory(dir) => newest(&dir),
+    }
+}
+
+/// The folder of a SavedModel that holds its checkpoint, and the checkpoint's stem.
+pub const VARIABLES: &str = "variables";
+
+/// Whether a folder is a SavedModel that has variables.
+pub fn is_saved_model(folder: &Folder) -> bool {
+    let has = |name: &str| folder.metadata(OsStr::new(name)).is_ok_and(|meta| meta.is_file());
+    (has("saved_model.pb") || has("saved_model.pbtxt")) && has("variables/variables.index")
+}
+
 /// The checkpoint that one of its files belongs to.
 fn of_file(path: &Path) -> Result<Prefix, Error> {
     let name = path.file_name().unwrap_or_default();
-    if name == "checkpoint" && !identify::is_table(path) {
-        return in_directory(&Prefix::of(path).dir).map(|(prefix, _)| prefix);
+    if name == "checkpoint" && !identify::is_table_at(path) {
+        return newest(&Prefix::of(path).dir).map(|(prefix, _)| prefix);
     }
     let Some((stem, part)) = Part::of(name) else { return Err(Error::not_a_checkpoint(path)) };
     let prefix = Prefix { stem, ..Prefix::of(path) };
@@ -48,52 +83,39 @@ fn of_file(path: &Path) -> Result<Prefix, Error> {
     }
 }
 
-fn in_directory(dir: &Path) -> Result<(Prefix, Option<String>), Error> {
-    let saved_model = dir.join("variables");
-    if dir.join("saved_model.pb").exists() && saved_model.join("variables.index").exists() {
-        return Ok((Prefix { dir: saved_model, stem: "variables".into() }, None));
-    }
-    let families = family::families(dir).map_err(|error| Error::Io(dir.into(), error))?;
-    let mut indexed: Vec<_> = families.into_iter().filter(|(_, family)| family.index.is_some()).collect();
-    indexed.sort_by_key(|(_, family)| (family.is_complete(), family.index));
-    let Some((newest, _)) = indexed.last() else { return Err(Error::NoCheckpoints(dir.into())) };
-    let stem = stated(dir, &indexed).unwrap_or_else(|| newest.clone());
-    let note = (indexed.len() > 1).then(|| {
-        format!("{} holds {} checkpoints; using {}", dir.display(), indexed.len(), stem.to_string_lossy())
-    });
+/// The newest checkpoint of a directory: the newest complete one, as [`roster`] has it, else the newest index.
+fn newest(dir: &Path) -> Result<(Prefix, Option<String>), Error> {
+    let unreadable = |error| Error::Io(dir.into(), error);
+    let folder = Folder::open(dir).map_err(unreadable)?;
+    let families = family::families(&folder, &folder.entries().map_err(unreadable)?);
+    let indexed = families.iter().filter(|(_, family)| family.index.is_some());
+    let incomplete = indexed.clone().max_by(|a, b| roster::by_age(*a, *b)).map(|(stem, _)| stem);
+    let state = roster::state_file(&folder, OsStr::new("checkpoint"));
+    let complete = roster::roster(&families, state.as_ref()).checkpoints.pop().map(|(stem, _)| stem);
+    let stem = complete.or(incomplete.cloned()).ok_or_else(|| Error::NoCheckpoints(dir.into()))?;
+    let count = indexed.count();
+    let note = (count > 1)
+        .then(|| format!("{} holds {count} checkpoints; using {}", dir.display(), stem.to_string_lossy()));
     Ok((Prefix { dir: dir.into(), stem }, note))
-}
-
-/// The newest complete checkpoint that the directory's state file names: its first choice, else its list from the end.
-///
-/// Only the last component of what it names counts: absolute paths are those of the machine that saved.
-fn stated(dir: &Path, indexed: &[(OsString, Family)]) -> Option<OsString> {
-    let path = dir.join("checkpoint");
-    let meta = fs::metadata(&path).ok().filter(|meta| meta.is_file() && meta.len() <= STATE_LEN);
-    let state = state::decode(&meta.and_then(|_| fs::read(&path).ok())?).ok()?;
-    let named =
-        [&state.model_checkpoint_path].into_iter().chain(state.all_model_checkpoint_paths.iter().rev());
-    let complete = |stem: &OsStr| indexed.iter().any(|(s, family)| s == stem && family.is_complete());
-    named.map(|path| last_component(path)).find(|stem| complete(stem)).map(OsStr::to_owned)
-}
-
-fn last_component(path: &[u8]) -> &OsStr {
-    let start = path.iter().rposition(|&byte| byte == b'/' || byte == b'\\').map_or(0, |at| at + 1);
-    OsStr::from_bytes(&path[start..])
 }
 
 /// The prefixes in the directory of `path`, those with the most similar names first.
 pub(super) fn nearest(path: &Path) -> Vec<String> {
     let wanted = Prefix::of(path);
-    let stem = wanted.stem.to_string_lossy().into_owned();
-    let families = family::families(&wanted.dir).unwrap_or_default();
+    Folder::open(&wanted.dir).map_or_else(|_| vec![], |folder| nearest_in(&folder, &wanted))
+}
+
+/// The same, in a folder that is held open.
+pub(super) fn nearest_in(folder: &Folder, wanted: &Prefix) -> Vec<String> {
+    let families = family::families(folder, &folder.entries().unwrap_or_default());
     let indexed = families.into_iter().filter(|(_, family)| family.index.is_some());
-    let usable = indexed
-        .filter(|(stem, _)| identify::is_table(&Prefix { stem: stem.clone(), ..wanted.clone() }.index()));
+    let prefixes = indexed.map(|(stem, _)| Prefix { stem, dir: wanted.dir.clone() });
+    let usable = prefixes.filter(|prefix| identify::is_table(folder, &prefix.index_name()));
+    let stem = wanted.stem.to_string_lossy();
     let mut scored: Vec<_> = usable
-        .map(|(found, _)| {
-            let score = strsim::jaro_winkler(&found.to_string_lossy(), &stem);
-            (score, Prefix { stem: found, ..wanted.clone() }.path().display().to_string())
+        .map(|found| {
+            let score = strsim::jaro_winkler(&found.stem.to_string_lossy(), &stem);
+            (score, found.path().display().to_string())
         })
         .collect();
     scored.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));

@@ -8,13 +8,20 @@ mod family;
 mod identify;
 mod locate;
 mod object_graph;
+mod roster;
 
+use std::ffi::OsStr;
 use std::path::Path;
+use std::sync::Arc;
 
 pub use error::{Error, Fault};
-pub use family::Prefix;
+pub use family::{Family, Part, Prefix, families};
+pub use identify::{is_index, is_table};
+pub use locate::{Meant, VARIABLES, is_saved_model, meant};
+pub use roster::{Roster, named, roster, state_file};
 
 use crate::catalog::Catalog;
+use crate::folder::Folder;
 use crate::shard::Stamp;
 
 /// A checkpoint that was opened: its index was read and checked, its data were not touched.
@@ -32,19 +39,11 @@ pub struct Checkpoint {
 /// A format.
 struct Source {
     /// Whether the files under a prefix are of this format.
-    detect: fn(&Prefix) -> bool,
-    open: fn(&Prefix) -> Result<Checkpoint, Error>,
+    detect: fn(&Prefix, &Folder) -> bool,
+    open: fn(&Prefix, &Arc<Folder>) -> Result<Checkpoint, Error>,
 }
 
 const SOURCES: &[Source] = &[bundle::SOURCE];
-
-/// The prefix of the checkpoint that `path` means, and what to tell the user about the choice. Nothing is opened.
-///
-/// # Errors
-/// What is there instead of a checkpoint.
-pub fn locate(path: &Path) -> Result<(Prefix, Option<String>), Error> {
-    locate::locate(path)
-}
 
 /// Opens the checkpoint that `path` means: a prefix, any file of a checkpoint, a directory (its newest), a SavedModel.
 ///
@@ -52,9 +51,22 @@ pub fn locate(path: &Path) -> Result<(Prefix, Option<String>), Error> {
 /// What is there instead of a checkpoint, or everything that is wrong with it.
 pub fn open(path: &Path) -> Result<Checkpoint, Error> {
     let (prefix, note) = locate::locate(path)?;
-    let source = SOURCES.iter().find(|source| (source.detect)(&prefix));
-    let source = source.ok_or_else(|| Error::not_a_checkpoint(&prefix.index()))?;
-    let mut checkpoint = (source.open)(&prefix)?;
+    let folder = Folder::open(&prefix.dir).map_err(|error| Error::Io(prefix.dir.clone(), error))?;
+    let mut checkpoint = open_prefix(&prefix, &Arc::new(folder))?;
     checkpoint.warnings.splice(0..0, note);
     Ok(checkpoint)
+}
+
+/// Opens a checkpoint of a folder that is held open.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_in(folder: &Arc<Folder>, stem: &OsStr) -> Result<Checkpoint, Error> {
+    open_prefix(&Prefix { dir: folder.path().into(), stem: stem.into() }, folder)
+}
+
+fn open_prefix(prefix: &Prefix, folder: &Arc<Folder>) -> Result<Checkpoint, Error> {
+    let source = SOURCES.iter().find(|source| (source.detect)(prefix, folder));
+    let source = source.ok_or_else(|| Error::not_an_index(prefix, folder))?;
+    (source.open)(prefix, folder)
 }

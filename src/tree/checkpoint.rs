@@ -19,7 +19,6 @@ use crate::view::{self, FACTS, FORMATS, Format, RESERVED, WHOLE, Whole};
 /// One checkpoint of a mount.
 pub(super) struct CheckpointTree {
     tag: u32,
-    stem: Vec<u8>,
     catalog: Arc<Catalog>,
     names: Names,
     /// The bundle's files, in the mount's root, with their whole names.
@@ -113,15 +112,11 @@ impl CheckpointTree {
         let siblings = bundle.into_iter().map(named).collect();
         let mtime = time(stamp.mtime);
         let mode = stamp.mode as u16 & 0o444 | 0o400;
-        Self { tag, stem: stem.into(), catalog: Arc::new(catalog), names, siblings, tops, mtime, mode }
+        Self { tag, catalog: Arc::new(catalog), names, siblings, tops, mtime, mode }
     }
 
-    pub(super) fn tag(&self) -> u32 {
-        self.tag
-    }
-
-    pub(super) fn stem(&self) -> &[u8] {
-        &self.stem
+    pub(super) fn num_variables(&self) -> usize {
+        self.catalog.variables.len()
     }
 
     /// The checkpoint's directory.
@@ -135,11 +130,6 @@ impl CheckpointTree {
             .iter()
             .zip(1..)
             .map(|((name, _), ordinal)| (name.as_slice(), Ino::new(self.tag, ordinal)))
-    }
-
-    /// Bytes of the bundle's files.
-    pub(super) fn len(&self) -> u64 {
-        self.siblings.iter().map(|(_, file)| file.len()).sum()
     }
 
     /// Whether every data file that a variable needs is there.
@@ -423,7 +413,8 @@ fn tops<'a>(stem: &[u8], suffixes: impl Iterator<Item = &'a str>, catalog: &Cata
     tops
 }
 
-fn time((seconds, nanoseconds): (i64, i64)) -> SystemTime {
+/// A file's time as the standard library has it.
+pub(super) fn time((seconds, nanoseconds): (i64, i64)) -> SystemTime {
     let whole = Duration::from_secs(seconds.unsigned_abs());
     let second = match seconds < 0 {
         true => SystemTime::UNIX_EPOCH.checked_sub(whole),

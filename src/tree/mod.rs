@@ -1,18 +1,32 @@
 //! Names and inodes: which files a mount has, without storing one of them.
 //!
-//! The root is a short list. Below it each checkpoint has a tree whose directories follow the components of variable
-//! names; everything in it is computed from an ordinal when it is asked for. An inode number is the tag of its
-//! checkpoint (upper half; 0 at the root) and an ordinal (lower half).
+//! ```text
+//! root.rs        what a number stands for
+//!  ├─ folder.rs      a directory of the source: listing.rs its names, slot.rs its checkpoints, each planned when used
+//!  │   └─ directory.rs   the source's side of it
+//!  ├─ checkpoint.rs  the files of one checkpoint: names.rs, escape.rs
+//!  └─ inodes.rs      who has which number
+//! ```
+//!
+//! Directories of the source are short lists. Below them each checkpoint has a tree whose directories follow the components
+//! of variable names; everything in it is computed from an ordinal when it is asked for.
 
 mod checkpoint;
+mod directory;
 mod escape;
+mod folder;
+mod inodes;
+mod listing;
 mod names;
 mod root;
+mod slot;
 
 use std::borrow::Cow;
+use std::io;
 use std::time::SystemTime;
 
-pub use root::{Live, Tree};
+pub use directory::{Directory, Found, Listed, Other, Scan};
+pub use root::{Live, Planned, Tree};
 
 use crate::extent::VirtualFile;
 use crate::format::state::{self, State};
@@ -66,6 +80,14 @@ pub struct Attr {
     pub volatile: bool,
 }
 
+impl Attr {
+    /// What can be told of a name without looking further: what it is.
+    pub fn unknown(entry: &Entry<'_>) -> Self {
+        let (ino, kind, mtime) = (entry.ino, entry.kind, SystemTime::UNIX_EPOCH);
+        Self { ino, kind, len: 0, mtime, nlink: 1, mode: 0o400, volatile: true }
+    }
+}
+
 /// One name in a directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry<'a> {
@@ -89,6 +111,14 @@ pub enum Content<'a> {
 }
 
 impl Content<'_> {
+    fn into_owned(self) -> Content<'static> {
+        match self {
+            Self::Directory => Content::Directory,
+            Self::File(file) => Content::File(file),
+            Self::Link(target) => Content::Link(target.into_owned().into()),
+        }
+    }
+
     fn kind(&self) -> Kind {
         match self {
             Self::Directory => Kind::Directory,
@@ -104,6 +134,11 @@ impl Content<'_> {
             Self::Link(target) => target.len() as u64,
         }
     }
+}
+
+/// What `ENOENT` is in Rust, with its number, which the kernel is to get.
+fn absent() -> io::Error {
+    io::Error::from_raw_os_error(libc::ENOENT)
 }
 
 /// A state file that names one checkpoint.

@@ -1,160 +1,196 @@
-//! The root of a mount: the files and folders of its checkpoints, the state file, and `latest*`.
+//! The tree of a mount: what an inode number stands for, and the folder for what is about the mount itself.
 
 use std::collections::BTreeMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io;
+use std::sync::Arc;
 
 use super::checkpoint::CheckpointTree;
-use super::{Attr, Content, Entry, Ino, Kind, state_file};
+use super::directory::Directory;
+use super::folder::Folder;
+use super::inodes::{Inodes, Node};
+use super::listing::Named;
+use super::{Attr, Content, Entry, Ino, Kind, absent};
 use crate::catalog::Catalog;
 use crate::shard::Stamp;
 use crate::view;
 
 /// All names and inodes of a mount.
 pub struct Tree {
-    checkpoint: CheckpointTree,
-    /// The root's names, sorted.
-    names: BTreeMap<Vec<u8>, Ino>,
+    root: Arc<Folder>,
+    inodes: Inodes,
     /// The names in [`SERVICE`], sorted.
     service: BTreeMap<Vec<u8>, Ino>,
-    /// What has tag 0, by ordinal.
-    own: Vec<Own>,
+    /// What they hold, by ordinal.
+    live: Vec<Live>,
 }
 
 /// A file whose content is another each time it is read.
 pub type Live = Box<dyn Fn() -> Vec<u8> + Send + Sync>;
 
-enum Own {
-    Fixed(Content<'static>),
-    Live(Live),
+/// A checkpoint that was planned before there is a tree.
+pub struct Planned {
+    /// Its stem.
+    pub stem: Vec<u8>,
+    /// Its variables under the names that are to be shown.
+    pub catalog: Catalog,
+    /// Its index.
+    pub stamp: Stamp,
 }
 
 /// The folder for what is about the mount itself.
 const SERVICE: &[u8] = b".ckptfs";
-/// The first ordinal of what is the root's own: the root itself is 1.
-const FIRST_OWN: u32 = 2;
-/// The service folder is the first of them.
-const SERVICE_INO: Ino = Ino(FIRST_OWN as u64);
+/// The service folder, and the first file in it.
+const SERVICE_INO: Ino = Ino(2);
+const FIRST_LIVE: u32 = 3;
 
 impl Tree {
-    /// The tree of one checkpoint. `stem` is the last component of its prefix, `stamp` that of its index.
-    pub fn new(stem: &[u8], catalog: Catalog, stamp: Stamp) -> Self {
-        let checkpoint = CheckpointTree::new(tag(stem, &stamp), stem, catalog, stamp);
-        let own = vec![Own::Fixed(Content::Directory)];
-        let mut tree = Self { names: BTreeMap::new(), service: BTreeMap::new(), own, checkpoint };
-        tree.names.insert(SERVICE.to_vec(), SERVICE_INO);
-        tree.names.extend(tree.checkpoint.siblings().map(|(name, ino)| (name.to_vec(), ino)));
-        tree.names.insert(stem.to_vec(), tree.checkpoint.directory());
-        if tree.checkpoint.is_complete() {
-            tree.add_latest();
+    /// The tree of a directory of the source, of whose checkpoints some may be planned.
+    ///
+    /// # Errors
+    /// Those of listing the directory.
+    pub fn new(
+        directory: Box<dyn Directory>,
+        planned: impl IntoIterator<Item = Planned>,
+    ) -> io::Result<Self> {
+        let service = (SERVICE, Named::Node(SERVICE_INO, Kind::Directory));
+        let root = Folder::top(directory, vec![service]);
+        let tree = Self { root, inodes: Inodes::default(), service: BTreeMap::new(), live: Vec::new() };
+        let listing = tree.root.listing(&tree.inodes)?;
+        for Planned { stem, catalog, stamp } in planned {
+            if let Some(slot) = listing.slots.get(&stem).filter(|slot| slot.is_in_state(&stamp)) {
+                slot.build(catalog, stamp, &tree.inodes);
+            }
         }
-        tree
+        Ok(tree)
     }
 
     /// Adds a file to the folder for what is about the mount itself.
     pub fn add_service(&mut self, name: &str, content: Live) {
-        let ino = self.add(Own::Live(content));
-        self.service.insert(name.into(), ino);
-    }
-
-    /// The names that stand for the newest complete checkpoint. A source of the same name keeps it.
-    fn add_latest(&mut self) {
-        let stem = self.checkpoint.stem().to_vec();
-        let siblings = self.checkpoint.siblings().map(|(name, _)| name.to_vec());
-        let link =
-            |target: Vec<u8>| ([b"latest", &target[stem.len()..]].concat(), Content::Link(target.into()));
-        let mut latest: Vec<_> = siblings.chain([stem.clone()]).map(link).collect();
-        latest.push((b"checkpoint".to_vec(), Content::File(state_file(&stem))));
-        for (name, content) in latest {
-            if !self.names.contains_key(&name) {
-                let ino = self.add(Own::Fixed(content));
-                self.names.insert(name, ino);
-            }
-        }
-    }
-
-    fn add(&mut self, own: Own) -> Ino {
-        self.own.push(own);
-        Ino::new(0, FIRST_OWN + self.own.len() as u32 - 1)
-    }
-
-    /// The names of a directory that is the root's own.
-    fn names_of(&self, directory: Ino) -> Option<&BTreeMap<Vec<u8>, Ino>> {
-        match directory {
-            Ino::ROOT => Some(&self.names),
-            SERVICE_INO => Some(&self.service),
-            _ => None,
-        }
+        self.service.insert(name.into(), Ino::new(0, FIRST_LIVE + self.live.len() as u32));
+        self.live.push(content);
     }
 
     /// The inode of a name in a directory.
-    pub fn lookup(&self, directory: Ino, name: &[u8]) -> Option<Attr> {
-        let ino = match self.names_of(directory) {
-            Some(names) => *names.get(name)?,
-            None => Ino::new(directory.tag(), self.of(directory)?.lookup(directory.ordinal(), name)?),
+    ///
+    /// # Errors
+    /// `ENOENT` if there is none, `ESTALE` if the directory is gone, those of the source.
+    pub fn lookup(&self, directory: Ino, name: &[u8]) -> io::Result<Attr> {
+        if let Some(folder) = self.folder(directory) {
+            return self.attr(folder.lookup(name, &self.inodes)?);
+        }
+        let ino = match directory {
+            SERVICE_INO => self.service.get(name).copied(),
+            _ => self
+                .of(directory)?
+                .lookup(directory.ordinal(), name)
+                .map(|ordinal| Ino::new(directory.tag(), ordinal)),
         };
-        self.attr(ino)
+        self.attr(ino.ok_or_else(absent)?)
     }
 
     /// What `stat` tells.
-    pub fn attr(&self, ino: Ino) -> Option<Attr> {
-        if ino.tag() != 0 {
-            return self.of(ino)?.attr(ino.ordinal());
+    ///
+    /// # Errors
+    /// `ESTALE` if it is gone, those of the source.
+    pub fn attr(&self, ino: Ino) -> io::Result<Attr> {
+        match self.node(ino) {
+            Some(Node::Folder(folder)) => folder.attr(&self.inodes),
+            Some(Node::File(folder, name)) => folder.file_attr(ino, &name, &self.inodes),
+            Some(Node::Made(attr, _)) => Ok(attr),
+            None if ino.tag() == 0 => self.service_attr(ino),
+            None => match self.outlined(ino) {
+                Some(attr) => Ok(attr),
+                None => self.of(ino)?.attr(ino.ordinal()).ok_or_else(stale),
+            },
         }
-        let directory = self.checkpoint.attr(0)?;
-        let content = self.content(ino)?;
-        let (nlink, mode) = match content.kind() {
-            Kind::Directory if ino == Ino::ROOT => (4, directory.mode),
-            Kind::Directory => (2, directory.mode),
-            Kind::File => (1, directory.mode & 0o444),
-            Kind::Link => (1, 0o777),
-        };
-        let (kind, len) = (content.kind(), content.len());
-        Some(Attr { ino, kind, len, nlink, mode, mtime: directory.mtime, volatile: true })
+    }
+
+    /// The same where that costs nothing: no checkpoint is planned and no directory looked at for the first time.
+    pub fn known_attr(&self, ino: Ino) -> Option<Attr> {
+        match self.node(ino) {
+            Some(Node::Folder(folder)) if !folder.is_known() => None,
+            Some(_) => self.attr(ino).ok(),
+            None if ino.is_volatile() => self.attr(ino).ok(),
+            None => self.inodes.slot(ino.tag())?.known().and_then(|_| self.attr(ino).ok()),
+        }
     }
 
     /// What can be read.
-    pub fn content(&self, ino: Ino) -> Option<Content<'_>> {
-        match ino.tag() {
-            0 if ino == Ino::ROOT => Some(Content::Directory),
-            0 => Some(self.own.get(ino.ordinal().checked_sub(FIRST_OWN)? as usize)?.content()),
-            _ => self.of(ino)?.content(ino.ordinal()),
+    ///
+    /// # Errors
+    /// `ESTALE` if it is gone, those of the source.
+    pub fn content(&self, ino: Ino) -> io::Result<Content<'static>> {
+        match self.node(ino) {
+            Some(Node::Folder(_)) => Ok(Content::Directory),
+            Some(Node::File(folder, name)) => folder.file(&name, &self.inodes),
+            Some(Node::Made(_, content)) => Ok(content),
+            None if ino == SERVICE_INO => Ok(Content::Directory),
+            None if ino.tag() == 0 => Ok(Content::File(self.live(ino)?().into())),
+            None => Ok(self.of(ino)?.content(ino.ordinal()).ok_or_else(stale)?.into_owned()),
         }
     }
 
     /// An extended attribute of what shows a variable.
     pub fn attribute(&self, ino: Ino, name: &[u8]) -> Option<Vec<u8>> {
-        view::attribute(self.of(ino)?.shown_variable(ino.ordinal())?, name)
+        let tree = self.of_variables(ino)?;
+        view::attribute(tree.shown_variable(ino.ordinal())?, name)
     }
 
     /// The names of an inode's extended attributes, each ended by a NUL.
     pub fn attributes(&self, ino: Ino) -> Vec<u8> {
-        let variable = self.of(ino).and_then(|tree| tree.shown_variable(ino.ordinal()));
+        let tree = self.of_variables(ino);
+        let variable = tree.as_ref().and_then(|tree| tree.shown_variable(ino.ordinal()));
         variable.map(view::attributes).unwrap_or_default()
+    }
+
+    /// The tree of what may show a variable. `ls -l` asks for attributes of all it lists, which must build none.
+    fn of_variables(&self, ino: Ino) -> Option<Arc<CheckpointTree>> {
+        if self.outlined(ino).is_some() { None } else { self.of(ino).ok() }
     }
 
     /// The directory that holds a directory.
     pub fn parent(&self, directory: Ino) -> Ino {
-        let parent = self.of(directory).and_then(|tree| tree.parent(directory.ordinal()));
-        parent.map_or(Ino::ROOT, |ordinal| Ino::new(directory.tag(), ordinal))
+        if let Some(folder) = self.folder(directory) {
+            return folder.parent();
+        }
+        let Some(slot) = self.inodes.slot(directory.tag()) else { return Ino::ROOT };
+        let parent = slot.tree(&self.inodes).and_then(|tree| tree.parent(directory.ordinal()));
+        parent.map_or(slot.parent(), |ordinal| Ino::new(directory.tag(), ordinal))
     }
 
-    /// The entries of a directory from a position on, each with the position after it. Sorted by name, but for a
-    /// checkpoint's folders, whose own entries come before those of variables.
-    pub fn entries(&self, directory: Ino, from: usize) -> Box<dyn Iterator<Item = (usize, Entry<'_>)> + '_> {
-        if let Some(names) = self.names_of(directory) {
-            let entry = |(name, &ino): (&'_ Vec<u8>, _)| {
-                Some(Entry { ino, kind: self.attr(ino)?.kind, name: name.clone().into() })
-            };
-            return Box::new((1..).zip(names.iter().filter_map(entry)).skip(from));
+    /// Calls `each` with the entries of a directory from a place on, and with the place after each, until it has enough.
+    /// Sorted by name, but for a checkpoint's folders, whose own entries come before those of variables.
+    ///
+    /// # Errors
+    /// `ESTALE` if the directory is gone, those of the source.
+    pub fn entries(
+        &self,
+        directory: Ino,
+        from: u64,
+        each: &mut dyn FnMut(u64, &Entry<'_>) -> bool,
+    ) -> io::Result<()> {
+        if let Some(folder) = self.folder(directory) {
+            return folder.entries(from, &self.inodes, each);
         }
-        let Some(tree) = self.of(directory) else { return Box::new(std::iter::empty()) };
-        let positions = from..tree.positions(directory.ordinal());
-        Box::new(positions.filter_map(move |at| Some((at + 1, tree.entry(directory.ordinal(), at)?))))
+        if directory == SERVICE_INO {
+            let entry =
+                |(name, &ino): (&_, _)| Entry { ino, kind: Kind::File, name: Vec::clone(name).into() };
+            let _ = (1..)
+                .zip(self.service.iter().map(entry))
+                .skip(from as usize)
+                .any(|(next, entry)| each(next, &entry));
+            return Ok(());
+        }
+        let tree = self.of(directory)?;
+        let mut positions = from as usize..tree.positions(directory.ordinal());
+        let _ = positions
+            .any(|at| tree.entry(directory.ordinal(), at).is_some_and(|entry| each(at as u64 + 1, &entry)));
+        Ok(())
     }
 
     /// Bytes of all data, for `statfs`.
     pub fn len(&self) -> u64 {
-        self.checkpoint.len()
+        self.root.len(&self.inodes).unwrap_or(0)
     }
 
     /// Whether there are no data.
@@ -162,23 +198,53 @@ impl Tree {
         self.len() == 0
     }
 
-    fn of(&self, ino: Ino) -> Option<&CheckpointTree> {
-        Some(&self.checkpoint).filter(|tree| tree.tag() == ino.tag())
-    }
-}
-
-impl Own {
-    fn content(&self) -> Content<'_> {
-        match self {
-            Self::Fixed(content) => content.clone(),
-            Self::Live(bytes) => Content::File(bytes().into()),
+    fn node(&self, ino: Ino) -> Option<Node> {
+        match ino {
+            Ino::ROOT => Some(Node::Folder(self.root.clone())),
+            _ if ino.is_node() => self.inodes.node(ino),
+            _ => None,
         }
     }
+
+    fn folder(&self, ino: Ino) -> Option<Arc<Folder>> {
+        match self.node(ino)? {
+            Node::Folder(folder) => Some(folder),
+            _ => None,
+        }
+    }
+
+    /// The tree of the checkpoint that an inode is in.
+    fn of(&self, ino: Ino) -> io::Result<Arc<CheckpointTree>> {
+        let slot = self.inodes.slot(ino.tag()).filter(|_| !ino.is_volatile());
+        slot.and_then(|slot| slot.tree(&self.inodes)).ok_or_else(stale)
+    }
+
+    /// What is known of a checkpoint's files and directory without its tree.
+    fn outlined(&self, ino: Ino) -> Option<Attr> {
+        let slot = self.inodes.slot(ino.tag()).filter(|_| !ino.is_volatile())?;
+        let outline = slot.outline(&self.inodes).ok()?;
+        if ino.ordinal() as usize > outline.siblings.len() {
+            return None;
+        }
+        let mut attrs = outline.siblings.iter().map(|(_, attr)| attr).chain([&outline.root]);
+        attrs.find(|attr| attr.ino == ino).copied()
+    }
+
+    fn live(&self, ino: Ino) -> io::Result<&Live> {
+        let at = ino.ordinal().checked_sub(FIRST_LIVE).ok_or_else(stale)?;
+        self.live.get(at as usize).ok_or_else(stale)
+    }
+
+    fn service_attr(&self, ino: Ino) -> io::Result<Attr> {
+        let root = self.root.attr(&self.inodes)?;
+        if ino == SERVICE_INO {
+            return Ok(Attr { ino, nlink: 2, ..root });
+        }
+        let len = self.live(ino)?().len() as u64;
+        Ok(Attr { ino, kind: Kind::File, len, nlink: 1, mode: root.mode & 0o444, ..root })
+    }
 }
 
-/// A number for this state of a checkpoint, the same over remounts; never 0, which is the root's.
-fn tag(stem: &[u8], stamp: &Stamp) -> u32 {
-    let mut hasher = DefaultHasher::new();
-    (stem, stamp.dev, stamp.ino, stamp.mtime).hash(&mut hasher);
-    (hasher.finish() as u32).max(1)
+fn stale() -> io::Error {
+    io::Error::from_raw_os_error(libc::ESTALE)
 }

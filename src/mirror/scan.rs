@@ -1,0 +1,118 @@
+//! One look at a directory: its checkpoints by the names of their files, and everything else.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+
+use super::{Kind, Mirror, saved_model};
+use crate::folder::{Entry, leaves};
+use crate::shard::Stamp;
+use crate::source::{self, Family, Part, Roster};
+use crate::tree::{self, Found, Listed, Other, Scan};
+
+/// The name of the state file.
+const STATE: &str = "checkpoint";
+
+/// Looks at a mirror's directory.
+pub(super) fn scan(mirror: &Mirror) -> io::Result<Scan> {
+    let entries = mirror.folder.entries()?;
+    let mut families = source::families(&mirror.folder, &entries);
+    families.retain(|stem, family| match &mirror.kind {
+        Kind::Prefix(only) => stem == only,
+        _ => family.index.is_some(),
+    });
+    drop_foreign(mirror, &mut families);
+    let has_tree = !matches!(mirror.kind, Kind::Variables);
+    let mut checkpoints: Vec<_> =
+        families.iter().filter_map(|(stem, family)| found(stem, family, has_tree)).collect();
+    let mut roster = match mirror.kind {
+        Kind::Variables => Roster::default(),
+        _ => source::roster(&families, source::state_file(&mirror.folder, OsStr::new(STATE)).as_ref()),
+    };
+    if matches!(mirror.kind, Kind::SavedModel)
+        && let Some(remapped) = saved_model::remapped(&mirror.folder)?
+    {
+        roster.checkpoints.push((OsString::from_vec(remapped.stem.clone()), None));
+        checkpoints.push(remapped);
+    }
+    let others = match mirror.kind {
+        Kind::Prefix(_) => Vec::new(),
+        _ => others(mirror, &entries, &families),
+    };
+    let own = Stamp::from(&mirror.folder.own_metadata()?);
+    let listed = |(stem, time): (OsString, _)| Listed { stem: stem.into_vec(), time };
+    Ok(Scan {
+        mtime: checkpoints.iter().map(|found| found.index.mtime).max().unwrap_or(own.mtime),
+        mode: own.mode,
+        checkpoints,
+        others,
+        roster: roster.checkpoints.into_iter().map(listed).collect(),
+        last_preserved: roster.last_preserved,
+    })
+}
+
+/// Bytes of the files of checkpoints.
+pub(super) fn len_of_checkpoints(mirror: &Mirror) -> u64 {
+    let Ok(scan) = scan(mirror) else { return 0 };
+    let data = scan.checkpoints.iter().flat_map(|found| &found.data);
+    let data = data.filter_map(|name| mirror.folder.metadata(OsStr::from_bytes(name)).ok());
+    data.map(|meta| meta.len()).sum::<u64>()
+        + scan.checkpoints.iter().map(|found| found.index.len).sum::<u64>()
+}
+
+/// Files that others call an index too are told by their end, if no data file is there to vouch for them.
+fn drop_foreign(mirror: &Mirror, families: &mut BTreeMap<OsString, Family>) {
+    if matches!(mirror.kind, Kind::Prefix(_)) {
+        return;
+    }
+    families.retain(|stem, family| family.data().next().is_some() || source::is_index(&mirror.folder, stem));
+}
+
+fn found(stem: &OsString, family: &Family, has_tree: bool) -> Option<Found> {
+    let data = family.data().map(|name| name.as_bytes().to_vec()).collect();
+    Some(Found { stem: stem.as_bytes().into(), index: family.index?, data, has_tree })
+}
+
+/// What is shown as it is: everything but checkpoints, the state file, and what is no file at all.
+fn others(mirror: &Mirror, entries: &[Entry], families: &BTreeMap<OsString, Family>) -> Vec<Other> {
+    let of_checkpoints: BTreeSet<_> = families.values().flat_map(Family::data).collect();
+    let is_other = |entry: &&Entry| match Part::of(&entry.name) {
+        Some((stem, Part::Index)) => !families.contains_key(&stem),
+        _ => !of_checkpoints.contains(&entry.name),
+    };
+    let is_state = |entry: &Entry| entry.name == STATE && !entry.kind.is_dir() && !is_table(mirror);
+    let others = entries.iter().filter(is_other).filter(|entry| !is_state(entry));
+    let mut others: Vec<_> = others.filter_map(|entry| other(mirror, entry)).collect();
+    others.sort_by(|a, b| a.name.cmp(&b.name));
+    others
+}
+
+/// A V1 checkpoint may be called `checkpoint` too.
+fn is_table(mirror: &Mirror) -> bool {
+    source::is_table(&mirror.folder, OsStr::new(STATE))
+}
+
+fn other(mirror: &Mirror, entry: &Entry) -> Option<Other> {
+    let (kind, target) = match entry.kind {
+        kind if kind.is_file() => (tree::Kind::File, Vec::new()),
+        kind if kind.is_dir() => (tree::Kind::Directory, Vec::new()),
+        kind if kind.is_symlink() => (tree::Kind::Link, target(mirror, &entry.name)?),
+        _ => return None,
+    };
+    Some(Other { name: entry.name.as_bytes().into(), kind, target, ino: entry.ino })
+}
+
+/// Where a link leads, from the mount: what is beside it is beside it there too, anything else is where it was. `None` if
+/// it must not lead there.
+fn target(mirror: &Mirror, name: &OsStr) -> Option<Vec<u8>> {
+    let target = mirror.folder.link(name).ok()?;
+    if !leaves(&target, mirror.depth) {
+        return Some(target.into_os_string().into_vec());
+    }
+    if mirror.folder.is_confined() {
+        saved_model::report_link(&mirror.folder.path().join(name));
+        return None;
+    }
+    Some(mirror.folder.path().join(target).into_os_string().into_vec())
+}
