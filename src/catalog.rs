@@ -75,6 +75,20 @@ impl Catalog {
         if self.objects.is_some() { Kind::ObjectBased } else { Kind::NameBased }
     }
 
+    /// The object graph, where there is one and its data file is there.
+    pub fn graph(&self) -> Option<&Graph> {
+        self.objects.as_ref()?.graph.as_deref()
+    }
+
+    /// Up to `limit` paths of the object graph that lead to the variable, shortest first; none for what has no graph or
+    /// is no object's child, as slots are.
+    pub fn paths(&self, variable: &Variable, limit: usize) -> Vec<Name> {
+        let found = self.graph().and_then(|graph| Some((graph, graph.owner(variable.key().as_bytes())?)));
+        found.map_or_else(Vec::new, |(graph, node)| {
+            graph.paths(node, limit).into_iter().filter(|path| !path.is_empty()).map(Name::from).collect()
+        })
+    }
+
     /// The variable of that name.
     pub fn variable(&self, name: &[u8]) -> Option<&Variable> {
         let at = self.variables.binary_search_by(|v| v.name.as_bytes().cmp(name)).ok()?;

@@ -29,6 +29,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("source/object_graph", &["cache", "format", "graph", "tensor"]),
     // What presents them.
     ("tree", &["catalog", "extent", "format", "shard", "view"]),
+    ("tree/checkpoint", &["catalog", "extent", "graph", "shard", "view"]),
+    ("tree/full_names", &["catalog", "graph"]),
+    ("tree/paths", &["catalog", "dtype", "format", "graph", "name", "tensor"]),
     ("view", &["catalog", "extent"]),
     ("view/bundle", &["catalog", "extent", "format", "graph", "shard", "tensor"]),
     ("view/elementwise", &["cache", "dtype", "extent", "tensor"]),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::map_flags::MapFlags;
-use crate::catalog::Variable;
+use crate::catalog::{Catalog, Variable};
 use crate::{remap, view};
 
 /// List the variables of a checkpoint
@@ -28,11 +28,18 @@ pub(super) struct Args {
     /// An array of objects, with everything known
     #[arg(long, group = "form")]
     json: bool,
+    /// Below each name, every path of the object graph that leads to it (of very many, the shortest)
+    #[arg(long, group = "form")]
+    paths: bool,
     #[command(flatten)]
     map: MapFlags,
 }
 
-type Writer = fn(&[&Variable], &mut dyn Write) -> io::Result<()>;
+type Writer = fn(&Catalog, &[&Variable], &mut dyn Write) -> io::Result<()>;
+
+/// Paths that are listed below a name, and those that are counted.
+const PATHS: usize = 10;
+const COUNTED: usize = 1000;
 
 impl Args {
     pub(super) fn run(&self) -> anyhow::Result<ExitCode> {
@@ -44,7 +51,7 @@ impl Args {
             patterns => remap::matching(patterns, &names)?.into_iter().map(|i| &variables[i]).collect(),
         };
         let mut out = BufWriter::new(io::stdout().lock());
-        self.writer()(&listed, &mut out)?;
+        self.writer()(&checkpoint.catalog, &listed, &mut out)?;
         out.flush()?;
         Ok(ExitCode::SUCCESS)
     }
@@ -54,16 +61,17 @@ impl Args {
             Self { long: true, .. } => long,
             Self { tsv: true, .. } => tsv,
             Self { json: true, .. } => json,
+            Self { paths: true, .. } => paths,
             _ => plain,
         }
     }
 }
 
-fn plain(variables: &[&Variable], out: &mut dyn Write) -> io::Result<()> {
+fn plain(_: &Catalog, variables: &[&Variable], out: &mut dyn Write) -> io::Result<()> {
     variables.iter().try_for_each(|variable| writeln!(out, "{}", variable.name))
 }
 
-fn long(variables: &[&Variable], out: &mut dyn Write) -> io::Result<()> {
+fn long(_: &Catalog, variables: &[&Variable], out: &mut dyn Write) -> io::Result<()> {
     let cells =
         |v: &&Variable| [v.tensor.dtype.to_string(), v.tensor.shape.to_string(), v.tensor.len().to_string()];
     let rows: Vec<_> = variables.iter().map(cells).collect();
@@ -75,7 +83,7 @@ fn long(variables: &[&Variable], out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-fn tsv(variables: &[&Variable], out: &mut dyn Write) -> io::Result<()> {
+fn tsv(_: &Catalog, variables: &[&Variable], out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "name\tdtype\tshape\tbytes")?;
     for Variable { name, tensor, .. } in variables {
         writeln!(out, "{name}\t{}\t{}\t{}", tensor.dtype, tensor.shape.spaced(), tensor.len())?;
@@ -83,10 +91,24 @@ fn tsv(variables: &[&Variable], out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-fn json(variables: &[&Variable], out: &mut dyn Write) -> io::Result<()> {
+fn json(catalog: &Catalog, variables: &[&Variable], out: &mut dyn Write) -> io::Result<()> {
     write!(out, "[")?;
     for (i, variable) in variables.iter().enumerate() {
-        write!(out, "{}\n  {}", if i == 0 { "" } else { "," }, view::info(variable))?;
+        write!(out, "{}\n  {}", if i == 0 { "" } else { "," }, view::info(catalog, variable))?;
     }
     writeln!(out, "\n]")
+}
+
+fn paths(catalog: &Catalog, variables: &[&Variable], out: &mut dyn Write) -> io::Result<()> {
+    for variable in variables {
+        writeln!(out, "{}", variable.name)?;
+        let paths = catalog.paths(variable, COUNTED + 1);
+        paths.iter().take(PATHS).try_for_each(|path| writeln!(out, "  {path}"))?;
+        match paths.len() {
+            n if n > COUNTED => writeln!(out, "  … and more than {} others", COUNTED - PATHS)?,
+            n if n > PATHS => writeln!(out, "  … and {} others", n - PATHS)?,
+            _ => {}
+        }
+    }
+    Ok(())
 }

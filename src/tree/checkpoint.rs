@@ -2,16 +2,20 @@
 //!
 //! Ordinals, in this order: the directory; the bundle's files in the root; the small files at the top of the
 //! directory; then for each node of the names, one for each [`Role`] it can have. What an ordinal is follows from
-//! arithmetic, so that 100,000 variables cost their names and no more.
+//! arithmetic, so that 100,000 variables cost their names and no more. The upper half is for the trees of links, which are
+//! made when they are first looked at.
 
 use std::borrow::Cow;
+use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
 use super::escape::escape_first;
+use super::links::{FolderId, Item, Links};
 use super::names::{Names, Node, NodeId};
-use super::{Attr, Content, Entry, Ino, Kind, state_file};
+use super::{Attr, Content, Entry, Ino, Kind, full_names, paths, state_file};
 use crate::catalog::{Catalog, Variable};
 use crate::extent::VirtualFile;
+use crate::graph::Graph;
 use crate::shard::Stamp;
 use crate::view::{self, FACTS, FORMATS, Format, RESERVED};
 
@@ -25,6 +29,10 @@ pub(super) struct CheckpointTree {
     siblings: Vec<(Vec<u8>, VirtualFile)>,
     /// The small files of the directory.
     tops: Vec<(Vec<u8>, Content<'static>)>,
+    /// What [`LINKED`] makes.
+    linked: [OnceLock<Links>; LINKED.len()],
+    /// For each variable the node of its name; made when a link first needs it.
+    nodes_of: OnceLock<Vec<NodeId>>,
     mtime: SystemTime,
     /// Permission bits of files.
     mode: u16,
@@ -49,7 +57,16 @@ enum Place {
     Sibling(usize),
     Top(usize),
     Node(NodeId, Role),
+    /// In a tree of links.
+    Linked(usize, Item),
 }
+
+/// The trees of links, which checkpoints with an object graph have.
+const LINKED: [(&str, fn(&Catalog, &Graph) -> Links); 2] =
+    [("graph", paths::links), ("names", full_names::links)];
+/// The first ordinals of the trees of links; each has as many as there are to the next.
+const FIRST_LINKED: u32 = 1 << 31;
+const LINKED_BITS: u32 = 30;
 
 const ROLES: u32 = (1 + FACTS.len() + 3 * FORMATS.len()) as u32;
 
@@ -89,7 +106,19 @@ impl CheckpointTree {
         let siblings = bundle.into_iter().map(named).collect();
         let mtime = time(stamp.mtime);
         let mode = stamp.mode as u16 & 0o444 | 0o400;
-        Self { tag, stem: stem.into(), catalog, names, siblings, tops, mtime, mode }
+        let linked = [const { OnceLock::new() }; LINKED.len()];
+        Self {
+            tag,
+            stem: stem.into(),
+            catalog,
+            names,
+            siblings,
+            tops,
+            linked,
+            nodes_of: OnceLock::new(),
+            mtime,
+            mode,
+        }
     }
 
     pub(super) fn tag(&self) -> u32 {
@@ -152,6 +181,10 @@ impl CheckpointTree {
         match self.place(ordinal)? {
             Place::Node(0, _) => Some(0),
             Place::Node(node, role) => Some(self.ordinal(self.names.node(node).parent, role)),
+            Place::Linked(_, Item::Folder(0)) => Some(0),
+            Place::Linked(tree, Item::Folder(folder)) => {
+                Some(linked_ordinal(tree, Item::Folder(self.links(tree)?.parent(folder))))
+            }
             _ => None,
         }
     }
@@ -159,11 +192,14 @@ impl CheckpointTree {
     /// How many positions a directory has; some may be empty.
     pub(super) fn positions(&self, ordinal: u32) -> usize {
         match self.place(ordinal) {
-            Some(Place::Root) => self.tops.len() + FORMATS.len() + 1,
+            Some(Place::Root) => self.tops.len() + FORMATS.len() + 1 + self.num_linked(),
             Some(Place::Node(node, Role::Vars)) => {
                 FACTS.len() + FORMATS.len() + self.names.node(node).children.len()
             }
             Some(Place::Node(node, Role::Folder(_))) => 2 * self.names.node(node).children.len(),
+            Some(Place::Linked(tree, Item::Folder(folder))) => {
+                self.links(tree).map_or(0, |links| links.entries(folder).len())
+            }
             _ => 0,
         }
     }
@@ -174,6 +210,7 @@ impl CheckpointTree {
             Place::Root => self.entry_of_root(position),
             Place::Node(node, Role::Vars) => self.entry_of_vars(node, position),
             Place::Node(node, Role::Folder(i)) => self.entry_of_folder(node, i, position),
+            Place::Linked(tree, Item::Folder(folder)) => self.entry_of_links(tree, folder, position),
             _ => None,
         }
     }
@@ -183,6 +220,10 @@ impl CheckpointTree {
             Place::Root => self.lookup_in_root(name),
             Place::Node(node, Role::Vars) => self.lookup_in_vars(node, str::from_utf8(name).ok()?),
             Place::Node(node, Role::Folder(i)) => self.lookup_in_folder(node, i, str::from_utf8(name).ok()?),
+            Place::Linked(tree, Item::Folder(folder)) => {
+                let item = self.links(tree)?.lookup(folder, str::from_utf8(name).ok()?)?;
+                Some(linked_ordinal(tree, item))
+            }
             _ => None,
         }
     }
@@ -204,6 +245,11 @@ impl CheckpointTree {
             0 => Some(Place::Root),
             n if n < self.first_top() => Some(Place::Sibling(n as usize - 1)),
             n if n < self.first_node() => Some(Place::Top((n - self.first_top()) as usize)),
+            n if n >= FIRST_LINKED => {
+                let tree = ((n - FIRST_LINKED) >> LINKED_BITS) as usize;
+                let item = Item::of(n & ((1 << LINKED_BITS) - 1));
+                self.links(tree)?.has(item).then_some(Place::Linked(tree, item))
+            }
             n => {
                 let n = n - self.first_node();
                 (n / ROLES < self.names.len()).then(|| Place::Node(n / ROLES, Role::of(n % ROLES)))
@@ -219,7 +265,7 @@ impl CheckpointTree {
             Place::Node(_, Role::Vars) => Some(Content::Directory),
             Place::Node(node, Role::Folder(_)) => self.has_folder(node).then_some(Content::Directory),
             Place::Node(node, Role::Fact(i)) => {
-                let text = (FACTS[i].text)(self.variable(node)?);
+                let text = (FACTS[i].text)(&self.catalog, self.variable(node)?);
                 Some(Content::File(text.into_bytes().into()))
             }
             Place::Node(node, Role::File(i)) => {
@@ -228,14 +274,22 @@ impl CheckpointTree {
             Place::Node(node, Role::Link(i)) => self
                 .has_file(node, i)
                 .then(|| Content::Link(Cow::Owned(self.link(node, &FORMATS[i]).into_bytes()))),
+            Place::Linked(_, Item::Folder(_)) => Some(Content::Directory),
+            Place::Linked(tree, Item::Link(link)) => {
+                let target = self.links(tree)?.target(link, |ordinal| self.directory_of(ordinal));
+                Some(Content::Link(Cow::Owned(target.into_bytes())))
+            }
         }
     }
 
     fn subdirectories(&self, place: &Place) -> u32 {
         match place {
-            Place::Root => 1 + FORMATS.len() as u32,
+            Place::Root => 1 + FORMATS.len() as u32 + self.num_linked() as u32,
             Place::Node(node, Role::Vars) => self.names.node(*node).children.len() as u32,
             Place::Node(node, Role::Folder(_)) => self.names.node(*node).branches,
+            Place::Linked(tree, Item::Folder(folder)) => {
+                self.links(*tree).map_or(0, |links| links.subfolders(*folder))
+            }
             _ => 0,
         }
     }
@@ -272,16 +326,52 @@ impl CheckpointTree {
             let ino = Ino::new(self.tag, self.first_top() + position as u32);
             return Some(Entry { ino, kind: content.kind(), name: name.into() });
         }
-        let (name, role) = match FORMATS.get(position - self.tops.len()) {
-            Some(format) => (format.name, Role::Folder(position - self.tops.len())),
+        let position = position - self.tops.len();
+        if let Some((name, _)) = position.checked_sub(FORMATS.len() + 1).and_then(|tree| LINKED.get(tree)) {
+            let tree = position - FORMATS.len() - 1;
+            let ino = Ino::new(self.tag, linked_ordinal(tree, Item::Folder(0)));
+            return Some(Entry { ino, kind: Kind::Directory, name: name.as_bytes().into() });
+        }
+        let (name, role) = match FORMATS.get(position) {
+            Some(format) => (format.name, Role::Folder(position)),
             None => (VARS, Role::Vars),
         };
         Some(self.node_entry(0, role, Kind::Directory, name))
     }
 
+    fn entry_of_links(&self, tree: usize, folder: FolderId, position: usize) -> Option<Entry<'_>> {
+        let (name, item) = self.links(tree)?.entries(folder).get(position)?;
+        let kind = if matches!(item, Item::Folder(_)) { Kind::Directory } else { Kind::Link };
+        Some(Entry {
+            ino: Ino::new(self.tag, linked_ordinal(tree, *item)),
+            kind,
+            name: name.as_bytes().into(),
+        })
+    }
+
+    /// A tree of links, made when it is first asked for.
+    fn links(&self, tree: usize) -> Option<&Links> {
+        let ((_, make), graph) = (LINKED.get(tree)?, self.catalog.graph()?);
+        Some(self.linked[tree].get_or_init(|| make(&self.catalog, graph)))
+    }
+
+    fn num_linked(&self) -> usize {
+        if self.catalog.graph().is_some() { LINKED.len() } else { 0 }
+    }
+
+    /// A variable's directory, from the checkpoint's.
+    fn directory_of(&self, ordinal: u32) -> String {
+        let node = self.nodes_of.get_or_init(|| self.names.nodes_of(self.catalog.variables.len()));
+        let path = self.names.path(node[ordinal as usize]);
+        path.into_iter().fold(VARS.to_owned(), |path, node| path + "/" + &self.name_in_vars(node))
+    }
+
     fn lookup_in_root(&self, name: &[u8]) -> Option<u32> {
         if let Some(i) = self.tops.iter().position(|(top, _)| top == name) {
             return Some(self.first_top() + i as u32);
+        }
+        if let Some(tree) = LINKED[..self.num_linked()].iter().position(|(tree, _)| tree.as_bytes() == name) {
+            return Some(linked_ordinal(tree, Item::Folder(0)));
         }
         let format = FORMATS.iter().position(|format| format.name.as_bytes() == name).map(Role::Folder);
         let role = if name == VARS.as_bytes() { Role::Vars } else { format? };
@@ -377,6 +467,10 @@ impl CheckpointTree {
 }
 
 const VARS: &str = "vars";
+
+fn linked_ordinal(tree: usize, item: Item) -> u32 {
+    FIRST_LINKED + ((tree as u32) << LINKED_BITS) + item.number()
+}
 
 /// What makes TensorFlow take the directory itself for the checkpoint: a state file that names the prefix beside it,
 /// for calls that look for one in every directory, and hidden links for those that take `ckpt-9/` as a prefix.

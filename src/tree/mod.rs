@@ -6,7 +6,10 @@
 
 mod checkpoint;
 mod escape;
+mod full_names;
+mod links;
 mod names;
+mod paths;
 mod root;
 
 use std::borrow::Cow;

@@ -9,7 +9,7 @@ mod npy;
 mod raw;
 mod text;
 
-use crate::catalog::Variable;
+use crate::catalog::{Catalog, Variable};
 use crate::extent::VirtualFile;
 
 /// A format in which every variable has a file of its own: `npy/dense/kernel.npy`.
@@ -29,7 +29,7 @@ pub struct Fact {
     /// Its name.
     pub name: &'static str,
     /// Its content.
-    pub text: fn(&Variable) -> String,
+    pub text: fn(&Catalog, &Variable) -> String,
 }
 
 /// The formats, in the order in which they are listed.
@@ -37,9 +37,9 @@ pub const FORMATS: &[Format] = &[npy::FORMAT, raw::FORMAT, text::FORMAT];
 
 /// The facts.
 pub const FACTS: &[Fact] = &[
-    Fact { name: "dtype", text: |variable| format!("{}\n", variable.tensor.dtype) },
+    Fact { name: "dtype", text: |_, variable| format!("{}\n", variable.tensor.dtype) },
     Fact { name: "info.json", text: info::text },
-    Fact { name: "shape", text: |variable| format!("{}\n", variable.tensor.shape.spaced()) },
+    Fact { name: "shape", text: |_, variable| format!("{}\n", variable.tensor.shape.spaced()) },
 ];
 
 /// Names below a variable that are, or will be, facts: a variable of such a name is shown escaped there, so that adding
@@ -52,8 +52,8 @@ pub fn format(name: &str) -> Option<&'static Format> {
 }
 
 /// Everything known about a variable, as JSON in one line.
-pub fn info(variable: &Variable) -> serde_json::Value {
-    info::json(variable)
+pub fn info(catalog: &Catalog, variable: &Variable) -> serde_json::Value {
+    info::json(catalog, variable)
 }
 
 #[cfg(test)]
