@@ -45,6 +45,8 @@ pub struct Variable {
     pub name: Name,
     /// The key in the bundle, where that is not the name.
     pub key: Option<Name>,
+    /// A second key of the same value, beside one that a graph leads to: the plain name by which TF1 programs ask.
+    pub plain_key: Option<Name>,
     /// The name the variable had in the program that saved it, where the source records one.
     pub full_name: Option<Name>,
     /// What it holds.

@@ -4,11 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::terminal;
-use crate::catalog::Kind;
-use crate::remap::{self, Errors, Flag, Map, MapText, Report};
+use crate::catalog::{Catalog, Kind};
+use crate::remap::{self, Errors, Flag, Map, MapText, Report, TARGETS, Target};
 use crate::source::{self, Checkpoint};
 
 /// The map of a command line.
@@ -16,6 +17,7 @@ use crate::source::{self, Checkpoint};
 pub(super) struct MapFlags {
     flags: Vec<Flag>,
     files: Vec<PathBuf>,
+    target: Option<Target>,
 }
 
 /// A map that cannot be understood, whatever it is applied to.
@@ -33,6 +35,7 @@ struct Row {
 
 const HEADING: &str = "Map";
 const FILES: &str = "map";
+const TARGET: &str = "target";
 
 #[rustfmt::skip]
 const ROWS: &[Row] = &[
@@ -78,7 +81,13 @@ impl clap::Args for MapFlags {
             .help("A map file (TOML); repeatable, after the flags");
         let files =
             files.value_parser(clap::value_parser!(PathBuf)).action(ArgAction::Append).help_heading(HEADING);
-        command.arg(files).args(ROWS.iter().map(Row::arg))
+        let kinds = TARGETS.iter().map(|(kind, _)| *kind);
+        let target =
+            Arg::new(TARGET).long(TARGET).value_name("KIND").value_parser(PossibleValuesParser::new(kinds));
+        let target = target.help_heading(HEADING).help(
+            "Serve the other kind of program: object for tf.train.Checkpoint and Keras, name for tf.compat.v1.train.Saver",
+        );
+        command.arg(files).args(ROWS.iter().map(Row::arg)).arg(target)
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -97,6 +106,9 @@ impl clap::FromArgMatches for MapFlags {
         let mut found: Vec<_> = ROWS.iter().flat_map(|row| row.occurrences(matches)).collect();
         found.sort_by_key(|(at, _)| *at);
         self.flags.extend(found.into_iter().map(|(_, flag)| flag));
+        let kind = matches.get_one::<String>(TARGET);
+        let target = TARGETS.iter().find(|(known, _)| kind.is_some_and(|kind| kind == known));
+        self.target = target.map(|(_, target)| *target).or(self.target);
         self.files.extend(matches.get_many::<PathBuf>(FILES).into_iter().flatten().cloned());
         Ok(())
     }
@@ -123,13 +135,22 @@ impl MapFlags {
     pub(super) fn open(&self, source: &Path) -> anyhow::Result<(Checkpoint, Report)> {
         let map = self.parse()?;
         let mut checkpoint = open(source)?;
-        if map.is_empty() {
-            return Ok((checkpoint, Report::default()));
+        let mut report = Report::default();
+        if !map.is_empty() {
+            refuse_object_based(&checkpoint)?;
+            report = remap::apply(&map, &mut checkpoint.catalog)?;
+            report.warnings.iter().for_each(terminal::warning);
         }
-        refuse_object_based(&checkpoint)?;
-        let report = remap::apply(&map, &mut checkpoint.catalog)?;
-        report.warnings.iter().for_each(terminal::warning);
+        self.fit(&mut checkpoint.catalog)?;
         Ok((checkpoint, report))
+    }
+
+    /// What is done to a checkpoint after its map.
+    pub(super) fn fit(&self, catalog: &mut Catalog) -> anyhow::Result<()> {
+        if let Some(target) = self.target {
+            remap::retarget(catalog, target);
+        }
+        Ok(())
     }
 }
 

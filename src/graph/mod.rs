@@ -13,6 +13,7 @@ mod names;
 mod optimizer;
 mod owners;
 mod paths;
+pub mod synthesise;
 mod walk;
 
 use std::sync::OnceLock;

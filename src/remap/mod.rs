@@ -30,6 +30,7 @@ mod selection;
 mod slots;
 mod survey;
 mod table;
+mod target;
 mod template;
 #[cfg(test)]
 mod trial;
@@ -48,6 +49,7 @@ pub use nearest::near_names;
 pub use place::Place;
 pub use report::{Lost, Report, RuleReport, Status};
 pub use rule::{MatchOn, Rule, Verb};
+pub use target::{TARGETS, Target, retarget};
 
 /// One flag of the command line, in the order given.
 #[derive(Clone, Debug, PartialEq, Eq)]

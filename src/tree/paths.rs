@@ -128,6 +128,7 @@ mod tests {
         let variable = |(name, key): (crate::graph::Name, &&[u8])| Variable {
             name: Name::from(name.visible),
             key: Some(Name::from(*key)),
+            plain_key: None,
             full_name: name.full_name.map(Name::from),
             tensor: tensor.clone(),
             origin: None,
