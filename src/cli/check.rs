@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use super::map_flags::{self, MapFlags};
 use super::terminal::{bytes, counted, error};
 use crate::name::printable;
-use crate::remap::{Map, Report, RuleReport, Status};
+use crate::remap::{self, Map, Report, RuleReport, Status};
 use crate::source::Checkpoint;
 
 /// Say what a map does to a checkpoint, and what is wrong with either
@@ -24,12 +24,31 @@ pub(super) struct Args {
 impl Args {
     pub(super) fn run(&self) -> anyhow::Result<ExitCode> {
         let map = self.map.parse()?;
-        let checkpoint = map_flags::open(&self.source)?;
+        let mut checkpoint = map_flags::open(&self.source)?;
         let mut out = BufWriter::new(io::stdout().lock());
         describe(&checkpoint, &mut out)?;
         let fits = map.is_empty() || check(&map, &checkpoint, &mut out)?;
+        if fits {
+            if !map.is_empty() {
+                remap::apply(&map, &mut checkpoint.catalog)?;
+            }
+            self.finish(&mut checkpoint, &mut out)?;
+        }
         out.flush()?;
         Ok(if fits && checkpoint.catalog.is_complete() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
+
+impl Args {
+    /// Says what comes of it all after the map.
+    fn finish(&self, checkpoint: &mut Checkpoint, out: &mut impl Write) -> anyhow::Result<()> {
+        // What was said so far stands before an error.
+        out.flush()?;
+        if let Some(likeness) = self.map.fit(&mut checkpoint.catalog)? {
+            let wanted = self.map.wanted().unwrap_or_default();
+            map_flags::summary(&likeness, &wanted).iter().try_for_each(|line| writeln!(out, "{line}"))?;
+        }
+        Ok(())
     }
 }
 

@@ -15,6 +15,7 @@ mod collision;
 mod error;
 mod escape;
 mod flags;
+pub mod like;
 mod map_file;
 mod matching;
 mod naming;
