@@ -10,12 +10,12 @@ use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
 use super::escape::escape_first;
+use super::linked::{self, Linked};
 use super::links::{FolderId, Item, Links};
 use super::names::{Names, Node, NodeId};
-use super::{Attr, Content, Entry, Ino, Kind, full_names, paths, state_file};
+use super::{Attr, Content, Entry, Ino, Kind, state_file};
 use crate::catalog::{Catalog, Variable};
 use crate::extent::VirtualFile;
-use crate::graph::Graph;
 use crate::shard::Stamp;
 use crate::view::{self, FACTS, FORMATS, Format, RESERVED};
 
@@ -29,8 +29,7 @@ pub(super) struct CheckpointTree {
     siblings: Vec<(Vec<u8>, VirtualFile)>,
     /// The small files of the directory.
     tops: Vec<(Vec<u8>, Content<'static>)>,
-    /// What [`LINKED`] makes.
-    linked: [OnceLock<Links>; LINKED.len()],
+    linked: Linked,
     /// For each variable the node of its name; made when a link first needs it.
     nodes_of: OnceLock<Vec<NodeId>>,
     mtime: SystemTime,
@@ -60,13 +59,6 @@ enum Place {
     /// In a tree of links.
     Linked(usize, Item),
 }
-
-/// The trees of links, which checkpoints with an object graph have.
-const LINKED: [(&str, fn(&Catalog, &Graph) -> Links); 2] =
-    [("graph", paths::links), ("names", full_names::links)];
-/// The first ordinals of the trees of links; each has as many as there are to the next.
-const FIRST_LINKED: u32 = 1 << 31;
-const LINKED_BITS: u32 = 30;
 
 const ROLES: u32 = (1 + FACTS.len() + 3 * FORMATS.len()) as u32;
 
@@ -106,7 +98,6 @@ impl CheckpointTree {
         let siblings = bundle.into_iter().map(named).collect();
         let mtime = time(stamp.mtime);
         let mode = stamp.mode as u16 & 0o444 | 0o400;
-        let linked = [const { OnceLock::new() }; LINKED.len()];
         Self {
             tag,
             stem: stem.into(),
@@ -114,7 +105,7 @@ impl CheckpointTree {
             names,
             siblings,
             tops,
-            linked,
+            linked: Linked::default(),
             nodes_of: OnceLock::new(),
             mtime,
             mode,
@@ -183,7 +174,7 @@ impl CheckpointTree {
             Place::Node(node, role) => Some(self.ordinal(self.names.node(node).parent, role)),
             Place::Linked(_, Item::Folder(0)) => Some(0),
             Place::Linked(tree, Item::Folder(folder)) => {
-                Some(linked_ordinal(tree, Item::Folder(self.links(tree)?.parent(folder))))
+                Some(linked::ordinal(tree, Item::Folder(self.links(tree)?.parent(folder))))
             }
             _ => None,
         }
@@ -222,7 +213,7 @@ impl CheckpointTree {
             Place::Node(node, Role::Folder(i)) => self.lookup_in_folder(node, i, str::from_utf8(name).ok()?),
             Place::Linked(tree, Item::Folder(folder)) => {
                 let item = self.links(tree)?.lookup(folder, str::from_utf8(name).ok()?)?;
-                Some(linked_ordinal(tree, item))
+                Some(linked::ordinal(tree, item))
             }
             _ => None,
         }
@@ -241,15 +232,13 @@ impl CheckpointTree {
     }
 
     fn place(&self, ordinal: u32) -> Option<Place> {
+        if let Some((tree, item)) = linked::place(ordinal) {
+            return self.links(tree)?.has(item).then_some(Place::Linked(tree, item));
+        }
         match ordinal {
             0 => Some(Place::Root),
             n if n < self.first_top() => Some(Place::Sibling(n as usize - 1)),
             n if n < self.first_node() => Some(Place::Top((n - self.first_top()) as usize)),
-            n if n >= FIRST_LINKED => {
-                let tree = ((n - FIRST_LINKED) >> LINKED_BITS) as usize;
-                let item = Item::of(n & ((1 << LINKED_BITS) - 1));
-                self.links(tree)?.has(item).then_some(Place::Linked(tree, item))
-            }
             n => {
                 let n = n - self.first_node();
                 (n / ROLES < self.names.len()).then(|| Place::Node(n / ROLES, Role::of(n % ROLES)))
@@ -327,9 +316,11 @@ impl CheckpointTree {
             return Some(Entry { ino, kind: content.kind(), name: name.into() });
         }
         let position = position - self.tops.len();
-        if let Some((name, _)) = position.checked_sub(FORMATS.len() + 1).and_then(|tree| LINKED.get(tree)) {
-            let tree = position - FORMATS.len() - 1;
-            let ino = Ino::new(self.tag, linked_ordinal(tree, Item::Folder(0)));
+        let tree = position.checked_sub(FORMATS.len() + 1);
+        if let Some((tree, name)) =
+            tree.and_then(|tree| Some((tree, linked::names(&self.catalog).nth(tree)?)))
+        {
+            let ino = Ino::new(self.tag, linked::ordinal(tree, Item::Folder(0)));
             return Some(Entry { ino, kind: Kind::Directory, name: name.as_bytes().into() });
         }
         let (name, role) = match FORMATS.get(position) {
@@ -343,20 +334,18 @@ impl CheckpointTree {
         let (name, item) = self.links(tree)?.entries(folder).get(position)?;
         let kind = if matches!(item, Item::Folder(_)) { Kind::Directory } else { Kind::Link };
         Some(Entry {
-            ino: Ino::new(self.tag, linked_ordinal(tree, *item)),
+            ino: Ino::new(self.tag, linked::ordinal(tree, *item)),
             kind,
             name: name.as_bytes().into(),
         })
     }
 
-    /// A tree of links, made when it is first asked for.
     fn links(&self, tree: usize) -> Option<&Links> {
-        let ((_, make), graph) = (LINKED.get(tree)?, self.catalog.graph()?);
-        Some(self.linked[tree].get_or_init(|| make(&self.catalog, graph)))
+        self.linked.tree(&self.catalog, tree)
     }
 
     fn num_linked(&self) -> usize {
-        if self.catalog.graph().is_some() { LINKED.len() } else { 0 }
+        linked::names(&self.catalog).len()
     }
 
     /// A variable's directory, from the checkpoint's.
@@ -370,8 +359,8 @@ impl CheckpointTree {
         if let Some(i) = self.tops.iter().position(|(top, _)| top == name) {
             return Some(self.first_top() + i as u32);
         }
-        if let Some(tree) = LINKED[..self.num_linked()].iter().position(|(tree, _)| tree.as_bytes() == name) {
-            return Some(linked_ordinal(tree, Item::Folder(0)));
+        if let Some(tree) = linked::names(&self.catalog).position(|tree| tree.as_bytes() == name) {
+            return Some(linked::ordinal(tree, Item::Folder(0)));
         }
         let format = FORMATS.iter().position(|format| format.name.as_bytes() == name).map(Role::Folder);
         let role = if name == VARS.as_bytes() { Role::Vars } else { format? };
@@ -467,10 +456,6 @@ impl CheckpointTree {
 }
 
 const VARS: &str = "vars";
-
-fn linked_ordinal(tree: usize, item: Item) -> u32 {
-    FIRST_LINKED + ((tree as u32) << LINKED_BITS) + item.number()
-}
 
 /// What makes TensorFlow take the directory itself for the checkpoint: a state file that names the prefix beside it,
 /// for calls that look for one in every directory, and hidden links for those that take `ckpt-9/` as a prefix.

@@ -7,6 +7,7 @@
 mod checkpoint;
 mod escape;
 mod full_names;
+mod linked;
 mod links;
 mod names;
 mod paths;

@@ -5,7 +5,8 @@ import pytest
 import tensorflow as tf
 
 import models
-from harness import OBJECT_GRAPH, assert_same, ckptfs, fixture, values
+from harness import OBJECT_GRAPH, array, assert_same, ckptfs, fixture, values
+from test_real import IN_SCOPE
 
 v1 = tf.compat.v1
 MAP = ["--target", "object", "--rename", "bert/**=encoder/**"]
@@ -135,6 +136,26 @@ class TestPlainNames:
 def test_slots_are_named_below_their_variables():
     listed = ckptfs("ls", fixture("object_keras2"), "--target", "name").stdout.splitlines()
     assert {"hidden/kernel", "hidden/kernel/m", "hidden/kernel/v", "Adam/iter"} <= set(listed)
+
+
+@pytest.mark.parametrize("prefix", IN_SCOPE)
+def test_real_checkpoints_keep_every_value_in_either_kind(real, mount, prefix):
+    source = values(real / prefix)
+    everything = lambda values: sorted(repr(array(value).tolist()) for value in values)  # noqa: E731
+    plain = values(mount(real / prefix, "--target", "name") / (real / prefix).name)
+    assert not any(".ATTRIBUTES/VARIABLE_VALUE" in name for name in plain)
+    assert everything(plain.values()) == everything(source.values())
+    m = mount(real / prefix, "--target", "object")
+    both = values(m / (real / prefix).name)
+    assert_same({name: both[name] for name in source}, source)
+    assert OBJECT_GRAPH in tf.train.load_checkpoint(str(m / (real / prefix).name)).get_variable_to_shape_map()
+    assert any(name.endswith("/.ATTRIBUTES/VARIABLE_VALUE") for name in both)
+
+
+@pytest.mark.parametrize("prefix", IN_SCOPE)
+def test_real_checkpoints_are_like_themselves(real, mount, prefix):
+    m = mount(real / prefix, "--like", real / prefix)
+    assert_same(values(m / (real / prefix).name), values(real / prefix))
 
 
 def test_there_and_back_has_the_same_variables():

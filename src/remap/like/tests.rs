@@ -41,11 +41,10 @@ fn wanted(catalog: Catalog) -> Wanted {
     Wanted::checkpoint("wanted".into(), catalog)
 }
 
-fn made(
-    source: &Catalog,
-    wanted: &Wanted,
-    filling: Filling,
-) -> Result<(Vec<(String, Vec<u8>)>, Likeness), Unlike> {
+/// Names and values.
+type Values = Vec<(String, Vec<u8>)>;
+
+fn made(source: &Catalog, wanted: &Wanted, filling: Filling) -> Result<(Values, Likeness), Unlike> {
     let mut catalog = source.clone();
     let likeness = like(&mut catalog, wanted, filling)?;
     let value = |variable: &Variable| {
@@ -56,7 +55,7 @@ fn made(
     Ok((catalog.variables.iter().map(value).collect(), likeness))
 }
 
-fn values(source: &Catalog, wanted: Catalog) -> Vec<(String, Vec<u8>)> {
+fn values(source: &Catalog, wanted: Catalog) -> Values {
     made(source, &self::wanted(wanted), Filling::default()).unwrap_or_else(|unlike| panic!("{unlike}")).0
 }
 
@@ -64,7 +63,7 @@ fn problems(source: &Catalog, wanted: Catalog) -> Vec<Problem> {
     made(source, &self::wanted(wanted), Filling::default()).unwrap_err().problems().to_vec()
 }
 
-fn shown(values: &[(&str, &[u8])]) -> Vec<(String, Vec<u8>)> {
+fn shown(values: &[(&str, &[u8])]) -> Values {
     values.iter().map(|(name, bytes)| ((*name).to_owned(), bytes.to_vec())).collect()
 }
 

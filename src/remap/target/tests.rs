@@ -1,6 +1,13 @@
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use proptest::prelude::*;
 
 use super::*;
+use crate::catalog::Variable;
+use crate::dtype::Dtype;
+use crate::name::Name;
+use crate::tensor::{Shape, Tensor};
 
 fn tensor(dtype: Dtype, dims: &[u64]) -> Arc<Tensor> {
     Arc::new(Tensor { dtype, shape: Shape(dims.into()), data: vec![], crc32c: None })
