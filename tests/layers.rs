@@ -25,7 +25,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("remap/like", &["catalog", "dtype", "name", "tensor"]),
     ("remap/like/fill", &["cache", "dtype", "extent", "format", "tensor"]),
     ("remap/like/find", &["catalog", "graph", "name"]),
-    ("remap/like/tests", &["cache", "catalog", "dtype", "format", "tensor"]),
+    ("remap/like/tests", &["cache", "dtype", "format", "tensor"]),
     ("remap/target", &["catalog"]),
     ("remap/target/name", &["catalog", "graph", "name"]),
     ("remap/target/object", &["catalog", "dtype", "extent", "format", "graph", "tensor"]),
