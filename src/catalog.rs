@@ -45,6 +45,8 @@ pub struct Variable {
     pub name: Name,
     /// The key in the bundle, where that is not the name.
     pub key: Option<Name>,
+    /// A second key of the same value, beside one that a graph leads to: the plain name by which TF1 programs ask.
+    pub plain_key: Option<Name>,
     /// The name the variable had in the program that saved it, where the source records one.
     pub full_name: Option<Name>,
     /// What it holds.
@@ -73,6 +75,20 @@ impl Catalog {
     /// Whether names live in the keys or in an object graph.
     pub fn kind(&self) -> Kind {
         if self.objects.is_some() { Kind::ObjectBased } else { Kind::NameBased }
+    }
+
+    /// The object graph, where there is one and its data file is there.
+    pub fn graph(&self) -> Option<&Graph> {
+        self.objects.as_ref()?.graph.as_deref()
+    }
+
+    /// Up to `limit` paths of the object graph that lead to the variable, shortest first; none for what has no graph or
+    /// is no object's child, as slots are.
+    pub fn paths(&self, variable: &Variable, limit: usize) -> Vec<Name> {
+        let found = self.graph().and_then(|graph| Some((graph, graph.owner(variable.key().as_bytes())?)));
+        found.map_or_else(Vec::new, |(graph, node)| {
+            graph.paths(node, limit).into_iter().filter(|path| !path.is_empty()).map(Name::from).collect()
+        })
     }
 
     /// The variable of that name.

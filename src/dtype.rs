@@ -162,6 +162,11 @@ impl Dtype {
         ROWS.iter().find(|row| row.dtype as u32 == number).map(|row| row.dtype)
     }
 
+    /// The type that TensorFlow calls so.
+    pub fn named(name: &str) -> Option<Self> {
+        ROWS.iter().find(|row| row.name == name).map(|row| row.dtype)
+    }
+
     /// TensorFlow's number.
     pub fn tensorflow(self) -> u32 {
         self as u32

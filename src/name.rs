@@ -13,6 +13,43 @@ impl Name {
     }
 }
 
+impl Name {
+    /// The name that is written so: the inverse of its `Display`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (mut bytes, mut rest) = (Vec::with_capacity(text.len()), text);
+        while let Some(at) = rest.find('\\') {
+            bytes.extend(&rest.as_bytes()[..at]);
+            rest = escaped(&rest[at + 1..], &mut bytes)?;
+        }
+        bytes.extend(rest.as_bytes());
+        Some(bytes.into())
+    }
+}
+
+/// Appends what an escape stands for, its backslash apart; returns what follows it.
+fn escaped<'a>(text: &'a str, bytes: &mut Vec<u8>) -> Option<&'a str> {
+    let mut chars = text.chars();
+    let plain = match chars.next()? {
+        't' => b'\t',
+        'r' => b'\r',
+        'n' => b'\n',
+        '\\' => b'\\',
+        'x' => {
+            bytes.push(u8::from_str_radix(text.get(1..3)?, 16).ok()?);
+            return text.get(3..);
+        }
+        'u' => {
+            let (digits, rest) = text.strip_prefix("u{")?.split_once('}')?;
+            let char = char::from_u32(u32::from_str_radix(digits, 16).ok()?)?;
+            bytes.extend(char.encode_utf8(&mut [0; 4]).as_bytes());
+            return Some(rest);
+        }
+        _ => return None,
+    };
+    bytes.push(plain);
+    Some(chars.as_str())
+}
+
 impl From<&[u8]> for Name {
     fn from(bytes: &[u8]) -> Self {
         Self(bytes.into())
@@ -62,7 +99,22 @@ pub fn printable(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_back(bytes: Vec<u8>) {
+            let name = Name::from(bytes);
+            prop_assert_eq!(Name::parse(&name.to_string()), Some(name));
+        }
+
+        #[test]
+        fn any_text_is_a_name_or_none(text in ".*|[\\\\xu{}0-9n]*") {
+            let _ = Name::parse(&text);
+        }
+    }
 
     #[test]
     fn what_a_terminal_would_act_on_is_escaped() {

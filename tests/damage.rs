@@ -44,9 +44,12 @@ fn samples() -> Vec<(TempDir, PathBuf)> {
 /// What opening says: the error's text, or the variables that are shown.
 fn opened(prefix: &Path) -> Result<Vec<String>, String> {
     let open = || match source::open(prefix) {
-        Ok(checkpoint) => {
-            Ok(checkpoint.catalog.variables.iter().map(|v| ckptfs::view::info(v).to_string()).collect())
-        }
+        Ok(checkpoint) => Ok(checkpoint
+            .catalog
+            .variables
+            .iter()
+            .map(|v| ckptfs::view::info(&checkpoint.catalog, v).to_string())
+            .collect()),
         Err(error) => Err(error.to_string()),
     };
     catch_unwind(AssertUnwindSafe(open)).expect("bad input never panics")

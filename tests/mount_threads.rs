@@ -83,7 +83,14 @@ fn variable((name, make): (&'static str, Make)) -> Variable {
     const LEN: u64 = 100_000;
     let data = vec![Extent::Decoded { data: Arc::new(Made { make, name }), len: LEN }];
     let tensor = Tensor::new(Dtype::Uint8, Shape([LEN].into()), data, None);
-    Variable { name: name.into(), key: None, full_name: None, tensor: Arc::new(tensor), origin: None }
+    Variable {
+        name: name.into(),
+        key: None,
+        plain_key: None,
+        full_name: None,
+        tensor: Arc::new(tensor),
+        origin: None,
+    }
 }
 
 impl Served {

@@ -44,7 +44,7 @@ impl Args {
         let (checkpoint, _) = self.map.open(&self.source)?;
         let variable = find(&checkpoint.catalog, &self.name)?;
         match view::format(&self.form) {
-            None => writeln!(io::stdout(), "{:#}", view::info(variable))?,
+            None => writeln!(io::stdout(), "{:#}", view::info(&checkpoint.catalog, variable))?,
             Some(format) => {
                 let file = (format.file)(variable);
                 let file =

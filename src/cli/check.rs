@@ -23,11 +23,19 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) fn run(&self) -> anyhow::Result<ExitCode> {
-        let map = self.map.parse()?;
-        let checkpoint = map_flags::open(&self.source)?;
+        let recipe = self.map.recipe()?;
+        let map = &recipe.map;
+        let mut checkpoint = map_flags::open(&self.source)?;
         let mut out = BufWriter::new(io::stdout().lock());
         describe(&checkpoint, &mut out)?;
-        let fits = map.is_empty() || check(&map, &checkpoint, &mut out)?;
+        let fits = map.is_empty() || check(map, &checkpoint, &mut out)?;
+        if fits {
+            // What was said so far stands before an error.
+            out.flush()?;
+            let likeness = recipe.apply(&mut checkpoint.catalog)?.likeness;
+            let summary = likeness.map(|likeness| self.map.summary(&likeness)).unwrap_or_default();
+            summary.iter().try_for_each(|line| writeln!(out, "{line}"))?;
+        }
         out.flush()?;
         Ok(if fits && checkpoint.catalog.is_complete() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use super::map_flags::MapFlags;
 use super::outline::{self, Order};
-use crate::catalog::Variable;
+use crate::catalog::{Catalog, Variable};
 use crate::view::table::VARIABLES;
 use crate::{remap, view};
 
@@ -35,6 +35,9 @@ pub(super) struct Args {
     /// An array of objects, with everything known
     #[arg(long, group = "form")]
     json: bool,
+    /// Below each name, every path of the object graph that leads to it (of very many, the shortest)
+    #[arg(long, group = "form")]
+    paths: bool,
     /// What comes first: names in their order, or what is largest
     #[arg(long, value_name = "BY", default_value = "name", value_parser = ["name", "size"])]
     sort: String,
@@ -42,7 +45,11 @@ pub(super) struct Args {
     map: MapFlags,
 }
 
-type Writer = fn(&[&Variable], &mut dyn Write) -> io::Result<()>;
+type Writer = fn(&Catalog, &[&Variable], &mut dyn Write) -> io::Result<()>;
+
+/// Paths that are listed below a name, and those that are counted.
+const PATHS: usize = 10;
+const COUNTED: usize = 1000;
 
 impl Args {
     pub(super) fn run(&self) -> anyhow::Result<ExitCode> {
@@ -61,14 +68,14 @@ impl Args {
             true => {
                 outline::write(&checkpoint.prefix.stem.to_string_lossy(), &listed, self.order(), &mut out)?
             }
-            false => self.writer()(&listed, &mut out)?,
+            false => self.writer()(&checkpoint.catalog, &listed, &mut out)?,
         }
         out.flush()?;
         Ok(ExitCode::SUCCESS)
     }
 
     fn draws_a_tree(&self) -> bool {
-        let form = self.long || self.tsv || self.json;
+        let form = self.long || self.tsv || self.json || self.paths;
         self.tree || !form && io::stdout().is_terminal()
     }
 
@@ -81,16 +88,17 @@ impl Args {
             Self { long: true, .. } => long,
             Self { tsv: true, .. } => tsv,
             Self { json: true, .. } => json,
+            Self { paths: true, .. } => paths,
             _ => plain,
         }
     }
 }
 
-fn plain(variables: &[&Variable], out: &mut dyn Write) -> io::Result<()> {
+fn plain(_: &Catalog, variables: &[&Variable], out: &mut dyn Write) -> io::Result<()> {
     variables.iter().try_for_each(|variable| writeln!(out, "{}", variable.name))
 }
 
-fn long(variables: &[&Variable], out: &mut dyn Write) -> io::Result<()> {
+fn long(_: &Catalog, variables: &[&Variable], out: &mut dyn Write) -> io::Result<()> {
     let cells =
         |v: &&Variable| [v.tensor.dtype.to_string(), v.tensor.shape.to_string(), v.tensor.len().to_string()];
     let rows: Vec<_> = variables.iter().map(cells).collect();
@@ -102,15 +110,29 @@ fn long(variables: &[&Variable], out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-fn tsv(variables: &[&Variable], out: &mut dyn Write) -> io::Result<()> {
+fn tsv(_: &Catalog, variables: &[&Variable], out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{}", VARIABLES.header)?;
     variables.iter().try_for_each(|variable| writeln!(out, "{}", (VARIABLES.row)(variable)))
 }
 
-fn json(variables: &[&Variable], out: &mut dyn Write) -> io::Result<()> {
+fn json(catalog: &Catalog, variables: &[&Variable], out: &mut dyn Write) -> io::Result<()> {
     write!(out, "[")?;
     for (i, variable) in variables.iter().enumerate() {
-        write!(out, "{}\n  {}", if i == 0 { "" } else { "," }, view::info(variable))?;
+        write!(out, "{}\n  {}", if i == 0 { "" } else { "," }, view::info(catalog, variable))?;
     }
     writeln!(out, "\n]")
+}
+
+fn paths(catalog: &Catalog, variables: &[&Variable], out: &mut dyn Write) -> io::Result<()> {
+    for variable in variables {
+        writeln!(out, "{}", variable.name)?;
+        let paths = catalog.paths(variable, COUNTED + 1);
+        paths.iter().take(PATHS).try_for_each(|path| writeln!(out, "  {path}"))?;
+        match paths.len() {
+            n if n > COUNTED => writeln!(out, "  … and more than {} others", COUNTED - PATHS)?,
+            n if n > PATHS => writeln!(out, "  … and {} others", n - PATHS)?,
+            _ => {}
+        }
+    }
+    Ok(())
 }

@@ -1,14 +1,17 @@
 //! The flags that make a map, which most commands have, and opening a source through them.
 
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use super::terminal;
+use super::terminal::{self, counted};
 use crate::catalog::Kind;
-use crate::remap::{self, Errors, Flag, Map, MapText, Report};
+use crate::remap::like::{self, Filling, Likeness, Wanted};
+use crate::remap::{Errors, Flag, Map, MapText, Misfit, Outcome, Recipe, Report, TARGETS, Target};
 use crate::source::{self, Checkpoint};
 
 /// The map of a command line.
@@ -16,6 +19,9 @@ use crate::source::{self, Checkpoint};
 pub(super) struct MapFlags {
     flags: Vec<Flag>,
     files: Vec<PathBuf>,
+    target: Option<Target>,
+    like: Option<PathBuf>,
+    filling: Filling,
 }
 
 /// A map that cannot be understood, whatever it is applied to.
@@ -33,6 +39,10 @@ struct Row {
 
 const HEADING: &str = "Map";
 const FILES: &str = "map";
+const TARGET: &str = "target";
+const LIKE: &str = "like";
+const MISSING: &str = "missing";
+const FIT: &str = "fit";
 
 #[rustfmt::skip]
 const ROWS: &[Row] = &[
@@ -70,6 +80,34 @@ impl Row {
     }
 }
 
+/// The flags for what the whole checkpoint is to be in the end.
+fn ends() -> [Arg; 4] {
+    let one_of = |name: &'static str, value: &'static str, words: Vec<&'static str>| {
+        let arg = Arg::new(name).long(name).value_name(value).value_parser(PossibleValuesParser::new(words));
+        arg.help_heading(HEADING)
+    };
+    [
+        one_of(TARGET, "KIND", TARGETS.iter().map(|(kind, _)| *kind).collect()).help(
+            "Serve the other kind of program: object for tf.train.Checkpoint and Keras, name for tf.compat.v1.train.Saver",
+        ),
+        Arg::new(LIKE)
+            .long(LIKE)
+            .value_name("WANTED")
+            .value_parser(clap::value_parser!(PathBuf))
+            .help_heading(HEADING)
+            .help(
+                "After the map, take names, order and object graph from WANTED: a checkpoint that the restoring program \
+                 wrote, a SavedModel, or a table as of ls --tsv",
+            ),
+        one_of(MISSING, "WITH", like::MISSING.iter().map(|(with, _)| *with).collect())
+            .requires(LIKE)
+            .help("Fill what only WANTED has: with zeros, or like WANTED itself"),
+        one_of(FIT, "WITH", vec!["like"])
+            .requires(LIKE)
+            .help("Fill the rest of an axis that is too short with WANTED's rows"),
+    ]
+}
+
 impl clap::Args for MapFlags {
     fn augment_args(command: Command) -> Command {
         let files = Arg::new(FILES)
@@ -78,7 +116,7 @@ impl clap::Args for MapFlags {
             .help("A map file (TOML); repeatable, after the flags");
         let files =
             files.value_parser(clap::value_parser!(PathBuf)).action(ArgAction::Append).help_heading(HEADING);
-        command.arg(files).args(ROWS.iter().map(Row::arg))
+        command.arg(files).args(ROWS.iter().map(Row::arg)).args(ends())
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -97,6 +135,14 @@ impl clap::FromArgMatches for MapFlags {
         let mut found: Vec<_> = ROWS.iter().flat_map(|row| row.occurrences(matches)).collect();
         found.sort_by_key(|(at, _)| *at);
         self.flags.extend(found.into_iter().map(|(_, flag)| flag));
+        let kind = matches.get_one::<String>(TARGET);
+        let target = TARGETS.iter().find(|(known, _)| kind.is_some_and(|kind| kind == known));
+        self.target = target.map(|(_, target)| *target).or(self.target);
+        let missing = matches.get_one::<String>(MISSING);
+        let missing = like::MISSING.iter().find(|(known, _)| missing.is_some_and(|missing| missing == known));
+        self.filling.missing = missing.map(|(_, missing)| *missing).or(self.filling.missing);
+        self.filling.fit |= matches.get_one::<String>(FIT).is_some();
+        self.like = matches.get_one::<PathBuf>(LIKE).cloned().or_else(|| self.like.take());
         self.files.extend(matches.get_many::<PathBuf>(FILES).into_iter().flatten().cloned());
         Ok(())
     }
@@ -119,17 +165,85 @@ impl MapFlags {
         Ok(Map::parse(&self.flags, &files).map_err(DoesNotParse)?)
     }
 
-    /// Opens a source and applies the map; tells the user what is odd about either.
+    /// All that the flags ask for: the map, and what comes after it.
+    pub(super) fn recipe(&self) -> anyhow::Result<Recipe> {
+        let like = self.like.as_deref().map(|path| anyhow::Ok((wanted(path)?, self.filling))).transpose()?;
+        Ok(Recipe { map: self.parse()?, target: self.target, like })
+    }
+
+    /// Opens a source and does what the flags ask for; tells the user what is odd about either.
     pub(super) fn open(&self, source: &Path) -> anyhow::Result<(Checkpoint, Report)> {
-        let map = self.parse()?;
+        let recipe = self.recipe()?;
         let mut checkpoint = open(source)?;
-        if !map.is_empty() {
+        if !recipe.map.is_empty() {
             refuse_object_based(&checkpoint)?;
         }
-        let report = remap::apply(&map, &mut checkpoint.catalog)?;
+        let Outcome { report, likeness } = recipe.apply(&mut checkpoint.catalog)?;
         report.warnings.iter().for_each(terminal::warning);
+        if let Some(likeness) = likeness {
+            log::info!("{}", self.summary(&likeness).join("\n"));
+        }
         Ok((checkpoint, report))
     }
+
+    /// What came of `--like`, a line for each sort of thing and below it the names.
+    pub(super) fn summary(&self, likeness: &Likeness) -> Vec<String> {
+        let wanted = self.like.as_deref().unwrap_or(Path::new("WANTED"));
+        summary(likeness, &wanted.display().to_string())
+    }
+}
+
+/// Names that are listed of one sort.
+const LISTED: usize = 20;
+
+/// What came of `--like`, a line for each sort of thing and below it the names.
+fn summary(likeness: &Likeness, wanted: &str) -> Vec<String> {
+    let Likeness { found, filled, fitted, extra } = likeness;
+    let mut lines =
+        vec![format!("  --like {wanted}: {} with the source's values", counted(*found, "variable"))];
+    for (names, what) in
+        [(fitted, "with the rest of WANTED's"), (filled, "filled in"), (extra, "of the source's left out")]
+    {
+        if !names.is_empty() {
+            lines.push(format!("  {} {what}:", names.len()));
+            lines.extend(names.iter().take(LISTED).map(|name| format!("    {name}")));
+            lines.extend((names.len() > LISTED).then(|| format!("    … and {} more", names.len() - LISTED)));
+        }
+    }
+    lines
+}
+
+/// What is at a path that says what is wanted.
+fn wanted(path: &Path) -> anyhow::Result<Wanted> {
+    let (name, extension) = (path.display().to_string(), path.extension().and_then(|end| end.to_str()));
+    if let Some((_, what)) = NOT_YET.iter().find(|(end, _)| extension == Some(*end)) {
+        anyhow::bail!(
+            "--like {name}: {what}, which this version does not take names from yet\n  \
+             help: have the restoring program write a checkpoint: tf.train.Checkpoint(model=model).write(\"wanted\")"
+        );
+    }
+    if path.is_file() && (extension == Some("tsv") || is_table(path)) {
+        let text = fs::read(path).with_context(|| name.clone())?;
+        return Ok(Wanted::table(name, &text)?);
+    }
+    // Absolute, because its values are looked at again by a process that has left this directory.
+    let checkpoint = source::open(&std::path::absolute(path)?).with_context(|| format!("--like {name}"))?;
+    checkpoint.warnings.iter().for_each(terminal::warning);
+    Ok(Wanted::checkpoint(name, checkpoint.catalog))
+}
+
+/// What WANTED may be one day, by the ends of names.
+const NOT_YET: &[(&str, &str)] = &[
+    ("meta", "a TF1 graph (.meta)"),
+    ("h5", "HDF5 weights"),
+    ("hdf5", "HDF5 weights"),
+    ("keras", "a Keras 3 model"),
+    ("safetensors", "a safetensors file"),
+];
+
+fn is_table(path: &Path) -> bool {
+    let mut start = [0; 5];
+    fs::File::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok() && &start == b"name\t"
 }
 
 /// Opens a source and tells the user what is odd about it.
@@ -144,6 +258,6 @@ pub(super) fn refuse_object_based(checkpoint: &Checkpoint) -> anyhow::Result<()>
     let prefix = checkpoint.prefix.path();
     match checkpoint.catalog.kind() {
         Kind::NameBased => Ok(()),
-        Kind::ObjectBased => anyhow::bail!("{}: {}", prefix.display(), remap::Misfit::ObjectBased),
+        Kind::ObjectBased => anyhow::bail!("{}: {}", prefix.display(), Misfit::ObjectBased),
     }
 }

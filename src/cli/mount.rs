@@ -85,17 +85,17 @@ impl Args {
     fn serve(self) -> anyhow::Result<ExitCode> {
         let stderr = if self.foreground { logging::Stderr::All } else { logging::Stderr::Silent };
         let log = self.serving.start_log(stderr)?;
-        let map = Arc::new(self.map.parse()?);
+        let recipe = Arc::new(self.map.recipe()?);
         let mountpoint = mount::check(&self.mountpoint, self.nonempty)?;
         // Absolute, because a daemon leaves the directory it was started in.
-        let mirror = Mirror::open(&absolute(&self.source)?, map.clone())?;
+        let mirror = Mirror::open(&absolute(&self.source)?, recipe.clone())?;
         let (newest, source) = (mirror.newest()?, mirror.path());
         let message = message(&mirror, &newest, &self.mountpoint);
         let tree = tree(mirror, newest)?;
         if self.fake {
             return Ok(ExitCode::SUCCESS);
         }
-        let fuse = self.serving.fuse(tree, (&source, &mountpoint), map.to_toml(), log, self.manner());
+        let fuse = self.serving.fuse(tree, (&source, &mountpoint), recipe.map.to_toml(), log, self.manner());
         let session = Session::start(fuse, &mountpoint, &self.session(&source))?;
         self.warn_of_glob_characters();
         if std::io::stderr().is_terminal() {
@@ -145,7 +145,7 @@ impl Args {
 /// The tree of a mirror whose newest checkpoint is planned; says what is odd about that.
 pub(super) fn tree(mirror: Mirror, newest: Newest) -> anyhow::Result<Tree> {
     newest.checkpoint.warnings.iter().for_each(warning);
-    newest.report.warnings.iter().for_each(warning);
+    newest.outcome.report.warnings.iter().for_each(warning);
     let Newest { stem, checkpoint: Checkpoint { catalog, stamp, .. }, .. } = newest;
     let (path, planned) = (mirror.path(), Planned { stem: stem.into_encoded_bytes(), catalog, stamp });
     Tree::new(Box::new(mirror), [planned]).with_context(|| path.display().to_string())
@@ -161,7 +161,8 @@ fn end(end: &End) -> String {
 
 /// What is there, what the map did, and what to do next.
 fn message(mirror: &Mirror, newest: &Newest, mountpoint: &Path) -> String {
-    let Newest { stem, checkpoint, report, count } = newest;
+    let Newest { stem, checkpoint, outcome, count } = newest;
+    let report = &outcome.report;
     let catalog = &checkpoint.catalog;
     let (variables, size) = (counted(catalog.variables.len(), "variable"), bytes(catalog.len()));
     let named = catalog.variables.iter().filter(|variable| variable.origin.is_some()).count();

@@ -228,6 +228,7 @@ mod tests {
             Variable {
                 name: (*name).into(),
                 key: None,
+                plain_key: None,
                 full_name: None,
                 tensor: Arc::new(tensor),
                 origin: None,

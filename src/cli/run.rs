@@ -52,15 +52,16 @@ const SIGNALLED: i32 = 128;
 impl Args {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let log = self.serving.start_log(logging::Stderr::Warnings)?;
-        let map = Arc::new(self.map.parse()?);
+        let recipe = Arc::new(self.map.recipe()?);
         let here = env::current_dir().context("the current directory")?;
         // Before any thread is started.
         mount::enter()?;
-        let mirror = Mirror::around(&absolute(&self.source)?, map.clone())?;
+        let mirror = Mirror::around(&absolute(&self.source)?, recipe.clone())?;
         let (newest, source) = (mirror.newest()?, mirror.path());
         let directory = fs::canonicalize(mirror.directory())?;
         let tree = super::mount::tree(mirror, newest)?;
-        let fuse = self.serving.fuse(tree, (&source, &directory), map.to_toml(), log, Manner::default());
+        let fuse =
+            self.serving.fuse(tree, (&source, &directory), recipe.map.to_toml(), log, Manner::default());
         let options = Options { signals: FORWARDED, ..Options::new(&source, self.serving.threads()) };
         let session = Session::start(fuse, &directory, &options)?;
         self.serve(&session, &here)

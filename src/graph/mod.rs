@@ -11,7 +11,9 @@ pub mod edit;
 pub mod key;
 mod names;
 mod optimizer;
+mod owners;
 mod paths;
+pub mod synthesise;
 mod walk;
 
 use std::sync::OnceLock;
@@ -21,6 +23,7 @@ use crate::format::{Malformed, object_graph};
 pub use crate::format::object_graph::{NodeId, ObjectGraph};
 pub use names::{Name, Role};
 
+use owners::Owners;
 use walk::Walk;
 
 /// The key of the graph itself among a bundle's keys. It is not a variable.
@@ -43,6 +46,8 @@ pub struct Graph {
     parents: OnceLock<Vec<Vec<(NodeId, usize)>>>,
     /// For each node its children, by name. Made when first asked for.
     by_name: OnceLock<Vec<Vec<usize>>>,
+    /// The nodes that have values, by the paths of their keys. Made when first asked for.
+    owners: OnceLock<Owners>,
 }
 
 impl Graph {
@@ -58,7 +63,8 @@ impl Graph {
         let outside = Walk::outside(&objects, &optimizers);
         let kept = Walk::with_weights(&objects, &optimizers);
         let state = (0..objects.nodes.len()).map(|n| all.reaches(n) && !kept.reaches(n)).collect();
-        Self { objects, all, outside, state, parents: OnceLock::new(), by_name: OnceLock::new() }
+        let (parents, by_name, owners) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
+        Self { objects, all, outside, state, parents, by_name, owners }
     }
 
     /// The objects themselves.
@@ -69,6 +75,12 @@ impl Graph {
     /// The shortest path to a node, escaped; empty for the root, none for what the root does not reach.
     pub fn path(&self, node: NodeId) -> Option<String> {
         self.all.path(&self.objects, node)
+    }
+
+    /// The edge by which a node's best path arrives, that which its visible name is made of: whose child, and which. It is
+    /// an edge outside optimizers if there is one. All these edges are a tree from the root.
+    pub fn home(&self, node: NodeId) -> Option<(NodeId, usize)> {
+        self.outside.arrival(node).or_else(|| self.all.arrival(node))
     }
 
     /// The node at the end of an escaped path.

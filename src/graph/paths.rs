@@ -54,8 +54,8 @@ impl Graph {
         found.into_iter().map(|(_, path)| path.into_bytes()).collect()
     }
 
-    /// The edges that lead to a node.
-    fn parents(&self, node: NodeId) -> &[(NodeId, usize)] {
+    /// The edges that lead to a node: whose child, and which.
+    pub fn parents(&self, node: NodeId) -> &[(NodeId, usize)] {
         let parents = self.parents.get_or_init(|| {
             let mut parents = vec![Vec::new(); self.objects.nodes.len()];
             for (id, node) in self.objects.nodes.iter().enumerate() {

@@ -93,6 +93,11 @@ impl Walk {
         self.arrivals[node].map(|arrival| arrival.depth)
     }
 
+    /// The edge by which the best path arrives: whose child, and which. None for the root.
+    pub(super) fn arrival(&self, node: NodeId) -> Option<(NodeId, usize)> {
+        self.arrivals[node].filter(|arrival| arrival.depth > 0).map(|arrival| (arrival.parent, arrival.child))
+    }
+
     /// The best path, escaped, unless it is longer than anyone could use.
     pub(super) fn path(&self, graph: &ObjectGraph, mut node: NodeId) -> Option<String> {
         let (mut names, mut len) = (Vec::new(), 0);

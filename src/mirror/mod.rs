@@ -23,16 +23,16 @@ use std::sync::{Arc, LazyLock};
 
 use crate::catalog::Catalog;
 use crate::folder::Folder;
-use crate::remap::{self, Map, Misfit, Report};
+use crate::remap::{self, Misfit, Outcome, Recipe, Unmade};
 use crate::shard::{Shard, Stamp};
 use crate::source::{self, Checkpoint, Meant};
 use crate::tree::{Directory, Scan};
 
-/// A directory of a source, and the map.
+/// A directory of a source, and what is done to its checkpoints.
 pub struct Mirror {
     folder: Arc<Folder>,
     kind: Kind,
-    map: Arc<Map>,
+    recipe: Arc<Recipe>,
     /// How many directories below the topmost.
     depth: usize,
 }
@@ -56,9 +56,9 @@ pub enum Error {
     /// The map.
     #[error("{0}: {1}")]
     ObjectBased(PathBuf, Misfit),
-    /// The map.
+    /// The map, or the checkpoint it is to be like.
     #[error(transparent)]
-    Unfit(Misfit),
+    Unmade(Unmade),
 }
 
 /// The newest checkpoint, opened and mapped.
@@ -67,8 +67,8 @@ pub struct Newest {
     pub stem: OsString,
     /// Its variables under their new names.
     pub checkpoint: Checkpoint,
-    /// What the map did.
-    pub report: Report,
+    /// What was done to it.
+    pub outcome: Outcome,
     /// How many checkpoints there are.
     pub count: usize,
 }
@@ -78,22 +78,22 @@ impl Mirror {
     ///
     /// # Errors
     /// What is there instead of a checkpoint.
-    pub fn open(path: &Path, map: Arc<Map>) -> Result<Self, source::Error> {
+    pub fn open(path: &Path, recipe: Arc<Recipe>) -> Result<Self, source::Error> {
         let open = |dir: PathBuf| Folder::open(&dir).map_err(|error| source::Error::Io(dir, error));
         let (folder, kind) = match source::meant(path)? {
             Meant::Checkpoint(prefix) => (open(prefix.dir)?, Kind::Prefix(prefix.stem)),
             Meant::Directory(dir) => (open(dir)?, Kind::Directory),
             Meant::SavedModel(dir) => (open(dir)?.confined(), Kind::SavedModel),
         };
-        Ok(Self { folder: Arc::new(folder), kind, map, depth: 0 })
+        Ok(Self { folder: Arc::new(folder), kind, recipe, depth: 0 })
     }
 
     /// The mirror of the whole directory that holds what `path` means: a checkpoint as the map has it, all else as it is.
     ///
     /// # Errors
     /// As [`Self::open`].
-    pub fn around(path: &Path, map: Arc<Map>) -> Result<Self, source::Error> {
-        let mirror = Self::open(path, map)?;
+    pub fn around(path: &Path, recipe: Arc<Recipe>) -> Result<Self, source::Error> {
+        let mirror = Self::open(path, recipe)?;
         let kind = match mirror.kind {
             Kind::Prefix(stem) => Kind::Around(stem),
             kind => kind,
@@ -122,11 +122,13 @@ impl Mirror {
         let stem =
             OsStr::from_bytes(stem.ok_or_else(|| source::Error::NoCheckpoints(self.folder.path().into()))?);
         let mut checkpoint = self.checkpoint(stem)?;
-        let report = remap::apply(&self.map, &mut checkpoint.catalog).map_err(|misfit| match misfit {
-            Misfit::ObjectBased => Error::ObjectBased(checkpoint.prefix.path(), misfit),
-            Misfit::Unfit(_) => Error::Unfit(misfit),
+        let outcome = self.recipe.apply(&mut checkpoint.catalog).map_err(|unmade| match unmade {
+            Unmade::Misfit(misfit @ Misfit::ObjectBased) => {
+                Error::ObjectBased(checkpoint.prefix.path(), misfit)
+            }
+            unmade => Error::Unmade(unmade),
         })?;
-        Ok(Newest { stem: stem.into(), checkpoint, report, count: scan.checkpoints.len() })
+        Ok(Newest { stem: stem.into(), checkpoint, outcome, count: scan.checkpoints.len() })
     }
 
     /// The directory that it mirrors, or the prefix.
@@ -149,12 +151,12 @@ impl Mirror {
         }
     }
 
-    /// The map that is in force for a checkpoint here.
-    fn map_of(&self, stem: &[u8]) -> &Map {
-        static EMPTY: LazyLock<Map> = LazyLock::new(Map::default);
+    /// What is done to a checkpoint here.
+    fn recipe_of(&self, stem: &[u8]) -> &Recipe {
+        static NOTHING: LazyLock<Recipe> = LazyLock::new(Recipe::default);
         match &self.kind {
-            Kind::Around(only) if only.as_bytes() != stem => &EMPTY,
-            _ => &self.map,
+            Kind::Around(only) if only.as_bytes() != stem => &NOTHING,
+            _ => &self.recipe,
         }
     }
 
@@ -176,15 +178,15 @@ impl Directory for Mirror {
         match self.kind {
             // Whatever the map means to others: who loads a SavedModel must find what was saved.
             Kind::Variables => {
-                if let Err(misfit) = remap::add(&self.map, catalog) {
+                if let Err(misfit) = remap::add(&self.recipe.map, catalog) {
                     log::warn!("{}: no names added: {misfit}", prefix.display());
                 }
             }
             _ => {
-                let report = remap::apply(self.map_of(stem), catalog);
-                let report = report
-                    .map_err(|misfit| format!("{}: the map does not fit\n{misfit}", prefix.display()))?;
-                report.warnings.iter().for_each(|warning| log::warn!("{}: {warning}", prefix.display()));
+                let outcome = self.recipe_of(stem).apply(catalog);
+                let unmade = |unmade| format!("{}: the map does not fit\n{unmade}", prefix.display());
+                let warnings = outcome.map_err(unmade)?.report.warnings;
+                warnings.iter().for_each(|warning| log::warn!("{}: {warning}", prefix.display()));
             }
         }
         Ok((checkpoint.catalog, checkpoint.stamp))
@@ -207,11 +209,11 @@ impl Directory for Mirror {
             true => (folder.confined(), Kind::SavedModel),
             false => (folder, Kind::Directory),
         };
-        let map = match self.kind {
+        let recipe = match self.kind {
             Kind::Around(_) => Arc::default(),
-            _ => self.map.clone(),
+            _ => self.recipe.clone(),
         };
-        Ok(Box::new(Self { folder: Arc::new(folder), kind, map, depth: self.depth + 1 }))
+        Ok(Box::new(Self { folder: Arc::new(folder), kind, recipe, depth: self.depth + 1 }))
     }
 
     fn named(&self, name: &[u8]) -> Option<Vec<Vec<u8>>> {

@@ -15,6 +15,7 @@ mod collision;
 mod error;
 mod escape;
 mod flags;
+pub mod like;
 mod map_file;
 mod matching;
 mod naming;
@@ -24,12 +25,14 @@ mod pattern;
 mod place;
 #[cfg(test)]
 mod real_maps;
+mod recipe;
 mod report;
 mod rule;
 mod selection;
 mod slots;
 mod survey;
 mod table;
+mod target;
 mod template;
 #[cfg(test)]
 mod trial;
@@ -46,8 +49,10 @@ pub use error::{Error, Errors, Kind};
 pub use matching::matching;
 pub use nearest::near_names;
 pub use place::Place;
+pub use recipe::{Outcome, Recipe, Unmade};
 pub use report::{Lost, Report, RuleReport, Status};
 pub use rule::{MatchOn, Rule, Verb};
+pub use target::{TARGETS, Target, retarget};
 
 /// One flag of the command line, in the order given.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -37,6 +37,20 @@ const SUFFIXES: &[(&str, Role)] = &[
     ("/ExponentialMovingAverage", Average), ("/biased", Average), ("/local_step", Average),
 ];
 
+/// What TF1's optimizers put behind a variable's name, the optimizer, and the slots in the order of their numbers, by the
+/// names that the optimizers of `tf.keras.optimizers.legacy` and TensorFlow Addons give them.
+#[rustfmt::skip]
+const TF2_SLOTS: &[(&str, &str, &[&str])] = &[
+    ("/Adam", "Adam", MV), ("/AdamW", "AdamW", MV), ("/LazyAdam", "LazyAdam", MV), ("/AdaMax", "AdaMax", MV), ("/Nadam", "Nadam", MV),
+    ("/adam_m", "adam", &["m"]), ("/adam_v", "adam", &["v"]),
+    ("/LAMB", "LAMB", MV), ("/LAMBOptimizer", "LAMB", MV), ("/lamb_m", "lamb", &["m"]), ("/lamb_v", "lamb", &["v"]),
+    ("/Momentum", "Momentum", &["momentum"]), ("/Adagrad", "Adagrad", &["accumulator"]),
+    ("/Ftrl", "Ftrl", &["accumulator", "linear"]), ("/RMSProp", "RMSProp", RMS),
+];
+const MV: &[&str] = &["m", "v"];
+const RMS: &[&str] = &["rms", "momentum"];
+const CENTERED_RMS: &[&str] = &["rms", "mg", "momentum"];
+
 /// Between a variable and its slots in an object-based checkpoint.
 const OBJECT_SLOT: &str = "/.OPTIMIZER_SLOT/";
 
@@ -76,6 +90,50 @@ impl Slot {
 pub(super) fn slots(names: &[&[u8]]) -> Vec<Option<Slot>> {
     let known: HashMap<&[u8], usize> = names.iter().enumerate().map(|(at, name)| (*name, at)).collect();
     names.iter().map(|name| slot(name, &known)).collect()
+}
+
+/// The slot's name among TF2's optimizers, and the optimizer: TF1 numbers what those name. None where that cannot be known.
+/// `exists` tells whether a name is there.
+pub(super) fn in_tf2<'a>(
+    name: &'a [u8],
+    variable: &[u8],
+    exists: impl Fn(&[u8]) -> bool,
+) -> Option<(&'a str, &'a str)> {
+    of_tf1(name, variable, exists).or_else(|| of_keras(name, variable))
+}
+
+/// `X/Adam_1`: the optimizer, and a number where it has several slots.
+fn of_tf1(
+    name: &[u8],
+    variable: &[u8],
+    exists: impl Fn(&[u8]) -> bool,
+) -> Option<(&'static str, &'static str)> {
+    let suffix = name.strip_prefix(variable)?;
+    let plain = without_number(suffix);
+    let number: usize = match suffix.len() - plain.len() {
+        0 => 0,
+        _ => str::from_utf8(&suffix[plain.len() + 1..]).ok()?.parse().ok()?,
+    };
+    let (_, optimizer, slots) = TF2_SLOTS.iter().find(|(known, ..)| known.as_bytes() == plain)?;
+    // A centered RMSProp has its mean gradient in between.
+    let centered = *slots == RMS && exists(&[variable, plain, b"_2"].concat());
+    let slots = if centered { CENTERED_RMS } else { slots };
+    Some((optimizer, slots.get(number)?))
+}
+
+/// `training/Adam/X/m`: Keras names its slots in TF1 as in TF2.
+fn of_keras<'a>(name: &'a [u8], variable: &[u8]) -> Option<(&'a str, &'a str)> {
+    let (above, slot) = split_leaf(name);
+    let optimizer = split_leaf(above.strip_suffix(variable)?.strip_suffix(b"/")?).1;
+    Some((str::from_utf8(optimizer).ok()?, str::from_utf8(slot).ok()?))
+}
+
+/// What one of Keras' optimizers calls a number of its own, and the optimizer: `training/Adam/iter`.
+pub(super) fn keras_number(name: &[u8]) -> Option<(&str, &str)> {
+    let (scope, leaf) = split_leaf(name);
+    let optimizer = split_leaf(scope).1;
+    let known = is_listed(KERAS_NUMBERS, leaf) && is_listed(KERAS_OPTIMIZERS, without_number(optimizer));
+    if known { Some((str::from_utf8(optimizer).ok()?, str::from_utf8(leaf).ok()?)) } else { None }
 }
 
 /// Whether an optimizer keeps this for itself rather than for a variable: `beta1_power`, `training/Adam/iter`.
@@ -176,6 +234,38 @@ mod tests {
         {
             assert_eq!(of(other, &["w"]).filter(|_| other != "w"), None, "{other}");
         }
+    }
+
+    #[test]
+    fn tf2_has_names_for_what_tf1_numbers() {
+        let known = |name: &str, others: &[&str]| {
+            let exists = |name: &[u8]| others.iter().any(|other| other.as_bytes() == name);
+            in_tf2(name.as_bytes(), b"w", exists)
+                .map(|(optimizer, slot)| (optimizer.to_owned(), slot.to_owned()))
+        };
+        for (name, optimizer, slot) in [
+            ("w/Adam", "Adam", "m"),
+            ("w/Adam_1", "Adam", "v"),
+            ("w/adam_v", "adam", "v"),
+            ("w/lamb_m", "lamb", "m"),
+            ("w/LAMB_1", "LAMB", "v"),
+            ("w/Momentum", "Momentum", "momentum"),
+            ("w/Adagrad", "Adagrad", "accumulator"),
+            ("w/Ftrl", "Ftrl", "accumulator"),
+            ("w/Ftrl_1", "Ftrl", "linear"),
+            ("w/RMSProp", "RMSProp", "rms"),
+            ("w/RMSProp_1", "RMSProp", "momentum"),
+            ("training/Adam/w/vhat", "Adam", "vhat"),
+        ] {
+            assert_eq!(known(name, &[]), Some((optimizer.into(), slot.into())), "{name}");
+        }
+        let centered = known("w/RMSProp_1", &["w/RMSProp_2"]);
+        assert_eq!(centered.map(|(_, slot)| slot).as_deref(), Some("mg"));
+        for unknown in ["w/Adam_2", "w/Shampoo", "w/ExponentialMovingAverage", "w_slot_vr"] {
+            assert_eq!(known(unknown, &[]), None, "{unknown}");
+        }
+        assert_eq!(keras_number(b"training/Adam_1/iter"), Some(("Adam_1", "iter")));
+        assert_eq!(keras_number(b"beta1_power"), None);
     }
 
     #[test]

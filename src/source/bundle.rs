@@ -3,7 +3,7 @@
 //! Every entry is checked before anything is served, because TensorFlow does not: an entry it cannot parse aborts its
 //! process, and one out of place reads as other numbers.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::sync::Arc;
 
@@ -207,11 +207,12 @@ impl<'a> Rows<'a> {
 }
 
 fn name_based((name, tensor): (Name, Tensor)) -> Variable {
-    Variable { name, key: None, full_name: None, tensor: Arc::new(tensor), origin: None }
+    Variable { name, key: None, plain_key: None, full_name: None, tensor: Arc::new(tensor), origin: None }
 }
 
 /// Variables under the names that the graph gives their keys; the keys' own without a graph.
-fn object_based(graph: Option<&Graph>, tensors: Vec<(Name, Tensor)>) -> Vec<Variable> {
+fn object_based(graph: Option<&Graph>, mut tensors: Vec<(Name, Tensor)>) -> Vec<Variable> {
+    let plain = graph.map_or_else(HashMap::new, |graph| take_plain_keys(graph, &mut tensors));
     let keys: Vec<_> = tensors.iter().map(|(key, _)| key.as_bytes()).collect();
     let names: Vec<(Name, Option<Name>)> = match graph {
         Some(graph) => {
@@ -221,12 +222,41 @@ fn object_based(graph: Option<&Graph>, tensors: Vec<(Name, Tensor)>) -> Vec<Vari
     };
     let variable = |((name, full_name), (key, tensor))| Variable {
         name,
+        plain_key: plain.get(&key).cloned(),
         key: Some(key),
         full_name,
         tensor: Arc::new(tensor),
         origin: None,
     };
     names.into_iter().zip(tensors).map(variable).collect()
+}
+
+/// Takes out the keys that are a full name in the graph, and lead to the very bytes that the graph's own key leads to:
+/// second keys for programs of TF1. By the graph's key.
+fn take_plain_keys(graph: &Graph, tensors: &mut Vec<(Name, Tensor)>) -> HashMap<Name, Name> {
+    let find = |key: &[u8]| {
+        let at = tensors.binary_search_by(|(other, _)| other.as_bytes().cmp(key)).ok()?;
+        Some(&tensors[at].1)
+    };
+    let attributes = graph.objects().nodes.iter().flat_map(|node| &node.attributes);
+    let plain: HashMap<Name, Name> = attributes
+        .filter(|attribute| graph::key::split(attribute.full_name.as_bytes()).is_none())
+        .filter_map(|attribute| {
+            let (key, full_name) = (attribute.checkpoint_key.as_bytes(), attribute.full_name.as_bytes());
+            same_bytes(find(key)?, find(full_name)?).then(|| (key.into(), full_name.into()))
+        })
+        .collect();
+    let gone: BTreeSet<_> = plain.values().collect();
+    tensors.retain(|(key, _)| !gone.contains(key));
+    plain
+}
+
+fn same_bytes(a: &Tensor, b: &Tensor) -> bool {
+    let place = |tensor: &Tensor| match tensor.data[..] {
+        [Extent::Range { ref shard, offset, len }] => Some((Arc::as_ptr(shard), offset, len)),
+        _ => None,
+    };
+    (a.dtype, &a.shape) == (b.dtype, &b.shape) && place(a).is_some() && place(a) == place(b)
 }
 
 /// A damaged index, or another file under an index's name.

@@ -2,13 +2,16 @@
 //!
 //! Ordinals, in this order: the directory; the bundle's files in the root; the small files at the top of the
 //! directory; then for each node of the names, one for each [`Role`] it can have. What an ordinal is follows from
-//! arithmetic, so that 100,000 variables cost their names and no more.
+//! arithmetic, so that 100,000 variables cost their names and no more. The upper half is for the trees of links, which are
+//! made when they are first looked at.
 
 use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use super::escape::escape_first;
+use super::linked::{self, Linked};
+use super::links::{FolderId, Item, Links};
 use super::names::{Names, Node, NodeId};
 use super::{Attr, Content, Entry, Ino, Kind, state_file};
 use crate::catalog::{Catalog, Variable};
@@ -25,6 +28,9 @@ pub(super) struct CheckpointTree {
     siblings: Vec<(Vec<u8>, VirtualFile)>,
     /// The files of the directory, by name.
     tops: Vec<(Vec<u8>, Top)>,
+    linked: Linked,
+    /// For each variable the node of its name; made when a link first needs it.
+    nodes_of: OnceLock<Vec<NodeId>>,
     mtime: SystemTime,
     /// Permission bits of files.
     mode: u16,
@@ -56,6 +62,8 @@ enum Place {
     Sibling(usize),
     Top(usize),
     Node(NodeId, Role),
+    /// In a tree of links.
+    Linked(usize, Item),
 }
 
 const ROLES: u32 = (1 + FACTS.len() + 3 * FORMATS.len()) as u32;
@@ -112,7 +120,9 @@ impl CheckpointTree {
         let siblings = bundle.into_iter().map(named).collect();
         let mtime = time(stamp.mtime);
         let mode = stamp.mode as u16 & 0o444 | 0o400;
-        Self { tag, catalog: Arc::new(catalog), names, siblings, tops, mtime, mode }
+        let catalog = Arc::new(catalog);
+        let (linked, nodes_of) = (Linked::default(), OnceLock::new());
+        Self { tag, catalog, names, siblings, tops, linked, nodes_of, mtime, mode }
     }
 
     pub(super) fn num_variables(&self) -> usize {
@@ -174,6 +184,10 @@ impl CheckpointTree {
         match self.place(ordinal)? {
             Place::Node(0, _) => Some(0),
             Place::Node(node, role) => Some(self.ordinal(self.names.node(node).parent, role)),
+            Place::Linked(_, Item::Folder(0)) => Some(0),
+            Place::Linked(tree, Item::Folder(folder)) => {
+                Some(linked::ordinal(tree, Item::Folder(self.links(tree)?.parent(folder))))
+            }
             _ => None,
         }
     }
@@ -181,11 +195,14 @@ impl CheckpointTree {
     /// How many positions a directory has; some may be empty.
     pub(super) fn positions(&self, ordinal: u32) -> usize {
         match self.place(ordinal) {
-            Some(Place::Root) => self.tops.len() + FORMATS.len() + 1,
+            Some(Place::Root) => self.tops.len() + FORMATS.len() + 1 + self.num_linked(),
             Some(Place::Node(node, Role::Vars)) => {
                 FACTS.len() + FORMATS.len() + self.names.node(node).children.len()
             }
             Some(Place::Node(node, Role::Folder(_))) => 2 * self.names.node(node).children.len(),
+            Some(Place::Linked(tree, Item::Folder(folder))) => {
+                self.links(tree).map_or(0, |links| links.entries(folder).len())
+            }
             _ => 0,
         }
     }
@@ -196,6 +213,7 @@ impl CheckpointTree {
             Place::Root => self.entry_of_root(position),
             Place::Node(node, Role::Vars) => self.entry_of_vars(node, position),
             Place::Node(node, Role::Folder(i)) => self.entry_of_folder(node, i, position),
+            Place::Linked(tree, Item::Folder(folder)) => self.entry_of_links(tree, folder, position),
             _ => None,
         }
     }
@@ -205,6 +223,10 @@ impl CheckpointTree {
             Place::Root => self.lookup_in_root(name),
             Place::Node(node, Role::Vars) => self.lookup_in_vars(node, str::from_utf8(name).ok()?),
             Place::Node(node, Role::Folder(i)) => self.lookup_in_folder(node, i, str::from_utf8(name).ok()?),
+            Place::Linked(tree, Item::Folder(folder)) => {
+                let item = self.links(tree)?.lookup(folder, str::from_utf8(name).ok()?)?;
+                Some(linked::ordinal(tree, item))
+            }
             _ => None,
         }
     }
@@ -222,6 +244,9 @@ impl CheckpointTree {
     }
 
     fn place(&self, ordinal: u32) -> Option<Place> {
+        if let Some((tree, item)) = linked::place(ordinal) {
+            return self.links(tree)?.has(item).then_some(Place::Linked(tree, item));
+        }
         match ordinal {
             0 => Some(Place::Root),
             n if n < self.first_top() => Some(Place::Sibling(n as usize - 1)),
@@ -240,21 +265,31 @@ impl CheckpointTree {
             Place::Top(i) => Some(self.tops[i].1.content(&self.catalog)),
             Place::Node(_, Role::Vars) => Some(Content::Directory),
             Place::Node(node, Role::Folder(_)) => self.has_folder(node).then_some(Content::Directory),
-            Place::Node(node, Role::Fact(i)) => Some(Content::File((FACTS[i].file)(self.variable(node)?))),
+            Place::Node(node, Role::Fact(i)) => {
+                Some(Content::File((FACTS[i].file)(&self.catalog, self.variable(node)?)))
+            }
             Place::Node(node, Role::File(i)) => {
                 Some(Content::File((FORMATS[i].file)(self.variable(node)?).ok()?))
             }
             Place::Node(node, Role::Link(i)) => self
                 .has_file(node, i)
                 .then(|| Content::Link(Cow::Owned(self.link(node, &FORMATS[i]).into_bytes()))),
+            Place::Linked(_, Item::Folder(_)) => Some(Content::Directory),
+            Place::Linked(tree, Item::Link(link)) => {
+                let target = self.links(tree)?.target(link, |ordinal| self.directory_of(ordinal));
+                Some(Content::Link(Cow::Owned(target.into_bytes())))
+            }
         }
     }
 
     fn subdirectories(&self, place: &Place) -> u32 {
         match place {
-            Place::Root => 1 + FORMATS.len() as u32,
+            Place::Root => 1 + FORMATS.len() as u32 + self.num_linked() as u32,
             Place::Node(node, Role::Vars) => self.names.node(*node).children.len() as u32,
             Place::Node(node, Role::Folder(_)) => self.names.node(*node).branches,
+            Place::Linked(tree, Item::Folder(folder)) => {
+                self.links(*tree).map_or(0, |links| links.subfolders(*folder))
+            }
             _ => 0,
         }
     }
@@ -291,16 +326,52 @@ impl CheckpointTree {
             let ino = Ino::new(self.tag, self.first_top() + position as u32);
             return Some(Entry { ino, kind: top.kind(), name: name.into() });
         }
-        let (name, role) = match FORMATS.get(position - self.tops.len()) {
-            Some(format) => (format.name, Role::Folder(position - self.tops.len())),
+        let position = position - self.tops.len();
+        let tree = position.checked_sub(FORMATS.len() + 1);
+        if let Some((tree, name)) =
+            tree.and_then(|tree| Some((tree, linked::names(&self.catalog).nth(tree)?)))
+        {
+            let ino = Ino::new(self.tag, linked::ordinal(tree, Item::Folder(0)));
+            return Some(Entry { ino, kind: Kind::Directory, name: name.as_bytes().into() });
+        }
+        let (name, role) = match FORMATS.get(position) {
+            Some(format) => (format.name, Role::Folder(position)),
             None => (VARS, Role::Vars),
         };
         Some(self.node_entry(0, role, Kind::Directory, name))
     }
 
+    fn entry_of_links(&self, tree: usize, folder: FolderId, position: usize) -> Option<Entry<'_>> {
+        let (name, item) = self.links(tree)?.entries(folder).get(position)?;
+        let kind = if matches!(item, Item::Folder(_)) { Kind::Directory } else { Kind::Link };
+        Some(Entry {
+            ino: Ino::new(self.tag, linked::ordinal(tree, *item)),
+            kind,
+            name: name.as_bytes().into(),
+        })
+    }
+
+    fn links(&self, tree: usize) -> Option<&Links> {
+        self.linked.tree(&self.catalog, tree)
+    }
+
+    fn num_linked(&self) -> usize {
+        linked::names(&self.catalog).len()
+    }
+
+    /// A variable's directory, from the checkpoint's.
+    fn directory_of(&self, ordinal: u32) -> String {
+        let node = self.nodes_of.get_or_init(|| self.names.nodes_of(self.catalog.variables.len()));
+        let path = self.names.path(node[ordinal as usize]);
+        path.into_iter().fold(VARS.to_owned(), |path, node| path + "/" + &self.name_in_vars(node))
+    }
+
     fn lookup_in_root(&self, name: &[u8]) -> Option<u32> {
         if let Some(i) = self.tops.iter().position(|(top, _)| top == name) {
             return Some(self.first_top() + i as u32);
+        }
+        if let Some(tree) = linked::names(&self.catalog).position(|tree| tree.as_bytes() == name) {
+            return Some(linked::ordinal(tree, Item::Folder(0)));
         }
         let format = FORMATS.iter().position(|format| format.name.as_bytes() == name).map(Role::Folder);
         let role = if name == VARS.as_bytes() { Role::Vars } else { format? };

@@ -15,9 +15,13 @@ mod checkpoint;
 mod directory;
 mod escape;
 mod folder;
+mod full_names;
 mod inodes;
+mod linked;
+mod links;
 mod listing;
 mod names;
+mod paths;
 mod root;
 mod slot;
 

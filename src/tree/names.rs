@@ -71,6 +71,17 @@ impl Names {
         path
     }
 
+    /// The node of each of `count` variables.
+    pub(super) fn nodes_of(&self, count: usize) -> Vec<NodeId> {
+        let mut nodes = vec![0; count];
+        for (id, node) in (0..).zip(&self.nodes) {
+            if let Some(variable) = node.variable {
+                nodes[variable as usize] = id;
+            }
+        }
+        nodes
+    }
+
     /// Makes the children of one node.
     fn grow(&mut self, parent: &Pending, names: &[&[u8]], order: &[u32], pending: &mut impl Extend<Pending>) {
         let rest = |i: usize| &names[order[i] as usize][parent.from..];

@@ -57,6 +57,7 @@ mod tests {
         Variable {
             name: Name::from(&b"encoder/k"[..]),
             key: None,
+            plain_key: None,
             full_name: None,
             tensor: Arc::new(Tensor::new(dtype, shape, vec![], crc32c)),
             origin: Some(origin),

@@ -1,7 +1,10 @@
 //! The remapped bundle: what TensorFlow restores from.
 //!
 //! The data files are the source's shards, byte for byte; what stands in none of them, such as a rewritten object graph,
-//! lies in one more shard at the end. Only the index is made new, and with nothing changed not even that.
+//! lies in one more shard at the end. Only the index is made new, and with nothing changed not even that. A variable that
+//! has a plain key too stands in the index twice, and in the data once.
+
+mod index;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,10 +12,13 @@ use std::sync::Arc;
 use crate::catalog::Catalog;
 use crate::extent::{Extent, VirtualFile};
 use crate::format::bundle::{Endianness, Entry, Header, Version};
-use crate::format::table;
+use crate::format::crc::Masked;
 use crate::graph;
+use crate::name::Name;
 use crate::shard::Shard;
 use crate::tensor::Tensor;
+
+use index::{Row, Value};
 
 /// What TensorFlow writes: the version of the format since its beginning.
 const VERSION: Version = Version { producer: 1, min_consumer: 0, bad_consumers: Vec::new() };
@@ -38,15 +44,23 @@ fn whole(shard: &Arc<Shard>) -> VirtualFile {
 /// A new index, and the shard of what no shard of the source holds.
 fn encode(catalog: &Catalog) -> (VirtualFile, Option<VirtualFile>) {
     let mut layout = Layout::new(catalog);
-    let graph = catalog.objects.iter().map(|objects| (graph::KEY.as_bytes(), &*objects.tensor));
-    let variables = catalog.variables.iter().map(|variable| (variable.key().as_bytes(), &*variable.tensor));
-    let mut rows: Vec<_> =
-        variables.chain(graph).map(|(key, tensor)| (key, layout.entry(tensor).encode())).collect();
-    rows.push((b"", layout.header().encode()));
-    rows.sort_by_key(|(key, _)| *key);
-    let index = table::encode(rows.iter().map(|(key, value)| (*key, value.as_slice())));
+    let mut rows = Vec::with_capacity(catalog.variables.len() + 2);
+    for variable in &catalog.variables {
+        let value = layout.value(&variable.tensor);
+        let plain = variable.plain_key.as_ref().map(|key| Row { key: bytes(key), value: value.clone() });
+        rows.extend(plain);
+        rows.push(Row { key: bytes(variable.key()), value });
+    }
+    if let Some(objects) = &catalog.objects {
+        rows.push(Row { key: graph::KEY.into(), value: layout.value(&objects.tensor) });
+    }
+    rows.push(Row { key: Vec::new(), value: Value::Known(layout.header().encode()) });
     let extra = (!layout.extra.is_empty()).then(|| layout.extra.into_iter().collect());
-    (index.into(), extra)
+    (index::file(rows), extra)
+}
+
+fn bytes(key: &Name) -> Vec<u8> {
+    key.as_bytes().to_vec()
 }
 
 /// Where each tensor lies in the bundle's data files.
@@ -69,16 +83,21 @@ impl Layout {
         Header { num_shards, endianness: Endianness::Little, version: VERSION }
     }
 
-    fn entry(&mut self, tensor: &Tensor) -> Entry {
+    /// What the index says of a tensor.
+    fn value(&mut self, tensor: &Arc<Tensor>) -> Value {
         let (shard, offset) = self.place(tensor);
-        Entry {
+        let entry = Entry {
             dtype: tensor.dtype.tensorflow(),
             shape: tensor.shape.0.to_vec(),
             shard,
             offset,
             size: tensor.len(),
-            crc32c: tensor.crc32c.expect("a bundle records every checksum"),
+            crc32c: tensor.crc32c.unwrap_or(Masked(0)),
             slices: Vec::new(),
+        };
+        match tensor.crc32c {
+            Some(_) => Value::Known(entry.encode()),
+            None => Value::Unsummed(entry, tensor.clone()),
         }
     }
 

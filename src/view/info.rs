@@ -3,17 +3,20 @@
 use serde_json::{Value, json};
 
 use super::{FORMATS, Format};
-use crate::catalog::Variable;
+use crate::catalog::{Catalog, Variable};
 use crate::extent::Extent;
 use crate::format::crc::Masked;
 use crate::name::Name;
 
-pub(super) fn text(variable: &Variable) -> String {
-    format!("{:#}\n", json(variable))
+/// So many paths are listed; a graph may have exponentially many.
+const PATHS: usize = 100;
+
+pub(super) fn text(catalog: &Catalog, variable: &Variable) -> String {
+    format!("{:#}\n", json(catalog, variable))
 }
 
 /// The variable as a JSON object. `offset` is that in the data file `shard`; both are null where the bytes are computed.
-pub(super) fn json(variable: &Variable) -> Value {
+pub(super) fn json(catalog: &Catalog, variable: &Variable) -> Value {
     let tensor = &variable.tensor;
     let (shard, offset) = match tensor.data.as_slice() {
         [Extent::Range { shard, offset, .. }] => (Some(shard.name().into_owned()), Some(*offset)),
@@ -22,6 +25,7 @@ pub(super) fn json(variable: &Variable) -> Value {
     let mut info = json!({
         "name": text_of(&variable.name),
         "key": text_of(variable.key()),
+        "paths": null,
         "full_name": variable.full_name.as_ref().map(text_of),
         "dtype": tensor.dtype.name(),
         "shape": &*tensor.shape.0,
@@ -31,6 +35,14 @@ pub(super) fn json(variable: &Variable) -> Value {
         "crc32c": tensor.crc32c.map(Masked::unmask),
         "rule": variable.origin.as_ref().map(|origin| json!({"place": &*origin.rule, "from": text_of(&origin.name)})),
     });
+    if catalog.graph().is_some() {
+        let mut paths = catalog.paths(variable, PATHS + 1);
+        if paths.len() > PATHS {
+            paths.truncate(PATHS);
+            info["more_paths"] = true.into();
+        }
+        info["paths"] = paths.iter().map(text_of).collect();
+    }
     if str::from_utf8(variable.name.as_bytes()).is_err() {
         info["name_hex"] =
             variable.name.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect::<String>().into();

@@ -41,7 +41,7 @@ pub struct Fact {
     /// Its name.
     pub name: &'static str,
     /// Its content.
-    pub file: fn(&Variable) -> VirtualFile,
+    pub file: fn(&Catalog, &Variable) -> VirtualFile,
 }
 
 /// A file about the whole checkpoint, at the top of its directory.
@@ -59,10 +59,10 @@ pub const FORMATS: &[Format] = &[npy::FORMAT, raw::FORMAT, text::FORMAT];
 
 /// The facts.
 pub const FACTS: &[Fact] = &[
-    Fact { name: "dtype", file: |variable| line(&variable.tensor.dtype) },
-    Fact { name: "info.json", file: |variable| info::text(variable).into_bytes().into() },
-    Fact { name: "shape", file: |variable| line(&variable.tensor.shape.spaced()) },
-    Fact { name: "stats", file: stats::fact },
+    Fact { name: "dtype", file: |_, variable| line(&variable.tensor.dtype) },
+    Fact { name: "info.json", file: |catalog, variable| info::text(catalog, variable).into_bytes().into() },
+    Fact { name: "shape", file: |_, variable| line(&variable.tensor.shape.spaced()) },
+    Fact { name: "stats", file: |_, variable| stats::fact(variable) },
 ];
 
 /// The files about the whole.
@@ -96,8 +96,8 @@ fn no_form(dtype: Dtype) -> String {
 }
 
 /// Everything known about a variable, as JSON in one line.
-pub fn info(variable: &Variable) -> serde_json::Value {
-    info::json(variable)
+pub fn info(catalog: &Catalog, variable: &Variable) -> serde_json::Value {
+    info::json(catalog, variable)
 }
 
 #[cfg(test)]

@@ -151,7 +151,7 @@ mod tests {
 
     fn variable(name: &str, dtype: Dtype, elements: u64, data: Extent) -> Variable {
         let tensor = Arc::new(Tensor::new(dtype, Shape([elements].into()), vec![data], None));
-        Variable { name: name.into(), key: None, full_name: None, tensor, origin: None }
+        Variable { name: name.into(), key: None, plain_key: None, full_name: None, tensor, origin: None }
     }
 
     fn floats(name: &str, numbers: &[f32]) -> Variable {

@@ -88,7 +88,7 @@ mod tests {
         let shape = Shape(shape.into());
         let bytes = vec![0; 4 * shape.num_elements().unwrap() as usize];
         let tensor = Arc::new(Tensor::new(Dtype::Float32, shape, vec![bytes.into()], None));
-        Variable { name: name.into(), key: None, full_name: None, tensor, origin }
+        Variable { name: name.into(), key: None, plain_key: None, full_name: None, tensor, origin }
     }
 
     fn text(file: fn(&Arc<Catalog>) -> VirtualFile, variables: Vec<Variable>) -> String {

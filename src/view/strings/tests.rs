@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::cache::Cache;
+use crate::catalog::Catalog;
 use crate::dtype::Dtype;
 use crate::format::crc::Masked;
 use crate::format::string_tensor;
@@ -11,7 +12,14 @@ use crate::tensor::Shape;
 
 fn stored(shape: &[u64], data: Extent, crc32c: Masked) -> Variable {
     let tensor = Tensor::new(Dtype::String, Shape(shape.into()), vec![data], Some(crc32c));
-    Variable { name: "s".into(), key: None, full_name: None, tensor: Arc::new(tensor), origin: None }
+    Variable {
+        name: "s".into(),
+        key: None,
+        plain_key: None,
+        full_name: None,
+        tensor: Arc::new(tensor),
+        origin: None,
+    }
 }
 
 fn variable(shape: &[u64], elements: &[&[u8]]) -> Variable {
@@ -63,7 +71,9 @@ fn text_is_an_escaped_line_for_each_string() {
 fn an_array_that_would_lose_a_final_nul_is_absent() {
     let why = npy(&variable(&[2], &[b"a", b"b\0"])).err().unwrap();
     assert!(why.contains("NUL"), "{why}");
-    assert_eq!(crate::view::info(&variable(&[2], &[b"a", b"b\0"]))["absent"]["npy"], why);
+    let variables = vec![variable(&[2], &[b"a", b"b\0"])];
+    let catalog = Catalog { variables, objects: None, index: None, shards: vec![] };
+    assert_eq!(crate::view::info(&catalog, &catalog.variables[0])["absent"]["npy"], why);
     assert!(text(&variable(&[2], &[b"a", b"b\0"])).is_ok());
 }
 

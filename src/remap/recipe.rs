@@ -1,0 +1,65 @@
+//! All that is done to a checkpoint on its way: first the map, then what kind of checkpoint it is to be, then whose names it
+//! is to have.
+
+use super::like::{Filling, Likeness, Unlike, Wanted, like};
+use super::{Map, Misfit, Report, Target, apply, retarget};
+use crate::catalog::Catalog;
+
+/// What is to be done.
+#[derive(Default)]
+pub struct Recipe {
+    /// Names by rules.
+    pub map: Map,
+    /// With an object graph, or without.
+    pub target: Option<Target>,
+    /// Names by example, and what to do about values that are missing.
+    pub like: Option<(Wanted, Filling)>,
+}
+
+/// What was done.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// By the map.
+    pub report: Report,
+    /// To be like another.
+    pub likeness: Option<Likeness>,
+}
+
+/// Why it cannot be done.
+#[derive(Debug, thiserror::Error)]
+pub enum Unmade {
+    /// The map does not fit.
+    #[error(transparent)]
+    Misfit(#[from] Misfit),
+    /// The checkpoint cannot be made like the other.
+    #[error(transparent)]
+    Unlike(#[from] Unlike),
+}
+
+impl Recipe {
+    /// Does it. The catalog is not to be used after an error.
+    ///
+    /// # Errors
+    /// Everything that does not fit.
+    pub fn apply(&self, catalog: &mut Catalog) -> Result<Outcome, Unmade> {
+        let report = apply(&self.map, catalog)?;
+        Ok(Outcome { report, likeness: self.fit(catalog)? })
+    }
+
+    /// Does what comes after the map.
+    ///
+    /// # Errors
+    /// Everything that does not fit.
+    pub fn fit(&self, catalog: &mut Catalog) -> Result<Option<Likeness>, Unlike> {
+        if let Some(target) = self.target {
+            retarget(catalog, target);
+        }
+        self.like.as_ref().map(|(wanted, filling)| like(catalog, wanted, *filling)).transpose()
+    }
+}
+
+impl From<Map> for Recipe {
+    fn from(map: Map) -> Self {
+        Self { map, ..Self::default() }
+    }
+}

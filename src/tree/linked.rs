@@ -1,0 +1,44 @@
+//! The trees of links of one checkpoint, made when they are first looked at, and their ordinals: the upper half.
+
+use std::sync::OnceLock;
+
+use super::links::{Item, Links};
+use super::{full_names, paths};
+use crate::catalog::Catalog;
+use crate::graph::Graph;
+
+/// A tree of links: its name, and what makes it.
+type Row = (&'static str, fn(&Catalog, &Graph) -> Links);
+
+const ROWS: [Row; 2] = [("graph", paths::links), ("names", full_names::links)];
+
+/// The first ordinal of the first tree. Each has as many as there are to the next.
+const FIRST: u32 = 1 << 31;
+const BITS: u32 = 30;
+
+/// The trees, as far as anyone has looked at them. Checkpoints without an object graph have none.
+#[derive(Default)]
+pub(super) struct Linked([OnceLock<Links>; ROWS.len()]);
+
+/// The names of the trees that a checkpoint has.
+pub(super) fn names(catalog: &Catalog) -> impl ExactSizeIterator<Item = &'static str> {
+    let count = if catalog.graph().is_some() { ROWS.len() } else { 0 };
+    ROWS[..count].iter().map(|(name, _)| *name)
+}
+
+pub(super) fn ordinal(tree: usize, item: Item) -> u32 {
+    FIRST + ((tree as u32) << BITS) + item.number()
+}
+
+/// The tree and the item of an ordinal, if it is in the upper half.
+pub(super) fn place(ordinal: u32) -> Option<(usize, Item)> {
+    let n = ordinal.checked_sub(FIRST)?;
+    Some(((n >> BITS) as usize, Item::of(n & ((1 << BITS) - 1))))
+}
+
+impl Linked {
+    pub(super) fn tree(&self, catalog: &Catalog, tree: usize) -> Option<&Links> {
+        let ((_, make), graph) = (ROWS.get(tree)?, catalog.graph()?);
+        Some(self.0[tree].get_or_init(|| make(catalog, graph)))
+    }
+}

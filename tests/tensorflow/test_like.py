@@ -1,0 +1,204 @@
+"""`--like WANTED`: the source's values under the names, and the object graph, of what the new program itself saves."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from harness import assert_same, ckptfs, fixture, refused, values
+
+X = np.random.default_rng(7).normal(size=(5, 3)).astype(np.float32)
+
+
+def network(layers, inputs=3, hidden=4, middle=False):
+    """The same network in Keras 2 and Keras 3, by full names `hidden/kernel`, `norm/gamma`, …"""
+    entry = layers.Input([inputs])
+    x = layers.Dense(hidden, activation="tanh", name="hidden")(entry)
+    if middle:
+        x = layers.Dense(hidden, activation="tanh", name="middle")(x)
+    x = layers.BatchNormalization(name="norm")(x)
+    return entry, layers.Dense(2, name="out")(x)
+
+
+def keras2():
+    import tf_keras
+
+    model = tf_keras.Model(*network(tf_keras.layers))
+    randomize(model)
+    return model
+
+
+def keras3(compiled=False, **size):
+    import keras
+
+    keras.utils.clear_session()
+    model = keras.Model(*network(keras.layers, **size))
+    if compiled:
+        model.compile(optimizer=keras.optimizers.Adam(0.1), loss="mse")
+        model.optimizer.build(model.trainable_variables)
+    return model
+
+
+def randomize(model, seed=1):
+    rng = np.random.default_rng(seed)
+    model.set_weights([rng.uniform(0.5, 2, weight.shape).astype(np.float32) for weight in model.get_weights()])
+
+
+def predictions(model):
+    return np.asarray(model(X, training=False))
+
+
+@pytest.fixture
+def from_keras2(tmp_path):
+    """A Keras 2 checkpoint, and what its model predicts."""
+    model = keras2()
+    model.save_weights(str(tmp_path / "old"))
+    return tmp_path / "old", predictions(model)
+
+
+@pytest.fixture
+def from_tf1(tmp_path):
+    """The same network as a TF1 program saves it, in a scope of its own."""
+    model = keras2()
+    weights = {f"net/{v.name.removesuffix(':0')}": v.numpy() for v in model.variables}
+    with tf.compat.v1.Graph().as_default(), tf.compat.v1.Session() as session:
+        variables = {name: tf.compat.v1.Variable(value) for name, value in weights.items()}
+        session.run(tf.compat.v1.global_variables_initializer())
+        tf.compat.v1.train.Saver(variables).save(session, str(tmp_path / "old"), write_meta_graph=False)
+    return tmp_path / "old", predictions(model)
+
+
+def wanted(model, tmp_path, **also):
+    """What the new program itself writes."""
+    return tf.train.Checkpoint(model=model, **also).write(str(tmp_path / "wanted"))
+
+
+def test_keras2_restores_in_keras3(mount, from_keras2, tmp_path):
+    source, expected = from_keras2
+    model = keras3()
+    m = mount(source, "--like", wanted(model, tmp_path))
+    assert not np.allclose(predictions(model), expected)
+    tf.train.Checkpoint(model=model).read(str(m / "old")).assert_consumed()
+    np.testing.assert_array_equal(predictions(model), predictions(keras3_of(model)))
+    np.testing.assert_allclose(predictions(model), expected, rtol=1e-6)
+
+
+def keras3_of(model):
+    """A fresh model with the same weights: what was restored is all that predictions depend on."""
+    fresh = keras3()
+    fresh.set_weights(model.get_weights())
+    return fresh
+
+
+def test_a_name_based_checkpoint_restores_in_keras3_after_a_map(mount, from_tf1, tmp_path):
+    source, expected = from_tf1
+    model = keras3()
+    checkpoint = tf.train.Checkpoint(model=model)
+    # save(), for a program that calls restore(): it has a save counter.
+    like = checkpoint.save(str(tmp_path / "wanted"))
+    randomize(model, seed=2)
+    m = mount(source, "--strip-prefix", "net/", "--like", like)
+    checkpoint.restore(str(m / "old")).assert_consumed()
+    np.testing.assert_allclose(predictions(model), expected, rtol=1e-6)
+
+
+def test_a_compiled_model_takes_its_optimizer_from_wanted(mount, from_keras2, tmp_path):
+    source, expected = from_keras2
+    model = keras3(compiled=True)
+    like = wanted(model, tmp_path, optimizer=model.optimizer)
+    assert "missing, " in refused("ls", source, "--like", like)
+    m = mount(source, "--like", like, "--missing", "like")
+    tf.train.Checkpoint(model=model, optimizer=model.optimizer).read(str(m / "old")).assert_consumed()
+    np.testing.assert_allclose(predictions(model), expected, rtol=1e-6)
+    zeros = mount(source, "--like", like, "--missing", "zeros")
+    tf.train.Checkpoint(model=model, optimizer=model.optimizer).read(str(zeros / "old")).assert_consumed()
+    assert model.optimizer.learning_rate == 0 and np.allclose(predictions(model), expected)
+    hidden = ckptfs("ls", source, "--like", like, "--missing", "like", "--json").stdout
+    assert "optimizer/_trainable_variables/0/.ATTRIBUTES" in hidden
+
+
+def test_a_layer_inserted_in_a_compiled_model_gets_nothing_by_its_position(mount, tmp_path):
+    """In the longer model positions mean other layers, and the keys of the weights are positions."""
+    short = keras3(compiled=True)
+    randomize(short)
+    weights = {variable.path: variable.numpy() for variable in short.variables}
+    source = tf.train.Checkpoint(model=short, optimizer=short.optimizer).write(str(tmp_path / "short"))
+    long = keras3(compiled=True, middle=True)
+    randomize(long, seed=3)
+    weights |= {variable.path: variable.numpy() for variable in long.variables if "middle" in variable.path}
+    checkpoint = tf.train.Checkpoint(model=long, optimizer=long.optimizer)
+    like = checkpoint.write(str(tmp_path / "long"))
+    message = refused("ls", source, "--like", like)
+    assert "(middle/kernel)  float32 [4, 4]" in message and "missing, 6 of" in message
+    m = mount(source, "--like", like, "--missing", "like")
+    randomize(long, seed=4)
+    checkpoint.read(str(m / "short")).assert_consumed()
+    assert_same({variable.path: variable.numpy() for variable in long.variables}, weights)
+
+
+def test_a_longer_vocabulary_keeps_the_new_rows(mount, tmp_path):
+    old, new = {"emb": np.arange(12, dtype=np.float32).reshape(4, 3), "wide": np.ones([2, 3], np.float32)}, {}
+    new["emb"], new["wide"] = -np.ones([6, 3], np.float32), np.full([3, 5], 7, np.float32)
+    source = tf.train.Checkpoint(**{k: tf.Variable(v) for k, v in old.items()}).write(str(tmp_path / "old"))
+    fresh = tf.train.Checkpoint(**{k: tf.Variable(v) for k, v in new.items()})
+    like = fresh.write(str(tmp_path / "new"))
+    (tmp_path / "none").mkdir()
+    message = refused("mount", source, tmp_path / "none", "--like", like)
+    assert "emb  float32 [6, 3], but emb is [4, 3]" in message and "--fit like" in message
+    m = mount(source, "--like", like, "--fit", "like")
+    # TensorFlow verifies the checksums that the index has for values put together of two files.
+    fresh.read(str(m / "old")).assert_consumed()
+    np.testing.assert_array_equal(fresh.emb.numpy(), np.concatenate([old["emb"], new["emb"][4:]]))
+    expected = new["wide"].copy()
+    expected[:2, :3] = 1
+    np.testing.assert_array_equal(fresh.wide.numpy(), expected)
+    assert (m / "old.data-00000-of-00002").read_bytes() == (tmp_path / "old.data-00000-of-00001").read_bytes()
+
+
+def test_a_table_is_wanted_enough_for_tf1(mount, tmp_path):
+    listed = ckptfs("ls", fixture("tf1_adam"), "--tsv").stdout
+    kept = [line for line in listed.splitlines() if "/Adam" not in line]
+    table = tmp_path / "wanted.tsv"
+    table.write_text("\n".join([*kept, "more/bias\tfloat32\t3\t12"]) + "\n")
+    m = mount(fixture("tf1_adam"), "--like", table, "--missing", "zeros")
+    source = values(fixture("tf1_adam"))
+    expected = {line.split("\t")[0]: source[line.split("\t")[0]] for line in kept[1:]}
+    assert_same(values(m / "ckpt-9"), expected | {"more/bias": np.zeros(3, np.float32)})
+
+
+def test_check_lists_what_is_left_out_and_filled(from_keras2, tmp_path):
+    source, _ = from_keras2
+    like = wanted(keras3(), tmp_path, extra=tf.Variable(1.0))
+    run = ckptfs("check", source, "--like", like, "--missing", "zeros")
+    assert run.returncode == 0, run.stderr
+    assert "8 variables with the source's values" in run.stdout
+    assert "1 filled in:\n    extra" in run.stdout
+    tf.train.Checkpoint(one=tf.Variable(1.0)).write(str(tmp_path / "one"))
+    both = tf.train.Checkpoint(one=tf.Variable(1.0), two=tf.Variable(1.0)).write(str(tmp_path / "both"))
+    assert "1 of the source's left out:\n    two" in ckptfs("check", both, "--like", tmp_path / "one").stdout
+
+
+def test_every_misfit_comes_at_once_with_the_nearest(from_tf1, tmp_path):
+    source, _ = from_tf1
+    like = wanted(keras3(hidden=5), tmp_path)
+    message = refused("check", source, "--rename", "net/out/{x}=output/{x}", "--strip-prefix", "net/", "--like", like)
+    assert "missing, 2 of 8" in message and "(out/kernel)  float32 [5, 2]  nearest: output/kernel" in message
+    assert "of another shape, 6 of 8" in message
+
+
+@pytest.mark.parametrize("name, what", [("w.meta", "TF1 graph"), ("w.h5", "HDF5"), ("w.keras", "Keras 3 model")])
+def test_what_cannot_be_wanted_yet_is_refused_by_name(tmp_path, name, what):
+    (tmp_path / name).write_bytes(b"")
+    message = refused("ls", fixture("tf1_adam"), "--like", tmp_path / name)
+    assert what in message and "help: " in message
+
+
+def test_flags_that_mean_nothing_alone_are_usage(tmp_path):
+    refused("ls", fixture("tf1_adam"), "--missing", "zeros", code=2)
+    refused("ls", fixture("tf1_adam"), "--fit", "like", code=2)
+    refused("ls", fixture("tf1_adam"), "--target", "objects", code=2)
+    table = tmp_path / "t.tsv"
+    table.write_text("name\tdtype\tshape\nx\tfloat31\t3\n")
+    assert "t.tsv:2: \"float31\" is no dtype" in refused("ls", fixture("tf1_adam"), "--like", table)
+    table.write_text("name\tdtype\tshape\nx\tfloat32\t3\n")
+    message = refused("ls", fixture("tf1_adam"), "--like", table, "--missing", "like")
+    assert "a table has names and shapes, but no values to take" in message
