@@ -143,7 +143,7 @@ impl Confined {
         let open = |flags, resolve| openat2(&self.top, self.below.join(name), flags, Mode::empty(), resolve);
         match open(flags, ResolveFlags::BENEATH) {
             // A kernel or a sandbox without this call: then no link is followed at all.
-            Err(rustix::io::Errno::NOSYS) => {
+            Err(rustix::io::Errno::NOSYS | rustix::io::Errno::PERM) => {
                 let file = rustix::fs::openat(
                     &self.top,
                     self.below.join(name),

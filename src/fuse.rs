@@ -329,6 +329,18 @@ impl Filesystem for Fuse {
         reply.ok();
     }
 
+    /// Nothing to flush, which makes the kernel stop asking.
+    fn flush(
+        &self,
+        _request: &Request,
+        _ino: INodeNo,
+        _handle: FileHandle,
+        _lock_owner: LockOwner,
+        reply: ReplyEmpty,
+    ) {
+        reply.error(Errno::ENOSYS);
+    }
+
     /// Not needed, which makes the kernel stop asking and list what it has cached.
     fn opendir(&self, _request: &Request, _ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
         reply.error(Errno::ENOSYS);

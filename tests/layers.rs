@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 const ARROWS: &[(&str, &[&str])] = &[
     // Codecs, tables and files: they know nothing of ours.
     ("cache", &[]),
+    ("folder", &[]),
     ("format", &[]),
     ("minifloat", &[]),
     ("name", &[]),
-    ("shard", &[]),
+    ("shard", &["folder"]),
     // The waist.
     ("catalog", &["name", "shard", "tensor"]),
     ("dtype", &["minifloat"]),
@@ -20,21 +21,26 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("tensor", &["dtype", "extent", "format"]),
     // What makes catalogs, and what changes them.
     ("graph", &["format"]),
-    ("remap", &[]),
+    ("remap", &["name"]),
     ("remap/apply", &["catalog", "name"]),
-    ("source", &["catalog", "shard"]),
-    ("source/bundle", &["catalog", "dtype", "extent", "format", "graph", "name", "shard", "tensor"]),
-    ("source/error", &["format", "name"]),
-    ("source/locate", &["format"]),
+    ("source", &["catalog", "folder", "shard"]),
+    (
+        "source/bundle",
+        &["catalog", "dtype", "extent", "folder", "format", "graph", "name", "shard", "tensor"],
+    ),
+    ("source/error", &["folder", "format", "name"]),
     ("source/object_names", &["cache", "format", "graph", "name", "tensor"]),
+    ("source/roster", &["folder", "format"]),
     // What presents them.
-    ("tree", &["catalog", "extent", "format", "shard", "view"]),
+    ("tree", &["catalog", "extent", "format", "name", "shard", "view"]),
     ("view", &["catalog", "extent"]),
     ("view/bundle", &["catalog", "extent", "format", "shard"]),
     ("view/elementwise", &["cache", "dtype", "extent", "tensor"]),
     ("view/info", &["catalog", "extent", "format", "name"]),
     ("view/npy", &["catalog", "dtype", "extent", "format"]),
     ("view/text", &["catalog", "dtype", "extent"]),
+    // Where they meet.
+    ("mirror", &["catalog", "folder", "remap", "shard", "source", "tree"]),
     // The kernel, and what a person types.
     ("fuse", &["cache", "extent", "tree"]),
     ("mount", &["fuse"]),
@@ -48,8 +54,10 @@ const ALL: &[&str] = &[
     "extent",
     "format",
     "fuse",
+    "folder",
     "graph",
     "minifloat",
+    "mirror",
     "mount",
     "name",
     "remap",

@@ -14,9 +14,10 @@ use super::directory::{self, Directory, Found, Listed, Other, Scan};
 use super::inodes::{self, Inodes, Node};
 use super::listing::{Listing, Named};
 use super::slot::Slot;
-use super::{Attr, Content, Entry, Ino, Kind};
+use super::{Attr, Content, Entry, Ino, Kind, absent};
 use crate::extent::VirtualFile;
 use crate::format::state;
+use crate::name::printable;
 
 /// How old a look may be. As long again the kernel believes what it was told, which makes a second together.
 pub(super) const FRESH: Duration = Duration::from_millis(500);
@@ -146,13 +147,13 @@ impl Folder {
     pub(super) fn lookup(self: &Arc<Self>, name: &[u8], inodes: &Inodes) -> io::Result<Ino> {
         let is_ours = name == STATE || name.starts_with(LATEST);
         let listing = if is_ours { self.whole_listing(inodes)? } else { self.listing(inodes)? };
-        let named = listing.get(name).ok_or(io::ErrorKind::NotFound)?.clone();
+        let named = listing.get(name).ok_or_else(absent)?.clone();
         let ino = match &named {
             Named::Sibling(slot, _) => slot.outline(inodes).ok().and_then(|outline| outline.sibling(name)),
             Named::Tree(slot) => slot.outline(inodes).ok().map(|outline| outline.root.ino),
             Named::Node(ino, _) => Some(*ino),
         };
-        ino.ok_or_else(|| io::ErrorKind::NotFound.into())
+        ino.ok_or_else(absent)
     }
 
     /// Calls `each` with the entries from a place on, and with the place after each, until it has enough.
@@ -280,7 +281,8 @@ impl Folder {
             (Err(error), None) => return Err(error),
             (Err(error), Some(listing)) => {
                 if !std::mem::replace(&mut looks.complained, true) {
-                    log::error!("{error}: the directory cannot be listed; shown as it was");
+                    let path = printable(&self.path);
+                    log::error!("./{path}: cannot be listed ({error}); shown as it was");
                 }
                 self.due.store(self.now() + FRESH.as_millis() as u64, Ordering::Relaxed);
                 return Ok(listing);

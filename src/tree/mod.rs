@@ -22,6 +22,7 @@ mod root;
 mod slot;
 
 use std::borrow::Cow;
+use std::io;
 use std::time::SystemTime;
 
 pub use directory::{Directory, Found, Listed, Other, Scan};
@@ -133,6 +134,11 @@ impl Content<'_> {
             Self::Link(target) => target.len() as u64,
         }
     }
+}
+
+/// What `ENOENT` is in Rust, with its number, which the kernel is to get.
+fn absent() -> io::Error {
+    io::Error::from_raw_os_error(libc::ENOENT)
 }
 
 /// A state file that names one checkpoint.

@@ -9,7 +9,7 @@ use super::directory::Directory;
 use super::folder::Folder;
 use super::inodes::{Inodes, Node};
 use super::listing::Named;
-use super::{Attr, Content, Entry, Ino, Kind};
+use super::{Attr, Content, Entry, Ino, Kind, absent};
 use crate::catalog::Catalog;
 use crate::shard::Stamp;
 
@@ -77,14 +77,12 @@ impl Tree {
         if let Some(folder) = self.folder(directory) {
             return self.attr(folder.lookup(name, &self.inodes)?);
         }
-        let ino = match directory {
-            SERVICE_INO => self.service.get(name).copied(),
-            _ => self
-                .of(directory)?
-                .lookup(directory.ordinal(), name)
-                .map(|ordinal| Ino::new(directory.tag(), ordinal)),
-        };
-        self.attr(ino.ok_or(io::ErrorKind::NotFound)?)
+        if directory == SERVICE_INO {
+            return self.attr(*self.service.get(name).ok_or_else(absent)?);
+        }
+        let tree = self.of(directory)?;
+        let ordinal = tree.lookup(directory.ordinal(), name);
+        ordinal.and_then(|ordinal| tree.attr(ordinal)).ok_or_else(absent)
     }
 
     /// What `stat` tells.
