@@ -9,7 +9,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, FileType, Metadata};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::fs::{DirEntryExt, OpenOptionsExt};
+use std::os::unix::fs::{DirEntryExt, MetadataExt, OpenOptionsExt};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
@@ -109,9 +109,13 @@ impl Folder {
     /// What the file system tells of the directory itself.
     ///
     /// # Errors
-    /// Those of the file system.
+    /// `ESTALE` once it was removed, those of the file system.
     pub fn own_metadata(&self) -> io::Result<Metadata> {
-        self.handle.metadata()
+        let meta = self.handle.metadata()?;
+        match meta.nlink() {
+            0 => Err(io::Error::from_raw_os_error(libc::ESTALE)),
+            _ => Ok(meta),
+        }
     }
 
     /// Where a link leads.
