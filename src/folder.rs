@@ -9,7 +9,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, FileType, Metadata};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::fs::{DirEntryExt, OpenOptionsExt};
+use std::os::unix::fs::{DirEntryExt, MetadataExt, OpenOptionsExt};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
@@ -109,9 +109,13 @@ impl Folder {
     /// What the file system tells of the directory itself.
     ///
     /// # Errors
-    /// Those of the file system.
+    /// `ESTALE` once it was removed, those of the file system.
     pub fn own_metadata(&self) -> io::Result<Metadata> {
-        self.handle.metadata()
+        let meta = self.handle.metadata()?;
+        match meta.nlink() {
+            0 => Err(io::Error::from_raw_os_error(libc::ESTALE)),
+            _ => Ok(meta),
+        }
     }
 
     /// Where a link leads.
@@ -143,7 +147,7 @@ impl Confined {
         let open = |flags, resolve| openat2(&self.top, self.below.join(name), flags, Mode::empty(), resolve);
         match open(flags, ResolveFlags::BENEATH) {
             // A kernel or a sandbox without this call: then no link is followed at all.
-            Err(rustix::io::Errno::NOSYS) => {
+            Err(rustix::io::Errno::NOSYS | rustix::io::Errno::PERM) => {
                 let file = rustix::fs::openat(
                     &self.top,
                     self.below.join(name),

@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use super::scan::stamp;
 use crate::folder::Folder;
 use crate::source::{self, VARIABLES};
 use crate::tree::Found;
@@ -20,7 +21,7 @@ pub(super) fn remapped(folder: &Folder) -> io::Result<Option<Found>> {
     let mut families = source::families(&variables, &variables.entries()?);
     let Some(family) = families.remove(OsStr::new(VARIABLES)) else { return Ok(None) };
     let renamed = |name: &[u8]| [REMAPPED.as_bytes(), &name[VARIABLES.len()..]].concat();
-    let data = family.data().map(|name| renamed(name.as_bytes())).collect();
+    let data = family.data().map(|name| (renamed(name.as_bytes()), stamp(&variables, name))).collect();
     Ok(family.index.map(|index| Found { stem: REMAPPED.into(), index, data, has_tree: true }))
 }
 

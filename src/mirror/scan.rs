@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use super::{Kind, Mirror, saved_model};
-use crate::folder::{Entry, leaves};
+use crate::folder::{Entry, Folder, leaves};
 use crate::shard::Stamp;
 use crate::source::{self, Family, Part, Roster};
 use crate::tree::{self, Found, Listed, Other, Scan};
@@ -16,6 +16,7 @@ const STATE: &str = "checkpoint";
 
 /// Looks at a mirror's directory.
 pub(super) fn scan(mirror: &Mirror) -> io::Result<Scan> {
+    let own = Stamp::from(&mirror.folder.own_metadata()?);
     let entries = mirror.folder.entries()?;
     let mut families = source::families(&mirror.folder, &entries);
     families.retain(|stem, family| match &mirror.kind {
@@ -25,7 +26,7 @@ pub(super) fn scan(mirror: &Mirror) -> io::Result<Scan> {
     drop_foreign(mirror, &mut families);
     let has_tree = !matches!(mirror.kind, Kind::Variables);
     let mut checkpoints: Vec<_> =
-        families.iter().filter_map(|(stem, family)| found(stem, family, has_tree)).collect();
+        families.iter().filter_map(|(stem, family)| found(mirror, stem, family, has_tree)).collect();
     let mut roster = match mirror.kind {
         Kind::Variables => Roster::default(),
         _ => source::roster(&families, source::state_file(&mirror.folder, OsStr::new(STATE)).as_ref()),
@@ -40,7 +41,6 @@ pub(super) fn scan(mirror: &Mirror) -> io::Result<Scan> {
         Kind::Prefix(_) => Vec::new(),
         _ => others(mirror, &entries, &families),
     };
-    let own = Stamp::from(&mirror.folder.own_metadata()?);
     let listed = |(stem, time): (OsString, _)| Listed { stem: stem.into_vec(), time };
     Ok(Scan {
         mtime: checkpoints.iter().map(|found| found.index.mtime).max().unwrap_or(own.mtime),
@@ -55,10 +55,9 @@ pub(super) fn scan(mirror: &Mirror) -> io::Result<Scan> {
 /// Bytes of the files of checkpoints.
 pub(super) fn len_of_checkpoints(mirror: &Mirror) -> u64 {
     let Ok(scan) = scan(mirror) else { return 0 };
-    let data = scan.checkpoints.iter().flat_map(|found| &found.data);
-    let data = data.filter_map(|name| mirror.folder.metadata(OsStr::from_bytes(name)).ok());
-    data.map(|meta| meta.len()).sum::<u64>()
-        + scan.checkpoints.iter().map(|found| found.index.len).sum::<u64>()
+    let data =
+        |found: &Found| found.data.iter().filter_map(|(_, stamp)| *stamp).map(|stamp| stamp.len).sum::<u64>();
+    scan.checkpoints.iter().map(|found| found.index.len + data(found)).sum()
 }
 
 /// Files that others call an index too are told by their end, if no data file is there to vouch for them.
@@ -69,9 +68,14 @@ fn drop_foreign(mirror: &Mirror, families: &mut BTreeMap<OsString, Family>) {
     families.retain(|stem, family| family.data().next().is_some() || source::is_index(&mirror.folder, stem));
 }
 
-fn found(stem: &OsString, family: &Family, has_tree: bool) -> Option<Found> {
-    let data = family.data().map(|name| name.as_bytes().to_vec()).collect();
-    Some(Found { stem: stem.as_bytes().into(), index: family.index?, data, has_tree })
+fn found(mirror: &Mirror, stem: &OsString, family: &Family, has_tree: bool) -> Option<Found> {
+    let data = family.data().map(|name| (name.as_bytes().to_vec(), stamp(&mirror.folder, name)));
+    Some(Found { stem: stem.as_bytes().into(), index: family.index?, data: data.collect(), has_tree })
+}
+
+/// What a file is now.
+pub(super) fn stamp(folder: &Folder, name: &OsStr) -> Option<Stamp> {
+    folder.metadata(name).ok().map(|meta| Stamp::from(&meta))
 }
 
 /// What is shown as it is: everything but checkpoints, the state file, and what is no file at all.

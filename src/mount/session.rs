@@ -6,6 +6,7 @@ use std::process::{Child, ExitStatus};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -96,6 +97,7 @@ impl Session {
     /// # Errors
     /// Those of mounting. Nothing is left mounted then.
     pub fn start(fuse: Fuse, mountpoint: &Path, options: &Options) -> Result<Self, Error> {
+        raise_file_limit();
         let (sender, events) = channel();
         // Before there is a mount, so that no signal can end us and leave it behind.
         listen(options.signals, sender.clone()).map_err(|error| Error::Io("signals".into(), error))?;
@@ -205,6 +207,12 @@ fn listen(signals: &[i32], sender: Sender<Event>) -> io::Result<()> {
     let mut signals = Signals::new(signals)?;
     thread::spawn(move || signals.forever().try_for_each(|signal| sender.send(Event::Signal(signal))));
     Ok(())
+}
+
+/// Every data file of a checkpoint in use is open, and a directory may have many.
+fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
 /// Lets the kernel read ahead a mebibyte instead of 128 KiB, where we may: a third more from large files.

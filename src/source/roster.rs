@@ -117,3 +117,90 @@ fn last_component(path: &[u8]) -> &OsStr {
     let start = path.iter().rposition(|&byte| byte == b'/' || byte == b'\\').map_or(0, |at| at + 1);
     OsStr::from_bytes(&path[start..])
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::source::families;
+
+    /// The roster of a directory with these complete checkpoints, all of one age, and a state file.
+    fn order(stems: &[&str], state: &str) -> Vec<(String, Option<f64>)> {
+        let dir = tempfile::tempdir().unwrap();
+        for stem in stems {
+            for suffix in ["index", "data-00000-of-00001"] {
+                fs::write(dir.path().join(format!("{stem}.{suffix}")), "").unwrap();
+            }
+            let index = fs::File::options().write(true).open(dir.path().join(format!("{stem}.index")));
+            index.unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
+        }
+        fs::write(dir.path().join("checkpoint"), state).unwrap();
+        let folder = Folder::open(dir.path()).unwrap();
+        let families = families(&folder, &folder.entries().unwrap());
+        let roster = roster(&families, state_file(&folder, OsStr::new("checkpoint")).as_ref());
+        roster.checkpoints.into_iter().map(|(stem, time)| (stem.into_string().unwrap(), time)).collect()
+    }
+
+    fn stems(stems: &[&str], state: &str) -> Vec<String> {
+        order(stems, state).into_iter().map(|(stem, _)| stem).collect()
+    }
+
+    #[test]
+    fn checkpoints_of_one_age_are_in_the_order_of_their_numbers() {
+        assert_eq!(
+            stems(&["ckpt-10", "ckpt-9", "ckpt-009", "best"], ""),
+            ["best", "ckpt-009", "ckpt-9", "ckpt-10"]
+        );
+    }
+
+    #[test]
+    fn the_newest_is_what_the_state_file_names_wherever_that_was() {
+        let all = ["ckpt-8", "ckpt-9"];
+        for path in ["ckpt-8", "./ckpt-8", "/gone/ckpt-8", r"C:\\gone\\ckpt-8", "../other/ckpt-8"] {
+            assert_eq!(
+                stems(&all, &format!("model_checkpoint_path: \"{path}\"")),
+                ["ckpt-9", "ckpt-8"],
+                "{path}"
+            );
+        }
+        let rotated =
+            "model_checkpoint_path: 'ckpt-7' all_model_checkpoint_paths: ['ckpt-9', 'ckpt-8', 'ckpt-7']";
+        assert_eq!(stems(&all, rotated), ["ckpt-9", "ckpt-8"]);
+        for useless in
+            ["", "model_checkpoint_path: 'ckpt-7'", "\x7fELF", "model_checkpoint_path: 'ckpt-8' x: 1"]
+        {
+            assert_eq!(stems(&all, useless), all, "{useless}");
+        }
+    }
+
+    #[test]
+    fn times_go_with_their_checkpoints_if_there_is_one_for_each() {
+        let paths = "model_checkpoint_path: 'b' all_model_checkpoint_paths: ['a', 'b']";
+        let times = |times: &str| {
+            order(&["a", "b", "c"], &format!("{paths} all_model_checkpoint_timestamps: {times}"))
+        };
+        assert_eq!(times("[1, 2]"), [("a".into(), Some(1.0)), ("c".into(), None), ("b".into(), Some(2.0))]);
+        assert!(times("[1]").iter().all(|(_, time)| time.is_none()));
+    }
+
+    #[test]
+    fn a_state_file_is_known_by_its_beginning_and_never_read_if_it_is_large() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Folder::open(dir.path()).unwrap();
+        let is_state_file = |text: &[u8]| {
+            fs::write(dir.path().join("best"), text).unwrap();
+            state_file(&folder, OsStr::new("best")).is_some()
+        };
+        assert!(is_state_file(b"model_checkpoint_path: 'a'"));
+        assert!(is_state_file(b"\n all_model_checkpoint_paths: 'a'"));
+        assert!(
+            !is_state_file(b"")
+                && !is_state_file(b"the\nquick\n")
+                && !is_state_file(b"model_checkpoint_path")
+        );
+        let mut large = b"model_checkpoint_path: 'a'".to_vec();
+        large.resize(STATE_LEN as usize + 1, b' ');
+        assert!(!is_state_file(&large));
+    }
+}

@@ -72,8 +72,8 @@ pub struct Found {
     pub stem: Vec<u8>,
     /// Its index.
     pub index: Stamp,
-    /// The names of its data files as they will be shown.
-    pub data: Vec<Vec<u8>>,
+    /// The names of its data files as they will be shown, and what they are; `None` if that cannot be told.
+    pub data: Vec<(Vec<u8>, Option<Stamp>)>,
     /// Whether its variables are shown as files too.
     pub has_tree: bool,
 }

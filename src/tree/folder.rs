@@ -3,20 +3,21 @@
 //! A look reads names. What a look finds unchanged keeps its inodes, plans and trees. The time of a directory changes with
 //! its names, by which the kernel knows that what it has cached of it is void.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+mod list;
+
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, TryLockError};
 use std::time::{Duration, Instant};
 
 use super::checkpoint::time;
-use super::directory::{self, Directory, Found, Listed, Other, Scan};
-use super::inodes::{self, Inodes, Node};
+use super::directory::{Directory, Scan};
+use super::inodes::Inodes;
 use super::listing::{Listing, Named};
-use super::slot::Slot;
 use super::{Attr, Content, Entry, Ino, Kind, absent};
 use crate::extent::VirtualFile;
-use crate::format::state;
+use crate::name::printable;
 
 /// How old a look may be. As long again the kernel believes what it was told, which makes a second together.
 pub(super) const FRESH: Duration = Duration::from_millis(500);
@@ -30,7 +31,7 @@ pub(super) struct Folder {
     /// From the mount's root, each component with a slash behind it.
     path: Vec<u8>,
     place: Place,
-    opened: OnceLock<Arc<dyn Directory>>,
+    opened: RwLock<Option<Arc<dyn Directory>>>,
     looks: Mutex<Looks>,
     /// Milliseconds since the start at which the last look is too old.
     due: AtomicU64,
@@ -61,7 +62,7 @@ impl Folder {
     /// The topmost.
     pub(super) fn top(directory: Box<dyn Directory>, reserved: Vec<(&'static [u8], Named)>) -> Arc<Self> {
         let folder = Self::new(Ino::ROOT, Ino::ROOT, Vec::new(), Place::Top, reserved);
-        let _ = folder.opened.set(directory.into());
+        *folder.opened.write().unwrap_or_else(PoisonError::into_inner) = Some(directory.into());
         Arc::new(folder)
     }
 
@@ -82,7 +83,7 @@ impl Folder {
             parent,
             path,
             place,
-            opened: OnceLock::new(),
+            opened: RwLock::default(),
             looks: Mutex::default(),
             due: AtomicU64::new(0),
             started: Instant::now(),
@@ -97,12 +98,21 @@ impl Folder {
     }
 
     /// The directory of the source.
-    pub(super) fn directory(&self) -> io::Result<&Arc<dyn Directory>> {
-        if let (None, Place::In(above, name)) = (self.opened.get(), &self.place) {
-            let opened = above.directory()?.directory(name)?;
-            let _ = self.opened.set(opened.into());
+    pub(super) fn directory(&self) -> io::Result<Arc<dyn Directory>> {
+        let opened = self.opened.read().unwrap_or_else(PoisonError::into_inner).clone();
+        match (opened, &self.place) {
+            (Some(directory), _) => Ok(directory),
+            (None, Place::In(..)) => self.open_again(),
+            (None, Place::Top) => unreachable!("the topmost is given"),
         }
-        Ok(self.opened.get().expect("the topmost was given, others were opened just now"))
+    }
+
+    /// Opens what has the directory's name now: another may have taken its place, even its number.
+    fn open_again(&self) -> io::Result<Arc<dyn Directory>> {
+        let Place::In(above, name) = &self.place else { return self.directory() };
+        let opened: Arc<dyn Directory> = above.directory()?.directory(name)?.into();
+        *self.opened.write().unwrap_or_else(PoisonError::into_inner) = Some(opened.clone());
+        Ok(opened)
     }
 
     /// What is in it now, or was when it was last looked at, if that is not long ago.
@@ -235,18 +245,6 @@ impl Folder {
         }
     }
 
-    /// A state file of another name, made new as `checkpoint` is: of those that it names, the ones that are here.
-    fn state_file(self: &Arc<Self>, name: &[u8], inodes: &Inodes) -> io::Result<Option<Vec<u8>>> {
-        let Some(named) = self.directory()?.named(name) else { return Ok(None) };
-        let listing = self.listing(inodes)?;
-        let mut here: Vec<_> = listing.here().collect();
-        if here.iter().any(|listed| named.contains(&listed.stem)) {
-            here.retain(|listed| named.contains(&listed.stem));
-            here.sort_by_key(|listed| std::cmp::Reverse(named.iter().position(|stem| *stem == listed.stem)));
-        }
-        Ok(Some(state::encode(&directory::state(&here, listing.last_preserved))))
-    }
-
     /// Takes back all its numbers, when it is gone.
     pub(super) fn vanish(&self, inodes: &Inodes) {
         if let Some(listing) = self.current() {
@@ -275,12 +273,13 @@ impl Folder {
             return Ok(listing);
         }
         let astray = self.astray.swap(false, Ordering::Relaxed);
-        let scan = match (self.directory().and_then(|directory| directory.scan()), self.current()) {
+        let scan = match (self.scan(), self.current()) {
             (Ok(scan), _) => scan,
             (Err(error), None) => return Err(error),
             (Err(error), Some(listing)) => {
                 if !std::mem::replace(&mut looks.complained, true) {
-                    log::error!("{error}: the directory cannot be listed; shown as it was");
+                    let path = printable(&self.path);
+                    log::error!("./{path}: cannot be listed ({error}); shown as it was");
                 }
                 self.due.store(self.now() + FRESH.as_millis() as u64, Ordering::Relaxed);
                 return Ok(listing);
@@ -299,132 +298,21 @@ impl Folder {
         }
     }
 
+    fn scan(&self) -> io::Result<Scan> {
+        self.directory()?.scan().or_else(|_| self.open_again()?.scan())
+    }
+
     fn replace(&self, before: Option<Arc<Listing>>, listing: Arc<Listing>, inodes: &Inodes) {
-        let mut listings = self.listings.write().unwrap_or_else(PoisonError::into_inner);
-        listings.push_back(listing.clone());
-        while listings.len() > KEPT {
-            listings.pop_front();
-        }
-        drop(listings);
+        // Before anyone sees the new one, and gives numbers that the old one had to what is in it.
         if let Some(before) = before {
             let now: BTreeSet<_> = listing.inos().collect();
             inodes.remove(before.inos().filter(|ino| !now.contains(ino)));
         }
-    }
-
-    /// The listing of a scan.
-    fn list(self: &Arc<Self>, scan: &Scan, changes: u32, inodes: &Inodes) -> io::Result<Listing> {
-        let directory = self.directory()?;
-        let mut listing = Listing {
-            generation: changes,
-            names: BTreeMap::new(),
-            slots: scan.checkpoints.iter().map(|found| self.slot(found, directory, inodes)).collect(),
-            roster: scan.roster.clone(),
-            last_preserved: scan.last_preserved,
-            own: OnceLock::new(),
-            len: OnceLock::new(),
-            mtime: time(scan.mtime) + Duration::from_nanos(changes.into()),
-            mode: directory_mode(scan.mode),
-        };
-        for (name, named) in &self.reserved {
-            listing.claim(name.to_vec(), named.clone());
+        let mut listings = self.listings.write().unwrap_or_else(PoisonError::into_inner);
+        listings.push_back(listing);
+        while listings.len() > KEPT {
+            listings.pop_front();
         }
-        for slot in listing.slots.clone().values() {
-            self.list_bundle(&mut listing, slot, inodes);
-        }
-        for slot in listing.slots.clone().into_values() {
-            let is_shown = slot.found().has_tree && !matches!(slot.known(), Some(Err(_)));
-            if is_shown {
-                listing.claim_or_mark(slot.found().stem.clone(), Named::Tree(slot));
-            }
-        }
-        for other in &scan.others {
-            let named = self.other(other, &listing, inodes);
-            listing.claim_or_mark(other.name.clone(), named);
-        }
-        Ok(listing)
-    }
-
-    /// The checkpoint in its present state. One that gets a data file it lacked is another, to be planned again.
-    fn slot(
-        self: &Arc<Self>,
-        found: &Found,
-        directory: &Arc<dyn Directory>,
-        inodes: &Inodes,
-    ) -> (Vec<u8>, Arc<Slot>) {
-        let Found { stem, index, data, .. } = found;
-        let identity = inodes::hash((&self.path, stem, data, index.dev, index.ino, index.len, index.mtime));
-        let new = |tag| Slot::new(tag, found.clone(), directory.clone(), self.ino, self.astray.clone());
-        (stem.clone(), inodes.slot_of(identity, new))
-    }
-
-    /// The files of a checkpoint; of one that does not fit, the reason.
-    fn list_bundle(&self, listing: &mut Listing, slot: &Arc<Slot>, inodes: &Inodes) {
-        let stem = &slot.found().stem;
-        match slot.known() {
-            Some(Ok(outline)) => {
-                for (name, attr) in &outline.siblings {
-                    listing.claim(name.clone(), Named::Sibling(slot.clone(), attr.ino.ordinal()));
-                }
-            }
-            Some(Err(what)) => {
-                let name = [&stem[..], b".error"].concat();
-                let named = self.made(listing, &name, Kind::File, format!("{what}\n").into_bytes(), inodes);
-                listing.claim(name, named);
-            }
-            None => {
-                let index = [&stem[..], b".index"].concat();
-                for (name, ordinal) in [&index].into_iter().chain(&slot.found().data).zip(1..) {
-                    listing.claim(name.clone(), Named::Sibling(slot.clone(), ordinal));
-                }
-            }
-        }
-    }
-
-    fn other(self: &Arc<Self>, other: &Other, listing: &Listing, inodes: &Inodes) -> Named {
-        if other.kind == Kind::Link {
-            return self.made(listing, &other.name, Kind::Link, other.target.clone(), inodes);
-        }
-        let ino = inodes::node((&self.path, &other.name, other.ino));
-        match (inodes.node(ino), other.kind) {
-            (Some(_), _) => {}
-            (None, Kind::Directory) => inodes.add(ino, Node::Folder(self.below(ino, &other.name))),
-            (None, _) => inodes.add(ino, Node::File(self.clone(), other.name.as_slice().into())),
-        }
-        Named::Node(ino, other.kind)
-    }
-
-    /// A link or a file of ours, whose inode goes with its content.
-    fn made(&self, listing: &Listing, name: &[u8], kind: Kind, bytes: Vec<u8>, inodes: &Inodes) -> Named {
-        let (ino, len) = (inodes::node((&self.path, name, &bytes)), bytes.len() as u64);
-        let (mode, content) = match kind {
-            Kind::Link => (0o777, Content::Link(bytes.into())),
-            _ => (listing.mode & 0o444, Content::File(bytes.into())),
-        };
-        let attr = Attr { ino, kind, len, mtime: listing.mtime, nlink: 1, mode, volatile: false };
-        inodes.add(ino, Node::Made(attr, content));
-        Named::Node(ino, kind)
-    }
-
-    /// The state file, and the names that stand for the newest checkpoint.
-    fn own(&self, listing: &Listing, newest: &Listed, inodes: &Inodes) -> BTreeMap<Vec<u8>, Named> {
-        let mut here: Vec<_> = listing.here().collect();
-        here.retain(|listed| listed.stem != newest.stem);
-        here.push(newest);
-        let text = state::encode(&directory::state(&here, listing.last_preserved));
-        let slot = &listing.slots[&newest.stem];
-        let outline = slot.known().and_then(|outcome| outcome.as_ref().ok());
-        let siblings =
-            outline.into_iter().flat_map(|outline| &outline.siblings).map(|(name, _)| name.clone());
-        let tree = slot.found().has_tree.then(|| newest.stem.clone());
-        let link = |target: Vec<u8>| ([LATEST, &target[newest.stem.len()..]].concat(), Kind::Link, target);
-        let own = siblings.chain(tree).map(link).chain([(STATE.to_vec(), Kind::File, text)]);
-        let free = own.filter(|(name, ..)| !listing.names.contains_key(name));
-        let made = |(name, kind, bytes): (Vec<u8>, _, _)| {
-            let named = self.made(listing, &name, kind, bytes, inodes);
-            (name, named)
-        };
-        free.map(made).collect()
     }
 }
 

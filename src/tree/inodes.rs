@@ -6,7 +6,8 @@
 //! 1 hash 63 bits                a directory of the source, or a file that is shown as it is
 //! ```
 //!
-//! Numbers are hashes of what they stand for, so that they are the same over remounts. A tag that another checkpoint had,
+//! Numbers are hashes of what they stand for (of a checkpoint: its name, and the identity and time of each of its files),
+//! so that they are the same over remounts. A tag that another checkpoint had,
 //! ever, is not given again; what nobody has any more is stale.
 
 use std::collections::HashMap;

@@ -78,14 +78,12 @@ impl Tree {
         if let Some(folder) = self.folder(directory) {
             return self.attr(folder.lookup(name, &self.inodes)?);
         }
-        let ino = match directory {
-            SERVICE_INO => self.service.get(name).copied(),
-            _ => self
-                .of(directory)?
-                .lookup(directory.ordinal(), name)
-                .map(|ordinal| Ino::new(directory.tag(), ordinal)),
-        };
-        self.attr(ino.ok_or_else(absent)?)
+        if directory == SERVICE_INO {
+            return self.attr(*self.service.get(name).ok_or_else(absent)?);
+        }
+        let tree = self.of(directory)?;
+        let ordinal = tree.lookup(directory.ordinal(), name);
+        ordinal.and_then(|ordinal| tree.attr(ordinal)).ok_or_else(absent)
     }
 
     /// What `stat` tells.

@@ -165,7 +165,7 @@ impl Outline {
 
     fn is_as_promised(&self, found: &Found) -> bool {
         let mut names: Vec<_> = self.siblings.iter().map(|(name, _)| name.clone()).collect();
-        let mut promised = found.data.clone();
+        let mut promised: Vec<_> = found.data.iter().map(|(name, _)| name.clone()).collect();
         promised.push([&found.stem[..], b".index"].concat());
         names.sort();
         promised.sort();
