@@ -7,7 +7,6 @@ use anyhow::Context;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::terminal;
-use crate::catalog::Kind;
 use crate::remap::{self, Errors, Flag, Map, MapText, Report};
 use crate::source::{self, Checkpoint};
 
@@ -126,7 +125,6 @@ impl MapFlags {
         if map.is_empty() {
             return Ok((checkpoint, Report::default()));
         }
-        refuse_object_based(&checkpoint)?;
         let report = remap::apply(&map, &mut checkpoint.catalog)?;
         report.warnings.iter().for_each(terminal::warning);
         Ok((checkpoint, report))
@@ -138,18 +136,4 @@ pub(super) fn open(source: &Path) -> anyhow::Result<Checkpoint> {
     let checkpoint = source::open(source)?;
     checkpoint.warnings.iter().for_each(terminal::warning);
     Ok(checkpoint)
-}
-
-/// Names of an object-based checkpoint live in its graph, which a map does not change yet.
-pub(super) fn refuse_object_based(checkpoint: &Checkpoint) -> anyhow::Result<()> {
-    let prefix = checkpoint.prefix.path();
-    match checkpoint.catalog.kind() {
-        Kind::NameBased => Ok(()),
-        Kind::ObjectBased => anyhow::bail!(
-            "{}: an object-based checkpoint (tf.train.Checkpoint, Keras), whose names this version does not map yet: they \
-             live in an object graph, and renaming keys alone would break it\n  \
-             help: without a map it mounts, lists and restores unchanged",
-            prefix.display()
-        ),
-    }
 }

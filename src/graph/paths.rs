@@ -55,7 +55,7 @@ impl Graph {
     }
 
     /// The edges that lead to a node.
-    fn parents(&self, node: NodeId) -> &[(NodeId, usize)] {
+    pub(super) fn parents(&self, node: NodeId) -> &[(NodeId, usize)] {
         let parents = self.parents.get_or_init(|| {
             let mut parents = vec![Vec::new(); self.objects.nodes.len()];
             for (id, node) in self.objects.nodes.iter().enumerate() {

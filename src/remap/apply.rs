@@ -2,15 +2,18 @@
 
 use std::sync::Arc;
 
-use super::{Map, Planned, Report, Unfit};
-use crate::catalog::{Catalog, Origin, Variable};
+use super::{Map, Planned, Report, Unfit, objects};
+use crate::catalog::{Catalog, Kind, Origin, Variable};
 use crate::name::Name;
 
-/// Gives the variables of a name-based catalog the names that the map gives them.
+/// Gives the variables of a catalog the names that the map gives them, and with an object graph one that leads to them.
 ///
 /// # Errors
 /// Everything that does not fit. The catalog stays as it is then.
 pub fn apply(map: &Map, catalog: &mut Catalog) -> Result<Report, Unfit> {
+    if catalog.kind() == Kind::ObjectBased {
+        return objects::apply(map, catalog);
+    }
     let names: Vec<_> = catalog.variables.iter().map(|variable| variable.name.as_bytes()).collect();
     let plan = map.plan(&names)?;
     let rules: Vec<Arc<str>> = plan.report.rules.iter().map(|rule| rule.place.as_str().into()).collect();
