@@ -136,8 +136,7 @@ fn end(end: &End) -> String {
 fn message(checkpoint: &Checkpoint, report: &Report, mountpoint: &Path) -> String {
     let catalog = &checkpoint.catalog;
     let (variables, size) = (counted(catalog.variables.len(), "variable"), bytes(catalog.len()));
-    let changed =
-        report.rules.iter().map(|rule| rule.hits + rule.followed).sum::<usize>() - report.dropped.len();
+    let changed = catalog.variables.iter().filter(|variable| variable.origin.is_some()).count();
     let map = match report.rules.len() {
         0 => String::new(),
         n => format!("; {} gave {changed} names and left {} out", counted(n, "rule"), report.dropped.len()),

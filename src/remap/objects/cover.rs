@@ -12,11 +12,13 @@ pub(super) struct Cover<'a> {
     survey: &'a Survey<'a>,
     seen: HashSet<NodeId>,
     slots: HashSet<NodeId>,
+    /// Slots that objects keep whose content was added.
+    content: HashSet<NodeId>,
 }
 
 impl<'a> Cover<'a> {
     pub(super) fn new(survey: &'a Survey<'a>) -> Self {
-        Self { survey, seen: HashSet::new(), slots: HashSet::new() }
+        Self { survey, seen: HashSet::new(), slots: HashSet::new(), content: HashSet::new() }
     }
 
     /// Adds what a path leads to and all below it, but for what `is_blocked`.
@@ -35,6 +37,9 @@ impl<'a> Cover<'a> {
             && self.survey.leaves.below(found.node).iter().any(|l| l.slot.is_none())
         {
             self.seen.insert(found.node);
+        }
+        if meaning == Meaning::Containers {
+            self.content.extend(self.survey.node(found.node).slots.iter().map(|slot| slot.variable));
         }
         let mut open = if start { vec![found.node] } else { vec![] };
         while let Some(node) = open.pop() {
@@ -61,6 +66,10 @@ impl<'a> Cover<'a> {
     pub(super) fn followers(&self) -> HashSet<NodeId> {
         let leaves = self.seen.iter().flat_map(|node| self.survey.leaves.below(*node));
         let own = self.seen.iter().flat_map(|node| &self.survey.node(*node).slots);
-        leaves.filter_map(|leaf| leaf.slot).chain(own.map(|slot| slot.variable)).collect()
+        leaves
+            .filter_map(|leaf| leaf.slot)
+            .chain(own.map(|slot| slot.variable))
+            .chain(self.content.iter().copied())
+            .collect()
     }
 }

@@ -9,6 +9,7 @@ use super::super::error::{Error, Errors, Kind};
 use super::super::pattern::Pattern;
 use super::super::rule::{MatchOn, Matcher, Rule, Verb};
 use super::super::{Map, RuleId};
+use super::automaton::TooComplex;
 use super::leaves::Leaves;
 use super::search::{Edge, Found, Meaning, search};
 use crate::catalog::Variable;
@@ -144,18 +145,32 @@ impl<'a> Survey<'a> {
         if let Some(MatchOn::FullName) = rule.match_on {
             return Matches { entries: full_names(), ..none };
         }
-        let meaning = meaning(rule, pattern);
-        let Ok(mut found) = search(self.graph, &self.leaves, pattern, meaning) else {
+        let found = match meaning(rule, pattern) {
+            Meaning::Containers => match self.search(rule, pattern, Meaning::Containers) {
+                // What is below a variable is no object's content.
+                Ok(found) if found.is_empty() => {
+                    self.search(rule, pattern, Meaning::Paths).map(|f| (Meaning::Paths, f))
+                }
+                found => found.map(|found| (Meaning::Containers, found)),
+            },
+            Meaning::Paths => self.search(rule, pattern, Meaning::Paths).map(|found| (Meaning::Paths, found)),
+        };
+        let Ok((meaning, found)) = found else {
             let error =
                 Error::new(Kind::Pattern, rule.place(), "the pattern is too complex for an object graph");
             errors.push(error.help("write it as several rules"));
             return none;
         };
+        let entries = if found.is_empty() && rule.match_on.is_none() { full_names() } else { vec![] };
+        Matches { meaning, found, entries }
+    }
+
+    fn search(&self, rule: &Rule, pattern: &Pattern, meaning: Meaning) -> Result<Vec<Found>, TooComplex> {
+        let mut found = search(self.graph, &self.leaves, pattern, meaning)?;
         let spells = rule.from.text.contains(COUNTER);
         found.retain(|found| spells || !found.way.first().is_some_and(|edge| self.is_counter(*edge)));
         found.retain(|found| meaning == Meaning::Paths || self.has_content(rule.verb, found.node));
-        let entries = if found.is_empty() && rule.match_on.is_none() { full_names() } else { vec![] };
-        Matches { meaning, found, entries }
+        Ok(found)
     }
 
     /// The entries whose keys match: by their keys' paths where those lead there.

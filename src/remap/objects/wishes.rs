@@ -138,6 +138,9 @@ impl<'g> Wishes<'g> {
         renamed.sort();
         for (&entry, (rule, full_name)) in renamed {
             let Some(node) = survey.entries[entry].node else { continue };
+            if survey.entries[entry].full_name == Some(full_name.as_bytes()) {
+                continue;
+            }
             self.edit.rename_full_name(node, full_name);
             let Some(from) = survey.graph.path(node).filter(|_| !survey.is_slot(entry)) else { continue };
             let to = as_path(full_name);
