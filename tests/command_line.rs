@@ -248,13 +248,15 @@ fn every_command_sees_the_names_that_the_map_gives() {
 }
 
 #[test]
-fn a_map_on_an_object_based_checkpoint_is_refused_and_without_one_it_is_listed() {
+fn a_map_on_an_object_based_checkpoint_moves_its_paths() {
     let source = fixture("object_keras3");
-    let said = fails(&source, 1, &["ls", "ckpt-9", "--drop", "**"]);
-    assert!(said.contains("object-based") && said.contains("help: "), "{said}");
-    let check = run(&source, &["check", "ckpt-9", "--drop", "**"]).code(1).get_output().clone();
-    assert!(support::stderr(&check).contains("object-based"));
     assert!(!prints_text(&source, &["ls", "ckpt-9"]).contains("VARIABLE_VALUE"));
+    let map = ["--rename", "model/_functional/_operations/1/**=model/hidden/**"];
+    let listed = prints_text(&source, &[&["ls", "ckpt-9", "model/**"][..], &map].concat());
+    assert!(listed.starts_with("model/_functional/_operations/2/beta\n"), "{listed}");
+    assert!(listed.ends_with("model/hidden/_kernel\nmodel/hidden/bias\n"), "{listed}");
+    let check = prints_text(&source, &[&["check", "ckpt-9"][..], &map].concat());
+    assert!(check.contains("model/_functional/_operations/1/"), "{check}");
 }
 
 #[test]

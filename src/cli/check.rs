@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use super::map_flags::{self, MapFlags};
 use super::terminal::{bytes, counted, error};
 use crate::name::printable;
-use crate::remap::{Map, Report, RuleReport, Status};
+use crate::remap::{self, Map, Report, RuleReport, Status};
 use crate::source::Checkpoint;
 
 /// Say what a map does to a checkpoint, and what is wrong with either
@@ -55,14 +55,14 @@ fn describe(checkpoint: &Checkpoint, out: &mut impl Write) -> io::Result<()> {
 
 /// Prints what each rule does; whether all of it fits.
 fn check(map: &Map, checkpoint: &Checkpoint, out: &mut impl Write) -> anyhow::Result<bool> {
-    map_flags::refuse_object_based(checkpoint)?;
     let names: Vec<_> =
         checkpoint.catalog.variables.iter().map(|variable| variable.name.as_bytes()).collect();
-    match map.plan(&names) {
-        Ok(plan) => {
-            rules(map, &plan.report, out)?;
-            summary(map, &plan.report, plan.variables.len(), &names, out)?;
-            plan.report.warnings.iter().try_for_each(|warning| writeln!(out, "{warning}"))?;
+    let mut catalog = checkpoint.catalog.clone();
+    match remap::apply(map, &mut catalog) {
+        Ok(report) => {
+            rules(map, &report, out)?;
+            summary(map, &report, catalog.variables.len(), &names, out)?;
+            report.warnings.iter().try_for_each(|warning| writeln!(out, "{warning}"))?;
             Ok(true)
         }
         Err(unfit) => {

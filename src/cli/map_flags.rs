@@ -9,9 +9,8 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::terminal::{self, counted};
-use crate::catalog::Kind;
 use crate::remap::like::{self, Filling, Likeness, Wanted};
-use crate::remap::{Errors, Flag, Map, MapText, Misfit, Outcome, Recipe, Report, TARGETS, Target};
+use crate::remap::{Errors, Flag, Map, MapText, Outcome, Recipe, Report, TARGETS, Target};
 use crate::source::{self, Checkpoint};
 
 /// The map of a command line.
@@ -175,9 +174,6 @@ impl MapFlags {
     pub(super) fn open(&self, source: &Path) -> anyhow::Result<(Checkpoint, Report)> {
         let recipe = self.recipe()?;
         let mut checkpoint = open(source)?;
-        if !recipe.map.is_empty() {
-            refuse_object_based(&checkpoint)?;
-        }
         let Outcome { report, likeness } = recipe.apply(&mut checkpoint.catalog)?;
         report.warnings.iter().for_each(terminal::warning);
         if let Some(likeness) = likeness {
@@ -251,13 +247,4 @@ pub(super) fn open(source: &Path) -> anyhow::Result<Checkpoint> {
     let checkpoint = source::open(source)?;
     checkpoint.warnings.iter().for_each(terminal::warning);
     Ok(checkpoint)
-}
-
-/// Names of an object-based checkpoint live in its graph, which a map does not change yet.
-pub(super) fn refuse_object_based(checkpoint: &Checkpoint) -> anyhow::Result<()> {
-    let prefix = checkpoint.prefix.path();
-    match checkpoint.catalog.kind() {
-        Kind::NameBased => Ok(()),
-        Kind::ObjectBased => anyhow::bail!("{}: {}", prefix.display(), Misfit::ObjectBased),
-    }
 }

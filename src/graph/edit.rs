@@ -14,7 +14,7 @@ mod shape;
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-use crate::format::object_graph::NodeId;
+use crate::format::object_graph::{NodeId, Slot};
 
 use super::{Graph, ROOT, key};
 
@@ -96,6 +96,23 @@ pub struct Edit<'g> {
     claims: HashMap<NodeId, String>,
     full_names: HashMap<NodeId, String>,
     dropped_slots: HashSet<NodeId>,
+    /// Objects that are to have no values.
+    stripped: HashSet<NodeId>,
+    /// Of two objects with one name the one that was asked for first stays, instead of an error.
+    first_wins: bool,
+}
+
+/// An object that did not get a name, or lost it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lost {
+    /// The object, as the source has it.
+    pub node: NodeId,
+    /// Its path in the source, if it was asked for under it; it was there otherwise.
+    pub from: Option<String>,
+    /// The path that another has.
+    pub to: String,
+    /// The other, as the source has it.
+    pub other: NodeId,
 }
 
 /// An edge that comes.
@@ -109,8 +126,18 @@ struct Join {
     node: NodeId,
     /// The names along the path it shall have.
     to: Vec<String>,
-    /// Whether the node stays where it is too, and a copy goes there.
-    copy: bool,
+    how: How,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum How {
+    /// The node itself.
+    Same,
+    /// A copy of it and of all below it.
+    Copy {
+        /// With copies of the slots that are kept for what is copied.
+        slots: bool,
+    },
 }
 
 impl<'g> Edit<'g> {
@@ -124,21 +151,29 @@ impl<'g> Edit<'g> {
             claims: HashMap::new(),
             full_names: HashMap::new(),
             dropped_slots: HashSet::new(),
+            stripped: HashSet::new(),
+            first_wins: false,
         }
     }
 
     /// What is at path `from` shall be at path `to`, all below it included. Objects between that are not there are made.
     pub fn rename(&mut self, from: &str, to: &str) -> Result<(), Error> {
         let edge = self.edge(from)?;
-        self.join(from, edge.clone(), to, false)?;
+        self.join(from, edge.clone(), to, How::Same)?;
         self.cut(edge);
         Ok(())
     }
 
-    /// The same, said by an edge: the child called `name` of `parent` shall be at path `to`.
+    /// What is at path `from` shall be at path `to` too: the object itself, under one more name.
+    pub fn link(&mut self, from: &str, to: &str) -> Result<(), Error> {
+        let edge = self.edge(from)?;
+        self.join(from, edge, to, How::Same)
+    }
+
+    /// As [`Edit::rename`], said by an edge: the child called `name` of `parent` shall be at path `to`.
     pub fn move_edge(&mut self, parent: NodeId, name: &str, to: &str) -> Result<(), Error> {
         let from = self.spell(parent, name)?;
-        self.join(&from, (parent, name.to_owned()), to, false)?;
+        self.join(&from, (parent, name.to_owned()), to, How::Same)?;
         self.cut((parent, name.to_owned()));
         Ok(())
     }
@@ -147,7 +182,13 @@ impl<'g> Edit<'g> {
     /// its own. A second edge to the same node would leave one of two variables unrestored.
     pub fn alias(&mut self, from: &str, to: &str) -> Result<(), Error> {
         let edge = self.edge(from)?;
-        self.join(from, edge, to, true)
+        self.join(from, edge, to, How::Copy { slots: true })
+    }
+
+    /// As [`Edit::alias`], but no optimizer gets slots for the copy.
+    pub fn alias_without_slots(&mut self, from: &str, to: &str) -> Result<(), Error> {
+        let edge = self.edge(from)?;
+        self.join(from, edge, to, How::Copy { slots: false })
     }
 
     /// Path `path` shall not be. What has no path left goes, with its slots.
@@ -156,6 +197,30 @@ impl<'g> Edit<'g> {
         self.dropped.entry(edge.0).or_default().insert(edge.1.clone());
         self.cut(edge);
         Ok(())
+    }
+
+    /// The child called `name` of `parent` shall not be called so.
+    pub fn drop_edge(&mut self, parent: NodeId, name: &str) {
+        self.dropped.entry(parent).or_default().insert(name.to_owned());
+        self.cut((parent, name.to_owned()));
+    }
+
+    /// The values of an object shall not be, whatever paths lead to it. One that has only values goes altogether.
+    pub fn drop_values(&mut self, node: NodeId) {
+        self.stripped.insert(node);
+        if !self.source.objects.nodes[node].children.is_empty() {
+            return;
+        }
+        for &(parent, child) in self.source.parents(node) {
+            let name = &self.source.objects.nodes[parent].children[child].local_name;
+            self.drop_edge(parent, name);
+        }
+    }
+
+    /// Of two objects with one name, the first that was asked for has it; one that was asked for comes before one that was
+    /// there. Without this it is an error.
+    pub fn first_wins(&mut self) {
+        self.first_wins = true;
     }
 
     /// The slot that `variable` holds shall not be.
@@ -184,16 +249,20 @@ impl<'g> Edit<'g> {
         self.dropped.get(&parent).is_some_and(|names| names.contains(name))
     }
 
+    fn keeps_slot(&self, slot: &Slot) -> bool {
+        !self.dropped_slots.contains(&slot.variable) && !self.stripped.contains(&slot.original)
+    }
+
     fn cut(&mut self, (parent, name): (NodeId, String)) {
         self.cut.entry(parent).or_default().insert(name);
     }
 
-    fn join(&mut self, from: &str, edge: (NodeId, String), to: &str, copy: bool) -> Result<(), Error> {
+    fn join(&mut self, from: &str, edge: (NodeId, String), to: &str, how: How) -> Result<(), Error> {
         let Some(node) = self.source.child(edge.0, &edge.1) else {
             return Err(self.nowhere(from, edge.0, &edge.1));
         };
         let to = new_names(to)?;
-        self.joins.push(Join { from: from.to_owned(), edge, node, to, copy });
+        self.joins.push(Join { from: from.to_owned(), edge, node, to, how });
         Ok(())
     }
 

@@ -42,6 +42,7 @@ pub struct Graph {
     outside: Walk,
     /// Whether a node is what an optimizer keeps for itself: reached only through optimizers.
     state: Vec<bool>,
+    optimizers: Vec<bool>,
     /// For each node the edges that lead to it: whose child, and which. Made when first asked for.
     parents: OnceLock<Vec<Vec<(NodeId, usize)>>>,
     /// For each node its children, by name. Made when first asked for.
@@ -64,7 +65,7 @@ impl Graph {
         let kept = Walk::with_weights(&objects, &optimizers);
         let state = (0..objects.nodes.len()).map(|n| all.reaches(n) && !kept.reaches(n)).collect();
         let (parents, by_name, owners) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
-        Self { objects, all, outside, state, parents, by_name, owners }
+        Self { objects, all, outside, state, optimizers, parents, by_name, owners }
     }
 
     /// The objects themselves.
@@ -93,14 +94,38 @@ impl Graph {
 
     /// The child of a node by its local name.
     pub fn child(&self, node: NodeId, name: &str) -> Option<NodeId> {
+        Some(self.objects.nodes[node].children[self.child_at(node, name)?].node)
+    }
+
+    /// Which of a node's children has that local name.
+    pub fn child_at(&self, node: NodeId, name: &str) -> Option<usize> {
         let children = &self.objects.nodes.get(node)?.children;
+        if children.len() <= FEW {
+            return children.iter().position(|child| child.local_name == name);
+        }
         let by_name = self.by_name.get_or_init(|| self.objects.nodes.iter().map(by_name).collect());
         let at = by_name[node].binary_search_by(|&at| children[at].local_name.as_str().cmp(name)).ok()?;
-        Some(children[by_name[node][at]].node)
+        Some(by_name[node][at])
+    }
+
+    /// Whether a path leads to a node that goes through no optimizer.
+    pub fn is_outside_optimizers(&self, node: NodeId) -> bool {
+        self.outside.reaches(node)
+    }
+
+    /// Whether a node is an optimizer, told by what it has. The root never is.
+    pub fn is_optimizer(&self, node: NodeId) -> bool {
+        self.optimizers.get(node).copied().unwrap_or(false)
     }
 }
 
+/// So many children are looked through one by one; of more there is an index.
+const FEW: usize = 8;
+
 fn by_name(node: &object_graph::Node) -> Vec<usize> {
+    if node.children.len() <= FEW {
+        return Vec::new();
+    }
     let mut order: Vec<usize> = (0..node.children.len()).collect();
     order.sort_unstable_by_key(|&at| node.children[at].local_name.as_str());
     order

@@ -51,14 +51,24 @@ pub enum Role {
 impl Graph {
     /// The name of each key of a bundle, in the order of `keys`.
     pub fn names(&self, keys: &[&[u8]]) -> Vec<Name> {
-        let mut naming = Naming::new(self, keys);
-        for resort in [Naming::path, Naming::full_name, Naming::stem, Naming::key] {
+        self.names_with(keys, &HashMap::new())
+    }
+
+    /// The same, but these paths are better than any other for the nodes that have one.
+    pub fn names_with(&self, keys: &[&[u8]], preferred: &HashMap<NodeId, String>) -> Vec<Name> {
+        let mut naming = Naming::new(self, keys, preferred);
+        for resort in [Naming::preferred, Naming::path, Naming::full_name, Naming::stem, Naming::key] {
             naming.claim(false, resort);
         }
         for resort in [Naming::below_variable, Naming::stem, Naming::key] {
             naming.claim(true, resort);
         }
         naming.names
+    }
+
+    /// What each key of a bundle is, its name apart, which is left empty.
+    pub fn roles(&self, keys: &[&[u8]]) -> Vec<Name> {
+        Naming::new(self, keys, &HashMap::new()).names
     }
 
     /// The node whose keys begin with a path. Of two nodes with one key, which no writer makes, the first.
@@ -81,7 +91,7 @@ impl Graph {
     }
 
     /// For each slot variable, the variable it is kept for, and what follows that one's name in its own.
-    fn slots(&self) -> HashMap<NodeId, (NodeId, String)> {
+    pub fn slots(&self) -> HashMap<NodeId, (NodeId, String)> {
         let mut slots = HashMap::new();
         for (optimizer, node) in
             self.objects.nodes.iter().enumerate().filter(|(_, node)| !node.slots.is_empty())
@@ -100,6 +110,7 @@ impl Graph {
 struct Naming<'a> {
     graph: &'a Graph,
     keys: &'a [&'a [u8]],
+    preferred: &'a HashMap<NodeId, String>,
     names: Vec<Name>,
     /// What follows the variable's name in each slot's.
     below: Vec<String>,
@@ -110,7 +121,7 @@ struct Naming<'a> {
 }
 
 impl<'a> Naming<'a> {
-    fn new(graph: &'a Graph, keys: &'a [&'a [u8]]) -> Self {
+    fn new(graph: &'a Graph, keys: &'a [&'a [u8]], preferred: &'a HashMap<NodeId, String>) -> Self {
         let mut full_names = HashMap::new();
         for (_, attribute) in graph.attributes() {
             *full_names.entry(attribute.full_name.as_str()).or_default() += 1;
@@ -121,7 +132,8 @@ impl<'a> Naming<'a> {
             keys.iter().map(|key| graph.facts(key, key::split(key).and_then(|(path, _)| owner(path))));
         let (names, spelled) = (names.collect(), keys.iter().copied().collect());
         let below = vec![String::new(); keys.len()];
-        let mut naming = Self { graph, keys, names, below, full_names, spelled, taken: HashSet::new() };
+        let mut naming =
+            Self { graph, keys, preferred, names, below, full_names, spelled, taken: HashSet::new() };
         naming.find_slots(owner);
         naming
     }
@@ -158,6 +170,10 @@ impl<'a> Naming<'a> {
                 self.names[i].visible = visible;
             }
         }
+    }
+
+    fn preferred(&self, i: usize) -> Option<Vec<u8>> {
+        self.with_attribute(i, self.preferred.get(&self.names[i].node?)?.clone().into_bytes())
     }
 
     fn path(&self, i: usize) -> Option<Vec<u8>> {

@@ -23,7 +23,7 @@ use std::sync::{Arc, LazyLock};
 
 use crate::catalog::Catalog;
 use crate::folder::Folder;
-use crate::remap::{self, Misfit, Outcome, Recipe, Unmade};
+use crate::remap::{self, Outcome, Recipe, Unmade};
 use crate::shard::{Shard, Stamp};
 use crate::source::{self, Checkpoint, Meant};
 use crate::tree::{Directory, Scan};
@@ -53,12 +53,9 @@ pub enum Error {
     /// The source.
     #[error(transparent)]
     Source(#[from] source::Error),
-    /// The map.
-    #[error("{0}: {1}")]
-    ObjectBased(PathBuf, Misfit),
     /// The map, or the checkpoint it is to be like.
     #[error(transparent)]
-    Unmade(Unmade),
+    Unmade(#[from] Unmade),
 }
 
 /// The newest checkpoint, opened and mapped.
@@ -122,12 +119,7 @@ impl Mirror {
         let stem =
             OsStr::from_bytes(stem.ok_or_else(|| source::Error::NoCheckpoints(self.folder.path().into()))?);
         let mut checkpoint = self.checkpoint(stem)?;
-        let outcome = self.recipe.apply(&mut checkpoint.catalog).map_err(|unmade| match unmade {
-            Unmade::Misfit(misfit @ Misfit::ObjectBased) => {
-                Error::ObjectBased(checkpoint.prefix.path(), misfit)
-            }
-            unmade => Error::Unmade(unmade),
-        })?;
+        let outcome = self.recipe.apply(&mut checkpoint.catalog)?;
         Ok(Newest { stem: stem.into(), checkpoint, outcome, count: scan.checkpoints.len() })
     }
 

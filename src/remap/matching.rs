@@ -25,7 +25,7 @@ pub fn matching(patterns: &[String], names: &[&[u8]]) -> Result<Vec<usize>, Erro
         .iter()
         .zip(hits)
         .filter(|(_, hits)| *hits == 0)
-        .for_each(|(rule, _)| errors.push(unused(rule, names)));
+        .for_each(|(rule, _)| errors.push(unused(rule, names, names.len())));
     if errors.is_empty() { Ok(found) } else { Err(errors) }
 }
 

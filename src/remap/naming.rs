@@ -5,23 +5,16 @@
 //! * one that matches both (`bert/**`) and takes the variable takes the slot as it is written;
 //! * one that matches both, but whose variable an earlier rule took, does not tear the slot away: it follows.
 
-use std::{collections::BTreeMap, ops::Range};
-
 use super::{
     RuleId,
-    error::{Error, Errors, Kind, counted},
+    error::Errors,
+    misfit::{Misfits, without_rule},
     options::Unmatched,
     report::Tallies,
     rule::Verb,
     selection::Fate,
     survey::Survey,
 };
-use crate::name::printable;
-
-/// With this name among them TensorFlow takes the variables for an object-based checkpoint.
-const OBJECT_GRAPH: &[u8] = b"_CHECKPOINTABLE_OBJECT_GRAPH";
-/// Variables that a message names before "and N more".
-const SHOWN: usize = 5;
 
 /// What one variable is called.
 #[derive(Clone, Debug, Default)]
@@ -39,33 +32,23 @@ pub(super) fn name(
     errors: &mut Errors,
 ) -> Vec<Named> {
     let named = vec![Named::default(); fates.len()];
-    let mut namer = Namer { survey, tallies, named, misfits: BTreeMap::new(), without_rule: vec![] };
+    let mut namer = Namer { survey, tallies, named, misfits: Misfits::default(), without_rule: vec![] };
     for variable in survey.variables_first() {
         if fates[variable] == Fate::Stays {
             namer.name(variable);
         }
     }
     let Namer { named, misfits, without_rule, .. } = namer;
-    misfits.into_iter().for_each(|(misfit, variables)| errors.push(misfit.error(survey, &variables)));
+    misfits.into_errors(survey.map, errors);
     unmatched(survey, without_rule, errors);
     named
-}
-
-/// A target that cannot be filled. Variables that share the reason share the message.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Misfit {
-    rule: RuleId,
-    target: usize,
-    start: usize,
-    end: usize,
-    what: String,
 }
 
 struct Namer<'a, 't> {
     survey: &'a Survey<'a>,
     tallies: &'t mut Tallies,
     named: Vec<Named>,
-    misfits: BTreeMap<Misfit, Vec<usize>>,
+    misfits: Misfits,
     /// Variables that `unmatched = "error"` refuses.
     without_rule: Vec<usize>,
 }
@@ -164,17 +147,7 @@ impl Namer<'_, '_> {
     /// The new name that a rule's target gives. If it gives none, the reason is noted.
     fn fill(&mut self, variable: usize, rule: RuleId, target: usize) -> Option<Vec<u8>> {
         let caught = self.survey.rule(rule).captures(self.survey.names[variable])?;
-        let (template, written) = &self.survey.rule(rule).targets[target];
-        let whole = 0..written.text.len();
-        let filled = template.fill(&caught, &self.survey.map.tables);
-        let refused = match filled.map(|name| (refusal(&name), name)) {
-            Ok((None, name)) => return Some(name),
-            Ok((Some(what), _)) => (whole, what.to_owned()),
-            Err(refused) => refused,
-        };
-        let (Range { start, end }, what) = refused;
-        self.misfits.entry(Misfit { rule, target, start, end, what }).or_default().push(variable);
-        None
+        self.misfits.fill(self.survey.map, (rule, target), &caught, self.survey.names[variable])
     }
 
     /// Notes what the renames that match a variable did to it.
@@ -192,45 +165,14 @@ impl Namer<'_, '_> {
     }
 }
 
-/// Why a name cannot be.
-fn refusal(name: &[u8]) -> Option<&'static str> {
-    match name {
-        [] => Some("the new name is empty"),
-        [0, ..] => Some("the new name begins with a NUL byte, which TensorFlow keeps for itself"),
-        OBJECT_GRAPH => Some("with this name in it TensorFlow takes the checkpoint for an object-based one"),
-        _ => None,
-    }
-}
-
-impl Misfit {
-    fn error(&self, survey: &Survey<'_>, variables: &[usize]) -> Error {
-        let (_, written) = &survey.rule(self.rule).targets[self.target];
-        let place = written.part(self.start..self.end);
-        let error = Error::new(Kind::Name, &place, self.what.as_str());
-        error.note(format!("for {}", list(survey, variables, SHOWN)))
-    }
-}
-
-/// `unmatched = "error"`: one error for all, at the option.
+/// `unmatched = "error"`: one error for all.
 fn unmatched(survey: &Survey<'_>, mut variables: Vec<usize>, errors: &mut Errors) {
     let Some(option) = survey.map.options.unmatched.0.as_ref().filter(|_| !variables.is_empty()) else {
         return;
     };
     variables.sort_unstable();
-    let what = format!("{} without a rule", counted(variables.len(), "variable"));
-    let names = list(survey, &variables, 4 * SHOWN);
-    errors.push(Error::new(Kind::Unmatched, &option.place, what).note(names));
-}
-
-/// `` `a`, `b` and 7 more ``
-fn list(survey: &Survey<'_>, variables: &[usize], most: usize) -> String {
-    let names =
-        variables.iter().take(most).map(|variable| format!("`{}`", printable(survey.names[*variable])));
-    let names = names.collect::<Vec<_>>().join(", ");
-    match variables.len().saturating_sub(most) {
-        0 => names,
-        more => format!("{names} and {more} more"),
-    }
+    let names: Vec<_> = variables.iter().map(|variable| survey.names[*variable]).collect();
+    errors.push(without_rule(option, &names));
 }
 
 #[cfg(test)]

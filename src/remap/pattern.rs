@@ -107,6 +107,30 @@ impl Pattern {
         self.regex.as_str()
     }
 
+    /// What stands before a final `/**`, as a regular expression: the objects whose whole content the pattern means. Of
+    /// `**` alone it is the root, whose path is empty.
+    pub(super) fn container(&self) -> Option<String> {
+        let (Token::Hole(last), before) = self.tokens.split_last()? else { return None };
+        let (before, slash) = match before {
+            [] => (before, ""),
+            [before @ .., Token::Literal(text)] if text != "/" || !before.is_empty() => {
+                (before, text.strip_suffix('/')?)
+            }
+            _ => return None,
+        };
+        let tokens = [before, &[Token::Literal(slash.into())]].concat();
+        let is_deep = self.holes[*last].kind == Kind::Deep;
+        is_deep.then(|| expression(&tokens, &self.holes, self.ignore_case))
+    }
+
+    /// The text that every match begins with.
+    pub(super) fn literal_head(&self) -> &str {
+        match self.tokens.first() {
+            Some(Token::Literal(text)) if !self.ignore_case => text,
+            _ => "",
+        }
+    }
+
     pub(super) fn is_match(&self, name: &[u8]) -> bool {
         self.regex.is_match(name)
     }

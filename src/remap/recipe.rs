@@ -2,7 +2,7 @@
 //! is to have.
 
 use super::like::{Filling, Likeness, Unlike, Wanted, like};
-use super::{Map, Misfit, Report, Target, apply, retarget};
+use super::{Map, Report, Target, Unfit, apply, retarget};
 use crate::catalog::Catalog;
 
 /// What is to be done.
@@ -30,7 +30,7 @@ pub struct Outcome {
 pub enum Unmade {
     /// The map does not fit.
     #[error(transparent)]
-    Misfit(#[from] Misfit),
+    Unfit(#[from] Unfit),
     /// The checkpoint cannot be made like the other.
     #[error(transparent)]
     Unlike(#[from] Unlike),

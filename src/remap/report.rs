@@ -89,6 +89,15 @@ struct Tally {
 }
 
 impl Tallies {
+    pub(super) fn new(map: &Map) -> Self {
+        Self(vec![Tally::default(); map.rules.len()])
+    }
+
+    /// Whether some pattern matches nothing.
+    pub(super) fn any_unused(&self) -> bool {
+        self.0.iter().any(|tally| tally.matched == 0)
+    }
+
     /// The pattern matches one more name, whatever comes of it.
     pub(super) fn matched(&mut self, rule: RuleId) {
         self.0[rule.index()].matched += 1;
@@ -118,19 +127,30 @@ impl Tallies {
 pub(super) fn plan(map: &Map, names: &[&[u8]]) -> Result<Plan, Unfit> {
     debug_assert!(names.is_sorted_by(|a, b| a < b), "names come sorted, each once");
     let survey = Survey::new(map, names);
-    let (mut tallies, mut errors) = (Tallies(vec![Tally::default(); map.rules.len()]), Errors::default());
+    let (mut tallies, mut errors) = (Tallies::new(map), Errors::default());
     let fates = select(&survey, &mut tallies);
     let named = name(&survey, &fates, &mut tallies, &mut errors);
     let (variables, lost) = settle(&survey, wanted(&named), &mut errors);
-    let mut report =
-        Report { lost, dropped: dropped(&fates, &named), total: names.len(), ..Report::default() };
+    let report = Report { lost, dropped: dropped(&fates, &named), total: names.len(), ..Report::default() };
+    let report = conclude(map, tallies, names, report, errors)?;
+    Ok(Plan { variables, report })
+}
+
+/// The report with what the rules did in it, unless something is wrong. `names` are those a pattern may have meant.
+pub(super) fn conclude(
+    map: &Map,
+    tallies: Tallies,
+    names: &[&[u8]],
+    mut report: Report,
+    mut errors: Errors,
+) -> Result<Report, Unfit> {
     for (id, tally) in map.ids().zip(tallies.0) {
-        let rule = map.rule(id);
-        judge(map, rule, &tally, names, &mut errors, &mut report.warnings);
+        let (rule, total) = (map.rule(id), report.total);
+        judge(map, rule, &tally, (names, total), &mut errors, &mut report.warnings);
         report.rules.push(rule_report(rule, tally));
     }
     match errors.is_empty() {
-        true => Ok(Plan { variables, report }),
+        true => Ok(report),
         false => Err(Unfit { errors, report: Box::new(report) }),
     }
 }
@@ -180,12 +200,19 @@ fn status(rule: &Rule, tally: &Tally) -> Status {
 }
 
 /// Says what is wrong or odd about what a rule did.
-fn judge(map: &Map, rule: &Rule, tally: &Tally, names: &[&[u8]], errors: &mut Errors, warnings: &mut Errors) {
+fn judge(
+    map: &Map,
+    rule: &Rule,
+    tally: &Tally,
+    (names, total): (&[&[u8]], usize),
+    errors: &mut Errors,
+    warnings: &mut Errors,
+) {
     match status(rule, tally) {
         Status::Unused if rule.is_flag() || map.options.unused.or(Unused::Error) == Unused::Error => {
-            errors.push_with(Kind::Unused, || unused(rule, names));
+            errors.push_with(Kind::Unused, || unused(rule, names, total));
         }
-        Status::Unused => warnings.push_with(Kind::Unused, || unused(rule, names).warning()),
+        Status::Unused => warnings.push_with(Kind::Unused, || unused(rule, names, total).warning()),
         Status::Shadowed { by } if !rule.optional => warnings.push(shadowed(map, rule, tally, by)),
         _ => {}
     }
@@ -198,12 +225,12 @@ fn judge(map: &Map, rule: &Rule, tally: &Tally, names: &[&[u8]], errors: &mut Er
 }
 
 /// A rule whose pattern matches nothing, and what it may have meant.
-pub(super) fn unused(rule: &Rule, names: &[&[u8]]) -> Error {
+pub(super) fn unused(rule: &Rule, names: &[&[u8]], total: usize) -> Error {
     let Some(pattern) = rule.pattern() else {
-        let what = format!("no optimizer state among {}", counted(names.len(), "variable"));
+        let what = format!("no optimizer state among {}", counted(total, "variable"));
         return Error::new(Kind::Unused, rule.place(), what).help("there is nothing to drop: leave it out");
     };
-    let what = format!("`{}` matched none of {}", pattern.text, counted(names.len(), "variable"));
+    let what = format!("`{}` matched none of {}", pattern.text, counted(total, "variable"));
     let error = Error::new(Kind::Unused, &rule.from.part(0..rule.from.text.len()), what)
         .label(nearest(pattern, names));
     let error = error.helps(ordinary_characters(pattern));

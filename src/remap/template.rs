@@ -81,6 +81,24 @@ impl Template {
         Ok(name)
     }
 
+    /// The target without a final `/**` that stands for this hole and nothing else does: where all that the hole caught
+    /// goes, with whatever is in it. Empty if that is everywhere.
+    pub(super) fn container(&self, hole: usize) -> Option<Self> {
+        let (last, before) = self.pieces.split_last()?;
+        let is_it = |piece: &Piece| matches!(piece, Piece::Fill(fill) if fill.hole == hole);
+        let is_plain = matches!(last, Piece::Fill(fill) if fill.is_plain());
+        if !is_it(last) || !is_plain || before.iter().any(is_it) {
+            return None;
+        }
+        let mut pieces = before.to_vec();
+        match pieces.pop() {
+            None => {}
+            Some(Piece::Literal(text)) => pieces.push(Piece::Literal(text.strip_suffix('/')?.to_owned())),
+            Some(Piece::Fill(_)) => return None,
+        }
+        Some(Self { pieces })
+    }
+
     /// Marks the fills that stand alone between slashes.
     fn with_components(mut self) -> Self {
         for at in 0..self.pieces.len() {
@@ -99,6 +117,11 @@ impl Template {
 }
 
 impl Fill {
+    /// Whether what was caught is written as it is.
+    fn is_plain(&self) -> bool {
+        !self.is_number && !self.lower && self.table.is_none()
+    }
+
     fn value(&self, part: &[u8], tables: &[Table]) -> Result<Vec<u8>, String> {
         let mut value = match (self.table, self.is_number) {
             (Some(table), true) => {

@@ -12,7 +12,7 @@ use crate::format::object_graph::{self, NodeId, ObjectGraph, Slot};
 use super::super::key::{self, ATTRIBUTES, OPTIMIZER_SLOT, escape};
 use super::super::{Graph, ROOT};
 use super::shape::Shape;
-use super::{Edit, Error};
+use super::{Edit, Error, How, Lost};
 
 /// An edited graph, and how the bundle has to change with it.
 #[derive(Clone, Debug)]
@@ -25,10 +25,14 @@ pub struct Rewrite {
     pub keys: Vec<(Vec<u8>, Option<Vec<u8>>)>,
     /// Old keys whose value has yet another key now, and that one.
     pub aliases: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Names that went to another object.
+    pub lost: Vec<Lost>,
+    /// The source's node that each new node is a copy of.
+    pub copies: HashMap<NodeId, NodeId>,
 }
 
 pub(super) fn rewrite(edit: &Edit, shape: Shape, keys: &[&[u8]]) -> Result<Rewrite, Vec<Error>> {
-    let Shape { objects, copies, gone } = shape;
+    let Shape { objects, copies, gone, lost } = shape;
     let mut graph = Graph::new(objects);
     let (paths, mut errors) = Paths::new(edit, &graph, &copies, &gone).all();
     let (keys, aliases) = rename_keys(edit.source, &copies, &paths, keys);
@@ -37,7 +41,7 @@ pub(super) fn rewrite(edit: &Edit, shape: Shape, keys: &[&[u8]]) -> Result<Rewri
         return Err(errors);
     }
     rename_attributes(edit, &mut graph.objects, &paths);
-    Ok(Rewrite { graph_bytes: object_graph::encode(&graph.objects), graph, keys, aliases })
+    Ok(Rewrite { graph_bytes: object_graph::encode(&graph.objects), graph, keys, aliases, lost, copies })
 }
 
 /// For each node, the path in its keys, if it has keys: the source's own, where it stays.
@@ -74,7 +78,7 @@ impl<'a, 's> Paths<'a, 's> {
         let (mut moves, mut copied) = (Places::new(), Places::new());
         for join in &edit.joins {
             let to: Vec<_> = join.to.iter().map(|name| escape(name)).collect();
-            let places = if join.copy { &mut copied } else { &mut moves };
+            let places = if join.how == How::Same { &mut moves } else { &mut copied };
             places
                 .entry(join.edge.0)
                 .or_default()
@@ -91,6 +95,9 @@ impl<'a, 's> Paths<'a, 's> {
         let (mut slotted, mut errors) = (Vec::new(), Vec::new());
         for node in (0..self.gone.len()).filter(|&node| !self.gone[node]) {
             let Some(old) = self.old(node) else { continue };
+            if self.edit.stripped.contains(&self.original(node).unwrap_or(node)) {
+                continue;
+            }
             if let Some(&(optimizer, slot)) = slots.get(&node) {
                 slotted.push((node, optimizer, slot, old));
                 continue;

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use crate::format::object_graph::{Child, Node, NodeId, ObjectGraph, Slot};
 
 use super::super::{ROOT, key};
-use super::{Edit, Error, Join};
+use super::{Edit, Error, How, Join, Lost};
 
 /// The edited graph's nodes, and which of them are copies.
 pub(super) struct Shape {
@@ -14,6 +14,7 @@ pub(super) struct Shape {
     pub(super) copies: HashMap<NodeId, NodeId>,
     /// What has lost its last path, or was a slot of what has. TensorFlow would miss it if it had values, so it is bare.
     pub(super) gone: Vec<bool>,
+    pub(super) lost: Vec<Lost>,
 }
 
 struct Work<'e> {
@@ -27,6 +28,9 @@ struct Work<'e> {
     made: Vec<NodeId>,
     /// Nodes whose place may be taken.
     free: HashSet<NodeId>,
+    /// The edges that joins made: a node's child by name, and what it is in the source.
+    joined: HashMap<(NodeId, String), NodeId>,
+    lost: Vec<Lost>,
 }
 
 impl Shape {
@@ -37,7 +41,8 @@ impl Shape {
             nodes[*parent].children.retain(|child| !names.contains(&child.local_name));
         }
         let (index, copies, made, free) = Default::default();
-        let mut work = Work { edit, nodes, index, slots: slots(edit.source.objects()), copies, made, free };
+        let (slots, joined, lost) = (slots(edit.source.objects()), HashMap::new(), vec![]);
+        let mut work = Work { edit, nodes, index, slots, copies, made, free, joined, lost };
         let hollow = work.hollow();
         work.free = hollow.iter().map(|(node, _)| *node).collect();
         let mut joins: Vec<_> =
@@ -56,20 +61,27 @@ impl Work<'_> {
     fn join(&mut self, join: &Join) -> Result<(), Error> {
         let Some((name, above)) = join.to.split_last() else { return Ok(()) };
         let parent = above.iter().fold(ROOT, |node, name| self.child_or_new(node, name));
-        let there = self.child(parent, name);
-        let is_free = there.is_none_or(|at| self.free.contains(&self.nodes[parent].children[at].node));
-        match there.map(|at| self.nodes[parent].children[at].node) {
-            Some(there) if there == join.node && !join.copy => Ok(()),
-            Some(_) if !is_free => {
-                let to: Vec<_> = join.to.iter().map(|name| key::escape(name)).collect();
-                Err(Error::Taken { from: join.from.clone(), to: to.join("/") })
-            }
-            _ => {
-                let node = if join.copy { self.copy(join)? } else { join.node };
-                self.put(parent, name, node);
-                Ok(())
-            }
+        let there = self.child(parent, name).map(|at| self.nodes[parent].children[at].node);
+        if there == Some(join.node) && join.how == How::Same {
+            return Ok(());
         }
+        if let Some(there) = there.filter(|there| !self.free.contains(there)) {
+            let to = join.to.iter().map(|name| key::escape(name)).collect::<Vec<_>>().join("/");
+            if !self.edit.first_wins {
+                return Err(Error::Taken { from: join.from.clone(), to });
+            }
+            if let Some(&other) = self.joined.get(&(parent, name.clone())) {
+                self.lost.push(Lost { node: join.node, from: Some(join.from.clone()), to, other });
+                return Ok(());
+            }
+            self.lost.push(Lost { node: there, from: None, to, other: join.node });
+        }
+        let node = if join.how == How::Same { join.node } else { self.copy(join)? };
+        self.put(parent, name, node);
+        if self.edit.first_wins {
+            self.joined.insert((parent, name.clone()), join.node);
+        }
+        Ok(())
     }
 
     /// Where a node's child stands.
@@ -124,6 +136,9 @@ impl Work<'_> {
                 return Err(Error::RegisteredSaver { path: join.from.clone(), saver: saver.name.clone() });
             }
             let mut copy = source[node].clone();
+            if self.edit.stripped.contains(&node) {
+                copy.attributes.clear();
+            }
             copy.children.retain(|child| kept(node, child));
             for child in &mut copy.children {
                 child.node = copies.get(&child.node).copied().unwrap_or(child.node);
@@ -132,7 +147,9 @@ impl Work<'_> {
             self.copies.insert(self.nodes.len(), node);
             self.nodes.push(copy);
         }
-        self.copy_slots(&copies);
+        if join.how != (How::Copy { slots: false }) {
+            self.copy_slots(&copies);
+        }
         Ok(copies[&join.node])
     }
 
@@ -157,7 +174,7 @@ impl Work<'_> {
         concerned.dedup();
         for (id, at) in concerned {
             let slot = &source[id].slots[at];
-            if self.edit.dropped_slots.contains(&slot.variable) {
+            if !self.edit.keeps_slot(slot) {
                 continue;
             }
             let copy = |node: NodeId| copies.get(&node).copied().unwrap_or(node);
@@ -216,6 +233,9 @@ impl Work<'_> {
         self.say_whether_made_nodes_have_values();
         self.remove_slots();
         let source = self.edit.source.objects();
+        for &node in &self.edit.stripped {
+            self.nodes[node].attributes.clear();
+        }
         let (before, after) = (alive(&source.nodes), alive(&self.nodes));
         // What the root did not reach in the source either is none of this edit's business.
         let gone: Vec<bool> =
@@ -227,7 +247,7 @@ impl Work<'_> {
             }
         }
         let objects = ObjectGraph { nodes: self.nodes, unknown: source.unknown.clone() };
-        Shape { objects, copies: self.copies, gone }
+        Shape { objects, copies: self.copies, gone, lost: self.lost }
     }
 
     /// As the source does, if it does: files of older writers say nothing.
@@ -245,8 +265,7 @@ impl Work<'_> {
     fn remove_slots(&mut self) {
         let reached = reached(&self.nodes);
         for node in &mut self.nodes {
-            node.slots
-                .retain(|slot| reached[slot.original] && !self.edit.dropped_slots.contains(&slot.variable));
+            node.slots.retain(|slot| reached[slot.original] && self.edit.keeps_slot(slot));
         }
     }
 }

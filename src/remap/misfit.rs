@@ -1,0 +1,89 @@
+//! New names that cannot be made, and variables that no rule names: errors that many variables share.
+
+use std::{collections::BTreeMap, ops::Range};
+
+use super::{
+    Map, RuleId,
+    error::{Error, Errors, Kind, counted},
+    options::{Choice, Unmatched},
+    pattern::Caught,
+};
+use crate::graph::KEY as OBJECT_GRAPH;
+use crate::name::printable;
+
+/// Variables that a message names before "and N more".
+const SHOWN: usize = 5;
+
+/// Targets that could not be filled. Variables that share the reason share the message.
+#[derive(Default)]
+pub(super) struct Misfits(BTreeMap<Misfit, Vec<Vec<u8>>>);
+
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Misfit {
+    rule: RuleId,
+    target: usize,
+    start: usize,
+    end: usize,
+    what: String,
+}
+
+impl Misfits {
+    /// The new name that the n-th target of a rule gives. If it gives none, the reason is noted.
+    pub(super) fn fill(
+        &mut self,
+        map: &Map,
+        (rule, target): (RuleId, usize),
+        caught: &Caught<'_>,
+        name: &[u8],
+    ) -> Option<Vec<u8>> {
+        let (template, written) = &map.rule(rule).targets[target];
+        let whole = 0..written.text.len();
+        let filled = template.fill(caught, &map.tables);
+        let refused = match filled.map(|name| (refusal(&name), name)) {
+            Ok((None, name)) => return Some(name),
+            Ok((Some(what), _)) => (whole, what.to_owned()),
+            Err(refused) => refused,
+        };
+        let (Range { start, end }, what) = refused;
+        self.0.entry(Misfit { rule, target, start, end, what }).or_default().push(name.to_vec());
+        None
+    }
+
+    pub(super) fn into_errors(self, map: &Map, errors: &mut Errors) {
+        for (misfit, names) in self.0 {
+            let (_, written) = &map.rule(misfit.rule).targets[misfit.target];
+            let error = Error::new(Kind::Name, &written.part(misfit.start..misfit.end), misfit.what);
+            let names: Vec<_> = names.iter().map(Vec::as_slice).collect();
+            errors.push(error.note(format!("for {}", list(&names, SHOWN))));
+        }
+    }
+}
+
+/// Why a name cannot be.
+fn refusal(name: &[u8]) -> Option<&'static str> {
+    match name {
+        [] => Some("the new name is empty"),
+        [0, ..] => Some("the new name begins with a NUL byte, which TensorFlow keeps for itself"),
+        // With this name among them TensorFlow takes the variables for an object-based checkpoint.
+        name if name == OBJECT_GRAPH.as_bytes() => {
+            Some("with this name in it TensorFlow takes the checkpoint for an object-based one")
+        }
+        _ => None,
+    }
+}
+
+/// `unmatched = "error"`, at the option.
+pub(super) fn without_rule(option: &Choice<Unmatched>, names: &[&[u8]]) -> Error {
+    let what = format!("{} without a rule", counted(names.len(), "variable"));
+    Error::new(Kind::Unmatched, &option.place, what).note(list(names, 4 * SHOWN))
+}
+
+/// `` `a`, `b` and 7 more ``
+fn list(names: &[&[u8]], most: usize) -> String {
+    let shown = names.iter().take(most).map(|name| format!("`{}`", printable(name)));
+    let shown = shown.collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(most) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}

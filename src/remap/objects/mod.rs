@@ -1,0 +1,91 @@
+//! A map on an object graph: rules act on paths, and the graph, the keys, the slots and the full names change together.
+//!
+//! ```text
+//! rules ─► survey.rs ────────► selection.rs ─► taking.rs  ──► wishes.rs ─► graph::edit ─► the catalog, its graph
+//!          (search.rs:         drop, keep      copying.rs     one edit                    and the report (outcome.rs)
+//!           automaton × graph)                 rename, alias
+//! ```
+//!
+//! A rule may mean a variable or any object above it: a layer, an optimizer, an attribute of the root. What it matches is
+//! a path; what it changes is the path's last edge, so an object that loses a name has lost it by all paths. A variable
+//! goes when no path is left.
+
+mod automaton;
+mod copying;
+mod cover;
+mod leaves;
+mod outcome;
+mod search;
+mod selection;
+mod survey;
+mod taking;
+mod wishes;
+
+use std::sync::Arc;
+
+use super::error::{Error, Errors, Kind};
+use super::misfit::Misfits;
+use super::report::{Report, Tallies, conclude};
+use super::{Map, Unfit};
+use crate::catalog::{Catalog, Objects};
+use crate::dtype::Dtype;
+use crate::extent::Extent;
+use crate::format::string_tensor;
+use crate::graph::Graph;
+use crate::tensor::{Shape, Tensor};
+use copying::Copying;
+use outcome::Outcome;
+use selection::select;
+use survey::Survey;
+use taking::Taking;
+use wishes::Wishes;
+
+/// Gives a catalog with an object graph the names that the map wants, and a graph that leads to them.
+pub(super) fn apply(map: &Map, catalog: &mut Catalog) -> Result<Report, Unfit> {
+    let (mut tallies, mut errors) = (Tallies::new(map), Errors::default());
+    let Some(graph) = catalog.objects.as_ref().and_then(|objects| objects.graph.clone()) else {
+        return Err(without_graph(map, catalog, tallies));
+    };
+    let survey = Survey::new(map, &graph, &catalog.variables, &mut errors);
+    let mut selected = select(&survey, &mut tallies);
+    outcome::unmatched(&survey, &mut selected, &mut errors);
+    let mut misfits = Misfits::default();
+    let taking = Taking::new(&survey, &selected, &mut tallies, &mut misfits);
+    let copying = Copying::new(&survey, &taking, &mut tallies, &mut misfits);
+    misfits.into_errors(map, &mut errors);
+    taking.errors.iter().for_each(|error| errors.push(error.clone()));
+    let wishes = Wishes::new(&survey, &taking, &copying, &mut errors);
+    let rewrite = wishes.finish(&survey, &mut errors);
+    let outcome = Outcome::new(&survey, &taking, &copying, &wishes, rewrite);
+    let (report, variables, objects) = outcome.conclude(tallies, errors)?;
+    catalog.variables = variables;
+    catalog.objects = Some(objects);
+    catalog.index = None;
+    Ok(report)
+}
+
+/// The graph as the scalar string that a bundle has it in.
+fn tensor(bytes: &[u8]) -> Tensor {
+    let (data, crc32c) = string_tensor::encode(&[bytes]);
+    let data = vec![Extent::Inline(data.into())];
+    Tensor::new(Dtype::String, Shape::default(), data, Some(crc32c))
+}
+
+fn objects(graph: Graph, bytes: &[u8]) -> Objects {
+    Objects { graph: Some(Arc::new(graph)), tensor: Arc::new(tensor(bytes)) }
+}
+
+fn without_graph(map: &Map, catalog: &Catalog, tallies: Tallies) -> Unfit {
+    let mut errors = Errors::default();
+    if let Some(rule) = map.rules.first() {
+        let what = "the object graph, in which the names live, is in a data file that is missing";
+        errors.push(Error::new(Kind::Unsupported, rule.place(), what));
+    }
+    let total = catalog.variables.len();
+    let report = Report { total, ..Report::default() };
+    let report = match conclude(map, tallies, &[], report, Errors::default()) {
+        Ok(report) => report,
+        Err(unfit) => *unfit.report,
+    };
+    Unfit { errors, report: Box::new(report) }
+}

@@ -1,0 +1,315 @@
+//! What came of it: the variables under their new names, and what each rule did.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use super::super::error::Errors;
+use super::super::misfit::without_rule;
+use super::super::options::Unmatched;
+use super::super::report::{Lost, Report, Tallies, conclude};
+use super::super::rule::Verb;
+use super::super::{RuleId, Unfit};
+use super::copying::Copying;
+use super::cover::Cover;
+use super::selection::Selected;
+use super::survey::Survey;
+use super::taking::Taking;
+use super::wishes::Wishes;
+use crate::catalog::{Objects, Origin, Variable};
+use crate::graph::edit::Rewrite;
+use crate::graph::{NodeId, Role};
+use crate::name::Name;
+
+/// Applies `unmatched` to the variables none of whose names any rule matches.
+pub(super) fn unmatched(survey: &Survey<'_>, selected: &mut Selected, errors: &mut Errors) {
+    let options = &survey.map.options.unmatched;
+    let unmatched = options.or(Unmatched::Keep);
+    if unmatched == Unmatched::Keep {
+        return;
+    }
+    let mut cover = Cover::new(survey);
+    let mut matched: HashSet<usize> = HashSet::new();
+    for matches in &survey.matches {
+        matches.found.iter().for_each(|found| cover.add(found, matches.meaning, |_| false));
+        matched.extend(&matches.entries);
+    }
+    matched.extend(cover.entries());
+    let is_judged = |entry: &usize| {
+        let node = survey.entries[*entry].node;
+        !matched.contains(entry) && !survey.is_slot(*entry) && node.is_some() && node != survey.counter()
+    };
+    let left: Vec<_> = (0..survey.entries.len()).filter(is_judged).collect();
+    match (unmatched, &options.0) {
+        (Unmatched::Error, Some(option)) if !left.is_empty() => {
+            let names: Vec<_> = left.iter().map(|entry| survey.entries[*entry].visible).collect();
+            errors.push(without_rule(option, &names));
+        }
+        (Unmatched::Drop, _) => left.iter().for_each(|entry| selected.drop_entry(survey, *entry, None)),
+        _ => {}
+    }
+}
+
+pub(super) struct Outcome<'a> {
+    survey: &'a Survey<'a>,
+    taking: &'a Taking<'a>,
+    copying: &'a Copying,
+    wishes: &'a Wishes<'a>,
+    rewrite: Option<Rewrite>,
+    /// The values under their new names.
+    shown: Vec<Shown>,
+    /// What each entry is called now; none if it is gone.
+    names: Vec<Option<Vec<u8>>>,
+}
+
+/// A value under its new name.
+struct Shown {
+    entry: usize,
+    key: Vec<u8>,
+    name: Vec<u8>,
+    full_name: Option<Vec<u8>>,
+    /// The rule that made it a copy.
+    copied_by: Option<RuleId>,
+}
+
+impl<'a> Outcome<'a> {
+    pub(super) fn new(
+        survey: &'a Survey<'a>,
+        taking: &'a Taking<'a>,
+        copying: &'a Copying,
+        wishes: &'a Wishes<'a>,
+        rewrite: Option<Rewrite>,
+    ) -> Self {
+        let mut outcome = Self { survey, taking, copying, wishes, rewrite, shown: vec![], names: vec![] };
+        outcome.name();
+        outcome
+    }
+
+    /// The report, the variables and their graph.
+    pub(super) fn conclude(
+        self,
+        mut tallies: Tallies,
+        errors: Errors,
+    ) -> Result<(Report, Vec<Variable>, Objects), Unfit> {
+        let by_drop = self.count_drops(&mut tallies);
+        self.count_renames(&mut tallies);
+        self.count_aliases(&mut tallies);
+        let candidates = if tallies.any_unused() { self.candidates() } else { BTreeSet::new() };
+        let candidates: Vec<_> = candidates.iter().map(|name| name.as_slice()).collect();
+        let gone = self.names.iter().enumerate().filter(|(_, name)| name.is_none());
+        let dropped = gone.map(|(entry, _)| (entry, by_drop.get(&entry).copied())).collect();
+        let total = self.survey.entries.len();
+        let report = Report { dropped, lost: self.lost(), total, ..Report::default() };
+        let report = conclude(self.survey.map, tallies, &candidates, report, errors)?;
+        let variables = self.variables();
+        let rewrite = self.rewrite.expect("without an error there is a graph");
+        Ok((report, variables, super::objects(rewrite.graph, &rewrite.graph_bytes)))
+    }
+
+    /// Finds the new names of everything. What has a path by a rule is called by that.
+    fn name(&mut self) {
+        let entries = &self.survey.entries;
+        let Some(rewrite) = &self.rewrite else {
+            self.names = entries.iter().map(|entry| Some(entry.visible.to_vec())).collect();
+            return;
+        };
+        let leads =
+            |(node, (_, path)): &(&NodeId, &(RuleId, String))| rewrite.graph.resolve(path) == Some(**node);
+        let claims = self.wishes.claims.iter().filter(leads);
+        let mut preferred: HashMap<_, _> = claims.map(|(node, (_, path))| (*node, path.clone())).collect();
+        preferred.extend(self.paths_of_copies(rewrite));
+        let at: HashMap<&[u8], usize> =
+            entries.iter().enumerate().map(|(at, entry)| (entry.key, at)).collect();
+        let own = rewrite
+            .keys
+            .iter()
+            .enumerate()
+            .filter_map(|(entry, (_, new))| Some((entry, new.as_ref()?, false)));
+        let copies = rewrite.aliases.iter().map(|(old, new)| (at[old.as_slice()], new, true));
+        let all: Vec<_> = own.chain(copies).collect();
+        let keys: Vec<_> = all.iter().map(|(_, key, _)| key.as_slice()).collect();
+        self.names = vec![None; entries.len()];
+        for ((entry, key, is_copy), name) in all.into_iter().zip(rewrite.graph.names_with(&keys, &preferred))
+        {
+            if !is_copy {
+                self.names[entry] = Some(name.visible.clone());
+            }
+            let copied_by = is_copy.then(|| self.copier(key)).flatten();
+            let (name, full_name) = (name.visible, name.full_name);
+            self.shown.push(Shown { entry, key: key.clone(), name, full_name, copied_by });
+        }
+    }
+
+    /// A copy is called by the path it was asked for under.
+    fn paths_of_copies(&self, rewrite: &Rewrite) -> Vec<(NodeId, String)> {
+        let asked =
+            self.copying.copies.iter().filter_map(|copy| Some((rewrite.graph.resolve(&copy.to)?, &copy.to)));
+        asked
+            .filter(|(node, _)| rewrite.copies.contains_key(node))
+            .map(|(node, to)| (node, to.clone()))
+            .collect()
+    }
+
+    /// The rule that made a copy with this key: that of the path it begins with.
+    fn copier(&self, key: &[u8]) -> Option<RuleId> {
+        let ends = key.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
+        let copy = |end: usize| self.copying.copies.iter().find(|copy| copy.to.as_bytes() == &key[..end]);
+        ends.collect::<Vec<_>>().into_iter().rev().find_map(copy).map(|copy| copy.rule)
+    }
+
+    fn variables(&self) -> Vec<Variable> {
+        let places: Vec<Arc<str>> =
+            self.survey.map.rules.iter().map(|rule| rule.place().to_string().as_str().into()).collect();
+        let variable = |shown: &Shown| {
+            let source = &self.survey.variables[shown.entry];
+            let rule = shown.copied_by.or_else(|| self.renamer(shown));
+            let origin =
+                rule.map(|rule| Origin { name: source.name.clone(), rule: places[rule.index()].clone() });
+            Variable {
+                name: Name::from(shown.name.as_slice()),
+                key: Some(Name::from(shown.key.as_slice())),
+                // The name it has for readers without a graph stays with what no rule calls otherwise.
+                plain_key: source.plain_key.clone().filter(|_| rule.is_none()),
+                full_name: shown.full_name.as_deref().map(Name::from),
+                tensor: source.tensor.clone(),
+                origin: origin.or_else(|| source.origin.clone()),
+            }
+        };
+        let mut variables: Vec<_> = self.shown.iter().map(variable).collect();
+        variables.sort_by(|a, b| a.name.cmp(&b.name));
+        variables
+    }
+
+    /// The rule by which a value is called otherwise than in the source: its own, or its variable's.
+    fn renamer(&self, shown: &Shown) -> Option<RuleId> {
+        let entry = &self.survey.entries[shown.entry];
+        if entry.visible == shown.name {
+            return None;
+        }
+        let of = match entry.role {
+            Role::Slot { of: Some(of) } => self.survey.entries[of].node,
+            _ => entry.node,
+        };
+        let claimed = self.wishes.claims.get(&of?).map(|(rule, _)| *rule);
+        claimed.or_else(|| self.taking.takes.iter().map(|take| take.rule).min())
+    }
+
+    /// Counts what drops did; gives the rule by which each entry went.
+    fn count_drops(&self, tallies: &mut Tallies) -> HashMap<usize, RuleId> {
+        let mut by_drop = HashMap::new();
+        for (id, _, matches) in self.survey.rules(Verb::Drop) {
+            let mut cover = Cover::new(self.survey);
+            matches.found.iter().for_each(|found| cover.add(found, matches.meaning, |_| false));
+            let followers = cover.followers();
+            let followers =
+                followers.iter().filter_map(|slot| self.survey.of_node.get(slot)).flatten().copied();
+            let meant: Vec<_> = matches.entries.iter().copied().chain(cover.entries()).collect();
+            let mut hits = 0;
+            for entry in meant.into_iter().filter(|entry| self.names[*entry].is_none()) {
+                if by_drop.insert(entry, id).is_none() {
+                    tallies.hit(id, self.survey.entries[entry].visible, b"");
+                    hits += 1;
+                }
+            }
+            for entry in followers.filter(|entry| self.names[*entry].is_none()) {
+                if by_drop.insert(entry, id).is_none() {
+                    tallies.follow(id, self.survey.entries[entry].visible, b"");
+                    hits += 1;
+                }
+            }
+            // Paths that went while their variables stay.
+            for found in matches.found.iter().filter(|_| hits == 0) {
+                tallies.hit(id, found.path.as_bytes(), b"");
+            }
+        }
+        by_drop
+    }
+
+    fn count_renames(&self, tallies: &mut Tallies) {
+        for (&id, acted) in &self.taking.acted {
+            let matches = &self.survey.matches[id.index()];
+            let mut cover = Cover::new(self.survey);
+            for &at in acted {
+                cover.add(&matches.found[at], matches.meaning, |edge| self.taking.is_taken_before(edge, id));
+            }
+            self.count(tallies, id, &cover, &HashMap::new());
+            if let (true, Some(take)) =
+                (cover.entries().is_empty(), self.taking.takes.iter().find(|t| t.rule == id))
+            {
+                tallies.hit(id, take.path.as_bytes(), take.to.as_bytes());
+            }
+        }
+        for (&entry, (rule, full_name)) in &self.taking.full_names {
+            let name = self.survey.entries[entry].full_name.unwrap_or_default();
+            tallies.hit(*rule, name, full_name.as_bytes());
+        }
+    }
+
+    fn count_aliases(&self, tallies: &mut Tallies) {
+        let copied = self.shown.iter().filter(|shown| shown.copied_by.is_some());
+        let names: HashMap<_, _> = copied.map(|shown| (shown.entry, shown.name.as_slice())).collect();
+        for (id, _, matches) in self.survey.rules(Verb::Alias) {
+            let mut cover = Cover::new(self.survey);
+            for (_, at) in self.copying.acted.iter().filter(|(rule, _)| *rule == id) {
+                cover.add(&matches.found[*at], matches.meaning, |_| false);
+            }
+            self.count(tallies, id, &cover, &names);
+            for &entry in &matches.entries {
+                let new = names.get(&entry).copied().unwrap_or_default();
+                tallies.hit(id, self.survey.entries[entry].visible, new);
+            }
+        }
+    }
+
+    /// Counts the variables of a cover, and the slots that go with them, under the names they have now or as copies.
+    fn count(&self, tallies: &mut Tallies, id: RuleId, cover: &Cover<'_>, copies: &HashMap<usize, &[u8]>) {
+        let new =
+            |entry: usize| copies.get(&entry).copied().or(self.names[entry].as_deref()).unwrap_or_default();
+        let entries = cover.entries();
+        for &entry in
+            entries.iter().filter(|entry| !self.survey.is_slot(**entry) && self.names[**entry].is_some())
+        {
+            tallies.hit(id, self.survey.entries[entry].visible, new(entry));
+        }
+        let slots: BTreeSet<_> = cover
+            .followers()
+            .iter()
+            .filter_map(|slot| self.survey.of_node.get(slot))
+            .flatten()
+            .copied()
+            .collect();
+        let covered = entries.into_iter().filter(|entry| self.survey.is_slot(*entry));
+        for entry in slots.into_iter().chain(covered).collect::<BTreeSet<_>>() {
+            if self.names[entry].is_some() {
+                tallies.follow(id, self.survey.entries[entry].visible, new(entry));
+            }
+        }
+    }
+
+    /// Every name that a pattern may have meant: what values are called, and the objects above them.
+    fn candidates(&self) -> BTreeSet<Vec<u8>> {
+        let mut names = BTreeSet::new();
+        for entry in &self.survey.entries {
+            let ends = entry.visible.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
+            for end in ends.chain([entry.visible.len()]) {
+                if !names.contains(&entry.visible[..end]) {
+                    names.insert(entry.visible[..end].to_vec());
+                }
+            }
+        }
+        names
+    }
+
+    fn lost(&self) -> Vec<Lost> {
+        let lost = self.rewrite.iter().flat_map(|rewrite| &rewrite.lost);
+        let entry = |node: &NodeId| self.survey.of_node.get(node)?.first().copied();
+        let rule_of = |from: &str, to: &str| {
+            self.taking.takes.iter().find(|take| take.path == from && take.to == to).map(|take| take.rule)
+        };
+        let row = |lost: &crate::graph::edit::Lost| {
+            let rule = lost.from.as_ref().and_then(|from| rule_of(from, &lost.to));
+            let (source, to) = (entry(&lost.node)?, entry(&lost.other)?);
+            Some(Lost { source, name: lost.to.clone().into_bytes(), rule, to })
+        };
+        lost.filter_map(row).collect()
+    }
+}

@@ -1,0 +1,184 @@
+//! What a pattern matches in an object graph.
+//!
+//! The pattern is read along the edges, breadth first, and one look is taken at each pair of an object and a state of the
+//! pattern: what led there first is a shortest way, and what follows is the same for all ways. So a search costs edges
+//! times states, however many paths there are, and it ends in a graph with cycles.
+
+use std::collections::HashSet;
+
+use super::super::pattern::Pattern;
+use super::automaton::{Automaton, State, TooComplex};
+use super::leaves::{Leaf, Leaves};
+use crate::graph::key::{escape, unescape};
+use crate::graph::{Graph, NodeId, ROOT};
+
+/// One name of one object: whose child, and which.
+pub(super) type Edge = (NodeId, usize);
+
+/// A path that a pattern matches.
+#[derive(Clone, Debug)]
+pub(super) struct Found {
+    /// The path, escaped, with what follows it if it ends in a leaf.
+    pub(super) path: String,
+    /// The edges along it.
+    pub(super) way: Vec<Edge>,
+    /// The object it leads to, or whose leaf it is.
+    pub(super) node: NodeId,
+    /// What stands below the object and is no object.
+    pub(super) leaf: Option<Leaf>,
+}
+
+/// What a pattern is looked for as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Meaning {
+    /// Paths, as they are written.
+    Paths,
+    /// The objects whose whole content it means: those before its final `/**`.
+    Containers,
+}
+
+/// Everything that a pattern matches, shorter paths first.
+pub(super) fn search(
+    graph: &Graph,
+    leaves: &Leaves,
+    pattern: &Pattern,
+    meaning: Meaning,
+) -> Result<Vec<Found>, TooComplex> {
+    let mut search =
+        Search { graph, leaves, steps: vec![Step { node: ROOT, from: 0, child: 0 }], hits: vec![] };
+    let container = (meaning == Meaning::Containers).then(|| pattern.container()).flatten();
+    match (known_way(pattern, meaning), container) {
+        (KnownWay::Whole(path), _) if search.descend(path) == Descent::Arrived => search.hit_last(),
+        (KnownWay::Whole(path) | KnownWay::Begins(path), _) if search.descend(path) == Descent::Lost => {}
+        (_, container) => {
+            search.walk(Automaton::new(container.as_deref().unwrap_or(pattern.as_regex()))?)?;
+        }
+    }
+    Ok(search.hits.iter().map(|hit| search.spell(hit)).collect())
+}
+
+/// As much of a pattern as needs no automaton.
+enum KnownWay<'p> {
+    /// All of it.
+    Whole(&'p str),
+    /// Components that every match begins with.
+    Begins(&'p str),
+}
+
+fn known_way(pattern: &Pattern, meaning: Meaning) -> KnownWay<'_> {
+    let head = pattern.literal_head();
+    let components = head.rfind('/').map_or("", |slash| &head[..slash]);
+    match (meaning, pattern.tokens.len()) {
+        (Meaning::Paths, 1) if !head.is_empty() => KnownWay::Whole(head),
+        (Meaning::Containers, 2) if !head.is_empty() => KnownWay::Whole(components),
+        (Meaning::Containers, 1) => KnownWay::Whole(""),
+        _ => KnownWay::Begins(components),
+    }
+}
+
+#[derive(PartialEq, Eq)]
+enum Descent {
+    Arrived,
+    /// No object is there.
+    Lost,
+    /// The path goes on below an object, with what is no name.
+    Unsure,
+}
+
+struct Step {
+    node: NodeId,
+    /// The step before, and the child taken from its object. The first comes from itself.
+    from: usize,
+    child: usize,
+}
+
+/// The object of a step, a child of it, or a leaf of it.
+struct Hit {
+    at: usize,
+    child: Option<usize>,
+    leaf: Option<Leaf>,
+}
+
+struct Search<'a> {
+    graph: &'a Graph,
+    leaves: &'a Leaves,
+    steps: Vec<Step>,
+    hits: Vec<Hit>,
+}
+
+impl Search<'_> {
+    /// Goes straight along names that are known.
+    fn descend(&mut self, path: &str) -> Descent {
+        self.steps.truncate(1);
+        for component in path.split('/').filter(|_| !path.is_empty()) {
+            let Some(name) = unescape(component) else {
+                self.steps.truncate(1);
+                return Descent::Unsure;
+            };
+            let from = self.steps.len() - 1;
+            let parent = self.steps[from].node;
+            let Some(child) = self.graph.child_at(parent, &name) else { return Descent::Lost };
+            let node = self.graph.objects().nodes[parent].children[child].node;
+            self.steps.push(Step { node, from, child });
+        }
+        Descent::Arrived
+    }
+
+    fn hit_last(&mut self) {
+        self.hits.push(Hit { at: self.steps.len() - 1, child: None, leaf: None });
+    }
+
+    /// Reads on from the last step.
+    fn walk(&mut self, mut automaton: Automaton) -> Result<(), TooComplex> {
+        let first = self.steps.len() - 1;
+        self.hit_last();
+        let so_far = self.hits.pop().map(|hit| self.spell(&hit).path).unwrap_or_default();
+        let Some(start) = automaton.read(automaton.start(), so_far.as_bytes())? else { return Ok(()) };
+        let (mut seen, mut states) = (HashSet::from([(self.steps[first].node, start)]), vec![start]);
+        for at in first.. {
+            let Some(&Step { node, .. }) = self.steps.get(at) else { break };
+            let slash: &[u8] = if at == 0 { b"" } else { b"/" };
+            let Some(state) = automaton.read(states[at - first], slash)? else { continue };
+            self.read_leaves(&mut automaton, state, at)?;
+            for (child, edge) in self.graph.objects().nodes[node].children.iter().enumerate() {
+                let name = escape(&edge.local_name);
+                let Some(state) = automaton.read(state, name.as_bytes())? else { continue };
+                if automaton.accepts(state)? {
+                    self.hits.push(Hit { at, child: Some(child), leaf: None });
+                }
+                if seen.insert((edge.node, state)) {
+                    self.steps.push(Step { node: edge.node, from: at, child });
+                    states.push(state);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn read_leaves(&mut self, automaton: &mut Automaton, state: State, at: usize) -> Result<(), TooComplex> {
+        for leaf in self.leaves.below(self.steps[at].node) {
+            let Some(state) = automaton.read(state, leaf.text.as_bytes())? else { continue };
+            if automaton.accepts(state)? {
+                self.hits.push(Hit { at, child: None, leaf: Some(leaf.clone()) });
+            }
+        }
+        Ok(())
+    }
+
+    fn spell(&self, hit: &Hit) -> Found {
+        let (mut way, mut at) = (Vec::new(), hit.at);
+        while at != 0 {
+            let Step { from, child, .. } = self.steps[at];
+            way.push((self.steps[from].node, child));
+            at = from;
+        }
+        way.reverse();
+        way.extend(hit.child.map(|child| (self.steps[hit.at].node, child)));
+        let nodes = &self.graph.objects().nodes;
+        let names = way.iter().map(|&(node, child)| escape(&nodes[node].children[child].local_name));
+        let leaf = hit.leaf.as_ref().map(|leaf| leaf.text.as_str().into());
+        let path = names.chain(leaf).collect::<Vec<_>>().join("/");
+        let node = way.last().map_or(ROOT, |&(node, child)| nodes[node].children[child].node);
+        Found { path, way, node, leaf: hit.leaf.clone() }
+    }
+}

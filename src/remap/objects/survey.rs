@@ -1,0 +1,215 @@
+//! The source as the rules see it: what each of them matches in the object graph.
+//!
+//! Patterns are held against paths, escaped as `ls` shows them. One that means no path is tried on the full names. The
+//! checkpoint's own `save_counter` is no part of the program: only a rule that spells it concerns it.
+
+use std::collections::HashMap;
+
+use super::super::error::{Error, Errors, Kind};
+use super::super::pattern::Pattern;
+use super::super::rule::{MatchOn, Matcher, Rule, Verb};
+use super::super::{Map, RuleId};
+use super::automaton::TooComplex;
+use super::leaves::Leaves;
+use super::search::{Edge, Found, Meaning, search};
+use crate::catalog::Variable;
+use crate::format::object_graph::Node;
+use crate::graph::key::{self, ATTRIBUTES};
+use crate::graph::{Graph, NodeId, ROOT, Role};
+
+const COUNTER: &str = "save_counter";
+
+/// One value of the bundle.
+pub(super) struct Entry<'a> {
+    /// What it is called.
+    pub(super) visible: &'a [u8],
+    pub(super) key: &'a [u8],
+    pub(super) full_name: Option<&'a [u8]>,
+    /// The object that has it, if the graph knows the key.
+    pub(super) node: Option<NodeId>,
+    pub(super) role: Role,
+    pub(super) optimizer_state: bool,
+}
+
+/// Everything that is known before any rule acts.
+pub(super) struct Survey<'a> {
+    pub(super) map: &'a Map,
+    pub(super) graph: &'a Graph,
+    pub(super) variables: &'a [Variable],
+    /// In the order of the catalog.
+    pub(super) entries: Vec<Entry<'a>>,
+    /// The entries that each object has.
+    pub(super) of_node: HashMap<NodeId, Vec<usize>>,
+    pub(super) leaves: Leaves,
+    /// What each rule matches.
+    pub(super) matches: Vec<Matches>,
+    counter: Option<usize>,
+}
+
+/// What one rule matches.
+pub(super) struct Matches {
+    pub(super) meaning: Meaning,
+    /// Shorter paths first.
+    pub(super) found: Vec<Found>,
+    /// Entries that it means by their full names, or by what they are.
+    pub(super) entries: Vec<usize>,
+}
+
+impl<'a> Survey<'a> {
+    pub(super) fn new(
+        map: &'a Map,
+        graph: &'a Graph,
+        variables: &'a [Variable],
+        errors: &mut Errors,
+    ) -> Self {
+        let keys: Vec<_> = variables.iter().map(|variable| variable.key().as_bytes()).collect();
+        let roles = graph.roles(&keys);
+        let entry = |(variable, role): (&'a Variable, crate::graph::Name)| Entry {
+            visible: variable.name.as_bytes(),
+            key: variable.key().as_bytes(),
+            full_name: variable.full_name.as_ref().map(|name| name.as_bytes()),
+            node: role.node,
+            role: role.role,
+            optimizer_state: role.optimizer_state,
+        };
+        let entries: Vec<_> = variables.iter().zip(roles).map(entry).collect();
+        let mut of_node: HashMap<_, Vec<_>> = HashMap::with_capacity(entries.len());
+        for (at, node) in entries.iter().enumerate().filter_map(|(at, entry)| Some((at, entry.node?))) {
+            of_node.entry(node).or_default().push(at);
+        }
+        let leaves = Leaves::new(graph, entries.iter().map(|entry| (entry.key, entry.node)));
+        let (matches, counter) = (Vec::new(), graph.child_at(ROOT, COUNTER));
+        let mut survey = Self { map, graph, variables, entries, of_node, leaves, matches, counter };
+        survey.matches = map.rules.iter().map(|rule| survey.matches_of(rule, errors)).collect();
+        survey
+    }
+
+    pub(super) fn rules(&self, verb: Verb) -> impl Iterator<Item = (RuleId, &'a Rule, &Matches)> {
+        let all = self.map.ids().zip(&self.map.rules).zip(&self.matches);
+        all.map(|((id, rule), matches)| (id, rule, matches)).filter(move |(_, rule, _)| rule.verb == verb)
+    }
+
+    pub(super) fn node(&self, node: NodeId) -> &'a Node {
+        &self.graph.objects().nodes[node]
+    }
+
+    /// The object at the end of an edge.
+    pub(super) fn child(&self, (node, child): Edge) -> NodeId {
+        self.node(node).children[child].node
+    }
+
+    /// The edge to the save counter, which rules pass by unless they spell it.
+    pub(super) fn is_counter(&self, edge: Edge) -> bool {
+        edge.0 == ROOT && Some(edge.1) == self.counter
+    }
+
+    pub(super) fn counter(&self) -> Option<NodeId> {
+        Some(self.child((ROOT, self.counter?)))
+    }
+
+    /// The edges along an escaped path.
+    pub(super) fn way(&self, path: &str) -> Option<Vec<Edge>> {
+        let (mut way, mut node) = (Vec::new(), ROOT);
+        for component in path.split('/').filter(|_| !path.is_empty()) {
+            let child = self.graph.child_at(node, &key::unescape(component)?)?;
+            way.push((node, child));
+            node = self.child((node, child));
+        }
+        Some(way)
+    }
+
+    /// The path of the graph that an entry is called by, if it is called by one.
+    pub(super) fn visible_path(&self, entry: usize) -> Option<&'a str> {
+        let visible = std::str::from_utf8(self.entries[entry].visible).ok()?;
+        Some(visible.split_once(ATTRIBUTES).map_or(visible, |(path, _)| path)).filter(|path| !path.is_empty())
+    }
+
+    /// The slots among the entries.
+    pub(super) fn is_slot(&self, entry: usize) -> bool {
+        matches!(self.entries[entry].role, Role::Slot { .. })
+    }
+
+    fn matches_of(&self, rule: &'a Rule, errors: &mut Errors) -> Matches {
+        let none = Matches { meaning: Meaning::Paths, found: vec![], entries: vec![] };
+        let all = 0..self.entries.len();
+        let Matcher::Pattern(pattern) = &rule.matcher else {
+            let entries = all.filter(|&at| self.entries[at].optimizer_state).collect();
+            return Matches { entries, ..none };
+        };
+        if let Some(MatchOn::Key) = rule.match_on {
+            return self.by_key(pattern);
+        }
+        let by_full_name =
+            |at: &usize| self.entries[*at].full_name.is_some_and(|name| pattern.is_match(name));
+        let full_names = || all.filter(by_full_name).collect::<Vec<_>>();
+        if let Some(MatchOn::FullName) = rule.match_on {
+            return Matches { entries: full_names(), ..none };
+        }
+        let found = match meaning(rule, pattern) {
+            Meaning::Containers => match self.search(rule, pattern, Meaning::Containers) {
+                // What is below a variable is no object's content.
+                Ok(found) if found.is_empty() => {
+                    self.search(rule, pattern, Meaning::Paths).map(|f| (Meaning::Paths, f))
+                }
+                found => found.map(|found| (Meaning::Containers, found)),
+            },
+            Meaning::Paths => self.search(rule, pattern, Meaning::Paths).map(|found| (Meaning::Paths, found)),
+        };
+        let Ok((meaning, found)) = found else {
+            let error =
+                Error::new(Kind::Pattern, rule.place(), "the pattern is too complex for an object graph");
+            errors.push(error.help("write it as several rules"));
+            return none;
+        };
+        let entries = if found.is_empty() && rule.match_on.is_none() { full_names() } else { vec![] };
+        Matches { meaning, found, entries }
+    }
+
+    fn search(&self, rule: &Rule, pattern: &Pattern, meaning: Meaning) -> Result<Vec<Found>, TooComplex> {
+        let mut found = search(self.graph, &self.leaves, pattern, meaning)?;
+        let spells = rule.from.text.contains(COUNTER);
+        found.retain(|found| spells || !found.way.first().is_some_and(|edge| self.is_counter(*edge)));
+        found.retain(|found| meaning == Meaning::Paths || self.has_content(rule.verb, found.node));
+        Ok(found)
+    }
+
+    /// The entries whose keys match: by their keys' paths where those lead there.
+    fn by_key(&self, pattern: &Pattern) -> Matches {
+        let (mut found, mut entries) = (Vec::new(), Vec::new());
+        for (at, entry) in self.entries.iter().enumerate() {
+            let stem = key::stem(entry.key);
+            if !pattern.is_match(stem) {
+                continue;
+            }
+            let path = key::split(entry.key).and_then(|(path, _)| std::str::from_utf8(path).ok());
+            let way = path.and_then(|path| Some((path, self.way(path)?)));
+            match way.filter(|(_, way)| way.last().map(|edge| self.child(*edge)) == entry.node) {
+                Some((path, way)) if stem == path.as_bytes() => {
+                    let node = entry.node.unwrap_or(ROOT);
+                    found.push(Found { path: path.to_owned(), way, node, leaf: None });
+                }
+                _ => entries.push(at),
+            }
+        }
+        found.sort_by_key(|found| found.way.len());
+        Matches { meaning: Meaning::Paths, found, entries }
+    }
+
+    /// Whether there is anything in an object that a rule for its whole content could mean.
+    fn has_content(&self, verb: Verb, node: NodeId) -> bool {
+        let Node { children, slots, .. } = self.node(node);
+        let mut leaves = self.leaves.below(node).iter();
+        let moves = matches!(verb, Verb::Rename | Verb::Alias);
+        !children.is_empty() || !slots.is_empty() || leaves.any(|leaf| !moves || leaf.slot.is_none())
+    }
+}
+
+/// Whether a rule means all that is in an object, and takes it somewhere as it is.
+fn meaning(rule: &Rule, pattern: &Pattern) -> Meaning {
+    let last = pattern.holes.len().wrapping_sub(1);
+    let as_it_is = rule.targets.iter().all(|(template, _)| template.container(last).is_some());
+    match pattern.container() {
+        Some(_) if as_it_is => Meaning::Containers,
+        _ => Meaning::Paths,
+    }
+}

@@ -1,0 +1,346 @@
+//! Renames: the first that matches a path takes it, with all that is below.
+//!
+//! * A path below one that an earlier rule took is that rule's. Among the matches of one rule a deeper one that only says
+//!   what the one above it says (`model/**` meets `model/a` and `model/a/w`) is no move of its own.
+//! * A rule that matches an object and would take something below it elsewhere than it would go along with the object
+//!   means what is below, as it would if names were all there is.
+//! * A rule for all that is in an object (`old/**` to `new/**`) takes the object itself, with its references and slots, if
+//!   its new name is free; otherwise what is in it goes there piece by piece.
+
+use std::collections::{HashMap, HashSet};
+
+use super::super::RuleId;
+use super::super::error::{Error, Kind};
+use super::super::misfit::Misfits;
+use super::super::report::Tallies;
+use super::super::rule::{Rule, Verb};
+use super::search::{Edge, Found, Meaning};
+use super::selection::Selected;
+use super::survey::Survey;
+use crate::graph::key::{OPTIMIZER_SLOT, VARIABLE_VALUE};
+use crate::graph::{NodeId, ROOT};
+
+/// A path that a rule takes, and where to.
+#[derive(Debug)]
+pub(super) struct Take {
+    pub(super) rule: RuleId,
+    pub(super) path: String,
+    pub(super) way: Vec<Edge>,
+    pub(super) node: NodeId,
+    pub(super) to: String,
+    pub(super) how: How,
+}
+
+/// How a path comes to be where its rule wants it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum How {
+    /// It goes along with what is above it.
+    Along,
+    /// Its last edge moves.
+    Moves,
+    /// Everything in the object moves.
+    Empties,
+}
+
+/// All that is taken.
+pub(super) struct Taking<'a> {
+    survey: &'a Survey<'a>,
+    pub(super) selected: &'a Selected,
+    pub(super) takes: Vec<Take>,
+    by_edge: HashMap<Edge, Vec<usize>>,
+    /// All that is in the root.
+    of_root: Option<usize>,
+    /// The matches that each rule acted on.
+    pub(super) acted: HashMap<RuleId, Vec<usize>>,
+    /// New full names, and the rule of each.
+    pub(super) full_names: HashMap<usize, (RuleId, String)>,
+    pub(super) errors: Vec<Error>,
+}
+
+impl<'a> Taking<'a> {
+    pub(super) fn new(
+        survey: &'a Survey<'a>,
+        selected: &'a Selected,
+        tallies: &mut Tallies,
+        misfits: &mut Misfits,
+    ) -> Self {
+        let (takes, by_edge, acted, full_names) = Default::default();
+        let mut taking =
+            Self { survey, selected, takes, by_edge, of_root: None, acted, full_names, errors: vec![] };
+        for (id, rule, matches) in survey.rules(Verb::Rename) {
+            let mut targets = Targets::new(survey, id, 0);
+            targets.fill(&matches.found, matches.meaning, misfits);
+            for (at, found) in matches.found.iter().enumerate() {
+                tallies.matched(id);
+                match (taking.blocker(found, id, matches.meaning), targets.filled[at].take()) {
+                    (Some(by), _) => tallies.shadowed(id, by),
+                    (None, Some(to)) => taking.take(id, rule, found, matches.meaning, to, at),
+                    (None, None) => {}
+                }
+            }
+            taking.take_full_names(id, rule, &matches.entries, tallies, misfits);
+        }
+        taking.settle_containers();
+        taking
+    }
+
+    /// Where the first `n` edges of a path of the source lead in the result, and the rule that says so.
+    pub(super) fn position(&self, way: &[Edge], path: &str, n: usize) -> (String, Option<RuleId>) {
+        let ends: Vec<_> = path.match_indices('/').map(|(at, _)| at).chain([path.len()]).collect();
+        let end = if n == 0 { 0 } else { ends[n - 1] };
+        for (edge, at) in way[..n].iter().zip(&ends).rev() {
+            let Some(takes) = self.by_edge.get(edge) else { continue };
+            let same = takes.iter().find(|take| self.takes[**take].path == path[..*at]);
+            let take = &self.takes[*same.unwrap_or(&takes[0])];
+            return (joined(&take.to, path[*at..end].trim_start_matches('/')), Some(take.rule));
+        }
+        match self.of_root.map(|take| &self.takes[take]) {
+            Some(take) => (joined(&take.to, &path[..end]), Some(take.rule)),
+            None => (path[..end].to_owned(), None),
+        }
+    }
+
+    /// Whether an edge of the source is no longer where it was.
+    pub(super) fn leaves(&self, edge: Edge) -> bool {
+        let moved = || self.by_edge.get(&edge)?.iter().find(|take| self.takes[**take].how == How::Moves);
+        self.selected.cut.contains_key(&edge)
+            || self.selected.objects.contains_key(&self.survey.child(edge))
+            || moved().is_some()
+    }
+
+    /// Whether a rule took that very path.
+    pub(super) fn is_taken(&self, edge: Edge, path: &str) -> bool {
+        self.by_edge.get(&edge).is_some_and(|takes| takes.iter().any(|take| self.takes[*take].path == path))
+    }
+
+    /// Whether a rule before this one took an edge.
+    pub(super) fn is_taken_before(&self, edge: Edge, rule: RuleId) -> bool {
+        self.selected.cut.contains_key(&edge)
+            || self
+                .by_edge
+                .get(&edge)
+                .is_some_and(|takes| takes.iter().any(|take| self.takes[*take].rule < rule))
+    }
+
+    /// The object of the source that is at a path and stays there.
+    pub(super) fn occupant(&self, path: &str) -> Option<NodeId> {
+        let way = self.survey.way(path)?;
+        let stays = way.iter().all(|edge| !self.leaves(*edge));
+        stays.then(|| way.last().map_or(ROOT, |edge| self.survey.child(*edge)))
+    }
+
+    /// The rule that has a path already: by a drop, or because it took what is above.
+    fn blocker(&self, found: &Found, id: RuleId, meaning: Meaning) -> Option<Option<RuleId>> {
+        if let Some(drop) = found.way.iter().find_map(|edge| self.selected.cut.get(edge)) {
+            return Some(Some(*drop));
+        }
+        if let Some(by) = self.selected.objects.get(&found.node).filter(|_| meaning == Meaning::Paths) {
+            return Some(*by);
+        }
+        if let Some(slot) = found.leaf.as_ref().and_then(|leaf| leaf.slot)
+            && let Some(by) = self.selected.slots.get(&slot)
+        {
+            return Some(*by);
+        }
+        let before = |take: &&usize| self.takes[**take].rule < id;
+        let of_root = self.of_root.as_ref().filter(before).map(|take| self.takes[*take].rule);
+        let is_last = |at: usize| at + 1 == found.way.len() && found.leaf.is_none();
+        let of_edge = found.way.iter().enumerate().find_map(|(at, edge)| {
+            let mut takes = self.by_edge.get(edge)?.iter().filter(before);
+            let take = takes.find(|take| !is_last(at) || self.takes[**take].path == found.path)?;
+            Some(self.takes[*take].rule)
+        });
+        of_root.or(of_edge).map(Some)
+    }
+
+    fn take(&mut self, id: RuleId, rule: &Rule, found: &Found, meaning: Meaning, to: String, at: usize) {
+        self.acted.entry(id).or_default().push(at);
+        if found.leaf.is_some() {
+            return self.leaf_goes_along(rule, found, &to);
+        }
+        let way = &found.way;
+        let Some(above) = way.len().checked_sub(1) else {
+            self.of_root = Some(self.takes.len());
+            return self.push(id, found, to, How::Empties);
+        };
+        let name = found.path.rsplit('/').next().unwrap_or_default();
+        let along = joined(&self.position(way, &found.path, above).0, name);
+        let has_value = || self.survey.node(found.node).attributes.iter().any(|a| a.name == VARIABLE_VALUE);
+        let how = match meaning {
+            _ if to == along => How::Along,
+            Meaning::Containers if to.is_empty() || has_value() => How::Empties,
+            _ => How::Moves,
+        };
+        self.by_edge.entry(way[above]).or_default().push(self.takes.len());
+        self.push(id, found, to, how);
+    }
+
+    fn push(&mut self, rule: RuleId, found: &Found, to: String, how: How) {
+        let (path, way, node) = (found.path.clone(), found.way.clone(), found.node);
+        self.takes.push(Take { rule, path, way, node, to, how });
+    }
+
+    /// What is below an object and is none has the place the graph gives it.
+    fn leaf_goes_along(&mut self, rule: &Rule, found: &Found, to: &str) {
+        let Some(leaf) = &found.leaf else { return };
+        let object = &found.path[..found.path.len() - leaf.text.len()].trim_end_matches('/');
+        let below = match leaf.text.strip_prefix(OPTIMIZER_SLOT.trim_start_matches('/')) {
+            Some(slot) => {
+                let (optimizer, name) = slot.rsplit_once('/').unwrap_or(("", slot));
+                let way = self.survey.way(optimizer).unwrap_or_default();
+                format!("{OPTIMIZER_SLOT}{}", joined(&self.position(&way, optimizer, way.len()).0, name))
+            }
+            None => format!("/{}", leaf.text),
+        };
+        let along = self.position(&found.way, object, found.way.len()).0 + &below;
+        if to != along && to != found.path {
+            let what = format!("`{}` cannot become `{to}`", found.path);
+            let why = match leaf.slot {
+                Some(_) => "a slot goes where its variable and its optimizer go",
+                None => "it is part of an object and goes where that goes",
+            };
+            self.errors.push(
+                Error::new(Kind::Name, rule.place(), what).note(why).help(format!("it will be `{along}`")),
+            );
+        }
+    }
+
+    fn take_full_names(
+        &mut self,
+        id: RuleId,
+        rule: &Rule,
+        entries: &[usize],
+        tallies: &mut Tallies,
+        misfits: &mut Misfits,
+    ) {
+        for &entry in entries {
+            tallies.matched(id);
+            let Some(full_name) = self.survey.entries[entry].full_name else { continue };
+            if let Some((by, _)) = self.full_names.get(&entry) {
+                tallies.shadowed(id, Some(*by));
+                continue;
+            }
+            let Some(caught) = rule.captures(full_name) else { continue };
+            let to = misfits.fill(self.survey.map, (id, 0), &caught, full_name);
+            if let Some(to) = to.and_then(|to| String::from_utf8(to).ok()) {
+                self.full_names.insert(entry, (id, to));
+            }
+        }
+    }
+
+    /// Objects cannot take the place of others: then what is in them goes there instead. One that stays may be in the
+    /// way of another, so this goes on until nothing changes.
+    fn settle_containers(&mut self) {
+        loop {
+            let mut wanted: HashSet<&str> = HashSet::new();
+            let single = |take: &&Take| take.how == How::Moves && !self.is_container(take);
+            wanted.extend(self.takes.iter().filter(single).map(|take| take.to.as_str()));
+            let moves = self.takes.iter().enumerate().filter(|(_, take)| take.how == How::Moves);
+            let blocked = moves.filter(|(_, take)| self.is_container(take)).filter(|(_, take)| {
+                let in_the_way = self.occupant(&take.to).is_some_and(|node| node != take.node);
+                !wanted.insert(&take.to) || in_the_way
+            });
+            let blocked: Vec<_> = blocked.map(|(at, _)| at).collect();
+            if blocked.is_empty() {
+                return;
+            }
+            blocked.into_iter().for_each(|at| self.takes[at].how = How::Empties);
+        }
+    }
+
+    fn is_container(&self, take: &Take) -> bool {
+        self.survey.matches[take.rule.index()].meaning == Meaning::Containers
+    }
+}
+
+/// The targets of one rule's matches.
+pub(super) struct Targets<'a> {
+    survey: &'a Survey<'a>,
+    rule: RuleId,
+    target: usize,
+    /// The new path of each match; none if it has none, or leaves what it matches to what is below.
+    pub(super) filled: Vec<Option<String>>,
+    /// Whether a match above it takes it there anyway.
+    pub(super) along: Vec<bool>,
+}
+
+impl<'a> Targets<'a> {
+    pub(super) fn new(survey: &'a Survey<'a>, rule: RuleId, target: usize) -> Self {
+        Self { survey, rule, target, filled: Vec::new(), along: Vec::new() }
+    }
+
+    pub(super) fn fill(&mut self, found: &[Found], meaning: Meaning, misfits: &mut Misfits) {
+        let rule = self.survey.map.rule(self.rule);
+        let spelled_out = rule.pattern().is_some_and(|pattern| pattern.holes.is_empty());
+        for found in found {
+            // An object without a value that cannot have the new name is not what the rule is about.
+            let has_value = self.survey.of_node.contains_key(&found.node);
+            let mut ignored = Misfits::default();
+            let misfits = if has_value || spelled_out { &mut *misfits } else { &mut ignored };
+            let to = match meaning {
+                Meaning::Paths => self.path(rule, found, misfits),
+                Meaning::Containers => self.container(rule, found),
+            };
+            self.filled.push(to);
+        }
+        self.along = vec![false; found.len()];
+        if found.len() > 1 {
+            self.compare_with_what_is_above(found, meaning);
+        }
+    }
+
+    fn path(&self, rule: &Rule, found: &Found, misfits: &mut Misfits) -> Option<String> {
+        let caught = rule.captures(found.path.as_bytes())?;
+        let to = misfits.fill(self.survey.map, (self.rule, self.target), &caught, found.path.as_bytes())?;
+        String::from_utf8(to).ok()
+    }
+
+    /// Where all that is in an object goes.
+    fn container(&self, rule: &Rule, found: &Found) -> Option<String> {
+        let pattern = rule.pattern()?;
+        let something = joined(&found.path, "x");
+        let caught = pattern.captures(something.as_bytes())?;
+        let template = rule.targets[self.target].0.container(pattern.holes.len() - 1)?;
+        String::from_utf8(template.fill(&caught, &self.survey.map.tables).ok()?).ok()
+    }
+
+    /// Takes the targets from objects whose content would be torn from them, and finds what goes along.
+    fn compare_with_what_is_above(&mut self, found: &[Found], meaning: Meaning) {
+        let mut at_path: HashMap<&str, usize> = HashMap::with_capacity(found.len());
+        for (at, one) in found.iter().enumerate() {
+            at_path.entry(&one.path).or_insert(at);
+        }
+        let above = |path: &str, slash: usize| at_path.get(&path[..slash]).copied();
+        for (at, one) in found.iter().enumerate().filter(|_| meaning == Meaning::Paths) {
+            let Some(to) = self.filled[at].clone() else { continue };
+            for (slash, _) in one.path.rmatch_indices('/') {
+                let Some(above) = above(&one.path, slash) else { continue };
+                let Some(above_to) = &self.filled[above] else { continue };
+                let agrees = to.strip_prefix(above_to.as_str()) == Some(&one.path[slash..]);
+                if agrees || self.survey.of_node.contains_key(&found[above].node) {
+                    break;
+                }
+                self.filled[above] = None;
+            }
+        }
+        for (at, one) in found.iter().enumerate() {
+            let Some(to) = &self.filled[at] else { continue };
+            let nearest = one
+                .path
+                .rmatch_indices('/')
+                .find_map(|(slash, _)| Some((slash, self.filled[above(&one.path, slash)?].as_ref()?)));
+            let agrees = |(slash, above): (usize, &String)| {
+                to.strip_prefix(above.as_str()) == Some(&one.path[slash..])
+            };
+            self.along[at] = nearest.is_some_and(agrees);
+        }
+    }
+}
+
+/// Two parts of a path.
+pub(super) fn joined(above: &str, below: &str) -> String {
+    match (above, below) {
+        ("", path) | (path, "") => path.to_owned(),
+        _ => [above, "/", below].concat(),
+    }
+}

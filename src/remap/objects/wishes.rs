@@ -1,0 +1,292 @@
+//! From what rules take, copy and drop to one edit of the graph.
+
+use std::collections::{HashMap, HashSet};
+
+use super::super::RuleId;
+use super::super::error::{Error, Errors, Kind};
+use super::super::options::Collision;
+use super::copying::Copying;
+use super::search::Edge;
+use super::selection::Selected;
+use super::survey::Survey;
+use super::taking::{How, Take, Taking, joined};
+use crate::format::object_graph::Node;
+use crate::graph::edit::{self, Edit, Rewrite};
+use crate::graph::key::{components, escape};
+use crate::graph::{NodeId, ROOT};
+
+/// The edit, and which rule wished for what.
+pub(super) struct Wishes<'g> {
+    edit: Edit<'g>,
+    /// By the path in the source and the new one.
+    rules: HashMap<(String, String), RuleId>,
+    /// The new path of each variable that a rule gives one, with the rule.
+    pub(super) claims: HashMap<NodeId, (RuleId, String)>,
+}
+
+impl<'g> Wishes<'g> {
+    pub(super) fn new(
+        survey: &Survey<'g>,
+        taking: &Taking<'_>,
+        copying: &Copying,
+        errors: &mut Errors,
+    ) -> Self {
+        let (rules, claims) = Default::default();
+        let mut wishes = Self { edit: Edit::new(survey.graph), rules, claims };
+        if survey.map.options.collision.or(Collision::Error) == Collision::First {
+            wishes.edit.first_wins();
+        }
+        wishes.drop(survey, taking.selected);
+        for take in &taking.takes {
+            match take.how {
+                How::Along => {}
+                How::Moves => wishes.rename(survey, take.rule, &take.path, &take.to, errors),
+                How::Empties => wishes.empty(survey, taking, take, errors),
+            }
+        }
+        for copy in &copying.copies {
+            wishes.copy(survey, copy.rule, &copy.path, &copy.to, errors);
+        }
+        wishes.full_names(survey, taking, copying, errors);
+        wishes.claim_visible(survey, taking);
+        wishes.claim_moved(survey, taking);
+        wishes.follow_with_full_names(survey);
+        wishes
+    }
+
+    /// The edited graph, unless something is wrong.
+    pub(super) fn finish(&self, survey: &Survey<'_>, errors: &mut Errors) -> Option<Rewrite> {
+        let keys: Vec<_> = survey.entries.iter().map(|entry| entry.key).collect();
+        match self.edit.finish(&keys) {
+            Ok(rewrite) => Some(rewrite),
+            Err(faults) => {
+                for fault in faults {
+                    let kind = kind(&fault);
+                    errors.push_with(kind, || self.error(survey, kind, &fault));
+                }
+                None
+            }
+        }
+    }
+
+    fn drop(&mut self, survey: &Survey<'_>, selected: &Selected) {
+        for &(node, child) in selected.cut.keys() {
+            self.edit.drop_edge(node, &survey.node(node).children[child].local_name);
+        }
+        selected.objects.keys().for_each(|node| self.edit.drop_values(*node));
+        selected.slots.keys().for_each(|slot| self.edit.drop_slot(*slot));
+    }
+
+    fn rename(&mut self, survey: &Survey<'_>, rule: RuleId, from: &str, to: &str, errors: &mut Errors) {
+        match self.edit.rename(from, to) {
+            Ok(()) => drop(self.rules.insert((from.to_owned(), to.to_owned()), rule)),
+            Err(fault) => errors.push(misspelled(survey, rule, &fault)),
+        }
+    }
+
+    fn copy(&mut self, survey: &Survey<'_>, rule: RuleId, from: &str, to: &str, errors: &mut Errors) {
+        let copied = match survey.map.rule(rule).follow_slots {
+            true => self.edit.alias(from, to),
+            false => self.edit.alias_without_slots(from, to),
+        };
+        match copied {
+            Ok(()) => drop(self.rules.insert((from.to_owned(), to.to_owned()), rule)),
+            Err(fault) => errors.push(misspelled(survey, rule, &fault)),
+        }
+    }
+
+    /// Moves what is in an object, deeper where an object of that name is there already.
+    fn empty(&mut self, survey: &Survey<'_>, taking: &Taking<'_>, take: &Take, errors: &mut Errors) {
+        let (mut open, mut seen) = (vec![(take.path.clone(), take.node, take.to.clone())], HashSet::new());
+        while let Some((path, node, to)) = open.pop() {
+            if !survey.node(node).slots.is_empty() {
+                let what =
+                    format!("the optimizer `{path}` cannot become `{}`: an object is there", shown(&to));
+                let error = Error::new(Kind::Name, survey.map.rule(take.rule).place(), what);
+                errors.push(error.note("its slots cannot go without it"));
+                continue;
+            }
+            for (child, edge) in survey.node(node).children.iter().enumerate() {
+                let (at, name): (Edge, _) = ((node, child), escape(&edge.local_name));
+                let (path, to) = (joined(&path, &name), joined(&to, &name));
+                let elsewhere = taking.is_taken(at, &path) || taking.is_taken_before(at, take.rule);
+                if elsewhere || survey.is_counter(at) {
+                    continue;
+                }
+                let bare = |node: NodeId| {
+                    let Node { children, attributes, .. } = survey.node(node);
+                    attributes.is_empty() && !children.is_empty()
+                };
+                let there = taking.occupant(&to).filter(|there| *there != edge.node && *there != ROOT);
+                match there.is_some_and(bare) && bare(edge.node) && seen.insert((edge.node, to.clone())) {
+                    true => open.push((path, edge.node, to)),
+                    false => self.rename(survey, take.rule, &path, &to, errors),
+                }
+            }
+        }
+    }
+
+    /// A full name that changes is a path too: the variable can be had by it, and is called so.
+    fn full_names(
+        &mut self,
+        survey: &Survey<'_>,
+        taking: &Taking<'_>,
+        copying: &Copying,
+        errors: &mut Errors,
+    ) {
+        let mut renamed: Vec<_> = taking.full_names.iter().collect();
+        renamed.sort();
+        for (&entry, (rule, full_name)) in renamed {
+            let Some(node) = survey.entries[entry].node else { continue };
+            if survey.entries[entry].full_name == Some(full_name.as_bytes()) {
+                continue;
+            }
+            self.edit.rename_full_name(node, full_name);
+            let Some(from) = survey.graph.path(node).filter(|_| !survey.is_slot(entry)) else { continue };
+            let to = as_path(full_name);
+            match self.edit.link(&from, &to) {
+                Ok(()) => {
+                    self.claims.insert(node, (*rule, to.clone()));
+                    self.rules.insert((from, to), *rule);
+                }
+                Err(fault) => errors.push(misspelled(survey, *rule, &fault)),
+            }
+        }
+        for (rule, entry, full_name) in &copying.full_names {
+            let from = survey.entries[*entry].node.and_then(|node| survey.graph.path(node));
+            if let Some(from) = from.filter(|_| !survey.is_slot(*entry)) {
+                self.copy(survey, *rule, &from, &as_path(full_name), errors);
+            }
+        }
+    }
+
+    /// A variable whose visible path is renamed is called by what that becomes.
+    fn claim_visible(&mut self, survey: &Survey<'_>, taking: &Taking<'_>) {
+        for entry in (0..survey.entries.len()).filter(|entry| !survey.is_slot(*entry)) {
+            let (Some(node), Some(path)) = (survey.entries[entry].node, survey.visible_path(entry)) else {
+                continue;
+            };
+            let Some(way) = survey.way(path).filter(|_| !taking.takes.is_empty()) else { continue };
+            if way.last().is_some_and(|edge| survey.child(*edge) == node) {
+                let (to, rule) = taking.position(&way, path, way.len());
+                if let Some(rule) = rule.filter(|_| to != path) {
+                    self.claim(node, rule, to);
+                }
+            }
+        }
+    }
+
+    /// One that has another of its paths renamed is called by that, if the rule comes first.
+    fn claim_moved(&mut self, survey: &Survey<'_>, taking: &Taking<'_>) {
+        let mut seen = HashSet::new();
+        for take in taking.takes.iter().filter(|take| take.how == How::Moves) {
+            let way: HashSet<_> = take.way.iter().map(|edge| edge.0).collect();
+            let mut open = vec![(take.node, take.to.clone())];
+            while let Some((node, path)) = open.pop() {
+                if survey.graph.is_optimizer(node) || node == ROOT || !seen.insert(node) {
+                    continue;
+                }
+                if survey.of_node.contains_key(&node) {
+                    self.claim(node, take.rule, path.clone());
+                }
+                for (child, edge) in survey.node(node).children.iter().enumerate().rev() {
+                    if !way.contains(&edge.node) && !taking.is_taken_before((node, child), take.rule) {
+                        open.push((edge.node, joined(&path, &escape(&edge.local_name))));
+                    }
+                }
+            }
+        }
+    }
+
+    fn claim(&mut self, node: NodeId, rule: RuleId, path: String) {
+        let claim = self.claims.entry(node).or_insert_with(|| (rule, path.clone()));
+        if rule < claim.0 {
+            *claim = (rule, path);
+        }
+    }
+
+    /// Hands the claims on. A full name that spelled the old path, or the end of it, spells the new one; so does one that
+    /// the rule's pattern matches too.
+    fn follow_with_full_names(&mut self, survey: &Survey<'_>) {
+        for (node, (rule, to)) in &self.claims {
+            self.edit.claim(*node, to);
+            let entry = survey.of_node.get(node).and_then(|entries| entries.first());
+            let Some((path, full_name)) = entry.and_then(|entry| {
+                let full_name = survey.entries[*entry].full_name?;
+                Some((survey.visible_path(*entry)?, std::str::from_utf8(full_name).ok()?))
+            }) else {
+                continue;
+            };
+            if let Some(new) = respelled(path, to, full_name).or_else(|| by_rule(survey, *rule, full_name)) {
+                self.edit.rename_full_name(*node, &new);
+            }
+        }
+    }
+
+    fn error(&self, survey: &Survey<'_>, kind: Kind, fault: &edit::Error) -> Error {
+        let rule = match fault {
+            edit::Error::Taken { from, to } => self.rules.get(&(from.clone(), to.clone())),
+            edit::Error::RegisteredSaver { path, .. } => {
+                let of_path = self.rules.iter().filter(|((from, _), _)| from == path);
+                of_path.map(|(_, rule)| rule).min()
+            }
+            _ => None,
+        };
+        let first = survey.map.ids().next();
+        let place = rule.copied().or(first).map(|rule| survey.map.rule(rule).place());
+        let error = Error::new(kind, place.expect("without a rule nothing changes"), fault.to_string());
+        match fault {
+            edit::Error::Taken { .. } => error.help(
+                "drop or rename the other, or let the first win: `collision = \"first\"`, `--collision first`",
+            ),
+            _ => error,
+        }
+    }
+}
+
+fn kind(fault: &edit::Error) -> Kind {
+    match fault {
+        edit::Error::Taken { .. } | edit::Error::Collision { .. } => Kind::Collision,
+        _ => Kind::Name,
+    }
+}
+
+/// A new path that cannot be one.
+fn misspelled(survey: &Survey<'_>, rule: RuleId, fault: &edit::Error) -> Error {
+    let rule = survey.map.rule(rule);
+    let place = rule.targets.first().map_or(rule.place(), |(_, written)| &written.place);
+    let error = Error::new(Kind::Name, place, fault.to_string());
+    match fault {
+        edit::Error::Impossible { why, .. } if why.contains("escaped") => {
+            error.help("in the path of an object a dot in a name is written `..`, and a slash in one `.S`")
+        }
+        _ => error,
+    }
+}
+
+fn shown(path: &str) -> &str {
+    if path.is_empty() { "the root" } else { path }
+}
+
+/// A name with slashes as a path.
+fn as_path(name: &str) -> String {
+    name.split('/').map(escape).collect::<Vec<_>>().join("/")
+}
+
+/// The full name that spells `to` as this one spells `path`, or the end of it.
+fn respelled(path: &str, to: &str, full_name: &str) -> Option<String> {
+    let (path, to) = (components(path)?.join("/"), components(to)?.join("/"));
+    let above = path.strip_suffix(full_name)?;
+    if !above.is_empty() && !above.ends_with('/') {
+        return None;
+    }
+    Some(to.strip_prefix(above)?.to_owned()).filter(|new| !new.is_empty())
+}
+
+/// What a rule for paths makes of a full name that it matches as well.
+fn by_rule(survey: &Survey<'_>, rule: RuleId, full_name: &str) -> Option<String> {
+    let rule = survey.map.rule(rule);
+    let caught = rule.captures(full_name.as_bytes())?;
+    let filled = rule.targets.first()?.0.fill(&caught, &survey.map.tables).ok()?;
+    String::from_utf8(filled).ok().filter(|new| !new.is_empty())
+}
