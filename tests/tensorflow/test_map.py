@@ -3,7 +3,6 @@
 import pytest
 import tensorflow as tf
 
-import models
 from harness import FIXTURES, assert_same, fixture, refused, values
 from test_restore import PREFIXES, at
 
@@ -251,10 +250,6 @@ class TestRefused:
     def test_a_map_that_does_not_parse_is_exit_2(self, tmp_path):
         path = write(tmp_path, "version = 1\n[[rule]]\nrename = 'a'\n")
         assert path.name in refuse(tmp_path, "ddp", "--map", path, code=2)
-
-    @pytest.mark.parametrize("name", models.OBJECT_MODELS)
-    def test_a_map_on_an_object_graph(self, tmp_path, name):
-        assert "object" in refuse(tmp_path, name, "--rename", "model/**=net/**").lower()
 
 
 def refuse(tmp_path, name, *flags, code=1):

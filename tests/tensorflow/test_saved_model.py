@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from harness import OBJECT_GRAPH, assert_same, ckptfs, refused, restored, values
+from harness import OBJECT_GRAPH, assert_same, ckptfs, restored, values
 
 v1 = tf.compat.v1
 
@@ -130,9 +130,16 @@ def test_a_new_name_that_another_variable_has_is_not_taken_from_it(name_based, m
     assert (swapped["line/a"], swapped["line/b"]) == (4.0, 3.0)
 
 
-def test_an_object_based_model_with_a_map_is_refused(object_based, tmp_path):
-    (tmp_path / "m").mkdir()
-    assert "object-based" in refused("mount", object_based, tmp_path / "m", "--rename", "a=slope")
+def test_an_object_based_model_loads_under_a_map_and_restores_from_remapped(object_based, mount):
+    m = mount(object_based, "--rename", "a=slope", "--alias", "b=offset")
+    assert tf.saved_model.load(str(m))(2.0).numpy() == 10.0
+    assert by_version_1(m) == 10.0
+    slope, offset = tf.Variable(0.0), tf.Variable(0.0)
+    status = tf.train.Checkpoint(slope=slope, offset=offset).restore(f"{m}/remapped")
+    status.assert_nontrivial_match().expect_partial()
+    assert (slope.numpy(), offset.numpy()) == (3.0, 4.0)
+    inside = [name for name, _ in tf.train.list_variables(f"{m}/variables/variables")]
+    assert {"a/.ATTRIBUTES/VARIABLE_VALUE", "slope/.ATTRIBUTES/VARIABLE_VALUE"} < set(inside)
 
 
 def test_links_that_leave_the_model_are_not_shown(object_based, mount, tmp_path):
