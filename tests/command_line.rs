@@ -225,6 +225,7 @@ fn a_map_that_does_not_fit_is_exit_1_with_file_line_and_column() {
     for words in ["fix.toml:4:11", "fix.toml:8:9", "dense/kernel", "^^^"] {
         assert!(said.contains(words), "{words}: {said}");
     }
+    assert!(said.starts_with("error: "), "{said}");
 }
 
 #[test]

@@ -48,7 +48,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("tree/checkpoint", &["catalog", "extent", "shard", "view"]),
     ("tree/full_names", &["catalog", "graph"]),
     ("tree/linked", &["catalog", "graph"]),
+    ("tree/role", &["view"]),
     ("tree/root", &["catalog", "shard", "view"]),
+    ("tree/top", &["catalog", "extent", "view"]),
     ("tree/paths", &["catalog", "dtype", "format", "graph", "name", "tensor"]),
     ("view", &["cache", "catalog", "dtype", "extent", "format", "graph", "name", "shard", "tensor"]),
     // Where they meet.

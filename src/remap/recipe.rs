@@ -28,8 +28,8 @@ pub struct Outcome {
 /// Why it cannot be done.
 #[derive(Debug, thiserror::Error)]
 pub enum Unmade {
-    /// The map does not fit.
-    #[error(transparent)]
+    /// The map does not fit. Not transparent: who prints errors looks for this one, which has its own layout.
+    #[error("{0}")]
     Unfit(#[from] Unfit),
     /// The checkpoint cannot be made like the other.
     #[error(transparent)]

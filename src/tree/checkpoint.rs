@@ -13,11 +13,13 @@ use super::escape::escape_first;
 use super::linked::{self, Linked};
 use super::links::{FolderId, Item, Links};
 use super::names::{Names, Node, NodeId};
-use super::{Attr, Content, Entry, Ino, Kind, state_file};
+use super::role::{ROLES, Role};
+use super::top::{Top, tops};
+use super::{Attr, Content, Entry, Ino, Kind};
 use crate::catalog::{Catalog, Variable};
 use crate::extent::VirtualFile;
 use crate::shard::Stamp;
-use crate::view::{self, FACTS, FORMATS, Format, RESERVED, WHOLE, Whole};
+use crate::view::{self, FACTS, FORMATS, Format, RESERVED};
 
 /// One checkpoint of a mount.
 pub(super) struct CheckpointTree {
@@ -36,26 +38,6 @@ pub(super) struct CheckpointTree {
     mode: u16,
 }
 
-/// A file or link at the top of the directory.
-enum Top {
-    Made(Content<'static>),
-    /// About the whole checkpoint; kept once it was asked for, because that may take some work.
-    Whole(&'static Whole, OnceLock<VirtualFile>),
-}
-
-/// What a node of the names can be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Role {
-    /// A directory under `vars/`.
-    Vars,
-    Fact(usize),
-    /// A link among the facts to the file of a format.
-    Link(usize),
-    /// A directory under a format's folder.
-    Folder(usize),
-    File(usize),
-}
-
 /// Where an ordinal is.
 enum Place {
     Root,
@@ -64,49 +46,6 @@ enum Place {
     Node(NodeId, Role),
     /// In a tree of links.
     Linked(usize, Item),
-}
-
-const ROLES: u32 = (1 + FACTS.len() + 3 * FORMATS.len()) as u32;
-
-impl Top {
-    fn kind(&self) -> Kind {
-        match self {
-            Self::Made(content) => content.kind(),
-            Self::Whole(..) => Kind::File,
-        }
-    }
-
-    fn content(&self, catalog: &Arc<Catalog>) -> Content<'static> {
-        match self {
-            Self::Made(content) => content.clone(),
-            Self::Whole(whole, file) => Content::File(file.get_or_init(|| (whole.file)(catalog)).clone()),
-        }
-    }
-}
-
-impl Role {
-    fn number(self) -> u32 {
-        let (facts, formats) = (FACTS.len(), FORMATS.len());
-        let number = match self {
-            Self::Vars => 0,
-            Self::Fact(i) => 1 + i,
-            Self::Link(i) => 1 + facts + i,
-            Self::Folder(i) => 1 + facts + formats + i,
-            Self::File(i) => 1 + facts + 2 * formats + i,
-        };
-        number as u32
-    }
-
-    fn of(number: u32) -> Self {
-        let (facts, formats) = (FACTS.len(), FORMATS.len());
-        match number as usize {
-            0 => Self::Vars,
-            n if n < 1 + facts => Self::Fact(n - 1),
-            n if n < 1 + facts + formats => Self::Link(n - 1 - facts),
-            n if n < 1 + facts + 2 * formats => Self::Folder(n - 1 - facts - formats),
-            n => Self::File(n - 1 - facts - 2 * formats),
-        }
-    }
 }
 
 impl CheckpointTree {
@@ -467,22 +406,6 @@ impl CheckpointTree {
 }
 
 const VARS: &str = "vars";
-
-/// What makes TensorFlow take the directory itself for the checkpoint: a state file that names the prefix beside it,
-/// for calls that look for one in every directory, and hidden links for those that take `ckpt-9/` as a prefix. And the
-/// files about the whole.
-fn tops<'a>(stem: &[u8], suffixes: impl Iterator<Item = &'a str>, catalog: &Catalog) -> Vec<(Vec<u8>, Top)> {
-    let beside = [b"../", stem].concat();
-    let link = |suffix: &str| {
-        (suffix.into(), Top::Made(Content::Link([&beside, suffix.as_bytes()].concat().into())))
-    };
-    let mut tops: Vec<_> = suffixes.map(link).collect();
-    tops.push((b"checkpoint".to_vec(), Top::Made(Content::File(state_file(&beside)))));
-    let wholes = WHOLE.iter().filter(|whole| (whole.is_there)(catalog));
-    tops.extend(wholes.map(|whole| (whole.name.into(), Top::Whole(whole, OnceLock::new()))));
-    tops.sort_by(|a, b| a.0.cmp(&b.0));
-    tops
-}
 
 /// A file's time as the standard library has it.
 pub(super) fn time((seconds, nanoseconds): (i64, i64)) -> SystemTime {

@@ -4,7 +4,7 @@
 //! root.rs        what a number stands for
 //!  ├─ folder.rs      a directory of the source: listing.rs its names, slot.rs its checkpoints, each planned when used
 //!  │   └─ directory.rs   the source's side of it
-//!  ├─ checkpoint.rs  the files of one checkpoint: names.rs, escape.rs
+//!  ├─ checkpoint.rs  the files of one checkpoint: names.rs, escape.rs, role.rs, top.rs
 //!  └─ inodes.rs      who has which number
 //! ```
 //!
@@ -22,8 +22,10 @@ mod links;
 mod listing;
 mod names;
 mod paths;
+mod role;
 mod root;
 mod slot;
+mod top;
 
 use std::borrow::Cow;
 use std::io;
