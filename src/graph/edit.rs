@@ -12,7 +12,8 @@ mod keys;
 mod shape;
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+
+use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 
 use crate::format::object_graph::{NodeId, Slot};
 
@@ -127,6 +128,8 @@ struct Join {
     /// The names along the path it shall have.
     to: Vec<String>,
     how: How,
+    /// Where an object without values is already, what is in this one goes into that.
+    merges: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -161,6 +164,13 @@ impl<'g> Edit<'g> {
         let edge = self.edge(from)?;
         self.join(from, edge.clone(), to, How::Same)?;
         self.cut(edge);
+        Ok(())
+    }
+
+    /// As [`Edit::rename`], but if an object without values is there already and stays, what is in this one goes into that.
+    pub fn merge(&mut self, from: &str, to: &str) -> Result<(), Error> {
+        self.rename(from, to)?;
+        self.joins.last_mut().into_iter().for_each(|join| join.merges = true);
         Ok(())
     }
 
@@ -262,7 +272,7 @@ impl<'g> Edit<'g> {
             return Err(self.nowhere(from, edge.0, &edge.1));
         };
         let to = new_names(to)?;
-        self.joins.push(Join { from: from.to_owned(), edge, node, to, how });
+        self.joins.push(Join { from: from.to_owned(), edge, node, to, how, merges: false });
         Ok(())
     }
 
@@ -329,4 +339,4 @@ fn new_names(path: &str) -> Result<Vec<String>, Error> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

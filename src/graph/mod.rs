@@ -8,6 +8,7 @@
 //! Nothing here recurses and no function costs more than the graph's nodes and edges, however many paths there are.
 
 pub mod edit;
+mod guide;
 pub mod key;
 mod names;
 mod optimizer;
@@ -21,6 +22,7 @@ use std::sync::OnceLock;
 use crate::format::{Malformed, object_graph};
 
 pub use crate::format::object_graph::{NodeId, ObjectGraph};
+pub use guide::Guide;
 pub use names::{Name, Role};
 
 use owners::Owners;

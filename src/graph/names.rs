@@ -12,7 +12,9 @@
 //! below its variable: the variable's name, `/.OPTIMIZER_SLOT/`, the optimizer's path, the slot's name.
 //! No name is another key's spelling, so that the last resort, the whole key, is always free: all names differ.
 
-use std::collections::{HashMap, HashSet};
+use std::cell::OnceCell;
+
+use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 
 use crate::format::object_graph::{Attribute, NodeId};
 
@@ -114,26 +116,25 @@ struct Naming<'a> {
     names: Vec<Name>,
     /// What follows the variable's name in each slot's.
     below: Vec<String>,
-    /// How many attributes have a full name.
-    full_names: HashMap<&'a str, usize>,
+    /// How many attributes have a full name; counted when first asked for.
+    full_names: OnceCell<HashMap<&'a str, usize>>,
+    /// Keys that a name could be: those that are no variable's value.
     spelled: HashSet<&'a [u8]>,
     taken: HashSet<Vec<u8>>,
 }
 
 impl<'a> Naming<'a> {
     fn new(graph: &'a Graph, keys: &'a [&'a [u8]], preferred: &'a HashMap<NodeId, String>) -> Self {
-        let mut full_names = HashMap::new();
-        for (_, attribute) in graph.attributes() {
-            *full_names.entry(attribute.full_name.as_str()).or_default() += 1;
-        }
         let owners = graph.owners();
         let owner = |path: &[u8]| owners.get(path).copied();
-        let names =
-            keys.iter().map(|key| graph.facts(key, key::split(key).and_then(|(path, _)| owner(path))));
-        let (names, spelled) = (names.collect(), keys.iter().copied().collect());
-        let below = vec![String::new(); keys.len()];
-        let mut naming =
-            Self { graph, keys, preferred, names, below, full_names, spelled, taken: HashSet::new() };
+        let counter = graph.child(ROOT, "save_counter");
+        let owned = |key: &[u8]| key::split(key).and_then(|(path, _)| owner(path));
+        let names = keys.iter().map(|key| graph.facts(key, owned(key), counter));
+        let (names, spelled) =
+            (names.collect(), keys.iter().copied().filter(|key| key::stem(key) == *key).collect());
+        let (below, full_names) = (vec![String::new(); keys.len()], OnceCell::new());
+        let taken = HashSet::with_capacity(keys.len());
+        let mut naming = Self { graph, keys, preferred, names, below, full_names, spelled, taken };
         naming.find_slots(owner);
         naming
     }
@@ -165,7 +166,7 @@ impl<'a> Naming<'a> {
                 continue;
             }
             let Some(visible) = resort(self, i).filter(|visible| !visible.is_empty()) else { continue };
-            let free = visible == *key || !self.spelled.contains(visible.as_slice());
+            let free = visible == *key || !is_value(&visible) && !self.spelled.contains(visible.as_slice());
             if free && self.taken.insert(visible.clone()) {
                 self.names[i].visible = visible;
             }
@@ -185,7 +186,14 @@ impl<'a> Naming<'a> {
 
     fn full_name(&self, i: usize) -> Option<Vec<u8>> {
         let full_name = self.names[i].full_name.clone()?;
-        let alone = self.full_names.get(std::str::from_utf8(&full_name).ok()?) == Some(&1);
+        let full_names = self.full_names.get_or_init(|| {
+            let mut full_names = HashMap::new();
+            for (_, attribute) in self.graph.attributes() {
+                *full_names.entry(attribute.full_name.as_str()).or_default() += 1;
+            }
+            full_names
+        });
+        let alone = full_names.get(std::str::from_utf8(&full_name).ok()?) == Some(&1);
         self.with_attribute(i, full_name).filter(|_| alone)
     }
 
@@ -216,9 +224,8 @@ impl<'a> Naming<'a> {
 
 impl Graph {
     /// What is known of a key before it has a name.
-    fn facts(&self, key: &[u8], node: Option<NodeId>) -> Name {
+    fn facts(&self, key: &[u8], node: Option<NodeId>, counter: Option<NodeId>) -> Name {
         let is_value = key::split(key).is_some_and(|(_, attribute)| attribute == VARIABLE_VALUE.as_bytes());
-        let counter = self.child(ROOT, "save_counter");
         let is_variable = is_value && (node.is_none() || node != counter);
         let attributes = node.map_or(&[][..], |node| &self.objects.nodes[node].attributes);
         let full_name = attributes.iter().map(|a| &a.full_name).find(|full_name| !full_name.is_empty());
@@ -230,6 +237,10 @@ impl Graph {
             optimizer_state: node.is_some_and(|node| self.state[node]),
         }
     }
+}
+
+fn is_value(key: &[u8]) -> bool {
+    key.strip_suffix(VARIABLE_VALUE.as_bytes()).is_some_and(|path| path.ends_with(ATTRIBUTES.as_bytes()))
 }
 
 fn text(bytes: &[u8]) -> Option<String> {

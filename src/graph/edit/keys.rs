@@ -5,12 +5,14 @@
 //! slot's key follows the key of its variable and the path of its optimizer. A key that never was a path stays.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::cell::RefCell;
+
+use foldhash::{HashMap, HashMapExt};
 
 use crate::format::object_graph::{self, NodeId, ObjectGraph, Slot};
 
 use super::super::key::{self, ATTRIBUTES, OPTIMIZER_SLOT, escape};
-use super::super::{Graph, ROOT};
+use super::super::{Graph, Guide, ROOT};
 use super::shape::Shape;
 use super::{Edit, Error, How, Lost};
 
@@ -64,6 +66,8 @@ struct Paths<'a, 's> {
     /// The places where copies of what an edge of the source leads to were put.
     copied: Places<'a>,
     found: Found<'s>,
+    /// Who looks paths up in the edited graph, and in the source.
+    guides: (RefCell<Guide<'a>>, RefCell<Guide<'s>>),
 }
 
 type Places<'a> = HashMap<NodeId, HashMap<&'a str, Vec<String>>>;
@@ -86,7 +90,8 @@ impl<'a, 's> Paths<'a, 's> {
                 .or_default()
                 .push(to.join("/"));
         }
-        Self { edit, graph, copies, gone, moves, copied, found: vec![None; gone.len()] }
+        let guides = (RefCell::new(Guide::new(graph)), RefCell::new(Guide::new(edit.source)));
+        Self { edit, graph, copies, gone, moves, copied, found: vec![None; gone.len()], guides }
     }
 
     /// The path of every node that is left with keys, and those for which there is none.
@@ -136,13 +141,13 @@ impl<'a, 's> Paths<'a, 's> {
     }
 
     fn path<'p>(&self, node: NodeId, old: &'p str) -> Option<Cow<'p, str>> {
-        let leads = |path: &str| self.graph.resolve(path) == Some(node);
+        let leads = |path: &str| self.guides.0.borrow_mut().resolve(path) == Some(node);
         let is_copy = self.original(node).is_some();
         let claimed = self.edit.claims.get(&node).filter(|path| leads(path));
         if let Some(path) = claimed {
             return Some(Cow::Owned(path.clone()));
         }
-        if !is_copy && (leads(old) || self.edit.source.resolve(old) != Some(node)) {
+        if !is_copy && (leads(old) || self.guides.1.borrow_mut().resolve(old) != Some(node)) {
             return Some(Cow::Borrowed(old));
         }
         let moved = self.moved(old, if is_copy { &self.copied } else { &self.moves });

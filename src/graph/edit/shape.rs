@@ -1,6 +1,6 @@
 //! The nodes and edges of the edited graph; its keys are still the source's.
 
-use std::collections::{HashMap, HashSet};
+use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 
 use crate::format::object_graph::{Child, Node, NodeId, ObjectGraph, Slot};
 
@@ -28,6 +28,8 @@ struct Work<'e> {
     made: Vec<NodeId>,
     /// Nodes whose place may be taken.
     free: HashSet<NodeId>,
+    /// Nodes that lost their place to another.
+    replaced: HashSet<NodeId>,
     /// The edges that joins made: a node's child by name, and what it is in the source.
     joined: HashMap<(NodeId, String), NodeId>,
     lost: Vec<Lost>,
@@ -42,12 +44,13 @@ impl Shape {
         }
         let (index, copies, made, free) = Default::default();
         let (slots, joined, lost) = (slots(edit.source.objects()), HashMap::new(), vec![]);
-        let mut work = Work { edit, nodes, index, slots, copies, made, free, joined, lost };
+        let replaced = HashSet::new();
+        let mut work = Work { edit, nodes, index, slots, copies, made, free, replaced, joined, lost };
         let hollow = work.hollow();
         work.free = hollow.iter().map(|(node, _)| *node).collect();
         let mut joins: Vec<_> =
             edit.joins.iter().filter(|join| !edit.drops(join.edge.0, &join.edge.1)).collect();
-        joins.sort_by_key(|join| join.to.len());
+        joins.sort_by_key(|join| (join.to.len(), join.merges));
         let errors: Vec<_> = joins.into_iter().filter_map(|join| work.join(join).err()).collect();
         if !errors.is_empty() {
             return Err(errors);
@@ -66,22 +69,73 @@ impl Work<'_> {
             return Ok(());
         }
         if let Some(there) = there.filter(|there| !self.free.contains(there)) {
-            let to = join.to.iter().map(|name| key::escape(name)).collect::<Vec<_>>().join("/");
-            if !self.edit.first_wins {
-                return Err(Error::Taken { from: join.from.clone(), to });
+            if join.merges && self.can_merge(join.node, there) {
+                return self.merge(join, there);
             }
-            if let Some(&other) = self.joined.get(&(parent, name.clone())) {
-                self.lost.push(Lost { node: join.node, from: Some(join.from.clone()), to, other });
+            if !self.take_place(join, (parent, name.clone()), there, spell(&join.to))? {
                 return Ok(());
             }
-            self.lost.push(Lost { node: there, from: None, to, other: join.node });
         }
         let node = if join.how == How::Same { join.node } else { self.copy(join)? };
-        self.put(parent, name, node);
-        if self.edit.first_wins {
-            self.joined.insert((parent, name.clone()), join.node);
+        self.put_joined(parent, name, node, join.node);
+        Ok(())
+    }
+
+    /// Whether a node gives way to another that is in its place; an error if that is not how this edit goes.
+    fn take_place(
+        &mut self,
+        join: &Join,
+        edge: (NodeId, String),
+        there: NodeId,
+        to: String,
+    ) -> Result<bool, Error> {
+        if !self.edit.first_wins {
+            return Err(Error::Taken { from: join.from.clone(), to });
+        }
+        let (node, from) = (join.node, Some(join.from.clone()));
+        let other = self.joined.get(&edge).copied();
+        self.lost.push(match other {
+            Some(other) => Lost { node, from, to, other },
+            None => Lost { node: there, from: None, to, other: node },
+        });
+        Ok(other.is_none())
+    }
+
+    /// Whether what is in the one can go into the other: no values, and no slots that would have to go along.
+    fn can_merge(&self, node: NodeId, there: NodeId) -> bool {
+        let Node { attributes, slots, registered_saver, .. } = &self.nodes[node];
+        let is_bare = attributes.is_empty() && slots.is_empty() && registered_saver.is_none();
+        let Node { attributes, registered_saver, .. } = &self.nodes[there];
+        node != there && is_bare && attributes.is_empty() && registered_saver.is_none()
+    }
+
+    /// Gives an object the children of another, and so on down where both have one of a name.
+    fn merge(&mut self, join: &Join, there: NodeId) -> Result<(), Error> {
+        let (mut open, mut seen) = (vec![(join.node, there, join.to.clone())], HashSet::new());
+        while let Some((node, into, path)) = open.pop() {
+            for Child { node, local_name: name, .. } in self.nodes[node].children.clone() {
+                let path = [&path[..], &[name.clone()]].concat();
+                let there = self.child(into, &name).map(|at| self.nodes[into].children[at].node);
+                match there.filter(|there| !self.free.contains(there)) {
+                    Some(there) if there == node || !seen.insert((node, there)) => {}
+                    Some(there) if self.can_merge(node, there) => open.push((node, there, path)),
+                    Some(there) => {
+                        if self.take_place(join, (into, name.clone()), there, spell(&path))? {
+                            self.put_joined(into, &name, node, node);
+                        }
+                    }
+                    None => self.put_joined(into, &name, node, node),
+                }
+            }
         }
         Ok(())
+    }
+
+    fn put_joined(&mut self, parent: NodeId, name: &str, node: NodeId, source: NodeId) {
+        self.put(parent, name, node);
+        if self.edit.first_wins {
+            self.joined.insert((parent, name.to_owned()), source);
+        }
     }
 
     /// Where a node's child stands.
@@ -105,7 +159,8 @@ impl Work<'_> {
 
     fn put(&mut self, parent: NodeId, name: &str, node: NodeId) {
         if let Some(at) = self.child(parent, name) {
-            self.nodes[parent].children[at].node = node;
+            let left = std::mem::replace(&mut self.nodes[parent].children[at].node, node);
+            self.replaced.insert(left);
             return;
         }
         let children = &mut self.nodes[parent].children;
@@ -119,7 +174,7 @@ impl Work<'_> {
         let source = &self.edit.source.objects().nodes;
         let above: HashSet<NodeId> = self.on_the_way(join);
         let kept = |node: NodeId, child: &Child| !self.edit.drops(node, &child.local_name);
-        let (mut copies, mut order) = (HashMap::from([(join.node, self.nodes.len())]), vec![join.node]);
+        let (mut copies, mut order) = (HashMap::from_iter([(join.node, self.nodes.len())]), vec![join.node]);
         for at in 0.. {
             let Some(&node) = order.get(at) else { break };
             for child in
@@ -156,7 +211,7 @@ impl Work<'_> {
     /// The objects above the path's end.
     fn on_the_way(&self, join: &Join) -> HashSet<NodeId> {
         let names = key::components(&join.from).unwrap_or_default();
-        let (mut way, mut node) = (HashSet::from([ROOT]), ROOT);
+        let (mut way, mut node) = (HashSet::from_iter([ROOT]), ROOT);
         for name in &names {
             node = self.edit.source.child(node, name).unwrap_or(node);
             way.insert(node);
@@ -220,6 +275,9 @@ impl Work<'_> {
             let left = filled.entry(node).or_insert(self.nodes[node].children.len());
             if *left == 0 {
                 gone.insert(node);
+                if self.replaced.contains(&node) {
+                    continue;
+                }
                 parents.insert(parent);
                 *filled.entry(parent).or_insert(self.nodes[parent].children.len()) -= 1;
             }
@@ -268,6 +326,10 @@ impl Work<'_> {
             node.slots.retain(|slot| reached[slot.original] && self.edit.keeps_slot(slot));
         }
     }
+}
+
+fn spell(names: &[String]) -> String {
+    names.iter().map(|name| key::escape(name)).collect::<Vec<_>>().join("/")
 }
 
 fn slots(source: &ObjectGraph) -> HashMap<NodeId, Vec<(NodeId, usize)>> {

@@ -1,6 +1,6 @@
 //! What is below the objects that a rule matches: the variables that go where it takes them.
 
-use std::collections::HashSet;
+use foldhash::{HashSet, HashSetExt};
 
 use super::search::{Edge, Found, Meaning};
 use super::survey::Survey;
@@ -56,8 +56,7 @@ impl<'a> Cover<'a> {
     /// The values of those objects, in the order of their names.
     pub(super) fn entries(&self) -> Vec<usize> {
         let nodes = self.seen.iter().chain(&self.slots);
-        let mut entries: Vec<_> =
-            nodes.filter_map(|node| self.survey.of_node.get(node)).flatten().copied().collect();
+        let mut entries: Vec<_> = nodes.flat_map(|node| self.survey.of_node.get(*node)).copied().collect();
         entries.sort_unstable();
         entries
     }

@@ -1,7 +1,7 @@
 //! What is shown below an object and is no object of the graph: the slots that optimizers keep for a variable, and values
 //! that are not a variable's (`table/.ATTRIBUTES/table-keys`).
 
-use std::collections::HashMap;
+use foldhash::{HashMap, HashMapExt};
 
 use crate::format::object_graph::NodeId;
 use crate::graph::Graph;

@@ -19,6 +19,8 @@ mod search;
 mod selection;
 mod survey;
 mod taking;
+#[cfg(test)]
+mod tests;
 mod wishes;
 
 use std::sync::Arc;

@@ -1,7 +1,9 @@
 //! What came of it: the variables under their new names, and what each rule did.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
+
+use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 
 use super::super::error::Errors;
 use super::super::misfit::without_rule;
@@ -17,7 +19,7 @@ use super::taking::Taking;
 use super::wishes::Wishes;
 use crate::catalog::{Objects, Origin, Variable};
 use crate::graph::edit::Rewrite;
-use crate::graph::{NodeId, Role};
+use crate::graph::{Guide, NodeId, Role};
 use crate::name::Name;
 
 /// Applies `unmatched` to the variables none of whose names any rule matches.
@@ -112,13 +114,17 @@ impl<'a> Outcome<'a> {
             self.names = entries.iter().map(|entry| Some(entry.visible.to_vec())).collect();
             return;
         };
-        let leads =
-            |(node, (_, path)): &(&NodeId, &(RuleId, String))| rewrite.graph.resolve(path) == Some(**node);
-        let claims = self.wishes.claims.iter().filter(leads);
-        let mut preferred: HashMap<_, _> = claims.map(|(node, (_, path))| (*node, path.clone())).collect();
+        let mut guide = Guide::new(&rewrite.graph);
+        let mut preferred = HashMap::with_capacity(self.wishes.claims.len());
+        for &(node, _, ref path) in &self.wishes.in_order() {
+            if guide.resolve(path) == Some(node) {
+                preferred.insert(node, path.to_string());
+            }
+        }
         preferred.extend(self.paths_of_copies(rewrite));
+        let copied = if rewrite.aliases.is_empty() { &[][..] } else { &entries[..] };
         let at: HashMap<&[u8], usize> =
-            entries.iter().enumerate().map(|(at, entry)| (entry.key, at)).collect();
+            copied.iter().enumerate().map(|(at, entry)| (entry.key, at)).collect();
         let own = rewrite
             .keys
             .iter()
@@ -200,8 +206,7 @@ impl<'a> Outcome<'a> {
             let mut cover = Cover::new(self.survey);
             matches.found.iter().for_each(|found| cover.add(found, matches.meaning, |_| false));
             let followers = cover.followers();
-            let followers =
-                followers.iter().filter_map(|slot| self.survey.of_node.get(slot)).flatten().copied();
+            let followers = followers.iter().flat_map(|slot| self.survey.of_node.get(*slot)).copied();
             let meant: Vec<_> = matches.entries.iter().copied().chain(cover.entries()).collect();
             let mut hits = 0;
             for entry in meant.into_iter().filter(|entry| self.names[*entry].is_none()) {
@@ -270,13 +275,8 @@ impl<'a> Outcome<'a> {
         {
             tallies.hit(id, self.survey.entries[entry].visible, new(entry));
         }
-        let slots: BTreeSet<_> = cover
-            .followers()
-            .iter()
-            .filter_map(|slot| self.survey.of_node.get(slot))
-            .flatten()
-            .copied()
-            .collect();
+        let slots: BTreeSet<_> =
+            cover.followers().iter().flat_map(|slot| self.survey.of_node.get(*slot)).copied().collect();
         let covered = entries.into_iter().filter(|entry| self.survey.is_slot(*entry));
         for entry in slots.into_iter().chain(covered).collect::<BTreeSet<_>>() {
             if self.names[entry].is_some() {
@@ -301,7 +301,7 @@ impl<'a> Outcome<'a> {
 
     fn lost(&self) -> Vec<Lost> {
         let lost = self.rewrite.iter().flat_map(|rewrite| &rewrite.lost);
-        let entry = |node: &NodeId| self.survey.of_node.get(node)?.first().copied();
+        let entry = |node: &NodeId| self.survey.of_node.get(*node).first().copied();
         let rule_of = |from: &str, to: &str| {
             self.taking.takes.iter().find(|take| take.path == from && take.to == to).map(|take| take.rule)
         };

@@ -4,7 +4,7 @@
 //! pattern: what led there first is a shortest way, and what follows is the same for all ways. So a search costs edges
 //! times states, however many paths there are, and it ends in a graph with cycles.
 
-use std::collections::HashSet;
+use foldhash::HashSet;
 
 use super::super::pattern::Pattern;
 use super::automaton::{Automaton, State, TooComplex};
@@ -134,7 +134,7 @@ impl Search<'_> {
         self.hit_last();
         let so_far = self.hits.pop().map(|hit| self.spell(&hit).path).unwrap_or_default();
         let Some(start) = automaton.read(automaton.start(), so_far.as_bytes())? else { return Ok(()) };
-        let (mut seen, mut states) = (HashSet::from([(self.steps[first].node, start)]), vec![start]);
+        let (mut seen, mut states) = (HashSet::from_iter([(self.steps[first].node, start)]), vec![start]);
         for at in first.. {
             let Some(&Step { node, .. }) = self.steps.get(at) else { break };
             let slash: &[u8] = if at == 0 { b"" } else { b"/" };
@@ -180,5 +180,119 @@ impl Search<'_> {
         let path = names.chain(leaf).collect::<Vec<_>>().join("/");
         let node = way.last().map_or(ROOT, |&(node, child)| nodes[node].children[child].node);
         Found { path, way, node, leaf: hit.leaf.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::format::object_graph::tests::any_graph;
+    use crate::format::object_graph::{Child, Node, ObjectGraph};
+
+    fn found(graph: &Graph, pattern: &str, meaning: Meaning) -> Vec<Found> {
+        let pattern = Pattern::parse(pattern, false).unwrap();
+        search(graph, &Leaves::default(), &pattern, meaning).unwrap()
+    }
+
+    fn graph(edges: &[(NodeId, &str, NodeId)]) -> Graph {
+        let nodes = edges.iter().flat_map(|(a, _, b)| [*a, *b]).max().unwrap_or(0) + 1;
+        let mut objects = ObjectGraph { nodes: vec![Node::default(); nodes], unknown: Vec::new() };
+        for (parent, name, node) in edges {
+            let child = Child { node: *node, local_name: (*name).into(), unknown: Vec::new() };
+            objects.nodes[*parent].children.push(child);
+        }
+        Graph::new(objects)
+    }
+
+    fn paths(graph: &Graph, pattern: &str) -> Vec<String> {
+        found(graph, pattern, Meaning::Paths).into_iter().map(|found| found.path).collect()
+    }
+
+    #[test]
+    fn patterns_are_read_along_the_edges() {
+        let graph = graph(&[(0, "net", 1), (1, "a.b", 2), (2, "w", 3), (1, "me", 1), (0, "step", 4)]);
+        assert_eq!(paths(&graph, "net/a..b/w"), ["net/a..b/w"]);
+        assert_eq!(paths(&graph, "net/{x}"), ["net/a..b", "net/me"]);
+        assert_eq!(paths(&graph, "{x:net|step}"), ["net", "step"]);
+        assert_eq!(paths(&graph, "**/w"), ["net/a..b/w"]);
+        assert_eq!(paths(&graph, "re:n.*/(?<v>w)"), ["net/a..b/w"]);
+        assert_eq!(paths(&graph, "net/me/me/me/a..b"), ["net/me/me/me/a..b"]);
+        assert_eq!(paths(&graph, "net/a"), Vec::<String>::new());
+        assert_eq!(paths(&graph, "ne"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn the_content_of_an_object_is_found_at_the_object() {
+        let graph = graph(&[(0, "net", 1), (1, "a", 2), (2, "w", 3), (0, "nut", 1)]);
+        let containers = |pattern: &str| -> Vec<String> {
+            found(&graph, pattern, Meaning::Containers).into_iter().map(|found| found.path).collect()
+        };
+        assert_eq!(containers("net/**"), ["net"]);
+        assert_eq!(containers("n{x}t/**"), ["net", "nut"]);
+        assert_eq!(containers("**/a/**"), ["net/a"], "one object, one edge: the shortest way is enough");
+        assert_eq!(containers("**"), [""]);
+    }
+
+    /// Modules that all refer to each other: over 100,000 simple paths among eight.
+    #[test]
+    fn densely_linked_modules_cost_no_more_than_their_edges() {
+        let all = 1..=8;
+        let edges: Vec<_> =
+            all.clone().flat_map(|a| (0..=8).filter(move |b| *b != a).map(move |b| (b, a))).collect();
+        let names: Vec<String> = all.map(|node| format!("m{node}")).collect();
+        let edges: Vec<_> = edges.iter().map(|(from, to)| (*from, names[to - 1].as_str(), *to)).collect();
+        let graph = graph(&edges);
+        for (pattern, states) in [("**/m3", 2), ("**/m1/**/m2", 3), ("re:(m[0-9]/)*m3", 2), ("*/*", 3)] {
+            let found = found(&graph, pattern, Meaning::Paths);
+            assert!(!found.is_empty() && found.len() <= edges.len() * states, "{pattern}: {}", found.len());
+        }
+    }
+
+    /// Every simple path, the slow way.
+    fn simple_paths(graph: &Graph) -> Vec<(String, Vec<Edge>)> {
+        let (mut all, mut open) = (Vec::new(), vec![(vec![ROOT], Vec::new(), Vec::new())]);
+        while let Some((nodes, names, way)) = open.pop() {
+            let last: NodeId = *nodes.last().unwrap();
+            for (at, child) in graph.objects().nodes[last].children.iter().enumerate() {
+                let names = [&names[..], &[escape(&child.local_name).into_owned()]].concat();
+                let way = [&way[..], &[(last, at)]].concat();
+                all.push((names.join("/"), way.clone()));
+                if !nodes.contains(&child.node) {
+                    open.push(([&nodes[..], &[child.node]].concat(), names, way));
+                }
+            }
+        }
+        all
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(500))]
+
+        #[test]
+        fn what_is_found_agrees_with_a_list_of_all_simple_paths(
+            objects in any_graph(),
+            pattern in "[a-c*]{1,2}(/[a-c*]{1,2}){0,2}|\\{x\\}/[a-c]|\\*\\*/[a-c]|re:[a-c/]*c",
+        ) {
+            let graph = Graph::new(objects);
+            let pattern = Pattern::parse(&pattern, false).unwrap();
+            let found = search(&graph, &Leaves::default(), &pattern, Meaning::Paths).unwrap();
+            for one in &found {
+                prop_assert!(pattern.is_match(one.path.as_bytes()), "{} is no match", one.path);
+                prop_assert_eq!(graph.resolve(&one.path), Some(one.node));
+                prop_assert_eq!(one.path.split('/').count(), one.way.len());
+            }
+            let edges: BTreeSet<Edge> = found.iter().map(|one| *one.way.last().unwrap()).collect();
+            for (path, way) in simple_paths(&graph) {
+                if !path.is_empty() && pattern.is_match(path.as_bytes()) {
+                    prop_assert!(edges.contains(way.last().unwrap()), "{path} was not found");
+                    let shortest = found.iter().filter(|one| one.way.last() == way.last()).map(|one| one.way.len());
+                    prop_assert!(shortest.min().unwrap() <= way.len());
+                }
+            }
+        }
     }
 }

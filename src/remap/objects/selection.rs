@@ -4,7 +4,7 @@
 //! A `drop` acts on the last edge of a path. What is left without a path goes by itself, with its slots; so the weights
 //! that a Keras 3 optimizer lists stay when it goes.
 
-use std::collections::{HashMap, HashSet};
+use foldhash::{HashMap, HashSet, HashSetExt};
 
 use super::super::RuleId;
 use super::super::report::Tallies;

@@ -3,8 +3,6 @@
 //! Patterns are held against paths, escaped as `ls` shows them. One that means no path is tried on the full names. The
 //! checkpoint's own `save_counter` is no part of the program: only a rule that spells it concerns it.
 
-use std::collections::HashMap;
-
 use super::super::error::{Error, Errors, Kind};
 use super::super::pattern::Pattern;
 use super::super::rule::{MatchOn, Matcher, Rule, Verb};
@@ -39,11 +37,43 @@ pub(super) struct Survey<'a> {
     /// In the order of the catalog.
     pub(super) entries: Vec<Entry<'a>>,
     /// The entries that each object has.
-    pub(super) of_node: HashMap<NodeId, Vec<usize>>,
+    pub(super) of_node: OfNode,
     pub(super) leaves: Leaves,
     /// What each rule matches.
     pub(super) matches: Vec<Matches>,
     counter: Option<usize>,
+}
+
+/// The entries of each object, in one list.
+pub(super) struct OfNode {
+    starts: Vec<usize>,
+    entries: Vec<usize>,
+}
+
+impl OfNode {
+    fn new(nodes: usize, entries: &[Entry<'_>]) -> Self {
+        let mut owned: Vec<_> =
+            entries.iter().enumerate().filter_map(|(at, entry)| Some((entry.node?, at))).collect();
+        owned.sort_unstable();
+        let mut starts = Vec::with_capacity(nodes + 1);
+        for node in 0..=nodes {
+            let from = starts.last().copied().unwrap_or(0);
+            starts.push(from + owned[from..].iter().take_while(|(owner, _)| *owner < node).count());
+        }
+        Self { starts, entries: owned.into_iter().map(|(_, at)| at).collect() }
+    }
+
+    pub(super) fn get(&self, node: NodeId) -> &[usize] {
+        match self.starts.get(node..node + 2) {
+            Some(&[start, end]) => &self.entries[start..end],
+            // An object that the edit made.
+            _ => &[],
+        }
+    }
+
+    pub(super) fn has(&self, node: NodeId) -> bool {
+        !self.get(node).is_empty()
+    }
 }
 
 /// What one rule matches.
@@ -73,10 +103,7 @@ impl<'a> Survey<'a> {
             optimizer_state: role.optimizer_state,
         };
         let entries: Vec<_> = variables.iter().zip(roles).map(entry).collect();
-        let mut of_node: HashMap<_, Vec<_>> = HashMap::with_capacity(entries.len());
-        for (at, node) in entries.iter().enumerate().filter_map(|(at, entry)| Some((at, entry.node?))) {
-            of_node.entry(node).or_default().push(at);
-        }
+        let of_node = OfNode::new(graph.objects().nodes.len(), &entries);
         let leaves = Leaves::new(graph, entries.iter().map(|entry| (entry.key, entry.node)));
         let (matches, counter) = (Vec::new(), graph.child_at(ROOT, COUNTER));
         let mut survey = Self { map, graph, variables, entries, of_node, leaves, matches, counter };

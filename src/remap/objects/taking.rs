@@ -4,10 +4,10 @@
 //!   what the one above it says (`model/**` meets `model/a` and `model/a/w`) is no move of its own.
 //! * A rule that matches an object and would take something below it elsewhere than it would go along with the object
 //!   means what is below, as it would if names were all there is.
-//! * A rule for all that is in an object (`old/**` to `new/**`) takes the object itself, with its references and slots, if
-//!   its new name is free; otherwise what is in it goes there piece by piece.
+//! * A rule for all that is in an object (`old/**` to `new/**`) takes the object itself, with its references and slots. If
+//!   an object is there already, what is in the one joins what is in the other.
 
-use std::collections::{HashMap, HashSet};
+use foldhash::{HashMap, HashMapExt};
 
 use super::super::RuleId;
 use super::super::error::{Error, Kind};
@@ -52,6 +52,8 @@ pub(super) struct Taking<'a> {
     of_root: Option<usize>,
     /// The matches that each rule acted on.
     pub(super) acted: HashMap<RuleId, Vec<usize>>,
+    /// What is below objects, and where rules want it.
+    leaves: Vec<(RuleId, Found, String)>,
     /// New full names, and the rule of each.
     pub(super) full_names: HashMap<usize, (RuleId, String)>,
     pub(super) errors: Vec<Error>,
@@ -64,9 +66,18 @@ impl<'a> Taking<'a> {
         tallies: &mut Tallies,
         misfits: &mut Misfits,
     ) -> Self {
-        let (takes, by_edge, acted, full_names) = Default::default();
-        let mut taking =
-            Self { survey, selected, takes, by_edge, of_root: None, acted, full_names, errors: vec![] };
+        let (takes, by_edge, acted, leaves, full_names) = Default::default();
+        let mut taking = Self {
+            survey,
+            selected,
+            takes,
+            by_edge,
+            of_root: None,
+            acted,
+            leaves,
+            full_names,
+            errors: vec![],
+        };
         for (id, rule, matches) in survey.rules(Verb::Rename) {
             let mut targets = Targets::new(survey, id, 0);
             targets.fill(&matches.found, matches.meaning, misfits);
@@ -74,25 +85,25 @@ impl<'a> Taking<'a> {
                 tallies.matched(id);
                 match (taking.blocker(found, id, matches.meaning), targets.filled[at].take()) {
                     (Some(by), _) => tallies.shadowed(id, by),
-                    (None, Some(to)) => taking.take(id, rule, found, matches.meaning, to, at),
+                    (None, Some(to)) => taking.take(id, found, to, at),
                     (None, None) => {}
                 }
             }
             taking.take_full_names(id, rule, &matches.entries, tallies, misfits);
         }
-        taking.settle_containers();
+        taking.settle();
         taking
     }
 
     /// Where the first `n` edges of a path of the source lead in the result, and the rule that says so.
     pub(super) fn position(&self, way: &[Edge], path: &str, n: usize) -> (String, Option<RuleId>) {
-        let ends: Vec<_> = path.match_indices('/').map(|(at, _)| at).chain([path.len()]).collect();
-        let end = if n == 0 { 0 } else { ends[n - 1] };
-        for (edge, at) in way[..n].iter().zip(&ends).rev() {
-            let Some(takes) = self.by_edge.get(edge) else { continue };
-            let same = takes.iter().find(|take| self.takes[**take].path == path[..*at]);
+        let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
+        let end = n.checked_sub(1).and_then(|last| ends.clone().nth(last)).unwrap_or(0);
+        let takes = way[..n].iter().zip(ends).filter_map(|(edge, at)| Some((self.by_edge.get(edge)?, at)));
+        if let Some((takes, at)) = takes.last() {
+            let same = takes.iter().find(|take| self.takes[**take].path == path[..at]);
             let take = &self.takes[*same.unwrap_or(&takes[0])];
-            return (joined(&take.to, path[*at..end].trim_start_matches('/')), Some(take.rule));
+            return (joined(&take.to, path[at..end].trim_start_matches('/')), Some(take.rule));
         }
         match self.of_root.map(|take| &self.takes[take]) {
             Some(take) => (joined(&take.to, &path[..end]), Some(take.rule)),
@@ -101,7 +112,7 @@ impl<'a> Taking<'a> {
     }
 
     /// Whether an edge of the source is no longer where it was.
-    pub(super) fn leaves(&self, edge: Edge) -> bool {
+    pub(super) fn is_left(&self, edge: Edge) -> bool {
         let moved = || self.by_edge.get(&edge)?.iter().find(|take| self.takes[**take].how == How::Moves);
         self.selected.cut.contains_key(&edge)
             || self.selected.objects.contains_key(&self.survey.child(edge))
@@ -125,7 +136,7 @@ impl<'a> Taking<'a> {
     /// The object of the source that is at a path and stays there.
     pub(super) fn occupant(&self, path: &str) -> Option<NodeId> {
         let way = self.survey.way(path)?;
-        let stays = way.iter().all(|edge| !self.leaves(*edge));
+        let stays = way.iter().all(|edge| !self.is_left(*edge));
         stays.then(|| way.last().map_or(ROOT, |edge| self.survey.child(*edge)))
     }
 
@@ -153,35 +164,44 @@ impl<'a> Taking<'a> {
         of_root.or(of_edge).map(Some)
     }
 
-    fn take(&mut self, id: RuleId, rule: &Rule, found: &Found, meaning: Meaning, to: String, at: usize) {
-        self.acted.entry(id).or_default().push(at);
+    fn take(&mut self, rule: RuleId, found: &Found, to: String, at: usize) {
+        self.acted.entry(rule).or_default().push(at);
         if found.leaf.is_some() {
-            return self.leaf_goes_along(rule, found, &to);
+            return self.leaves.push((rule, found.clone(), to));
         }
-        let way = &found.way;
-        let Some(above) = way.len().checked_sub(1) else {
-            self.of_root = Some(self.takes.len());
-            return self.push(id, found, to, How::Empties);
-        };
-        let name = found.path.rsplit('/').next().unwrap_or_default();
-        let along = joined(&self.position(way, &found.path, above).0, name);
-        let has_value = || self.survey.node(found.node).attributes.iter().any(|a| a.name == VARIABLE_VALUE);
-        let how = match meaning {
-            _ if to == along => How::Along,
-            Meaning::Containers if to.is_empty() || has_value() => How::Empties,
-            _ => How::Moves,
-        };
-        self.by_edge.entry(way[above]).or_default().push(self.takes.len());
-        self.push(id, found, to, how);
+        match found.way.last() {
+            Some(edge) => self.by_edge.entry(*edge).or_default().push(self.takes.len()),
+            None => self.of_root = Some(self.takes.len()),
+        }
+        let (path, way, node) = (found.path.clone(), found.way.clone(), found.node);
+        self.takes.push(Take { rule, path, way, node, to, how: How::Along });
     }
 
-    fn push(&mut self, rule: RuleId, found: &Found, to: String, how: How) {
-        let (path, way, node) = (found.path.clone(), found.way.clone(), found.node);
-        self.takes.push(Take { rule, path, way, node, to, how });
+    /// How each path comes to its place, now that it is known where those above it go.
+    fn settle(&mut self) {
+        for at in 0..self.takes.len() {
+            let Take { path, way, node, to, .. } = &self.takes[at];
+            let along = way.len().checked_sub(1).map(|above| {
+                let name = path.rsplit('/').next().unwrap_or_default();
+                joined(&self.position(way, path, above).0, name)
+            });
+            let has_value = || self.survey.node(*node).attributes.iter().any(|a| a.name == VARIABLE_VALUE);
+            self.takes[at].how = match along {
+                None => How::Empties,
+                Some(along) if along == *to => How::Along,
+                Some(_) if self.is_container(&self.takes[at]) && (to.is_empty() || has_value()) => {
+                    How::Empties
+                }
+                Some(_) => How::Moves,
+            };
+        }
+        for (rule, found, to) in std::mem::take(&mut self.leaves) {
+            self.leaf_goes_along(rule, &found, &to);
+        }
     }
 
     /// What is below an object and is none has the place the graph gives it.
-    fn leaf_goes_along(&mut self, rule: &Rule, found: &Found, to: &str) {
+    fn leaf_goes_along(&mut self, rule: RuleId, found: &Found, to: &str) {
         let Some(leaf) = &found.leaf else { return };
         let object = &found.path[..found.path.len() - leaf.text.len()].trim_end_matches('/');
         let below = match leaf.text.strip_prefix(OPTIMIZER_SLOT.trim_start_matches('/')) {
@@ -200,7 +220,9 @@ impl<'a> Taking<'a> {
                 None => "it is part of an object and goes where that goes",
             };
             self.errors.push(
-                Error::new(Kind::Name, rule.place(), what).note(why).help(format!("it will be `{along}`")),
+                Error::new(Kind::Name, self.survey.map.rule(rule).place(), what)
+                    .note(why)
+                    .help(format!("it will be `{along}`")),
             );
         }
     }
@@ -225,26 +247,6 @@ impl<'a> Taking<'a> {
             if let Some(to) = to.and_then(|to| String::from_utf8(to).ok()) {
                 self.full_names.insert(entry, (id, to));
             }
-        }
-    }
-
-    /// Objects cannot take the place of others: then what is in them goes there instead. One that stays may be in the
-    /// way of another, so this goes on until nothing changes.
-    fn settle_containers(&mut self) {
-        loop {
-            let mut wanted: HashSet<&str> = HashSet::new();
-            let single = |take: &&Take| take.how == How::Moves && !self.is_container(take);
-            wanted.extend(self.takes.iter().filter(single).map(|take| take.to.as_str()));
-            let moves = self.takes.iter().enumerate().filter(|(_, take)| take.how == How::Moves);
-            let blocked = moves.filter(|(_, take)| self.is_container(take)).filter(|(_, take)| {
-                let in_the_way = self.occupant(&take.to).is_some_and(|node| node != take.node);
-                !wanted.insert(&take.to) || in_the_way
-            });
-            let blocked: Vec<_> = blocked.map(|(at, _)| at).collect();
-            if blocked.is_empty() {
-                return;
-            }
-            blocked.into_iter().for_each(|at| self.takes[at].how = How::Empties);
         }
     }
 
@@ -274,7 +276,7 @@ impl<'a> Targets<'a> {
         let spelled_out = rule.pattern().is_some_and(|pattern| pattern.holes.is_empty());
         for found in found {
             // An object without a value that cannot have the new name is not what the rule is about.
-            let has_value = self.survey.of_node.contains_key(&found.node);
+            let has_value = self.survey.of_node.has(found.node);
             let mut ignored = Misfits::default();
             let misfits = if has_value || spelled_out { &mut *misfits } else { &mut ignored };
             let to = match meaning {
@@ -317,7 +319,7 @@ impl<'a> Targets<'a> {
                 let Some(above) = above(&one.path, slash) else { continue };
                 let Some(above_to) = &self.filled[above] else { continue };
                 let agrees = to.strip_prefix(above_to.as_str()) == Some(&one.path[slash..]);
-                if agrees || self.survey.of_node.contains_key(&found[above].node) {
+                if agrees || self.survey.of_node.has(found[above].node) {
                     break;
                 }
                 self.filled[above] = None;

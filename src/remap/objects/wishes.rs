@@ -1,6 +1,8 @@
 //! From what rules take, copy and drop to one edit of the graph.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::hash_map::Entry;
+
+use foldhash::{HashMap, HashSet};
 
 use super::super::RuleId;
 use super::super::error::{Error, Errors, Kind};
@@ -10,10 +12,9 @@ use super::search::Edge;
 use super::selection::Selected;
 use super::survey::Survey;
 use super::taking::{How, Take, Taking, joined};
-use crate::format::object_graph::Node;
 use crate::graph::edit::{self, Edit, Rewrite};
 use crate::graph::key::{components, escape};
-use crate::graph::{NodeId, ROOT};
+use crate::graph::{Guide, NodeId, ROOT};
 
 /// The edit, and which rule wished for what.
 pub(super) struct Wishes<'g> {
@@ -40,7 +41,11 @@ impl<'g> Wishes<'g> {
         for take in &taking.takes {
             match take.how {
                 How::Along => {}
-                How::Moves => wishes.rename(survey, take.rule, &take.path, &take.to, errors),
+                How::Moves => {
+                    let paths = (take.path.as_str(), take.to.as_str());
+                    let is_spelled = survey.map.rule(take.rule).pattern().is_some_and(|p| p.holes.is_empty());
+                    wishes.rename(survey, take.rule, paths, !is_spelled, errors);
+                }
                 How::Empties => wishes.empty(survey, taking, take, errors),
             }
         }
@@ -77,8 +82,15 @@ impl<'g> Wishes<'g> {
         selected.slots.keys().for_each(|slot| self.edit.drop_slot(*slot));
     }
 
-    fn rename(&mut self, survey: &Survey<'_>, rule: RuleId, from: &str, to: &str, errors: &mut Errors) {
-        match self.edit.rename(from, to) {
+    fn rename(
+        &mut self,
+        survey: &Survey<'_>,
+        rule: RuleId,
+        (from, to): (&str, &str),
+        merges: bool,
+        errors: &mut Errors,
+    ) {
+        match if merges { self.edit.merge(from, to) } else { self.edit.rename(from, to) } {
             Ok(()) => drop(self.rules.insert((from.to_owned(), to.to_owned()), rule)),
             Err(fault) => errors.push(misspelled(survey, rule, &fault)),
         }
@@ -95,33 +107,20 @@ impl<'g> Wishes<'g> {
         }
     }
 
-    /// Moves what is in an object, deeper where an object of that name is there already.
+    /// Moves what is in an object, and leaves the object.
     fn empty(&mut self, survey: &Survey<'_>, taking: &Taking<'_>, take: &Take, errors: &mut Errors) {
-        let (mut open, mut seen) = (vec![(take.path.clone(), take.node, take.to.clone())], HashSet::new());
-        while let Some((path, node, to)) = open.pop() {
-            if !survey.node(node).slots.is_empty() {
-                let what =
-                    format!("the optimizer `{path}` cannot become `{}`: an object is there", shown(&to));
-                let error = Error::new(Kind::Name, survey.map.rule(take.rule).place(), what);
-                errors.push(error.note("its slots cannot go without it"));
-                continue;
-            }
-            for (child, edge) in survey.node(node).children.iter().enumerate() {
-                let (at, name): (Edge, _) = ((node, child), escape(&edge.local_name));
-                let (path, to) = (joined(&path, &name), joined(&to, &name));
-                let elsewhere = taking.is_taken(at, &path) || taking.is_taken_before(at, take.rule);
-                if elsewhere || survey.is_counter(at) {
-                    continue;
-                }
-                let bare = |node: NodeId| {
-                    let Node { children, attributes, .. } = survey.node(node);
-                    attributes.is_empty() && !children.is_empty()
-                };
-                let there = taking.occupant(&to).filter(|there| *there != edge.node && *there != ROOT);
-                match there.is_some_and(bare) && bare(edge.node) && seen.insert((edge.node, to.clone())) {
-                    true => open.push((path, edge.node, to)),
-                    false => self.rename(survey, take.rule, &path, &to, errors),
-                }
+        let place = survey.map.rule(take.rule).place();
+        if !survey.node(take.node).slots.is_empty() {
+            let what = format!("the optimizer {} cannot become {}", shown(&take.path), shown(&take.to));
+            errors.push(Error::new(Kind::Name, place, what).note("its slots cannot go without it"));
+            return;
+        }
+        for (child, edge) in survey.node(take.node).children.iter().enumerate() {
+            let (at, name): (Edge, _) = ((take.node, child), escape(&edge.local_name));
+            let (path, to) = (joined(&take.path, &name), joined(&take.to, &name));
+            let elsewhere = taking.is_taken(at, &path) || taking.is_taken_before(at, take.rule);
+            if !elsewhere && !survey.is_counter(at) {
+                self.rename(survey, take.rule, (&path, &to), true, errors);
             }
         }
     }
@@ -162,11 +161,13 @@ impl<'g> Wishes<'g> {
 
     /// A variable whose visible path is renamed is called by what that becomes.
     fn claim_visible(&mut self, survey: &Survey<'_>, taking: &Taking<'_>) {
+        let (mut guide, mut way) = (Guide::new(survey.graph), Vec::new());
         for entry in (0..survey.entries.len()).filter(|entry| !survey.is_slot(*entry)) {
             let (Some(node), Some(path)) = (survey.entries[entry].node, survey.visible_path(entry)) else {
                 continue;
             };
-            let Some(way) = survey.way(path).filter(|_| !taking.takes.is_empty()) else { continue };
+            way.clear();
+            way.extend(guide.way(path).into_iter().flatten());
             if way.last().is_some_and(|edge| survey.child(*edge) == node) {
                 let (to, rule) = taking.position(&way, path, way.len());
                 if let Some(rule) = rule.filter(|_| to != path) {
@@ -178,20 +179,24 @@ impl<'g> Wishes<'g> {
 
     /// One that has another of its paths renamed is called by that, if the rule comes first.
     fn claim_moved(&mut self, survey: &Survey<'_>, taking: &Taking<'_>) {
-        let mut seen = HashSet::new();
+        let mut seen = vec![false; survey.graph.objects().nodes.len()];
+        seen[ROOT] = true;
         for take in taking.takes.iter().filter(|take| take.how == How::Moves) {
             let way: HashSet<_> = take.way.iter().map(|edge| edge.0).collect();
-            let mut open = vec![(take.node, take.to.clone())];
-            while let Some((node, path)) = open.pop() {
-                if survey.graph.is_optimizer(node) || node == ROOT || !seen.insert(node) {
+            // Objects below the one that moves, each with where it was come to from: a step and a name.
+            let (mut steps, mut open) = (vec![(0, "")], vec![(take.node, 0)]);
+            while let Some((node, step)) = open.pop() {
+                if survey.graph.is_optimizer(node) || std::mem::replace(&mut seen[node], true) {
                     continue;
                 }
-                if survey.of_node.contains_key(&node) {
-                    self.claim(node, take.rule, path.clone());
+                let is_called = |claim: &(RuleId, String)| claim.0 <= take.rule;
+                if survey.of_node.has(node) && !self.claims.get(&node).is_some_and(is_called) {
+                    self.claim(node, take.rule, spelled(&take.to, &steps, step));
                 }
                 for (child, edge) in survey.node(node).children.iter().enumerate().rev() {
                     if !way.contains(&edge.node) && !taking.is_taken_before((node, child), take.rule) {
-                        open.push((edge.node, joined(&path, &escape(&edge.local_name))));
+                        open.push((edge.node, steps.len()));
+                        steps.push((step, &edge.local_name));
                     }
                 }
             }
@@ -199,10 +204,19 @@ impl<'g> Wishes<'g> {
     }
 
     fn claim(&mut self, node: NodeId, rule: RuleId, path: String) {
-        let claim = self.claims.entry(node).or_insert_with(|| (rule, path.clone()));
-        if rule < claim.0 {
-            *claim = (rule, path);
+        match self.claims.entry(node) {
+            Entry::Occupied(mut claim) if rule < claim.get().0 => *claim.get_mut() = (rule, path),
+            Entry::Occupied(_) => {}
+            Entry::Vacant(claim) => drop(claim.insert((rule, path))),
         }
+    }
+
+    /// The claims by node, in which neighbours have much of their paths in common.
+    pub(super) fn in_order(&self) -> Vec<(NodeId, RuleId, &str)> {
+        let claims = self.claims.iter().map(|(node, (rule, path))| (*node, *rule, path.as_str()));
+        let mut claims: Vec<_> = claims.collect();
+        claims.sort_unstable();
+        claims
     }
 
     /// Hands the claims on. A full name that spelled the old path, or the end of it, spells the new one; so does one that
@@ -210,13 +224,9 @@ impl<'g> Wishes<'g> {
     fn follow_with_full_names(&mut self, survey: &Survey<'_>) {
         for (node, (rule, to)) in &self.claims {
             self.edit.claim(*node, to);
-            let entry = survey.of_node.get(node).and_then(|entries| entries.first());
-            let Some((path, full_name)) = entry.and_then(|entry| {
-                let full_name = survey.entries[*entry].full_name?;
-                Some((survey.visible_path(*entry)?, std::str::from_utf8(full_name).ok()?))
-            }) else {
-                continue;
-            };
+            let Some(&entry) = survey.of_node.get(*node).first() else { continue };
+            let full_name = survey.entries[entry].full_name.and_then(|name| std::str::from_utf8(name).ok());
+            let Some((path, full_name)) = survey.visible_path(entry).zip(full_name) else { continue };
             if let Some(new) = respelled(path, to, full_name).or_else(|| by_rule(survey, *rule, full_name)) {
                 self.edit.rename_full_name(*node, &new);
             }
@@ -225,7 +235,12 @@ impl<'g> Wishes<'g> {
 
     fn error(&self, survey: &Survey<'_>, kind: Kind, fault: &edit::Error) -> Error {
         let rule = match fault {
-            edit::Error::Taken { from, to } => self.rules.get(&(from.clone(), to.clone())),
+            edit::Error::Taken { from, to } => {
+                // Within a merge the path is one below that of the wish.
+                let ends = to.match_indices('/').map(|(at, _)| at).chain([to.len()]);
+                let mut wished = ends.map(|end| to[..end].to_owned());
+                wished.find_map(|to| self.rules.get(&(from.clone(), to)))
+            }
             edit::Error::RegisteredSaver { path, .. } => {
                 let of_path = self.rules.iter().filter(|((from, _), _)| from == path);
                 of_path.map(|(_, rule)| rule).min()
@@ -264,8 +279,8 @@ fn misspelled(survey: &Survey<'_>, rule: RuleId, fault: &edit::Error) -> Error {
     }
 }
 
-fn shown(path: &str) -> &str {
-    if path.is_empty() { "the root" } else { path }
+fn shown(path: &str) -> String {
+    if path.is_empty() { "the root".into() } else { format!("`{path}`") }
 }
 
 /// A name with slashes as a path.
@@ -273,8 +288,23 @@ fn as_path(name: &str) -> String {
     name.split('/').map(escape).collect::<Vec<_>>().join("/")
 }
 
+/// The path that begins so and goes on along these steps.
+fn spelled(above: &str, steps: &[(usize, &str)], mut step: usize) -> String {
+    let mut names = Vec::new();
+    while step != 0 {
+        names.push(escape(steps[step].1));
+        step = steps[step].0;
+    }
+    names.push(above.into());
+    names.reverse();
+    names.join("/")
+}
+
 /// The full name that spells `to` as this one spells `path`, or the end of it.
 fn respelled(path: &str, to: &str, full_name: &str) -> Option<String> {
+    if !path.ends_with(full_name.rsplit(['/', '.']).next()?) {
+        return None;
+    }
     let (path, to) = (components(path)?.join("/"), components(to)?.join("/"));
     let above = path.strip_suffix(full_name)?;
     if !above.is_empty() && !above.ends_with('/') {

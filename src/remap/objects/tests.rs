@@ -1,0 +1,297 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+use super::super::trial::{map, plan};
+use super::super::{Flag, Status};
+use super::*;
+use crate::catalog::{Kind, Variable};
+use crate::format::object_graph::tests::{any_graph, fixture};
+use crate::format::object_graph::{Attribute, Child, Node, ObjectGraph};
+use crate::graph::edit::tests::{as_saved, bundle_keys, canonical, passes_by_nothing};
+use crate::graph::{NodeId, ROOT};
+use crate::name::Name;
+
+const VALUE: &str = "/.ATTRIBUTES/VARIABLE_VALUE";
+
+/// A catalog in which the value of each key is the key it had.
+fn catalog(graph: Graph, keys: &[String]) -> Catalog {
+    let bytes: Vec<_> = keys.iter().map(|key| key.as_bytes()).collect();
+    let variable = |(key, name): (&String, crate::graph::Name)| Variable {
+        name: Name::from(name.visible),
+        key: Some(Name::from(key.as_str())),
+        full_name: name.full_name.map(Name::from),
+        tensor: Arc::new(tensor(key.as_bytes())),
+        origin: None,
+    };
+    let mut variables: Vec<_> = keys.iter().zip(graph.names(&bytes)).map(variable).collect();
+    variables.sort_by(|a, b| a.name.cmp(&b.name));
+    Catalog { variables, objects: Some(objects(graph, b"")), index: None, shards: vec![] }
+}
+
+fn of_fixture(name: &str) -> Catalog {
+    let keys = std::fs::read_to_string(format!("tests/fixtures/graphs/{name}.keys")).unwrap();
+    catalog(Graph::decode(&fixture(name)).unwrap(), &keys.lines().map(str::to_owned).collect::<Vec<_>>())
+}
+
+fn flags(flags: &[&str]) -> Vec<Flag> {
+    let flag = |flag: &&str| match flag.split_once(' ').unwrap_or((flag, "")) {
+        ("drop", pattern) => Flag::Drop(pattern.into()),
+        ("keep", pattern) => Flag::Keep(pattern.into()),
+        ("alias", rule) => Flag::Alias(rule.into()),
+        ("drop-optimizer", _) => Flag::DropOptimizer,
+        ("first", _) => Flag::CollisionFirst,
+        _ => Flag::Rename(flag.to_string()),
+    };
+    flags.iter().map(flag).collect()
+}
+
+fn applied(name: &str, rules: &[&str]) -> (Catalog, Report) {
+    let mut catalog = of_fixture(name);
+    let report = apply(&map(&flags(rules), ""), &mut catalog).unwrap_or_else(|unfit| panic!("{unfit}"));
+    assert_agrees(&catalog);
+    (catalog, report)
+}
+
+fn refused(name: &str, rules: &[&str]) -> String {
+    apply(&map(&flags(rules), ""), &mut of_fixture(name)).unwrap_err().to_string()
+}
+
+/// The graph that is in the tensor knows every key, and each variable is shown once.
+fn assert_agrees(catalog: &Catalog) {
+    let objects = catalog.objects.as_ref().unwrap();
+    let graph = objects.graph.as_ref().unwrap();
+    let keys: Vec<_> = catalog.variables.iter().map(|variable| variable.key().as_bytes()).collect();
+    assert_eq!(keys.iter().collect::<BTreeSet<_>>().len(), keys.len());
+    assert!(catalog.variables.is_sorted_by(|a, b| a.name < b.name));
+    assert!(graph.roles(&keys).iter().all(|name| name.node.is_some()));
+    assert_eq!((catalog.kind(), catalog.index.is_none()), (Kind::ObjectBased, true));
+}
+
+/// `new <- key in the source`, slots apart.
+fn shown(catalog: &Catalog) -> Vec<String> {
+    let variables = catalog.variables.iter().filter(|v| !v.name.to_string().contains(".OPTIMIZER_SLOT"));
+    variables.map(|v| format!("{} <- {}", v.name, value(v).replace(VALUE, ""))).collect()
+}
+
+fn value(variable: &Variable) -> String {
+    let Extent::Inline(bytes) = &variable.tensor.data[0] else { panic!("not inline") };
+    String::from_utf8(string_tensor::decode(bytes, 1).unwrap()[0].to_vec()).unwrap()
+}
+
+/// Those that are not what they are without a rule.
+fn changed(name: &str, catalog: &Catalog) -> Vec<String> {
+    let before = shown(&of_fixture(name));
+    shown(catalog).into_iter().filter(|line| !before.contains(line)).collect()
+}
+
+#[test]
+fn an_object_is_renamed_by_its_path_by_its_content_and_by_what_is_in_it() {
+    for rule in ["net/shared=net/first", "net/shared/**=net/first/**", "net/shared/{x}=net/first/{x}"] {
+        let (catalog, report) = applied("modules", &[rule]);
+        assert_eq!(
+            changed("modules", &catalog),
+            ["net/first/b <- net/shared/b", "net/first/w <- net/shared/w"],
+            "{rule}"
+        );
+        assert_eq!((report.rules[0].hits, report.rules[0].followed > 0), (2, true), "{rule}");
+    }
+}
+
+#[test]
+fn of_two_paths_to_one_variable_each_may_be_moved_by_a_rule_of_its_own() {
+    let (catalog, _) = applied("modules", &["net/layers/0=net/list", "net/shared=net/one"]);
+    let graph = catalog.objects.as_ref().unwrap().graph.as_ref().unwrap();
+    assert_eq!(graph.resolve("net/list/w"), graph.resolve("net/one/w"));
+    assert!(graph.resolve("net/list").is_some() && graph.resolve("net/shared").is_none());
+    assert_eq!(changed("modules", &catalog), ["net/list/b <- net/shared/b", "net/list/w <- net/shared/w"]);
+}
+
+#[test]
+fn the_first_rule_takes_a_path_with_all_that_is_below() {
+    let (catalog, report) = applied("modules", &["net/shared=a", "net/shared/w=b", "net/**=c/**"]);
+    let names = shown(&catalog);
+    assert!(names.contains(&"a/w <- net/shared/w".into()), "{names:?}");
+    assert!(names.iter().all(|name| !name.starts_with("b ") && !name.starts_with("net/")));
+    assert!(matches!(report.rules[1].status, Status::Shadowed { .. }));
+    assert_eq!(report.warnings.len(), 1);
+}
+
+#[test]
+fn a_dropped_optimizer_of_keras_3_leaves_the_weights_under_the_paths_one_sees() {
+    for rule in ["drop optimizer/**", "drop-optimizer"] {
+        let (catalog, report) = applied("keras3_compiled", &[rule]);
+        assert!(
+            shown(&catalog).iter().all(|name| name.starts_with("model/") || name.starts_with("save_counter"))
+        );
+        assert_eq!(
+            report.dropped.len() + catalog.variables.len(),
+            of_fixture("keras3_compiled").variables.len()
+        );
+        assert!(report.dropped.iter().all(|(_, rule)| rule.is_some()));
+    }
+}
+
+#[test]
+fn the_save_counter_stays_unless_it_is_spelled() {
+    let counted = |rules: &[&str]| {
+        let mut catalog = counter();
+        apply(&map(&flags(rules), ""), &mut catalog).unwrap();
+        shown(&catalog).into_iter().find(|line| line.ends_with("<- save_counter"))
+    };
+    for rules in [&["**=m/**"][..], &["drop a"], &["keep a"], &["{x}=m/{x}"]] {
+        assert_eq!(counted(rules).as_deref(), Some("save_counter <- save_counter"), "{rules:?}");
+    }
+    assert_eq!(counted(&["save_counter=n"]).as_deref(), Some("n <- save_counter"));
+    assert_eq!(counted(&["drop save_counter"]), None);
+}
+
+fn counter() -> Catalog {
+    let graph = tree(&["a", "b/w", "save_counter"]);
+    let keys = bundle_keys(&graph);
+    catalog(graph, &keys)
+}
+
+/// A graph in which each of these paths leads to a variable.
+fn tree(paths: &[&str]) -> Graph {
+    let mut objects = ObjectGraph { nodes: vec![Node::default()], unknown: vec![] };
+    for path in paths {
+        let mut node = ROOT;
+        for name in path.split('/') {
+            let there = objects.nodes[node].children.iter().find(|child| child.local_name == name);
+            node = there.map(|child| child.node).unwrap_or_else(|| {
+                let new: NodeId = objects.nodes.len();
+                objects.nodes.push(Node::default());
+                let child = Child { node: new, local_name: name.into(), unknown: vec![] };
+                objects.nodes[node].children.push(child);
+                new
+            });
+        }
+        let (name, checkpoint_key) = ("VARIABLE_VALUE".into(), format!("{path}{VALUE}"));
+        objects.nodes[node].attributes.push(Attribute { name, checkpoint_key, ..Attribute::default() });
+    }
+    Graph::new(objects)
+}
+
+#[test]
+fn what_is_in_an_object_joins_one_that_is_there() {
+    let names = |rules: &[&str], paths: &[&str]| {
+        let graph = tree(paths);
+        let keys = bundle_keys(&graph);
+        let mut catalog = catalog(graph, &keys);
+        apply(&map(&flags(rules), ""), &mut catalog).unwrap_or_else(|unfit| panic!("{unfit}"));
+        shown(&catalog)
+    };
+    assert_eq!(
+        names(&["a/**=b/**"], &["a/x", "a/c/y", "b/z", "b/c/w"]),
+        ["b/c/w <- b/c/w", "b/c/y <- a/c/y", "b/x <- a/x", "b/z <- b/z"]
+    );
+    assert_eq!(names(&["a/**=**"], &["a/x", "a/c/y"]), ["c/y <- a/c/y", "x <- a/x"]);
+    assert_eq!(names(&["a/**=a/b/**"], &["a/x", "a/b/y"]), ["a/b/b/y <- a/b/y", "a/b/x <- a/x"]);
+    assert_eq!(names(&["a/**=b/**", "b/**=a/**"], &["a/x", "b/y"]), ["a/y <- b/y", "b/x <- a/x"]);
+    assert_eq!(names(&["a/**=c/**", "b/**=c/**"], &["a/x", "b/y"]), ["c/x <- a/x", "c/y <- b/y"]);
+}
+
+#[test]
+fn what_cannot_be_is_said_all_at_once_with_its_place() {
+    let message = refused("modules", &["net/share=x", "net/extra=net/shared", "trainer=a.b"]);
+    assert!(message.contains("`net/share` matched none") && message.contains("`net/shared`"), "{message}");
+    assert!(
+        message.contains("cannot be: a component is no escaped name") && message.contains("written `..`")
+    );
+    let message = refused("modules", &["net/extra=net/shared"]);
+    assert!(
+        message.contains("another object is there") && message.contains("--rename 'net/extra"),
+        "{message}"
+    );
+}
+
+#[test]
+fn without_the_graph_a_map_is_refused() {
+    let mut catalog = of_fixture("modules");
+    catalog.objects.as_mut().unwrap().graph = None;
+    let unfit = apply(&map(&flags(&["a=b"]), ""), &mut catalog).unwrap_err();
+    assert!(unfit.to_string().contains("in a data file that is missing"), "{unfit}");
+}
+
+fn inner() -> impl Strategy<Value = String> {
+    "[a-c](/[a-c]){0,2}"
+}
+
+fn rule() -> impl Strategy<Value = String> {
+    let container = (inner(), "[a-d](/[a-d]){0,2}")
+        .prop_map(|(from, to)| format!("rename = '{from}/**'\nto = '{to}/**'"));
+    let leaf = (inner(), "[x-z]", inner(), "[x-z]")
+        .prop_map(|(a, x, b, y)| format!("rename = '{a}/{x}'\nto = '{b}/{y}'"));
+    let any_leaf = ("[x-z]", "[x-z]").prop_map(|(x, y)| format!("rename = '**/{x}'\nto = '**/{y}'"));
+    let anywhere = ("[a-c]", "[a-d]").prop_map(|(a, b)| format!("rename = '**/{a}/**'\nto = '**/{b}/**'"));
+    let lift = inner().prop_map(|from| format!("rename = '{from}/**'\nto = '**'"));
+    let regex = inner().prop_map(|from| format!("rename = 're:{from}/(?<r>.*)'\nto = 'd/{{r}}'"));
+    let drop = prop_oneof![
+        inner().prop_map(|from| format!("drop = '{from}/**'")),
+        "[x-z]".prop_map(|x| format!("drop = '**/{x}'"))
+    ];
+    let keep = inner().prop_map(|from| format!("keep = '{from}/**'"));
+    prop_oneof![4 => container, 2 => leaf, 1 => any_leaf, 2 => anywhere, 1 => lift, 1 => regex, 1 => drop, 1 => keep]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    /// Where every object has one path, names are all there is.
+    #[test]
+    fn on_a_tree_paths_become_what_names_become(
+        names in prop::collection::btree_set("[a-c](/[a-c]){0,2}/[x-z]", 1..8),
+        rules in prop::collection::vec(rule(), 1..4),
+    ) {
+        let text: String = rules.iter().map(|rule| format!("[[rule]]\noptional = true\n{rule}\n")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let Ok(plan) = plan(&[], &text, &names) else { return Ok(()) };
+        let graph = tree(&names);
+        let mut catalog = catalog(graph, &names.iter().map(|name| format!("{name}{VALUE}")).collect::<Vec<_>>());
+        apply(&map(&[], &text), &mut catalog).map_err(|unfit| TestCaseError::fail(format!("{text}{unfit}")))?;
+        assert_agrees(&catalog);
+        let text_of = |name: &[u8]| String::from_utf8(name.to_vec()).unwrap();
+        let expected: Vec<_> = plan.variables.iter().map(|planned| format!("{} <- {}", text_of(&planned.name), names[planned.source])).collect();
+        prop_assert_eq!(shown(&catalog), expected, "{}", text);
+        for variable in &catalog.variables {
+            prop_assert_eq!(format!("{}{VALUE}", variable.name), variable.key().to_string());
+        }
+    }
+
+    #[test]
+    fn a_rename_and_its_inverse_give_an_equal_graph_and_equal_values(
+        objects in any_graph(),
+        slots in prop::collection::vec(any::<(Index, Index)>(), 0..4),
+        which in any::<Index>(),
+        new in "[a-d]{1,2}(/[a-d]{1,2}){0,2}",
+    ) {
+        let graph = Graph::new(as_saved(objects, &slots));
+        let paths: Vec<_> = (1..graph.objects().nodes.len()).filter_map(|id| graph.path(id)).collect();
+        prop_assume!(!paths.is_empty());
+        let old = which.get(&paths);
+        prop_assume!(!old.split('/').any(str::is_empty) && (*old == new || graph.resolve(&new).is_none()));
+        prop_assume!(!passes_by_nothing(&graph, &new));
+        let keys = bundle_keys(&graph);
+        let before = catalog(graph, &keys);
+        let mut catalog = before.clone();
+        for (from, to) in [(old, &new), (&new, old)] {
+            let rename = Flag::Rename(format!("{}={to}", super::super::escape::escape(from)));
+            apply(&map(&[rename], ""), &mut catalog).map_err(|unfit| TestCaseError::fail(unfit.to_string()))?;
+            assert_agrees(&catalog);
+        }
+        prop_assert_eq!(by_value(&catalog), by_value(&before));
+    }
+}
+
+/// A graph up to the order of its nodes, with each key replaced by what its value says.
+fn by_value(catalog: &Catalog) -> Vec<Node> {
+    let values: BTreeMap<_, _> = catalog.variables.iter().map(|v| (v.key().to_string(), value(v))).collect();
+    let mut nodes = canonical(catalog.objects.as_ref().unwrap().graph.as_ref().unwrap());
+    for attribute in nodes.iter_mut().flat_map(|node| &mut node.attributes) {
+        attribute.checkpoint_key = values[&attribute.checkpoint_key].clone();
+        attribute.full_name.clear();
+    }
+    nodes
+}
