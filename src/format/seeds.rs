@@ -5,12 +5,13 @@ use std::fs;
 use std::path::Path;
 
 use super::bundle::{Entry, Header};
-use super::{slice_key, state, string_tensor, table};
+use super::{object_graph, slice_key, state, string_tensor, table};
+use crate::remap::{Map, MapText};
 
 /// A fuzz target, and whether it takes some bytes as what it decodes.
 type Target = (&'static str, fn(&[u8]) -> bool);
 
-const TARGETS: [Target; 5] = [
+const TARGETS: [Target; 7] = [
     ("index", |bytes| {
         table::decode(bytes)
             .unwrap()
@@ -27,6 +28,14 @@ const TARGETS: [Target; 5] = [
     ("string_tensor", |bytes| string_tensor::decode(&bytes[1..], bytes[0].into()).is_ok()),
     ("state", |bytes| state::decode(bytes).is_ok_and(|state| !state.model_checkpoint_path.is_empty())),
     ("slice_key", |bytes| slice_key::decode(bytes).is_ok()),
+    ("object_graph", |bytes| object_graph::encode(&object_graph::decode(bytes).unwrap()) == bytes),
+    ("map", |bytes| {
+        // Flags, which follow a NUL, are for the target to read.
+        let text = std::str::from_utf8(bytes).unwrap();
+        let (file, flags) = text.split_once('\0').unwrap_or((text, ""));
+        let map = Map::parse(&[], &[MapText { name: "seed".into(), text: file.into() }]).unwrap();
+        !map.is_empty() || !flags.is_empty()
+    }),
 ];
 
 #[test]

@@ -1,0 +1,65 @@
+//! Any text is a map or mistakes that can be shown; a map is held against names without a fault, and what it is written
+//! as makes the same of them. After a NUL byte each line is a flag, told apart by its first letter.
+#![no_main]
+
+use ckptfs::remap::{Flag, Map, MapText, Plan, Unfit};
+use libfuzzer_sys::fuzz_target;
+
+const NAMES: &[&[u8]] = &[
+    b"bert/encoder/layer_0/kernel",
+    b"bert/encoder/layer_0/kernel/adam_m",
+    b"bert/encoder/layer_0/kernel/adam_v",
+    b"bert/encoder/layer_1/kernel",
+    b"global_step",
+    b"odd//name/{x}*",
+    b"q/\xc3\xa9",
+    b"q/\xff",
+];
+
+fuzz_target!(|input: &str| {
+    let (file, lines) = input.split_once('\0').unwrap_or((input, ""));
+    let flags: Vec<Flag> = lines.lines().filter_map(flag).collect();
+    match Map::parse(&flags, &[MapText { name: "fix.toml".into(), text: file.into() }]) {
+        Ok(map) => check(&map),
+        Err(errors) => assert!(!errors.to_string().is_empty() && !errors.to_coloured_string().is_empty()),
+    }
+});
+
+fn flag(line: &str) -> Option<Flag> {
+    let mut chars = line.chars();
+    let first = chars.next()?;
+    let text = chars.as_str().to_owned();
+    Some(match first {
+        'r' => Flag::Rename(text),
+        'a' => Flag::Alias(text),
+        'd' => Flag::Drop(text),
+        'k' => Flag::Keep(text),
+        's' => Flag::StripPrefix(text),
+        'p' => Flag::AddPrefix(text),
+        'o' => Flag::DropOptimizer,
+        'c' => Flag::CollisionFirst,
+        _ => return None,
+    })
+}
+
+fn check(map: &Map) {
+    let text = map.to_toml();
+    let again = Map::parse(&[], &[MapText { name: "written.toml".into(), text: text.clone() }])
+        .unwrap_or_else(|errors| panic!("{text}\n{errors}"));
+    assert_eq!(outcome(map.plan(NAMES)), outcome(again.plan(NAMES)), "{text}");
+}
+
+/// The names with their sources and rules; or how many mistakes, for their places differ.
+fn outcome(plan: Result<Plan, Unfit>) -> Result<Vec<(Vec<u8>, usize, Option<usize>)>, usize> {
+    match plan {
+        Ok(Plan { variables, report }) => {
+            let _ = report.warnings.to_string();
+            let rule = |id: ckptfs::remap::RuleId| id.index();
+            Ok(variables.into_iter().map(|it| (it.name, it.source, it.rule.map(rule))).collect())
+        }
+        Err(unfit) => {
+            assert!(!unfit.to_string().is_empty());
+            Err(unfit.errors.len())
+        }
+    }
+}
