@@ -114,7 +114,7 @@ impl Work<'_> {
         let (mut open, mut seen) = (vec![(join.node, there, join.to.clone())], HashSet::new());
         while let Some((node, into, path)) = open.pop() {
             for Child { node, local_name: name, .. } in self.nodes[node].children.clone() {
-                let path = [&path[..], &[name.clone()]].concat();
+                let path = [&path[..], std::slice::from_ref(&name)].concat();
                 let there = self.child(into, &name).map(|at| self.nodes[into].children[at].node);
                 match there.filter(|there| !self.free.contains(there)) {
                     Some(there) if there == node || !seen.insert((node, there)) => {}

@@ -21,6 +21,7 @@ fn catalog(graph: Graph, keys: &[String]) -> Catalog {
     let variable = |(key, name): (&String, crate::graph::Name)| Variable {
         name: Name::from(name.visible),
         key: Some(Name::from(key.as_str())),
+        plain_key: None,
         full_name: name.full_name.map(Name::from),
         tensor: Arc::new(tensor(key.as_bytes())),
         origin: None,
@@ -31,7 +32,7 @@ fn catalog(graph: Graph, keys: &[String]) -> Catalog {
 }
 
 fn of_fixture(name: &str) -> Catalog {
-    let keys = std::fs::read_to_string(format!("tests/fixtures/graphs/{name}.keys")).unwrap();
+    let keys = std::fs::read_to_string(format!("tests/fixtures/tf-2.21/graphs/{name}.keys")).unwrap();
     catalog(Graph::decode(&fixture(name)).unwrap(), &keys.lines().map(str::to_owned).collect::<Vec<_>>())
 }
 
