@@ -9,6 +9,7 @@
 //! could not reach.
 
 mod keys;
+mod place;
 mod shape;
 
 use std::borrow::Cow;

@@ -17,22 +17,22 @@ pub(super) struct Shape {
     pub(super) lost: Vec<Lost>,
 }
 
-struct Work<'e> {
-    edit: &'e Edit<'e>,
-    nodes: Vec<Node>,
+pub(super) struct Work<'e> {
+    pub(super) edit: &'e Edit<'e>,
+    pub(super) nodes: Vec<Node>,
     /// Where the children of the nodes that were looked at stand, by name.
-    index: HashMap<NodeId, HashMap<String, usize>>,
+    pub(super) index: HashMap<NodeId, HashMap<String, usize>>,
     /// The slots of the source, by optimizer and by variable: the optimizer, and which of its slots.
-    slots: HashMap<NodeId, Vec<(NodeId, usize)>>,
-    copies: HashMap<NodeId, NodeId>,
-    made: Vec<NodeId>,
+    pub(super) slots: HashMap<NodeId, Vec<(NodeId, usize)>>,
+    pub(super) copies: HashMap<NodeId, NodeId>,
+    pub(super) made: Vec<NodeId>,
     /// Nodes whose place may be taken.
-    free: HashSet<NodeId>,
+    pub(super) free: HashSet<NodeId>,
     /// Nodes that lost their place to another.
-    replaced: HashSet<NodeId>,
+    pub(super) replaced: HashSet<NodeId>,
     /// The edges that joins made: a node's child by name, and what it is in the source.
-    joined: HashMap<(NodeId, String), NodeId>,
-    lost: Vec<Lost>,
+    pub(super) joined: HashMap<(NodeId, String), NodeId>,
+    pub(super) lost: Vec<Lost>,
 }
 
 impl Shape {
@@ -61,92 +61,15 @@ impl Shape {
 }
 
 impl Work<'_> {
-    fn join(&mut self, join: &Join) -> Result<(), Error> {
-        let Some((name, above)) = join.to.split_last() else { return Ok(()) };
-        let parent = above.iter().fold(ROOT, |node, name| self.child_or_new(node, name));
-        let there = self.child(parent, name).map(|at| self.nodes[parent].children[at].node);
-        if there == Some(join.node) && join.how == How::Same {
-            return Ok(());
-        }
-        if let Some(there) = there.filter(|there| !self.free.contains(there)) {
-            if join.merges && self.can_merge(join.node, there) {
-                return self.merge(join, there);
-            }
-            if !self.take_place(join, (parent, name.clone()), there, spell(&join.to))? {
-                return Ok(());
-            }
-        }
-        let node = if join.how == How::Same { join.node } else { self.copy(join)? };
-        self.put_joined(parent, name, node, join.node);
-        Ok(())
-    }
-
-    /// Whether a node gives way to another that is in its place; an error if that is not how this edit goes.
-    fn take_place(
-        &mut self,
-        join: &Join,
-        edge: (NodeId, String),
-        there: NodeId,
-        to: String,
-    ) -> Result<bool, Error> {
-        if !self.edit.first_wins {
-            return Err(Error::Taken { from: join.from.clone(), to });
-        }
-        let (node, from) = (join.node, Some(join.from.clone()));
-        let other = self.joined.get(&edge).copied();
-        self.lost.push(match other {
-            Some(other) => Lost { node, from, to, other },
-            None => Lost { node: there, from: None, to, other: node },
-        });
-        Ok(other.is_none())
-    }
-
-    /// Whether what is in the one can go into the other: no values, and no slots that would have to go along.
-    fn can_merge(&self, node: NodeId, there: NodeId) -> bool {
-        let Node { attributes, slots, registered_saver, .. } = &self.nodes[node];
-        let is_bare = attributes.is_empty() && slots.is_empty() && registered_saver.is_none();
-        let Node { attributes, registered_saver, .. } = &self.nodes[there];
-        node != there && is_bare && attributes.is_empty() && registered_saver.is_none()
-    }
-
-    /// Gives an object the children of another, and so on down where both have one of a name.
-    fn merge(&mut self, join: &Join, there: NodeId) -> Result<(), Error> {
-        let (mut open, mut seen) = (vec![(join.node, there, join.to.clone())], HashSet::new());
-        while let Some((node, into, path)) = open.pop() {
-            for Child { node, local_name: name, .. } in self.nodes[node].children.clone() {
-                let path = [&path[..], std::slice::from_ref(&name)].concat();
-                let there = self.child(into, &name).map(|at| self.nodes[into].children[at].node);
-                match there.filter(|there| !self.free.contains(there)) {
-                    Some(there) if there == node || !seen.insert((node, there)) => {}
-                    Some(there) if self.can_merge(node, there) => open.push((node, there, path)),
-                    Some(there) => {
-                        if self.take_place(join, (into, name.clone()), there, spell(&path))? {
-                            self.put_joined(into, &name, node, node);
-                        }
-                    }
-                    None => self.put_joined(into, &name, node, node),
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn put_joined(&mut self, parent: NodeId, name: &str, node: NodeId, source: NodeId) {
-        self.put(parent, name, node);
-        if self.edit.first_wins {
-            self.joined.insert((parent, name.to_owned()), source);
-        }
-    }
-
     /// Where a node's child stands.
-    fn child(&mut self, node: NodeId, name: &str) -> Option<usize> {
+    pub(super) fn child(&mut self, node: NodeId, name: &str) -> Option<usize> {
         let children = &self.nodes[node].children;
         let index =
             || children.iter().enumerate().map(|(at, child)| (child.local_name.clone(), at)).collect();
         self.index.entry(node).or_insert_with(index).get(name).copied()
     }
 
-    fn child_or_new(&mut self, parent: NodeId, name: &str) -> NodeId {
+    pub(super) fn child_or_new(&mut self, parent: NodeId, name: &str) -> NodeId {
         if let Some(at) = self.child(parent, name) {
             return self.nodes[parent].children[at].node;
         }
@@ -157,7 +80,7 @@ impl Work<'_> {
         node
     }
 
-    fn put(&mut self, parent: NodeId, name: &str, node: NodeId) {
+    pub(super) fn put(&mut self, parent: NodeId, name: &str, node: NodeId) {
         if let Some(at) = self.child(parent, name) {
             let left = std::mem::replace(&mut self.nodes[parent].children[at].node, node);
             self.replaced.insert(left);
@@ -170,7 +93,7 @@ impl Work<'_> {
 
     /// A copy of a node of the source and all below it, as the source has them but for what is dropped. References back to
     /// an object on the way from the root stay references to that object.
-    fn copy(&mut self, join: &Join) -> Result<NodeId, Error> {
+    pub(super) fn copy(&mut self, join: &Join) -> Result<NodeId, Error> {
         let source = &self.edit.source.objects().nodes;
         let above: HashSet<NodeId> = self.on_the_way(join);
         let kept = |node: NodeId, child: &Child| !self.edit.drops(node, &child.local_name);
@@ -326,10 +249,6 @@ impl Work<'_> {
             node.slots.retain(|slot| reached[slot.original] && self.edit.keeps_slot(slot));
         }
     }
-}
-
-fn spell(names: &[String]) -> String {
-    names.iter().map(|name| key::escape(name)).collect::<Vec<_>>().join("/")
 }
 
 fn slots(source: &ObjectGraph) -> HashMap<NodeId, Vec<(NodeId, usize)>> {

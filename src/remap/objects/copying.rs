@@ -6,7 +6,8 @@ use super::super::report::Tallies;
 use super::super::rule::Verb;
 use super::search::{Edge, Found, Meaning};
 use super::survey::Survey;
-use super::taking::{Taking, Targets, joined};
+use super::taking::{Taking, joined};
+use super::targets::Targets;
 use crate::graph::key::escape;
 
 /// A path that is to be had twice.

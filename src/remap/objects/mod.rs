@@ -11,7 +11,9 @@
 //! goes when no path is left.
 
 mod automaton;
+mod claims;
 mod copying;
+mod counting;
 mod cover;
 mod leaves;
 mod outcome;
@@ -19,6 +21,7 @@ mod search;
 mod selection;
 mod survey;
 mod taking;
+mod targets;
 #[cfg(test)]
 mod tests;
 mod wishes;

@@ -9,7 +9,6 @@ use super::super::error::Errors;
 use super::super::misfit::without_rule;
 use super::super::options::Unmatched;
 use super::super::report::{Lost, Report, Tallies, conclude};
-use super::super::rule::Verb;
 use super::super::{RuleId, Unfit};
 use super::copying::Copying;
 use super::cover::Cover;
@@ -52,25 +51,25 @@ pub(super) fn unmatched(survey: &Survey<'_>, selected: &mut Selected, errors: &m
 }
 
 pub(super) struct Outcome<'a> {
-    survey: &'a Survey<'a>,
-    taking: &'a Taking<'a>,
-    copying: &'a Copying,
+    pub(super) survey: &'a Survey<'a>,
+    pub(super) taking: &'a Taking<'a>,
+    pub(super) copying: &'a Copying,
     wishes: &'a Wishes<'a>,
     rewrite: Option<Rewrite>,
     /// The values under their new names.
-    shown: Vec<Shown>,
+    pub(super) shown: Vec<Shown>,
     /// What each entry is called now; none if it is gone.
-    names: Vec<Option<Vec<u8>>>,
+    pub(super) names: Vec<Option<Vec<u8>>>,
 }
 
 /// A value under its new name.
-struct Shown {
-    entry: usize,
-    key: Vec<u8>,
-    name: Vec<u8>,
-    full_name: Option<Vec<u8>>,
+pub(super) struct Shown {
+    pub(super) entry: usize,
+    pub(super) key: Vec<u8>,
+    pub(super) name: Vec<u8>,
+    pub(super) full_name: Option<Vec<u8>>,
     /// The rule that made it a copy.
-    copied_by: Option<RuleId>,
+    pub(super) copied_by: Option<RuleId>,
 }
 
 impl<'a> Outcome<'a> {
@@ -115,8 +114,8 @@ impl<'a> Outcome<'a> {
             return;
         };
         let mut guide = Guide::new(&rewrite.graph);
-        let mut preferred = HashMap::with_capacity(self.wishes.claims.len());
-        for &(node, _, ref path) in &self.wishes.in_order() {
+        let mut preferred = HashMap::new();
+        for &(node, _, ref path) in &self.wishes.claims.in_order() {
             if guide.resolve(path) == Some(node) {
                 preferred.insert(node, path.to_string());
             }
@@ -195,94 +194,8 @@ impl<'a> Outcome<'a> {
             Role::Slot { of: Some(of) } => self.survey.entries[of].node,
             _ => entry.node,
         };
-        let claimed = self.wishes.claims.get(&of?).map(|(rule, _)| *rule);
+        let claimed = self.wishes.claims.get(of?).map(|(rule, _)| *rule);
         claimed.or_else(|| self.taking.takes.iter().map(|take| take.rule).min())
-    }
-
-    /// Counts what drops did; gives the rule by which each entry went.
-    fn count_drops(&self, tallies: &mut Tallies) -> HashMap<usize, RuleId> {
-        let mut by_drop = HashMap::new();
-        for (id, _, matches) in self.survey.rules(Verb::Drop) {
-            let mut cover = Cover::new(self.survey);
-            matches.found.iter().for_each(|found| cover.add(found, matches.meaning, |_| false));
-            let followers = cover.followers();
-            let followers = followers.iter().flat_map(|slot| self.survey.of_node.get(*slot)).copied();
-            let meant: Vec<_> = matches.entries.iter().copied().chain(cover.entries()).collect();
-            let mut hits = 0;
-            for entry in meant.into_iter().filter(|entry| self.names[*entry].is_none()) {
-                if by_drop.insert(entry, id).is_none() {
-                    tallies.hit(id, self.survey.entries[entry].visible, b"");
-                    hits += 1;
-                }
-            }
-            for entry in followers.filter(|entry| self.names[*entry].is_none()) {
-                if by_drop.insert(entry, id).is_none() {
-                    tallies.follow(id, self.survey.entries[entry].visible, b"");
-                    hits += 1;
-                }
-            }
-            // Paths that went while their variables stay.
-            for found in matches.found.iter().filter(|_| hits == 0) {
-                tallies.hit(id, found.path.as_bytes(), b"");
-            }
-        }
-        by_drop
-    }
-
-    fn count_renames(&self, tallies: &mut Tallies) {
-        for (&id, acted) in &self.taking.acted {
-            let matches = &self.survey.matches[id.index()];
-            let mut cover = Cover::new(self.survey);
-            for &at in acted {
-                cover.add(&matches.found[at], matches.meaning, |edge| self.taking.is_taken_before(edge, id));
-            }
-            self.count(tallies, id, &cover, &HashMap::new());
-            if let (true, Some(take)) =
-                (cover.entries().is_empty(), self.taking.takes.iter().find(|t| t.rule == id))
-            {
-                tallies.hit(id, take.path.as_bytes(), take.to.as_bytes());
-            }
-        }
-        for (&entry, (rule, full_name)) in &self.taking.full_names {
-            let name = self.survey.entries[entry].full_name.unwrap_or_default();
-            tallies.hit(*rule, name, full_name.as_bytes());
-        }
-    }
-
-    fn count_aliases(&self, tallies: &mut Tallies) {
-        let copied = self.shown.iter().filter(|shown| shown.copied_by.is_some());
-        let names: HashMap<_, _> = copied.map(|shown| (shown.entry, shown.name.as_slice())).collect();
-        for (id, _, matches) in self.survey.rules(Verb::Alias) {
-            let mut cover = Cover::new(self.survey);
-            for (_, at) in self.copying.acted.iter().filter(|(rule, _)| *rule == id) {
-                cover.add(&matches.found[*at], matches.meaning, |_| false);
-            }
-            self.count(tallies, id, &cover, &names);
-            for &entry in &matches.entries {
-                let new = names.get(&entry).copied().unwrap_or_default();
-                tallies.hit(id, self.survey.entries[entry].visible, new);
-            }
-        }
-    }
-
-    /// Counts the variables of a cover, and the slots that go with them, under the names they have now or as copies.
-    fn count(&self, tallies: &mut Tallies, id: RuleId, cover: &Cover<'_>, copies: &HashMap<usize, &[u8]>) {
-        let new =
-            |entry: usize| copies.get(&entry).copied().or(self.names[entry].as_deref()).unwrap_or_default();
-        let entries = cover.entries();
-        for &entry in
-            entries.iter().filter(|entry| !self.survey.is_slot(**entry) && self.names[**entry].is_some())
-        {
-            tallies.hit(id, self.survey.entries[entry].visible, new(entry));
-        }
-        let slots: BTreeSet<_> =
-            cover.followers().iter().flat_map(|slot| self.survey.of_node.get(*slot)).copied().collect();
-        let covered = entries.into_iter().filter(|entry| self.survey.is_slot(*entry));
-        for entry in slots.into_iter().chain(covered).collect::<BTreeSet<_>>() {
-            if self.names[entry].is_some() {
-                tallies.follow(id, self.survey.entries[entry].visible, new(entry));
-            }
-        }
     }
 
     /// Every name that a pattern may have meant: what values are called, and the objects above them.

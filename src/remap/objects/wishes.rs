@@ -1,28 +1,25 @@
 //! From what rules take, copy and drop to one edit of the graph.
 
-use std::collections::hash_map::Entry;
-
-use foldhash::{HashMap, HashSet};
+use foldhash::HashMap;
 
 use super::super::RuleId;
 use super::super::error::{Error, Errors, Kind};
 use super::super::options::Collision;
+use super::claims::{Claims, by_rule, respelled};
 use super::copying::Copying;
 use super::search::Edge;
 use super::selection::Selected;
 use super::survey::Survey;
 use super::taking::{How, Take, Taking, joined};
 use crate::graph::edit::{self, Edit, Rewrite};
-use crate::graph::key::{components, escape};
-use crate::graph::{Guide, NodeId, ROOT};
+use crate::graph::key::escape;
 
 /// The edit, and which rule wished for what.
 pub(super) struct Wishes<'g> {
     edit: Edit<'g>,
     /// By the path in the source and the new one.
     rules: HashMap<(String, String), RuleId>,
-    /// The new path of each variable that a rule gives one, with the rule.
-    pub(super) claims: HashMap<NodeId, (RuleId, String)>,
+    pub(super) claims: Claims,
 }
 
 impl<'g> Wishes<'g> {
@@ -53,9 +50,9 @@ impl<'g> Wishes<'g> {
             wishes.copy(survey, copy.rule, &copy.path, &copy.to, errors);
         }
         wishes.full_names(survey, taking, copying, errors);
-        wishes.claim_visible(survey, taking);
-        wishes.claim_moved(survey, taking);
-        wishes.follow_with_full_names(survey);
+        wishes.claims.visible(survey, taking);
+        wishes.claims.moved(survey, taking);
+        wishes.hand_on_claims(survey);
         wishes
     }
 
@@ -118,8 +115,7 @@ impl<'g> Wishes<'g> {
         for (child, edge) in survey.node(take.node).children.iter().enumerate() {
             let (at, name): (Edge, _) = ((take.node, child), escape(&edge.local_name));
             let (path, to) = (joined(&take.path, &name), joined(&take.to, &name));
-            let elsewhere = taking.is_taken(at, &path) || taking.is_taken_before(at, take.rule);
-            if !elsewhere && !survey.is_counter(at) {
+            if !taking.has_its_own_way(at) && !survey.is_counter(at) {
                 self.rename(survey, take.rule, (&path, &to), true, errors);
             }
         }
@@ -145,7 +141,7 @@ impl<'g> Wishes<'g> {
             let to = as_path(full_name);
             match self.edit.link(&from, &to) {
                 Ok(()) => {
-                    self.claims.insert(node, (*rule, to.clone()));
+                    self.claims.insert(node, *rule, to.clone());
                     self.rules.insert((from, to), *rule);
                 }
                 Err(fault) => errors.push(misspelled(survey, *rule, &fault)),
@@ -159,76 +155,16 @@ impl<'g> Wishes<'g> {
         }
     }
 
-    /// A variable whose visible path is renamed is called by what that becomes.
-    fn claim_visible(&mut self, survey: &Survey<'_>, taking: &Taking<'_>) {
-        let (mut guide, mut way) = (Guide::new(survey.graph), Vec::new());
-        for entry in (0..survey.entries.len()).filter(|entry| !survey.is_slot(*entry)) {
-            let (Some(node), Some(path)) = (survey.entries[entry].node, survey.visible_path(entry)) else {
-                continue;
-            };
-            way.clear();
-            way.extend(guide.way(path).into_iter().flatten());
-            if way.last().is_some_and(|edge| survey.child(*edge) == node) {
-                let (to, rule) = taking.position(&way, path, way.len());
-                if let Some(rule) = rule.filter(|_| to != path) {
-                    self.claim(node, rule, to);
-                }
-            }
-        }
-    }
-
-    /// One that has another of its paths renamed is called by that, if the rule comes first.
-    fn claim_moved(&mut self, survey: &Survey<'_>, taking: &Taking<'_>) {
-        let mut seen = vec![false; survey.graph.objects().nodes.len()];
-        seen[ROOT] = true;
-        for take in taking.takes.iter().filter(|take| take.how == How::Moves) {
-            let way: HashSet<_> = take.way.iter().map(|edge| edge.0).collect();
-            // Objects below the one that moves, each with where it was come to from: a step and a name.
-            let (mut steps, mut open) = (vec![(0, "")], vec![(take.node, 0)]);
-            while let Some((node, step)) = open.pop() {
-                if survey.graph.is_optimizer(node) || std::mem::replace(&mut seen[node], true) {
-                    continue;
-                }
-                let is_called = |claim: &(RuleId, String)| claim.0 <= take.rule;
-                if survey.of_node.has(node) && !self.claims.get(&node).is_some_and(is_called) {
-                    self.claim(node, take.rule, spelled(&take.to, &steps, step));
-                }
-                for (child, edge) in survey.node(node).children.iter().enumerate().rev() {
-                    if !way.contains(&edge.node) && !taking.is_taken_before((node, child), take.rule) {
-                        open.push((edge.node, steps.len()));
-                        steps.push((step, &edge.local_name));
-                    }
-                }
-            }
-        }
-    }
-
-    fn claim(&mut self, node: NodeId, rule: RuleId, path: String) {
-        match self.claims.entry(node) {
-            Entry::Occupied(mut claim) if rule < claim.get().0 => *claim.get_mut() = (rule, path),
-            Entry::Occupied(_) => {}
-            Entry::Vacant(claim) => drop(claim.insert((rule, path))),
-        }
-    }
-
-    /// The claims by node, in which neighbours have much of their paths in common.
-    pub(super) fn in_order(&self) -> Vec<(NodeId, RuleId, &str)> {
-        let claims = self.claims.iter().map(|(node, (rule, path))| (*node, *rule, path.as_str()));
-        let mut claims: Vec<_> = claims.collect();
-        claims.sort_unstable();
-        claims
-    }
-
     /// Hands the claims on. A full name that spelled the old path, or the end of it, spells the new one; so does one that
     /// the rule's pattern matches too.
-    fn follow_with_full_names(&mut self, survey: &Survey<'_>) {
-        for (node, (rule, to)) in &self.claims {
-            self.edit.claim(*node, to);
-            let Some(&entry) = survey.of_node.get(*node).first() else { continue };
+    fn hand_on_claims(&mut self, survey: &Survey<'_>) {
+        for (node, rule, to) in self.claims.in_order() {
+            self.edit.claim(node, to);
+            let Some(&entry) = survey.of_node.get(node).first() else { continue };
             let full_name = survey.entries[entry].full_name.and_then(|name| std::str::from_utf8(name).ok());
             let Some((path, full_name)) = survey.visible_path(entry).zip(full_name) else { continue };
-            if let Some(new) = respelled(path, to, full_name).or_else(|| by_rule(survey, *rule, full_name)) {
-                self.edit.rename_full_name(*node, &new);
+            if let Some(new) = respelled(path, to, full_name).or_else(|| by_rule(survey, rule, full_name)) {
+                self.edit.rename_full_name(node, &new);
             }
         }
     }
@@ -286,37 +222,4 @@ fn shown(path: &str) -> String {
 /// A name with slashes as a path.
 fn as_path(name: &str) -> String {
     name.split('/').map(escape).collect::<Vec<_>>().join("/")
-}
-
-/// The path that begins so and goes on along these steps.
-fn spelled(above: &str, steps: &[(usize, &str)], mut step: usize) -> String {
-    let mut names = Vec::new();
-    while step != 0 {
-        names.push(escape(steps[step].1));
-        step = steps[step].0;
-    }
-    names.push(above.into());
-    names.reverse();
-    names.join("/")
-}
-
-/// The full name that spells `to` as this one spells `path`, or the end of it.
-fn respelled(path: &str, to: &str, full_name: &str) -> Option<String> {
-    if !path.ends_with(full_name.rsplit(['/', '.']).next()?) {
-        return None;
-    }
-    let (path, to) = (components(path)?.join("/"), components(to)?.join("/"));
-    let above = path.strip_suffix(full_name)?;
-    if !above.is_empty() && !above.ends_with('/') {
-        return None;
-    }
-    Some(to.strip_prefix(above)?.to_owned()).filter(|new| !new.is_empty())
-}
-
-/// What a rule for paths makes of a full name that it matches as well.
-fn by_rule(survey: &Survey<'_>, rule: RuleId, full_name: &str) -> Option<String> {
-    let rule = survey.map.rule(rule);
-    let caught = rule.captures(full_name.as_bytes())?;
-    let filled = rule.targets.first()?.0.fill(&caught, &survey.map.tables).ok()?;
-    String::from_utf8(filled).ok().filter(|new| !new.is_empty())
 }

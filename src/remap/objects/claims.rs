@@ -1,0 +1,120 @@
+//! What variables are called: the path that a rule gave them, which their keys then have too.
+
+use std::collections::hash_map::Entry;
+
+use foldhash::{HashMap, HashSet};
+
+use super::super::RuleId;
+use super::survey::Survey;
+use super::taking::{How, Taking};
+use crate::graph::key::{components, escape};
+use crate::graph::{Guide, NodeId, ROOT};
+
+/// The new path of each variable that a rule gives one, with the rule.
+#[derive(Default)]
+pub(super) struct Claims(HashMap<NodeId, (RuleId, String)>);
+
+impl Claims {
+    /// A variable whose visible path is renamed is called by what that becomes.
+    pub(super) fn visible(&mut self, survey: &Survey<'_>, taking: &Taking<'_>) {
+        let (mut guide, mut way) = (Guide::new(survey.graph), Vec::new());
+        for entry in (0..survey.entries.len()).filter(|entry| !survey.is_slot(*entry)) {
+            let (Some(node), Some(path)) = (survey.entries[entry].node, survey.visible_path(entry)) else {
+                continue;
+            };
+            way.clear();
+            way.extend(guide.way(path).into_iter().flatten());
+            if way.last().is_some_and(|edge| survey.child(*edge) == node) {
+                let (to, rule) = taking.position(&way, path, way.len());
+                if let Some(rule) = rule.filter(|_| to != path) {
+                    self.claim(node, rule, to);
+                }
+            }
+        }
+    }
+
+    /// One that has another of its paths renamed is called by that, if the rule comes first.
+    pub(super) fn moved(&mut self, survey: &Survey<'_>, taking: &Taking<'_>) {
+        let mut seen = vec![false; survey.graph.objects().nodes.len()];
+        seen[ROOT] = true;
+        for take in taking.takes.iter().filter(|take| take.how == How::Moves) {
+            let way: HashSet<_> = take.way.iter().map(|edge| edge.0).collect();
+            // Objects below the one that moves, each with where it was come to from: a step and a name.
+            let (mut steps, mut open) = (vec![(0, "")], vec![(take.node, 0)]);
+            while let Some((node, step)) = open.pop() {
+                if survey.graph.is_optimizer(node) || std::mem::replace(&mut seen[node], true) {
+                    continue;
+                }
+                let is_called = |claim: &(RuleId, String)| claim.0 <= take.rule;
+                if survey.of_node.has(node) && !self.0.get(&node).is_some_and(is_called) {
+                    self.claim(node, take.rule, spelled(&take.to, &steps, step));
+                }
+                for (child, edge) in survey.node(node).children.iter().enumerate().rev() {
+                    if !way.contains(&edge.node) && !taking.is_taken_before((node, child), take.rule) {
+                        open.push((edge.node, steps.len()));
+                        steps.push((step, &edge.local_name));
+                    }
+                }
+            }
+        }
+    }
+
+    fn claim(&mut self, node: NodeId, rule: RuleId, path: String) {
+        match self.0.entry(node) {
+            Entry::Occupied(mut claim) if rule < claim.get().0 => *claim.get_mut() = (rule, path),
+            Entry::Occupied(_) => {}
+            Entry::Vacant(claim) => drop(claim.insert((rule, path))),
+        }
+    }
+
+    /// The claims by node, in which neighbours have much of their paths in common.
+    pub(super) fn in_order(&self) -> Vec<(NodeId, RuleId, &str)> {
+        let claims = self.0.iter().map(|(node, (rule, path))| (*node, *rule, path.as_str()));
+        let mut claims: Vec<_> = claims.collect();
+        claims.sort_unstable();
+        claims
+    }
+
+    /// The rule and the path of a variable.
+    pub(super) fn get(&self, node: NodeId) -> Option<&(RuleId, String)> {
+        self.0.get(&node)
+    }
+
+    /// Gives a variable this path, whatever it had.
+    pub(super) fn insert(&mut self, node: NodeId, rule: RuleId, path: String) {
+        self.0.insert(node, (rule, path));
+    }
+}
+
+/// The path that begins so and goes on along these steps.
+fn spelled(above: &str, steps: &[(usize, &str)], mut step: usize) -> String {
+    let mut names = Vec::new();
+    while step != 0 {
+        names.push(escape(steps[step].1));
+        step = steps[step].0;
+    }
+    names.push(above.into());
+    names.reverse();
+    names.join("/")
+}
+
+/// The full name that spells `to` as this one spells `path`, or the end of it.
+pub(super) fn respelled(path: &str, to: &str, full_name: &str) -> Option<String> {
+    if !path.ends_with(full_name.rsplit(['/', '.']).next()?) {
+        return None;
+    }
+    let (path, to) = (components(path)?.join("/"), components(to)?.join("/"));
+    let above = path.strip_suffix(full_name)?;
+    if !above.is_empty() && !above.ends_with('/') {
+        return None;
+    }
+    Some(to.strip_prefix(above)?.to_owned()).filter(|new| !new.is_empty())
+}
+
+/// What a rule for paths makes of a full name that it matches as well.
+pub(super) fn by_rule(survey: &Survey<'_>, rule: RuleId, full_name: &str) -> Option<String> {
+    let rule = survey.map.rule(rule);
+    let caught = rule.captures(full_name.as_bytes())?;
+    let filled = rule.targets.first()?.0.fill(&caught, &survey.map.tables).ok()?;
+    String::from_utf8(filled).ok().filter(|new| !new.is_empty())
+}

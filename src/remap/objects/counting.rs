@@ -1,0 +1,99 @@
+//! What each rule did, counted once it is known what came of all.
+
+use std::collections::BTreeSet;
+
+use foldhash::{HashMap, HashMapExt};
+
+use super::super::RuleId;
+use super::super::report::Tallies;
+use super::super::rule::Verb;
+use super::cover::Cover;
+use super::outcome::Outcome;
+
+impl Outcome<'_> {
+    /// Counts what drops did; gives the rule by which each entry went.
+    pub(super) fn count_drops(&self, tallies: &mut Tallies) -> HashMap<usize, RuleId> {
+        let mut by_drop = HashMap::new();
+        for (id, _, matches) in self.survey.rules(Verb::Drop) {
+            let mut cover = Cover::new(self.survey);
+            matches.found.iter().for_each(|found| cover.add(found, matches.meaning, |_| false));
+            let followers = cover.followers();
+            let followers = followers.iter().flat_map(|slot| self.survey.of_node.get(*slot)).copied();
+            let meant: Vec<_> = matches.entries.iter().copied().chain(cover.entries()).collect();
+            let mut hits = 0;
+            for entry in meant.into_iter().filter(|entry| self.names[*entry].is_none()) {
+                if by_drop.insert(entry, id).is_none() {
+                    tallies.hit(id, self.survey.entries[entry].visible, b"");
+                    hits += 1;
+                }
+            }
+            for entry in followers.filter(|entry| self.names[*entry].is_none()) {
+                if by_drop.insert(entry, id).is_none() {
+                    tallies.follow(id, self.survey.entries[entry].visible, b"");
+                    hits += 1;
+                }
+            }
+            // Paths that went while their variables stay.
+            for found in matches.found.iter().filter(|_| hits == 0) {
+                tallies.hit(id, found.path.as_bytes(), b"");
+            }
+        }
+        by_drop
+    }
+
+    pub(super) fn count_renames(&self, tallies: &mut Tallies) {
+        for (&id, acted) in &self.taking.acted {
+            let matches = &self.survey.matches[id.index()];
+            let mut cover = Cover::new(self.survey);
+            for &at in acted {
+                cover.add(&matches.found[at], matches.meaning, |edge| self.taking.is_taken_before(edge, id));
+            }
+            self.count(tallies, id, &cover, &HashMap::new());
+            if let (true, Some(take)) =
+                (cover.entries().is_empty(), self.taking.takes.iter().find(|t| t.rule == id))
+            {
+                tallies.hit(id, take.path.as_bytes(), take.to.as_bytes());
+            }
+        }
+        for (&entry, (rule, full_name)) in &self.taking.full_names {
+            let name = self.survey.entries[entry].full_name.unwrap_or_default();
+            tallies.hit(*rule, name, full_name.as_bytes());
+        }
+    }
+
+    pub(super) fn count_aliases(&self, tallies: &mut Tallies) {
+        let copied = self.shown.iter().filter(|shown| shown.copied_by.is_some());
+        let names: HashMap<_, _> = copied.map(|shown| (shown.entry, shown.name.as_slice())).collect();
+        for (id, _, matches) in self.survey.rules(Verb::Alias) {
+            let mut cover = Cover::new(self.survey);
+            for (_, at) in self.copying.acted.iter().filter(|(rule, _)| *rule == id) {
+                cover.add(&matches.found[*at], matches.meaning, |_| false);
+            }
+            self.count(tallies, id, &cover, &names);
+            for &entry in &matches.entries {
+                let new = names.get(&entry).copied().unwrap_or_default();
+                tallies.hit(id, self.survey.entries[entry].visible, new);
+            }
+        }
+    }
+
+    /// Counts the variables of a cover, and the slots that go with them, under the names they have now or as copies.
+    fn count(&self, tallies: &mut Tallies, id: RuleId, cover: &Cover<'_>, copies: &HashMap<usize, &[u8]>) {
+        let new =
+            |entry: usize| copies.get(&entry).copied().or(self.names[entry].as_deref()).unwrap_or_default();
+        let entries = cover.entries();
+        for &entry in
+            entries.iter().filter(|entry| !self.survey.is_slot(**entry) && self.names[**entry].is_some())
+        {
+            tallies.hit(id, self.survey.entries[entry].visible, new(entry));
+        }
+        let slots: BTreeSet<_> =
+            cover.followers().iter().flat_map(|slot| self.survey.of_node.get(*slot)).copied().collect();
+        let covered = entries.into_iter().filter(|entry| self.survey.is_slot(*entry));
+        for entry in slots.into_iter().chain(covered).collect::<BTreeSet<_>>() {
+            if self.names[entry].is_some() {
+                tallies.follow(id, self.survey.entries[entry].visible, new(entry));
+            }
+        }
+    }
+}
