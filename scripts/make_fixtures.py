@@ -4,11 +4,13 @@
     scripts/make_fixtures.py                all fixtures of this TensorFlow, and their list
     scripts/make_fixtures.py --into DIR     the same elsewhere; two runs give the same bytes
     scripts/make_fixtures.py --large DIR    BERT-base with its Adam slots, 1.3 GB, never committed
+    scripts/make_fixtures.py --many DIR     100,000 small variables (--count N: as many), never committed
 
 A fixture is a function below; its docstring is its line in tests/fixtures/LIST.md. Seeds are fixed.
 """
 
 import argparse
+import itertools
 import os
 import shutil
 import sys
@@ -36,9 +38,13 @@ def main():
     options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     options.add_argument("--into", type=Path, default=ROOT / "tests" / "fixtures", metavar="DIR")
     options.add_argument("--large", type=Path, metavar="DIR")
+    options.add_argument("--many", type=Path, metavar="DIR")
+    options.add_argument("--count", type=int, default=100_000, metavar="N")
     options = options.parse_args()
     if options.large:
         return large(options.large)
+    if options.many:
+        return many(options.many, options.count)
     for fixture in FIXTURES:
         directory = options.into / VERSION / fixture.__name__
         shutil.rmtree(directory, ignore_errors=True)
@@ -201,6 +207,22 @@ def large(directory):
         at = (at + 999_983) % (len(random) - size)
         tensors[name] = random[at : at + size].reshape(shape)
     write(directory / "ckpt-9", tensors)
+
+
+def many(directory, count):
+    """A mixture of experts with Adam slots: a few bytes in each variable, so that all there is is names."""
+    directory.mkdir(parents=True, exist_ok=True)
+    few = [tf.constant([float(n), -float(n)]) for n in range(97)]
+    write(directory / "ckpt-9", {name: few[at % len(few)] for at, name in enumerate(itertools.islice(expert_names(), count))})
+
+
+def expert_names():
+    """Names without end, each leaf with its slots below it, as the Adam of google-research/bert has them."""
+    leaves = [f"{part}/{leaf}" for part in ("intermediate/dense", "output/dense", "output/LayerNorm") for leaf in ("kernel", "bias")]
+    for layer in itertools.count():
+        for expert, leaf in itertools.product(range(64), leaves):
+            name = f"model/decoder/layer_{layer}/mixture/expert_{expert}/{leaf}"
+            yield from (name, f"{name}/adam_m", f"{name}/adam_v")
 
 
 def write(prefix, tensors):
