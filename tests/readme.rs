@@ -15,7 +15,7 @@ use regex::Regex;
 use rustix::mount::{UnmountFlags, unmount};
 use support::bundle::Bundle;
 use support::mount::{can_mount, mountinfo};
-use support::{CKPTFS, ckptfs, stderr, stdout};
+use support::{CKPTFS, ckptfs, copy, fixture, stderr, stdout};
 use tempfile::TempDir;
 
 const README: &str = include_str!("../README.md");
@@ -87,6 +87,9 @@ impl Place {
         write_bert(&dir.join("bert/model.ckpt"));
         Bundle::new().floats("net/dense/kernel", &[1.0]).write(&dir.join("old/ckpt-9"));
         Bundle::new().floats("dense/kernel", &[2.0]).write(&dir.join("wanted"));
+        copy(fixture("object_module").as_path(), &dir.join("module"));
+        fs::write(dir.join("eval.py"), "open('train/ckpt-9/vars/encoder/pooler/dense/kernel/shape')")
+            .unwrap();
         fs::create_dir(dir.join("bin")).unwrap();
         std::os::unix::fs::symlink(CKPTFS, dir.join("bin/ckptfs")).unwrap();
         place

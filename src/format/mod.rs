@@ -16,8 +16,6 @@ pub mod npy;
 pub mod object_graph;
 #[cfg(test)]
 mod real;
-#[cfg(test)]
-mod seeds;
 pub mod slice_key;
 pub mod state;
 pub mod string_tensor;

@@ -1,12 +1,11 @@
 //! The fuzzer's seeds: each must be what its target accepts, or the fuzzer starts from nothing.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 use std::fs;
 use std::path::Path;
 
-use super::bundle::{Entry, Header};
-use super::{object_graph, slice_key, state, string_tensor, table};
-use crate::remap::{Map, MapText};
+use ckptfs::format::bundle::{Entry, Header};
+use ckptfs::format::{object_graph, slice_key, state, string_tensor, table};
+use ckptfs::remap::{Map, MapText};
 
 /// A fuzz target, and whether it takes some bytes as what it decodes.
 type Target = (&'static str, fn(&[u8]) -> bool);
