@@ -67,7 +67,7 @@ def walking(source, scratch):
     with mounted(source, scratch, []) as (at, _):
         tree = at / "ckpt-9" / "vars"
         quiet("cp", "-a", tree, plain)
-        filesystem = subprocess.run(["stat", "-f", "-c", "%T", plain], capture_output=True, text=True, check=True).stdout.strip()
+        filesystem = subprocess.run(["df", "--output=fstype", plain], capture_output=True, text=True, check=True).stdout.split()[-1]
         header(f"{FEWER:,} variables, seven files each", "first", "warm")
         for where, path in (("in a mount", tree), (f"copied to {filesystem}", plain)):
             first = piped("ls", "-lR", path)

@@ -1,11 +1,10 @@
 //! A variable's name: bytes, as the format has it, usually UTF-8.
 
 use std::fmt;
-use std::sync::Arc;
 
-/// Bytes that name a variable or a key. Clones share them: with a map, many names are kept under two roles.
+/// Bytes that name a variable or a key.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Name(pub Arc<[u8]>);
+pub struct Name(pub Box<[u8]>);
 
 impl Name {
     /// The bytes.
