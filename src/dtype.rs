@@ -1,4 +1,4 @@
-//! Element types: TensorFlow's `DataType`, one row each. All that differs between them stands in [`ROWS`].
+//! Element types: TensorFlow's `DataType`, one row each. All that differs between them stands in `ROWS`.
 //!
 //! Widths are bytes in a checkpoint, where a sub-byte type takes a whole byte with its value in the low bits, not
 //! sign-extended.

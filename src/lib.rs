@@ -12,7 +12,7 @@
 //! bytes are, the [map](remap) what it is called, a [view] in what order to present it. The [tree] names the files and the
 //! kernel adapter serves them; they know names and extents and nothing of tensors. A [mirror] stands between: it holds a
 //! directory of the source open, and opens and maps a checkpoint when the tree asks for it. Formats are pure codecs in
-//! [format], which sees nothing else; the [graph] is what object-based checkpoints keep their names in.
+//! [mod@format], which sees nothing else; the [graph] is what object-based checkpoints keep their names in.
 //!
 //! The length of every file is known before any data is read, and nothing is stored for a file that is not asked for: to
 //! mount is to read an index.

@@ -1,4 +1,4 @@
-//! The command line: parsing and printing only. A file for each subcommand, a row for each in [`Command`].
+//! The command line: parsing and printing only. A file for each subcommand, a row for each in `Command`.
 
 mod cat;
 mod check;

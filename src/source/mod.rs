@@ -1,6 +1,6 @@
 //! Sources: a path that a person gives, to the checkpoint that a person means.
 //!
-//! [`SOURCES`] has a row for each format; a new one is a file of its own and a row here.
+//! `SOURCES` has a row for each format; a new one is a file of its own and a row here.
 
 mod bundle;
 mod error;

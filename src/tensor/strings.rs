@@ -20,7 +20,7 @@ pub struct Strings {
     pub longest: u64,
     /// Whether an element ends in a NUL byte.
     pub ends_in_nul: bool,
-    /// Bytes of all elements as [`line`]s.
+    /// Bytes of all elements as [`line()`]s.
     pub text_len: u64,
     /// Where the groups begin; the last is where everything ends.
     groups: Vec<Place>,
