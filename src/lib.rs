@@ -28,6 +28,7 @@ pub mod graph;
 pub mod minifloat;
 pub mod mirror;
 pub mod name;
+pub mod op;
 pub mod remap;
 pub mod shard;
 pub mod source;

@@ -20,6 +20,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("extent", &["cache", "shard"]),
     ("tensor", &["dtype", "extent", "format"]),
     ("tensor/strings", &["cache", "format", "name"]),
+    ("op", &["dtype", "tensor"]),
     // What makes catalogs, and what changes them.
     ("graph", &["format"]),
     ("remap", &["name"]),
@@ -74,6 +75,7 @@ const ALL: &[&str] = &[
     "mirror",
     "mount",
     "name",
+    "op",
     "remap",
     "shard",
     "source",
