@@ -8,7 +8,7 @@ use crate::shard::Shard;
 use crate::tensor::Tensor;
 
 /// A checkpoint's variables, under the names that ckptfs shows.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Catalog {
     /// Sorted by name, each name once.
     pub variables: Vec<Variable>,
@@ -16,8 +16,19 @@ pub struct Catalog {
     pub objects: Option<Objects>,
     /// The source's own index, as long as it says what `variables` say.
     pub index: Option<Arc<Shard>>,
+    /// The form that the source itself has, where that is not TensorFlow's.
+    pub own: Option<Own>,
     /// The source's data files, by shard number. Range extents of the variables refer to these.
     pub shards: Vec<Arc<Shard>>,
+}
+
+/// A checkpoint in one file of another format than TensorFlow's, which programs ask for by its name.
+#[derive(Clone)]
+pub struct Own {
+    /// What follows the stem in its name: `.weights.h5`.
+    pub suffix: &'static str,
+    /// The file, as long as it says what `variables` say.
+    pub file: Option<Arc<Shard>>,
 }
 
 /// What makes a checkpoint object-based: a graph in which names lead to keys.
@@ -75,6 +86,14 @@ impl Catalog {
     /// Whether names live in the keys or in an object graph.
     pub fn kind(&self) -> Kind {
         if self.objects.is_some() { Kind::ObjectBased } else { Kind::NameBased }
+    }
+
+    /// Notes that the source no longer says what `variables` say.
+    pub fn changed(&mut self) {
+        self.index = None;
+        if let Some(own) = &mut self.own {
+            own.file = None;
+        }
     }
 
     /// The object graph, where there is one and its data file is there.

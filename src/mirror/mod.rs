@@ -40,9 +40,9 @@ pub struct Mirror {
 enum Kind {
     Directory,
     /// The only checkpoint that is shown.
-    Prefix(OsString),
+    Prefix(source::Prefix),
     /// The only checkpoint of a directory that the map applies to.
-    Around(OsString),
+    Around(source::Prefix),
     SavedModel,
     Variables,
 }
@@ -78,7 +78,7 @@ impl Mirror {
     pub fn open(path: &Path, recipe: Arc<Recipe>) -> Result<Self, source::Error> {
         let open = |dir: PathBuf| Folder::open(&dir).map_err(|error| source::Error::Io(dir, error));
         let (folder, kind) = match source::meant(path)? {
-            Meant::Checkpoint(prefix) => (open(prefix.dir)?, Kind::Prefix(prefix.stem)),
+            Meant::Checkpoint(prefix) => (open(prefix.dir.clone())?, Kind::Prefix(prefix)),
             Meant::Directory(dir) => (open(dir)?, Kind::Directory),
             Meant::SavedModel(dir) => (open(dir)?.confined(), Kind::SavedModel),
         };
@@ -92,7 +92,7 @@ impl Mirror {
     pub fn around(path: &Path, recipe: Arc<Recipe>) -> Result<Self, source::Error> {
         let mirror = Self::open(path, recipe)?;
         let kind = match mirror.kind {
-            Kind::Prefix(stem) => Kind::Around(stem),
+            Kind::Prefix(prefix) => Kind::Around(prefix),
             kind => kind,
         };
         Ok(Self { kind, ..mirror })
@@ -113,7 +113,7 @@ impl Mirror {
         let incomplete =
             || scan.checkpoints.iter().max_by_key(|found| found.index.mtime).map(|found| &found.stem);
         let stem = match &self.kind {
-            Kind::Around(stem) => Some(stem.as_bytes()),
+            Kind::Around(prefix) => Some(prefix.stem.as_bytes()),
             _ => complete.or_else(incomplete).map(Vec::as_slice),
         };
         let stem =
@@ -126,14 +126,17 @@ impl Mirror {
     /// The directory that it mirrors, or the prefix.
     pub fn path(&self) -> PathBuf {
         match &self.kind {
-            Kind::Prefix(stem) | Kind::Around(stem) => self.folder.path().join(stem),
+            Kind::Prefix(prefix) | Kind::Around(prefix) => self.folder.path().join(&prefix.stem),
             _ => self.folder.path().into(),
         }
     }
 
     /// The checkpoint that a stem here stands for, as the source has it.
     fn checkpoint(&self, stem: &OsStr) -> Result<Checkpoint, source::Error> {
-        match self.kind {
+        match &self.kind {
+            Kind::Prefix(prefix) | Kind::Around(prefix) if stem == prefix.stem => {
+                source::open_prefix(prefix, &self.folder)
+            }
             Kind::SavedModel if stem == saved_model::REMAPPED => {
                 let variables = self.folder.folder(OsStr::new(source::VARIABLES));
                 let variables = variables.map_err(|error| self.unreadable(error))?;
@@ -147,7 +150,7 @@ impl Mirror {
     fn recipe_of(&self, stem: &[u8]) -> &Recipe {
         static NOTHING: LazyLock<Recipe> = LazyLock::new(Recipe::default);
         match &self.kind {
-            Kind::Around(only) if only.as_bytes() != stem => &NOTHING,
+            Kind::Around(only) if only.stem.as_bytes() != stem => &NOTHING,
             _ => &self.recipe,
         }
     }

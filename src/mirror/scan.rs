@@ -18,12 +18,7 @@ const STATE: &str = "checkpoint";
 pub(super) fn scan(mirror: &Mirror) -> io::Result<Scan> {
     let own = Stamp::from(&mirror.folder.own_metadata()?);
     let entries = mirror.folder.entries()?;
-    let mut families = source::families(&mirror.folder, &entries);
-    families.retain(|stem, family| match &mirror.kind {
-        Kind::Prefix(only) => stem == only,
-        _ => family.index.is_some(),
-    });
-    drop_foreign(mirror, &mut families);
+    let families = families(mirror, &entries);
     let has_tree = !matches!(mirror.kind, Kind::Variables);
     let mut checkpoints: Vec<_> =
         families.iter().filter_map(|(stem, family)| found(mirror, stem, family, has_tree)).collect();
@@ -60,17 +55,32 @@ pub(super) fn len_of_checkpoints(mirror: &Mirror) -> u64 {
     scan.checkpoints.iter().map(|found| found.index.len + data(found)).sum()
 }
 
-/// Files that others call an index too are told by their end, if no data file is there to vouch for them.
-fn drop_foreign(mirror: &Mirror, families: &mut BTreeMap<OsString, Family>) {
-    if matches!(mirror.kind, Kind::Prefix(_)) {
-        return;
+/// The checkpoints that are shown. Files that others call an index too are told by their end, if no data file is there to
+/// vouch for them.
+fn families(mirror: &Mirror, entries: &[Entry]) -> BTreeMap<OsString, Family> {
+    if let Kind::Prefix(only) = &mirror.kind {
+        let family = source::family(&mirror.folder, entries, only);
+        return family.into_iter().map(|family| (only.stem.clone(), family)).collect();
     }
-    families.retain(|stem, family| family.data().next().is_some() || source::is_index(&mirror.folder, stem));
+    let is_ours = |stem: &OsString, family: &Family| {
+        !family.is_bundle() || family.data().next().is_some() || source::is_index(&mirror.folder, stem)
+    };
+    let mut families = source::families(&mirror.folder, entries);
+    families.retain(|stem, family| family.index.is_some() && is_ours(stem, family));
+    if let Kind::Around(only) = &mirror.kind
+        && !only.is_bundle()
+    {
+        families
+            .extend(source::family(&mirror.folder, entries, only).map(|family| (only.stem.clone(), family)));
+    }
+    families
 }
 
 fn found(mirror: &Mirror, stem: &OsString, family: &Family, has_tree: bool) -> Option<Found> {
-    let data = family.data().map(|name| (name.as_bytes().to_vec(), stamp(&mirror.folder, name)));
-    Some(Found { stem: stem.as_bytes().into(), index: family.index?, data: data.collect(), has_tree })
+    let stamp = |name: &OsString| family.is_bundle().then(|| stamp(&mirror.folder, name)).flatten();
+    let data = family.shown(stem).into_iter().map(|name| (stamp(&name), name.into_vec()));
+    let data = data.map(|(stamp, name)| (name, stamp)).collect();
+    Some(Found { stem: stem.as_bytes().into(), index: family.index?, data, has_tree })
 }
 
 /// What a file is now.
@@ -80,7 +90,8 @@ pub(super) fn stamp(folder: &Folder, name: &OsStr) -> Option<Stamp> {
 
 /// What is shown as it is: everything but checkpoints, the state file, and what is no file at all.
 fn others(mirror: &Mirror, entries: &[Entry], families: &BTreeMap<OsString, Family>) -> Vec<Other> {
-    let of_checkpoints: BTreeSet<_> = families.values().flat_map(Family::data).collect();
+    let covered = families.iter().filter_map(|(stem, family)| family.covered(stem));
+    let of_checkpoints: BTreeSet<_> = families.values().flat_map(Family::data).chain(covered).collect();
     let is_other = |entry: &&Entry| match Part::of(&entry.name) {
         Some((stem, Part::Index)) => !families.contains_key(&stem),
         _ => !of_checkpoints.contains(&entry.name),

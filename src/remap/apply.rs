@@ -23,7 +23,7 @@ pub fn apply(map: &Map, catalog: &mut Catalog) -> Result<Report, Unfit> {
     let variables =
         plan.variables.into_iter().map(|planned| renamed(&catalog.variables, planned, &rules)).collect();
     catalog.variables = variables;
-    catalog.index = None;
+    catalog.changed();
     Ok(plan.report)
 }
 
@@ -47,7 +47,7 @@ pub fn add(map: &Map, catalog: &mut Catalog) -> Result<(), Unfit> {
     if !added.is_empty() {
         catalog.variables.extend(added);
         catalog.variables.sort_by(|a, b| a.name.cmp(&b.name));
-        catalog.index = None;
+        catalog.changed();
     }
     Ok(())
 }

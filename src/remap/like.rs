@@ -118,7 +118,8 @@ pub fn like(catalog: &mut Catalog, wanted: &Wanted, filling: Filling) -> Result<
     }
     likeness.extra = extra;
     let objects = wanted.catalog.objects.clone();
-    *catalog = Catalog { variables, objects, index: None, shards: catalog.shards.clone() };
+    (catalog.variables, catalog.objects) = (variables, objects);
+    catalog.changed();
     Ok(likeness)
 }
 

@@ -8,7 +8,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::error::{Error, Fault};
-use super::{Checkpoint, Prefix, Source, identify, object_graph};
+use super::{Checkpoint, Prefix, identify, object_graph};
 use crate::catalog::{Catalog, Objects, Variable};
 use crate::dtype::Dtype;
 use crate::extent::Extent;
@@ -20,16 +20,17 @@ use crate::name::Name;
 use crate::shard::{self, Shard};
 use crate::tensor::{Shape, Tensor};
 
-pub(super) const SOURCE: Source =
-    Source { detect: |prefix, folder| folder.metadata(&prefix.index_name()).is_ok(), open };
-
 /// Far beyond any real number of shards; each is a file to be opened.
 const MAX_SHARDS: u32 = 100_000;
 /// Far beyond any real index, which is read whole: a million variables take a tenth of it.
 const MAX_INDEX: u64 = 1 << 30;
 
-fn open(prefix: &Prefix, folder: &Arc<Folder>) -> Result<Checkpoint, Error> {
-    let index = Arc::new(Shard::open_in(folder, &prefix.index_name()));
+/// Opens a bundle.
+///
+/// # Errors
+/// As [`super::open`].
+pub(super) fn open(prefix: &Prefix, folder: &Arc<Folder>) -> Result<Checkpoint, Error> {
+    let index = Arc::new(Shard::open_in(folder, &prefix.head));
     let unreadable =
         |error: &io::Error| Error::Io(prefix.index(), io::Error::new(error.kind(), error.to_string()));
     let Some(stamp) = index.stamp() else {
@@ -202,7 +203,7 @@ impl<'a> Rows<'a> {
             }
         };
         variables.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(Catalog { variables, objects, index: Some(self.index), shards: self.shards })
+        Ok(Catalog { variables, objects, index: Some(self.index), own: None, shards: self.shards })
     }
 }
 
@@ -261,7 +262,7 @@ fn same_bytes(a: &Tensor, b: &Tensor) -> bool {
 
 /// A damaged index, or another file under an index's name.
 fn malformed(prefix: &Prefix, folder: &Folder, error: Malformed) -> Error {
-    let index = folder.reach(&prefix.index_name());
+    let index = folder.reach(&prefix.head);
     match identify::is_table_at(&index) {
         true => Error::Malformed(prefix.index(), error),
         false if identify::identify(&index).is_some() => Error::not_an_index(prefix, folder),

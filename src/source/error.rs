@@ -54,7 +54,7 @@ impl Error {
 
     /// The index of a prefix is none, nor a damaged one.
     pub(super) fn not_an_index(prefix: &Prefix, folder: &Folder) -> Self {
-        let known = identify::identify(&folder.reach(&prefix.index_name()));
+        let known = identify::identify(&folder.reach(&prefix.head));
         Self::lookalike(&prefix.index(), known, super::locate::nearest_in(folder, prefix))
     }
 

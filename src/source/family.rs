@@ -1,6 +1,7 @@
 //! Checkpoint file names: a prefix, and the files that carry it.
 //!
-//! `P.index`, `P.data-SSSSS-of-NNNNN` (five digits or more, counted from 0), `P.meta`.
+//! `P.index`, `P.data-SSSSS-of-NNNNN` (five digits or more, counted from 0), `P.meta`. In other formats one file is the
+//! checkpoint, or names the others: its head. The index is TensorFlow's.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
@@ -16,15 +17,21 @@ use crate::shard::Stamp;
 pub struct Prefix {
     /// The directory.
     pub dir: PathBuf,
-    /// The part of the file names before `.index`.
+    /// What the names of its files begin with.
     pub stem: OsString,
+    /// The name of the file that says what it holds.
+    pub head: OsString,
 }
 
 /// The files of one prefix that a directory has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Family {
-    /// The index, if there is one.
+    /// The index or other head, if there is one.
     pub index: Option<Stamp>,
+    /// The head's name; empty for TensorFlow's index, whose name follows from the stem.
+    pub(super) head: OsString,
+    /// What the name ends in under which the checkpoint is shown in its own format, if it is.
+    own: Option<&'static str>,
     /// The names of the data files, by the number of shards that they give.
     data: BTreeMap<u64, BTreeSet<OsString>>,
 }
@@ -33,23 +40,27 @@ impl Prefix {
     /// Splits a path at its last component.
     pub(super) fn of(path: &Path) -> Self {
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-        let dir = parent.unwrap_or(Path::new(".")).to_owned();
-        Self { dir, stem: path.file_name().unwrap_or_default().to_owned() }
+        Self::new(parent.unwrap_or(Path::new(".")), path.file_name().unwrap_or_default())
     }
 
-    /// The index's path.
+    /// A checkpoint of TensorFlow's format in a directory.
+    pub(super) fn new(dir: &Path, stem: &OsStr) -> Self {
+        Self { dir: dir.into(), stem: stem.into(), head: with(stem, ".index") }
+    }
+
+    /// The path of the index, or of another head.
     pub fn index(&self) -> PathBuf {
-        self.at(self.index_name())
+        self.at(self.head.clone())
     }
 
-    /// The index's name in the directory.
-    pub(super) fn index_name(&self) -> OsString {
-        self.with(".index")
+    /// Whether it is of TensorFlow's format.
+    pub fn is_bundle(&self) -> bool {
+        self.head == with(&self.stem, ".index")
     }
 
     /// A data file's name in the directory.
     pub(super) fn data_name(&self, shard: u32, num_shards: u32) -> OsString {
-        self.with(&format!(".data-{shard:05}-of-{num_shards:05}"))
+        with(&self.stem, &format!(".data-{shard:05}-of-{num_shards:05}"))
     }
 
     /// The prefix as TensorFlow takes it.
@@ -57,21 +68,51 @@ impl Prefix {
         self.at(self.stem.clone())
     }
 
-    fn with(&self, suffix: &str) -> OsString {
-        let mut name = self.stem.clone();
-        name.push(suffix);
-        name
-    }
-
     fn at(&self, name: OsString) -> PathBuf {
         if self.dir == Path::new(".") { name.into() } else { self.dir.join(name) }
     }
 }
 
+fn with(stem: &OsStr, suffix: &str) -> OsString {
+    [stem, OsStr::new(suffix)].into_iter().collect()
+}
+
 impl Family {
-    /// The index and every data file that their names promise.
+    /// The family of a head that is no index, if it is there.
+    pub(super) fn of_head(folder: &Folder, head: &OsStr, own: Option<&'static str>) -> Self {
+        Self { index: stamp(folder, head), head: head.into(), own, ..Self::default() }
+    }
+
+    /// The index and every data file that their names promise. What another head needs, only its format knows.
     pub fn is_complete(&self) -> bool {
-        self.index.is_some() && self.data.iter().any(|(promised, found)| *promised == found.len() as u64)
+        let promised = |(promised, found): (&u64, &BTreeSet<_>)| *promised == found.len() as u64;
+        self.index.is_some() && (!self.is_bundle() || self.data.iter().any(promised))
+    }
+
+    /// Whether it is of TensorFlow's format.
+    pub fn is_bundle(&self) -> bool {
+        self.head.is_empty()
+    }
+
+    /// The names beside the index under which the checkpoint is likely to be shown, with the stem that it has.
+    pub fn shown(&self, stem: &OsStr) -> Vec<OsString> {
+        let other = || [Some(".data-00000-of-00001"), self.own].into_iter().flatten();
+        if self.is_bundle() {
+            self.data().cloned().collect()
+        } else {
+            other().map(|end| with(stem, end)).collect()
+        }
+    }
+
+    /// The source's file that is shown as something else, and not as itself.
+    pub fn covered(&self, stem: &OsStr) -> Option<&OsString> {
+        (!self.is_bundle() && (self.own.is_some() || self.head == stem)).then_some(&self.head)
+    }
+
+    /// The prefix of a family in a directory.
+    pub(super) fn prefix(&self, dir: &Path, stem: &OsStr) -> Prefix {
+        let prefix = Prefix::new(dir, stem);
+        if self.is_bundle() { prefix } else { Prefix { head: self.head.clone(), ..prefix } }
     }
 
     /// The names of the data files, those of one number of shards together.
@@ -80,12 +121,12 @@ impl Family {
     }
 }
 
-/// The checkpoints of a folder by stem. What a crashed save left behind does not count.
-pub fn families(folder: &Folder, entries: &[Entry]) -> BTreeMap<OsString, Family> {
+/// The V2 bundles of a folder by stem. What a crashed save left behind does not count.
+pub(super) fn bundles(folder: &Folder, entries: &[Entry]) -> BTreeMap<OsString, Family> {
     let mut families = BTreeMap::<OsString, Family>::new();
     for entry in entries.iter().filter(|entry| entry.kind.is_file() || entry.kind.is_symlink()) {
         match Part::of(&entry.name) {
-            Some((stem, Part::Index)) => families.entry(stem).or_default().index = index(folder, &entry.name),
+            Some((stem, Part::Index)) => families.entry(stem).or_default().index = stamp(folder, &entry.name),
             Some((stem, Part::Data { num_shards })) => {
                 let family = families.entry(stem).or_default();
                 family.data.entry(num_shards).or_default().insert(entry.name.clone());
@@ -96,7 +137,7 @@ pub fn families(folder: &Folder, entries: &[Entry]) -> BTreeMap<OsString, Family
     families
 }
 
-fn index(folder: &Folder, name: &OsStr) -> Option<Stamp> {
+fn stamp(folder: &Folder, name: &OsStr) -> Option<Stamp> {
     let meta = folder.metadata(name).ok().filter(Metadata::is_file)?;
     Some(Stamp::from(&meta))
 }

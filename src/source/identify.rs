@@ -18,16 +18,16 @@ pub(super) struct Lookalike {
 }
 
 /// A file's length and its first and last bytes.
-struct Ends {
-    len: u64,
-    head: Vec<u8>,
-    tail: Vec<u8>,
+pub(super) struct Ends {
+    pub(super) len: u64,
+    pub(super) head: Vec<u8>,
+    pub(super) tail: Vec<u8>,
 }
 
 const HEAD: u64 = 512;
 const TAIL: i64 = 8;
 /// The table's magic number, as the last eight bytes of the file.
-const TABLE: &[u8] = b"\x57\xfb\x80\x8b\x24\x75\x47\xdb";
+pub(super) const TABLE: &[u8] = b"\x57\xfb\x80\x8b\x24\x75\x47\xdb";
 
 #[rustfmt::skip]
 const LOOKALIKES: &[Lookalike] = &[
@@ -73,7 +73,7 @@ pub fn is_index(folder: &Folder, stem: &OsStr) -> bool {
 }
 
 impl Ends {
-    fn read(path: &Path) -> io::Result<Self> {
+    pub(super) fn read(path: &Path) -> io::Result<Self> {
         if !path.metadata()?.is_file() {
             return Err(io::Error::other("not a regular file"));
         }

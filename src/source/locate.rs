@@ -7,8 +7,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::error::Error;
-use super::family::{self, Part, Prefix};
-use super::{identify, roster};
+use super::family::{Part, Prefix};
+use super::identify::Ends;
+use super::{SOURCES, families, identify, roster};
 use crate::folder::Folder;
 
 /// How many neighbours a message names.
@@ -43,9 +44,9 @@ pub fn meant(path: &Path) -> Result<Meant, Error> {
             })
         }
         Ok(_) => of_file(path).map(Meant::Checkpoint),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            Err(Error::NotFound { path: path.into(), nearest: nearest(path) })
-        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => of_other_format(&prefix)
+            .ok_or_else(|| Error::NotFound { path: path.into(), nearest: nearest(path) })
+            .map(Meant::Checkpoint),
         Err(error) => Err(Error::Io(path.into(), error)),
     }
 }
@@ -54,7 +55,7 @@ pub fn meant(path: &Path) -> Result<Meant, Error> {
 pub(super) fn locate(path: &Path) -> Result<(Prefix, Option<String>), Error> {
     match meant(path)? {
         Meant::Checkpoint(prefix) => Ok((prefix, None)),
-        Meant::SavedModel(dir) => Ok((Prefix { dir: dir.join(VARIABLES), stem: VARIABLES.into() }, None)),
+        Meant::SavedModel(dir) => Ok((Prefix::new(&dir.join(VARIABLES), OsStr::new(VARIABLES)), None)),
         Meant::Directory(dir) => newest(&dir),
     }
 }
@@ -74,29 +75,54 @@ fn of_file(path: &Path) -> Result<Prefix, Error> {
     if name == "checkpoint" && !identify::is_table_at(path) {
         return newest(&Prefix::of(path).dir).map(|(prefix, _)| prefix);
     }
+    if let Some(prefix) = of_head(path) {
+        return Ok(prefix);
+    }
     let Some((stem, part)) = Part::of(name) else { return Err(Error::not_a_checkpoint(path)) };
-    let prefix = Prefix { stem, ..Prefix::of(path) };
+    let prefix = Prefix::new(&Prefix::of(path).dir, &stem);
     match prefix.index().exists() {
         true => Ok(prefix),
+        false if let Some(prefix) = of_other_format(&prefix) => Ok(prefix),
         false if part == Part::Index => Err(Error::not_a_checkpoint(path)),
         false => Err(Error::NoIndex { path: path.into(), index: prefix.index(), nearest: nearest(path) }),
     }
+}
+
+/// The checkpoint of another format than TensorFlow's whose head a file is, whatever its name.
+fn of_head(path: &Path) -> Option<Prefix> {
+    let ends = Ends::read(path).ok()?;
+    let prefix = Prefix::of(path);
+    let source = SOURCES.iter().find(|source| (source.is_head)(&ends) && !is_index_name(path))?;
+    let stem = (source.stem)(&prefix.stem).unwrap_or_else(|| prefix.stem.clone());
+    Some(Prefix { head: prefix.stem, stem, ..prefix })
+}
+
+/// A bundle's index ends as V1 files do, and is none.
+fn is_index_name(path: &Path) -> bool {
+    path.extension() == Some(OsStr::new("index"))
+}
+
+/// The checkpoint of another format that has a prefix's stem.
+fn of_other_format(prefix: &Prefix) -> Option<Prefix> {
+    let head = super::head(&Folder::open(&prefix.dir).ok()?, &prefix.stem)?;
+    Some(Prefix { head, ..prefix.clone() })
 }
 
 /// The newest checkpoint of a directory: the newest complete one, as [`roster`] has it, else the newest index.
 fn newest(dir: &Path) -> Result<(Prefix, Option<String>), Error> {
     let unreadable = |error| Error::Io(dir.into(), error);
     let folder = Folder::open(dir).map_err(unreadable)?;
-    let families = family::families(&folder, &folder.entries().map_err(unreadable)?);
+    let families = families(&folder, &folder.entries().map_err(unreadable)?);
     let indexed = families.iter().filter(|(_, family)| family.index.is_some());
     let incomplete = indexed.clone().max_by(|a, b| roster::by_age(*a, *b)).map(|(stem, _)| stem);
     let state = roster::state_file(&folder, OsStr::new("checkpoint"));
     let complete = roster::roster(&families, state.as_ref()).checkpoints.pop().map(|(stem, _)| stem);
     let stem = complete.or(incomplete.cloned()).ok_or_else(|| Error::NoCheckpoints(dir.into()))?;
+    let prefix = families[&stem].prefix(dir, &stem);
     let count = indexed.count();
     let note = (count > 1)
         .then(|| format!("{} holds {count} checkpoints; using {}", dir.display(), stem.to_string_lossy()));
-    Ok((Prefix { dir: dir.into(), stem }, note))
+    Ok((prefix, note))
 }
 
 /// The prefixes in the directory of `path`, those with the most similar names first.
@@ -107,10 +133,10 @@ pub(super) fn nearest(path: &Path) -> Vec<String> {
 
 /// The same, in a folder that is held open.
 pub(super) fn nearest_in(folder: &Folder, wanted: &Prefix) -> Vec<String> {
-    let families = family::families(folder, &folder.entries().unwrap_or_default());
-    let indexed = families.into_iter().filter(|(_, family)| family.index.is_some());
-    let prefixes = indexed.map(|(stem, _)| Prefix { stem, dir: wanted.dir.clone() });
-    let usable = prefixes.filter(|prefix| identify::is_table(folder, &prefix.index_name()));
+    let families = families(folder, &folder.entries().unwrap_or_default());
+    let indexed = families.iter().filter(|(_, family)| family.index.is_some());
+    let prefixes = indexed.map(|(stem, family)| family.prefix(&wanted.dir, stem));
+    let usable = prefixes.filter(|prefix| !prefix.is_bundle() || identify::is_table(folder, &prefix.head));
     let stem = wanted.stem.to_string_lossy();
     let mut scored: Vec<_> = usable
         .map(|found| {

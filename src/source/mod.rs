@@ -1,6 +1,7 @@
 //! Sources: a path that a person gives, to the checkpoint that a person means.
 //!
-//! `SOURCES` has a row for each format; a new one is a file of its own and a row here.
+//! TensorFlow's V2 bundle is the one that a prefix means; `SOURCES` has a row for each other format. A new one is a file of
+//! its own and a row here.
 
 mod bundle;
 mod error;
@@ -10,19 +11,22 @@ mod locate;
 mod object_graph;
 mod roster;
 
-use std::ffi::OsStr;
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 
 pub use error::{Error, Fault};
-pub use family::{Family, Part, Prefix, families};
+pub use family::{Family, Part, Prefix};
 pub use identify::{is_index, is_table};
 pub use locate::{Meant, VARIABLES, is_saved_model, meant};
 pub use roster::{Roster, named, roster, state_file};
 
-use crate::catalog::Catalog;
-use crate::folder::Folder;
-use crate::shard::Stamp;
+use crate::catalog::{Catalog, Own};
+use crate::folder::{Entry, Folder};
+use crate::shard::{Shard, Stamp};
+use identify::Ends;
 
 /// A checkpoint that was opened: its index was read and checked, its data were not touched.
 pub struct Checkpoint {
@@ -36,14 +40,30 @@ pub struct Checkpoint {
     pub warnings: Vec<String>,
 }
 
-/// A format.
+/// A format other than TensorFlow's V2 bundle.
 struct Source {
-    /// Whether the files under a prefix are of this format.
-    detect: fn(&Prefix, &Folder) -> bool,
+    /// The stem of a checkpoint whose head, the file that says what it holds, has that name. Names that many other files
+    /// have too are not worth a look.
+    stem: fn(&OsStr) -> Option<OsString>,
+    /// Whether a file of any name is such a head.
+    is_head: fn(&Ends) -> bool,
+    /// What the name of a head ends in, where a mount shows the checkpoint in its own format too, under that name and the
+    /// map: for programs that load that file.
+    own: Option<&'static str>,
     open: fn(&Prefix, &Arc<Folder>) -> Result<Checkpoint, Error>,
 }
 
-const SOURCES: &[Source] = &[bundle::SOURCE];
+/// The formats. A directory's checkpoints are those of the first that it has any of.
+const SOURCES: &[Source] = &[];
+
+impl Source {
+    /// The stem of an entry that is a head, by name and content.
+    fn stem_of(&self, folder: &Folder, entry: &Entry) -> Option<OsString> {
+        let is_file = entry.kind.is_file() || entry.kind.is_symlink();
+        let stem = is_file.then(|| (self.stem)(&entry.name)).flatten()?;
+        Ends::read(&folder.reach(&entry.name)).is_ok_and(|ends| (self.is_head)(&ends)).then_some(stem)
+    }
+}
 
 /// Opens the checkpoint that `path` means: a prefix, any file of a checkpoint, a directory (its newest), a SavedModel.
 ///
@@ -57,16 +77,67 @@ pub fn open(path: &Path) -> Result<Checkpoint, Error> {
     Ok(checkpoint)
 }
 
-/// Opens a checkpoint of a folder that is held open.
+/// Opens a checkpoint of a folder that is held open: TensorFlow's of that stem, or the first of any other format.
 ///
 /// # Errors
 /// As [`open`].
 pub fn open_in(folder: &Arc<Folder>, stem: &OsStr) -> Result<Checkpoint, Error> {
-    open_prefix(&Prefix { dir: folder.path().into(), stem: stem.into() }, folder)
+    let prefix = Prefix::new(folder.path(), stem);
+    let head = |_| head(folder, stem).map(|head| Prefix { head, ..prefix.clone() });
+    open_prefix(&folder.metadata(&prefix.head).err().and_then(head).unwrap_or(prefix), folder)
 }
 
-fn open_prefix(prefix: &Prefix, folder: &Arc<Folder>) -> Result<Checkpoint, Error> {
-    let source = SOURCES.iter().find(|source| (source.detect)(prefix, folder));
+/// Opens a checkpoint whose head is known.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_prefix(prefix: &Prefix, folder: &Arc<Folder>) -> Result<Checkpoint, Error> {
+    if prefix.is_bundle() && folder.metadata(&prefix.head).is_ok() {
+        return bundle::open(prefix, folder);
+    }
+    let ends = Ends::read(&folder.reach(&prefix.head)).ok();
+    let source = ends.and_then(|ends| SOURCES.iter().find(|source| (source.is_head)(&ends)));
     let source = source.ok_or_else(|| Error::not_an_index(prefix, folder))?;
-    (source.open)(prefix, folder)
+    let mut checkpoint = (source.open)(prefix, folder)?;
+    checkpoint.catalog.own = source.own.map(|suffix| {
+        let is_one_file = prefix.head.as_bytes().ends_with(suffix.as_bytes());
+        let file = is_one_file.then(|| Arc::new(Shard::open_in(folder, &prefix.head)));
+        Own { suffix, file }
+    });
+    Ok(checkpoint)
+}
+
+/// The checkpoints of a folder by stem: bundles, or where there are none those of another format.
+pub fn families(folder: &Folder, entries: &[Entry]) -> BTreeMap<OsString, Family> {
+    let bundles = family::bundles(folder, entries);
+    if bundles.values().any(|family| family.index.is_some()) {
+        return bundles;
+    }
+    let of = |source: &Source| -> BTreeMap<_, _> {
+        let stems = entries.iter().filter_map(|entry| Some((source.stem_of(folder, entry)?, &entry.name)));
+        stems.map(|(stem, head)| (stem, Family::of_head(folder, head, source.own))).collect()
+    };
+    SOURCES.iter().map(of).find(|families| !families.is_empty()).unwrap_or(bundles)
+}
+
+/// The files of one checkpoint.
+pub fn family(folder: &Folder, entries: &[Entry], prefix: &Prefix) -> Option<Family> {
+    match prefix.is_bundle() {
+        true => family::bundles(folder, entries).remove(&prefix.stem),
+        false => {
+            let ends = Ends::read(&folder.reach(&prefix.head)).ok()?;
+            let source = SOURCES.iter().find(|source| (source.is_head)(&ends))?;
+            Some(Family::of_head(folder, &prefix.head, source.own))
+        }
+    }
+}
+
+/// The head of a checkpoint of another format than TensorFlow's, by its stem.
+fn head(folder: &Folder, stem: &OsStr) -> Option<OsString> {
+    let entries = folder.entries().ok()?;
+    let head = |source: &Source| {
+        let mut heads = entries.iter().filter(|entry| (source.stem)(&entry.name).is_some_and(|s| s == stem));
+        heads.find(|entry| source.stem_of(folder, entry).is_some()).map(|entry| entry.name.clone())
+    };
+    SOURCES.iter().find_map(head)
 }

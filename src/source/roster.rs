@@ -115,7 +115,15 @@ fn time(state: &State, stem: &OsStr) -> Option<f64> {
 
 fn last_component(path: &[u8]) -> &OsStr {
     let start = path.iter().rposition(|&byte| byte == b'/' || byte == b'\\').map_or(0, |at| at + 1);
-    OsStr::from_bytes(&path[start..])
+    without_glob(OsStr::from_bytes(&path[start..]))
+}
+
+/// A sharded V1 checkpoint is named by a pattern for its files: `ckpt-?????-of-00002`.
+fn without_glob(name: &OsStr) -> &OsStr {
+    const GLOB: &[u8] = b"-?????-of-";
+    let bytes = name.as_bytes();
+    let at = bytes.windows(GLOB.len()).rposition(|window| window == GLOB);
+    at.map_or(name, |at| OsStr::from_bytes(&bytes[..at]))
 }
 
 #[cfg(test)]

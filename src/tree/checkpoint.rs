@@ -53,13 +53,14 @@ impl CheckpointTree {
     pub(super) fn new(tag: u32, stem: &[u8], catalog: Catalog, stamp: Stamp) -> Self {
         let names: Vec<_> = catalog.variables.iter().map(|variable| variable.name.as_bytes()).collect();
         let names = Names::new(&names);
+        let catalog = Arc::new(catalog);
         let bundle = view::bundle::files(&catalog);
         let tops = tops(stem, bundle.iter().map(|(suffix, _)| suffix.as_str()), &catalog);
+        let own = view::own(&catalog).map(|(suffix, file)| (suffix.to_owned(), file));
         let named = |(suffix, file): (String, _)| ([stem, suffix.as_bytes()].concat(), file);
-        let siblings = bundle.into_iter().map(named).collect();
+        let siblings = bundle.into_iter().chain(own).map(named).collect();
         let mtime = time(stamp.mtime);
         let mode = stamp.mode as u16 & 0o444 | 0o400;
-        let catalog = Arc::new(catalog);
         let (linked, nodes_of) = (Linked::default(), OnceLock::new());
         Self { tag, catalog, names, siblings, tops, linked, nodes_of, mtime, mode }
     }

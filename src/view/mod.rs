@@ -85,6 +85,14 @@ fn line(text: &impl std::fmt::Display) -> VirtualFile {
 /// a fact moves no path.
 pub const RESERVED: &[&str] = &["array.npy", "dtype", "info.json", "raw", "shape", "stats", "values.txt"];
 
+/// A checkpoint in the source's own format, where that is not TensorFlow's: what follows the stem in its name, and the
+/// file. It is the source's file, as long as that says the same.
+pub fn own(catalog: &Arc<Catalog>) -> Option<(&'static str, VirtualFile)> {
+    let own = catalog.own.as_ref()?;
+    let whole = WHOLE.iter().find(|whole| whole.name.strip_prefix("model") == Some(own.suffix))?;
+    Some((own.suffix, own.file.clone().map_or_else(|| (whole.file)(catalog), VirtualFile::whole)))
+}
+
 /// The format of that name.
 pub fn format(name: &str) -> Option<&'static Format> {
     FORMATS.iter().find(|format| format.name == name)

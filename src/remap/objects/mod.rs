@@ -65,7 +65,7 @@ pub(super) fn apply(map: &Map, catalog: &mut Catalog) -> Result<Report, Unfit> {
     let (report, variables, objects) = outcome.conclude(tallies, errors)?;
     catalog.variables = variables;
     catalog.objects = Some(objects);
-    catalog.index = None;
+    catalog.changed();
     Ok(report)
 }
 

@@ -18,7 +18,8 @@ pub(super) fn take_graph(catalog: &mut Catalog) {
         (variable.key, variable.plain_key, variable.full_name) = (None, None, None);
     }
     catalog.variables.sort_by(|a, b| a.name.cmp(&b.name));
-    (catalog.objects, catalog.index) = (None, None);
+    catalog.objects = None;
+    catalog.changed();
 }
 
 /// A plain name for each variable, all of them different.

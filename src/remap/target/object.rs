@@ -48,7 +48,8 @@ pub(super) fn give_graph(catalog: &mut Catalog) {
     variables.extend(added);
     let objects = objects(synthesis.finish());
     name_by_graph(&mut variables, objects.graph.as_deref());
-    (catalog.variables, catalog.objects, catalog.index) = (variables, Some(objects), None);
+    (catalog.variables, catalog.objects) = (variables, Some(objects));
+    catalog.changed();
 }
 
 /// Variables that stand in a second place, if they can count steps there and the place is free.
