@@ -75,9 +75,10 @@ impl Graph {
         &self.objects
     }
 
-    /// The shortest path to a node, escaped; empty for the root, none for what the root does not reach.
+    /// The shortest path to a node, escaped; empty for the root, none for what the root does not reach, or reaches by an
+    /// edge without a name, whose text would be the root's.
     pub fn path(&self, node: NodeId) -> Option<String> {
-        self.all.path(&self.objects, node)
+        self.all.path(&self.objects, node).filter(|path| path.is_empty() == (node == ROOT))
     }
 
     /// The edge by which a node's best path arrives, that which its visible name is made of: whose child, and which. It is

@@ -115,6 +115,19 @@ mod tests {
         assert_eq!(graph.resolve("net/nowhere"), None);
     }
 
+    #[test]
+    fn a_nameless_edge_of_the_root_has_no_path_and_those_below_it_have() {
+        let edge = |node: NodeId, name: &str| Child { node, local_name: name.into(), ..Child::default() };
+        let nodes = [vec![edge(1, "")], vec![edge(2, "x")], vec![]];
+        let nodes = nodes.map(|children| Node { children, ..Node::default() }).to_vec();
+        let graph = Graph::new(ObjectGraph { nodes, unknown: Vec::new() });
+        assert_eq!(
+            (graph.path(0).as_deref(), graph.path(1), graph.path(2).as_deref()),
+            (Some(""), None, Some("/x"))
+        );
+        assert_eq!((graph.resolve(""), graph.resolve("/x")), (Some(0), Some(2)));
+    }
+
     /// Modules that all refer to each other: the number of simple paths grows faster than exponentially.
     fn cross_linked(modules: usize) -> Graph {
         let edge = |node: NodeId| Child { node, local_name: format!("m{node}"), ..Child::default() };
