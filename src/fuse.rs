@@ -5,6 +5,7 @@
 //! is kept with its handle, so that it reads on whatever becomes of its name. A handler that panics answers EIO.
 
 mod activity;
+mod checked;
 mod handles;
 mod passthrough;
 
@@ -29,6 +30,7 @@ pub use activity::Activity;
 use crate::cache::Cache;
 use crate::extent::VirtualFile;
 use crate::tree::{Attr, Content, Ino, Kind, Tree};
+use checked::Checked;
 use handles::Handles;
 use passthrough::{PASSED_THROUGH, Passthrough};
 
@@ -72,13 +74,15 @@ pub struct Manner {
     pub gid: u32,
     /// Permission bits that they lack.
     pub umask: u16,
+    /// Whether a variable is held against its checksum when a file of it is first opened.
+    pub verify: bool,
 }
 
 impl Default for Manner {
     /// Files belong to the user and group of this process.
     fn default() -> Self {
         let (uid, gid) = (getuid().as_raw(), getgid().as_raw());
-        Self { cache: CacheMode::default(), uid, gid, umask: 0 }
+        Self { cache: CacheMode::default(), uid, gid, umask: 0, verify: false }
     }
 }
 
@@ -90,6 +94,7 @@ pub struct Fuse {
     activity: Arc<Activity>,
     passthrough: Passthrough,
     handles: Handles,
+    checked: Checked,
 }
 
 /// How a file was opened.
@@ -102,7 +107,8 @@ impl Fuse {
     /// Serves a tree, and counts in `activity` what it does.
     pub fn new(tree: Arc<Tree>, cache: Arc<Cache>, manner: Manner, activity: Arc<Activity>) -> Self {
         let passthrough = Passthrough::new(activity.clone());
-        Self { tree, cache, manner, activity, passthrough, handles: Handles::default() }
+        let (handles, checked) = (Handles::default(), Checked::default());
+        Self { tree, cache, manner, activity, passthrough, handles, checked }
     }
 
     fn file_attr(&self, attr: &Attr) -> FileAttr {
@@ -141,6 +147,9 @@ impl Fuse {
     fn open_file(&self, ino: INodeNo, reply: &ReplyOpen) -> Result<Opened, Errno> {
         let file = self.file(ino)?;
         file.verify()?;
+        if self.manner.verify {
+            self.checked.once(ino.0, || self.tree.is_intact(Ino(ino.0)))?;
+        }
         let shard = file.whole_shard().and_then(|shard| shard.backing());
         if shard.is_some_and(|descriptor| self.passthrough.open(ino.0, descriptor, reply)) {
             log::debug!("inode {:#x} is open: {} bytes, read by the kernel itself", ino.0, file.len());
@@ -159,8 +168,13 @@ impl Fuse {
     }
 
     fn ask_for_passthrough(&self, config: &mut KernelConfig) {
-        if self.manner.cache != CacheMode::Auto {
-            self.activity.refuse_passthrough("not wanted (--cache)");
+        let unwanted = match self.manner {
+            Manner { verify: true, .. } => Some("not wanted (--verify)"),
+            Manner { cache: CacheMode::Auto, .. } => None,
+            _ => Some("not wanted (--cache)"),
+        };
+        if let Some(reason) = unwanted {
+            self.activity.refuse_passthrough(reason);
             return;
         }
         let offered = config.add_capabilities(InitFlags::FUSE_PASSTHROUGH).is_ok();

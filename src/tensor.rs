@@ -3,13 +3,18 @@
 pub mod strings;
 
 use std::fmt;
+use std::io;
 use std::sync::{Arc, OnceLock};
 
+use crate::cache::Cache;
 use crate::dtype::Dtype;
 use crate::extent::{Extent, VirtualFile};
 use crate::format::crc::Masked;
 
 use strings::Strings;
+
+/// Bytes that are summed at once.
+const CHUNK: u64 = 4 << 20;
 
 /// Sizes of the dimensions, outermost first; empty for a scalar.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -75,6 +80,33 @@ impl Tensor {
             .data
             .iter()
             .any(|extent| matches!(extent, Extent::Range { shard, .. } if shard.fault().is_some()))
+    }
+
+    /// Reads all the bytes, and sums them.
+    ///
+    /// # Errors
+    /// Those of reading.
+    pub fn checksum(&self) -> io::Result<Masked> {
+        let (file, cache, mut crc32c, mut at) = (self.file(), Cache::new(0), Masked::of(b""), 0);
+        let mut buffer = vec![0; CHUNK.min(file.len()) as usize];
+        while at < file.len() {
+            let n = file.read_at(&cache, &mut buffer, at)?;
+            crc32c = crc32c.extend(&buffer[..n]);
+            at += n as u64;
+        }
+        Ok(crc32c)
+    }
+
+    /// Whether the bytes are those that the source recorded the checksum of. Where there is none this cannot tell, nor of
+    /// strings, whose checksum is over more than their bytes and is held against them whenever they are decoded.
+    ///
+    /// # Errors
+    /// Those of reading.
+    pub fn is_intact(&self) -> io::Result<bool> {
+        match self.crc32c.filter(|_| self.dtype.width().is_some()) {
+            Some(recorded) => Ok(self.checksum()? == recorded),
+            None => Ok(true),
+        }
     }
 
     /// The data as one file.

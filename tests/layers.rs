@@ -18,7 +18,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("catalog", &["graph", "name", "shard", "tensor"]),
     ("dtype", &["minifloat"]),
     ("extent", &["cache", "shard"]),
-    ("tensor", &["dtype", "extent", "format"]),
+    ("tensor", &["cache", "dtype", "extent", "format"]),
     ("tensor/strings", &["cache", "format", "name"]),
     ("op", &["dtype", "tensor"]),
     // What makes catalogs, and what changes them.

@@ -234,3 +234,26 @@ fn a_shard_that_is_missing_or_unreadable_mounts_with_a_warning_and_its_values_ar
         assert!(!m.join("latest.index").exists() && !m.join("checkpoint").exists(), "it is not complete");
     }
 }
+
+#[test]
+fn a_flipped_bit_is_served_unless_each_variable_is_to_be_verified_and_then_only_its_own_files_fail() {
+    let source = Source::new();
+    let file = File::options().write(true).open(source.shard()).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, &[source.values[LEN / 2] ^ 1], (LEN / 2) as u64).unwrap();
+    let Some(plain) = mount(&source.prefix, &[]) else { return };
+    assert_eq!(plain.read("ckpt-9/raw/lost/bytes").len(), LEN);
+    for flags in
+        [&["--verify"][..], &["-o", "verify"], &["--verify", "--cache", "direct", "--rename", "lost/*=new/*"]]
+    {
+        let Some(m) = mount(&source.prefix, flags) else { return };
+        let scope = if flags.contains(&"--rename") { "new" } else { "lost" };
+        for path in [format!("ckpt-9/raw/{scope}/bytes"), format!("ckpt-9/npy/{scope}/bytes.npy")] {
+            assert_eq!((m.errno(&path), m.errno(&path)), (libc::EIO, libc::EIO), "{flags:?}");
+        }
+        assert_eq!(m.logged(&format!("{scope}/bytes: damaged")), 2, "one line for each of the two files");
+        assert_eq!(m.read(&format!("ckpt-9/raw/{scope}/half")), [0x80, 0x3f, 0, 0x40]);
+        assert_eq!(m.text(&format!("ckpt-9/vars/{scope}/bytes/shape")), format!("{LEN}\n"));
+        assert_eq!(m.read("ckpt-9/raw/kept"), f32s(&[1.0, 2.0]));
+        assert!(m.text(".ckptfs/status.json").contains("--verify"), "why the kernel reads nothing by itself");
+    }
+}

@@ -34,6 +34,7 @@ const WORDS: &[(&str, Effect)] = &[
     ("threads", With(|args, value| parse_threads(value).map(|n| args.serving.threads = Some(n)))),
     ("uid", With(|args, value| parse_id(value).map(|id| args.uid = Some(id)))),
     ("umask", With(|args, value| parse_mode(value).map(|mode| args.umask = Some(mode)))),
+    ("verify", Set(|args| args.serving.verify = true)),
     ("rw", Refused("mounted read-only all the same, for ckptfs never writes; `ro` says so")),
     ("ro", Swallowed),
     ("nosuid", Swallowed),

@@ -27,6 +27,10 @@ pub(super) struct Serving {
     /// Memory for decoded values
     #[arg(long, value_name = "SIZE", default_value = "256M", value_parser = parse_size)]
     pub(super) cache_size: usize,
+    /// Hold each variable against its checksum when a file of it is first opened: a damaged one cannot be read. TensorFlow
+    /// does so by itself with what it restores; this is for NumPy and the rest
+    #[arg(long)]
+    pub(super) verify: bool,
     /// Who keeps the bytes that are read: auto has the kernel read whole data files by itself where it may; kernel fills
     /// its page cache through ckptfs; direct keeps nothing, which suits one pass over large files
     #[arg(long, value_name = "MODE", default_value = "auto")]
@@ -73,7 +77,12 @@ impl Serving {
             activity: activity.clone(),
         };
         service::add(&mut tree, about, map, log);
-        Fuse::new(Arc::new(tree), cache, Manner { cache: self.mode(), ..manner }, activity)
+        Fuse::new(
+            Arc::new(tree),
+            cache,
+            Manner { cache: self.mode(), verify: self.verify, ..manner },
+            activity,
+        )
     }
 
     fn mode(&self) -> CacheMode {

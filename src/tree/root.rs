@@ -128,6 +128,26 @@ impl Tree {
         }
     }
 
+    /// Reads the variable that a file shows from end to end, and tells whether its bytes are those that were saved; the log
+    /// names one whose are not.
+    ///
+    /// # Errors
+    /// Those of reading.
+    pub fn is_intact(&self, ino: Ino) -> io::Result<bool> {
+        let tree = self.of_variables(ino);
+        let Some(variable) = tree.as_ref().and_then(|tree| tree.shown_variable(ino.ordinal())) else {
+            return Ok(true);
+        };
+        let is_intact = variable.tensor.is_intact()?;
+        if !is_intact {
+            log::error!(
+                "{}: damaged: the bytes are not those that were saved, by their checksum",
+                variable.name
+            );
+        }
+        Ok(is_intact)
+    }
+
     /// An extended attribute of what shows a variable.
     pub fn attribute(&self, ino: Ino, name: &[u8]) -> Option<Vec<u8>> {
         let tree = self.of_variables(ino)?;

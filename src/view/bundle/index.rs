@@ -6,15 +6,11 @@
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::cache::{Cache, Decode, Identity};
+use crate::cache::{Decode, Identity};
 use crate::extent::{Extent, VirtualFile};
 use crate::format::bundle::Entry;
-use crate::format::crc::Masked;
 use crate::format::table;
 use crate::tensor::Tensor;
-
-/// Bytes of a value that are read at once.
-const CHUNK: usize = 4 << 20;
 
 /// A row: its key and its value.
 pub(super) struct Row {
@@ -61,22 +57,11 @@ impl Value {
         match self {
             Self::Known(_) => Ok(self.clone()),
             Self::Unsummed(entry, tensor) => {
-                let crc32c = checksum(&tensor.file())?;
+                let crc32c = tensor.checksum()?;
                 Ok(Self::Known(Entry { crc32c, ..entry.clone() }.encode()))
             }
         }
     }
-}
-
-fn checksum(file: &VirtualFile) -> io::Result<Masked> {
-    let (cache, mut crc32c, mut at) = (Cache::new(0), Masked::of(b""), 0);
-    let mut buffer = vec![0; CHUNK.min(file.len() as usize)];
-    while at < file.len() {
-        let n = file.read_at(&cache, &mut buffer, at)?;
-        crc32c = crc32c.extend(&buffer[..n]);
-        at += n as u64;
-    }
-    Ok(crc32c)
 }
 
 /// An index that lacks checksums.
@@ -112,7 +97,9 @@ impl Decode for Unsummed {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cache::Cache;
     use crate::dtype::Dtype;
+    use crate::format::crc::Masked;
     use crate::tensor::Shape;
 
     #[test]
