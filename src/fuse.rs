@@ -265,6 +265,8 @@ impl Filesystem for Fuse {
             InitFlags::FUSE_AUTO_INVAL_DATA,
             InitFlags::FUSE_PARALLEL_DIROPS,
             InitFlags::FUSE_DIRECT_IO_ALLOW_MMAP,
+            // A link that leads elsewhere is another inode.
+            InitFlags::FUSE_CACHE_SYMLINKS,
             // `ls -l` asks for the access list of each file; that there is none is remembered.
             InitFlags::FUSE_POSIX_ACL,
         ] {
