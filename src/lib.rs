@@ -21,6 +21,7 @@ pub mod cache;
 pub mod catalog;
 pub mod cli;
 pub mod dtype;
+pub mod export;
 pub mod extent;
 pub mod folder;
 pub mod format;

@@ -56,6 +56,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("view", &["cache", "catalog", "dtype", "extent", "format", "graph", "name", "shard", "tensor"]),
     // Where they meet.
     ("mirror", &["catalog", "folder", "remap", "shard", "source", "tree"]),
+    ("export", &["cache", "extent", "shard"]),
     // The kernel, and what a person types.
     ("fuse", &["cache", "extent", "tree"]),
     ("mount", &["fuse"]),
@@ -66,6 +67,7 @@ const ALL: &[&str] = &[
     "cache",
     "catalog",
     "dtype",
+    "export",
     "extent",
     "format",
     "fuse",

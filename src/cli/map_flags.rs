@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::builder::PossibleValuesParser;
+use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::terminal::{self, counted};
@@ -21,6 +22,8 @@ pub(super) struct MapFlags {
     target: Option<Target>,
     like: Option<PathBuf>,
     filling: Filling,
+    /// All of them, as a shell would take them.
+    typed: Vec<String>,
 }
 
 /// A map that cannot be understood, whatever it is applied to.
@@ -142,8 +145,35 @@ impl clap::FromArgMatches for MapFlags {
         self.filling.missing = missing.map(|(_, missing)| *missing).or(self.filling.missing);
         self.filling.fit |= matches.get_one::<String>(FIT).is_some();
         self.like = matches.get_one::<PathBuf>(LIKE).cloned().or_else(|| self.like.take());
+        self.typed.extend(typed(matches));
         self.files.extend(matches.get_many::<PathBuf>(FILES).into_iter().flatten().cloned());
         Ok(())
+    }
+}
+
+/// The flags as they were typed, in their order.
+fn typed(matches: &ArgMatches) -> Vec<String> {
+    let names = ROWS.iter().map(|row| row.name).chain([FILES, TARGET, LIKE, MISSING, FIT]);
+    let given = names.filter(|name| matches.value_source(name) == Some(ValueSource::CommandLine));
+    let words = |name: &'static str| {
+        let values = matches.get_raw(name).into_iter().flatten();
+        let values = values.map(move |value| match value.to_str() {
+            Some("true") => format!("--{name}"),
+            _ => format!("--{name} {}", quoted(&value.to_string_lossy())),
+        });
+        matches.indices_of(name).into_iter().flatten().zip(values)
+    };
+    let mut typed: Vec<_> = given.flat_map(words).collect();
+    typed.sort();
+    typed.into_iter().map(|(_, words)| words).collect()
+}
+
+/// A word as a shell takes it.
+pub(super) fn quoted(word: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-:,@+".contains(&byte);
+    match !word.is_empty() && word.bytes().all(is_plain) {
+        true => word.into(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
     }
 }
 
@@ -151,7 +181,14 @@ impl MapFlags {
     /// One more map file, after the others.
     #[cfg(feature = "fuse")]
     pub(super) fn add_file(&mut self, path: PathBuf) {
+        self.typed.push(format!("--{FILES} {}", quoted(&path.to_string_lossy())));
         self.files.push(path);
+    }
+
+    /// The flags, for another command line.
+    #[cfg(feature = "fuse")]
+    pub(super) fn typed(&self) -> &[String] {
+        &self.typed
     }
 
     /// Reads and parses the map.

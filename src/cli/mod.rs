@@ -3,6 +3,7 @@
 mod cat;
 mod check;
 mod completions;
+mod export;
 mod ls;
 mod man;
 mod map_flags;
@@ -61,6 +62,7 @@ enum Command {
     Ls(ls::Args),
     Cat(cat::Args),
     Check(check::Args),
+    Export(export::Args),
     #[cfg(feature = "fuse")]
     Demo(demo::Args),
     Completions(completions::Args),
@@ -97,6 +99,7 @@ pub fn run() -> ExitCode {
         Command::Ls(args) => args.run(),
         Command::Cat(args) => args.run(),
         Command::Check(args) => args.run(),
+        Command::Export(args) => args.run(),
         #[cfg(feature = "fuse")]
         Command::Demo(args) => args.run(),
         Command::Completions(args) => args.run(Cli::command()),

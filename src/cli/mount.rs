@@ -1,13 +1,14 @@
 //! `ckptfs mount`.
 
+use std::ffi::OsStr;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf, absolute};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 
-use super::map_flags::MapFlags;
+use super::map_flags::{MapFlags, quoted};
 use super::mount_options::{self, parse_mode};
 use super::serving::Serving;
 use super::terminal::{bytes, counted, say, warning};
@@ -91,12 +92,14 @@ impl Args {
         let mirror = Mirror::open(&absolute(&self.source)?, recipe.clone())?;
         let (newest, source) = (mirror.newest()?, mirror.path());
         let message = message(&mirror, &newest, &self.mountpoint);
+        let newest_stem = newest.stem.clone();
         let tree = tree(mirror, newest)?;
         if self.fake {
             return Ok(ExitCode::SUCCESS);
         }
         let fuse = self.serving.fuse(tree, (&source, &mountpoint), recipe.map.to_toml(), log, self.manner());
-        let session = Session::start(fuse, &mountpoint, &self.session(&source))?;
+        let session = Session::start(fuse, &mountpoint, &self.session(&source));
+        let session = session.map_err(|error| self.advise(error, &newest_stem))?;
         self.warn_of_glob_characters();
         if std::io::stderr().is_terminal() {
             say(&message);
@@ -113,6 +116,17 @@ impl Args {
         }
         log::info!("{}", end(&session.wait()?));
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// Where nothing can be mounted, links to the data and a new index do what a mount would.
+    fn advise(&self, error: mount::Error, stem: &OsStr) -> anyhow::Error {
+        if !matches!(error, mount::Error::NoDevice | mount::Error::NotPermitted) {
+            return error.into();
+        }
+        let paths = [self.source.to_string_lossy(), self.mountpoint.join(stem).to_string_lossy()]
+            .map(|path| quoted(&path));
+        let flags: Vec<_> = [&paths[..], self.map.typed()].concat();
+        anyhow!("{error}\n  help: without a mount: ckptfs export --link {}", flags.join(" "))
     }
 
     fn manner(&self) -> Manner {

@@ -48,6 +48,26 @@ enum Place {
     Linked(usize, Item),
 }
 
+/// The files of a format, each with its path below the format's folder: what a mount shows there, without one.
+pub fn files(catalog: Catalog, stamp: Stamp, format: &str) -> Vec<(Vec<u8>, VirtualFile)> {
+    let tree = CheckpointTree::new(1, b"", catalog, stamp);
+    let mut files = Vec::new();
+    let mut folders: Vec<_> =
+        tree.lookup(0, format.as_bytes()).map(|folder| (folder, Vec::new())).into_iter().collect();
+    while let Some((folder, path)) = folders.pop() {
+        let below =
+            |name: &[u8]| if path.is_empty() { name.to_vec() } else { [&path, &b"/"[..], name].concat() };
+        for entry in (0..tree.positions(folder)).filter_map(|at| tree.entry(folder, at)) {
+            match tree.content(entry.ino.ordinal()) {
+                Some(Content::Directory) => folders.push((entry.ino.ordinal(), below(&entry.name))),
+                Some(Content::File(file)) => files.push((below(&entry.name), file)),
+                Some(Content::Link(_)) | None => {}
+            }
+        }
+    }
+    files
+}
+
 impl CheckpointTree {
     /// The tree of a catalog that is called `stem`. `tag` is the upper half of its inode numbers.
     pub(super) fn new(tag: u32, stem: &[u8], catalog: Catalog, stamp: Stamp) -> Self {

@@ -31,6 +31,7 @@ use std::borrow::Cow;
 use std::io;
 use std::time::SystemTime;
 
+pub use checkpoint::files;
 pub use directory::{Directory, Found, Listed, Other, Scan};
 pub use root::{Live, Planned, Tree};
 

@@ -1,0 +1,25 @@
+//! Links to the files of a source.
+
+use std::fs;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use rustix::fs::{AtFlags, CWD, linkat};
+use rustix::io::Errno;
+
+use crate::shard::Shard;
+
+/// A hard link to the file that is open, whatever its name leads to by now; a symbolic one where that cannot be: on another
+/// device, on a file system without hard links, or to somebody else's file.
+pub(super) fn link(shard: &Shard, path: &Path) -> io::Result<()> {
+    shard.verify()?;
+    let descriptor = shard.backing().ok_or(io::ErrorKind::NotFound)?;
+    let open = format!("/proc/self/fd/{}", descriptor.as_raw_fd());
+    match linkat(CWD, open, CWD, path, AtFlags::SYMLINK_FOLLOW) {
+        Ok(()) => Ok(()),
+        Err(Errno::EXIST) => Err(Errno::EXIST.into()),
+        Err(_) => symlink(fs::canonicalize(shard.path())?, path),
+    }
+}
