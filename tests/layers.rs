@@ -43,6 +43,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("source/error", &["folder", "format", "name"]),
     ("source/object_graph", &["cache", "format", "graph", "tensor"]),
+    ("source/safetensors", &["catalog", "dtype", "extent", "folder", "format", "name", "shard", "tensor"]),
     ("source/roster", &["folder", "format"]),
     // What presents them.
     ("tree", &["catalog", "extent", "format", "name", "shard"]),

@@ -16,6 +16,7 @@ pub mod npy;
 pub mod object_graph;
 #[cfg(test)]
 mod real;
+pub mod safetensors;
 pub mod slice_key;
 pub mod state;
 pub mod string_tensor;

@@ -44,6 +44,9 @@ impl Prefix {
 
     /// The index's name in the directory.
     pub(super) fn index_name(&self) -> OsString {
+        if is_safetensors(&self.stem) {
+            return self.stem.clone();
+        }
         self.with(".index")
     }
 
@@ -119,6 +122,9 @@ impl Part {
     /// What a save in progress is called is none: `part-00000-of-00001`, in a directory `…_temp`.
     pub fn of(name: &OsStr) -> Option<(OsString, Self)> {
         let bytes = name.as_bytes();
+        if is_safetensors(name) {
+            return Some((name.into(), Self::Index));
+        }
         let stem = |stem: &[u8]| Some(OsString::from_vec(stem.to_vec())).filter(|_| !is_temporary(stem));
         if let Some(rest) = bytes.strip_suffix(b".index") {
             return Some((stem(rest)?, Self::Index));
@@ -134,6 +140,14 @@ impl Part {
         let rest = bytes.len() - numbers.len() - ".data-".len();
         Some((stem(&bytes[..rest])?, Self::Data { num_shards })).filter(|_| shard < num_shards)
     }
+}
+
+/// Whether it is a safetensors file, or the index of some, that stands for a checkpoint.
+fn is_safetensors(name: &OsStr) -> bool {
+    let name = name.as_bytes();
+    let is_part =
+        || name.strip_suffix(b".safetensors").is_some_and(|stem| stem.windows(4).any(|part| part == b"-of-"));
+    name.ends_with(b".safetensors.index.json") || name.ends_with(b".safetensors") && !is_part()
 }
 
 /// Whether it is empty or `part-SSSSS-of-NNNNN`.
