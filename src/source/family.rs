@@ -50,6 +50,11 @@ impl Prefix {
         self.with(".index")
     }
 
+    /// The name in the directory of the program's graph, which a `Saver` of TF1 writes.
+    pub(super) fn meta_name(&self) -> OsString {
+        self.with(".meta")
+    }
+
     /// A data file's name in the directory.
     pub(super) fn data_name(&self, shard: u32, num_shards: u32) -> OsString {
         self.with(&format!(".data-{shard:05}-of-{num_shards:05}"))

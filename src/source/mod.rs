@@ -7,6 +7,7 @@ mod error;
 mod family;
 mod identify;
 mod locate;
+mod meta_graph;
 mod object_graph;
 mod roster;
 mod safetensors;
@@ -44,7 +45,7 @@ struct Source {
     open: fn(&Prefix, &Arc<Folder>) -> Result<Checkpoint, Error>,
 }
 
-const SOURCES: &[Source] = &[bundle::SOURCE, safetensors::FILE, safetensors::INDEX];
+const SOURCES: &[Source] = &[safetensors::INDEX, safetensors::FILE, bundle::SOURCE];
 
 /// Opens the checkpoint that `path` means: a prefix, any file of a checkpoint, a directory (its newest), a SavedModel.
 ///
@@ -69,5 +70,7 @@ pub fn open_in(folder: &Arc<Folder>, stem: &OsStr) -> Result<Checkpoint, Error> 
 fn open_prefix(prefix: &Prefix, folder: &Arc<Folder>) -> Result<Checkpoint, Error> {
     let source = SOURCES.iter().find(|source| (source.detect)(prefix, folder));
     let source = source.ok_or_else(|| Error::not_an_index(prefix, folder))?;
-    (source.open)(prefix, folder)
+    let mut checkpoint = (source.open)(prefix, folder)?;
+    checkpoint.catalog.program = meta_graph::beside(prefix, folder);
+    Ok(checkpoint)
 }

@@ -112,7 +112,7 @@ mod tests {
     }
 
     fn catalog(variables: Vec<Variable>) -> Arc<Catalog> {
-        Arc::new(Catalog { variables, objects: None, index: None, shards: vec![] })
+        Arc::new(Catalog { variables, objects: None, index: None, shards: vec![], program: None })
     }
 
     fn read(catalog: &Arc<Catalog>) -> (Header, Vec<u8>) {

@@ -165,7 +165,7 @@ mod tests {
     }
 
     fn catalog(variables: Vec<Variable>) -> Arc<Catalog> {
-        Arc::new(Catalog { variables, objects: None, index: None, shards: vec![] })
+        Arc::new(Catalog { variables, objects: None, index: None, shards: vec![], program: None })
     }
 
     fn text(file: &VirtualFile) -> io::Result<String> {

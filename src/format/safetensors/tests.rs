@@ -147,13 +147,13 @@ fn a_fault_is_told_with_the_tensor_its_numbers_and_its_place() {
     };
     let a = tensor("a", "F32", "[1]", "[0,4]");
     for (members, told) in [
-        (tensor("a", "F32", "[2]", "[0,4]"), "\"a\": F32 [2] takes 8 bytes, but it has 4 at byte 61"),
-        (tensor("a", "F33", "[2]", "[0,4]"), "\"a\": no dtype is called \"F33\" at byte 61"),
-        (tensor("a", "F32", "[1]", "[4,0]"), "\"a\": its end 0 is before its start 4 at byte 61"),
-        (tensor("a", "F4", "[3]", "[0,2]"), "\"a\": F4 [3] takes no number of bytes that can be at byte 60"),
+        (tensor("a", "F32", "[2]", "[0,4]"), "\"a\": F32 [2] takes 8 bytes, but it has 4 at byte 62"),
+        (tensor("a", "F33", "[2]", "[0,4]"), "\"a\": no dtype is called \"F33\" at byte 62"),
+        (tensor("a", "F32", "[1]", "[4,0]"), "\"a\": its end 0 is before its start 4 at byte 62"),
+        (tensor("a", "F4", "[3]", "[0,2]"), "\"a\": F4 [3] takes no number of bytes that can be at byte 61"),
         (
             tensor("a", "U8", "[4294967296,4294967296]", "[0,4]"),
-            "\"a\": U8 [4294967296, 4294967296] takes no number of bytes that can be at byte 80",
+            "\"a\": U8 [4294967296, 4294967296] takes no number of bytes that can be at byte 81",
         ),
         (format!("{a},{a}"), "\"a\" a second time at byte 65"),
         (

@@ -51,7 +51,7 @@ fn checkpoint(
         shards.push(file.shard);
     }
     variables.sort_by(|a, b| a.name.cmp(&b.name));
-    let catalog = Catalog { variables, objects: None, index: None, shards };
+    let catalog = Catalog { variables, objects: None, index: None, shards, program: None };
     Ok(Checkpoint { prefix: prefix.clone(), catalog, stamp, warnings })
 }
 
