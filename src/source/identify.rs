@@ -39,7 +39,7 @@ const LOOKALIKES: &[Lookalike] = &[
     kind("a zip archive", "unpack it first", |e| e.head.starts_with(b"PK\x03\x04")),
     kind("a Python pickle (an old PyTorch or NumPy file)", "ckptfs reads TensorFlow's checkpoints", |e| matches!(e.head.as_slice(), [0x80, 2..=5, b'}' | b'c' | b']' | b'(' | b'\x8a' | 0x95, ..])),
     kind("an HDF5 file (Keras .h5 weights)", "ckptfs does not read HDF5 yet; in Python, `model.load_weights` does", |e| e.head.starts_with(b"\x89HDF\r\n\x1a\n")),
-    kind("a safetensors file", "ckptfs does not read safetensors yet; in Python, `safetensors.safe_open` does", |e| is_safetensors(&e.head)),
+    kind("a safetensors file", "give it a name that ends in .safetensors", |e| is_safetensors(&e.head)),
     kind("a NumPy array", "open it with `numpy.load`", |e| e.head.starts_with(b"\x93NUMPY")),
     kind("a compressed archive", "unpack it first", |e| [&b"\x1f\x8b"[..], b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd"].iter().any(|magic| e.head.starts_with(magic))),
     kind("a tar archive", "unpack it first", |e| e.head.get(257..262) == Some(b"ustar")),

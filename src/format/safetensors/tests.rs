@@ -165,7 +165,7 @@ fn a_fault_is_told_with_the_tensor_its_numbers_and_its_place() {
             "a gap before \"b\": it begins at 6, not at 4 at byte 62",
         ),
         (a.clone(), "8 bytes of data, but the header has 4 at byte 62"),
-        ("\"__metadata__\":{\"a\":1}".into(), "invalid type: integer `1`, expected a string at byte 29"),
+        ("\"__metadata__\":{\"a\":1}".into(), "invalid type: integer `1`, expected a string at byte 30"),
         ("\"__metadata__\":{\"a\":\"\",\"a\":\"\"}".into(), "\"a\" a second time at byte 35"),
         ("\"a\":{}".into(), "missing field `dtype` at byte 15"),
     ] {
