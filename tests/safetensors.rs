@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ckptfs::cache::Cache;
-use ckptfs::catalog::Catalog;
+use ckptfs::catalog::{Catalog, Variable};
+use ckptfs::dtype::Dtype;
 use ckptfs::extent::{Extent, VirtualFile};
 use ckptfs::source::{self, Checkpoint};
 use ckptfs::view::WHOLE;
@@ -44,8 +45,11 @@ fn bytes(file: &VirtualFile) -> Vec<u8> {
     bytes
 }
 
-fn values(catalog: &Catalog) -> Vec<(Vec<u8>, ckptfs::dtype::Dtype, Vec<u64>, Vec<u8>)> {
-    let value = |v: &ckptfs::catalog::Variable| {
+/// Name, type, shape and bytes.
+type Value = (Vec<u8>, Dtype, Vec<u64>, Vec<u8>);
+
+fn values(catalog: &Catalog) -> Vec<Value> {
+    let value = |v: &Variable| {
         (v.name.as_bytes().to_vec(), v.tensor.dtype, v.tensor.shape.0.to_vec(), bytes(&v.tensor.file()))
     };
     catalog.variables.iter().map(value).collect()

@@ -146,6 +146,7 @@ fn name(variable: &Field) -> Result<String> {
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
     reason = "a test may panic"
 )]
 mod tests {

@@ -120,7 +120,7 @@ class TestView:
         file = plain(name) / "ckpt-9/model.safetensors"
         with safe_open(file, "np") as opened:
             for key, value in read(file).items():
-                if value.ndim and value.dtype.isbuiltin and value.size:
+                if value.ndim and len(value) > 1 and value.dtype.isbuiltin == 1:
                     assert same(opened.get_slice(key)[1:], value[1:])
 
     def test_the_metadata_says_what_is_left_out(self, plain, name):

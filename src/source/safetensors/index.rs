@@ -95,6 +95,6 @@ fn is_beside(name: &str) -> bool {
     matches!(components.next(), Some(Component::Normal(only)) if only == name) && components.next().is_none()
 }
 
-fn printable(name: &String) -> String {
-    Name::from(name.as_str()).to_string()
+fn printable(name: impl AsRef<str>) -> String {
+    Name::from(name.as_ref()).to_string()
 }
