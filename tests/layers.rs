@@ -42,7 +42,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &["catalog", "dtype", "extent", "folder", "format", "graph", "name", "shard", "tensor"],
     ),
     ("source/error", &["folder", "format", "name"]),
-    ("source/meta_graph", &["catalog", "folder", "format", "name", "shard"]),
+    ("source/meta_graph", &["catalog", "dtype", "folder", "format", "name", "shard", "tensor"]),
     ("source/object_graph", &["cache", "format", "graph", "tensor"]),
     ("source/safetensors", &["catalog", "dtype", "extent", "folder", "format", "name", "shard", "tensor"]),
     ("source/roster", &["folder", "format"]),

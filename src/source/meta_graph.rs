@@ -4,14 +4,17 @@
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
-use super::Prefix;
-use crate::catalog::{Made, Program};
+use super::{Error, Prefix};
+use crate::catalog::{Catalog, Made, Program, Variable};
+use crate::dtype::Dtype;
 use crate::folder::Folder;
 use crate::format::{Malformed, meta_graph};
 use crate::name::Name;
 use crate::shard::Shard;
+use crate::tensor::{Shape, Tensor};
 
 /// The program of a checkpoint, if there is such a file.
 pub(super) fn beside(prefix: &Prefix, folder: &Arc<Folder>) -> Option<Arc<Program>> {
@@ -41,6 +44,47 @@ fn read(folder: &Arc<Folder>, name: &OsStr) -> HashMap<Name, Made> {
             HashMap::new()
         }
     }
+}
+
+/// What a program would save by a `Saver`: names, types and shapes of its variables, without values.
+///
+/// # Errors
+/// Why the graph cannot be read, or every variable whose shape or type it does not have.
+pub fn wanted(path: &Path) -> Result<Catalog, Error> {
+    let shard = Shard::open(path);
+    let unreadable = |Fault(what): Fault| {
+        Error::Unsupported(path.into(), format!("{what}; as a graph of TF1 it cannot be read"))
+    };
+    let len = shard.len().ok_or_else(|| {
+        let fault = shard.fault().map_or_else(String::new, ToString::to_string);
+        Error::Io(path.into(), io::Error::other(fault))
+    })?;
+    let read = |at, len| piece(&shard, at, len);
+    let variables = meta_graph::decode(len, read).map_err(unreadable)?;
+    let nodes = meta_graph::nodes::decode(len, read).map_err(unreadable)?;
+    let (mut found, mut vague) = (Vec::new(), Vec::new());
+    for variable in variables {
+        let node = nodes.get(&variable.operation).cloned().unwrap_or_default();
+        match valueless(&variable.name, node.dtype, variable.full_shape.or(node.shape)) {
+            Some(valueless) => found.push(valueless),
+            None => vague.push(Name::from(variable.name.as_str()).to_string()),
+        }
+    }
+    if !vague.is_empty() || found.is_empty() {
+        let what =
+            format!("the graph does not have types and shapes of all its variables ({})", vague.join(", "));
+        return Err(Error::Unsupported(path.into(), what));
+    }
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(Catalog { variables: found, objects: None, index: None, shards: Vec::new(), program: None })
+}
+
+/// A variable of which no value is known.
+fn valueless(name: &str, dtype: u32, shape: Option<Vec<u64>>) -> Option<Variable> {
+    let (dtype, shape) = (Dtype::from_tensorflow(dtype)?, Shape(shape?.into()));
+    shape.num_elements()?.checked_mul(dtype.width().unwrap_or(1))?;
+    let tensor = Arc::new(Tensor::new(dtype, shape, Vec::new(), None));
+    Some(Variable { name: name.into(), key: None, plain_key: None, full_name: None, tensor, origin: None })
 }
 
 /// Why a graph cannot be read.

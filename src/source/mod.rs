@@ -20,6 +20,7 @@ pub use error::{Error, Fault};
 pub use family::{Family, Part, Prefix, families};
 pub use identify::{is_index, is_table};
 pub use locate::{Meant, VARIABLES, is_saved_model, meant};
+pub use meta_graph::wanted as wanted_by_graph;
 pub use roster::{Roster, named, roster, state_file};
 
 use crate::catalog::Catalog;

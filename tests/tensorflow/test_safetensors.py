@@ -189,3 +189,33 @@ def judged(prefix):
     assert names and set(listed) <= set(names)
     for name, row in listed.items():
         assert (row["created"], row["trainable"]) == (names.index(name), name in trained)
+
+
+class TestLikeAGraph:
+    """`--like P.meta`: what the program would save, told by its graph."""
+
+    @pytest.mark.parametrize("name", ["tf1_graph"])
+    def test_of_the_fixture_itself(self, name):
+        source, listed = fixture(name), lambda *flags: ckptfs("ls", fixture(name), "--long", *flags)
+        assert listed("--like", f"{source}.meta").stdout == listed().stdout
+
+    def test_types_and_shapes_are_those_of_the_program(self, tmp_path):
+        v1, parts = tf.compat.v1, tf.compat.v1.fixed_size_partitioner(3)
+        with v1.Graph().as_default():
+            v1.get_variable("split", [5, 4], partitioner=parts)
+            v1.get_variable("small", [2, 3], tf.bfloat16, initializer=v1.zeros_initializer(), use_resource=True)
+            v1.get_variable("step", [], tf.int64, initializer=v1.zeros_initializer())
+            v1.get_variable("metric", [3], collections=["local_variables"])
+            tf.constant(np.zeros(100_000, np.float32))
+            v1.train.export_meta_graph(str(tmp_path / "wanted.meta"))
+        said = refused("ls", fixture("tf1_adam"), "--like", tmp_path / "wanted.meta")
+        for line in ("split  float32 [5, 4]", "small  bfloat16 [2, 3]", "step  int64 []"):
+            assert line in said, said
+        assert "metric" not in said
+        run = ckptfs("ls", fixture("tf1_adam"), "--long", "--like", tmp_path / "wanted.meta", "--missing", "zeros")
+        assert [line.split()[-1] for line in run.stdout.splitlines()] == ["small", "split", "step"]
+
+    def test_what_is_no_graph_is_refused(self, tmp_path):
+        for text in ("", "node { name: 'x' }"):
+            (tmp_path / "w.meta").write_text(text)
+            assert "w.meta" in refused("ls", fixture("tf1_adam"), "--like", tmp_path / "w.meta")

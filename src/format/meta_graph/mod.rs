@@ -12,9 +12,14 @@
 
 use std::collections::HashSet;
 
+pub mod nodes;
+mod walk;
+
 use super::varint::Reader;
 use super::wire::{Field, Fields, fields};
 use super::{Malformed, Result};
+
+use walk::{behind, walk, whole};
 
 /// A variable of the program.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,14 +28,14 @@ pub struct Variable {
     pub name: String,
     /// Whether the program trains it.
     pub is_trainable: bool,
+    /// The operation that holds it, or the first part of it.
+    pub operation: String,
+    /// If it is one of parts: the shape of all together.
+    pub full_shape: Option<Vec<u64>>,
 }
 
-/// Of the outermost message, bytes that are looked at to see what a field is: tag, length, and the key of a collection.
-const HEAD: u64 = 64;
 /// A collection of a million variables is no longer.
 const MAX_COLLECTION: u64 = 256 << 20;
-/// Fields of the outermost message; a program has some tens.
-const MAX_FIELDS: usize = 100_000;
 
 /// The tags of a collection and of its key: fields 4 and 1, of bytes.
 const COLLECTION: u64 = 4 << 3 | 2;
@@ -46,56 +51,24 @@ pub fn decode<E: From<Malformed>>(
     file_len: u64,
     mut read: impl FnMut(u64, usize) -> std::result::Result<Vec<u8>, E>,
 ) -> std::result::Result<Vec<Variable>, E> {
-    let (mut created, mut trained, mut at) = (Vec::new(), Vec::new(), 0);
-    for _ in 0..MAX_FIELDS {
-        let left = file_len.saturating_sub(at);
-        if left == 0 {
-            return Ok(variables(created, trained));
+    let (mut created, mut trained) = (Vec::new(), Vec::new());
+    walk(&mut read, (0, file_len), &mut |read, part| {
+        if let Some(key) = collection(part.head) {
+            let field = whole(read, &part, MAX_COLLECTION)?;
+            let variables = variables_in(&field).map_err(|fault| behind(part.at, fault))?;
+            if key == CREATED { &mut created } else { &mut trained }.extend(variables);
         }
-        let head = read(at, count(left.min(HEAD)))?;
-        let len = field_len(&head, left).map_err(|fault| behind(at, fault))?;
-        if let Some(key) = collection(&head) {
-            if len > MAX_COLLECTION {
-                return Err(behind(at, Malformed::new(format!("a collection of {len} bytes"), 0)).into());
-            }
-            let names = names_in(&read(at, count(len))?).map_err(|fault| behind(at, fault))?;
-            if key == CREATED { &mut created } else { &mut trained }.extend(names);
-        }
-        at = at.saturating_add(len);
-    }
-    Err(behind(at, Malformed::new(format!("more than {MAX_FIELDS} fields"), 0)).into())
+        Ok(())
+    })?;
+    Ok(merged(created, &trained))
 }
 
 /// Each name once, where it is first.
-fn variables(created: Vec<String>, trained: Vec<String>) -> Vec<Variable> {
-    let (trained, mut seen) = (HashSet::<String>::from_iter(trained), HashSet::new());
-    let first = created.into_iter().filter(|name| seen.insert(name.clone()));
-    first.map(|name| Variable { is_trainable: trained.contains(&name), name }).collect()
-}
-
-fn behind(at: u64, fault: Malformed) -> Malformed {
-    Malformed { at: fault.at.saturating_add(at), ..fault }
-}
-
-fn count(len: u64) -> usize {
-    usize::try_from(len).unwrap_or(usize::MAX)
-}
-
-/// Bytes of the field that begins so, which are at most `left`.
-fn field_len(head: &[u8], left: u64) -> Result<u64> {
-    let mut reader = Reader::new(head);
-    let value = match reader.varint32()? & 7 {
-        0 => reader.varint().map(|_| 0)?,
-        1 => 8,
-        2 => reader.varint()?,
-        5 => 4,
-        kind => return Err(Malformed::new(format!("protobuf wire type {kind}"), 0)),
-    };
-    let len = value.saturating_add(reader.at() as u64);
-    match len <= left {
-        true => Ok(len),
-        false => Err(Malformed::new(format!("a field of {len} bytes where {left} are left"), 0)),
-    }
+fn merged(created: Vec<Variable>, trained: &[Variable]) -> Vec<Variable> {
+    let trained: HashSet<_> = trained.iter().map(|variable| &variable.name).collect();
+    let mut seen = HashSet::new();
+    let first = created.into_iter().filter(|variable| seen.insert(variable.name.clone()));
+    first.map(|variable| Variable { is_trainable: trained.contains(&variable.name), ..variable }).collect()
 }
 
 /// Which of the two collections the field is that begins so. What serializes a map writes the key first.
@@ -108,44 +81,69 @@ fn collection(head: &[u8]) -> Option<&'static str> {
     [CREATED, TRAINED].into_iter().find(|known| is_keyed && known.as_bytes() == key)
 }
 
-/// The names in a collection, which is one field.
-fn names_in(field: &[u8]) -> Result<Vec<String>> {
+/// The variables in a collection, which is one field.
+fn variables_in(field: &[u8]) -> Result<Vec<Variable>> {
     let mut found = of_number(4, fields(field))?;
     for number in [2, 2, 1] {
         let below = found.iter().map(|field| of_number(number, field.message()?));
         found = below.collect::<Result<Vec<_>>>()?.concat();
     }
-    found.iter().map(name).collect()
+    found.iter().map(variable).collect()
 }
 
 fn of_number<'a>(number: u32, fields: Fields<'a>) -> Result<Vec<Field<'a>>> {
     fields.filter(|field| !matches!(field, Ok(field) if field.number != number)).collect()
 }
 
-/// The key of a variable.
-fn name(variable: &Field) -> Result<String> {
-    let (mut name, mut full_name) = ("", "");
-    for field in variable.message()? {
+fn variable(field: &Field) -> Result<Variable> {
+    let (mut name, mut whole) = ("", ("", Vec::new()));
+    for field in field.message()? {
         let field = field?;
         match field.number {
             1 => name = field.string()?,
-            4 => {
-                for field in of_number(1, field.message()?)? {
-                    full_name = field.string()?;
-                }
-            }
+            4 => whole = slice(&field)?,
             _ => {}
         }
     }
     let operation = name.rsplit_once(':').map_or(name, |(operation, _)| operation);
-    Ok(if full_name.is_empty() { operation } else { full_name }.to_owned())
+    let (full_name, full_shape) = whole;
+    let is_part = !full_name.is_empty();
+    Ok(Variable {
+        name: if is_part { full_name } else { operation }.to_owned(),
+        is_trainable: false,
+        operation: operation.to_owned(),
+        full_shape: is_part.then_some(full_shape),
+    })
+}
+
+/// The name and shape of what a variable is a part of.
+fn slice<'a>(field: &Field<'a>) -> Result<(&'a str, Vec<u64>)> {
+    let (mut name, mut shape) = ("", Vec::new());
+    for field in field.message()? {
+        let field = field?;
+        match field.number {
+            1 => name = field.string()?,
+            2 => shape.extend(naturals(&field)?),
+            _ => {}
+        }
+    }
+    Ok((name, shape))
+}
+
+/// Numbers that stand alone or packed.
+fn naturals(field: &Field) -> Result<Vec<u64>> {
+    let Ok(packed) = field.bytes() else { return Ok(vec![field.natural()?]) };
+    let (mut reader, mut numbers) = (Reader::based(packed, field.at), Vec::new());
+    while !reader.is_empty() {
+        numbers.push(reader.varint()?);
+    }
+    Ok(numbers)
 }
 
 #[cfg(test)]
 #[expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,
     reason = "a test may panic"
 )]
@@ -226,8 +224,8 @@ mod tests {
 
     #[test]
     fn a_message_of_nothing_but_fields_is_not_read_forever() {
-        let file = [8, 0].repeat(MAX_FIELDS + 1);
-        assert!(decode_whole(&file).unwrap_err().what.starts_with("more than"));
+        let read = |_, len: usize| Ok::<_, Malformed>([8, 0].repeat(len.div_ceil(2)));
+        assert!(decode(u64::MAX, read).unwrap_err().what.starts_with("more than"));
         assert!(decode_whole(b"node {\n  name: \"x\"\n}").is_err());
     }
 
