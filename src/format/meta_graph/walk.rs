@@ -6,6 +6,9 @@ use crate::format::{Malformed, Result};
 /// Gives the bytes `at..at + len` of the file.
 pub(super) type Read<'r, E> = dyn FnMut(u64, usize) -> std::result::Result<Vec<u8>, E> + 'r;
 
+/// Looks at a field.
+type Visit<'v, E> = dyn FnMut(&mut Read<'_, E>, Part<'_>) -> std::result::Result<(), E> + 'v;
+
 /// A field.
 pub(super) struct Part<'a> {
     /// Its first bytes, all if there are few.
@@ -25,7 +28,7 @@ const MAX_FIELDS: usize = 10_000_000;
 pub(super) fn walk<E: From<Malformed>>(
     read: &mut Read<'_, E>,
     (from, to): (u64, u64),
-    visit: &mut dyn FnMut(&mut Read<'_, E>, Part<'_>) -> std::result::Result<(), E>,
+    visit: &mut Visit<'_, E>,
 ) -> std::result::Result<(), E> {
     let mut at = from;
     for _ in 0..MAX_FIELDS {
