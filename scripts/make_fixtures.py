@@ -28,6 +28,7 @@ from tensorflow.python.framework import dtypes as tf_dtypes  # noqa: E402
 import bert  # noqa: E402
 import graph_fixtures  # noqa: E402
 import models  # noqa: E402
+import safetensors_fixtures  # noqa: E402
 import table  # noqa: E402
 
 v1 = tf.compat.v1
@@ -50,6 +51,11 @@ def main():
         shutil.rmtree(directory, ignore_errors=True)
         directory.mkdir(parents=True)
         fixture(directory / "ckpt-9")
+    for fixture in safetensors_fixtures.FIXTURES:
+        directory = options.into / safetensors_fixtures.VERSION / fixture.__name__
+        shutil.rmtree(directory, ignore_errors=True)
+        directory.mkdir(parents=True)
+        fixture(directory)
     (options.into / "LIST.md").write_text(listing(options.into))
 
 
@@ -170,6 +176,17 @@ def partitioned(prefix):
         save(prefix)
 
 
+def tf1_graph(prefix):
+    """TF1 Saver with the program's graph beside the checkpoint (.meta): created in no order of names, some not trained"""
+    with v1.Graph().as_default():
+        step = v1.train.get_or_create_global_step()
+        weights = [*dense_variables(["z"]), v1.get_variable("a", [3])]
+        v1.get_variable("m/moving_mean", [4], trainable=False)
+        weights.append(v1.get_variable("k/resource", [2], use_resource=True))
+        v1.train.MomentumOptimizer(0.1, 0.9).minimize(sum(tf.reduce_sum(v) for v in weights), global_step=step)
+        save(prefix, write_meta_graph=True)
+
+
 def snappy(prefix):
     """index rewritten as other writers have it: snappy blocks of 512 bytes, restart interval 3"""
     tf1_bert_tiny(prefix)
@@ -186,7 +203,7 @@ def graphs(prefix):
 
 FIXTURES = [
     *(tf1_adam, tf1_bert_tiny, dtypes, sharded, object_module, object_keras2, object_keras3),
-    *(strings, odd_names, not_utf8, two_steps, ema, ddp, partitioned, snappy, graphs),
+    *(strings, odd_names, not_utf8, two_steps, ema, ddp, partitioned, tf1_graph, snappy, graphs),
 ]
 
 FIXED_WIDTH = [
@@ -235,14 +252,14 @@ def write(prefix, tensors):
     )
 
 
-def save(prefix, step=9, saver=None):
+def save(prefix, step=9, saver=None, write_meta_graph=False):
     """Gives every variable of the graph values of its own, global_step the step, and saves them."""
     with v1.Session() as session:
         for variable in v1.global_variables():
             name = variable.op.name
             variable.load(step if name == "global_step" else values(f"{name}-{step}", variable.shape), session)
         saver = saver or v1.train.Saver(save_relative_paths=True)
-        saver.save(session, str(prefix.parent / "ckpt"), global_step=step, write_meta_graph=False)
+        saver.save(session, str(prefix.parent / "ckpt"), global_step=step, write_meta_graph=write_meta_graph, strip_default_attrs=True)
 
 
 def save_objects(name, prefix):
@@ -289,9 +306,11 @@ FEW_BITS = {"bool": 1, "int2": 2, "uint2": 2, "int4": 4, "uint4": 4, "float4_e2m
 def listing(fixtures):
     """The list of all fixtures, those of other writers kept."""
     mine = [f"| {VERSION}/{f.__name__} | TensorFlow {tf.__version__} | {f.__doc__} |" for f in FIXTURES]
+    theirs = safetensors_fixtures
+    mine += [f"| {theirs.VERSION}/{f.__name__} | {theirs.WRITER} | {f.__doc__} |" for f in theirs.FIXTURES]
     old = fixtures / "LIST.md"
     kept = old.read_text().splitlines() if old.exists() else []
-    others = [row for row in kept if row.startswith("| ") and not row.startswith(("| name", f"| {VERSION}/"))]
+    others = [row for row in kept if row.startswith("| ") and not row.startswith(("| name", f"| {VERSION}/", f"| {theirs.VERSION}/"))]
     return LIST_HEAD + "\n".join(sorted(mine + others)) + "\n"
 
 

@@ -1,6 +1,7 @@
 //! What a checkpoint holds: its variables by name, and the files their bytes stand in.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
 
 use crate::graph::Graph;
 use crate::name::Name;
@@ -20,6 +21,29 @@ pub struct Catalog {
     pub own: Option<Own>,
     /// The source's data files, by shard number. Range extents of the variables refer to these.
     pub shards: Vec<Arc<Shard>>,
+    /// What is known of the program that saved it.
+    pub program: Option<Arc<Program>>,
+}
+
+/// What a program knew of the variables that it saved; read when it is first asked for.
+pub struct Program(LazyLock<HashMap<Name, Made>, Read>);
+
+type Read = Box<dyn FnOnce() -> HashMap<Name, Made> + Send>;
+
+/// How a program made a variable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Made {
+    /// How many it had made before.
+    pub created: usize,
+    /// Whether it trains it.
+    pub is_trainable: bool,
+}
+
+impl Program {
+    /// What `read` gives, by the names of the source.
+    pub fn new(read: impl FnOnce() -> HashMap<Name, Made> + Send + 'static) -> Self {
+        Self(LazyLock::new(Box::new(read)))
+    }
 }
 
 /// A checkpoint in one file of another format than TensorFlow's, which programs ask for by its name.
@@ -114,6 +138,17 @@ impl Catalog {
     pub fn variable(&self, name: &[u8]) -> Option<&Variable> {
         let at = self.variables.binary_search_by(|v| v.name.as_bytes().cmp(name)).ok()?;
         self.variables.get(at)
+    }
+
+    /// How the program that saved a variable had made it, where that is known.
+    pub fn made(&self, variable: &Variable) -> Option<Made> {
+        let name = variable.origin.as_ref().map_or(&variable.name, |origin| &origin.name);
+        self.program.as_ref()?.0.get(name).copied()
+    }
+
+    /// Whether it is known of any variable how it was made.
+    pub fn knows_program(&self) -> bool {
+        self.program.as_ref().is_some_and(|program| !program.0.is_empty())
     }
 
     /// Whether every data file that a variable needs is there.

@@ -3,6 +3,8 @@
 //! Widths are bytes in a checkpoint, where a sub-byte type takes a whole byte with its value in the low bits, not
 //! sign-extended.
 
+mod safetensors;
+
 use std::fmt;
 
 use crate::minifloat::{self, Minifloat};

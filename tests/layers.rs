@@ -42,7 +42,9 @@ const ARROWS: &[(&str, &[&str])] = &[
         &["catalog", "dtype", "extent", "folder", "format", "graph", "name", "shard", "tensor"],
     ),
     ("source/error", &["folder", "format", "name"]),
+    ("source/meta_graph", &["catalog", "dtype", "folder", "format", "name", "shard", "tensor"]),
     ("source/object_graph", &["cache", "format", "graph", "tensor"]),
+    ("source/safetensors", &["catalog", "dtype", "extent", "folder", "format", "name", "shard", "tensor"]),
     ("source/roster", &["folder", "format"]),
     // What presents them.
     ("tree", &["catalog", "extent", "format", "name", "shard"]),

@@ -4,13 +4,15 @@ use std::fs;
 use std::path::Path;
 
 use ckptfs::format::bundle::{Entry, Header};
-use ckptfs::format::{object_graph, slice_key, state, string_tensor, table};
+use ckptfs::format::{
+    Malformed, meta_graph, object_graph, safetensors, slice_key, state, string_tensor, table,
+};
 use ckptfs::remap::{Map, MapText};
 
 /// A fuzz target, and whether it takes some bytes as what it decodes.
 type Target = (&'static str, fn(&[u8]) -> bool);
 
-const TARGETS: [Target; 7] = [
+const TARGETS: [Target; 9] = [
     ("index", |bytes| {
         table::decode(bytes)
             .unwrap()
@@ -28,6 +30,14 @@ const TARGETS: [Target; 7] = [
     ("state", |bytes| state::decode(bytes).is_ok_and(|state| !state.model_checkpoint_path.is_empty())),
     ("slice_key", |bytes| slice_key::decode(bytes).is_ok()),
     ("object_graph", |bytes| object_graph::encode(&object_graph::decode(bytes).unwrap()) == bytes),
+    ("safetensors", |bytes| {
+        let header = safetensors::decode(bytes, bytes.len() as u64).unwrap();
+        bytes.starts_with(&safetensors::encode(&header)) && !header.tensors.is_empty()
+    }),
+    ("meta_graph", |bytes| {
+        let read = |at: u64, len: usize| Ok::<_, Malformed>(bytes[at as usize..][..len].to_vec());
+        !meta_graph::decode(bytes.len() as u64, read).unwrap().is_empty()
+    }),
     ("map", |bytes| {
         // Flags, which follow a NUL, are for the target to read.
         let text = std::str::from_utf8(bytes).unwrap();

@@ -48,7 +48,7 @@ fn another_file_in_a_checkpoints_place_is_called_what_it_is() {
         ("model.ckpt", TORCH, "this is a PyTorch checkpoint"),
         ("model.keras", KERAS, "this is a Keras 3 model"),
         ("model.h5", HDF5, "this is an HDF5 file"),
-        ("model.safetensors", SAFETENSORS, "this is a safetensors file"),
+        ("model.ckpt", SAFETENSORS, "this is a safetensors file"),
         ("notes.txt", b"learning rate 0.1\n", "this is not a TensorFlow checkpoint"),
     ];
     for (name, bytes, words) in cases {

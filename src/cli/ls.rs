@@ -110,9 +110,8 @@ fn long(_: &Catalog, variables: &[&Variable], out: &mut dyn Write) -> io::Result
     Ok(())
 }
 
-fn tsv(_: &Catalog, variables: &[&Variable], out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "{}", VARIABLES.header)?;
-    variables.iter().try_for_each(|variable| writeln!(out, "{}", (VARIABLES.row)(variable)))
+fn tsv(catalog: &Catalog, variables: &[&Variable], out: &mut dyn Write) -> io::Result<()> {
+    VARIABLES.lines(catalog, variables.iter().copied()).try_for_each(|line| writeln!(out, "{line}"))
 }
 
 fn json(catalog: &Catalog, variables: &[&Variable], out: &mut dyn Write) -> io::Result<()> {

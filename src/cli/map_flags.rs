@@ -99,7 +99,7 @@ fn ends() -> [Arg; 4] {
             .help_heading(HEADING)
             .help(
                 "After the map, take names, order and object graph from WANTED: a checkpoint that the restoring program \
-                 wrote, a SavedModel, or a table as of ls --tsv",
+                 wrote, a SavedModel, a graph of TF1 (.meta), or a table as of ls --tsv",
             ),
         one_of(MISSING, "WITH", like::MISSING.iter().map(|(with, _)| *with).collect())
             .requires(LIKE)
@@ -255,6 +255,10 @@ fn wanted(path: &Path) -> anyhow::Result<Wanted> {
              help: have the restoring program write a checkpoint: tf.train.Checkpoint(model=model).write(\"wanted\")"
         );
     }
+    if path.is_file() && extension == Some("meta") {
+        let catalog = source::wanted_by_graph(path).with_context(|| format!("--like {name}"))?;
+        return Ok(Wanted::valueless(name, catalog));
+    }
     if path.is_file() && (extension == Some("tsv") || is_table(path)) {
         let text = fs::read(path).with_context(|| name.clone())?;
         return Ok(Wanted::table(name, &text)?);
@@ -266,13 +270,8 @@ fn wanted(path: &Path) -> anyhow::Result<Wanted> {
 }
 
 /// What WANTED may be one day, by the ends of names.
-const NOT_YET: &[(&str, &str)] = &[
-    ("meta", "a TF1 graph (.meta)"),
-    ("h5", "HDF5 weights"),
-    ("hdf5", "HDF5 weights"),
-    ("keras", "a Keras 3 model"),
-    ("safetensors", "a safetensors file"),
-];
+const NOT_YET: &[(&str, &str)] =
+    &[("h5", "HDF5 weights"), ("hdf5", "HDF5 weights"), ("keras", "a Keras 3 model")];
 
 fn is_table(path: &Path) -> bool {
     let mut start = [0; 5];

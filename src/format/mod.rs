@@ -12,10 +12,12 @@
 
 pub mod bundle;
 pub mod crc;
+pub mod meta_graph;
 pub mod npy;
 pub mod object_graph;
 #[cfg(test)]
 mod real;
+pub mod safetensors;
 pub mod slice_key;
 pub mod state;
 pub mod string_tensor;

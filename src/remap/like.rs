@@ -76,6 +76,11 @@ impl Wanted {
         Self { name, catalog, has_values: true }
     }
 
+    /// Names, types and shapes without values, called `name` in messages.
+    pub fn valueless(name: String, catalog: Catalog) -> Self {
+        Self { name, catalog, has_values: false }
+    }
+
     /// A table with the columns of `ls --tsv`. It has names and no graph, so that what is like it is name-based.
     ///
     /// # Errors

@@ -203,7 +203,7 @@ impl<'a> Rows<'a> {
             }
         };
         variables.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(Catalog { variables, objects, index: Some(self.index), own: None, shards: self.shards })
+        Ok(Catalog { variables, objects, index: Some(self.index), shards: self.shards, ..Catalog::default() })
     }
 }
 

@@ -32,6 +32,8 @@ pub enum Error {
     Unsupported(PathBuf, String),
     /// Entries that TensorFlow would misread or die of.
     Entries(PathBuf, Vec<Fault>),
+    /// An index and the files that it names do not agree.
+    Disagree(PathBuf, Vec<String>),
 }
 
 /// What is wrong with one variable's entry.
@@ -98,6 +100,7 @@ impl fmt::Display for Error {
             }
             Self::Unsupported(path, what) => write!(f, "{}: {what}", path.display()),
             Self::Entries(path, faults) => entries(f, path, faults),
+            Self::Disagree(path, faults) => disagree(f, path, faults),
         }
     }
 }
@@ -121,4 +124,13 @@ fn entries(f: &mut fmt::Formatter<'_>, path: &Path, faults: &[Fault]) -> fmt::Re
         write!(f, "\n  and {} more", faults.len() - SHOWN)?;
     }
     write!(f, "\n  help: the checkpoint is damaged or incomplete; copy all its files again")
+}
+
+fn disagree(f: &mut fmt::Formatter<'_>, path: &Path, faults: &[String]) -> fmt::Result {
+    write!(f, "{}: it does not agree with {} of the files that it names", path.display(), faults.len())?;
+    faults.iter().take(SHOWN).try_for_each(|fault| write!(f, "\n  {fault}"))?;
+    if faults.len() > SHOWN {
+        write!(f, "\n  and {} more", faults.len() - SHOWN)?;
+    }
+    write!(f, "\n  help: copy all files of the model again, index and all")
 }

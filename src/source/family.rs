@@ -58,6 +58,11 @@ impl Prefix {
         self.head == with(&self.stem, ".index")
     }
 
+    /// The name in the directory of the program's graph, which a `Saver` of TF1 writes.
+    pub(super) fn meta_name(&self) -> OsString {
+        with(&self.stem, ".meta")
+    }
+
     /// A data file's name in the directory.
     pub(super) fn data_name(&self, shard: u32, num_shards: u32) -> OsString {
         with(&self.stem, &format!(".data-{shard:05}-of-{num_shards:05}"))

@@ -39,7 +39,6 @@ const LOOKALIKES: &[Lookalike] = &[
     kind("a zip archive", "unpack it first", |e| e.head.starts_with(b"PK\x03\x04")),
     kind("a Python pickle (an old PyTorch or NumPy file)", "ckptfs reads TensorFlow's checkpoints", |e| matches!(e.head.as_slice(), [0x80, 2..=5, b'}' | b'c' | b']' | b'(' | b'\x8a' | 0x95, ..])),
     kind("an HDF5 file (Keras .h5 weights)", "ckptfs does not read HDF5 yet; in Python, `model.load_weights` does", |e| e.head.starts_with(b"\x89HDF\r\n\x1a\n")),
-    kind("a safetensors file", "ckptfs does not read safetensors yet; in Python, `safetensors.safe_open` does", |e| is_safetensors(&e.head)),
     kind("a NumPy array", "open it with `numpy.load`", |e| e.head.starts_with(b"\x93NUMPY")),
     kind("a compressed archive", "unpack it first", |e| [&b"\x1f\x8b"[..], b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd"].iter().any(|magic| e.head.starts_with(magic))),
     kind("a tar archive", "unpack it first", |e| e.head.get(257..262) == Some(b"ustar")),
@@ -102,12 +101,6 @@ fn zip_holds(ends: &Ends, name: &[u8]) -> bool {
         && ends.head.get(30..30 + len).is_some_and(|member| member.ends_with(name))
 }
 
-/// Eight bytes of a plausible header length, then a JSON object.
-fn is_safetensors(head: &[u8]) -> bool {
-    let Some((len, json)) = head.split_first_chunk::<8>() else { return false };
-    u64::from_le_bytes(*len) < 100 << 20 && json.starts_with(b"{\"")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -128,7 +121,6 @@ mod tests {
             (&zip(b"x.txt"), Some("a zip archive")),
             (b"\x80\x02}q\x00", Some("a Python pickle (an old PyTorch or NumPy file)")),
             (b"\x89HDF\r\n\x1a\n\0", Some("an HDF5 file (Keras .h5 weights)")),
-            (b"\x10\0\0\0\0\0\0\0{\"a\":", Some("a safetensors file")),
             (b"0123456789\x57\xfb\x80\x8b\x24\x75\x47\xdb", Some("a TensorFlow V1 checkpoint (SaverDef.V1)")),
             (b"plain weights", None),
         ] {

@@ -8,8 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::Error;
 use super::family::{Part, Prefix};
-use super::identify::Ends;
-use super::{SOURCES, families, identify, roster};
+use super::{families, identify, roster};
 use crate::folder::Folder;
 
 /// How many neighbours a message names.
@@ -90,9 +89,7 @@ fn of_file(path: &Path) -> Result<Prefix, Error> {
 
 /// The checkpoint of another format than TensorFlow's whose head a file is, whatever its name.
 fn of_head(path: &Path) -> Option<Prefix> {
-    let ends = Ends::read(path).ok()?;
-    let prefix = Prefix::of(path);
-    let source = SOURCES.iter().find(|source| (source.is_head)(&ends) && !is_index_name(path))?;
+    let (source, prefix) = (super::of_head(path).filter(|_| !is_index_name(path))?, Prefix::of(path));
     let stem = (source.stem)(&prefix.stem).unwrap_or_else(|| prefix.stem.clone());
     Some(Prefix { head: prefix.stem, stem, ..prefix })
 }

@@ -8,8 +8,10 @@ mod error;
 mod family;
 mod identify;
 mod locate;
+mod meta_graph;
 mod object_graph;
 mod roster;
+mod safetensors;
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -21,6 +23,7 @@ pub use error::{Error, Fault};
 pub use family::{Family, Part, Prefix};
 pub use identify::{is_index, is_table};
 pub use locate::{Meant, VARIABLES, is_saved_model, meant};
+pub use meta_graph::wanted as wanted_by_graph;
 pub use roster::{Roster, named, roster, state_file};
 
 use crate::catalog::{Catalog, Own};
@@ -54,7 +57,7 @@ struct Source {
 }
 
 /// The formats. A directory's checkpoints are those of the first that it has any of.
-const SOURCES: &[Source] = &[];
+const SOURCES: &[Source] = &[safetensors::INDEX, safetensors::FILE];
 
 impl Source {
     /// The stem of an entry that is a head, by name and content.
@@ -93,12 +96,13 @@ pub fn open_in(folder: &Arc<Folder>, stem: &OsStr) -> Result<Checkpoint, Error> 
 /// As [`open`].
 pub fn open_prefix(prefix: &Prefix, folder: &Arc<Folder>) -> Result<Checkpoint, Error> {
     if prefix.is_bundle() && folder.metadata(&prefix.head).is_ok() {
-        return bundle::open(prefix, folder);
+        let mut checkpoint = bundle::open(prefix, folder)?;
+        checkpoint.catalog.program = meta_graph::beside(prefix, folder);
+        return Ok(checkpoint);
     }
-    let ends = Ends::read(&folder.reach(&prefix.head)).ok();
-    let source = ends.and_then(|ends| SOURCES.iter().find(|source| (source.is_head)(&ends)));
-    let source = source.ok_or_else(|| Error::not_an_index(prefix, folder))?;
+    let source = of_head(&folder.reach(&prefix.head)).ok_or_else(|| Error::not_an_index(prefix, folder))?;
     let mut checkpoint = (source.open)(prefix, folder)?;
+    checkpoint.catalog.program = meta_graph::beside(prefix, folder);
     checkpoint.catalog.own = source.own.map(|suffix| {
         let is_one_file = prefix.head.as_bytes().ends_with(suffix.as_bytes());
         let file = is_one_file.then(|| Arc::new(Shard::open_in(folder, &prefix.head)));
@@ -125,8 +129,7 @@ pub fn family(folder: &Folder, entries: &[Entry], prefix: &Prefix) -> Option<Fam
     match prefix.is_bundle() {
         true => family::bundles(folder, entries).remove(&prefix.stem),
         false => {
-            let ends = Ends::read(&folder.reach(&prefix.head)).ok()?;
-            let source = SOURCES.iter().find(|source| (source.is_head)(&ends))?;
+            let source = of_head(&folder.reach(&prefix.head))?;
             Some(Family::of_head(folder, &prefix.head, source.own))
         }
     }
@@ -140,4 +143,18 @@ fn head(folder: &Folder, stem: &OsStr) -> Option<OsString> {
         heads.find(|entry| source.stem_of(folder, entry).is_some()).map(|entry| entry.name.clone())
     };
     SOURCES.iter().find_map(head)
+}
+
+/// The format of a head by its content; of one that is damaged, and nothing else either, by the end of its name.
+fn of_head(path: &Path) -> Option<&'static Source> {
+    let (ends, name) = (Ends::read(path).ok()?, path.file_name()?);
+    let by_content = SOURCES.iter().find(|source| (source.is_head)(&ends));
+    let by_name = || SOURCES.iter().find(|source| (source.stem)(name).is_some_and(|stem| stem != name));
+    by_content.or_else(|| identify::identify(path).is_none().then(by_name)?)
+}
+
+/// The stem that is left of a name without its end.
+fn without(name: &OsStr, end: &str) -> Option<OsString> {
+    let stem = name.as_bytes().strip_suffix(end.as_bytes()).filter(|stem| !stem.is_empty())?;
+    Some(OsStr::from_bytes(stem).into())
 }

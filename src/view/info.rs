@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{FORMATS, Format};
-use crate::catalog::{Catalog, Variable};
+use crate::catalog::{Catalog, Made, Variable};
 use crate::extent::Extent;
 use crate::format::crc::Masked;
 use crate::name::Name;
@@ -46,6 +46,10 @@ pub(super) fn json(catalog: &Catalog, variable: &Variable) -> Value {
     if str::from_utf8(variable.name.as_bytes()).is_err() {
         info["name_hex"] =
             variable.name.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect::<String>().into();
+    }
+    if let Some(Made { created, is_trainable }) = catalog.made(variable) {
+        info["created"] = created.into();
+        info["trainable"] = is_trainable.into();
     }
     let absent =
         |format: &Format| Some((format.name.to_owned(), Value::from((format.file)(variable).err()?)));

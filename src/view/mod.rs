@@ -10,6 +10,7 @@ mod info;
 mod npy;
 mod object_graph;
 mod raw;
+mod safetensors;
 mod stats;
 mod strings;
 mod summary;
@@ -67,6 +68,7 @@ pub const FACTS: &[Fact] = &[
 
 /// The files about the whole.
 pub const WHOLE: &[Whole] = &[
+    safetensors::WHOLE,
     Whole {
         name: "object_graph.json",
         is_there: |catalog| catalog.objects.is_some(),

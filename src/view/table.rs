@@ -10,11 +10,29 @@ use crate::extent::{Extent, VirtualFile};
 
 /// A table: its first line, and that of a variable.
 pub struct Table {
-    /// The names of the columns.
-    pub header: &'static str,
-    /// A variable's row.
-    pub row: fn(&Variable) -> String,
+    header: &'static str,
+    row: fn(&Variable) -> String,
+    /// Columns behind, where there is something to say.
+    more: Option<More>,
 }
+
+/// Columns that some catalogs have.
+struct More {
+    is_there: fn(&Catalog) -> bool,
+    header: &'static str,
+    row: fn(&Catalog, &Variable) -> String,
+}
+
+/// How the program that saved it made a variable: how many it had made before, and whether it trains it. Empty for those
+/// that its graph does not have.
+const PROGRAM: More = More {
+    is_there: Catalog::knows_program,
+    header: "created\ttrainable",
+    row: |catalog, variable| {
+        let made = catalog.made(variable);
+        made.map_or_else(|| "\t".into(), |made| format!("{}\t{}", made.created, made.is_trainable))
+    },
+};
 
 /// What there is. `ckptfs ls --tsv` prints it too, and `--like` reads it.
 pub const VARIABLES: Table = Table {
@@ -22,6 +40,7 @@ pub const VARIABLES: Table = Table {
     row: |Variable { name, tensor, .. }| {
         format!("{name}\t{}\t{}\t{}", tensor.dtype, tensor.shape.spaced(), tensor.len())
     },
+    more: Some(PROGRAM),
 };
 
 /// What a map made of the names. The rule is empty where none named the variable.
@@ -31,23 +50,39 @@ pub const REMAP: Table = Table {
         Some(origin) => format!("{name}\t{}\t{}", origin.name, origin.rule),
         None => format!("{name}\t{name}\t"),
     },
+    more: None,
 };
 
 impl Table {
-    /// The whole table.
-    fn text(&self, variables: &[Variable]) -> String {
-        let mut text = format!("{}\n", self.header);
-        variables.iter().for_each(|variable| text += &((self.row)(variable) + "\n"));
-        text
+    /// The lines of a table of these variables, its head first, without their ends.
+    pub fn lines<'a>(
+        &self,
+        catalog: &'a Catalog,
+        variables: impl Iterator<Item = &'a Variable>,
+    ) -> impl Iterator<Item = String> {
+        let more = self.more.as_ref().filter(|more| (more.is_there)(catalog));
+        let head = match more {
+            Some(more) => format!("{}\t{}", self.header, more.header),
+            None => self.header.into(),
+        };
+        let row = move |variable| match more {
+            Some(more) => format!("{}\t{}", (self.row)(variable), (more.row)(catalog, variable)),
+            None => (self.row)(variable),
+        };
+        std::iter::once(head).chain(variables.map(row))
+    }
+
+    fn text(&self, catalog: &Catalog) -> String {
+        self.lines(catalog, catalog.variables.iter()).map(|line| line + "\n").collect()
     }
 }
 
 pub(super) fn variables(catalog: &Arc<Catalog>) -> VirtualFile {
-    made("variables.tsv", catalog, |catalog| VARIABLES.text(&catalog.variables))
+    made("variables.tsv", catalog, |catalog| VARIABLES.text(catalog))
 }
 
 pub(super) fn remap(catalog: &Arc<Catalog>) -> VirtualFile {
-    made("remap.tsv", catalog, |catalog| REMAP.text(&catalog.variables))
+    made("remap.tsv", catalog, |catalog| REMAP.text(catalog))
 }
 
 /// A file of the text that `text` makes, which must be the same each time.

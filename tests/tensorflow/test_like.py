@@ -185,7 +185,7 @@ def test_every_misfit_comes_at_once_with_the_nearest(from_tf1, tmp_path):
     assert "of another shape, 6 of 8" in message
 
 
-@pytest.mark.parametrize("name, what", [("w.meta", "TF1 graph"), ("w.h5", "HDF5"), ("w.keras", "Keras 3 model")])
+@pytest.mark.parametrize("name, what", [("w.h5", "HDF5"), ("w.keras", "Keras 3 model")])
 def test_what_cannot_be_wanted_yet_is_refused_by_name(tmp_path, name, what):
     (tmp_path / name).write_bytes(b"")
     message = refused("ls", fixture("tf1_adam"), "--like", tmp_path / name)

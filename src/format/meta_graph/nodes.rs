@@ -1,0 +1,202 @@
+//! The operations of a program that hold variables, as its graph has them.
+//!
+//! ```text
+//! graph := 1 node*
+//! node  := 1 name   2 operation ("VariableV2", "VarHandleOp", …)   5 attribute*
+//! attribute := 1 key   2 (6 type | 7 shape | …)                     of them "dtype" and "shape"
+//! shape := 2 (1 size)*   3 unknown rank?
+//! ```
+
+use std::collections::HashMap;
+
+use super::walk::{behind, walk, whole};
+use crate::format::varint::Reader;
+use crate::format::wire::{Field, fields};
+use crate::format::{Malformed, Result};
+
+/// What a variable is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Node {
+    /// Its element type, by TensorFlow's number; 0 if that is not said.
+    pub dtype: u32,
+    /// Its dimensions; `None` if they are not all known.
+    pub shape: Option<Vec<u64>>,
+}
+
+/// Operations that hold a variable.
+const HOLD: [&str; 3] = ["VariableV2", "VarHandleOp", "Variable"];
+/// The tag of the graph: field 2, of bytes.
+const GRAPH: u64 = 2 << 3 | 2;
+/// No variable's node is longer; those of constants are, which hold their values.
+const MAX_NODE: u64 = 64 << 10;
+
+/// The variables of a graph by the names of their operations. `read` gives the bytes `at..at + len` of a file of
+/// `file_len`.
+///
+/// # Errors
+/// Those of `read`, and what is no such message.
+pub fn decode<E: From<Malformed>>(
+    file_len: u64,
+    mut read: impl FnMut(u64, usize) -> std::result::Result<Vec<u8>, E>,
+) -> std::result::Result<HashMap<String, Node>, E> {
+    let mut nodes = HashMap::new();
+    walk(&mut read, (0, file_len), &mut |read, part| {
+        let mut head = Reader::new(part.head);
+        if head.varint()? != GRAPH {
+            return Ok(());
+        }
+        head.varint()?;
+        let (from, to) = (part.at.saturating_add(head.at() as u64), part.at.saturating_add(part.len));
+        walk(read, (from, to), &mut |read, part| {
+            if part.len <= MAX_NODE {
+                let field = whole(read, &part, MAX_NODE)?;
+                nodes.extend(node(&field).map_err(|fault| behind(part.at, fault))?);
+            }
+            Ok(())
+        })
+    })?;
+    Ok(nodes)
+}
+
+/// The variable that a field of a graph is, and its name.
+fn node(field: &[u8]) -> Result<Option<(String, Node)>> {
+    let (mut name, mut operation, mut node) = ("", "", Node::default());
+    for member in super::of_number(1, fields(field))? {
+        for field in member.message()? {
+            let field = field?;
+            match field.number {
+                1 => name = field.string()?,
+                2 => operation = field.string()?,
+                5 if HOLD.contains(&operation) => attribute(&field, &mut node)?,
+                _ => {}
+            }
+        }
+    }
+    Ok(HOLD.contains(&operation).then(|| (name.to_owned(), node)))
+}
+
+fn attribute(field: &Field, node: &mut Node) -> Result<()> {
+    let mut key = "";
+    for field in field.message()? {
+        let field = field?;
+        match (field.number, key) {
+            (1, _) => key = field.string()?,
+            (2, "dtype") => {
+                for value in super::of_number(6, field.message()?)? {
+                    node.dtype = value.natural32()?;
+                }
+            }
+            (2, "shape") => {
+                for value in super::of_number(7, field.message()?)? {
+                    node.shape = shape(&value)?;
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// `None` where a dimension, or how many there are, is not known.
+fn shape(field: &Field) -> Result<Option<Vec<u64>>> {
+    let mut dims = Some(Vec::new());
+    for field in field.message()? {
+        let field = field?;
+        match field.number {
+            2 => {
+                let mut size = 0;
+                for field in super::of_number(1, field.message()?)? {
+                    size = field.int64()?;
+                }
+                dims = dims.zip(u64::try_from(size).ok()).map(|(mut dims, size)| {
+                    dims.push(size);
+                    dims
+                });
+            }
+            3 if field.int64()? != 0 => dims = None,
+            _ => {}
+        }
+    }
+    Ok(dims)
+}
+
+#[cfg(test)]
+#[expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "a test may panic"
+)]
+mod tests {
+    use super::*;
+    use crate::format::wire::{put_bytes, put_int};
+
+    fn message(number: u32, body: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        put_bytes(&mut out, number, body);
+        out
+    }
+
+    fn int(number: u32, value: i64) -> Vec<u8> {
+        let mut out = Vec::new();
+        put_int(&mut out, number, value.cast_unsigned());
+        out
+    }
+
+    fn attribute(key: &str, value: &[u8]) -> Vec<u8> {
+        message(5, &[message(1, key.as_bytes()), message(2, value)].concat())
+    }
+
+    fn node(name: &str, operation: &str, attributes: &[Vec<u8>]) -> Vec<u8> {
+        let named = [message(1, name.as_bytes()), message(2, operation.as_bytes())].concat();
+        message(1, &[named, attributes.concat()].concat())
+    }
+
+    fn shape(dims: &[i64]) -> Vec<u8> {
+        let dims: Vec<u8> = dims.iter().flat_map(|&dim| message(2, &int(1, dim))).collect();
+        attribute("shape", &message(7, &dims))
+    }
+
+    fn file() -> Vec<u8> {
+        let float = attribute("dtype", &int(6, 1));
+        let nodes = [
+            node("w", "VariableV2", &[float.clone(), shape(&[2, 0])]),
+            node("c", "Const", &[attribute("value", &message(8, &[0xff; 100_000]))]),
+            node("r", "VarHandleOp", &[shape(&[]), float.clone()]),
+            node("u", "VariableV2", &[float.clone(), shape(&[-1, 3])]),
+            node("k", "VariableV2", &[float, attribute("shape", &message(7, &int(3, 1)))]),
+        ];
+        [message(1, b""), message(2, &nodes.concat())].concat()
+    }
+
+    fn decode_whole(file: &[u8]) -> Result<HashMap<String, Node>> {
+        decode(file.len() as u64, |at, len| Ok(file[at as usize..][..len].to_vec()))
+    }
+
+    #[test]
+    fn variables_have_types_and_shapes_as_far_as_they_are_known() {
+        let found = decode_whole(&file()).unwrap();
+        let is = |shape: Option<&[u64]>| Node { dtype: 1, shape: shape.map(<[u64]>::to_vec) };
+        let expected = [("w", is(Some(&[2, 0]))), ("r", is(Some(&[]))), ("u", is(None)), ("k", is(None))];
+        assert_eq!(found, expected.map(|(name, node)| (name.to_owned(), node)).into());
+    }
+
+    #[test]
+    fn a_graph_cut_at_any_length_is_malformed() {
+        let file = file();
+        for len in (3..300).chain(file.len().saturating_sub(300)..file.len()) {
+            assert!(decode_whole(&file[..len]).is_err(), "{len}");
+        }
+    }
+
+    #[test]
+    fn values_of_constants_are_never_read() {
+        let (file, mut most) = (file(), 0);
+        let read = |at: u64, len: usize| {
+            most = most.max(len);
+            Ok::<_, Malformed>(file[at as usize..][..len].to_vec())
+        };
+        decode(file.len() as u64, read).unwrap();
+        assert!(most < 200, "{most}");
+    }
+}

@@ -1,0 +1,126 @@
+//! The safetensors format: a header in JSON, then the tensors' bytes, one behind the other.
+//!
+//! ```text
+//! file   := length(u64)  header  data
+//! header := {"__metadata__"?: {text: text, …}, NAME: tensor, …}  spaces
+//! tensor := {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}       offsets count from the data's beginning
+//! ```
+//!
+//! What was decoded holds these invariants, which are those that the reference implementation checks, and one more: no
+//! two names are alike. The first tensor begins at 0, each where the one before it ends, the last ends with the file, and
+//! each is as long as its type and shape say. Tensors are in the order of their bytes, whatever theirs in the JSON is.
+
+pub mod index;
+mod json;
+mod kind;
+
+use super::{Malformed, Result};
+
+pub use kind::Kind;
+
+/// Bytes of the length that a file begins with.
+pub const LENGTH: usize = 8;
+/// The reference implementation reads no longer header.
+pub const MAX_HEADER: u64 = 100_000_000;
+/// The name that no tensor can have.
+pub const METADATA: &str = "__metadata__";
+
+/// A header.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Header {
+    /// Texts by name; in the order of the file.
+    pub metadata: Vec<(String, String)>,
+    /// The tensors, in the order of their bytes.
+    pub tensors: Vec<Entry>,
+}
+
+/// What a header says of a tensor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its name.
+    pub name: String,
+    /// Its elements' type.
+    pub kind: Kind,
+    /// Its dimensions, outermost first.
+    pub shape: Vec<u64>,
+    /// Where it begins in the data.
+    pub start: u64,
+    /// Where it ends.
+    pub end: u64,
+}
+
+/// Bytes of length and header together, which is where the data begins. `file` is the file, or the first of it;
+/// `file_len` how long it is.
+pub fn head_len(file: &[u8], file_len: u64) -> Result<u64> {
+    let Some(length) = file.first_chunk::<LENGTH>() else {
+        return Err(Malformed::new(format!("{} bytes, too few for the header's length", file.len()), 0));
+    };
+    let len = u64::from_le_bytes(*length);
+    if len > MAX_HEADER {
+        return Err(Malformed::new(format!("a header of {len} bytes, but {MAX_HEADER} are the most"), 0));
+    }
+    let end = len.saturating_add(LENGTH as u64);
+    if end > file_len {
+        return Err(Malformed::new(format!("a header of {len} bytes in a file of {file_len}"), 0));
+    }
+    Ok(end)
+}
+
+/// The header of a file of `file_len` bytes that begins with `file`, at least as far as the header goes.
+pub fn decode(file: &[u8], file_len: u64) -> Result<Header> {
+    let data_at = head_len(file, file_len)?;
+    let header = usize::try_from(data_at).ok().and_then(|end| file.get(LENGTH..end));
+    let header = header.ok_or_else(|| Malformed::new("the header is cut off", file.len()))?;
+    let text = str::from_utf8(header)
+        .map_err(|error| Malformed::new("not UTF-8", LENGTH.saturating_add(error.valid_up_to())))?;
+    let header = json::decode(text).map_err(|fault| behind_length(fault.what, fault.at))?;
+    check_order(text, &header.tensors, file_len.saturating_sub(data_at))?;
+    Ok(header)
+}
+
+/// That the tensors cover the data, without gaps and none over another.
+fn check_order(text: &str, tensors: &[Entry], data_len: u64) -> Result<()> {
+    let mut end = 0;
+    for entry in tensors {
+        if entry.start != end {
+            let what = if entry.start > end { "a gap before" } else { "others over" };
+            let what = format!("{what} {:?}: it begins at {}, not at {end}", entry.name, entry.start);
+            let at = text.find(&json::text(&entry.name)).unwrap_or(0);
+            return Err(behind_length(what.into(), at as u64));
+        }
+        end = entry.end;
+    }
+    match end == data_len {
+        true => Ok(()),
+        false => {
+            let what = format!("{data_len} bytes of data, but the header has {end}");
+            Err(behind_length(what.into(), text.len() as u64))
+        }
+    }
+}
+
+fn behind_length(what: std::borrow::Cow<'static, str>, at: u64) -> Malformed {
+    Malformed { what, at: at.saturating_add(LENGTH as u64) }
+}
+
+/// What a file begins with: its length, and the header with blanks behind it, so that the data begins at a multiple of 8.
+/// To the byte as the reference implementation writes it.
+pub fn encode(header: &Header) -> Vec<u8> {
+    let mut text = json::encode(header).into_bytes();
+    text.resize(text.len().next_multiple_of(LENGTH), b' ');
+    let mut out = (text.len() as u64).to_le_bytes().to_vec();
+    out.append(&mut text);
+    out
+}
+
+impl Entry {
+    /// Bytes that the tensor takes; `None` if they cannot be counted or end within a byte.
+    fn size(&self) -> Option<u64> {
+        let elements = self.shape.iter().try_fold(1u64, |n, &dim| n.checked_mul(dim))?;
+        let bits = elements.checked_mul(self.kind.bits())?;
+        bits.is_multiple_of(8).then_some(bits >> 3)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,103 @@
+//! `P.meta` beside a checkpoint: what the program of TF1 that saved it knew of its variables. It is read when that is
+//! first asked for; one that cannot be read is no reason to do without the checkpoint.
+
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::{Error, Prefix};
+use crate::catalog::{Catalog, Made, Program, Variable};
+use crate::dtype::Dtype;
+use crate::folder::Folder;
+use crate::format::{Malformed, meta_graph};
+use crate::name::Name;
+use crate::shard::Shard;
+use crate::tensor::{Shape, Tensor};
+
+/// The program of a checkpoint, if there is such a file.
+pub(super) fn beside(prefix: &Prefix, folder: &Arc<Folder>) -> Option<Arc<Program>> {
+    let name = prefix.meta_name();
+    folder.metadata(&name).ok().filter(|meta| meta.is_file())?;
+    let folder = folder.clone();
+    Some(Arc::new(Program::new(move || read(&folder, &name))))
+}
+
+fn read(folder: &Arc<Folder>, name: &OsStr) -> HashMap<Name, Made> {
+    let shard = Shard::open_in(folder, name);
+    let variables = shard.len().ok_or_else(|| "it cannot be opened".to_owned()).and_then(|len| {
+        meta_graph::decode(len, |at, len| piece(&shard, at, len)).map_err(|fault: Fault| fault.0)
+    });
+    match variables {
+        Ok(variables) => (0..)
+            .zip(variables)
+            .map(|(created, variable)| {
+                (variable.name.as_str().into(), Made { created, is_trainable: variable.is_trainable })
+            })
+            .collect(),
+        Err(what) => {
+            log::warn!(
+                "{}: {what}; so in which order variables were created is not known",
+                shard.path().display()
+            );
+            HashMap::new()
+        }
+    }
+}
+
+/// What a program would save by a `Saver`: names, types and shapes of its variables, without values.
+///
+/// # Errors
+/// Why the graph cannot be read, or every variable whose shape or type it does not have.
+pub fn wanted(path: &Path) -> Result<Catalog, Error> {
+    let shard = Shard::open(path);
+    let unreadable = |Fault(what): Fault| {
+        Error::Unsupported(path.into(), format!("{what}; as a graph of TF1 it cannot be read"))
+    };
+    let len = shard.len().ok_or_else(|| {
+        let fault = shard.fault().map_or_else(String::new, ToString::to_string);
+        Error::Io(path.into(), io::Error::other(fault))
+    })?;
+    let read = |at, len| piece(&shard, at, len);
+    let variables = meta_graph::decode(len, read).map_err(unreadable)?;
+    let nodes = meta_graph::nodes::decode(len, read).map_err(unreadable)?;
+    let (mut found, mut vague) = (Vec::new(), Vec::new());
+    for variable in variables {
+        let node = nodes.get(&variable.operation).cloned().unwrap_or_default();
+        match valueless(&variable.name, node.dtype, variable.full_shape.or(node.shape)) {
+            Some(valueless) => found.push(valueless),
+            None => vague.push(Name::from(variable.name.as_str()).to_string()),
+        }
+    }
+    if !vague.is_empty() || found.is_empty() {
+        let what =
+            format!("the graph does not have types and shapes of all its variables ({})", vague.join(", "));
+        return Err(Error::Unsupported(path.into(), what));
+    }
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(Catalog { variables: found, ..Catalog::default() })
+}
+
+/// A variable of which no value is known.
+fn valueless(name: &str, dtype: u32, shape: Option<Vec<u64>>) -> Option<Variable> {
+    let (dtype, shape) = (Dtype::from_tensorflow(dtype)?, Shape(shape?.into()));
+    shape.num_elements()?.checked_mul(dtype.width().unwrap_or(1))?;
+    let tensor = Arc::new(Tensor::new(dtype, shape, Vec::new(), None));
+    Some(Variable { name: name.into(), key: None, plain_key: None, full_name: None, tensor, origin: None })
+}
+
+/// Why a graph cannot be read.
+struct Fault(String);
+
+fn piece(shard: &Shard, at: u64, len: usize) -> Result<Vec<u8>, Fault> {
+    let mut bytes = vec![0; len];
+    shard.read_exact_at(&mut bytes, at).map_err(|error: io::Error| Fault(error.to_string()))?;
+    Ok(bytes)
+}
+
+impl From<Malformed> for Fault {
+    fn from(fault: Malformed) -> Self {
+        Self(fault.to_string())
+    }
+}

@@ -1,0 +1,111 @@
+//! `model.safetensors.index.json` beside the files that it names.
+//!
+//! It is held against the files' own headers: what it names must be where it says. What files have beyond it is left out.
+
+use std::collections::{BTreeMap, HashSet};
+use std::ffi::OsStr;
+use std::path::{Component, Path};
+use std::sync::Arc;
+
+use super::{File, OWN, checkpoint, listed, stamp, unreadable};
+use crate::folder::Folder;
+use crate::format::safetensors::index;
+use crate::name::Name;
+use crate::shard::{self, Shard};
+use crate::source::{Checkpoint, Error, Prefix, Source, without};
+
+/// An index, and files.
+pub(in crate::source) const SOURCE: Source = Source {
+    stem: |name| without(name, ".safetensors.index.json"),
+    is_head: |ends| {
+        let text = ends.head.trim_ascii_start();
+        text.starts_with(b"{") && [&b"\"weight_map\""[..], b"\"metadata\""].iter().any(|key| holds(text, key))
+    },
+    own: Some(OWN),
+    open,
+};
+
+fn holds(text: &[u8], key: &[u8]) -> bool {
+    text.windows(key.len()).any(|window| window == key)
+}
+
+/// Ten million tensors would take it.
+const MAX_INDEX: u64 = 1 << 30;
+
+fn open(prefix: &Prefix, folder: &Arc<Folder>) -> Result<Checkpoint, Error> {
+    let index = Shard::open_in(folder, &prefix.head);
+    let stamp = stamp(&index)?;
+    let map = read(&index, stamp.len)?;
+    shard::make_room(map.len() as u64);
+    let (mut files, mut faults, mut warnings) = (Vec::new(), Vec::new(), Vec::new());
+    for (name, tensors) in map {
+        match file(folder, &name, &tensors) {
+            Ok((file, unlisted)) => {
+                warnings.extend(unlisted);
+                files.push(file);
+            }
+            Err(what) => faults.push(what),
+        }
+    }
+    match faults.is_empty() {
+        true => checkpoint(prefix, stamp, files, warnings),
+        false => Err(Error::Disagree(index.path().into(), faults)),
+    }
+}
+
+/// The names of tensors by the names of their files.
+fn read(index: &Shard, len: u64) -> Result<BTreeMap<String, Vec<String>>, Error> {
+    if len > MAX_INDEX {
+        let what = format!("{len} bytes, far more than the index of any model has");
+        return Err(Error::Unsupported(index.path().into(), what));
+    }
+    let mut text = vec![0; len as usize];
+    index.read_exact_at(&mut text, 0).map_err(|error| unreadable(index.path(), &error))?;
+    let pairs = index::decode(&text).map_err(|fault| Error::Malformed(index.path().into(), fault))?;
+    let mut map = BTreeMap::<_, Vec<_>>::new();
+    pairs.into_iter().for_each(|(tensor, file)| map.entry(file).or_default().push(tensor));
+    Ok(map)
+}
+
+/// A file with the tensors that it should have, and a warning of those that it should not.
+fn file(folder: &Arc<Folder>, name: &str, tensors: &[String]) -> Result<(File, Option<String>), String> {
+    let shown = Name::from(name);
+    let needs = || format!("{} tensors are said to be in it", tensors.len());
+    if !is_beside(name) {
+        return Err(format!("{shown}: not a file of the index's own folder; {}", needs()));
+    }
+    let shard = Arc::new(Shard::open_in(folder, OsStr::new(name)));
+    if let Some(fault) = shard.fault() {
+        return Err(format!("{shown}: {fault}; {}", needs()));
+    }
+    let mut file = File::read(shard).map_err(|error| error.to_string())?;
+    let wanted: HashSet<_> = tensors.iter().map(String::as_str).collect();
+    let found: HashSet<_> = file.header.tensors.iter().map(|entry| entry.name.as_str()).collect();
+    let missing: Vec<_> =
+        tensors.iter().filter(|name| !found.contains(name.as_str())).map(printable).collect();
+    if !missing.is_empty() {
+        return Err(format!(
+            "{shown}: it lacks {} tensors that the index has in it: {}",
+            missing.len(),
+            listed(&missing)
+        ));
+    }
+    let entries = file.header.tensors.iter().map(|entry| &entry.name);
+    let unlisted: Vec<_> = entries.filter(|name| !wanted.contains(name.as_str())).map(printable).collect();
+    file.header.tensors.retain(|entry| wanted.contains(entry.name.as_str()));
+    let (path, count) = (file.shard.path().display(), unlisted.len());
+    let warning = (count > 0).then(|| {
+        format!("{path}: {count} left out, which the index does not have in this file: {}", listed(&unlisted))
+    });
+    Ok((file, warning))
+}
+
+/// Whether a name is that of a file in the same folder.
+fn is_beside(name: &str) -> bool {
+    let mut components = Path::new(name).components();
+    matches!(components.next(), Some(Component::Normal(only)) if only == name) && components.next().is_none()
+}
+
+fn printable(name: impl AsRef<str>) -> String {
+    Name::from(name.as_ref()).to_string()
+}

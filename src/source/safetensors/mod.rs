@@ -1,0 +1,139 @@
+//! `model.safetensors`: a header, and the tensors' bytes behind it in the same file, where they stay.
+//!
+//! Nothing is summed in the file, and its names are the variables' names. What TensorFlow has no type for, or stores in
+//! another form, is left out, and told.
+
+mod index;
+
+use std::ffi::OsStr;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::{Checkpoint, Error, Prefix, Source, without};
+use crate::catalog::{Catalog, Variable};
+use crate::dtype::Dtype;
+use crate::extent::Extent;
+use crate::folder::Folder;
+use crate::format::safetensors::{self, Entry, Header};
+use crate::name::Name;
+use crate::shard::{Shard, Stamp};
+use crate::tensor::{Shape, Tensor};
+
+pub(super) use index::SOURCE as INDEX;
+
+/// One file.
+pub(super) const FILE: Source = Source {
+    stem: |name| without(name, OWN).filter(|stem| !is_part(stem)),
+    is_head: |ends| is_header(&ends.head),
+    own: Some(OWN),
+    open,
+};
+
+/// What the names of such files end in.
+const OWN: &str = ".safetensors";
+
+/// Eight bytes of a plausible header length, then a JSON object.
+fn is_header(head: &[u8]) -> bool {
+    let Some((len, json)) = head.split_first_chunk::<8>() else { return false };
+    u64::from_le_bytes(*len) <= safetensors::MAX_HEADER && json.starts_with(b"{")
+}
+
+/// Whether a file is one of several: `model-00001-of-00002`.
+fn is_part(stem: &OsStr) -> bool {
+    stem.as_encoded_bytes().windows(4).any(|part| part == b"-of-")
+}
+
+fn open(prefix: &Prefix, folder: &Arc<Folder>) -> Result<Checkpoint, Error> {
+    let shard = Arc::new(Shard::open_in(folder, &prefix.head));
+    let file = File::read(shard)?;
+    let stamp = file.stamp;
+    checkpoint(prefix, stamp, vec![file], Vec::new())
+}
+
+/// The variables of these files, no two of one name.
+fn checkpoint(
+    prefix: &Prefix,
+    stamp: Stamp,
+    files: Vec<File>,
+    mut warnings: Vec<String>,
+) -> Result<Checkpoint, Error> {
+    let (mut variables, mut shards) = (Vec::new(), Vec::new());
+    for file in files {
+        warnings.extend(file.foreign());
+        variables.extend(file.header.tensors.iter().filter_map(|entry| file.variable(entry)));
+        shards.push(file.shard);
+    }
+    variables.sort_by(|a, b| a.name.cmp(&b.name));
+    let catalog = Catalog { variables, shards, ..Catalog::default() };
+    Ok(Checkpoint { prefix: prefix.clone(), catalog, stamp, warnings })
+}
+
+/// A file whose header was read and checked.
+struct File {
+    shard: Arc<Shard>,
+    stamp: Stamp,
+    header: Header,
+    /// Where the data begins.
+    data_at: u64,
+}
+
+impl File {
+    fn read(shard: Arc<Shard>) -> Result<Self, Error> {
+        let unreadable = |error: &io::Error| unreadable(shard.path(), error);
+        let stamp = stamp(&shard)?;
+        let mut head = vec![0; stamp.len.min(safetensors::LENGTH as u64) as usize];
+        shard.read_exact_at(&mut head, 0).map_err(|error| unreadable(&error))?;
+        let malformed = |fault| Error::Malformed(shard.path().into(), fault);
+        let data_at = safetensors::head_len(&head, stamp.len).map_err(malformed)?;
+        head.resize(data_at as usize, 0);
+        shard.read_exact_at(&mut head, 0).map_err(|error| unreadable(&error))?;
+        let header = safetensors::decode(&head, stamp.len).map_err(malformed)?;
+        Ok(Self { stamp, header, data_at, shard })
+    }
+
+    /// The variable of an entry; none if there is no such type or shape here.
+    fn variable(&self, entry: &Entry) -> Option<Variable> {
+        let dtype = Dtype::from_safetensors(entry.kind.name())?;
+        let shape = Shape(entry.shape.as_slice().into());
+        shape.num_elements()?;
+        let (offset, len) = (self.data_at + entry.start, entry.end - entry.start);
+        let data = vec![Extent::Range { shard: self.shard.clone(), offset, len }];
+        let tensor = Arc::new(Tensor::new(dtype, shape, data, None));
+        let name = Name::from(entry.name.as_str());
+        Some(Variable { name, key: None, plain_key: None, full_name: None, tensor, origin: None })
+    }
+
+    /// A warning of what is left out.
+    fn foreign(&self) -> Option<String> {
+        let left_out = self.header.tensors.iter().filter(|entry| self.variable(entry).is_none());
+        let left_out: Vec<_> = left_out
+            .map(|entry| format!("{} ({})", Name::from(entry.name.as_str()), entry.kind.name()))
+            .collect();
+        let path = self.shard.path().display();
+        let (count, named) = (left_out.len(), listed(&left_out));
+        (count > 0)
+            .then(|| format!("{path}: {count} left out, whose type no TensorFlow checkpoint has: {named}"))
+    }
+}
+
+fn stamp(shard: &Shard) -> Result<Stamp, Error> {
+    let gone = || shard.fault().map_or_else(|| io::ErrorKind::NotFound.into(), copy);
+    shard.stamp().ok_or_else(|| Error::Io(shard.path().into(), gone()))
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Error {
+    Error::Io(path.into(), copy(error))
+}
+
+fn copy(error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), error.to_string())
+}
+
+/// Some of many.
+fn listed(names: &[String]) -> String {
+    const SHOWN: usize = 5;
+    let more = names.len().saturating_sub(SHOWN);
+    let shown = names[..names.len() - more].join(", ");
+    if more > 0 { format!("{shown} and {more} more") } else { shown }
+}
