@@ -62,7 +62,9 @@ fn ls_json_has_the_documented_keys() {
     let bundle = Bundle::new().floats("a", &[1.0]).floats(b"\xff", &[2.0]);
     bundle.write(&prefix);
     let mut listed = array(&["ls", "--json", prefix.to_str().unwrap(), "--alias", "a=b"]);
-    for fixture in [fixture("object_module"), fixture("strings")] {
+    for fixture in
+        [fixture("object_module"), fixture("strings"), fixture("sliced_dtypes"), fixture("big_endian")]
+    {
         listed.extend(array(&["ls", "--json", fixture.to_str().unwrap()]));
     }
     agree("ckptfs ls --json", &listed, &[]);

@@ -29,6 +29,9 @@ pub(super) fn json(catalog: &Catalog, variable: &Variable) -> Value {
         "dtype": tensor.dtype.name(),
         "shape": &*tensor.shape.0,
         "bytes": tensor.len(),
+        "shard": null,
+        "offset": null,
+        "crc32c": null,
         "rule": variable.origin.as_ref().map(|origin| json!({"place": &*origin.rule, "from": text_of(&origin.name)})),
     });
     stored(tensor, &mut info);
