@@ -1,23 +1,24 @@
 //! The V2 TensorBundle: an index of entries, and data files that the entries point into.
 //!
 //! Every entry is checked before anything is served, because TensorFlow does not: an entry it cannot parse aborts its
-//! process, and one out of place reads as other numbers.
+//! process, and one out of place reads as other numbers. Numbers of high byte first are turned round when they are read.
 
+mod keys;
 mod partitions;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::Arc;
 
 use super::error::{Error, Fault};
 use super::{Checkpoint, Prefix, Source, identify, object_graph};
-use crate::catalog::{Catalog, Objects, Variable};
+use crate::catalog::{Catalog, Objects};
 use crate::dtype::Dtype;
 use crate::extent::Extent;
 use crate::folder::Folder;
-use crate::format::bundle::{Endianness, Entry, Header, Slice};
+use crate::format::bundle::{Endianness, Entry, Header};
 use crate::format::{Malformed, slice_key, table};
-use crate::graph::{self, Graph};
+use crate::graph;
 use crate::name::Name;
 use crate::shard::{self, Shard};
 use crate::tensor::slices::text;
@@ -208,91 +209,40 @@ impl<'a> Rows<'a> {
 
     /// A warning for each data file that cannot be read and that variables need.
     fn missing_shards(&self) -> Vec<String> {
-        let missing = self.shards.iter().filter(|shard| shard.fault().is_some());
+        let missing = || self.shards.iter().filter(|shard| shard.fault().is_some());
+        let mut lost: HashMap<*const Shard, usize> = missing().map(|shard| (Arc::as_ptr(shard), 0)).collect();
+        let tensors = if lost.is_empty() { &[][..] } else { &self.tensors };
+        for (_, tensor) in tensors {
+            let shards: HashSet<_> = tensor.ranges().iter().map(|(shard, ..)| Arc::as_ptr(shard)).collect();
+            shards.iter().for_each(|shard| *lost.entry(*shard).or_default() += 1);
+        }
         let warning = |shard: &Arc<Shard>| {
-            let within = |tensor: &Tensor| tensor.ranges().iter().any(|(at, ..)| Arc::ptr_eq(at, shard));
-            let lost = self.tensors.iter().filter(|(_, tensor)| within(tensor)).count();
+            let lost = *lost.get(&Arc::as_ptr(shard))?;
             let reason = shard.fault().map(ToString::to_string).unwrap_or_default();
             (lost > 0).then(|| {
                 let (path, all) = (shard.path().display(), self.tensors.len());
                 format!("{path}: {reason}; {lost} of {all} variables have names and shapes but no values")
             })
         };
-        missing.filter_map(warning).collect()
+        missing().filter_map(warning).collect()
     }
 
     fn into_catalog(self) -> Result<Catalog, Error> {
         // Ours are of low byte first, and then the source's index is not theirs.
         let index = (!self.is_big_endian()).then(|| self.index.clone());
         let (objects, mut variables) = match self.graph {
-            None => (None, self.tensors.into_iter().map(name_based).collect::<Vec<_>>()),
+            None => (None, self.tensors.into_iter().map(keys::name_based).collect::<Vec<_>>()),
             Some(tensor) => {
                 let refuse =
                     |what| Error::Entries(self.prefix.index(), vec![Fault { key: graph::KEY.into(), what }]);
                 let graph = object_graph::read(&tensor).map_err(refuse)?;
-                let variables = object_based(graph.as_ref(), self.tensors);
+                let variables = keys::object_based(graph.as_ref(), self.tensors);
                 (Some(Objects { graph: graph.map(Arc::new), tensor: Arc::new(tensor) }), variables)
             }
         };
         variables.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(Catalog { variables, objects, index, shards: self.shards })
     }
-}
-
-fn name_based((name, tensor): (Name, Tensor)) -> Variable {
-    Variable { name, key: None, plain_key: None, full_name: None, tensor: Arc::new(tensor), origin: None }
-}
-
-/// Variables under the names that the graph gives their keys; the keys' own without a graph.
-fn object_based(graph: Option<&Graph>, mut tensors: Vec<(Name, Tensor)>) -> Vec<Variable> {
-    let plain = graph.map_or_else(HashMap::new, |graph| take_plain_keys(graph, &mut tensors));
-    let keys: Vec<_> = tensors.iter().map(|(key, _)| key.as_bytes()).collect();
-    let names: Vec<(Name, Option<Name>)> = match graph {
-        Some(graph) => {
-            graph.names(&keys).into_iter().map(|n| (n.visible.into(), n.full_name.map(Name::from))).collect()
-        }
-        None => keys.iter().map(|key| (graph::key::stem(key).into(), None)).collect(),
-    };
-    let variable = |((name, full_name), (key, tensor))| Variable {
-        name,
-        plain_key: plain.get(&key).cloned(),
-        key: Some(key),
-        full_name,
-        tensor: Arc::new(tensor),
-        origin: None,
-    };
-    names.into_iter().zip(tensors).map(variable).collect()
-}
-
-/// Takes out the keys that are a full name in the graph, and lead to the very bytes that the graph's own key leads to:
-/// second keys for programs of TF1. By the graph's key.
-fn take_plain_keys(graph: &Graph, tensors: &mut Vec<(Name, Tensor)>) -> HashMap<Name, Name> {
-    let find = |key: &[u8]| {
-        let at = tensors.binary_search_by(|(other, _)| other.as_bytes().cmp(key)).ok()?;
-        Some(&tensors[at].1)
-    };
-    let attributes = graph.objects().nodes.iter().flat_map(|node| &node.attributes);
-    let plain: HashMap<Name, Name> = attributes
-        .filter(|attribute| graph::key::split(attribute.full_name.as_bytes()).is_none())
-        .filter_map(|attribute| {
-            let (key, full_name) = (attribute.checkpoint_key.as_bytes(), attribute.full_name.as_bytes());
-            same_bytes(find(key)?, find(full_name)?).then(|| (key.into(), full_name.into()))
-        })
-        .collect();
-    let gone: BTreeSet<_> = plain.values().collect();
-    tensors.retain(|(key, _)| !gone.contains(key));
-    plain
-}
-
-fn same_bytes(a: &Tensor, b: &Tensor) -> bool {
-    let place = |tensor: &Tensor| -> Vec<_> {
-        tensor.ranges().into_iter().map(|(shard, offset, len)| (Arc::as_ptr(shard), offset, len)).collect()
-    };
-    (a.dtype, &a.shape) == (b.dtype, &b.shape) && slices(a).eq(slices(b)) && place(a) == place(b)
-}
-
-fn slices(tensor: &Tensor) -> impl Iterator<Item = &Slice> {
-    tensor.parts.iter().flat_map(|parts| parts.iter().map(|part| &part.slice))
 }
 
 /// A damaged index, or another file under an index's name.

@@ -43,6 +43,9 @@ impl Runs {
     fn fill(&self, part: &Part, at: u64, out: &mut [u8]) -> io::Result<()> {
         let end = at + out.len() as u64;
         let (mut run, from, to) = (self.behind(at), self.within(at), self.within(end));
+        if from == to {
+            return Ok(());
+        }
         let mut bytes = vec![0; (to - from) as usize];
         let read = part.tensor.file().read_at(&Cache::new(0), &mut bytes, from)?;
         if read != bytes.len() {
