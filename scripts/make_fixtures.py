@@ -29,6 +29,7 @@ import bert  # noqa: E402
 import graph_fixtures  # noqa: E402
 import models  # noqa: E402
 import safetensors_fixtures  # noqa: E402
+import slice_fixtures  # noqa: E402
 import table  # noqa: E402
 
 v1 = tf.compat.v1
@@ -185,6 +186,34 @@ def tf1_graph(prefix):
         weights.append(v1.get_variable("k/resource", [2], use_resource=True))
         v1.train.MomentumOptimizer(0.1, 0.9).minimize(sum(tf.reduce_sum(v) for v in weights), global_step=step)
         save(prefix, write_meta_graph=True)
+def sliced_dtypes(prefix):
+    slice_fixtures.sliced_dtypes(prefix)
+
+
+def object_sharded(prefix):
+    slice_fixtures.object_sharded(prefix)
+
+
+def variants(prefix):
+    slice_fixtures.variants(prefix)
+
+
+def big_endian(prefix):
+    """written by hand as a machine of the other byte order would: every dtype, strings, slices; TensorFlow reads it"""
+    slice_fixtures.big_endian(prefix, dtypes, strings, slice_fixtures.sliced_dtypes)
+
+
+def big_endian_objects(prefix):
+    """the same of an object-based checkpoint with slices"""
+    object_sharded(prefix)
+    little = [file.rename(file.with_name(file.name.replace("ckpt-9", "little"))) for file in prefix.parent.glob("ckpt-9.*")]
+    slice_fixtures.turn(prefix.with_name("little"), prefix)
+    slice_fixtures.compare(prefix.with_name("little"), prefix)
+    [file.unlink() for file in little]
+
+
+for of in (sliced_dtypes, object_sharded, variants):
+    of.__doc__ = getattr(slice_fixtures, of.__name__).__doc__
 
 
 def snappy(prefix):
@@ -204,6 +233,7 @@ def graphs(prefix):
 FIXTURES = [
     *(tf1_adam, tf1_bert_tiny, dtypes, sharded, object_module, object_keras2, object_keras3),
     *(strings, odd_names, not_utf8, two_steps, ema, ddp, partitioned, tf1_graph, snappy, graphs),
+    *(sliced_dtypes, object_sharded, variants, big_endian, big_endian_objects),
 ]
 
 FIXED_WIDTH = [

@@ -1,20 +1,21 @@
 //! A tensor: what it is, and where its bytes are.
 
+mod big_endian;
+mod checksum;
+mod memory;
+pub mod slices;
 pub mod strings;
 
 use std::fmt;
-use std::io;
 use std::sync::{Arc, OnceLock};
 
-use crate::cache::Cache;
 use crate::dtype::Dtype;
 use crate::extent::{Extent, VirtualFile};
 use crate::format::crc::Masked;
+use crate::shard::Shard;
 
+use slices::Part;
 use strings::Strings;
-
-/// Bytes that are summed at once.
-const CHUNK: u64 = 4 << 20;
 
 /// Sizes of the dimensions, outermost first; empty for a scalar.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -54,6 +55,10 @@ pub struct Tensor {
     pub data: Vec<Extent>,
     /// Checksum of those bytes, where the source recorded one.
     pub crc32c: Option<Masked>,
+    /// Of a tensor that was saved in several slices, those: what `data` was put together of.
+    pub parts: Option<Arc<[Part]>>,
+    /// Of a tensor whose bytes the source has in another order, as it has them.
+    pub stored: Option<Arc<Tensor>>,
     /// Of a tensor of strings, once that was read: what the reading told.
     strings: OnceLock<Option<Arc<Strings>>>,
 }
@@ -61,7 +66,7 @@ pub struct Tensor {
 impl Tensor {
     /// A tensor of these elements, whose bytes are `data` and have that checksum.
     pub fn new(dtype: Dtype, shape: Shape, data: Vec<Extent>, crc32c: Option<Masked>) -> Self {
-        Self { dtype, shape, data, crc32c, strings: OnceLock::new() }
+        Self { dtype, shape, data, crc32c, parts: None, stored: None, strings: OnceLock::new() }
     }
 
     /// Length of the data in bytes.
@@ -76,36 +81,15 @@ impl Tensor {
 
     /// Whether every data file that holds some of it could be opened.
     pub fn is_there(&self) -> bool {
-        !self
-            .data
-            .iter()
-            .any(|extent| matches!(extent, Extent::Range { shard, .. } if shard.fault().is_some()))
+        self.ranges().iter().all(|(shard, _, _)| shard.fault().is_none())
     }
 
-    /// Reads all the bytes, and sums them.
-    ///
-    /// # Errors
-    /// Those of reading.
-    pub fn checksum(&self) -> io::Result<Masked> {
-        let (file, cache, mut crc32c, mut at) = (self.file(), Cache::new(0), Masked::of(b""), 0);
-        let mut buffer = vec![0; CHUNK.min(file.len()) as usize];
-        while at < file.len() {
-            let n = file.read_at(&cache, &mut buffer, at)?;
-            crc32c = crc32c.extend(&buffer[..n]);
-            at += n as u64;
-        }
-        Ok(crc32c)
-    }
-
-    /// Whether the bytes are those that the source recorded the checksum of. Where there is none this cannot tell, nor of
-    /// strings, whose checksum is over more than their bytes and is held against them whenever they are decoded.
-    ///
-    /// # Errors
-    /// Those of reading.
-    pub fn is_intact(&self) -> io::Result<bool> {
-        match self.crc32c.filter(|_| self.dtype.width().is_some()) {
-            Some(recorded) => Ok(self.checksum()? == recorded),
-            None => Ok(true),
+    /// Where its bytes stand in the source: each a data file, an offset in it and a length.
+    pub fn ranges(&self) -> Vec<(&Arc<Shard>, u64, u64)> {
+        match (&self.parts, &self.stored) {
+            (Some(parts), _) => parts.iter().flat_map(|part| part.tensor.ranges()).collect(),
+            (None, Some(stored)) => stored.ranges(),
+            (None, None) => self.data.iter().filter_map(Extent::range).collect(),
         }
     }
 

@@ -11,7 +11,8 @@ use ckptfs::cache::Cache;
 use ckptfs::catalog::{Catalog, Kind, Variable};
 use ckptfs::dtype::{Dtype, Numpy, Value};
 use ckptfs::extent::VirtualFile;
-use ckptfs::format::table;
+use ckptfs::format::bundle::{Entry, Extent};
+use ckptfs::format::{slice_key, table};
 use ckptfs::remap::{self, Flag, Map};
 use ckptfs::{source, view};
 use proptest::collection::{btree_map, vec};
@@ -27,6 +28,8 @@ struct Made {
     shape: Vec<u64>,
     bytes: Vec<u8>,
     shard: u32,
+    /// Of a variable in two slices, how many rows are in the first.
+    cut: Option<u64>,
     new_name: Option<String>,
 }
 
@@ -47,14 +50,15 @@ fn made() -> impl Strategy<Value = Made> {
         (1..40).filter_map(Dtype::from_tensorflow).filter(|dtype| dtype.width().is_some()).collect();
     let new_name =
         prop::option::of(name().prop_filter_map("a flag is text", |name| String::from_utf8(name).ok()));
-    let kind = (prop::sample::select(dtypes), vec(0..4u64, 0..4), 0..SHARDS, new_name);
-    kind.prop_flat_map(|(dtype, shape, shard, new_name)| {
+    let kind = (prop::sample::select(dtypes), vec(0..4u64, 0..4), 0..SHARDS, 0..4u64, new_name);
+    kind.prop_flat_map(|(dtype, shape, shard, cut, new_name)| {
         let len = shape.iter().product::<u64>() * dtype.width().unwrap();
         vec(any::<u8>(), len as usize).prop_map(move |bytes| Made {
             dtype,
             shape: shape.clone(),
             bytes,
             shard,
+            cut: (1..shape.first().copied().unwrap_or(0)).contains(&cut).then_some(cut),
             new_name: new_name.clone(),
         })
     })
@@ -75,9 +79,34 @@ fn variables() -> impl Strategy<Value = Variables> {
 }
 
 fn bundle(variables: &Variables) -> Bundle {
-    variables.iter().fold(Bundle::sharded(SHARDS), |bundle, (name, made)| {
-        bundle.tensor_in(made.shard, name, made.dtype, &made.shape, &made.bytes)
+    variables.iter().fold(Bundle::sharded(SHARDS), |bundle, (name, made)| match made.cut {
+        Some(rows) => in_slices(bundle, name, made, rows),
+        None => bundle.tensor_in(made.shard, name, made.dtype, &made.shape, &made.bytes),
     })
+}
+
+/// A variable in two slices, the second in another data file than the first.
+fn in_slices(bundle: Bundle, name: &[u8], made: &Made, rows: u64) -> Bundle {
+    let (all, deeper) = (made.shape[0], &made.shape[1..]);
+    let whole = Extent { start: 0, length: None };
+    let slice = |start: u64, rows: u64| -> Vec<Extent> {
+        let first = Extent { start: start as i64, length: Some(rows as i64) };
+        [first].into_iter().chain(deeper.iter().map(|_| whole)).collect()
+    };
+    let slices = [
+        (slice(0, rows), rows, made.shard),
+        (slice(rows, all - rows), all - rows, (made.shard + 1) % SHARDS),
+    ];
+    let listed = slices.iter().map(|(slice, ..)| slice.clone()).collect();
+    let (dtype, shape) = (made.dtype.tensorflow(), made.shape.clone());
+    let mut bundle = bundle.entry(name, &Entry { dtype, shape, slices: listed, ..Entry::default() });
+    let mut rest = made.bytes.as_slice();
+    for (slice, rows, shard) in slices {
+        let bytes = rest.split_off(..made.bytes.len() / all as usize * rows as usize).unwrap();
+        let shape = [&[rows], deeper].concat();
+        bundle = bundle.tensor_in(shard, slice_key::encode(name, &slice), made.dtype, &shape, bytes);
+    }
+    bundle
 }
 
 fn write(bundle: &Bundle) -> (TempDir, PathBuf) {
@@ -239,8 +268,12 @@ fn what_tensorflow_wrote_is_served_verbatim_and_comes_back_from_any_rename() {
     let mut tried = 0;
     for index in fixture_indexes() {
         let prefix = index.with_extension("");
-        let Ok(checkpoint) = source::open(&prefix) else { continue };
+        let checkpoint = source::open(&prefix).unwrap();
         let own = fs::read(&index).unwrap();
+        // What is shown is of low byte first.
+        if prefix.to_str().unwrap().contains("big_endian") {
+            continue;
+        }
         assert_eq!(shown_index(&checkpoint.catalog), own, "{}", prefix.display());
         if checkpoint.catalog.kind() == Kind::NameBased {
             let prefixed = there_and_back(
@@ -257,14 +290,4 @@ fn what_tensorflow_wrote_is_served_verbatim_and_comes_back_from_any_rename() {
         }
     }
     assert!(tried >= 9, "only {tried} fixtures were tried");
-}
-
-#[test]
-fn what_tensorflow_wrote_that_is_not_read_yet_is_only_what_is_known() {
-    let refused: BTreeSet<_> = fixture_indexes()
-        .iter()
-        .filter(|index| source::open(&index.with_extension("")).is_err())
-        .map(|index| index.parent().unwrap().file_name().unwrap().to_str().unwrap().to_owned())
-        .collect();
-    assert_eq!(refused, BTreeSet::from(["partitioned".to_owned()]));
 }

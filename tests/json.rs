@@ -62,7 +62,8 @@ fn ls_json_has_the_documented_keys() {
     let bundle = Bundle::new().floats("a", &[1.0]).floats(b"\xff", &[2.0]);
     bundle.write(&prefix);
     let mut listed = array(&["ls", "--json", prefix.to_str().unwrap(), "--alias", "a=b"]);
-    for fixture in [fixture("object_module"), fixture("strings"), fixture("tf1_graph")] {
+    for name in ["object_module", "strings", "tf1_graph", "sliced_dtypes", "big_endian"] {
+        let fixture = fixture(name);
         listed.extend(array(&["ls", "--json", fixture.to_str().unwrap()]));
     }
     agree("ckptfs ls --json", &listed, &[]);

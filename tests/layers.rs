@@ -18,7 +18,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("catalog", &["graph", "name", "shard", "tensor"]),
     ("dtype", &["minifloat"]),
     ("extent", &["cache", "shard"]),
-    ("tensor", &["cache", "dtype", "extent", "format"]),
+    ("tensor", &["dtype", "extent", "format", "shard"]),
+    ("tensor/slices", &["cache", "dtype", "extent", "format"]),
+    ("tensor/big_endian", &["cache", "dtype", "extent", "format"]),
+    ("tensor/checksum", &["cache", "dtype", "extent", "format"]),
+    ("tensor/memory", &["cache", "extent"]),
     ("tensor/strings", &["cache", "format", "name"]),
     ("op", &["dtype", "tensor"]),
     // What makes catalogs, and what changes them.
@@ -43,8 +47,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("source/error", &["folder", "format", "name"]),
     ("source/meta_graph", &["catalog", "dtype", "folder", "format", "name", "shard", "tensor"]),
-    ("source/object_graph", &["cache", "format", "graph", "tensor"]),
     ("source/safetensors", &["catalog", "dtype", "extent", "folder", "format", "name", "shard", "tensor"]),
+    ("source/object_graph", &["graph", "tensor"]),
     ("source/roster", &["folder", "format"]),
     // What presents them.
     ("tree", &["catalog", "extent", "format", "name", "shard"]),

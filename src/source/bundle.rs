@@ -1,24 +1,30 @@
 //! The V2 TensorBundle: an index of entries, and data files that the entries point into.
 //!
 //! Every entry is checked before anything is served, because TensorFlow does not: an entry it cannot parse aborts its
-//! process, and one out of place reads as other numbers.
+//! process, and one out of place reads as other numbers. Numbers of high byte first are turned round when they are read.
 
-use std::collections::{BTreeSet, HashMap};
+mod keys;
+mod partitions;
+
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::Arc;
 
 use super::error::{Error, Fault};
 use super::{Checkpoint, Prefix, identify, object_graph};
-use crate::catalog::{Catalog, Objects, Variable};
+use crate::catalog::{Catalog, Objects};
 use crate::dtype::Dtype;
 use crate::extent::Extent;
 use crate::folder::Folder;
 use crate::format::bundle::{Endianness, Entry, Header};
 use crate::format::{Malformed, slice_key, table};
-use crate::graph::{self, Graph};
+use crate::graph;
 use crate::name::Name;
 use crate::shard::{self, Shard};
+use crate::tensor::slices::text;
 use crate::tensor::{Shape, Tensor};
+
+use partitions::Partitions;
 
 /// Far beyond any real number of shards; each is a file to be opened.
 const MAX_SHARDS: u32 = 100_000;
@@ -57,7 +63,8 @@ struct Rows<'a> {
     shards: Vec<Arc<Shard>>,
     tensors: Vec<(Name, Tensor)>,
     graph: Option<Tensor>,
-    partitioned: BTreeSet<Name>,
+    /// Slices that belong to no variable yet.
+    partitions: Partitions,
     faults: Vec<Fault>,
 }
 
@@ -78,12 +85,14 @@ impl<'a> Rows<'a> {
             shards,
             tensors,
             graph: None,
-            partitioned: BTreeSet::new(),
+            partitions: Partitions::default(),
             faults: vec![],
         };
         let decoded = table::decode_with(file, |key, value, at| rows.row(key, value, at));
         decoded.map_err(|error| malformed(prefix, folder, error))?;
         rows.refuse_unsupported()?;
+        let unclaimed = std::mem::take(&mut rows.partitions).unclaimed();
+        rows.faults.extend(unclaimed.map(|(name, what)| Fault { key: name.into(), what }));
         match rows.faults.is_empty() {
             true => Ok(rows),
             false => Err(Error::Entries(prefix.index(), rows.faults)),
@@ -94,21 +103,47 @@ impl<'a> Rows<'a> {
         if self.header.is_none() {
             return self.header_row(key, value, at);
         }
-        match Entry::decode(value).map_err(|error| format!("the entry does not parse: {error} of it")) {
-            Ok(_) if slice_key::is_slice_key(key) => match slice_key::decode(key) {
-                Ok((name, _)) => drop(self.partitioned.insert(name.into())),
-                Err(error) => self
-                    .faults
-                    .push(Fault { key: key.into(), what: format!("not the key of a slice: {error}") }),
-            },
-            Ok(entry) if !entry.slices.is_empty() => drop(self.partitioned.insert(key.into())),
-            entry => match entry.and_then(|entry| self.tensor(&entry)) {
-                Ok(tensor) if key == graph::KEY.as_bytes() => self.graph = Some(tensor),
-                Ok(tensor) => self.tensors.push((key.into(), tensor)),
-                Err(what) => self.faults.push(Fault { key: key.into(), what }),
-            },
+        let entry = Entry::decode(value).map_err(|error| format!("the entry does not parse: {error} of it"));
+        if slice_key::is_slice_key(key) {
+            self.slice(key, entry);
+            return Ok(());
+        }
+        let is_graph = key == graph::KEY.as_bytes();
+        match entry.and_then(|entry| self.whole(key, &entry)) {
+            Ok(Some(tensor)) if is_graph => self.graph = Some(tensor),
+            Ok(Some(tensor)) => self.tensors.push((key.into(), tensor)),
+            Ok(None) => {}
+            Err(what) => self.faults.push(Fault { key: key.into(), what }),
         }
         Ok(())
+    }
+
+    /// The row of a slice. Such rows come before those of names.
+    fn slice(&mut self, key: &[u8], entry: Result<Entry, String>) {
+        let (name, slice) = match slice_key::decode(key) {
+            Ok(decoded) => decoded,
+            Err(error) => {
+                let what = format!("not the key of a slice: {error}");
+                return self.faults.push(Fault { key: key.into(), what });
+            }
+        };
+        let tensor = entry.and_then(|entry| match entry.slices.is_empty() {
+            true => self.tensor(&entry),
+            false => Err("lists slices itself".into()),
+        });
+        let fault =
+            |what| Fault { key: name.as_slice().into(), what: format!("slice {}: {what}", text(&slice)) };
+        let tensor = tensor.map_err(|what| self.faults.push(fault(what))).ok();
+        self.partitions.add(name, slice, tensor);
+    }
+
+    /// The tensor under a name; none if something is wrong with its slices that was said of them.
+    fn whole(&mut self, key: &[u8], entry: &Entry) -> Result<Option<Tensor>, String> {
+        match entry.slices.is_empty() {
+            true => self.tensor(entry).map(Some),
+            false if key == graph::KEY.as_bytes() => Err("in slices, which an object graph never is".into()),
+            false => self.partitions.claim(key, entry),
+        }
     }
 
     fn header_row(&mut self, key: &[u8], value: &[u8], at: u64) -> Result<(), Malformed> {
@@ -140,15 +175,7 @@ impl<'a> Rows<'a> {
         if let Err(incompatible) = header.check_version() {
             return refuse(format!("{incompatible}; TensorFlow refuses it too"));
         }
-        if header.endianness == Endianness::Big {
-            return refuse(
-                "written on a big-endian machine, which this version of ckptfs does not read yet".into(),
-            );
-        }
-        match self.partitioned.is_empty() {
-            true => Ok(()),
-            false => refuse(partitioned(&self.partitioned)),
-        }
+        Ok(())
     }
 
     /// The tensor of an entry whose every number agrees with the others and with the data file.
@@ -173,91 +200,50 @@ impl<'a> Rows<'a> {
             _ => {}
         }
         let data = vec![Extent::Range { shard: shard.clone(), offset, len: size }];
-        Ok(Tensor::new(dtype, shape, data, Some(entry.crc32c)))
+        let tensor = Tensor::new(dtype, shape, data, Some(entry.crc32c));
+        if self.is_big_endian() { Tensor::from_big_endian(tensor) } else { Ok(tensor) }
+    }
+
+    fn is_big_endian(&self) -> bool {
+        self.header.as_ref().is_some_and(|header| header.endianness == Endianness::Big)
     }
 
     /// A warning for each data file that cannot be read and that variables need.
     fn missing_shards(&self) -> Vec<String> {
-        let missing = self.shards.iter().filter(|shard| shard.fault().is_some());
+        let missing = || self.shards.iter().filter(|shard| shard.fault().is_some());
+        let mut lost: HashMap<*const Shard, usize> = missing().map(|shard| (Arc::as_ptr(shard), 0)).collect();
+        let tensors = if lost.is_empty() { &[][..] } else { &self.tensors };
+        for (_, tensor) in tensors {
+            let shards: HashSet<_> = tensor.ranges().iter().map(|(shard, ..)| Arc::as_ptr(shard)).collect();
+            shards.iter().for_each(|shard| *lost.entry(*shard).or_default() += 1);
+        }
         let warning = |shard: &Arc<Shard>| {
-            let within = |tensor: &Tensor| matches!(&tensor.data[..], [Extent::Range { shard: at, .. }] if Arc::ptr_eq(at, shard));
-            let lost = self.tensors.iter().filter(|(_, tensor)| within(tensor)).count();
+            let lost = *lost.get(&Arc::as_ptr(shard))?;
             let reason = shard.fault().map(ToString::to_string).unwrap_or_default();
             (lost > 0).then(|| {
                 let (path, all) = (shard.path().display(), self.tensors.len());
                 format!("{path}: {reason}; {lost} of {all} variables have names and shapes but no values")
             })
         };
-        missing.filter_map(warning).collect()
+        missing().filter_map(warning).collect()
     }
 
     fn into_catalog(self) -> Result<Catalog, Error> {
+        // Ours are of low byte first, and then the source's index is not theirs.
+        let index = (!self.is_big_endian()).then(|| self.index.clone());
         let (objects, mut variables) = match self.graph {
-            None => (None, self.tensors.into_iter().map(name_based).collect::<Vec<_>>()),
+            None => (None, self.tensors.into_iter().map(keys::name_based).collect::<Vec<_>>()),
             Some(tensor) => {
                 let refuse =
                     |what| Error::Entries(self.prefix.index(), vec![Fault { key: graph::KEY.into(), what }]);
                 let graph = object_graph::read(&tensor).map_err(refuse)?;
-                let variables = object_based(graph.as_ref(), self.tensors);
+                let variables = keys::object_based(graph.as_ref(), self.tensors);
                 (Some(Objects { graph: graph.map(Arc::new), tensor: Arc::new(tensor) }), variables)
             }
         };
         variables.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(Catalog { variables, objects, index: Some(self.index), shards: self.shards, ..Catalog::default() })
+        Ok(Catalog { variables, objects, index, shards: self.shards, ..Catalog::default() })
     }
-}
-
-fn name_based((name, tensor): (Name, Tensor)) -> Variable {
-    Variable { name, key: None, plain_key: None, full_name: None, tensor: Arc::new(tensor), origin: None }
-}
-
-/// Variables under the names that the graph gives their keys; the keys' own without a graph.
-fn object_based(graph: Option<&Graph>, mut tensors: Vec<(Name, Tensor)>) -> Vec<Variable> {
-    let plain = graph.map_or_else(HashMap::new, |graph| take_plain_keys(graph, &mut tensors));
-    let keys: Vec<_> = tensors.iter().map(|(key, _)| key.as_bytes()).collect();
-    let names: Vec<(Name, Option<Name>)> = match graph {
-        Some(graph) => {
-            graph.names(&keys).into_iter().map(|n| (n.visible.into(), n.full_name.map(Name::from))).collect()
-        }
-        None => keys.iter().map(|key| (graph::key::stem(key).into(), None)).collect(),
-    };
-    let variable = |((name, full_name), (key, tensor))| Variable {
-        name,
-        plain_key: plain.get(&key).cloned(),
-        key: Some(key),
-        full_name,
-        tensor: Arc::new(tensor),
-        origin: None,
-    };
-    names.into_iter().zip(tensors).map(variable).collect()
-}
-
-/// Takes out the keys that are a full name in the graph, and lead to the very bytes that the graph's own key leads to:
-/// second keys for programs of TF1. By the graph's key.
-fn take_plain_keys(graph: &Graph, tensors: &mut Vec<(Name, Tensor)>) -> HashMap<Name, Name> {
-    let find = |key: &[u8]| {
-        let at = tensors.binary_search_by(|(other, _)| other.as_bytes().cmp(key)).ok()?;
-        Some(&tensors[at].1)
-    };
-    let attributes = graph.objects().nodes.iter().flat_map(|node| &node.attributes);
-    let plain: HashMap<Name, Name> = attributes
-        .filter(|attribute| graph::key::split(attribute.full_name.as_bytes()).is_none())
-        .filter_map(|attribute| {
-            let (key, full_name) = (attribute.checkpoint_key.as_bytes(), attribute.full_name.as_bytes());
-            same_bytes(find(key)?, find(full_name)?).then(|| (key.into(), full_name.into()))
-        })
-        .collect();
-    let gone: BTreeSet<_> = plain.values().collect();
-    tensors.retain(|(key, _)| !gone.contains(key));
-    plain
-}
-
-fn same_bytes(a: &Tensor, b: &Tensor) -> bool {
-    let place = |tensor: &Tensor| match tensor.data[..] {
-        [Extent::Range { ref shard, offset, len }] => Some((Arc::as_ptr(shard), offset, len)),
-        _ => None,
-    };
-    (a.dtype, &a.shape) == (b.dtype, &b.shape) && place(a).is_some() && place(a) == place(b)
 }
 
 /// A damaged index, or another file under an index's name.
@@ -295,14 +281,4 @@ fn check_size(dtype: Dtype, shape: &Shape, size: u64) -> Result<(), String> {
             if exact { "" } else { "at least " }
         )),
     }
-}
-
-fn partitioned(names: &BTreeSet<Name>) -> String {
-    let listed: Vec<_> = names.iter().take(3).map(Name::to_string).collect();
-    let more = if names.len() > 3 { format!(" and {} more", names.len() - 3) } else { String::new() };
-    format!(
-        "{}{more}: partitioned (saved in slices), which this version of ckptfs does not read yet\n  \
-         help: saving it anew without a partitioner makes it whole",
-        listed.join(", ")
-    )
 }

@@ -99,10 +99,6 @@ class TestIndex:
         rewrite(source, lambda entries: [*entries, entries[-1]])
         assert "head/kernel/Adam_1" in refuse(source)
 
-    def test_partitioned_variables_are_refused_by_name(self, refuse):
-        said = refuse(fixture("partitioned"))
-        assert "split" in said and re.search("partition|slice", said)
-
 
 # What stands in the checkpoint's place, and the words of which one must be in the message.
 IMPOSTORS = {

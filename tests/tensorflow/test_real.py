@@ -12,9 +12,6 @@ from test_views import by_key
 
 # Readable by TensorFlow, not yet by ckptfs: each with a word its message must have.
 OUT_OF_SCOPE = {
-    "generated/bigendian/be": "big-endian",
-    "generated/maxshard_sliced/shard-1": "partition|slice",
-    "generated/tf1_partitioned_adam/nb-1": "partition|slice",
     "generated/v1_alldtypes/m-5": "V1",
     "generated/v1_sharded/sh-5-00000-of-00001": "V1",
     "serving_v1_half_plus_two/export": "V1",
@@ -22,10 +19,16 @@ OUT_OF_SCOPE = {
     "keras_nested_container_keras/pre_pr22362_nested_container.keras": "keras|zip",
 }
 
+# Shown of low byte first, so that no file is the source's own.
+BIG_ENDIAN = ["generated/bigendian/be"]
+
 IN_SCOPE = [
     "cloudml_babyweight_2shards/model.ckpt-0",
     "cloudml_babyweight_2shards/model.ckpt-1000",
+    "generated/bigendian/be",
+    "generated/maxshard_sliced/shard-1",
     "generated/strings/str",
+    "generated/tf1_partitioned_adam/nb-1",
     "onnx_regression/model",
     "rust_regression/variables/variables",
     "serving_saved_model_tf2/variables/variables",
@@ -49,7 +52,7 @@ def test_tensorflow_reads_the_same_from_the_mount(real, mount, prefix):
     source = real / prefix
     m = mount(source)
     for path in [*source.parent.glob(f"{source.name}.index"), *source.parent.glob(f"{source.name}.data-*")]:
-        assert (m / path.name).read_bytes() == path.read_bytes()
+        assert prefix in BIG_ENDIAN or (m / path.name).read_bytes() == path.read_bytes()
     for spelling in (source.name, f"{source.name}/", "latest"):
         through = f"{m}/{spelling}"
         assert tf.train.list_variables(through) == tf.train.list_variables(str(source))

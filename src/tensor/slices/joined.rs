@@ -1,0 +1,40 @@
+//! Slices of strings: their lengths stand before all of their bytes, so that the whole is made anew.
+//!
+//! Its length is known before: the slices' own, less the checksum of lengths that each has and the whole has once.
+
+use std::io;
+use std::sync::Arc;
+
+use super::super::{memory, strings};
+use super::{Part, Runs};
+use crate::extent::Extent;
+use crate::format::string_tensor;
+
+/// Bytes of the checksum of lengths.
+const CHECKSUM: u64 = 4;
+
+/// The whole that these parts make.
+pub(super) fn extent(parts: &Arc<[Part]>, runs: Vec<Runs>) -> Result<Extent, String> {
+    let strings = |part: &Part| part.tensor.len().checked_sub(CHECKSUM);
+    let len = parts.iter().try_fold(CHECKSUM, |sum, part| sum.checked_add(strings(part)?));
+    let len = len.ok_or("slices of more bytes than can be, or too few for their strings")?;
+    let (of, parts) = (parts.iter().map(|part| part.tensor.clone()).collect(), parts.clone());
+    Ok(memory::extent(len, of, Box::new(move || join(&parts, &runs, len))))
+}
+
+fn join(parts: &[Part], runs: &[Runs], len: u64) -> io::Result<Vec<u8>> {
+    let mut placed = Vec::new();
+    for (part, runs) in parts.iter().zip(runs) {
+        let place = |(i, element): (usize, &&[u8])| {
+            let i = i as u64;
+            (runs.begin(i / runs.len) + i % runs.len, element.to_vec())
+        };
+        part.tensor.with_elements(|_, elements| placed.extend(elements.iter().enumerate().map(place)))?;
+    }
+    placed.sort_unstable_by_key(|(at, _)| *at);
+    let elements: Vec<_> = placed.into_iter().map(|(_, element)| element).collect();
+    match string_tensor::encode(&elements).0 {
+        bytes if bytes.len() as u64 == len => Ok(bytes),
+        bytes => Err(strings::damaged(format!("{} bytes of strings instead of {len}", bytes.len()))),
+    }
+}
