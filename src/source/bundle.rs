@@ -269,7 +269,7 @@ fn malformed(prefix: &Prefix, folder: &Folder, error: Malformed) -> Error {
     }
 }
 
-fn no_dtype(number: u32) -> String {
+pub(super) fn no_dtype(number: u32) -> String {
     match number {
         0 => "has no dtype".into(),
         101..=199 => format!("dtype {number} is a reference, which is never stored"),

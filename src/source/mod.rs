@@ -9,6 +9,7 @@ mod identify;
 mod locate;
 mod object_graph;
 mod roster;
+mod v1;
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -43,7 +44,7 @@ struct Source {
     open: fn(&Prefix, &Arc<Folder>) -> Result<Checkpoint, Error>,
 }
 
-const SOURCES: &[Source] = &[bundle::SOURCE];
+const SOURCES: &[Source] = &[bundle::SOURCE, v1::SOURCE];
 
 /// Opens the checkpoint that `path` means: a prefix, any file of a checkpoint, a directory (its newest), a SavedModel.
 ///
