@@ -39,6 +39,14 @@ impl Extent {
         self.len() == 0
     }
 
+    /// Where it stands in a source file, if it does: the file, the offset and the length.
+    pub fn range(&self) -> Option<(&Arc<Shard>, u64, u64)> {
+        match self {
+            Self::Range { shard, offset, len } => Some((shard, *offset, *len)),
+            Self::Inline(_) | Self::Decoded { .. } => None,
+        }
+    }
+
     /// Fills `buf` with the extent's bytes from `at`; the caller keeps within its length.
     fn read_exact_at(&self, cache: &Cache, buf: &mut [u8], at: u64) -> io::Result<()> {
         match self {

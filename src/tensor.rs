@@ -1,5 +1,6 @@
 //! A tensor: what it is, and where its bytes are.
 
+pub mod slices;
 pub mod strings;
 
 use std::fmt;
@@ -8,7 +9,9 @@ use std::sync::{Arc, OnceLock};
 use crate::dtype::Dtype;
 use crate::extent::{Extent, VirtualFile};
 use crate::format::crc::Masked;
+use crate::shard::Shard;
 
+use slices::Part;
 use strings::Strings;
 
 /// Sizes of the dimensions, outermost first; empty for a scalar.
@@ -49,6 +52,8 @@ pub struct Tensor {
     pub data: Vec<Extent>,
     /// Checksum of those bytes, where the source recorded one.
     pub crc32c: Option<Masked>,
+    /// Of a tensor that was saved in several slices, those: what `data` was put together of.
+    pub parts: Option<Arc<[Part]>>,
     /// Of a tensor of strings, once that was read: what the reading told.
     strings: OnceLock<Option<Arc<Strings>>>,
 }
@@ -56,7 +61,7 @@ pub struct Tensor {
 impl Tensor {
     /// A tensor of these elements, whose bytes are `data` and have that checksum.
     pub fn new(dtype: Dtype, shape: Shape, data: Vec<Extent>, crc32c: Option<Masked>) -> Self {
-        Self { dtype, shape, data, crc32c, strings: OnceLock::new() }
+        Self { dtype, shape, data, crc32c, parts: None, strings: OnceLock::new() }
     }
 
     /// Length of the data in bytes.
@@ -71,10 +76,15 @@ impl Tensor {
 
     /// Whether every data file that holds some of it could be opened.
     pub fn is_there(&self) -> bool {
-        !self
-            .data
-            .iter()
-            .any(|extent| matches!(extent, Extent::Range { shard, .. } if shard.fault().is_some()))
+        self.ranges().iter().all(|(shard, _, _)| shard.fault().is_none())
+    }
+
+    /// Where its bytes stand in the source: each a data file, an offset in it and a length.
+    pub fn ranges(&self) -> Vec<(&Arc<Shard>, u64, u64)> {
+        match &self.parts {
+            Some(parts) => parts.iter().flat_map(|part| part.tensor.ranges()).collect(),
+            None => self.data.iter().filter_map(Extent::range).collect(),
+        }
     }
 
     /// The data as one file.

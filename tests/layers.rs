@@ -18,7 +18,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("catalog", &["graph", "name", "shard", "tensor"]),
     ("dtype", &["minifloat"]),
     ("extent", &["cache", "shard"]),
-    ("tensor", &["dtype", "extent", "format"]),
+    ("tensor", &["dtype", "extent", "format", "shard"]),
+    ("tensor/slices", &["cache", "dtype", "extent", "format"]),
     ("tensor/strings", &["cache", "format", "name"]),
     ("op", &["dtype", "tensor"]),
     // What makes catalogs, and what changes them.

@@ -1,0 +1,64 @@
+//! Whether slices cover a tensor exactly. TensorFlow would abort or restore nothing where they do not.
+
+use std::collections::HashSet;
+
+use super::{Part, Place, text};
+use crate::tensor::Shape;
+
+/// So many slices are named when something is missing beside them.
+const NAMED: usize = 8;
+
+/// That every element is in one slice and in no other.
+pub(super) fn check(parts: &[Part], places: &[Place], shape: &Shape) -> Result<(), String> {
+    let all = shape.num_elements().ok_or_else(|| format!("shape {shape} has more elements than can be"))?;
+    if let Some((a, b)) = overlap(places, shape.0.len()) {
+        let (a, b) = (text(&parts[a].slice), text(&parts[b].slice));
+        return Err(format!("overlapping slices: existing slice = {a}, new slice = {b}"));
+    }
+    let covered: u64 = places.iter().map(elements).sum();
+    match covered == all {
+        true => Ok(()),
+        false => Err(format!(
+            "does not have sufficient slices: {} cover {covered} of {all} elements of shape {shape}",
+            named(parts)
+        )),
+    }
+}
+
+/// Two that have an element in common, if any have. They are met in the order of the axis that has most starts, so that
+/// only those that reach beyond a start are held against the one that begins there.
+fn overlap(places: &[Place], rank: usize) -> Option<(usize, usize)> {
+    let starts = |axis: &usize| places.iter().map(|place| place[*axis].start).collect::<HashSet<_>>().len();
+    let axis = (0..rank).max_by_key(starts);
+    let along = |i: &usize| axis.map_or(0..1, |axis| places[*i][axis].clone());
+    let mut order: Vec<_> = (0..places.len()).filter(|&i| elements(&places[i]) > 0).collect();
+    order.sort_by_key(|i| along(i).start);
+    let mut open: Vec<usize> = Vec::new();
+    for new in order {
+        open.retain(|old| along(old).end > along(&new).start);
+        if let Some(&old) = open.iter().find(|&&old| meet(&places[old], &places[new])) {
+            return Some((old, new));
+        }
+        open.push(new);
+    }
+    None
+}
+
+fn meet(a: &Place, b: &Place) -> bool {
+    a.iter().zip(b).all(|(a, b)| a.start.max(b.start) < a.end.min(b.end))
+}
+
+/// How many elements a slice has, which is no more than the whole has.
+fn elements(place: &Place) -> u64 {
+    match place.iter().any(|range| range.is_empty()) {
+        true => 0,
+        false => place.iter().map(|range| range.end - range.start).product(),
+    }
+}
+
+fn named(parts: &[Part]) -> String {
+    let named: Vec<_> = parts.iter().take(NAMED).map(|part| text(&part.slice)).collect();
+    let more = parts.len().saturating_sub(NAMED);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{}{more}", named.join(" "))
+}
