@@ -19,6 +19,11 @@ pub(super) fn scan(mirror: &Mirror) -> io::Result<Scan> {
     let own = Stamp::from(&mirror.folder.own_metadata()?);
     let entries = mirror.folder.entries()?;
     let mut families = source::families(&mirror.folder, &entries);
+    if let Kind::Prefix(only) = &mirror.kind
+        && let Some(family) = source::family_of_v1(&mirror.folder, only)
+    {
+        families.entry(only.clone()).or_insert(family);
+    }
     families.retain(|stem, family| match &mirror.kind {
         Kind::Prefix(only) => stem == only,
         _ => family.index.is_some(),

@@ -74,6 +74,11 @@ impl Family {
         self.index.is_some() && self.data.iter().any(|(promised, found)| *promised == found.len() as u64)
     }
 
+    /// A checkpoint that is all there, in these files.
+    pub(super) fn whole(head: Stamp, files: Vec<OsString>) -> Self {
+        Self { index: Some(head), data: [(files.len() as u64, files.into_iter().collect())].into() }
+    }
+
     /// The names of the data files, those of one number of shards together.
     pub fn data(&self) -> impl Iterator<Item = &OsString> {
         self.data.values().flatten()

@@ -35,6 +35,9 @@ pub fn meant(path: &Path) -> Result<Meant, Error> {
     if !asks_for_directory && !prefix.stem.is_empty() && prefix.index().exists() {
         return Ok(Meant::Checkpoint(prefix));
     }
+    if !asks_for_directory && let Some(prefix) = super::v1::prefix(&prefix) {
+        return Ok(Meant::Checkpoint(prefix));
+    }
     match fs::metadata(path) {
         Ok(meta) if meta.is_dir() => {
             Ok(match Folder::open(path).is_ok_and(|folder| is_saved_model(&folder)) {

@@ -20,6 +20,7 @@ pub use family::{Family, Part, Prefix, families};
 pub use identify::{is_index, is_table};
 pub use locate::{Meant, VARIABLES, is_saved_model, meant};
 pub use roster::{Roster, named, roster, state_file};
+pub use v1::family as family_of_v1;
 
 use crate::catalog::Catalog;
 use crate::folder::Folder;

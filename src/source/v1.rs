@@ -27,7 +27,8 @@ use crate::tensor::Tensor;
 use block::Block;
 use file::File;
 
-pub(super) use files::{files, stem};
+pub use files::family;
+pub(super) use files::{files, prefix};
 
 pub(super) const SOURCE: Source = Source { detect: |prefix, folder| !files(prefix, folder).is_empty(), open };
 

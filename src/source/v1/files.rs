@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-use super::super::Prefix;
 use super::super::error::Error;
 use super::super::identify;
+use super::super::{Family, Prefix};
 use crate::folder::Folder;
+use crate::shard::Stamp;
 
 /// The names of the files of a checkpoint of the first version; none if there is no such checkpoint. Of several sets of
 /// shards the complete ones count, and of those all, which [`check_complete`] then refuses.
@@ -31,9 +32,27 @@ pub(crate) fn files(prefix: &Prefix, folder: &Folder) -> Vec<OsString> {
     sets.into_values().flatten().collect()
 }
 
+/// The checkpoint that a path's last component means: the stem, any of the files, or TensorFlow's pattern for all of them.
+pub(crate) fn prefix(path: &Prefix) -> Option<Prefix> {
+    let folder = Folder::open(&path.dir).ok()?;
+    let of = |stem| Some(Prefix { stem, dir: path.dir.clone() });
+    let is_there = |prefix: &Prefix| !files(prefix, &folder).is_empty();
+    let is_shard = is_pattern(&path.stem) || identify::is_table(&folder, &path.stem);
+    let whole = of(stem(&path.stem)).filter(|prefix| prefix != path && is_shard).filter(is_there);
+    let is_index = path.stem.as_bytes().ends_with(b".index");
+    whole.or_else(|| of(path.stem.clone()).filter(is_there)).filter(|_| !is_index)
+}
+
+/// The family of a checkpoint of the first version, if there is one of that stem.
+pub fn family(folder: &Folder, stem: &OsStr) -> Option<Family> {
+    let files = files(&Prefix { dir: folder.path().into(), stem: stem.into() }, folder);
+    let head = folder.metadata(files.first()?).ok()?;
+    Some(Family::whole(Stamp::from(&head), files))
+}
+
 /// What a file's name is without the number of a shard: the stem of the checkpoint that it is in. TensorFlow's own pattern
 /// for all shards, `P-?????-of-NNNNN`, counts as a name.
-pub(crate) fn stem(name: &OsStr) -> OsString {
+fn stem(name: &OsStr) -> OsString {
     split(name).map_or_else(|| name.to_owned(), |(stem, _, _)| OsString::from_vec(stem.to_vec()))
 }
 
@@ -85,6 +104,10 @@ fn split(name: &OsStr) -> Option<(&[u8], Option<u64>, u64)> {
         false => number(digits).filter(|shard| *shard < of).map(|shard| (stem, Some(shard), of)),
     }
     .filter(|(stem, _, _)| !stem.is_empty())
+}
+
+fn is_pattern(name: &OsStr) -> bool {
+    matches!(split(name), Some((_, None, _)))
 }
 
 fn number(digits: &[u8]) -> Option<u64> {

@@ -18,6 +18,7 @@ use crate::extent::Extent;
 use crate::format::v1::{self, Coding, Saved, Slice};
 use crate::format::{bundle, slice_key, string_tensor};
 use crate::name::Name;
+use crate::tensor::slices::Part;
 use crate::tensor::{Shape, Tensor};
 
 /// The tensors by name, and what the user should know of the files.
@@ -27,7 +28,7 @@ type Gathered = (Vec<(Name, Tensor)>, Vec<String>);
 struct Whole {
     dtype: Dtype,
     shape: Shape,
-    parts: Vec<(bundle::Slice, Tensor)>,
+    parts: Vec<Part>,
 }
 
 /// The tensors of the files, or everything that is wrong with them.
@@ -58,7 +59,10 @@ fn add(wholes: &mut BTreeMap<Name, Whole>, file: &File, saved: &Saved) -> Result
     let shape = Shape(saved.shape.as_slice().into());
     shape.num_elements().ok_or_else(|| format!("shape {shape} has more elements than can be"))?;
     let name = Name::from(saved.name.clone());
-    let parts = saved.slices.iter().map(|slice| Ok((slice.clone(), part(file, saved, dtype, slice)?)));
+    let parts = saved
+        .slices
+        .iter()
+        .map(|slice| Ok(Part { slice: slice.clone(), tensor: Arc::new(part(file, saved, dtype, slice)?) }));
     let parts = parts.collect::<Result<Vec<_>, String>>()?;
     let whole =
         wholes.entry(name).or_insert_with(|| Whole { dtype, shape: shape.clone(), parts: Vec::new() });
@@ -151,8 +155,13 @@ impl Whole {
         let Self { dtype, shape, mut parts } = self;
         match parts.len() {
             0 => Err("listed without any slice".into()),
-            1 if parts[0].1.shape == shape => Ok(parts.swap_remove(0).1),
-            _ => Err(format!("{dtype} {shape} in {} slices, which is not read yet", parts.len())),
+            1 if parts[0].tensor.shape == shape => Ok(Arc::unwrap_or_clone(parts.swap_remove(0).tensor)),
+            // Its slices stand in no file that could be served, so nothing is gained by keeping them apart.
+            _ => {
+                let mut whole = Tensor::sliced(dtype, shape, parts)?;
+                whole.parts = None;
+                Ok(whole)
+            }
         }
     }
 }
