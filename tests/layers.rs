@@ -44,7 +44,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("source/error", &["folder", "format", "name"]),
     ("source/object_graph", &["cache", "format", "graph", "tensor"]),
+    ("source/identify", &["folder", "format"]),
     ("source/roster", &["folder", "format"]),
+    ("source/v1", &["cache", "catalog", "dtype", "extent", "folder", "format", "name", "shard", "tensor"]),
     // What presents them.
     ("tree", &["catalog", "extent", "format", "name", "shard"]),
     ("tree/checkpoint", &["catalog", "extent", "shard", "view"]),

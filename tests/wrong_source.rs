@@ -139,11 +139,15 @@ fn a_directory_without_checkpoints_and_a_path_that_leads_nowhere_are_told_apart(
 }
 
 #[test]
-fn a_checkpoint_of_the_first_version_is_refused_by_name() {
+fn an_index_and_a_checkpoint_of_the_first_version_under_each_others_names_are_told_apart() {
     let dir = train();
     let path = dir.path().join("train/model.ckpt");
     fs::copy(dir.path().join("train/ckpt-9.index"), &path).unwrap();
-    assert!(refused(&path).contains("this is a TensorFlow V1 checkpoint"));
+    assert!(refused(&path).contains("model.ckpt: this is the index of a V2 checkpoint"));
+    let v1 = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tf-2.21/v1_checkpoint/ckpt-9");
+    fs::copy(v1, dir.path().join("train/model.ckpt.index")).unwrap();
+    let message = refused(&path);
+    assert!(message.contains("model.ckpt.index: this is a whole TensorFlow V1 checkpoint"), "{message}");
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::dtype::Dtype;
 use crate::extent::Extent;
 use crate::folder::Folder;
 use crate::format::bundle::{Endianness, Entry, Header};
-use crate::format::{Malformed, slice_key, table};
+use crate::format::{Malformed, slice_key, table, v1};
 use crate::graph::{self, Graph};
 use crate::name::Name;
 use crate::shard::{self, Shard};
@@ -27,6 +27,8 @@ pub(super) const SOURCE: Source =
 const MAX_SHARDS: u32 = 100_000;
 /// Far beyond any real index, which is read whole: a million variables take a tenth of it.
 const MAX_INDEX: u64 = 1 << 30;
+/// Its values are in the same file.
+const V1: &str = "this is a whole TensorFlow V1 checkpoint (SaverDef.V1), not an index\n  help: give it a name without `.index`";
 
 fn open(prefix: &Prefix, folder: &Arc<Folder>) -> Result<Checkpoint, Error> {
     let index = Arc::new(Shard::open_in(folder, &prefix.index_name()));
@@ -58,6 +60,8 @@ struct Rows<'a> {
     graph: Option<Tensor>,
     partitioned: BTreeSet<Name>,
     faults: Vec<Fault>,
+    /// Whether it is no index but a whole checkpoint of the first version.
+    is_v1: bool,
 }
 
 impl<'a> Rows<'a> {
@@ -79,9 +83,13 @@ impl<'a> Rows<'a> {
             graph: None,
             partitioned: BTreeSet::new(),
             faults: vec![],
+            is_v1: false,
         };
         let decoded = table::decode_with(file, |key, value, at| rows.row(key, value, at));
-        decoded.map_err(|error| malformed(prefix, folder, error))?;
+        decoded.map_err(|error| match rows.is_v1 {
+            true => Error::Unsupported(prefix.index(), V1.into()),
+            false => malformed(prefix, folder, error),
+        })?;
         rows.refuse_unsupported()?;
         match rows.faults.is_empty() {
             true => Ok(rows),
@@ -118,8 +126,9 @@ impl<'a> Rows<'a> {
                 Name::from(key)
             )));
         }
-        let header = Header::decode(value)
-            .map_err(|error| here(format!("the header does not parse: {error} of it")))?;
+        let header = Header::decode(value);
+        self.is_v1 = header.is_err() && v1::Meta::decode(value).is_ok();
+        let header = header.map_err(|error| here(format!("the header does not parse: {error} of it")))?;
         if header.num_shards > MAX_SHARDS {
             return Err(here(format!("the header claims {} data files", header.num_shards)));
         }

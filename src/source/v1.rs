@@ -61,6 +61,8 @@ fn variable((name, tensor): (Name, Tensor)) -> Variable {
 pub(super) enum Trouble {
     Io(io::Error),
     Malformed(Malformed),
+    /// A table that is something else.
+    Foreign(&'static str),
 }
 
 impl Trouble {
@@ -68,6 +70,7 @@ impl Trouble {
         match self {
             Self::Io(error) => Error::Io(path, error),
             Self::Malformed(error) => Error::Malformed(path, error),
+            Self::Foreign(what) => Error::Unsupported(path, what.into()),
         }
     }
 }
@@ -88,7 +91,7 @@ impl From<Malformed> for Trouble {
 fn rebased(trouble: Trouble, block: &Block) -> Trouble {
     match trouble {
         Trouble::Malformed(Malformed { what, at }) => Malformed { what, at: block.place(at) }.into(),
-        io => io,
+        other => other,
     }
 }
 

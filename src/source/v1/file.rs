@@ -141,7 +141,7 @@ impl Place {
         }
         let value = block::read(&self.block.contents()?, self.value.start, len)?;
         Meta::decode(&value).map_err(|error| match Header::decode(&value) {
-            Ok(_) => here("this is the index of a V2 checkpoint: its name should end in `.index`".into()),
+            Ok(_) => Trouble::Foreign("this is the index of a V2 checkpoint\n  help: give it a name that ends in `.index`, as its data files are called"),
             Err(_) => here(format!("the list of tensors does not parse: {error} of it")),
         })
     }

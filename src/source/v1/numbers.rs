@@ -95,6 +95,7 @@ impl Numbers {
         let (path, name) = (self.block.shard.path().display(), &self.name);
         match trouble {
             Trouble::Io(error) => error,
+            Trouble::Foreign(what) => io::Error::other(what),
             Trouble::Malformed(error) => {
                 if !self.was_reported.swap(true, Ordering::Relaxed) {
                     log::error!("{path}: {name}: not readable: {error}");

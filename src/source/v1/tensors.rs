@@ -83,6 +83,7 @@ fn part(file: &File, saved: &Saved, dtype: Dtype, slice: &bundle::Slice) -> Resu
     let fault = |trouble| match rebased(trouble, &place.block) {
         Trouble::Io(error) => format!("{}: {error}", file.shard.name()),
         Trouble::Malformed(error) => format!("{error} of {}", file.shard.name()),
+        Trouble::Foreign(what) => what.into(),
     };
     let elements =
         shape.num_elements().ok_or_else(|| format!("shape {shape} has more elements than can be"))?;
