@@ -1,5 +1,8 @@
 //! A tensor: what it is, and where its bytes are.
 
+mod big_endian;
+mod checksum;
+mod memory;
 pub mod slices;
 pub mod strings;
 
@@ -54,6 +57,8 @@ pub struct Tensor {
     pub crc32c: Option<Masked>,
     /// Of a tensor that was saved in several slices, those: what `data` was put together of.
     pub parts: Option<Arc<[Part]>>,
+    /// Of a tensor whose bytes the source has in another order, as it has them.
+    pub stored: Option<Arc<Tensor>>,
     /// Of a tensor of strings, once that was read: what the reading told.
     strings: OnceLock<Option<Arc<Strings>>>,
 }
@@ -61,7 +66,7 @@ pub struct Tensor {
 impl Tensor {
     /// A tensor of these elements, whose bytes are `data` and have that checksum.
     pub fn new(dtype: Dtype, shape: Shape, data: Vec<Extent>, crc32c: Option<Masked>) -> Self {
-        Self { dtype, shape, data, crc32c, parts: None, strings: OnceLock::new() }
+        Self { dtype, shape, data, crc32c, parts: None, stored: None, strings: OnceLock::new() }
     }
 
     /// Length of the data in bytes.
@@ -81,9 +86,10 @@ impl Tensor {
 
     /// Where its bytes stand in the source: each a data file, an offset in it and a length.
     pub fn ranges(&self) -> Vec<(&Arc<Shard>, u64, u64)> {
-        match &self.parts {
-            Some(parts) => parts.iter().flat_map(|part| part.tensor.ranges()).collect(),
-            None => self.data.iter().filter_map(Extent::range).collect(),
+        match (&self.parts, &self.stored) {
+            (Some(parts), _) => parts.iter().flat_map(|part| part.tensor.ranges()).collect(),
+            (None, Some(stored)) => stored.ranges(),
+            (None, None) => self.data.iter().filter_map(Extent::range).collect(),
         }
     }
 

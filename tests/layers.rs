@@ -20,6 +20,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("extent", &["cache", "shard"]),
     ("tensor", &["dtype", "extent", "format", "shard"]),
     ("tensor/slices", &["cache", "dtype", "extent", "format"]),
+    ("tensor/big_endian", &["cache", "dtype", "extent", "format"]),
+    ("tensor/checksum", &["cache", "dtype", "extent", "format"]),
+    ("tensor/memory", &["cache", "extent"]),
     ("tensor/strings", &["cache", "format", "name"]),
     ("op", &["dtype", "tensor"]),
     // What makes catalogs, and what changes them.
@@ -43,8 +46,8 @@ const ARROWS: &[(&str, &[&str])] = &[
         &["catalog", "dtype", "extent", "folder", "format", "graph", "name", "shard", "tensor"],
     ),
     ("source/error", &["folder", "format", "name"]),
-    ("source/object_graph", &["cache", "format", "graph", "tensor"]),
     ("source/identify", &["folder", "format"]),
+    ("source/object_graph", &["graph", "tensor"]),
     ("source/roster", &["folder", "format"]),
     ("source/v1", &["cache", "catalog", "dtype", "extent", "folder", "format", "name", "shard", "tensor"]),
     // What presents them.

@@ -8,6 +8,7 @@
 //! the tensor's entry covers those integers, the stored checksum and the bytes, but not the varints. A data file of high
 //! byte first differs only in the integers and the stored checksum: in `length` and `lengths_crc`.
 
+use super::bundle::Endianness;
 use super::crc::Masked;
 use super::varint::{Reader, put};
 use super::{Malformed, Result};
@@ -17,9 +18,14 @@ use super::{Malformed, Result};
 /// There are `num_elements`, by the shape; the bytes must be used up exactly. Nothing says yet that the elements are
 /// undamaged: for that, hold [`checksum`] against the entry's.
 pub fn decode(bytes: &[u8], num_elements: u64) -> Result<Vec<&[u8]>> {
+    decode_in(Endianness::Little, bytes, num_elements)
+}
+
+/// [`decode`], of a data file of either order.
+pub fn decode_in(order: Endianness, bytes: &[u8], num_elements: u64) -> Result<Vec<&[u8]>> {
     let mut reader = Reader::new(bytes);
     let lengths = lengths(&mut reader, num_elements)?;
-    check_lengths(&mut reader, &lengths)?;
+    check_lengths(&mut reader, order, &lengths)?;
     let elements = lengths.iter().map(|&length| reader.take(length)).collect::<Result<_>>()?;
     if reader.is_empty() {
         return Ok(elements);
@@ -31,16 +37,26 @@ pub fn decode(bytes: &[u8], num_elements: u64) -> Result<Vec<&[u8]>> {
 pub fn encode<T: AsRef<[u8]>>(elements: &[T]) -> (Vec<u8>, Masked) {
     let mut bytes = Vec::new();
     elements.iter().for_each(|element| put(&mut bytes, element.as_ref().len() as u64));
-    bytes.extend(lengths_crc(&integers(elements)).0.to_le_bytes());
+    bytes.extend(checksum_of_lengths(elements).0.to_le_bytes());
     elements.iter().for_each(|element| bytes.extend(element.as_ref()));
     (bytes, checksum(elements))
 }
 
 /// The checksum that the entry of the tensor with these elements has.
 pub fn checksum<T: AsRef<[u8]>>(elements: &[T]) -> Masked {
-    let lengths = lengths_crc(&integers(elements));
-    let lengths = lengths.extend(&lengths.0.to_le_bytes());
+    checksum_in(Endianness::Little, elements)
+}
+
+/// [`checksum`], in a bundle of either order.
+pub fn checksum_in<T: AsRef<[u8]>>(order: Endianness, elements: &[T]) -> Masked {
+    let lengths = lengths_crc(order, &integers(elements));
+    let lengths = lengths.extend(&bytes32(order, lengths.0));
     elements.iter().fold(lengths, |crc, element| crc.extend(element.as_ref()))
+}
+
+/// The checksum that stands between the lengths and the bytes.
+pub fn checksum_of_lengths<T: AsRef<[u8]>>(elements: &[T]) -> Masked {
+    lengths_crc(Endianness::Little, &integers(elements))
 }
 
 fn integers<T: AsRef<[u8]>>(elements: &[T]) -> Vec<u64> {
@@ -55,26 +71,44 @@ fn lengths(reader: &mut Reader, num_elements: u64) -> Result<Vec<u64>> {
     (0..num_elements).map(|_| reader.varint()).collect()
 }
 
-fn check_lengths(reader: &mut Reader, lengths: &[u64]) -> Result<()> {
+fn check_lengths(reader: &mut Reader, order: Endianness, lengths: &[u64]) -> Result<()> {
     let at = reader.at();
-    let stored = Masked(u32::from_le_bytes(reader.array()?));
-    let actual = lengths_crc(lengths);
-    if stored != actual {
-        let what = format!("checksum of lengths {:#010x} where {:#010x} is stored", actual.0, stored.0);
+    let stored: [u8; 4] = reader.array()?;
+    let actual = lengths_crc(order, lengths);
+    if stored != bytes32(order, actual.0) {
+        let stored = match order {
+            Endianness::Little => u32::from_le_bytes(stored),
+            Endianness::Big => u32::from_be_bytes(stored),
+        };
+        let what = format!("checksum of lengths {:#010x} where {stored:#010x} is stored", actual.0);
         return Err(Malformed::new(what, at));
     }
     Ok(())
 }
 
-fn lengths_crc(lengths: &[u64]) -> Masked {
+fn lengths_crc(order: Endianness, lengths: &[u64]) -> Masked {
     let mut integers = Vec::new();
     for &length in lengths {
         match u32::try_from(length) {
-            Ok(length) => integers.extend(length.to_le_bytes()),
-            Err(_) => integers.extend(length.to_le_bytes()),
+            Ok(length) => integers.extend(bytes32(order, length)),
+            Err(_) => integers.extend(bytes64(order, length)),
         }
     }
     Masked::of(&integers)
+}
+
+fn bytes32(order: Endianness, integer: u32) -> [u8; 4] {
+    match order {
+        Endianness::Little => integer.to_le_bytes(),
+        Endianness::Big => integer.to_be_bytes(),
+    }
+}
+
+fn bytes64(order: Endianness, integer: u64) -> [u8; 8] {
+    match order {
+        Endianness::Little => integer.to_le_bytes(),
+        Endianness::Big => integer.to_be_bytes(),
+    }
 }
 
 #[cfg(test)]
@@ -83,7 +117,7 @@ mod tests {
     use proptest::collection::vec;
     use proptest::prelude::*;
 
-    use super::super::bundle::{Endianness, Entry, Header};
+    use super::super::bundle::{Entry, Header};
     use super::super::{real, table};
     use super::*;
 
@@ -105,15 +139,20 @@ mod tests {
     fn real_tensors_of_strings_have_the_checksums_of_their_entries() {
         for (index, file) in real::indexes() {
             let rows = table::decode(&file).unwrap();
-            if Header::decode(&rows[0].value).unwrap().endianness == Endianness::Big {
-                continue;
-            }
+            let order = Header::decode(&rows[0].value).unwrap().endianness;
             for row in &rows[1..] {
                 let entry = Entry::decode(&row.value).unwrap();
                 let Some(bytes) = value(&index, &entry).filter(|_| entry.dtype == 7) else { continue };
-                let elements = decode(&bytes, entry.shape.iter().product()).unwrap();
-                assert_eq!(checksum(&elements), entry.crc32c, "{index}: {}", row.key.escape_ascii());
-                assert_eq!(encode(&elements), (bytes, entry.crc32c));
+                let elements = decode_in(order, &bytes, entry.shape.iter().product()).unwrap();
+                assert_eq!(
+                    checksum_in(order, &elements),
+                    entry.crc32c,
+                    "{index}: {}",
+                    row.key.escape_ascii()
+                );
+                if order == Endianness::Little {
+                    assert_eq!(encode(&elements), (bytes, entry.crc32c));
+                }
             }
         }
     }
@@ -145,6 +184,17 @@ mod tests {
         bytes.extend(Masked::of(&(1u64 << 32).to_le_bytes()).0.to_le_bytes());
         let error = decode(&bytes, 1).unwrap_err();
         assert_eq!(error.to_string(), "4294967296 bytes claimed where 0 are left at byte 9");
+    }
+
+    #[test]
+    fn short_and_long_lengths_stand_together_each_in_its_own_width() {
+        let (short, long) = (u64::from(u32::MAX), 1u64 << 32);
+        for (order, expected) in [
+            (Endianness::Little, [&[0xff; 4][..], &long.to_le_bytes(), &[2, 0, 0, 0]].concat()),
+            (Endianness::Big, [&[0xff; 4][..], &long.to_be_bytes(), &[0, 0, 0, 2]].concat()),
+        ] {
+            assert_eq!(lengths_crc(order, &[short, long, 2]), Masked::of(&expected));
+        }
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! Every entry is checked before anything is served, because TensorFlow does not: an entry it cannot parse aborts its
 //! process, and one out of place reads as other numbers.
 
+mod partitions;
+
 use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::sync::Arc;
@@ -13,12 +15,15 @@ use crate::catalog::{Catalog, Objects, Variable};
 use crate::dtype::Dtype;
 use crate::extent::Extent;
 use crate::folder::Folder;
-use crate::format::bundle::{Endianness, Entry, Header};
+use crate::format::bundle::{Endianness, Entry, Header, Slice};
 use crate::format::{Malformed, slice_key, table, v1};
 use crate::graph::{self, Graph};
 use crate::name::Name;
 use crate::shard::{self, Shard};
+use crate::tensor::slices::text;
 use crate::tensor::{Shape, Tensor};
+
+use partitions::Partitions;
 
 pub(super) const SOURCE: Source =
     Source { detect: |prefix, folder| folder.metadata(&prefix.index_name()).is_ok(), open };
@@ -58,7 +63,8 @@ struct Rows<'a> {
     shards: Vec<Arc<Shard>>,
     tensors: Vec<(Name, Tensor)>,
     graph: Option<Tensor>,
-    partitioned: BTreeSet<Name>,
+    /// Slices that belong to no variable yet.
+    partitions: Partitions,
     faults: Vec<Fault>,
     /// Whether it is no index but a whole checkpoint of the first version.
     is_v1: bool,
@@ -81,7 +87,7 @@ impl<'a> Rows<'a> {
             shards,
             tensors,
             graph: None,
-            partitioned: BTreeSet::new(),
+            partitions: Partitions::default(),
             faults: vec![],
             is_v1: false,
         };
@@ -91,6 +97,8 @@ impl<'a> Rows<'a> {
             false => malformed(prefix, folder, error),
         })?;
         rows.refuse_unsupported()?;
+        let unclaimed = std::mem::take(&mut rows.partitions).unclaimed();
+        rows.faults.extend(unclaimed.map(|(name, what)| Fault { key: name.into(), what }));
         match rows.faults.is_empty() {
             true => Ok(rows),
             false => Err(Error::Entries(prefix.index(), rows.faults)),
@@ -101,21 +109,47 @@ impl<'a> Rows<'a> {
         if self.header.is_none() {
             return self.header_row(key, value, at);
         }
-        match Entry::decode(value).map_err(|error| format!("the entry does not parse: {error} of it")) {
-            Ok(_) if slice_key::is_slice_key(key) => match slice_key::decode(key) {
-                Ok((name, _)) => drop(self.partitioned.insert(name.into())),
-                Err(error) => self
-                    .faults
-                    .push(Fault { key: key.into(), what: format!("not the key of a slice: {error}") }),
-            },
-            Ok(entry) if !entry.slices.is_empty() => drop(self.partitioned.insert(key.into())),
-            entry => match entry.and_then(|entry| self.tensor(&entry)) {
-                Ok(tensor) if key == graph::KEY.as_bytes() => self.graph = Some(tensor),
-                Ok(tensor) => self.tensors.push((key.into(), tensor)),
-                Err(what) => self.faults.push(Fault { key: key.into(), what }),
-            },
+        let entry = Entry::decode(value).map_err(|error| format!("the entry does not parse: {error} of it"));
+        if slice_key::is_slice_key(key) {
+            self.slice(key, entry);
+            return Ok(());
+        }
+        let is_graph = key == graph::KEY.as_bytes();
+        match entry.and_then(|entry| self.whole(key, &entry)) {
+            Ok(Some(tensor)) if is_graph => self.graph = Some(tensor),
+            Ok(Some(tensor)) => self.tensors.push((key.into(), tensor)),
+            Ok(None) => {}
+            Err(what) => self.faults.push(Fault { key: key.into(), what }),
         }
         Ok(())
+    }
+
+    /// The row of a slice. Such rows come before those of names.
+    fn slice(&mut self, key: &[u8], entry: Result<Entry, String>) {
+        let (name, slice) = match slice_key::decode(key) {
+            Ok(decoded) => decoded,
+            Err(error) => {
+                let what = format!("not the key of a slice: {error}");
+                return self.faults.push(Fault { key: key.into(), what });
+            }
+        };
+        let tensor = entry.and_then(|entry| match entry.slices.is_empty() {
+            true => self.tensor(&entry),
+            false => Err("lists slices itself".into()),
+        });
+        let fault =
+            |what| Fault { key: name.as_slice().into(), what: format!("slice {}: {what}", text(&slice)) };
+        let tensor = tensor.map_err(|what| self.faults.push(fault(what))).ok();
+        self.partitions.add(name, slice, tensor);
+    }
+
+    /// The tensor under a name; none if something is wrong with its slices that was said of them.
+    fn whole(&mut self, key: &[u8], entry: &Entry) -> Result<Option<Tensor>, String> {
+        match entry.slices.is_empty() {
+            true => self.tensor(entry).map(Some),
+            false if key == graph::KEY.as_bytes() => Err("in slices, which an object graph never is".into()),
+            false => self.partitions.claim(key, entry),
+        }
     }
 
     fn header_row(&mut self, key: &[u8], value: &[u8], at: u64) -> Result<(), Malformed> {
@@ -148,15 +182,7 @@ impl<'a> Rows<'a> {
         if let Err(incompatible) = header.check_version() {
             return refuse(format!("{incompatible}; TensorFlow refuses it too"));
         }
-        if header.endianness == Endianness::Big {
-            return refuse(
-                "written on a big-endian machine, which this version of ckptfs does not read yet".into(),
-            );
-        }
-        match self.partitioned.is_empty() {
-            true => Ok(()),
-            false => refuse(partitioned(&self.partitioned)),
-        }
+        Ok(())
     }
 
     /// The tensor of an entry whose every number agrees with the others and with the data file.
@@ -181,14 +207,19 @@ impl<'a> Rows<'a> {
             _ => {}
         }
         let data = vec![Extent::Range { shard: shard.clone(), offset, len: size }];
-        Ok(Tensor::new(dtype, shape, data, Some(entry.crc32c)))
+        let tensor = Tensor::new(dtype, shape, data, Some(entry.crc32c));
+        if self.is_big_endian() { Tensor::from_big_endian(tensor) } else { Ok(tensor) }
+    }
+
+    fn is_big_endian(&self) -> bool {
+        self.header.as_ref().is_some_and(|header| header.endianness == Endianness::Big)
     }
 
     /// A warning for each data file that cannot be read and that variables need.
     fn missing_shards(&self) -> Vec<String> {
         let missing = self.shards.iter().filter(|shard| shard.fault().is_some());
         let warning = |shard: &Arc<Shard>| {
-            let within = |tensor: &Tensor| matches!(&tensor.data[..], [Extent::Range { shard: at, .. }] if Arc::ptr_eq(at, shard));
+            let within = |tensor: &Tensor| tensor.ranges().iter().any(|(at, ..)| Arc::ptr_eq(at, shard));
             let lost = self.tensors.iter().filter(|(_, tensor)| within(tensor)).count();
             let reason = shard.fault().map(ToString::to_string).unwrap_or_default();
             (lost > 0).then(|| {
@@ -200,6 +231,8 @@ impl<'a> Rows<'a> {
     }
 
     fn into_catalog(self) -> Result<Catalog, Error> {
+        // Ours are of low byte first, and then the source's index is not theirs.
+        let index = (!self.is_big_endian()).then(|| self.index.clone());
         let (objects, mut variables) = match self.graph {
             None => (None, self.tensors.into_iter().map(name_based).collect::<Vec<_>>()),
             Some(tensor) => {
@@ -211,7 +244,7 @@ impl<'a> Rows<'a> {
             }
         };
         variables.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(Catalog { variables, objects, index: Some(self.index), shards: self.shards })
+        Ok(Catalog { variables, objects, index, shards: self.shards })
     }
 }
 
@@ -261,11 +294,14 @@ fn take_plain_keys(graph: &Graph, tensors: &mut Vec<(Name, Tensor)>) -> HashMap<
 }
 
 fn same_bytes(a: &Tensor, b: &Tensor) -> bool {
-    let place = |tensor: &Tensor| match tensor.data[..] {
-        [Extent::Range { ref shard, offset, len }] => Some((Arc::as_ptr(shard), offset, len)),
-        _ => None,
+    let place = |tensor: &Tensor| -> Vec<_> {
+        tensor.ranges().into_iter().map(|(shard, offset, len)| (Arc::as_ptr(shard), offset, len)).collect()
     };
-    (a.dtype, &a.shape) == (b.dtype, &b.shape) && place(a).is_some() && place(a) == place(b)
+    (a.dtype, &a.shape) == (b.dtype, &b.shape) && slices(a).eq(slices(b)) && place(a) == place(b)
+}
+
+fn slices(tensor: &Tensor) -> impl Iterator<Item = &Slice> {
+    tensor.parts.iter().flat_map(|parts| parts.iter().map(|part| &part.slice))
 }
 
 /// A damaged index, or another file under an index's name.
@@ -303,14 +339,4 @@ fn check_size(dtype: Dtype, shape: &Shape, size: u64) -> Result<(), String> {
             if exact { "" } else { "at least " }
         )),
     }
-}
-
-fn partitioned(names: &BTreeSet<Name>) -> String {
-    let listed: Vec<_> = names.iter().take(3).map(Name::to_string).collect();
-    let more = if names.len() > 3 { format!(" and {} more", names.len() - 3) } else { String::new() };
-    format!(
-        "{}{more}: partitioned (saved in slices), which this version of ckptfs does not read yet\n  \
-         help: saving it anew without a partitioner makes it whole",
-        listed.join(", ")
-    )
 }

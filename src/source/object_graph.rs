@@ -1,9 +1,8 @@
 //! The object graph of an object-based checkpoint: the one tensor that is read when a checkpoint is opened, because
 //! names live in it.
 
-use crate::cache::Cache;
-use crate::format::crc::Masked;
-use crate::format::string_tensor;
+use std::io;
+
 use crate::graph::Graph;
 use crate::tensor::Tensor;
 
@@ -22,16 +21,15 @@ pub(super) fn read(tensor: &Tensor) -> Result<Option<Graph>, String> {
     if tensor.len() > MAX_GRAPH {
         return Err(format!("{} bytes, but an object graph has {MAX_GRAPH} at most", tensor.len()));
     }
-    let mut bytes = vec![0; tensor.len() as usize];
-    if tensor.file().read_at(&Cache::new(0), &mut bytes, 0).is_err() {
-        return Ok(None);
+    let decode = |_: &[u8], strings: &[&[u8]]| match strings {
+        [graph] => Graph::decode(graph)
+            .map(Some)
+            .map_err(|error| format!("the object graph does not parse: {error} of it")),
+        _ => Err(format!("{} strings instead of one", strings.len())),
+    };
+    match tensor.with_elements(decode) {
+        Ok(graph) => graph,
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(error.to_string()),
+        Err(_) => Ok(None),
     }
-    let strings = string_tensor::decode(&bytes, 1).map_err(|error| error.to_string())?;
-    let [graph] = strings.as_slice() else { return Err(format!("{} strings instead of one", strings.len())) };
-    let (stored, actual) =
-        (tensor.crc32c.map_or(0, Masked::unmask), string_tensor::checksum(&strings).unmask());
-    if stored != actual {
-        return Err(format!("its checksum is {actual}, but {stored} is stored"));
-    }
-    Graph::decode(graph).map(Some).map_err(|error| format!("the object graph does not parse: {error} of it"))
 }

@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 use super::Tensor;
 use crate::cache::Cache;
+use crate::format::bundle::Endianness;
+use crate::format::crc::Masked;
 use crate::format::string_tensor;
 use crate::format::varint::Reader;
 use crate::name::{Name, printable};
@@ -54,23 +56,37 @@ impl Tensor {
         let read = || Strings::read(self).inspect_err(|error| log::error!("{name}: not readable: {error}"));
         self.strings.get_or_init(|| read().ok().map(Arc::new)).as_ref()
     }
+
+    /// Hands out the bytes of this tensor of strings and the elements in them, once they agree with the checksum.
+    ///
+    /// # Errors
+    /// Those of the source; `InvalidData` if it is damaged.
+    pub fn with_elements<T>(&self, each: impl FnOnce(&[u8], &[&[u8]]) -> T) -> io::Result<T> {
+        match &self.stored {
+            Some(stored) => stored.elements_in(Endianness::Big, each),
+            None => self.elements_in(Endianness::Little, each),
+        }
+    }
+
+    pub(super) fn elements_in<T>(
+        &self,
+        order: Endianness,
+        each: impl FnOnce(&[u8], &[&[u8]]) -> T,
+    ) -> io::Result<T> {
+        let bytes = stored(self, 0..self.len())?;
+        let num_elements = self.shape.num_elements().ok_or_else(|| damaged("too many elements"))?;
+        let elements = string_tensor::decode_in(order, &bytes, num_elements).map_err(damaged)?;
+        let actual = string_tensor::checksum_in(order, &elements);
+        match self.crc32c {
+            Some(recorded) if recorded != actual => Err(mismatch(actual, recorded)),
+            _ => Ok(each(&bytes, &elements)),
+        }
+    }
 }
 
 impl Strings {
     fn read(tensor: &Tensor) -> io::Result<Self> {
-        let bytes = stored(tensor, 0..tensor.len())?;
-        let num_elements =
-            tensor.shape.num_elements().ok_or_else(|| io::Error::other("too many elements"))?;
-        let elements = string_tensor::decode(&bytes, num_elements).map_err(damaged)?;
-        let checksum = string_tensor::checksum(&elements);
-        match tensor.crc32c {
-            Some(recorded) if recorded != checksum => Err(damaged(format!(
-                "its checksum is {:#010x}, but {:#010x} is recorded",
-                checksum.unmask(),
-                recorded.unmask()
-            ))),
-            _ => Self::measure(&bytes, &elements),
-        }
+        tensor.with_elements(Self::measure)?
     }
 
     fn measure(bytes: &[u8], elements: &[&[u8]]) -> io::Result<Self> {
@@ -146,6 +162,11 @@ fn stored(tensor: &Tensor, range: Range<u64>) -> io::Result<Vec<u8>> {
     }
 }
 
-fn damaged(error: impl ToString) -> io::Error {
+/// That a reading gave another checksum than is recorded.
+pub(super) fn mismatch(actual: Masked, recorded: Masked) -> io::Error {
+    damaged(format!("its checksum is {:#010x}, but {:#010x} is recorded", actual.unmask(), recorded.unmask()))
+}
+
+pub(super) fn damaged(error: impl ToString) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, error.to_string())
 }

@@ -7,6 +7,8 @@ use crate::catalog::{Catalog, Variable};
 use crate::extent::Extent;
 use crate::format::crc::Masked;
 use crate::name::Name;
+use crate::tensor::Tensor;
+use crate::tensor::slices::Part;
 
 /// So many paths are listed; a graph may have exponentially many.
 const PATHS: usize = 100;
@@ -15,13 +17,10 @@ pub(super) fn text(catalog: &Catalog, variable: &Variable) -> String {
     format!("{:#}\n", json(catalog, variable))
 }
 
-/// The variable as a JSON object. `offset` is that in the data file `shard`; both are null where the bytes are computed.
+/// The variable as a JSON object. `offset` is that in the data file `shard`; both are null where the bytes are computed, or
+/// stand in several places.
 pub(super) fn json(catalog: &Catalog, variable: &Variable) -> Value {
     let tensor = &variable.tensor;
-    let (shard, offset) = match tensor.data.as_slice() {
-        [Extent::Range { shard, offset, .. }] => (Some(shard.name().into_owned()), Some(*offset)),
-        _ => (None, None),
-    };
     let mut info = json!({
         "name": text_of(&variable.name),
         "key": text_of(variable.key()),
@@ -30,11 +29,12 @@ pub(super) fn json(catalog: &Catalog, variable: &Variable) -> Value {
         "dtype": tensor.dtype.name(),
         "shape": &*tensor.shape.0,
         "bytes": tensor.len(),
-        "shard": shard,
-        "offset": offset,
-        "crc32c": tensor.crc32c.map(Masked::unmask),
         "rule": variable.origin.as_ref().map(|origin| json!({"place": &*origin.rule, "from": text_of(&origin.name)})),
     });
+    stored(tensor, &mut info);
+    if let Some(parts) = &tensor.parts {
+        info["slices"] = parts.iter().map(slice).collect();
+    }
     if catalog.graph().is_some() {
         let mut paths = catalog.paths(variable, PATHS + 1);
         if paths.len() > PATHS {
@@ -54,6 +54,27 @@ pub(super) fn json(catalog: &Catalog, variable: &Variable) -> Value {
         info["absent"] = absent.into();
     }
     info
+}
+
+/// Where the bytes are, and their checksum: those that the source has, whatever their order.
+fn stored(tensor: &Tensor, info: &mut Value) {
+    let stored = tensor.stored.as_deref().unwrap_or(tensor);
+    let (shard, offset) = match stored.data.as_slice() {
+        [Extent::Range { shard, offset, .. }] => (Some(shard.name().into_owned()), Some(*offset)),
+        _ => (None, None),
+    };
+    (info["shard"], info["offset"]) = (shard.into(), offset.into());
+    info["crc32c"] = stored.crc32c.map(Masked::unmask).into();
+    if tensor.stored.is_some() {
+        info["byte_order"] = "big".into();
+    }
+}
+
+fn slice(part: &Part) -> Value {
+    let start: Vec<_> = part.slice.iter().map(|extent| extent.start).collect();
+    let mut slice = json!({ "start": start, "shape": &*part.tensor.shape.0, "bytes": part.tensor.len() });
+    stored(&part.tensor, &mut slice);
+    slice
 }
 
 /// JSON escapes by itself; what is not UTF-8 it cannot hold.

@@ -1,0 +1,60 @@
+//! The slices of an index, which stand before all names, and the variables that they are put together to.
+//!
+//! A variable lists its slices, and each has a row of its own. TensorFlow takes both on trust: a slice that nobody lists
+//! keeps it from listing any variable, and one that is listed twice aborts its process.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use crate::dtype::Dtype;
+use crate::format::bundle::{Entry, Slice};
+use crate::tensor::slices::{Part, text};
+use crate::tensor::{Shape, Tensor};
+
+/// The slices that were read and that no variable has claimed yet, by the variable's name. None for one that is wrong in
+/// itself, which was said.
+#[derive(Default)]
+pub(super) struct Partitions(BTreeMap<Vec<u8>, HashMap<Slice, Option<Tensor>>>);
+
+impl Partitions {
+    /// One slice more.
+    pub(super) fn add(&mut self, name: Vec<u8>, slice: Slice, tensor: Option<Tensor>) {
+        self.0.entry(name).or_default().insert(slice, tensor);
+    }
+
+    /// The variable whose entry lists slices; none if some are wrong in themselves.
+    pub(super) fn claim(&mut self, name: &[u8], entry: &Entry) -> Result<Option<Tensor>, String> {
+        let mut slices = self.0.remove(name).unwrap_or_default();
+        let once: HashSet<_> = entry.slices.iter().collect();
+        if once.len() < entry.slices.len() {
+            return Err(format!("lists {} slices, some twice: {}", entry.slices.len(), twice(&entry.slices)));
+        }
+        let claimed: Vec<_> = entry.slices.iter().map(|slice| (slice, slices.remove(slice))).collect();
+        if let Some((slice, _)) = claimed.iter().find(|(_, tensor)| tensor.is_none()) {
+            return Err(format!("lists slice {}, which has no row", text(slice)));
+        }
+        if let Some(slice) = slices.keys().min() {
+            return Err(unlisted(slice));
+        }
+        let part = |(slice, tensor): (&Slice, Option<Option<Tensor>>)| {
+            Some(Part { slice: slice.clone(), tensor: tensor??.into() })
+        };
+        let Some(parts) = claimed.into_iter().map(part).collect::<Option<Vec<_>>>() else { return Ok(None) };
+        let dtype = Dtype::from_tensorflow(entry.dtype).ok_or_else(|| super::no_dtype(entry.dtype))?;
+        Tensor::sliced(dtype, Shape(entry.shape.as_slice().into()), parts).map(Some)
+    }
+
+    /// What is wrong with the slices that no variable claimed, by the variable's name.
+    pub(super) fn unclaimed(self) -> impl Iterator<Item = (Vec<u8>, String)> {
+        self.0.into_iter().filter_map(|(name, slices)| Some((name, unlisted(slices.keys().min()?))))
+    }
+}
+
+fn unlisted(slice: &Slice) -> String {
+    format!("slice {} has a row and is not in the list of slices", text(slice))
+}
+
+fn twice(slices: &[Slice]) -> String {
+    let mut seen = HashSet::new();
+    let twice = slices.iter().filter(|slice| !seen.insert(*slice));
+    twice.take(3).map(text).collect::<Vec<_>>().join(" ")
+}
