@@ -4,13 +4,14 @@ use std::fs;
 use std::path::Path;
 
 use ckptfs::format::bundle::{Entry, Header};
+use ckptfs::format::v1::{Meta, Slice};
 use ckptfs::format::{object_graph, slice_key, state, string_tensor, table};
 use ckptfs::remap::{Map, MapText};
 
 /// A fuzz target, and whether it takes some bytes as what it decodes.
 type Target = (&'static str, fn(&[u8]) -> bool);
 
-const TARGETS: [Target; 7] = [
+const TARGETS: [Target; 8] = [
     ("index", |bytes| {
         table::decode(bytes)
             .unwrap()
@@ -28,6 +29,10 @@ const TARGETS: [Target; 7] = [
     ("state", |bytes| state::decode(bytes).is_ok_and(|state| !state.model_checkpoint_path.is_empty())),
     ("slice_key", |bytes| slice_key::decode(bytes).is_ok()),
     ("object_graph", |bytes| object_graph::encode(&object_graph::decode(bytes).unwrap()) == bytes),
+    ("v1", |bytes| {
+        let mut window = bytes;
+        Meta::decode(bytes).is_ok() || Slice::locate(&mut window, 0..bytes.len() as u64).is_ok()
+    }),
     ("map", |bytes| {
         // Flags, which follow a NUL, are for the target to read.
         let text = std::str::from_utf8(bytes).unwrap();
