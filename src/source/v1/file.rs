@@ -2,6 +2,7 @@
 //!
 //! To open it is to read its meta and the keys between the values, never a value.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::ops::Range;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use super::block::{self, Block};
 use super::pages::Pages;
 use super::{Trouble, rebased};
+use crate::extent::VirtualFile;
 use crate::folder::Folder;
 use crate::format::Malformed;
 use crate::format::bundle::Header;
@@ -19,15 +21,15 @@ use crate::shard::Shard;
 
 /// Far beyond any real list of tensors or blocks, which are read whole.
 const MAX_META: u64 = 1 << 30;
-/// Far beyond any real name.
-const MAX_KEY: usize = 1 << 20;
-/// The head of most entries.
-const HEAD: usize = 256;
+/// Bytes in which the head of an entry is looked for: first few, then more. The last are far beyond any real name.
+const HEADS: [usize; 4] = [256, 4 << 10, 64 << 10, 1 << 20];
 
 pub(super) struct File {
     pub(super) shard: Arc<Shard>,
     pub(super) meta: Meta,
     slices: HashMap<Vec<u8>, Place>,
+    /// The contents of the block that was looked at last, which if compressed took some work.
+    last: RefCell<Option<(Arc<Block>, VirtualFile)>>,
 }
 
 /// Where a value lies in the contents of a block.
@@ -57,12 +59,25 @@ impl File {
             })?;
         }
         let meta = meta.ok_or(Malformed::new("no rows, not even a list of tensors", 0))?;
-        Ok(Self { shard, meta, slices })
+        Ok(Self { shard, meta, slices, last: RefCell::new(None) })
     }
 
     /// Where the slice of that key lies.
     pub(super) fn place(&self, key: &[u8]) -> Option<&Place> {
         self.slices.get(key)
+    }
+
+    /// The contents of a block of this file, as [`Block::skim`] has them.
+    pub(super) fn skim(&self, block: &Arc<Block>) -> Result<VirtualFile, Trouble> {
+        let mut last = self.last.borrow_mut();
+        match &*last {
+            Some((held, contents)) if Arc::ptr_eq(held, block) => Ok(contents.clone()),
+            _ => {
+                let contents = block.skim()?;
+                *last = Some((block.clone(), contents.clone()));
+                Ok(contents)
+            }
+        }
     }
 
     /// How many slices there are.
@@ -113,11 +128,13 @@ fn walk(
 /// Reads the head of the entry at `at`.
 fn value(keys: &mut Keys, pages: &mut Pages, at: u64, end: u64) -> Result<Range<u64>, Trouble> {
     let left = usize::try_from(end - at).unwrap_or(usize::MAX);
-    let found = keys.advance(pages.bytes(at, HEAD.min(left))?, at);
-    let (head, len) = match found {
-        Err(_) if left > HEAD => keys.advance(pages.bytes(at, MAX_KEY.min(left))?, at)?,
-        found => found?,
-    };
+    let mut found = keys.advance(pages.bytes(at, HEADS[0].min(left))?, at);
+    for window in &HEADS[1..] {
+        if found.is_err() && left > HEADS[0] {
+            found = keys.advance(pages.bytes(at, left.min(*window))?, at);
+        }
+    }
+    let (head, len) = found?;
     let start = at + head;
     match start + len {
         stop if stop <= end => Ok(start..stop),

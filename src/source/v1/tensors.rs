@@ -3,14 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use super::super::bundle::no_dtype;
 use super::super::error::Fault;
 use super::block;
 use super::file::{File, Place};
-use super::numbers::Numbers;
+use super::numbers::{Numbers, Run};
 use super::pages::Pages;
 use super::{Trouble, rebased};
 use crate::dtype::Dtype;
@@ -87,7 +86,7 @@ fn part(file: &File, saved: &Saved, dtype: Dtype, slice: &bundle::Slice) -> Resu
     };
     let elements =
         shape.num_elements().ok_or_else(|| format!("shape {shape} has more elements than can be"))?;
-    let mut pages = Pages::of(place.block.skim().map_err(fault)?);
+    let mut pages = Pages::of(file.skim(&place.block).map_err(fault)?);
     let stored = Slice::locate(&mut pages, place.value.clone()).map_err(fault)?;
     if (&stored.name, &stored.extents) != (&saved.name, slice) {
         let at = place.block.place(place.value.start);
@@ -98,19 +97,9 @@ fn part(file: &File, saved: &Saved, dtype: Dtype, slice: &bundle::Slice) -> Resu
     }
     let coding = Coding::of(saved.dtype).ok_or_else(|| format!("{dtype}, which this format cannot hold"))?;
     let (run, form) = stored.run(&mut pages, coding).map_err(fault)?;
-    let numbers = Numbers {
-        name: saved.name.clone().into(),
-        block: place.block.clone(),
-        run,
-        form,
-        coding,
-        elements,
-        starts: OnceLock::new(),
-        was_reported: AtomicBool::new(false),
-    };
-    numbers.check_len()?;
-    let len = elements * coding.width as u64;
-    Ok(Tensor::new(dtype, shape, vec![Extent::Decoded { data: Arc::new(numbers), len }], None))
+    let run = Run { range: run, form, coding, elements };
+    let data = Numbers::extent(stored.name.into(), place.block.clone(), run)?;
+    Ok(Tensor::new(dtype, shape, vec![data], None))
 }
 
 /// A tensor of strings, read, in the form that a bundle has them in.

@@ -187,7 +187,7 @@ fn a_flipped_bit_is_an_error_and_never_another_value() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(32))]
+    #![proptest_config(ProptestConfig::with_cases(12))]
 
     #[test]
     fn any_piece_of_any_numbers_is_found(
