@@ -230,10 +230,64 @@ def graphs(prefix):
     graph_fixtures.write(prefix.parent)
 
 
+def v1_checkpoint(prefix):
+    """V1 (SaverDef.V1), one file: every dtype it can hold, with extremes; strings; partitioned by rows and by blocks"""
+    save_v1(prefix, v1_tensors() | v1_slices())
+
+
+def v1_sharded(prefix):
+    """V1 in three files `-SSSSS-of-00003`, a partitioned tensor in two of them"""
+    for shard in range(3):
+        part = {f"part_{shard}/{leaf}": (values(f"{shard}{leaf}", [4, shard + 2]), "") for leaf in ("kernel", "bias")}
+        rows = {0: (0, 3), 2: (3, 2)}.get(shard)
+        split = {"split": (values("split", [5, 4])[rows[0] :][: rows[1]], f"5 4 {rows[0]},{rows[1]}:-")} if rows else {}
+        save_v1(f"{prefix}-{shard:05}-of-00003", part | split)
+
+
+def v1_snappy(prefix):
+    """V1 rewritten as other writers may have it: snappy blocks of 512 bytes, restart interval 3"""
+    save_v1(prefix, v1_tensors() | v1_slices())
+    prefix.write_bytes(table.encode(table.decode(prefix.read_bytes()), block_size=512, restart_interval=3, snappy=True))
+    assert len(tf.train.list_variables(str(prefix))) == len(v1_tensors()) + 3
+
+
+def v1_tensors():
+    """Tensors of every dtype that V1 can hold, each with the slice it is of: none."""
+    tensors = {"strings": tf.constant([b"hello", b"", b"x\0", b"\xff\xfe", b"c" * 300, b"fox"], shape=[2, 3])}
+    tensors |= {"no_strings": tf.constant([], tf.string), "string": tf.constant("one"), "kernel": values("kernel", [40, 30])}
+    for name in V1_DTYPES:
+        elements = odd_elements(name)
+        shaped = {"vector": elements, "scalar": elements[-1], "empty": elements[:0].reshape([3, 0, 2])}
+        tensors |= {f"{name}/{shape}": tensor(name, array) for shape, array in shaped.items()}
+    return {name: (value, "") for name, value in tensors.items()}
+
+
+def v1_slices():
+    """Partitioned tensors: by rows, by blocks, one of strings."""
+    rows, blocks = values("rows", [5, 4]), np.arange(-15, 15, dtype=np.int32).reshape(5, 6)
+    words = np.array([b"a", b"bc", b"", b"def"], object)
+    return {
+        **{f"rows#{at}": (rows[at : at + 2], f"5 4 {at},{min(2, 5 - at)}:-") for at in (0, 2, 4)},
+        **{f"blocks#{r}{c}": (blocks[r : r + 3, c : c + 4], f"5 6 {r},{min(3, 5 - r)}:{c},{min(4, 6 - c)}") for r in (0, 3) for c in (0, 4)},
+        **{f"words#{at}": (words[at : at + 2], f"4 {at},2") for at in (0, 2)},
+    }
+
+
+def save_v1(path, tensors):
+    """One SaveSlices, which is what a V1 Saver ends in. A name ends at its `#`, after which only slices differ."""
+    tf.raw_ops.SaveSlices(
+        filename=str(path),
+        tensor_names=[name.partition("#")[0] for name in tensors],
+        shapes_and_slices=[spec for _, spec in tensors.values()],
+        data=[tf.convert_to_tensor(value) for value, _ in tensors.values()],
+    )
+
+
 FIXTURES = [
     *(tf1_adam, tf1_bert_tiny, dtypes, sharded, object_module, object_keras2, object_keras3),
     *(strings, odd_names, not_utf8, two_steps, ema, ddp, partitioned, tf1_graph, snappy, graphs),
     *(sliced_dtypes, object_sharded, variants, big_endian, big_endian_objects),
+    *(v1_checkpoint, v1_sharded, v1_snappy),
 ]
 
 FIXED_WIDTH = [
@@ -330,6 +384,10 @@ def tensor(name, array):
 
 
 QUANTIZED = {"qint8": "int8", "quint8": "uint8", "qint16": "int16", "quint16": "uint16", "qint32": "int32"}
+V1_DTYPES = [
+    *("float32", "float64", "float16", "complex64", "complex128", "bool", "int8", "int16", "int32", "int64"),
+    *("uint8", "uint16", "qint8", "quint8", "qint32"),
+]
 FEW_BITS = {"bool": 1, "int2": 2, "uint2": 2, "int4": 4, "uint4": 4, "float4_e2m1fn": 4}
 
 

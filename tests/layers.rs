@@ -46,10 +46,12 @@ const ARROWS: &[(&str, &[&str])] = &[
         &["catalog", "dtype", "extent", "folder", "format", "graph", "name", "shard", "tensor"],
     ),
     ("source/error", &["folder", "format", "name"]),
+    ("source/identify", &["folder", "format"]),
     ("source/meta_graph", &["catalog", "dtype", "folder", "format", "name", "shard", "tensor"]),
     ("source/safetensors", &["catalog", "dtype", "extent", "folder", "format", "name", "shard", "tensor"]),
     ("source/object_graph", &["graph", "tensor"]),
     ("source/roster", &["folder", "format"]),
+    ("source/v1", &["cache", "catalog", "dtype", "extent", "folder", "format", "name", "shard", "tensor"]),
     // What presents them.
     ("tree", &["catalog", "extent", "format", "name", "shard"]),
     ("tree/checkpoint", &["catalog", "extent", "shard", "view"]),

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use ckptfs::format::bundle::{Entry, Header};
+use ckptfs::format::v1::{Meta, Slice};
 use ckptfs::format::{
     Malformed, meta_graph, object_graph, safetensors, slice_key, state, string_tensor, table,
 };
@@ -12,7 +13,7 @@ use ckptfs::remap::{Map, MapText};
 /// A fuzz target, and whether it takes some bytes as what it decodes.
 type Target = (&'static str, fn(&[u8]) -> bool);
 
-const TARGETS: [Target; 9] = [
+const TARGETS: [Target; 10] = [
     ("index", |bytes| {
         table::decode(bytes)
             .unwrap()
@@ -37,6 +38,10 @@ const TARGETS: [Target; 9] = [
     ("meta_graph", |bytes| {
         let read = |at: u64, len: usize| Ok::<_, Malformed>(bytes[at as usize..][..len].to_vec());
         !meta_graph::decode(bytes.len() as u64, read).unwrap().is_empty()
+    }),
+    ("v1", |bytes| {
+        let mut window = bytes;
+        Meta::decode(bytes).is_ok() || Slice::locate(&mut window, 0..bytes.len() as u64).is_ok()
     }),
     ("map", |bytes| {
         // Flags, which follow a NUL, are for the target to read.

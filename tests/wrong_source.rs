@@ -19,7 +19,6 @@ const HTML: &[u8] = b"<!DOCTYPE html>\n<html><head><title>404</title></head></ht
 const TORCH: &[u8] = b"PK\x03\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x10\0\0\0archive/data.pkl";
 const KERAS: &[u8] = b"PK\x03\x04\x14\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x0d\0\0\0metadata.json";
 const HDF5: &[u8] = b"\x89HDF\r\n\x1a\n\0\0\0\0\0\x08\x08\0";
-const SAFETENSORS: &[u8] = b"\x10\0\0\0\0\0\0\0{\"a\":[1]}       ";
 
 /// A directory with one good checkpoint, `train/ckpt-9`.
 fn train() -> TempDir {
@@ -48,7 +47,6 @@ fn another_file_in_a_checkpoints_place_is_called_what_it_is() {
         ("model.ckpt", TORCH, "this is a PyTorch checkpoint"),
         ("model.keras", KERAS, "this is a Keras 3 model"),
         ("model.h5", HDF5, "this is an HDF5 file"),
-        ("model.ckpt", SAFETENSORS, "this is a safetensors file"),
         ("notes.txt", b"learning rate 0.1\n", "this is not a TensorFlow checkpoint"),
     ];
     for (name, bytes, words) in cases {
@@ -139,11 +137,15 @@ fn a_directory_without_checkpoints_and_a_path_that_leads_nowhere_are_told_apart(
 }
 
 #[test]
-fn a_checkpoint_of_the_first_version_is_refused_by_name() {
+fn an_index_and_a_checkpoint_of_the_first_version_under_each_others_names_are_told_apart() {
     let dir = train();
     let path = dir.path().join("train/model.ckpt");
     fs::copy(dir.path().join("train/ckpt-9.index"), &path).unwrap();
-    assert!(refused(&path).contains("this is a TensorFlow V1 checkpoint"));
+    assert!(refused(&path).contains("model.ckpt: this is the index of a V2 checkpoint"));
+    let v1 = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tf-2.21/v1_checkpoint/ckpt-9");
+    fs::copy(v1, dir.path().join("train/model.ckpt.index")).unwrap();
+    let message = refused(&path);
+    assert!(message.contains("model.ckpt.index: this is a whole TensorFlow V1 checkpoint"), "{message}");
 }
 
 #[test]

@@ -59,7 +59,9 @@ impl Args {
 /// Says on standard error what is wrong with a tensor. What is wrong with its files was said when they were opened.
 fn log_damage() {
     let mut log = env_logger::Builder::new();
-    log.filter_module("ckptfs::tensor", LevelFilter::Warn);
+    for module in ["ckptfs::tensor", "ckptfs::source"] {
+        log.filter_module(module, LevelFilter::Warn);
+    }
     log.format(|out, record| writeln!(out, "ckptfs: {}", record.args())).init();
 }
 

@@ -22,6 +22,7 @@ pub mod slice_key;
 pub mod state;
 pub mod string_tensor;
 pub mod table;
+pub mod v1;
 pub mod varint;
 mod wire;
 

@@ -12,10 +12,10 @@
 use super::varint::{Reader, put};
 use super::{Malformed, Result};
 
-const VARINT: u32 = 0;
-const FIXED64: u32 = 1;
-const BYTES: u32 = 2;
-const FIXED32: u32 = 5;
+pub(super) const VARINT: u32 = 0;
+pub(super) const FIXED64: u32 = 1;
+pub(super) const BYTES: u32 = 2;
+pub(super) const FIXED32: u32 = 5;
 
 /// One field of a message.
 #[derive(Clone, Copy, Debug)]
@@ -39,7 +39,12 @@ enum Value<'a> {
 
 /// The fields of `message`, the outermost. Ends after the first error.
 pub(super) fn fields(message: &[u8]) -> Fields<'_> {
-    Fields { reader: Reader::new(message) }
+    fields_at(message, 0)
+}
+
+/// The same of a message that itself lies at offset `base` of what errors should speak of.
+pub(super) fn fields_at(message: &[u8], base: usize) -> Fields<'_> {
+    Fields { reader: Reader::based(message, base) }
 }
 
 /// The iterator of [`fields`].

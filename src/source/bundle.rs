@@ -17,7 +17,7 @@ use crate::dtype::Dtype;
 use crate::extent::Extent;
 use crate::folder::Folder;
 use crate::format::bundle::{Endianness, Entry, Header};
-use crate::format::{Malformed, slice_key, table};
+use crate::format::{Malformed, slice_key, table, v1};
 use crate::graph;
 use crate::name::Name;
 use crate::shard::{self, Shard};
@@ -30,6 +30,8 @@ use partitions::Partitions;
 const MAX_SHARDS: u32 = 100_000;
 /// Far beyond any real index, which is read whole: a million variables take a tenth of it.
 const MAX_INDEX: u64 = 1 << 30;
+/// Its values are in the same file.
+const V1: &str = "this is a whole TensorFlow V1 checkpoint (SaverDef.V1), not an index\n  help: give it a name without `.index`";
 
 /// Opens a bundle.
 ///
@@ -66,6 +68,8 @@ struct Rows<'a> {
     /// Slices that belong to no variable yet.
     partitions: Partitions,
     faults: Vec<Fault>,
+    /// Whether it is no index but a whole checkpoint of the first version.
+    is_v1: bool,
 }
 
 impl<'a> Rows<'a> {
@@ -87,9 +91,13 @@ impl<'a> Rows<'a> {
             graph: None,
             partitions: Partitions::default(),
             faults: vec![],
+            is_v1: false,
         };
         let decoded = table::decode_with(file, |key, value, at| rows.row(key, value, at));
-        decoded.map_err(|error| malformed(prefix, folder, error))?;
+        decoded.map_err(|error| match rows.is_v1 {
+            true => Error::Unsupported(prefix.index(), V1.into()),
+            false => malformed(prefix, folder, error),
+        })?;
         rows.refuse_unsupported()?;
         let unclaimed = std::mem::take(&mut rows.partitions).unclaimed();
         rows.faults.extend(unclaimed.map(|(name, what)| Fault { key: name.into(), what }));
@@ -154,8 +162,9 @@ impl<'a> Rows<'a> {
                 Name::from(key)
             )));
         }
-        let header = Header::decode(value)
-            .map_err(|error| here(format!("the header does not parse: {error} of it")))?;
+        let header = Header::decode(value);
+        self.is_v1 = header.is_err() && v1::Meta::decode(value).is_ok();
+        let header = header.map_err(|error| here(format!("the header does not parse: {error} of it")))?;
         if header.num_shards > MAX_SHARDS {
             return Err(here(format!("the header claims {} data files", header.num_shards)));
         }
@@ -256,7 +265,7 @@ fn malformed(prefix: &Prefix, folder: &Folder, error: Malformed) -> Error {
     }
 }
 
-fn no_dtype(number: u32) -> String {
+pub(super) fn no_dtype(number: u32) -> String {
     match number {
         0 => "has no dtype".into(),
         101..=199 => format!("dtype {number} is a reference, which is never stored"),

@@ -6,6 +6,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use crate::folder::Folder;
+use crate::format::varint::Reader;
 
 /// A kind of file that people have where a checkpoint should be.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub(super) struct Ends {
 
 const HEAD: u64 = 512;
 const TAIL: i64 = 8;
+/// Field 1, of bytes.
+const LIST_OF_TENSORS: u64 = 0x0a;
 /// The table's magic number, as the last eight bytes of the file.
 pub(super) const TABLE: &[u8] = b"\x57\xfb\x80\x8b\x24\x75\x47\xdb";
 
@@ -42,7 +45,8 @@ const LOOKALIKES: &[Lookalike] = &[
     kind("a NumPy array", "open it with `numpy.load`", |e| e.head.starts_with(b"\x93NUMPY")),
     kind("a compressed archive", "unpack it first", |e| [&b"\x1f\x8b"[..], b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd"].iter().any(|magic| e.head.starts_with(magic))),
     kind("a tar archive", "unpack it first", |e| e.head.get(257..262) == Some(b"ustar")),
-    kind("a TensorFlow V1 checkpoint (SaverDef.V1)", "ckptfs does not read V1 yet; `tf.compat.v1.train.Saver` with `write_version=2` writes it anew as V2", |e| e.tail == TABLE),
+    kind("a TensorFlow V1 checkpoint (SaverDef.V1)", "give its name without `.index`", |e| e.tail == TABLE),
+    kind("the beginning of a TensorFlow V1 checkpoint (SaverDef.V1), cut short", "the copy or download that made it did not finish; fetch it again", |e| begins_as_v1(&e.head)),
     kind("a `checkpoint` state file, which only names checkpoints", "give its directory", |e| e.head.starts_with(b"model_checkpoint_path:")),
 ];
 
@@ -101,6 +105,19 @@ fn zip_holds(ends: &Ends, name: &[u8]) -> bool {
         && ends.head.get(30..30 + len).is_some_and(|member| member.ends_with(name))
 }
 
+/// The first entry of a table, under the empty key: a list of tensors that is as long as the entry.
+fn begins_as_v1(head: &[u8]) -> bool {
+    let value_len = |reader: &mut Reader| {
+        let [shared, non_shared, len] = [reader.varint().ok()?, reader.varint().ok()?, reader.varint().ok()?];
+        (shared == 0 && non_shared == 0).then_some(len)
+    };
+    let mut reader = Reader::new(head);
+    let Some(len) = value_len(&mut reader) else { return false };
+    let start = reader.at() as u64;
+    let list = reader.varint().ok().filter(|tag| *tag == LIST_OF_TENSORS).and_then(|_| reader.varint().ok());
+    list.is_some_and(|list| (reader.at() as u64 - start).checked_add(list) == Some(len))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -122,6 +139,11 @@ mod tests {
             (b"\x80\x02}q\x00", Some("a Python pickle (an old PyTorch or NumPy file)")),
             (b"\x89HDF\r\n\x1a\n\0", Some("an HDF5 file (Keras .h5 weights)")),
             (b"0123456789\x57\xfb\x80\x8b\x24\x75\x47\xdb", Some("a TensorFlow V1 checkpoint (SaverDef.V1)")),
+            (
+                b"\0\0\x1c\x0a\x1a\x0a\x09\x0a\x01a\x12\0",
+                Some("the beginning of a TensorFlow V1 checkpoint (SaverDef.V1), cut short"),
+            ),
+            (b"\0\0\x06\x08\x01\x1a\x02\x08\x01", None),
             (b"plain weights", None),
         ] {
             let path = dir.path().join("file");

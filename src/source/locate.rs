@@ -90,8 +90,12 @@ fn of_file(path: &Path) -> Result<Prefix, Error> {
 /// The checkpoint of another format than TensorFlow's whose head a file is, whatever its name.
 fn of_head(path: &Path) -> Option<Prefix> {
     let (source, prefix) = (super::of_head(path).filter(|_| !is_index_name(path))?, Prefix::of(path));
-    let stem = (source.stem)(&prefix.stem).unwrap_or_else(|| prefix.stem.clone());
-    Some(Prefix { head: prefix.stem, stem, ..prefix })
+    let Some(stem) = (source.stem)(&prefix.stem) else {
+        return Some(Prefix { head: prefix.stem.clone(), ..prefix });
+    };
+    let folder = Folder::open(&prefix.dir).ok()?;
+    let head = source.head(&folder, &folder.entries().ok()?, &stem).unwrap_or(prefix.stem);
+    Some(Prefix { head, stem, dir: prefix.dir })
 }
 
 /// A bundle's index ends as V1 files do, and is none.
@@ -101,8 +105,9 @@ fn is_index_name(path: &Path) -> bool {
 
 /// The checkpoint of another format that has a prefix's stem.
 fn of_other_format(prefix: &Prefix) -> Option<Prefix> {
-    let head = super::head(&Folder::open(&prefix.dir).ok()?, &prefix.stem)?;
-    Some(Prefix { head, ..prefix.clone() })
+    let stem = roster::without_glob(&prefix.stem);
+    let head = super::head(&Folder::open(&prefix.dir).ok()?, stem)?;
+    Some(Prefix { dir: prefix.dir.clone(), stem: stem.into(), head })
 }
 
 /// The newest checkpoint of a directory: the newest complete one, as [`roster`] has it, else the newest index.

@@ -12,6 +12,7 @@ mod meta_graph;
 mod object_graph;
 mod roster;
 mod safetensors;
+mod v1;
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -57,7 +58,7 @@ struct Source {
 }
 
 /// The formats. A directory's checkpoints are those of the first that it has any of.
-const SOURCES: &[Source] = &[safetensors::INDEX, safetensors::FILE];
+const SOURCES: &[Source] = &[v1::SOURCE, safetensors::INDEX, safetensors::FILE];
 
 impl Source {
     /// The stem of an entry that is a head, by name and content.
@@ -65,6 +66,12 @@ impl Source {
         let is_file = entry.kind.is_file() || entry.kind.is_symlink();
         let stem = is_file.then(|| (self.stem)(&entry.name)).flatten()?;
         Ends::read(&folder.reach(&entry.name)).is_ok_and(|ends| (self.is_head)(&ends)).then_some(stem)
+    }
+
+    /// The head of a stem; of several files that each are one, the first by name.
+    fn head(&self, folder: &Folder, entries: &[Entry], stem: &OsStr) -> Option<OsString> {
+        let heads = entries.iter().filter(|entry| (self.stem)(&entry.name).is_some_and(|own| own == stem));
+        heads.filter(|entry| self.stem_of(folder, entry).is_some()).map(|entry| entry.name.clone()).min()
     }
 }
 
@@ -119,7 +126,12 @@ pub fn families(folder: &Folder, entries: &[Entry]) -> BTreeMap<OsString, Family
     }
     let of = |source: &Source| -> BTreeMap<_, _> {
         let stems = entries.iter().filter_map(|entry| Some((source.stem_of(folder, entry)?, &entry.name)));
-        stems.map(|(stem, head)| (stem, Family::of_head(folder, head, source.own))).collect()
+        let mut heads = BTreeMap::new();
+        for (stem, name) in stems {
+            let head = heads.entry(stem).or_insert(name);
+            *head = name.min(*head);
+        }
+        heads.into_iter().map(|(stem, head)| (stem, Family::of_head(folder, head, source.own))).collect()
     };
     SOURCES.iter().map(of).find(|families| !families.is_empty()).unwrap_or(bundles)
 }
@@ -138,11 +150,7 @@ pub fn family(folder: &Folder, entries: &[Entry], prefix: &Prefix) -> Option<Fam
 /// The head of a checkpoint of another format than TensorFlow's, by its stem.
 fn head(folder: &Folder, stem: &OsStr) -> Option<OsString> {
     let entries = folder.entries().ok()?;
-    let head = |source: &Source| {
-        let mut heads = entries.iter().filter(|entry| (source.stem)(&entry.name).is_some_and(|s| s == stem));
-        heads.find(|entry| source.stem_of(folder, entry).is_some()).map(|entry| entry.name.clone())
-    };
-    SOURCES.iter().find_map(head)
+    SOURCES.iter().find_map(|source| source.head(folder, &entries, stem))
 }
 
 /// The format of a head by its content; of one that is damaged, and nothing else either, by the end of its name.

@@ -119,7 +119,7 @@ fn last_component(path: &[u8]) -> &OsStr {
 }
 
 /// A sharded V1 checkpoint is named by a pattern for its files: `ckpt-?????-of-00002`.
-fn without_glob(name: &OsStr) -> &OsStr {
+pub(super) fn without_glob(name: &OsStr) -> &OsStr {
     const GLOB: &[u8] = b"-?????-of-";
     let bytes = name.as_bytes();
     let at = bytes.windows(GLOB.len()).rposition(|window| window == GLOB);

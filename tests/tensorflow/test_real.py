@@ -12,10 +12,6 @@ from test_views import by_key
 
 # Readable by TensorFlow, not yet by ckptfs: each with a word its message must have.
 OUT_OF_SCOPE = {
-    "generated/v1_alldtypes/m-5": "V1",
-    "generated/v1_sharded/sh-5-00000-of-00001": "V1",
-    "serving_v1_half_plus_two/export": "V1",
-    "tf17_v1_sharded_export/export-00000-of-00001": "V1",
     "keras_nested_container_keras/pre_pr22362_nested_container.keras": "keras|zip",
 }
 

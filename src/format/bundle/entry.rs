@@ -76,7 +76,7 @@ impl Entry {
     }
 }
 
-fn merge_shape(shape: &mut Vec<u64>, fields: Fields) -> Result<()> {
+pub(in crate::format) fn merge_shape(shape: &mut Vec<u64>, fields: Fields) -> Result<()> {
     for field in fields {
         let field = field?;
         match field.number {
@@ -102,7 +102,7 @@ fn decode_dim(fields: Fields) -> Result<u64> {
     Ok(size)
 }
 
-fn encode_shape(shape: &[u64]) -> Vec<u8> {
+pub(in crate::format) fn encode_shape(shape: &[u64]) -> Vec<u8> {
     let mut out = Vec::new();
     let mut dim = Vec::new();
     for &size in shape {
@@ -113,7 +113,7 @@ fn encode_shape(shape: &[u64]) -> Vec<u8> {
     out
 }
 
-fn decode_slice(fields: Fields) -> Result<Slice> {
+pub(in crate::format) fn decode_slice(fields: Fields) -> Result<Slice> {
     let mut slice = Slice::new();
     for field in fields {
         let field = field?;
@@ -137,7 +137,7 @@ fn decode_extent(fields: Fields) -> Result<Extent> {
     Ok(extent)
 }
 
-fn encode_slice(slice: &[Extent]) -> Vec<u8> {
+pub(in crate::format) fn encode_slice(slice: &[Extent]) -> Vec<u8> {
     let mut out = Vec::new();
     for extent in slice {
         let mut message = Vec::new();

@@ -82,17 +82,7 @@ impl Header {
 
     /// Whether TensorFlow, and so we, may read the bundle.
     pub fn check_version(&self) -> std::result::Result<(), Incompatible> {
-        let Version { producer, min_consumer, bad_consumers } = &self.version;
-        if *producer < MIN_PRODUCER {
-            return Err(Incompatible::Producer(*producer));
-        }
-        if *min_consumer > CONSUMER {
-            return Err(Incompatible::MinConsumer(*min_consumer));
-        }
-        if bad_consumers.contains(&CONSUMER) {
-            return Err(Incompatible::BadConsumer);
-        }
-        Ok(())
+        self.version.check()
     }
 }
 
@@ -105,7 +95,22 @@ fn endianness(field: &wire::Field) -> Result<Endianness> {
 }
 
 impl Version {
-    fn merge(&mut self, fields: Fields) -> Result<()> {
+    /// Whether TensorFlow, and so we, may read what bears this stamp.
+    pub fn check(&self) -> std::result::Result<(), Incompatible> {
+        let Self { producer, min_consumer, bad_consumers } = self;
+        if *producer < MIN_PRODUCER {
+            return Err(Incompatible::Producer(*producer));
+        }
+        if *min_consumer > CONSUMER {
+            return Err(Incompatible::MinConsumer(*min_consumer));
+        }
+        if bad_consumers.contains(&CONSUMER) {
+            return Err(Incompatible::BadConsumer);
+        }
+        Ok(())
+    }
+
+    pub(in crate::format) fn merge(&mut self, fields: Fields) -> Result<()> {
         for field in fields {
             let field = field?;
             match field.number {
@@ -118,7 +123,7 @@ impl Version {
         Ok(())
     }
 
-    fn encode(&self) -> Vec<u8> {
+    pub(in crate::format) fn encode(&self) -> Vec<u8> {
         let mut out = Vec::new();
         let signed = |value: i32| i64::from(value).cast_unsigned();
         wire::put_int(&mut out, 1, signed(self.producer));

@@ -11,7 +11,7 @@
 //! Stricter than protobuf: a known field of the wrong wire type or with a number out of range is malformed, because
 //! TensorFlow would read it as something else or abort.
 
-mod entry;
+pub(super) mod entry;
 mod header;
 
 pub use entry::{Entry, Extent, Slice};

@@ -14,18 +14,20 @@ use super::super::crc::Masked;
 use super::super::varint::Reader;
 use super::super::{Malformed, Result};
 
-const TRAILER: u64 = 5;
+pub(super) const TRAILER: u64 = 5;
 pub(super) const RAW: u8 = 0;
-const SNAPPY: u8 = 1;
+pub(super) const SNAPPY: u8 = 1;
 
 /// Snappy's longest copy makes 64 bytes of 3, its other elements less, so nothing grows 22 times over.
 const SNAPPY_GROWTH: usize = 22;
 
 /// Where a block's contents lie in the file.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Handle {
-    pub(super) offset: u64,
-    pub(super) size: u64,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Handle {
+    /// Where they begin.
+    pub offset: u64,
+    /// Their length, without the trailer that follows them.
+    pub size: u64,
 }
 
 impl Handle {
@@ -52,8 +54,18 @@ impl<'a> Block<'a> {
             let what = format!("block of {size} bytes reaches past the {} that blocks have", body.len());
             return Err(Malformed::new(what, at));
         };
+        Self::decode(block, at)
+    }
+
+    /// The block that these bytes are, its trailer among them. They lie at offset `at` of the file.
+    pub(super) fn decode(block: &'a [u8], at: usize) -> Result<Self> {
         let contents = contents(block).map_err(|what| Malformed::new(what, at))?;
         Ok(Self { at, contents })
+    }
+
+    /// What the block holds.
+    pub(super) fn into_contents(self) -> Cow<'a, [u8]> {
+        self.contents
     }
 
     /// Calls `each` with the key, the value and the value's offset in the file of every entry. Returns the last key.
@@ -125,8 +137,8 @@ fn decompress(packed: &[u8]) -> std::result::Result<Vec<u8>, Cow<'static, str>> 
     Ok(snap::raw::Decoder::new().decompress_vec(packed).map_err(corrupted)?)
 }
 
-struct Entry<'a> {
-    shared: usize,
+pub(super) struct Entry<'a> {
+    pub(super) shared: usize,
     suffix: &'a [u8],
     value: &'a [u8],
 }
@@ -134,14 +146,25 @@ struct Entry<'a> {
 impl<'a> Entry<'a> {
     #[inline]
     fn read(reader: &mut Reader<'a>) -> Result<Self> {
+        let (entry, value) = Self::head(reader)?;
+        Ok(Self { value: reader.take(value.into())?, ..entry })
+    }
+
+    /// What stands before the value, and the value's length.
+    #[inline]
+    pub(super) fn head(reader: &mut Reader<'a>) -> Result<(Self, u32)> {
         let [shared, non_shared, value] = [reader.varint32()?, reader.varint32()?, reader.varint32()?];
         let shared = usize::try_from(shared).unwrap_or(usize::MAX);
-        Ok(Self { shared, suffix: reader.take(non_shared.into())?, value: reader.take(value.into())? })
+        Ok((Self { shared, suffix: reader.take(non_shared.into())?, value: &[] }, value))
     }
 
     /// Turns `key`, that of the entry before if this is not the `first`, into this one's.
     #[inline]
-    fn follow(&self, key: &mut Vec<u8>, first: bool) -> std::result::Result<(), Cow<'static, str>> {
+    pub(super) fn follow(
+        &self,
+        key: &mut Vec<u8>,
+        first: bool,
+    ) -> std::result::Result<(), Cow<'static, str>> {
         let replaced = key.get(self.shared..).ok_or("key shares more than the key before it has")?;
         if !first && self.suffix <= replaced {
             return Err(self.out_of_order(key).into());

@@ -11,15 +11,19 @@
 //! own files. Only the footer's padding is covered by no checksum, and is not looked at.
 
 mod block;
+mod outline;
 mod writer;
 
 use super::varint::Reader;
 use super::{Malformed, Result};
-use block::{Block, Handle};
+use block::Block;
 
+pub use block::Handle;
+pub use outline::{BLOCK_TRAILER, Keys, blocks, entries_len, footer, is_plain, unpack};
 pub use writer::encode;
 
-const FOOTER: usize = 48;
+/// Length of the footer.
+pub const FOOTER: usize = 48;
 const MAGIC: [u8; 8] = 0xdb47_7524_8b80_fb57_u64.to_le_bytes();
 
 /// Shared key prefixes and compression let a small file hold large rows. Real indexes stay below twenty times their
@@ -71,12 +75,7 @@ fn split_footer(file: &[u8]) -> Result<(&[u8], [Handle; 2])> {
         let what = format!("{} bytes are too few for a table, whose footer alone has {FOOTER}", file.len());
         return Err(Malformed::new(what, 0));
     };
-    let (handles, magic) = footer.split_at(FOOTER.saturating_sub(MAGIC.len()));
-    if magic != MAGIC {
-        return Err(Malformed::new("not a table (bad magic number)", file.len().saturating_sub(MAGIC.len())));
-    }
-    let mut reader = Reader::based(handles, body.len());
-    Ok((body, [Handle::read(&mut reader)?, Handle::read(&mut reader)?]))
+    Ok((body, outline::footer(footer, body.len() as u64)?))
 }
 
 /// What must hold from one data block to the next.

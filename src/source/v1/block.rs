@@ -1,0 +1,111 @@
+//! A block of a table of the first version: where it lies in the file, and how its contents are reached.
+//!
+//! A plain block is read in parts, and may be larger than memory. Its checksum covers all of it and is the only one there
+//! is, so before the first value is served the whole block passes by once. A compressed block is unpacked whole whenever
+//! it is read; TensorFlow writes none.
+
+use std::io;
+use std::sync::{Arc, OnceLock};
+
+use super::Trouble;
+use crate::cache::Cache;
+use crate::extent::{Extent, VirtualFile};
+use crate::format::Malformed;
+use crate::format::crc::Masked;
+use crate::format::table::{self, Handle};
+use crate::shard::Shard;
+
+/// Bytes that pass by at once.
+const CHUNK: u64 = 1 << 20;
+
+pub(super) struct Block {
+    pub(super) shard: Arc<Shard>,
+    handle: Handle,
+    pub(super) is_plain: bool,
+    /// Once its checksum was computed: what is wrong with it, if anything.
+    verdict: OnceLock<Result<(), Malformed>>,
+}
+
+impl Block {
+    /// The block at a handle that was held against the file's length.
+    pub(super) fn open(shard: &Arc<Shard>, handle: Handle) -> Result<Self, Trouble> {
+        let (mut kind, at) = ([0], handle.offset + handle.size);
+        shard.read_exact_at(&mut kind, at)?;
+        let is_plain = table::is_plain(kind[0], at)?;
+        Ok(Self { shard: shard.clone(), handle, is_plain, verdict: OnceLock::new() })
+    }
+
+    /// The contents, of which nobody knows yet whether they are undamaged.
+    pub(super) fn skim(&self) -> Result<VirtualFile, Trouble> {
+        let Handle { offset, size } = self.handle;
+        match self.is_plain {
+            true => {
+                Ok([Extent::Range { shard: self.shard.clone(), offset, len: size }].into_iter().collect())
+            }
+            false => Ok(table::unpack(&self.stored(size + table::BLOCK_TRAILER)?, offset)?.into()),
+        }
+    }
+
+    /// The contents, whose checksum holds.
+    pub(super) fn contents(&self) -> Result<VirtualFile, Trouble> {
+        if self.is_plain {
+            self.check()?;
+        }
+        self.skim()
+    }
+
+    /// Where in the file that is which is at `at` of the contents; the block itself if it is compressed.
+    pub(super) fn place(&self, at: u64) -> u64 {
+        self.handle.offset + if self.is_plain { at } else { 0 }
+    }
+
+    fn check(&self) -> Result<(), Trouble> {
+        if self.verdict.get().is_none() {
+            let (actual, stored) = self.checksums()?;
+            let verdict = match actual == stored {
+                true => Ok(()),
+                false => {
+                    let what =
+                        format!("block checksum {:#010x} where {:#010x} is stored", actual.0, stored.0);
+                    Err(Malformed { what: what.into(), at: self.handle.offset })
+                }
+            };
+            // Two readers at once come to the same.
+            let _ = self.verdict.set(verdict);
+        }
+        Ok(self.verdict.get().cloned().unwrap_or(Ok(()))?)
+    }
+
+    fn checksums(&self) -> io::Result<(Masked, Masked)> {
+        // The type counts too.
+        let (start, end) = (self.handle.offset, self.handle.offset + self.handle.size + 1);
+        let (mut crc, mut at) = (Masked::of(b""), start);
+        let mut buffer = vec![0; CHUNK.min(end - start) as usize];
+        while at < end {
+            let chunk = &mut buffer[..CHUNK.min(end - at) as usize];
+            self.shard.read_exact_at(chunk, at)?;
+            crc = crc.extend(chunk);
+            at += chunk.len() as u64;
+        }
+        let mut stored = [0; 4];
+        self.shard.read_exact_at(&mut stored, end)?;
+        Ok((crc, Masked(u32::from_le_bytes(stored))))
+    }
+
+    fn stored(&self, len: u64) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; len as usize];
+        self.shard.read_exact_at(&mut bytes, self.handle.offset)?;
+        Ok(bytes)
+    }
+}
+
+/// Bytes `at..at + len` of some contents; an error if they end before.
+pub(super) fn read(contents: &VirtualFile, at: u64, len: u64) -> Result<Vec<u8>, Trouble> {
+    if at.checked_add(len).is_none_or(|end| end > contents.len()) {
+        let what = format!("{len} bytes where the block has {}", contents.len());
+        return Err(Malformed { what: what.into(), at }.into());
+    }
+    let mut bytes = vec![0; len as usize];
+    contents.read_at(&Cache::new(0), &mut bytes, at)?;
+    Ok(bytes)
+}

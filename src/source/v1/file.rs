@@ -1,0 +1,165 @@
+//! One file of a checkpoint of the first version: what it says it holds, and where the slices lie.
+//!
+//! To open it is to read its meta and the keys between the values, never a value.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::block::{self, Block};
+use super::pages::Pages;
+use super::{Trouble, rebased};
+use crate::extent::VirtualFile;
+use crate::folder::Folder;
+use crate::format::Malformed;
+use crate::format::bundle::Header;
+use crate::format::table::{self, FOOTER, Handle, Keys};
+use crate::format::v1::{Meta, Window};
+use crate::shard::Shard;
+
+/// Far beyond any real list of tensors or blocks, which are read whole.
+const MAX_META: u64 = 1 << 30;
+/// Bytes in which the head of an entry is looked for: first few, then more. The last are far beyond any real name.
+const HEADS: [usize; 4] = [256, 4 << 10, 64 << 10, 1 << 20];
+
+pub(super) struct File {
+    pub(super) shard: Arc<Shard>,
+    pub(super) meta: Meta,
+    slices: HashMap<Vec<u8>, Place>,
+    /// The contents of the block that was looked at last, which if compressed took some work.
+    last: RefCell<Option<(Arc<Block>, VirtualFile)>>,
+}
+
+/// Where a value lies in the contents of a block.
+#[derive(Clone)]
+pub(super) struct Place {
+    pub(super) block: Arc<Block>,
+    pub(super) value: Range<u64>,
+}
+
+impl File {
+    pub(super) fn open(folder: &Arc<Folder>, name: &OsStr) -> Result<Self, Trouble> {
+        let shard = Arc::new(Shard::open_in(folder, name));
+        if let Some(fault) = shard.fault() {
+            return Err(std::io::Error::new(fault.kind(), fault.to_string()).into());
+        }
+        let (mut meta, mut slices) = (None, HashMap::new());
+        let mut keys = Keys::default();
+        for handle in blocks(&shard)? {
+            let block = Arc::new(Block::open(&shard, handle)?);
+            walk(&block, &mut keys, |key, value| {
+                let place = Place { block: block.clone(), value };
+                match &meta {
+                    None => meta = Some(place.meta(key)?),
+                    Some(_) => drop(slices.insert(key.to_vec(), place)),
+                }
+                Ok(())
+            })?;
+        }
+        let meta = meta.ok_or(Malformed::new("no rows, not even a list of tensors", 0))?;
+        Ok(Self { shard, meta, slices, last: RefCell::new(None) })
+    }
+
+    /// Where the slice of that key lies.
+    pub(super) fn place(&self, key: &[u8]) -> Option<&Place> {
+        self.slices.get(key)
+    }
+
+    /// The contents of a block of this file, as [`Block::skim`] has them.
+    pub(super) fn skim(&self, block: &Arc<Block>) -> Result<VirtualFile, Trouble> {
+        let mut last = self.last.borrow_mut();
+        match &*last {
+            Some((held, contents)) if Arc::ptr_eq(held, block) => Ok(contents.clone()),
+            _ => {
+                let contents = block.skim()?;
+                *last = Some((block.clone(), contents.clone()));
+                Ok(contents)
+            }
+        }
+    }
+
+    /// How many slices there are.
+    pub(super) fn num_slices(&self) -> usize {
+        self.slices.len()
+    }
+}
+
+/// The handles of a table's data blocks.
+fn blocks(shard: &Shard) -> Result<Vec<Handle>, Trouble> {
+    let len = shard.len().unwrap_or(0);
+    let end = len.checked_sub(FOOTER as u64).ok_or_else(|| {
+        Malformed::new(format!("{len} bytes are too few for a table, whose footer alone has {FOOTER}"), 0)
+    })?;
+    let mut footer = [0; FOOTER];
+    shard.read_exact_at(&mut footer, end)?;
+    let [_, index] = table::footer(&footer, end)?;
+    let index_len = index.len_within(end)?;
+    if index_len > MAX_META {
+        return Err(Malformed { what: "an index of blocks larger than any".into(), at: index.offset }.into());
+    }
+    let mut block = vec![0; index_len as usize];
+    shard.read_exact_at(&mut block, index.offset)?;
+    Ok(table::blocks(&block, index.offset, end)?)
+}
+
+/// Calls `each` with the key and the place of the value of every entry.
+fn walk(
+    block: &Block,
+    keys: &mut Keys,
+    mut each: impl FnMut(&[u8], Range<u64>) -> Result<(), Trouble>,
+) -> Result<(), Trouble> {
+    let contents = block.skim()?;
+    let len = contents.len();
+    let here = |error| rebased(error, block);
+    let last = block::read(&contents, len.saturating_sub(4), len.min(4)).map_err(here)?;
+    let last = last.try_into().map_err(|_| Malformed { what: "empty block".into(), at: block.place(0) })?;
+    let end = table::entries_len(last, len).map_err(|error| here(error.into()))?;
+    let (mut pages, mut at) = (Pages::of(contents), 0);
+    while at < end {
+        let value = value(keys, &mut pages, at, end).map_err(here)?;
+        at = value.end;
+        each(keys.key(), value)?;
+    }
+    Ok(())
+}
+
+/// Reads the head of the entry at `at`.
+fn value(keys: &mut Keys, pages: &mut Pages, at: u64, end: u64) -> Result<Range<u64>, Trouble> {
+    let left = usize::try_from(end - at).unwrap_or(usize::MAX);
+    let mut found = keys.advance(pages.bytes(at, HEADS[0].min(left))?, at);
+    for window in &HEADS[1..] {
+        if found.is_err() && left > HEADS[0] {
+            found = keys.advance(pages.bytes(at, left.min(*window))?, at);
+        }
+    }
+    let (head, len) = found?;
+    let start = at + head;
+    match start + len {
+        stop if stop <= end => Ok(start..stop),
+        _ => {
+            let what = format!("value of {len} bytes where its block has {} more", end - start);
+            Err(Malformed { what: what.into(), at: start }.into())
+        }
+    }
+}
+
+impl Place {
+    fn meta(&self, key: &[u8]) -> Result<Meta, Trouble> {
+        let at = self.block.place(self.value.start);
+        let here = |what: String| Trouble::from(Malformed { what: what.into(), at });
+        let len = self.value.end - self.value.start;
+        if !key.is_empty() {
+            return Err(here(format!("the first key is \"{}\" instead of an empty one", key.escape_ascii())));
+        }
+        if len > MAX_META {
+            return Err(here(format!("a list of tensors of {len} bytes, larger than any")));
+        }
+        let value = block::read(&self.block.contents()?, self.value.start, len)?;
+        Meta::decode(&value).map_err(|error| match Header::decode(&value) {
+            Ok(_) => Trouble::Foreign("this is the index of a V2 checkpoint\n  help: give it a name that ends in `.index`, as its data files are called"),
+            Err(_) => here(format!("the list of tensors does not parse: {error} of it")),
+        })
+    }
+}

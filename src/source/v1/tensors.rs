@@ -1,0 +1,169 @@
+//! The tensors that the files of a checkpoint hold together: each file's list held against its slices, and against the
+//! other files' lists.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::super::bundle::no_dtype;
+use super::super::error::Fault;
+use super::block;
+use super::file::{File, Place};
+use super::numbers::{Numbers, Run};
+use super::pages::Pages;
+use super::{Trouble, rebased};
+use crate::dtype::Dtype;
+use crate::extent::Extent;
+use crate::format::v1::{self, Coding, Saved, Slice};
+use crate::format::{bundle, slice_key, string_tensor};
+use crate::name::Name;
+use crate::tensor::slices::Part;
+use crate::tensor::{Shape, Tensor};
+
+/// The tensors by name, and what the user should know of the files.
+type Gathered = (Vec<(Name, Tensor)>, Vec<String>);
+
+/// A tensor as the files that were seen have it.
+struct Whole {
+    dtype: Dtype,
+    shape: Shape,
+    parts: Vec<Part>,
+}
+
+/// The tensors of the files, or everything that is wrong with them.
+pub(super) fn gather(files: &[File]) -> Result<Gathered, Vec<Fault>> {
+    let (mut wholes, mut faults) = (BTreeMap::new(), Vec::new());
+    for file in files {
+        for saved in &file.meta.tensors {
+            if let Err(what) = add(&mut wholes, file, saved) {
+                faults.push(Fault { key: saved.name.clone().into(), what });
+            }
+        }
+    }
+    let mut tensors = Vec::new();
+    for (name, whole) in wholes {
+        match whole.tensor() {
+            Ok(tensor) => tensors.push((name, tensor)),
+            Err(what) => faults.push(Fault { key: name, what }),
+        }
+    }
+    match faults.is_empty() {
+        true => Ok((tensors, files.iter().filter_map(unlisted).collect())),
+        false => Err(faults),
+    }
+}
+
+fn add(wholes: &mut BTreeMap<Name, Whole>, file: &File, saved: &Saved) -> Result<(), String> {
+    let dtype = Dtype::from_tensorflow(saved.dtype).ok_or_else(|| no_dtype(saved.dtype))?;
+    let shape = Shape(saved.shape.as_slice().into());
+    shape.num_elements().ok_or_else(|| format!("shape {shape} has more elements than can be"))?;
+    let name = Name::from(saved.name.clone());
+    let parts = saved
+        .slices
+        .iter()
+        .map(|slice| Ok(Part { slice: slice.clone(), tensor: Arc::new(part(file, saved, dtype, slice)?) }));
+    let parts = parts.collect::<Result<Vec<_>, String>>()?;
+    let whole =
+        wholes.entry(name).or_insert_with(|| Whole { dtype, shape: shape.clone(), parts: Vec::new() });
+    if (whole.dtype, &whole.shape) != (dtype, &shape) {
+        let Whole { dtype: other, shape: others, .. } = whole;
+        return Err(format!("{dtype} {shape} in {}, {other} {others} in another file", file.shard.name()));
+    }
+    whole.parts.extend(parts);
+    Ok(())
+}
+
+/// The tensor of one slice.
+fn part(file: &File, saved: &Saved, dtype: Dtype, slice: &bundle::Slice) -> Result<Tensor, String> {
+    let shape = shape(&saved.shape, slice)?;
+    let key = slice_key::encode(&saved.name, slice);
+    let missing = || format!("listed in {}, which does not hold its values", file.shard.name());
+    let place = file.place(&key).ok_or_else(missing)?;
+    let fault = |trouble| match rebased(trouble, &place.block) {
+        Trouble::Io(error) => format!("{}: {error}", file.shard.name()),
+        Trouble::Malformed(error) => format!("{error} of {}", file.shard.name()),
+        Trouble::Foreign(what) => what.into(),
+    };
+    let elements =
+        shape.num_elements().ok_or_else(|| format!("shape {shape} has more elements than can be"))?;
+    let mut pages = Pages::of(file.skim(&place.block).map_err(fault)?);
+    let stored = Slice::locate(&mut pages, place.value.clone()).map_err(fault)?;
+    if (&stored.name, &stored.extents) != (&saved.name, slice) {
+        let at = place.block.place(place.value.start);
+        return Err(format!("the values under its key are another's, at byte {at} of {}", file.shard.name()));
+    }
+    if dtype == Dtype::String {
+        return strings(place, stored.tensor, shape, elements).map_err(fault)?;
+    }
+    let coding = Coding::of(saved.dtype).ok_or_else(|| format!("{dtype}, which this format cannot hold"))?;
+    let (run, form) = stored.run(&mut pages, coding).map_err(fault)?;
+    let run = Run { range: run, form, coding, elements };
+    let data = Numbers::extent(stored.name.into(), place.block.clone(), run)?;
+    Ok(Tensor::new(dtype, shape, vec![data], None))
+}
+
+/// A tensor of strings, read, in the form that a bundle has them in.
+fn strings(
+    place: &Place,
+    tensor: Range<u64>,
+    shape: Shape,
+    elements: u64,
+) -> Result<Result<Tensor, String>, Trouble> {
+    let contents = place.block.contents()?;
+    let bytes = block::read(&contents, tensor.start, tensor.end - tensor.start)?;
+    let strings = v1::strings(&bytes, tensor.start)?;
+    if strings.len() as u64 != elements {
+        let (at, file) = (place.block.place(tensor.start), place.block.shard.name());
+        let found = strings.len();
+        return Ok(Err(format!(
+            "its shape has {elements} elements, but {found} strings are at byte {at} of {file}"
+        )));
+    }
+    let (bytes, crc32c) = string_tensor::encode(&strings);
+    Ok(Ok(Tensor::new(Dtype::String, shape, vec![Extent::from(bytes)], Some(crc32c))))
+}
+
+/// The shape of a slice of a tensor.
+fn shape(whole: &[u64], slice: &bundle::Slice) -> Result<Shape, String> {
+    if whole.len() != slice.len() {
+        return Err(format!("a slice of {} dimensions, where the tensor has {}", slice.len(), whole.len()));
+    }
+    let dim = |(&size, extent): (&u64, &bundle::Extent)| match extent.length {
+        None => Ok(size),
+        Some(length) => {
+            let end = extent.start.checked_add(length).and_then(|end| u64::try_from(end).ok());
+            let fits = end.is_some_and(|end| end <= size);
+            fits.then_some(length.cast_unsigned())
+                .ok_or_else(|| format!("a slice {}+{length} of a dimension of {size}", extent.start))
+        }
+    };
+    whole.iter().zip(slice).map(dim).collect::<Result<_, _>>().map(Shape)
+}
+
+impl Whole {
+    fn tensor(self) -> Result<Tensor, String> {
+        let Self { dtype, shape, mut parts } = self;
+        match parts.len() {
+            0 => Err("listed without any slice".into()),
+            1 if parts[0].tensor.shape == shape => Ok(Arc::unwrap_or_clone(parts.swap_remove(0).tensor)),
+            // Its slices stand in no file that could be served, so nothing is gained by keeping them apart.
+            _ => {
+                let mut whole = Tensor::sliced(dtype, shape, parts)?;
+                whole.parts = None;
+                Ok(whole)
+            }
+        }
+    }
+}
+
+/// A warning for a file that has more slices than it lists.
+fn unlisted(file: &File) -> Option<String> {
+    let listed: usize = file.meta.tensors.iter().map(|saved| saved.slices.len()).sum();
+    let more = file.num_slices().saturating_sub(listed);
+    (more > 0).then(|| {
+        format!(
+            "{}: {more} slices that its list of tensors does not have are left out",
+            file.shard.path().display()
+        )
+    })
+}
