@@ -18,7 +18,22 @@ pub struct Catalog {
     pub index: Option<Arc<Shard>>,
     /// The source's data files, by shard number. Range extents of the variables refer to these.
     pub shards: Vec<Arc<Shard>>,
+    /// How it is laid out when it is shown as an HDF5 file of weights.
+    pub h5_layout: H5Layout,
 }
+
+/// Which Keras is to read an HDF5 file of weights.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum H5Layout {
+    /// Keras 3: `model.weights.h5`.
+    #[default]
+    Keras3,
+    /// Keras 2, which is tf_keras now: `model.h5`.
+    Legacy,
+}
+
+/// The layouts, as they are written.
+pub const H5_LAYOUTS: &[(&str, H5Layout)] = &[("keras3", H5Layout::Keras3), ("legacy", H5Layout::Legacy)];
 
 /// What makes a checkpoint object-based: a graph in which names lead to keys.
 #[derive(Clone)]

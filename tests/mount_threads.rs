@@ -68,7 +68,13 @@ fn serve(variables: Vec<(&'static str, Make)>) -> Option<Served> {
     let index = Arc::new(Shard::open(prefix.with_added_extension("index")));
     let stamp = index.stamp().unwrap();
     let variables = variables.into_iter().map(variable).collect();
-    let catalog = Catalog { variables, objects: None, index: Some(index), shards: vec![] };
+    let catalog = Catalog {
+        variables,
+        objects: None,
+        index: Some(index),
+        shards: vec![],
+        h5_layout: Default::default(),
+    };
     let planned = Planned { stem: b"ckpt-9".into(), catalog, stamp };
     let mirror = Mirror::open(&prefix, Arc::default()).unwrap();
     let tree = Arc::new(Tree::new(Box::new(mirror), [planned]).unwrap());

@@ -167,7 +167,7 @@ impl MapFlags {
     /// All that the flags ask for: the map, and what comes after it.
     pub(super) fn recipe(&self) -> anyhow::Result<Recipe> {
         let like = self.like.as_deref().map(|path| anyhow::Ok((wanted(path)?, self.filling))).transpose()?;
-        Ok(Recipe { map: self.parse()?, target: self.target, like })
+        Ok(Recipe { map: self.parse()?, target: self.target, like, ..Recipe::default() })
     }
 
     /// Opens a source and does what the flags ask for; tells the user what is odd about either.

@@ -15,6 +15,7 @@ use super::{Usage, logging};
 use crate::fuse::Manner;
 use crate::mirror::{Mirror, Newest};
 use crate::mount::{self, Access, End, Options, READY, Role, Session};
+use crate::remap::Recipe;
 use crate::source::Checkpoint;
 use crate::tree::{Planned, Tree};
 
@@ -85,7 +86,7 @@ impl Args {
     fn serve(self) -> anyhow::Result<ExitCode> {
         let stderr = if self.foreground { logging::Stderr::All } else { logging::Stderr::Silent };
         let log = self.serving.start_log(stderr)?;
-        let recipe = Arc::new(self.map.recipe()?);
+        let recipe = Arc::new(Recipe { h5_layout: self.serving.h5_layout, ..self.map.recipe()? });
         let mountpoint = mount::check(&self.mountpoint, self.nonempty)?;
         // Absolute, because a daemon leaves the directory it was started in.
         let mirror = Mirror::open(&absolute(&self.source)?, recipe.clone())?;

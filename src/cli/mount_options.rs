@@ -1,6 +1,7 @@
 //! `-o a,b=c`: the words of mount(8) and fstab, and the flags they stand for.
 
 use super::mount::Args;
+use super::serving::h5_layout;
 
 /// What a word does.
 enum Effect {
@@ -23,6 +24,7 @@ const WORDS: &[(&str, Effect)] = &[
     ("cache_size", With(|args, value| parse_size(value).map(|size| args.serving.cache_size = size))),
     ("foreground", Set(|args| args.foreground = true)),
     ("gid", With(|args, value| parse_id(value).map(|id| args.gid = Some(id)))),
+    ("h5_layout", With(|args, value| h5_layout(value).map(|layout| args.serving.h5_layout = layout))),
     (
         "map",
         With(|args, value| {
@@ -141,6 +143,7 @@ mod tests {
     use clap::{Args as _, FromArgMatches};
 
     use super::*;
+    use crate::catalog::H5Layout;
 
     fn args(words: &[&str]) -> Args {
         let command = Args::augment_args(clap::Command::new("mount"));
@@ -162,13 +165,14 @@ mod tests {
     #[test]
     fn each_word_sets_what_its_flag_sets() {
         let args = applied(
-            "allow_other,auto_unmount,nonempty,foreground,uid=7,gid=8,umask=027,cache_size=1M,threads=3",
+            "allow_other,auto_unmount,nonempty,foreground,uid=7,gid=8,umask=027,cache_size=1M,threads=3,h5_layout=legacy",
         );
         assert!(
             args.allow_other && args.auto_unmount && args.nonempty && args.foreground && !args.allow_root
         );
         assert_eq!((args.uid, args.gid, args.umask), (Some(7), Some(8), Some(0o27)));
         assert_eq!((args.serving.cache_size, args.serving.threads), (1 << 20, Some(3)));
+        assert_eq!(args.serving.h5_layout, H5Layout::Legacy);
         assert!(applied("allow_root").allow_root);
     }
 
@@ -193,7 +197,9 @@ mod tests {
 
     #[test]
     fn all_that_is_wrong_is_said_at_once() {
-        let said = fault("alow_other,threads,uid=me,umask=9,nonempty=1,threads=1,allow_other,allow_root");
+        let said = fault(
+            "alow_other,threads,uid=me,umask=9,nonempty=1,threads=1,h5_layout=4,allow_other,allow_root",
+        );
         for part in [
             "alow_other is unknown",
             "threads needs a value",
@@ -201,6 +207,7 @@ mod tests {
             "umask=9: permission bits",
             "nonempty takes no value",
             "threads=1: a number from 2",
+            "h5_layout=4: a layout is keras3 or legacy",
             "exclude each other",
             "help: it knows allow_other",
         ] {

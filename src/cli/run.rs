@@ -20,6 +20,7 @@ use super::terminal;
 use crate::fuse::Manner;
 use crate::mirror::Mirror;
 use crate::mount::{self, Options, Session};
+use crate::remap::Recipe;
 
 /// Run a command that sees a checkpoint under new names, in its usual place
 ///
@@ -52,7 +53,7 @@ const SIGNALLED: i32 = 128;
 impl Args {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let log = self.serving.start_log(logging::Stderr::Warnings)?;
-        let recipe = Arc::new(self.map.recipe()?);
+        let recipe = Arc::new(Recipe { h5_layout: self.serving.h5_layout, ..self.map.recipe()? });
         let here = env::current_dir().context("the current directory")?;
         // Before any thread is started.
         mount::enter()?;

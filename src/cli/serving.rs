@@ -4,11 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::ValueEnum;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use super::logging::{self, Recent};
 use super::mount_options::parse_size;
 use super::service::{self, About};
 use crate::cache::Cache;
+use crate::catalog::{H5_LAYOUTS, H5Layout};
 use crate::fuse::{Activity, CacheMode, Fuse, Manner};
 use crate::tree::Tree;
 
@@ -31,6 +33,21 @@ pub(super) struct Serving {
     /// its page cache through ckptfs; direct keeps nothing, which suits one pass over large files
     #[arg(long, value_name = "MODE", default_value = "auto")]
     cache: Mode,
+    /// Which Keras is to read the weights as HDF5: keras3 shows model.weights.h5, legacy model.h5 as Keras 2 (tf_keras) has it
+    #[arg(long, value_name = "LAYOUT", default_value = "keras3", value_parser = h5_layouts())]
+    pub(super) h5_layout: H5Layout,
+}
+
+/// The layouts by the names they have on the command line.
+fn h5_layouts() -> impl TypedValueParser<Value = H5Layout> {
+    PossibleValuesParser::new(H5_LAYOUTS.iter().map(|(name, _)| *name)).try_map(|name| h5_layout(&name))
+}
+
+/// The layout of that name.
+pub(super) fn h5_layout(name: &str) -> Result<H5Layout, String> {
+    let known = H5_LAYOUTS.iter().find(|(known, _)| *known == name).map(|(_, layout)| *layout);
+    let names = || H5_LAYOUTS.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(" or ");
+    known.ok_or_else(|| format!("a layout is {}", names()))
 }
 
 #[derive(Clone, Copy, ValueEnum)]

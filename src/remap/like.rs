@@ -118,7 +118,13 @@ pub fn like(catalog: &mut Catalog, wanted: &Wanted, filling: Filling) -> Result<
     }
     likeness.extra = extra;
     let objects = wanted.catalog.objects.clone();
-    *catalog = Catalog { variables, objects, index: None, shards: catalog.shards.clone() };
+    *catalog = Catalog {
+        variables,
+        objects,
+        index: None,
+        shards: catalog.shards.clone(),
+        h5_layout: catalog.h5_layout,
+    };
     Ok(likeness)
 }
 

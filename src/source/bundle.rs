@@ -202,7 +202,13 @@ impl<'a> Rows<'a> {
             }
         };
         variables.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(Catalog { variables, objects, index: Some(self.index), shards: self.shards })
+        Ok(Catalog {
+            variables,
+            objects,
+            index: Some(self.index),
+            shards: self.shards,
+            h5_layout: Default::default(),
+        })
     }
 }
 

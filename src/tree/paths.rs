@@ -130,7 +130,7 @@ mod tests {
         };
         let variables = graph.names(&keys).into_iter().zip(&keys).map(variable).collect();
         let objects = Some(Objects { graph: Some(Arc::new(graph)), tensor: tensor.clone() });
-        Catalog { variables, objects, index: None, shards: Vec::new() }
+        Catalog { variables, objects, index: None, shards: Vec::new(), h5_layout: Default::default() }
     }
 
     /// The variable at the end of a path, followed as the kernel does.

@@ -15,6 +15,7 @@ mod strings;
 mod summary;
 pub mod table;
 mod text;
+mod weights_h5;
 
 use std::sync::Arc;
 
@@ -67,6 +68,8 @@ pub const FACTS: &[Fact] = &[
 
 /// The files about the whole.
 pub const WHOLE: &[Whole] = &[
+    weights_h5::LEGACY,
+    weights_h5::KERAS3,
     Whole {
         name: "object_graph.json",
         is_there: |catalog| catalog.objects.is_some(),

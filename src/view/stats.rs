@@ -165,7 +165,13 @@ mod tests {
     }
 
     fn catalog(variables: Vec<Variable>) -> Arc<Catalog> {
-        Arc::new(Catalog { variables, objects: None, index: None, shards: vec![] })
+        Arc::new(Catalog {
+            variables,
+            objects: None,
+            index: None,
+            shards: vec![],
+            h5_layout: Default::default(),
+        })
     }
 
     fn text(file: &VirtualFile) -> io::Result<String> {

@@ -92,7 +92,13 @@ mod tests {
     }
 
     fn text(file: fn(&Arc<Catalog>) -> VirtualFile, variables: Vec<Variable>) -> String {
-        let catalog = Arc::new(Catalog { variables, objects: None, index: None, shards: vec![] });
+        let catalog = Arc::new(Catalog {
+            variables,
+            objects: None,
+            index: None,
+            shards: vec![],
+            h5_layout: Default::default(),
+        });
         let file = file(&catalog);
         let mut bytes = vec![0; file.len() as usize];
         assert_eq!(file.read_at(&Cache::new(0), &mut bytes, 0).unwrap(), bytes.len());

@@ -53,7 +53,8 @@ pub(super) fn decode(file: &str, text: &[u8]) -> Result<Catalog, Fault> {
         }
     }
     variables.sort_by(|a, b| a.name.cmp(&b.name));
-    let catalog = Catalog { variables, objects: None, index: None, shards: vec![] };
+    let catalog =
+        Catalog { variables, objects: None, index: None, shards: vec![], h5_layout: Default::default() };
     if fault.lines.is_empty() { Ok(catalog) } else { Err(fault) }
 }
 

@@ -17,7 +17,7 @@ fn plain(variables: &[(&str, &[u64], u8)]) -> Catalog {
     let mut variables: Vec<_> =
         variables.iter().map(|(name, dims, fill)| variable(name, dims, *fill)).collect();
     variables.sort_by(|a, b| a.name.cmp(&b.name));
-    Catalog { variables, objects: None, index: None, shards: vec![] }
+    Catalog { variables, objects: None, index: None, shards: vec![], h5_layout: Default::default() }
 }
 
 /// With an object graph; full names are `full/<path>` unless they are set.

@@ -28,7 +28,13 @@ fn catalog(graph: Graph, keys: &[String]) -> Catalog {
     };
     let mut variables: Vec<_> = keys.iter().zip(graph.names(&bytes)).map(variable).collect();
     variables.sort_by(|a, b| a.name.cmp(&b.name));
-    Catalog { variables, objects: Some(objects(graph, b"")), index: None, shards: vec![] }
+    Catalog {
+        variables,
+        objects: Some(objects(graph, b"")),
+        index: None,
+        shards: vec![],
+        h5_layout: Default::default(),
+    }
 }
 
 fn of_fixture(name: &str) -> Catalog {

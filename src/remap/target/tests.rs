@@ -24,7 +24,13 @@ fn catalog(names: &[&str]) -> Catalog {
         };
         Variable { name: (*name).into(), key: None, plain_key: None, full_name: None, tensor, origin: None }
     };
-    Catalog { variables: names.iter().map(variable).collect(), objects: None, index: None, shards: vec![] }
+    Catalog {
+        variables: names.iter().map(variable).collect(),
+        objects: None,
+        index: None,
+        shards: vec![],
+        h5_layout: Default::default(),
+    }
 }
 
 fn object(names: &[&str]) -> Catalog {

@@ -72,7 +72,8 @@ fn an_array_that_would_lose_a_final_nul_is_absent() {
     let why = npy(&variable(&[2], &[b"a", b"b\0"])).err().unwrap();
     assert!(why.contains("NUL"), "{why}");
     let variables = vec![variable(&[2], &[b"a", b"b\0"])];
-    let catalog = Catalog { variables, objects: None, index: None, shards: vec![] };
+    let catalog =
+        Catalog { variables, objects: None, index: None, shards: vec![], h5_layout: Default::default() };
     assert_eq!(crate::view::info(&catalog, &catalog.variables[0])["absent"]["npy"], why);
     assert!(text(&variable(&[2], &[b"a", b"b\0"])).is_ok());
 }
