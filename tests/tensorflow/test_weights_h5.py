@@ -240,9 +240,13 @@ def layers_of(library):
 def keras2(seed):
     tf_keras.backend.clear_session()
     model = layers_of(tf_keras)
+    fill_keras2(model, seed)
+    return model
+
+
+def fill_keras2(model, seed):
     rng = np.random.default_rng(seed)
     model.set_weights([rng.uniform(0.1, 1, weight.shape) for weight in model.get_weights()])
-    return model
 
 
 X = np.random.default_rng(0).normal(size=[3, 6, 4]).astype("float32")
@@ -300,6 +304,43 @@ def test_the_legacy_layout_loads_by_topology_and_by_name(mount, tmp_path, librar
     for one, wanted in zip(target.get_weights(), source.get_weights(), strict=True):
         np.testing.assert_array_equal(one, wanted)
     np.testing.assert_allclose(target.predict(X, verbose=0), source.predict(X, verbose=0), rtol=1e-5)
+
+
+def test_a_frozen_layer_keeps_its_place(mount, tmp_path):
+    """An optimizer lists the others, so that they come first in the graph."""
+    keras.utils.clear_session()
+    layers = [keras.layers.Dense(3, name=name) for name in ["one", "two", "three"]]
+    source = keras.Sequential([keras.Input([3]), *layers])
+    layers[0].trainable = False
+    source.compile("adam", "mse")
+    fill(source.weights, seed=1)
+    source.optimizer.build(source.trainable_variables)
+    tf.train.Checkpoint(model=source, optimizer=source.optimizer).write(str(tmp_path / "ckpt-9"))
+    renames = [flag for i, layer in enumerate(["z", "y", "x"]) for flag in ["--rename", f"model/_functional/_operations/{i + 1}={layer}"]]
+    target = tf_keras.Sequential([tf_keras.layers.InputLayer([3]), *(tf_keras.layers.Dense(3) for _ in layers)])
+    target.load_weights(str(mount(tmp_path / "ckpt-9", "--drop-optimizer", *renames, *LEGACY) / "ckpt-9/model.h5"))
+    for one, wanted in zip(target.weights, source.weights, strict=True):
+        np.testing.assert_array_equal(one.numpy(), wanted.numpy())
+
+
+def test_a_model_within_a_model_loads_by_topology(mount, tmp_path):
+    """Keras 2 puts what is not trained behind all else of the inner model, and its layers lie at different depths of the graph."""
+    source, target = [model_within(seed) for seed in [1, 2]]
+    source.save_weights(tmp_path / "ckpt-9", save_format="tf")
+    flags = ["--rename", "layer_with_weights-0=z_first", "--rename", "layer_with_weights-1=inner", "--rename", "layer_with_weights-2=a_last"]
+    target.load_weights(str(mount(tmp_path / "ckpt-9", *flags, *LEGACY) / "ckpt-9/model.h5"))
+    for one, wanted in zip(target.weights, source.weights, strict=True):
+        np.testing.assert_array_equal(one.numpy(), wanted.numpy())
+
+
+def model_within(seed):
+    tf_keras.backend.clear_session()
+    layers = tf_keras.layers
+    inner = [layers.InputLayer([6, 4]), layers.LSTM(4, return_sequences=True), layers.BatchNormalization(), layers.Bidirectional(layers.GRU(2)), layers.Dense(4)]
+    outer = [layers.InputLayer([6, 4]), layers.Dense(4, name="first"), tf_keras.Sequential(inner, name="inner"), layers.Dense(4, name="last")]
+    model = tf_keras.Sequential(outer)
+    fill_keras2(model, seed)
+    return model
 
 
 def test_the_legacy_layout_says_what_keras_2_itself_says(mount, tmp_path):

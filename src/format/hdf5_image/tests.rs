@@ -1,4 +1,11 @@
 //! Images with data behind them, read by a crate that others wrote.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    reason = "a test may panic"
+)]
 
 use std::collections::BTreeMap;
 

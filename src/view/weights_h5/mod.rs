@@ -40,7 +40,7 @@ fn file(catalog: &Arc<Catalog>) -> VirtualFile {
     let Contents { root, mut data } = Contents::of(catalog);
     let image = hdf5_image::encode(&root);
     let len = image.metadata.len() as u64;
-    let metadata = Extent::Decoded { data: Arc::new(Metadata { catalog: catalog.clone() }), len };
+    let metadata = Extent::Decoded { data: Arc::new(Metadata { catalog: catalog.clone(), len }), len };
     let (mut extents, mut end, padding) = (vec![metadata], len, padding());
     for (id, begin) in image.places {
         extents.extend(padding.get((begin - end) as usize).cloned());
@@ -106,6 +106,7 @@ fn left_out(variable: &Variable, why: impl std::fmt::Display) -> String {
 /// What the file begins with, made again when it is read.
 struct Metadata {
     catalog: Arc<Catalog>,
+    len: u64,
 }
 
 impl Decode for Metadata {
@@ -117,5 +118,10 @@ impl Decode for Metadata {
         let image = hdf5_image::encode(&Contents::of(&self.catalog).root);
         let part = image.metadata.get(at as usize..at as usize + len);
         Ok(part.ok_or(io::ErrorKind::UnexpectedEof)?.to_vec())
+    }
+
+    /// All of it, for no part is made without the rest.
+    fn piece_len(&self) -> u64 {
+        self.len
     }
 }
