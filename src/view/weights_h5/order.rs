@@ -30,7 +30,7 @@ const WEIGHTS: &[&str] = &[
 ];
 
 /// Weights that are never trained: a layer made of layers has those of all behind the others.
-const NOT_TRAINED: &[&str] = &["moving_mean", "moving_variance", "mean", "variance", "count"];
+const NOT_TRAINED: &[&str] = &["moving_mean", "moving_variance"];
 
 impl<'a> Order<'a> {
     pub(super) fn of(catalog: &'a Catalog) -> Self {
