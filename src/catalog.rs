@@ -23,6 +23,8 @@ pub struct Catalog {
     pub shards: Vec<Arc<Shard>>,
     /// What is known of the program that saved it.
     pub program: Option<Arc<Program>>,
+    /// How it is laid out when it is shown as an HDF5 file of weights.
+    pub h5_layout: H5Layout,
 }
 
 /// What a program knew of the variables that it saved; read when it is first asked for.
@@ -54,6 +56,19 @@ pub struct Own {
     /// The file, as long as it says what `variables` say.
     pub file: Option<Arc<Shard>>,
 }
+
+/// Which Keras is to read an HDF5 file of weights.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum H5Layout {
+    /// Keras 3: `model.weights.h5`.
+    #[default]
+    Keras3,
+    /// Keras 2, which is tf_keras now: `model.h5`.
+    Legacy,
+}
+
+/// The layouts, as they are written.
+pub const H5_LAYOUTS: &[(&str, H5Layout)] = &[("keras3", H5Layout::Keras3), ("legacy", H5Layout::Legacy)];
 
 /// What makes a checkpoint object-based: a graph in which names lead to keys.
 #[derive(Clone)]

@@ -70,6 +70,7 @@ ckpt-9/.data-00001-of-00002 -> ../ckpt-9.data-00001-of-00002
 ckpt-9/.index -> ../ckpt-9.index
 ckpt-9/checkpoint
 ckpt-9/model.safetensors
+ckpt-9/model.weights.h5
 ckpt-9/npy/dense/kernel/Adam.npy
 ckpt-9/npy/dense/kernel.npy
 ckpt-9/npy/half.npy

@@ -10,6 +10,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::terminal::{self, counted};
+use crate::catalog::{H5_LAYOUTS, H5Layout};
 use crate::remap::like::{self, Filling, Likeness, Wanted};
 use crate::remap::{Errors, Flag, Map, MapText, Outcome, Recipe, Report, TARGETS, Target};
 use crate::source::{self, Checkpoint};
@@ -22,6 +23,7 @@ pub(super) struct MapFlags {
     target: Option<Target>,
     like: Option<PathBuf>,
     filling: Filling,
+    h5_layout: Option<H5Layout>,
     /// All of them, as a shell would take them.
     typed: Vec<String>,
 }
@@ -45,6 +47,7 @@ const TARGET: &str = "target";
 const LIKE: &str = "like";
 const MISSING: &str = "missing";
 const FIT: &str = "fit";
+const LAYOUT: &str = "h5-layout";
 
 #[rustfmt::skip]
 const ROWS: &[Row] = &[
@@ -83,7 +86,7 @@ impl Row {
 }
 
 /// The flags for what the whole checkpoint is to be in the end.
-fn ends() -> [Arg; 4] {
+fn ends() -> [Arg; 5] {
     let one_of = |name: &'static str, value: &'static str, words: Vec<&'static str>| {
         let arg = Arg::new(name).long(name).value_name(value).value_parser(PossibleValuesParser::new(words));
         arg.help_heading(HEADING)
@@ -107,6 +110,9 @@ fn ends() -> [Arg; 4] {
         one_of(FIT, "WITH", vec!["like"])
             .requires(LIKE)
             .help("Fill the rest of an axis that is too short with WANTED's rows"),
+        one_of(LAYOUT, "LAYOUT", H5_LAYOUTS.iter().map(|(name, _)| *name).collect()).help(
+            "Which Keras is to read the weights as HDF5: keras3 has model.weights.h5, legacy model.h5, for Keras 2 (tf_keras)",
+        ),
     ]
 }
 
@@ -145,15 +151,24 @@ impl clap::FromArgMatches for MapFlags {
         self.filling.missing = missing.map(|(_, missing)| *missing).or(self.filling.missing);
         self.filling.fit |= matches.get_one::<String>(FIT).is_some();
         self.like = matches.get_one::<PathBuf>(LIKE).cloned().or_else(|| self.like.take());
+        let layout = matches.get_one::<String>(LAYOUT).and_then(|name| h5_layout(name).ok());
+        self.h5_layout = layout.or(self.h5_layout);
         self.typed.extend(typed(matches));
         self.files.extend(matches.get_many::<PathBuf>(FILES).into_iter().flatten().cloned());
         Ok(())
     }
 }
 
+/// The layout of that name.
+fn h5_layout(name: &str) -> Result<H5Layout, String> {
+    let known = H5_LAYOUTS.iter().find(|(known, _)| *known == name).map(|(_, layout)| *layout);
+    let names = || H5_LAYOUTS.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(" or ");
+    known.ok_or_else(|| format!("a layout is {}", names()))
+}
+
 /// The flags as they were typed, in their order.
 fn typed(matches: &ArgMatches) -> Vec<String> {
-    let names = ROWS.iter().map(|row| row.name).chain([FILES, TARGET, LIKE, MISSING, FIT]);
+    let names = ROWS.iter().map(|row| row.name).chain([FILES, TARGET, LIKE, MISSING, FIT, LAYOUT]);
     let given = names.filter(|name| matches.value_source(name) == Some(ValueSource::CommandLine));
     let words = |name: &'static str| {
         let values = matches.get_raw(name).into_iter().flatten();
@@ -185,6 +200,14 @@ impl MapFlags {
         self.files.push(path);
     }
 
+    /// How it is to be laid out as HDF5, as an option of mount(8) has it.
+    #[cfg(feature = "fuse")]
+    pub(super) fn set_h5_layout(&mut self, name: &str) -> Result<(), String> {
+        self.typed.push(format!("--{LAYOUT} {}", quoted(name)));
+        self.h5_layout = Some(h5_layout(name)?);
+        Ok(())
+    }
+
     /// The flags, for another command line.
     #[cfg(feature = "fuse")]
     pub(super) fn typed(&self) -> &[String] {
@@ -204,7 +227,7 @@ impl MapFlags {
     /// All that the flags ask for: the map, and what comes after it.
     pub(super) fn recipe(&self) -> anyhow::Result<Recipe> {
         let like = self.like.as_deref().map(|path| anyhow::Ok((wanted(path)?, self.filling))).transpose()?;
-        Ok(Recipe { map: self.parse()?, target: self.target, like })
+        Ok(Recipe { map: self.parse()?, target: self.target, like, h5_layout: self.h5_layout })
     }
 
     /// Opens a source and does what the flags ask for; tells the user what is odd about either.

@@ -23,6 +23,7 @@ const WORDS: &[(&str, Effect)] = &[
     ("cache_size", With(|args, value| parse_size(value).map(|size| args.serving.cache_size = size))),
     ("foreground", Set(|args| args.foreground = true)),
     ("gid", With(|args, value| parse_id(value).map(|id| args.gid = Some(id)))),
+    ("h5_layout", With(|args, value| args.map.set_h5_layout(value))),
     (
         "map",
         With(|args, value| {
@@ -163,13 +164,14 @@ mod tests {
     #[test]
     fn each_word_sets_what_its_flag_sets() {
         let args = applied(
-            "allow_other,auto_unmount,nonempty,foreground,uid=7,gid=8,umask=027,cache_size=1M,threads=3",
+            "allow_other,auto_unmount,nonempty,foreground,uid=7,gid=8,umask=027,cache_size=1M,threads=3,h5_layout=legacy",
         );
         assert!(
             args.allow_other && args.auto_unmount && args.nonempty && args.foreground && !args.allow_root
         );
         assert_eq!((args.uid, args.gid, args.umask), (Some(7), Some(8), Some(0o27)));
         assert_eq!((args.serving.cache_size, args.serving.threads), (1 << 20, Some(3)));
+        assert!(args.map.typed().contains(&"--h5-layout legacy".to_owned()));
         assert!(applied("allow_root").allow_root);
     }
 
@@ -194,7 +196,9 @@ mod tests {
 
     #[test]
     fn all_that_is_wrong_is_said_at_once() {
-        let said = fault("alow_other,threads,uid=me,umask=9,nonempty=1,threads=1,allow_other,allow_root");
+        let said = fault(
+            "alow_other,threads,uid=me,umask=9,nonempty=1,threads=1,h5_layout=4,allow_other,allow_root",
+        );
         for part in [
             "alow_other is unknown",
             "threads needs a value",
@@ -202,6 +206,7 @@ mod tests {
             "umask=9: permission bits",
             "nonempty takes no value",
             "threads=1: a number from 2",
+            "h5_layout=4: a layout is keras3 or legacy",
             "exclude each other",
             "help: it knows allow_other",
         ] {

@@ -12,6 +12,7 @@
 
 pub mod bundle;
 pub mod crc;
+pub mod hdf5_image;
 pub mod meta_graph;
 pub mod npy;
 pub mod object_graph;

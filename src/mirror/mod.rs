@@ -173,6 +173,7 @@ impl Directory for Mirror {
         match self.kind {
             // Whatever the map means to others: who loads a SavedModel must find what was saved.
             Kind::Variables => {
+                catalog.h5_layout = self.recipe.h5_layout.unwrap_or(catalog.h5_layout);
                 if let Err(misfit) = remap::add(&self.recipe.map, catalog) {
                     log::warn!("{}: no names added: {misfit}", prefix.display());
                 }

@@ -3,7 +3,7 @@
 
 use super::like::{Filling, Likeness, Unlike, Wanted, like};
 use super::{Map, Report, Target, Unfit, apply, retarget};
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, H5Layout};
 
 /// What is to be done.
 #[derive(Default)]
@@ -14,6 +14,8 @@ pub struct Recipe {
     pub target: Option<Target>,
     /// Names by example, and what to do about values that are missing.
     pub like: Option<(Wanted, Filling)>,
+    /// How it is to be laid out as an HDF5 file, if that is not the source's own way.
+    pub h5_layout: Option<H5Layout>,
 }
 
 /// What was done.
@@ -51,6 +53,7 @@ impl Recipe {
     /// # Errors
     /// Everything that does not fit.
     pub fn fit(&self, catalog: &mut Catalog) -> Result<Option<Likeness>, Unlike> {
+        catalog.h5_layout = self.h5_layout.unwrap_or(catalog.h5_layout);
         if let Some(target) = self.target {
             retarget(catalog, target);
         }

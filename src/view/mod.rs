@@ -16,6 +16,7 @@ mod strings;
 mod summary;
 pub mod table;
 mod text;
+mod weights_h5;
 
 use std::sync::Arc;
 
@@ -69,6 +70,8 @@ pub const FACTS: &[Fact] = &[
 /// The files about the whole.
 pub const WHOLE: &[Whole] = &[
     safetensors::WHOLE,
+    weights_h5::LEGACY,
+    weights_h5::KERAS3,
     Whole {
         name: "object_graph.json",
         is_there: |catalog| catalog.objects.is_some(),
@@ -91,7 +94,9 @@ pub const RESERVED: &[&str] = &["array.npy", "dtype", "info.json", "raw", "shape
 /// file. It is the source's file, as long as that says the same.
 pub fn own(catalog: &Arc<Catalog>) -> Option<(&'static str, VirtualFile)> {
     let own = catalog.own.as_ref()?;
-    let whole = WHOLE.iter().find(|whole| whole.name.strip_prefix("model") == Some(own.suffix))?;
+    let has =
+        |whole: &&Whole| whole.name.strip_prefix("model") == Some(own.suffix) && (whole.is_there)(catalog);
+    let whole = WHOLE.iter().find(has)?;
     Some((own.suffix, own.file.clone().map_or_else(|| (whole.file)(catalog), VirtualFile::whole)))
 }
 

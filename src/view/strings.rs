@@ -16,7 +16,15 @@ use crate::tensor::strings::{Strings, line};
 /// A `|S<n>` array; NumPy has no elements of no bytes, so that `n` is at least 1.
 pub(super) fn npy(variable: &Variable) -> Result<VirtualFile, String> {
     let tensor = &variable.tensor;
-    let Some(strings) = tensor.strings(&variable.name) else { return Ok(unreadable(tensor)) };
+    let Some((width, padded)) = padded(variable)? else { return Ok(unreadable(tensor)) };
+    let header = Extent::from(npy::header(&format!("|S{width}"), &tensor.shape.0));
+    Ok([header, padded].into_iter().collect())
+}
+
+/// The elements, each with NUL bytes up to the width of all, and that width; nothing if they cannot be read.
+pub(super) fn padded(variable: &Variable) -> Result<Option<(u64, Extent)>, String> {
+    let tensor = &variable.tensor;
+    let Some(strings) = tensor.strings(&variable.name) else { return Ok(None) };
     if strings.ends_in_nul {
         return Err("an element ends in a NUL byte, which NumPy's |S would lose".into());
     }
@@ -24,9 +32,8 @@ pub(super) fn npy(variable: &Variable) -> Result<VirtualFile, String> {
     let elements = tensor.shape.num_elements().unwrap_or(0);
     let len =
         elements.checked_mul(width).ok_or("padded to the longest string it is longer than a file can be")?;
-    let header = Extent::from(npy::header(&format!("|S{width}"), &tensor.shape.0));
     let padded = Padded { tensor: tensor.clone(), strings: strings.clone(), width };
-    Ok([header, Extent::Decoded { data: Arc::new(padded), len }].into_iter().collect())
+    Ok(Some((width, Extent::Decoded { data: Arc::new(padded), len })))
 }
 
 /// One element a line, escaped.

@@ -54,7 +54,7 @@ class TestSource:
 
     def test_the_data_files_are_the_sources_own(self, mount, name, source):
         at, stem = mounted(mount, WRITTEN / source)
-        shards = sorted(at.path.glob("*.data-*"))
+        shards = sorted(at.path.glob(f"{stem}.data-*"))
         assert [file.read_bytes() for file in shards] == [file.read_bytes() for file in sorted((WRITTEN / name).glob("*.safetensors"))]
 
     def test_raw_and_npy(self, mount, name, source):

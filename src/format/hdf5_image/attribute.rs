@@ -1,0 +1,97 @@
+//! Attributes, in version 3 of their message:
+//!
+//! ```text
+//! attribute := 3 0  name length: u16  datatype length: u16  dataspace length: u16  charset: u8
+//!              name NUL datatype dataspace values
+//! ```
+
+use super::datatype::{Datatype, fixed_string};
+use super::object_header::dataspace;
+
+/// Something said of a group or a dataset.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attribute {
+    pub(super) name: String,
+    pub(super) value: Value,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Value {
+    /// In a heap, as Keras writes and compares it.
+    Text(String),
+    /// One text of fixed length.
+    Bytes(Vec<u8>),
+    /// Texts that are all as long as the longest.
+    List(Vec<Vec<u8>>),
+}
+
+/// Bytes of an attribute's values that fit into a message: Keras's limit too.
+pub const MAX_STRING: usize = 64512;
+
+const CHARSET_UTF8: u8 = 1;
+
+impl Attribute {
+    /// A text that Python sees as `str`.
+    pub fn text(name: &'static str, text: &str) -> Self {
+        Self { name: name.into(), value: Value::Text(text.into()) }
+    }
+
+    /// A short text that Python sees as `bytes`.
+    pub fn bytes(name: &'static str, text: &'static str) -> Self {
+        Self { name: name.into(), value: Value::Bytes(text.into()) }
+    }
+
+    /// A list of texts, which Python sees as `bytes`: in one attribute, or, where that would be too long, in `name0`, `name1`,
+    /// …, as Keras splits and joins them. A text longer than [`MAX_STRING`] is cut.
+    pub fn list(name: &'static str, texts: impl IntoIterator<Item = String>) -> Vec<Self> {
+        let mut lists = vec![vec![]];
+        let mut longest = 1;
+        for text in texts {
+            let text: Vec<u8> = text.bytes().take(MAX_STRING).collect();
+            let list = lists.last_mut().map_or(0, |list: &mut Vec<_>| list.len());
+            longest = text.len().max(longest);
+            if list.saturating_add(1).saturating_mul(longest) > MAX_STRING {
+                longest = text.len().max(1);
+                lists.push(vec![]);
+            }
+            lists.last_mut().into_iter().for_each(|list| list.push(text.clone()));
+        }
+        let split = lists.len() > 1;
+        let named = |i: usize| if split { format!("{name}{i}") } else { name.to_owned() };
+        let lists = lists.into_iter().enumerate();
+        lists.map(|(i, list)| Self { name: named(i), value: Value::List(list) }).collect()
+    }
+
+    /// The bytes of the message. `heap` is where a text is.
+    pub(super) fn encode(&self, heap: impl FnOnce(&str) -> u64) -> Vec<u8> {
+        let (datatype, space, values) = match &self.value {
+            Value::Text(text) => (Datatype::VariableString, dataspace(&[]), reference(text, heap(text))),
+            Value::Bytes(bytes) => (string_of(bytes.len()), dataspace(&[]), bytes.clone()),
+            Value::List(list) => list_of(list),
+        };
+        let (name, datatype) = ([self.name.as_bytes(), &[0]].concat(), datatype.encode());
+        let lengths = [&name, &datatype, &space].map(|part| u16::try_from(part.len()).unwrap_or(u16::MAX));
+        let lengths = lengths.map(u16::to_le_bytes).concat();
+        [&[3, 0], lengths.as_slice(), &[CHARSET_UTF8], &name, &datatype, &space, &values].concat()
+    }
+}
+
+/// A length, the address of a heap, and the number of the object in it.
+fn reference(text: &str, heap: u64) -> Vec<u8> {
+    let len = u32::try_from(text.len()).unwrap_or(u32::MAX);
+    [len.to_le_bytes().as_slice(), &heap.to_le_bytes(), &1u32.to_le_bytes()].concat()
+}
+
+fn list_of(list: &[Vec<u8>]) -> (Datatype, Vec<u8>, Vec<u8>) {
+    let longest = list.iter().map(Vec::len).max().unwrap_or(0).max(1);
+    let padded = |text: &Vec<u8>| {
+        let mut text = text.clone();
+        text.resize(longest, 0);
+        text
+    };
+    (string_of(longest), dataspace(&[list.len() as u64]), list.iter().flat_map(padded).collect())
+}
+
+fn string_of(len: usize) -> Datatype {
+    fixed_string(u32::try_from(len).unwrap_or(u32::MAX).max(1))
+}

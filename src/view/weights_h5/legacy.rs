@@ -1,0 +1,122 @@
+//! The layout of Keras 2, which finds weights by lists in attributes:
+//!
+//! ```text
+//! /           layer_names = ["dense", …]   backend = "tensorflow"   keras_version = "2.15.0"
+//! /dense      weight_names = ["dense/kernel:0", "dense/bias:0"]
+//! /dense/dense/kernel:0
+//! ```
+//!
+//! A variable's layer is its name's first component, and the whole name, with the `:0` that TensorFlow puts behind it, its
+//! path below that. Variables below a variable (slots) and names without a slash are in no layer.
+//!
+//! tf_keras takes layers and weights by their places in the lists, or, by name, the layers by their names. Where the order of
+//! the layers is not known, a last one is added that no model has, so that their number is wrong and only loading by name works.
+
+use std::collections::BTreeMap;
+
+use super::order::Order;
+use super::{Contents, left_out, utf8};
+use crate::catalog::{Catalog, Variable};
+use crate::format::hdf5_image::{Attribute, Dataset, FLOAT32, MAX_DEPTH, MAX_STRING};
+
+/// The last version of Keras 2: weights are laid out as it has them.
+const KERAS_VERSION: &str = "2.15.0";
+/// What a model keeps outside its layers; it is not among the layers' names.
+const TOP_LEVEL: &str = "top_level_model_weights";
+/// The layer that no model has, and its weight.
+const BY_NAME_ONLY: (&str, &str) = ("load_by_name", "order_of_layers_is_unknown:0");
+/// What TensorFlow puts behind a variable's name.
+const OUTPUT: &str = ":0";
+
+/// A variable of a layer: its place in the catalog, and itself.
+pub(super) type Weight<'a> = (usize, &'a Variable);
+/// A layer: its name, and its weights.
+pub(super) type Layer<'a> = (&'a str, Vec<Weight<'a>>);
+
+/// Adds all layers; returns what was left out.
+pub(super) fn add_all(contents: &mut Contents, catalog: &Catalog) -> Vec<String> {
+    let (mut layers, mut left) = layers(catalog);
+    let order = Order::of(catalog);
+    layers.retain_mut(|(name, weights)| match order.sort_weights(weights) {
+        Ok(()) => {
+            weights.retain(|weight| match add(contents, name, weight) {
+                Ok(()) => true,
+                Err(why) => {
+                    left.push(why);
+                    false
+                }
+            });
+            list_weights(contents, name, weights);
+            !weights.is_empty()
+        }
+        Err(why) => {
+            left.extend(weights.iter().map(|(_, variable)| left_out(variable, why)));
+            false
+        }
+    });
+    let is_known = order.sort_layers(&mut layers);
+    list_layers(contents, layers.iter().map(|(name, _)| *name), is_known);
+    left
+}
+
+/// The layers, by name, and what is in none.
+fn layers(catalog: &Catalog) -> (Vec<Layer<'_>>, Vec<String>) {
+    let (mut layers, mut left) = (BTreeMap::<_, Vec<_>>::new(), vec![]);
+    for (id, variable) in catalog.variables.iter().enumerate() {
+        match layer(catalog, variable) {
+            Ok(layer) => layers.entry(layer).or_default().push((id, variable)),
+            Err(why) => left.push(left_out(variable, why)),
+        }
+    }
+    (layers.into_iter().collect(), left)
+}
+
+fn layer<'a>(catalog: &Catalog, variable: &'a Variable) -> Result<&'a str, String> {
+    let name = utf8(variable)?;
+    let (layer, _) = name.split_once('/').ok_or("it is in no layer, for its name has no slash")?;
+    let above = name.match_indices('/').take(MAX_DEPTH).map(|(at, _)| &name[..at]);
+    match above.into_iter().find(|above| catalog.variable(above.as_bytes()).is_some()) {
+        Some(above) => Err(format!("it is below the variable {above}")),
+        None if name.len() > MAX_STRING => Err("its name is longer than Keras can list".into()),
+        None => Ok(layer),
+    }
+}
+
+/// Adds a weight; returns why it cannot be there.
+fn add(contents: &mut Contents, layer: &str, (id, variable): &Weight<'_>) -> Result<(), String> {
+    let path = utf8(variable).map(|name| format!("{layer}/{}", output(name)));
+    let added = path.and_then(|path| contents.add(*id, variable, &path));
+    added.map_err(|why| left_out(variable, why))
+}
+
+/// The name of the tensor that is a variable's value.
+fn output(name: &str) -> String {
+    format!("{}{OUTPUT}", name.strip_suffix(OUTPUT).unwrap_or(name))
+}
+
+fn list_weights(contents: &mut Contents, layer: &str, weights: &[Weight<'_>]) {
+    let names = weights.iter().filter_map(|(_, variable)| utf8(variable).ok()).map(output);
+    list(contents, layer, names.collect::<Vec<_>>());
+}
+
+fn list(contents: &mut Contents, layer: &str, weights: impl IntoIterator<Item = String>) {
+    if let Some(group) = contents.root.group(layer) {
+        group.attributes.extend(Attribute::list("weight_names", weights));
+    }
+}
+
+fn list_layers<'a>(contents: &mut Contents, names: impl Iterator<Item = &'a str>, is_known: bool) {
+    let mut names: Vec<_> = names.filter(|name| *name != TOP_LEVEL).map(str::to_owned).collect();
+    if !is_known {
+        names.push(BY_NAME_ONLY.0.into());
+        let weight = BY_NAME_ONLY.1;
+        let none = Dataset { id: usize::MAX, datatype: FLOAT32, shape: vec![0], len: 0, attributes: vec![] };
+        if contents.root.insert(&format!("{}/{weight}", BY_NAME_ONLY.0), none).is_ok() {
+            list(contents, BY_NAME_ONLY.0, [weight.into()]);
+        }
+    }
+    let root = &mut contents.root.attributes;
+    root.extend(Attribute::list("layer_names", names));
+    root.push(Attribute::bytes("backend", "tensorflow"));
+    root.push(Attribute::bytes("keras_version", KERAS_VERSION));
+}

@@ -1,0 +1,127 @@
+//! The whole checkpoint as an HDF5 file of weights, for Keras and h5py: an image of the file's metadata, then each tensor's
+//! own extents, so that no data is read or copied.
+//!
+//! | file | layout | for |
+//! |---|---|---|
+//! | `model.weights.h5` | the variable `a/b/c` is the dataset `/a/b/c` | Keras 3, which looks for `layers/dense/vars/0` |
+//! | `model.h5` | layers, and lists of their weights | Keras 2 (tf_keras), which takes a name in `.weights.h5` for Keras 3's |
+//!
+//! Strings are padded to the longest of a tensor. What HDF5 or h5py cannot hold is not in the file and named in the root's
+//! attribute `ckptfs_left_out`, with the reason; a long list is split into `ckptfs_left_out0`, `ckptfs_left_out1`, ….
+
+mod form;
+mod legacy;
+mod order;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+
+use super::Whole;
+use crate::cache::{Decode, Identity};
+use crate::catalog::{Catalog, H5Layout, Variable};
+use crate::extent::{Extent, VirtualFile};
+use crate::format::hdf5_image::{self, ALIGNMENT, Attribute, Dataset, Group};
+
+use form::Form;
+
+pub(super) const KERAS3: Whole =
+    Whole { name: "model.weights.h5", is_there: |catalog| catalog.h5_layout == H5Layout::Keras3, file };
+pub(super) const LEGACY: Whole =
+    Whole { name: "model.h5", is_there: |catalog| catalog.h5_layout == H5Layout::Legacy, file };
+
+/// The attribute that names what is not in the file.
+const LEFT_OUT: &str = "ckptfs_left_out";
+
+/// The file. Its image is not kept: to know how long it is and where the tensors lie is enough until it is read.
+fn file(catalog: &Arc<Catalog>) -> VirtualFile {
+    let Contents { root, mut data } = Contents::of(catalog);
+    let image = hdf5_image::encode(&root);
+    let len = image.metadata.len() as u64;
+    let metadata = Extent::Decoded { data: Arc::new(Metadata { catalog: catalog.clone(), len }), len };
+    let (mut extents, mut end, padding) = (vec![metadata], len, padding());
+    for (id, begin) in image.places {
+        extents.extend(padding.get((begin - end) as usize).cloned());
+        let tensor = data.remove(&id).unwrap_or_default();
+        end = begin + tensor.iter().map(Extent::len).sum::<u64>();
+        extents.extend(tensor);
+    }
+    extents.into_iter().collect()
+}
+
+/// Zeros of every length that may be needed between two tensors, made once.
+fn padding() -> Vec<Extent> {
+    (0..ALIGNMENT as usize).map(|len| Extent::from(vec![0; len])).collect()
+}
+
+/// What the file holds: the datasets' ids are the variables' places in the catalog.
+struct Contents {
+    root: Group,
+    data: HashMap<usize, Vec<Extent>>,
+}
+
+impl Contents {
+    fn of(catalog: &Catalog) -> Self {
+        let mut contents = Self { root: Group::default(), data: HashMap::new() };
+        let left_out = match catalog.h5_layout {
+            H5Layout::Keras3 => contents.add_all(catalog),
+            H5Layout::Legacy => legacy::add_all(&mut contents, catalog),
+        };
+        if !left_out.is_empty() {
+            contents.root.attributes.extend(Attribute::list(LEFT_OUT, left_out));
+        }
+        contents
+    }
+
+    /// Each variable by its name; returns what was left out.
+    fn add_all(&mut self, catalog: &Catalog) -> Vec<String> {
+        let add = |(id, variable)| {
+            let path = utf8(variable).and_then(|path| self.add(id, variable, path));
+            path.err().map(|why| left_out(variable, why))
+        };
+        catalog.variables.iter().enumerate().filter_map(add).collect()
+    }
+
+    /// A variable at a path, or why it cannot be there.
+    fn add(&mut self, id: usize, variable: &Variable, path: &str) -> Result<(), String> {
+        let Form { datatype, attributes, data } = Form::of(variable)?;
+        let len = data.iter().map(Extent::len).sum();
+        let shape = variable.tensor.shape.0.to_vec();
+        self.root.insert(path, Dataset { id, datatype, shape, len, attributes })?;
+        self.data.insert(id, data);
+        Ok(())
+    }
+}
+
+fn utf8(variable: &Variable) -> Result<&str, String> {
+    str::from_utf8(variable.name.as_bytes()).map_err(|_| "its name is not UTF-8".into())
+}
+
+fn left_out(variable: &Variable, why: impl std::fmt::Display) -> String {
+    format!("{}: {why}", variable.name)
+}
+
+/// What the file begins with, made again when it is read.
+struct Metadata {
+    catalog: Arc<Catalog>,
+    len: u64,
+}
+
+impl Decode for Metadata {
+    fn identity(&self) -> Identity {
+        Identity { of: Arc::as_ptr(&self.catalog) as usize, to: KERAS3.name }
+    }
+
+    fn decode(&self, at: u64, len: usize) -> io::Result<Vec<u8>> {
+        let image = hdf5_image::encode(&Contents::of(&self.catalog).root);
+        let part = image.metadata.get(at as usize..at as usize + len);
+        Ok(part.ok_or(io::ErrorKind::UnexpectedEof)?.to_vec())
+    }
+
+    /// All of it, for no part is made without the rest.
+    fn piece_len(&self) -> u64 {
+        self.len
+    }
+}
