@@ -12,6 +12,8 @@
 
 pub mod bundle;
 pub mod crc;
+pub mod hdf5_type;
+pub mod lzf;
 pub mod npy;
 pub mod object_graph;
 #[cfg(test)]

@@ -44,7 +44,11 @@ impl Prefix {
 
     /// The index's name in the directory.
     pub(super) fn index_name(&self) -> OsString {
-        self.with(".index")
+        // Until a stem's head may be another file.
+        match self.stem.to_string_lossy() {
+            name if name.ends_with(".h5") || name.ends_with(".hdf5") || name.ends_with(".keras") => self.stem.clone(),
+            _ => self.with(".index"),
+        }
     }
 
     /// A data file's name in the directory.

@@ -5,6 +5,7 @@
 mod bundle;
 mod error;
 mod family;
+mod hdf5;
 mod identify;
 mod locate;
 mod object_graph;
@@ -43,7 +44,7 @@ struct Source {
     open: fn(&Prefix, &Arc<Folder>) -> Result<Checkpoint, Error>,
 }
 
-const SOURCES: &[Source] = &[bundle::SOURCE];
+const SOURCES: &[Source] = &[hdf5::SOURCE, bundle::SOURCE];
 
 /// Opens the checkpoint that `path` means: a prefix, any file of a checkpoint, a directory (its newest), a SavedModel.
 ///
