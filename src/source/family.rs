@@ -88,6 +88,11 @@ impl Family {
 pub fn families(folder: &Folder, entries: &[Entry]) -> BTreeMap<OsString, Family> {
     let mut families = BTreeMap::<OsString, Family>::new();
     for entry in entries.iter().filter(|entry| entry.kind.is_file() || entry.kind.is_symlink()) {
+        // Until a stem's head may be another file.
+        if [".h5", ".hdf5", ".keras"].iter().any(|kind| entry.name.to_string_lossy().ends_with(kind)) {
+            let data = BTreeMap::from([(1, BTreeSet::from([entry.name.clone()]))]);
+            families.insert(entry.name.clone(), Family { index: index(folder, &entry.name), data });
+        }
         match Part::of(&entry.name) {
             Some((stem, Part::Index)) => families.entry(stem).or_default().index = index(folder, &entry.name),
             Some((stem, Part::Data { num_shards })) => {

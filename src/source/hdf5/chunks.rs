@@ -1,11 +1,12 @@
 //! A dataset in chunks, compressed or not, decoded piece by piece.
 //!
 //! A piece is a run of the values in row-major order, a chunk is a box; a run is a few boxes, each of which the library reads
-//! out of the chunks that it meets, one chunk at a time. A piece has as many rows as a chunk, within limits, so that a chunk
-//! is seldom decoded twice.
+//! out of the chunks that it meets, one chunk at a time. It keeps as many decoded chunks as lie side by side in a row of
+//! them, so that reading from front to back decodes each once.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use hdf5_reader::error::{Error, Result};
@@ -20,38 +21,44 @@ use crate::cache::{Decode, Identity};
 use crate::format::lzf;
 use crate::tensor::Shape;
 
-/// Bytes of a piece.
-const LEAST: u64 = 4 << 20;
-const MOST: u64 = 16 << 20;
-/// Bytes of decoded chunks that the library keeps beside the cache's pieces, for chunks that several pieces meet.
-const KEPT: usize = 16 << 20;
+/// Bytes of decoded chunks that are kept at least.
+const KEPT: usize = 8 << 20;
 
 /// A file opened when values of it are first read. What was needed to open the checkpoint is not kept.
 pub(super) struct DataFile {
     bytes: Bytes,
+    /// Bytes of decoded chunks that are worth keeping.
+    kept: AtomicUsize,
     file: OnceLock<Hdf5File>,
 }
 
 impl DataFile {
+    /// Nothing is opened yet.
     pub(super) fn new(bytes: Bytes) -> Self {
-        Self { bytes, file: OnceLock::new() }
+        Self { bytes, kept: AtomicUsize::new(KEPT), file: OnceLock::new() }
+    }
+
+    /// Notes what a row of chunks takes.
+    pub(super) fn keep(&self, row: u64) {
+        let row = usize::try_from(row).map_or(MAX_READ, |row| row.min(MAX_READ));
+        self.kept.fetch_max(row, Ordering::Relaxed);
     }
 
     fn dataset(&self, path: &str) -> Result<Dataset> {
         if let Some(file) = self.file.get() {
             return file.dataset(path);
         }
-        let file = open(&self.bytes)?;
+        let file = open(&self.bytes, self.kept.load(Ordering::Relaxed))?;
         self.file.get_or_init(|| file).dataset(path)
     }
 }
 
-/// Opens the file with limits, and with LZF.
-pub(super) fn open(bytes: &Bytes) -> Result<Hdf5File> {
+/// Opens the file with limits, and with LZF; `kept` bytes of decoded chunks are kept.
+pub(super) fn open(bytes: &Bytes, kept: usize) -> Result<Hdf5File> {
     let mut filters = FilterRegistry::new();
     filters.register(LZF, Box::new(inflate_lzf));
     let options = OpenOptions::default()
-        .with_chunk_cache_bytes(KEPT)
+        .with_chunk_cache_bytes(kept)
         .with_filter_registry(filters)
         .with_max_chunk_bytes(MAX_READ)
         .with_max_read_bytes(MAX_READ);
@@ -66,29 +73,16 @@ fn inflate_lzf(filter: &FilterDescription, stream: &[u8], _element: usize) -> Re
 
 /// A dataset in chunks.
 pub(super) struct Chunks {
-    file: Arc<DataFile>,
-    path: String,
-    shape: Shape,
-    /// Bytes of an element.
-    width: u64,
+    pub(super) file: Arc<DataFile>,
+    pub(super) path: String,
+    pub(super) shape: Shape,
+    /// Bytes of an element, a power of two.
+    pub(super) width: u64,
     /// Bytes of a component, where the high one comes first.
-    swapped: Option<usize>,
-    piece: u64,
+    pub(super) swapped: Option<usize>,
 }
 
 impl Chunks {
-    pub(super) fn new(
-        file: Arc<DataFile>,
-        path: String,
-        shape: Shape,
-        chunk: &[u64],
-        width: u64,
-        swapped: Option<usize>,
-    ) -> Self {
-        let piece = piece_len(&shape, chunk, width);
-        Self { file, path, shape, width, swapped, piece }
-    }
-
     fn read(&self, at: u64, len: usize) -> Result<Vec<u8>> {
         let dataset = self.file.dataset(&self.path)?;
         let (first, count) = (at / self.width, len as u64 / self.width);
@@ -124,21 +118,13 @@ impl Decode for Chunks {
     fn verify(&self) -> io::Result<()> {
         self.file.bytes.verify()
     }
-
-    fn piece_len(&self) -> u64 {
-        self.piece
-    }
 }
 
-/// The rows of a chunk, more if that is little, fewer if it is much.
-fn piece_len(shape: &Shape, chunk: &[u64], width: u64) -> u64 {
-    let row = shape.0.iter().skip(1).try_fold(width, |len, &dim| len.checked_mul(dim.max(1)));
-    let rows = row.zip(chunk.first()).and_then(|(row, &rows)| row.checked_mul(rows));
-    match rows {
-        Some(rows) if (LEAST..=MOST).contains(&rows) => rows,
-        Some(rows) if rows < LEAST => LEAST - LEAST % rows,
-        _ => MOST,
-    }
+/// Bytes of the chunks that lie side by side, all of one place on the first axis.
+pub(super) fn row_of_chunks(shape: &Shape, chunk: &[u64], width: u64) -> u64 {
+    let others = shape.0.iter().zip(chunk).skip(1);
+    let row = others.map(|(dim, chunk)| dim.div_ceil(*chunk).saturating_mul(*chunk));
+    row.chain(chunk.first().copied()).fold(width, u64::saturating_mul)
 }
 
 /// For each axis where to begin and where to end.
@@ -248,15 +234,6 @@ mod tests {
             let run: Vec<u64> = found.iter().flat_map(|range| elements(&shape, range)).collect();
             prop_assert_eq!(run, (first..first + count).collect::<Vec<_>>());
             prop_assert!(found.len() <= 2 * shape.len().max(1));
-        }
-
-        #[test]
-        fn a_piece_is_some_whole_elements_within_the_limits(
-            shape in proptest::collection::vec(1u64..1 << 20, 1..4), chunk in 1u64..1 << 20, width in 0u32..5,
-        ) {
-            let width = 1 << width;
-            let piece = piece_len(&Shape(shape.into()), &[chunk], width);
-            prop_assert!(piece.is_multiple_of(width) && (LEAST / 2..=MOST).contains(&piece));
         }
     }
 }

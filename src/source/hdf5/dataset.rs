@@ -14,7 +14,7 @@ use hdf5_reader::object_header::ObjectHeader;
 use hdf5_reader::{Dataset, Hdf5File, Storage};
 
 use super::bytes::{Bytes, MAX_READ};
-use super::chunks::{Chunks, DataFile};
+use super::chunks::{Chunks, DataFile, row_of_chunks};
 use super::decoders::{Fill, Swapped, swap};
 use super::links::defined;
 use super::strings;
@@ -186,8 +186,14 @@ impl Reading {
             _ => {}
         }
         let chunk = chunk_shape(dataset, numbers)?;
-        let (shape, width, swapped) = (numbers.shape.clone(), numbers.width, numbers.swapped);
-        let chunks = Chunks::new(self.later.clone(), found.path.clone(), shape, &chunk, width, swapped);
+        self.later.keep(row_of_chunks(&numbers.shape, &chunk, numbers.width));
+        let chunks = Chunks {
+            file: self.later.clone(),
+            path: found.path.clone(),
+            shape: numbers.shape.clone(),
+            width: numbers.width,
+            swapped: numbers.swapped,
+        };
         Ok(Extent::Decoded { data: Arc::new(chunks), len: numbers.len })
     }
 }

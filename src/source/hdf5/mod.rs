@@ -105,7 +105,7 @@ fn read(path: PathBuf, bytes: &Bytes) -> Result<(Vec<Variable>, Vec<String>), Er
         Trouble::LeftOut(what) => Error::Unsupported(path.clone(), what),
         Trouble::Damaged(what) => Error::Malformed(path.clone(), Malformed::new(what, 0)),
     };
-    let file = chunks::open(bytes).map_err(|error| whole(error.into()))?;
+    let file = chunks::open(bytes, 0).map_err(|error| whole(error.into()))?;
     check_end(&file, bytes).map_err(|error| Error::Malformed(path.clone(), error))?;
     let mut tree = walk::walk(&file).map_err(whole)?;
     let later = Arc::new(DataFile::new(bytes.clone()));
@@ -129,11 +129,11 @@ fn read(path: PathBuf, bytes: &Bytes) -> Result<(Vec<Variable>, Vec<String>), Er
 
 /// Whether all of the file is there that should be.
 fn check_end(file: &Hdf5File, bytes: &Bytes) -> Result<(), Malformed> {
-    let block = file.superblock();
-    let (end, len) = (block.base_address.saturating_add(block.eof_address), bytes.len());
-    match end <= len || !links::defined(file, block.eof_address) {
+    // The only address that counts from the beginning of the file, also behind a user block.
+    let (end, len) = (file.superblock().eof_address, bytes.len());
+    match end <= len || !links::defined(file, end) {
         true => Ok(()),
-        false => Err(Malformed { what: format!("the file ends, and has {end} bytes by its own account").into(), at: len }),
+        false => Err(Malformed { what: format!("the file ends, though it has {end} bytes by its own account").into(), at: len }),
     }
 }
 
