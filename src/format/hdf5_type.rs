@@ -262,7 +262,8 @@ mod tests {
     use super::*;
 
     /// As h5py 3.14 wrote them.
-    const FLOAT32: &[u8] = b"\x11\x20\x1f\x00\x04\x00\x00\x00\x00\x00\x20\x00\x17\x08\x00\x17\x7f\x00\x00\x00";
+    const FLOAT32: &[u8] =
+        b"\x11\x20\x1f\x00\x04\x00\x00\x00\x00\x00\x20\x00\x17\x08\x00\x17\x7f\x00\x00\x00";
     const INT16_BIG: &[u8] = b"\x10\x09\x00\x00\x02\x00\x00\x00\x00\x00\x10\x00";
     const BOOL: &[u8] = b"\x18\x02\x00\x00\x01\x00\x00\x00\x10\x08\x00\x00\x01\x00\x00\x00\x00\x00\x08\x00\
         FALSE\x00\x00\x00TRUE\x00\x00\x00\x00\x00\x01";
@@ -282,7 +283,10 @@ mod tests {
         assert_eq!(decode(INT16_BIG), Ok(number("int16", 2, true)));
         assert_eq!(decode(BOOL), Ok(number("bool", 1, false)));
         assert_eq!(decode(&complex64()), Ok(number("complex64", 4, false)));
-        assert_eq!(decode(b"\x13\x01\x00\x00\x05\x00\x00\x00"), Ok(Type::Text { size: 5, padding: Padding::Nul }));
+        assert_eq!(
+            decode(b"\x13\x01\x00\x00\x05\x00\x00\x00"),
+            Ok(Type::Text { size: 5, padding: Padding::Nul })
+        );
         assert_eq!(decode(b"\x15\x00\x00\x00\x02\x00\x00\x00"), Ok(Type::Opaque { size: 2 }));
     }
 

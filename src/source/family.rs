@@ -46,7 +46,9 @@ impl Prefix {
     pub(super) fn index_name(&self) -> OsString {
         // Until a stem's head may be another file.
         match self.stem.to_string_lossy() {
-            name if name.ends_with(".h5") || name.ends_with(".hdf5") || name.ends_with(".keras") => self.stem.clone(),
+            name if name.ends_with(".h5") || name.ends_with(".hdf5") || name.ends_with(".keras") => {
+                self.stem.clone()
+            }
             _ => self.with(".index"),
         }
     }

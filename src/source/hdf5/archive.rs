@@ -8,8 +8,8 @@ use std::sync::Arc;
 use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
-use super::bytes::Bytes;
 use super::super::error::Error;
+use super::bytes::Bytes;
 use crate::shard::Shard;
 
 /// The member that holds the weights.
@@ -72,7 +72,9 @@ fn inflate(member: impl Read, size: u64) -> io::Result<Bytes> {
 fn refused(path: PathBuf, error: ZipError) -> Error {
     match error {
         ZipError::Io(error) => damaged(path, &error),
-        ZipError::UnsupportedArchive(what) => Error::Unsupported(path, format!("a zip archive of a kind not read here: {what}")),
+        ZipError::UnsupportedArchive(what) => {
+            Error::Unsupported(path, format!("a zip archive of a kind not read here: {what}"))
+        }
         error => damaged(path, &io::Error::other(error)),
     }
 }

@@ -11,7 +11,9 @@ use std::sync::{Arc, OnceLock};
 
 use hdf5_reader::error::{Error, Result};
 use hdf5_reader::messages::filter_pipeline::FilterDescription;
-use hdf5_reader::{Dataset, Datatype, FilterRegistry, H5Type, Hdf5File, OpenOptions, SliceInfo, SliceInfoElem};
+use hdf5_reader::{
+    Dataset, Datatype, FilterRegistry, H5Type, Hdf5File, OpenOptions, SliceInfo, SliceInfoElem,
+};
 
 use super::bytes::{Bytes, MAX_READ};
 use super::dataset::LZF;

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use hdf5_reader::messages::HdfMessage;
 use hdf5_reader::messages::dataspace::{DataspaceMessage, DataspaceType};
-use hdf5_reader::messages::fill_value::FillTime;
 use hdf5_reader::messages::filter_pipeline::FilterPipelineMessage;
 use hdf5_reader::messages::layout::DataLayout;
 use hdf5_reader::object_header::ObjectHeader;
@@ -205,7 +204,8 @@ impl<'a> Header<'a> {
             match message {
                 HdfMessage::Dataspace(message) => space = Some(message),
                 HdfMessage::DataLayout(message) => layout = Some(&message.layout),
-                HdfMessage::FillValue(message) if message.fill_time != FillTime::Never => {
+                // Also where it is never to be written: what was never written is nothing in particular then.
+                HdfMessage::FillValue(message) => {
                     fill = message.value.as_deref().filter(|value| !value.is_empty()).or(fill);
                 }
                 HdfMessage::FilterPipeline(message) => filters = Some(message),
@@ -214,7 +214,8 @@ impl<'a> Header<'a> {
             }
         }
         let missing = |what: &str| Trouble::Damaged(format!("its header has no {what}"));
-        let (space, layout) = (space.ok_or_else(|| missing("dataspace"))?, layout.ok_or_else(|| missing("layout"))?);
+        let (space, layout) =
+            (space.ok_or_else(|| missing("dataspace"))?, layout.ok_or_else(|| missing("layout"))?);
         Ok(Self { space, layout, fill, filters, external })
     }
 
@@ -235,8 +236,10 @@ impl Numbers {
         let dtype = dtype.ok_or_else(|| Trouble::LeftOut("its type has no name in TensorFlow".into()))?;
         let width = dtype.width().unwrap_or(0);
         let elements = shape.num_elements();
-        let len = elements.and_then(|elements| elements.checked_mul(width)).filter(|&len| len <= i64::MAX as u64);
-        let len = len.ok_or_else(|| Trouble::Damaged(format!("shape {shape} has more elements than can be")))?;
+        let len =
+            elements.and_then(|elements| elements.checked_mul(width)).filter(|&len| len <= i64::MAX as u64);
+        let len =
+            len.ok_or_else(|| Trouble::Damaged(format!("shape {shape} has more elements than can be")))?;
         Ok(Self { dtype, swapped, width, shape, len })
     }
 }
@@ -269,7 +272,8 @@ fn wrong_fill(fill: &[u8], numbers: &Numbers) -> Trouble {
 }
 
 fn check_filters(filters: Option<&FilterPipelineMessage>) -> Result<(), Trouble> {
-    let unknown = filters.and_then(|pipeline| pipeline.filters.iter().find(|filter| !FILTERS.contains(&filter.id)));
+    let unknown =
+        filters.and_then(|pipeline| pipeline.filters.iter().find(|filter| !FILTERS.contains(&filter.id)));
     let Some(filter) = unknown else { return Ok(()) };
     let known = OTHER_FILTERS.iter().find(|(id, _)| *id == filter.id).map(|(_, name)| *name);
     let name = known.or(filter.name.as_deref()).unwrap_or("unknown");
@@ -288,6 +292,8 @@ fn chunk_shape(dataset: &Dataset, numbers: &Numbers) -> Result<Vec<u64>, Trouble
     let len = chunk.iter().try_fold(numbers.width, |len, &dim| len.checked_mul(dim));
     match len.filter(|&len| len <= MAX_READ as u64) {
         Some(_) => Ok(chunk),
-        None => Err(Trouble::LeftOut(format!("chunks of {chunk:?}, of which one does not fit memory; `h5repack` makes smaller ones"))),
+        None => Err(Trouble::LeftOut(format!(
+            "chunks of {chunk:?}, of which one does not fit memory; `h5repack` makes smaller ones"
+        ))),
     }
 }

@@ -40,7 +40,9 @@ pub(super) fn visit(file: &Hdf5File, address: u64, each: &mut dyn FnMut(Link) ->
         match message {
             HdfMessage::SymbolTable(table) => symbols(file, table, each)?,
             HdfMessage::Link(link) => each(link.clone().into())?,
-            HdfMessage::LinkInfo(info) if defined(file, info.fractal_heap_address) => dense(file, info, each)?,
+            HdfMessage::LinkInfo(info) if defined(file, info.fractal_heap_address) => {
+                dense(file, info, each)?
+            }
             _ => {}
         }
     }
@@ -52,7 +54,11 @@ pub(super) fn defined(file: &Hdf5File, address: u64) -> bool {
     !Cursor::is_undefined_offset(address, file.superblock().offset_size)
 }
 
-fn symbols(file: &Hdf5File, table: &SymbolTableMessage, each: &mut dyn FnMut(Link) -> Result<()>) -> Result<()> {
+fn symbols(
+    file: &Hdf5File,
+    table: &SymbolTableMessage,
+    each: &mut dyn FnMut(Link) -> Result<()>,
+) -> Result<()> {
     let (storage, offset, length) = sizes(file);
     let heap = local_heap::LocalHeap::parse_at_storage(storage, table.heap_address, offset, length)?;
     let nodes = btree_v1::collect_btree_v1_leaves_storage(
@@ -111,7 +117,8 @@ fn text(heap: &[u8], at: u64) -> Result<String> {
 fn dense(file: &Hdf5File, info: &LinkInfoMessage, each: &mut dyn FnMut(Link) -> Result<()>) -> Result<()> {
     let (storage, offset, length) = sizes(file);
     let heap = FractalHeap::parse_at_storage(storage, info.fractal_heap_address, offset, length)?;
-    let tree = btree_v2::BTreeV2Header::parse_at_storage(storage, info.btree_name_index_address, offset, length)?;
+    let tree =
+        btree_v2::BTreeV2Header::parse_at_storage(storage, info.btree_name_index_address, offset, length)?;
     let records =
         btree_v2::collect_btree_v2_records_storage(storage, &tree, offset, length, None, &[], None)?;
     let mut blocks = FractalHeapDirectBlockCache::default();

@@ -60,7 +60,9 @@ impl Kind {
         let file = folder.file(name).ok()?;
         let begins = |at: u64, magic: &[u8]| {
             let mut head = vec![0; magic.len()];
-            at + (magic.len() as u64) <= meta.len() && file.read_exact_at(&mut head, at).is_ok() && head == magic
+            at + (magic.len() as u64) <= meta.len()
+                && file.read_exact_at(&mut head, at).is_ok()
+                && head == magic
         };
         // A program may keep a block of its own before the file: 512 bytes, or twice as many, or twice as many again.
         let user_blocks = (9..32).map(|power| 1 << power);
@@ -93,7 +95,8 @@ fn open(prefix: &Prefix, folder: &Arc<Folder>) -> Result<Checkpoint, Error> {
         Bytes::Part { .. } => vec![shard],
         Bytes::Memory(_) => vec![],
     };
-    let warnings = warnings.into_iter().map(|warning| format!("{}: {warning}", prefix.index().display())).collect();
+    let warnings =
+        warnings.into_iter().map(|warning| format!("{}: {warning}", prefix.index().display())).collect();
     let catalog = Catalog { variables, objects: None, index: None, shards };
     Ok(Checkpoint { prefix: prefix.clone(), catalog, stamp, warnings })
 }
@@ -133,7 +136,10 @@ fn check_end(file: &Hdf5File, bytes: &Bytes) -> Result<(), Malformed> {
     let (end, len) = (file.superblock().eof_address, bytes.len());
     match end <= len || !links::defined(file, end) {
         true => Ok(()),
-        false => Err(Malformed { what: format!("the file ends, though it has {end} bytes by its own account").into(), at: len }),
+        false => Err(Malformed {
+            what: format!("the file ends, though it has {end} bytes by its own account").into(),
+            at: len,
+        }),
     }
 }
 
@@ -153,7 +159,8 @@ fn datasets(reading: &mut Reading, tree: &mut Tree) -> Result<Vec<(String, Place
 
 /// No two datasets have a byte in common, unless they are one: an address that is damaged often leads into another.
 fn overlaps(tree: &mut Tree, placed: &[(String, Placed)]) {
-    let ranges = placed.iter().filter_map(|(path, placed)| Some((placed.range?, tree.datasets[path].address, path)));
+    let ranges =
+        placed.iter().filter_map(|(path, placed)| Some((placed.range?, tree.datasets[path].address, path)));
     let mut ranges: Vec<_> = ranges.filter(|((start, end), ..)| start < end).collect();
     ranges.sort_unstable();
     let clash = |pair: &[((u64, u64), u64, &String)]| {

@@ -16,7 +16,12 @@ pub(super) const BUDGET: u64 = 64 << 20;
 const EACH: u64 = 24;
 
 /// The tensor of a dataset of strings.
-pub(super) fn tensor(dataset: &Dataset, kind: &Type, shape: Shape, budget: &mut u64) -> Result<Tensor, Trouble> {
+pub(super) fn tensor(
+    dataset: &Dataset,
+    kind: &Type,
+    shape: Shape,
+    budget: &mut u64,
+) -> Result<Tensor, Trouble> {
     let elements = match kind {
         Type::Text { size, padding } => fixed(dataset, *size, *padding, &shape, budget)?,
         _ => variable(dataset, &shape, budget)?,

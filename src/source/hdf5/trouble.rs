@@ -23,8 +23,12 @@ impl From<Error> for Trouble {
         match error {
             Context { source, .. } => Self::from(*source),
             Io(error) => Self::Io(error),
-            UnsupportedDatatypeClass(class) => Self::LeftOut(format!("its elements are of HDF5 class {class}")),
-            UnsupportedLayoutClass(3) => Self::LeftOut("a virtual dataset, whose values are in others".into()),
+            UnsupportedDatatypeClass(class) => {
+                Self::LeftOut(format!("its elements are of HDF5 class {class}"))
+            }
+            UnsupportedLayoutClass(3) => {
+                Self::LeftOut("a virtual dataset, whose values are in others".into())
+            }
             UnsupportedLayoutClass(class) => Self::LeftOut(format!("stored in layout {class}")),
             UnsupportedFilter(what) => Self::LeftOut(format!("compressed in a way unknown here ({what})")),
             UnsupportedEncoding(what) | ResourceLimit(what) => Self::LeftOut(what),

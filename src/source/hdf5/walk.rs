@@ -141,13 +141,16 @@ impl Tree {
     fn follow_soft(&mut self) {
         for (path, target) in std::mem::take(&mut self.soft) {
             let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
-            let wanted = if target.starts_with('/') { normal(&target) } else { normal(&below(parent, &target)) };
+            let wanted =
+                if target.starts_with('/') { normal(&target) } else { normal(&below(parent, &target)) };
             match self.datasets.get(&wanted).cloned() {
                 Some(found) => drop(self.datasets.insert(path, found)),
                 None if self.groups.contains_key(&wanted) => {
                     self.warnings.push(format!("{path}: the same group as /{wanted}; shown there only"));
                 }
-                None => self.warnings.push(format!("{path}: a link to {target}, which is not there; left out")),
+                None => {
+                    self.warnings.push(format!("{path}: a link to {target}, which is not there; left out"))
+                }
             }
         }
     }
@@ -162,7 +165,10 @@ fn kind(file: &Hdf5File, address: u64) -> Result<Kind, Error> {
     let group = |message: &HdfMessage| {
         matches!(
             message,
-            HdfMessage::SymbolTable(_) | HdfMessage::LinkInfo(_) | HdfMessage::Link(_) | HdfMessage::GroupInfo(_)
+            HdfMessage::SymbolTable(_)
+                | HdfMessage::LinkInfo(_)
+                | HdfMessage::Link(_)
+                | HdfMessage::GroupInfo(_)
         )
     };
     Ok(if has(group) { Kind::Group } else { Kind::Other })
