@@ -319,6 +319,17 @@ def strange(directory):
         file.create_dataset("huge", (1 << 40,), "f8", chunks=(1 << 10,))
 
 
+def small(directory):
+    """one of each kind in as few bytes as can be, in the oldest and the latest version of the format, for damage at every bit"""
+    for name, version in (("old.h5", "earliest"), ("new.h5", "latest")):
+        with h5py.File(directory / name, "w", libver=(version, "latest")) as file:
+            file["vars/0"] = np.array([[1.5, -2], [3, 4]], np.float32)
+            file["vars"].attrs["name"] = "dense"
+            file["big"] = np.array([1, 2, 3], ">i2")
+            file.create_dataset("chunked", data=np.arange(6, dtype="u1"), chunks=(4,), compression="gzip", shuffle=True)
+            file.create_dataset("text", data=["a", "bc"], dtype=h5py.string_dtype())
+
+
 def odd(file, name, change, kind):
     kind = kind.copy()
     change(kind)
@@ -336,7 +347,7 @@ def pipeline(file, name, change):
 WRITERS = {
     "Keras": (keras.__version__, [functional, archive, archive_deflated, legacy, recurrent, subclassed, narrow]),
     "tf_keras": (tf_keras.__version__, [sequential, new_optimizer, weights_only]),
-    "h5py": (h5py.__version__, [same_names, dtypes, filters, filters_latest, layouts, layouts_latest, strings, links, strange]),
+    "h5py": (h5py.__version__, [same_names, dtypes, filters, filters_latest, layouts, layouts_latest, strings, links, strange, small]),
 }
 
 if __name__ == "__main__":

@@ -92,7 +92,7 @@ impl Reading {
             Type::Opaque { size } => (opaque(&dataset, size)?, None),
             Type::Other(what) => return Err(Trouble::LeftOut(format!("its elements are {what}"))),
             text => {
-                let tensor = strings::tensor(&dataset, &text, shape, &mut self.budget)?;
+                let tensor = strings::tensor(&dataset, &text, shape, self.bytes.len(), &mut self.budget)?;
                 return Ok(Placed { tensor, range: None });
             }
         };

@@ -147,7 +147,7 @@ fn check_end(file: &Hdf5File, bytes: &Bytes) -> Result<(), Malformed> {
 fn datasets(reading: &mut Reading, tree: &mut Tree) -> Result<Vec<(String, Placed)>, Trouble> {
     let mut placed = Vec::new();
     for (path, found) in &tree.datasets {
-        match reading.tensor(found) {
+        match reading.tensor(found).map_err(|trouble| trouble.of_header_at(found.address)) {
             Ok(tensor) => placed.push((path.clone(), tensor)),
             Err(Trouble::LeftOut(what)) => tree.warnings.push(format!("{path}: {what}; left out")),
             Err(Trouble::Damaged(what)) => tree.damaged.push((path.clone(), what)),

@@ -15,16 +15,17 @@ pub(super) const BUDGET: u64 = 64 << 20;
 /// What one takes in memory at least.
 const EACH: u64 = 24;
 
-/// The tensor of a dataset of strings.
+/// The tensor of a dataset of strings, in a file of that many bytes.
 pub(super) fn tensor(
     dataset: &Dataset,
     kind: &Type,
     shape: Shape,
+    file: u64,
     budget: &mut u64,
 ) -> Result<Tensor, Trouble> {
     let elements = match kind {
         Type::Text { size, padding } => fixed(dataset, *size, *padding, &shape, budget)?,
-        _ => variable(dataset, &shape, budget)?,
+        _ => variable(dataset, &shape, file, budget)?,
     };
     let (bytes, crc32c) = string_tensor::encode(&elements);
     Ok(Tensor::new(Dtype::String, shape, vec![Extent::from(bytes)], Some(crc32c)))
@@ -67,13 +68,16 @@ fn up_to_nul(element: &[u8]) -> &[u8] {
 }
 
 /// Strings that lie in heaps, each where its reference says.
-fn variable(dataset: &Dataset, shape: &Shape, budget: &mut u64) -> Result<Vec<Vec<u8>>, Trouble> {
+fn variable(dataset: &Dataset, shape: &Shape, file: u64, budget: &mut u64) -> Result<Vec<Vec<u8>>, Trouble> {
     let size = dataset.vlen_reference_size();
     spend(budget, shape, size as u64)?;
     let references = dataset.read_raw_bytes()?;
     let mut elements = Vec::new();
     for reference in references.chunks_exact(size) {
         let len = reference.first_chunk().map_or(0, |len| u32::from_le_bytes(*len));
+        if u64::from(len) > file {
+            return Err(Trouble::Damaged(format!("a string of {len} bytes in a file of {file}")));
+        }
         spend(budget, &Shape::default(), len.into())?;
         let element = dataset.resolve_vlen_reference_bytes(reference, 1)?;
         elements.push(up_to_nul(&element).to_vec());

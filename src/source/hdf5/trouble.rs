@@ -31,8 +31,18 @@ impl From<Error> for Trouble {
             }
             UnsupportedLayoutClass(class) => Self::LeftOut(format!("stored in layout {class}")),
             UnsupportedFilter(what) => Self::LeftOut(format!("compressed in a way unknown here ({what})")),
-            UnsupportedEncoding(what) | ResourceLimit(what) => Self::LeftOut(what),
+            UnsupportedEncoding(what) => Self::LeftOut(what),
             error => Self::Damaged(error.to_string()),
+        }
+    }
+}
+
+impl Trouble {
+    /// The same, with the place of the object's header.
+    pub(super) fn of_header_at(self, address: u64) -> Self {
+        match self {
+            Self::Damaged(what) => Self::Damaged(format!("{what} (its header is at byte {address})")),
+            other => other,
         }
     }
 }

@@ -47,7 +47,9 @@ pub(super) struct Found {
 enum Kind {
     Group,
     Dataset,
-    /// A type of its own, or a thing that later versions of the format may have.
+    /// A type by itself, which datasets may refer to.
+    Type,
+    /// A thing that later versions of the format may have.
     Other,
 }
 
@@ -66,7 +68,7 @@ pub(super) fn walk(file: &Hdf5File) -> Result<Tree, Trouble> {
             Ok(())
         });
         if let Err(error) = visited {
-            tree.fault(path, error.into())?;
+            tree.fault(path, Trouble::from(error).of_header_at(address))?;
             continue;
         }
         for link in found {
@@ -112,8 +114,9 @@ impl Tree {
         match kind(file, address) {
             Ok(Kind::Dataset) => drop(self.datasets.insert(path.clone(), Found { address, path })),
             Ok(Kind::Group) => return Ok(self.group(path, address)),
-            Ok(Kind::Other) => {}
-            Err(error) => self.fault(path, error.into())?,
+            Ok(Kind::Type) => {}
+            Ok(Kind::Other) => self.warnings.push(format!("{path}: neither a group nor a dataset; left out")),
+            Err(error) => self.fault(path, Trouble::from(error).of_header_at(address))?,
         }
         Ok(None)
     }
@@ -171,7 +174,11 @@ fn kind(file: &Hdf5File, address: u64) -> Result<Kind, Error> {
                 | HdfMessage::GroupInfo(_)
         )
     };
-    Ok(if has(group) { Kind::Group } else { Kind::Other })
+    Ok(match has(group) {
+        true => Kind::Group,
+        false if has(|message| matches!(message, HdfMessage::Datatype(_))) => Kind::Type,
+        false => Kind::Other,
+    })
 }
 
 /// The path of `name`, which may be a path itself, in a group.
