@@ -123,9 +123,12 @@ fn number(name: &'static str, width: u32, big_endian: bool) -> Type {
     Type::Number { name, width: width as usize, big_endian }
 }
 
-/// Size, the sign's place, exponent's place and size, mantissa's place and size, bias, and what that is.
+/// Size, the sign's place, exponent's place and size, mantissa's place and size, bias.
+type Float = (u32, u8, [u8; 4], u32);
+
+/// What floats of such bits are called.
 #[rustfmt::skip]
-const FLOATS: [((u32, u8, [u8; 4], u32), &str); 4] = [
+const FLOATS: [(Float, &str); 4] = [
     ((2, 15, [10, 5, 0, 10], 15), "float16"),
     ((2, 15, [7, 8, 0, 7], 127), "bfloat16"),
     ((4, 31, [23, 8, 0, 23], 127), "float32"),

@@ -85,8 +85,8 @@ mod tests {
     proptest! {
         #[test]
         fn literals_are_themselves(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let stream: Vec<u8> =
-                bytes.chunks(32).flat_map(|run| [&[run.len() as u8 - 1][..], run].concat()).collect();
+            let run = |run: &[u8]| [&[u8::try_from(run.len()).unwrap().wrapping_sub(1)][..], run].concat();
+            let stream: Vec<u8> = bytes.chunks(32).flat_map(run).collect();
             prop_assert_eq!(decode(&stream, bytes.len()).unwrap(), bytes);
         }
 
