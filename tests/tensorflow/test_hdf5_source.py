@@ -1,6 +1,7 @@
 """HDF5 files as a source: every dataset has the value that h5py reads, under the name that Keras gives it."""
 
 import io
+import resource
 import subprocess
 import zipfile
 
@@ -116,6 +117,27 @@ def test_large_chunked_values_are_read_in_pieces(tmp_path, mount):
     m = mount(tmp_path / "large.h5")
     expected = {name: value.astype(value.dtype.newbyteorder("<")) for name, (value, _) in large.items()}
     assert_same(values(prefix_in(m)), expected | {"swapped": expected["tall"]})
+
+
+def test_a_large_file_is_not_read_to_be_opened(tmp_path):
+    """Six gigabytes of holes, with memory for a sixth of them."""
+    with h5py.File(tmp_path / "large.h5", "w") as file:
+        properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        properties.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+        properties.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+        for name, kind in ((b"large", h5py.h5t.IEEE_F32LE), (b"swapped", h5py.h5t.IEEE_F32BE)):
+            h5py.h5d.create(file.id, name, kind, h5py.h5s.create_simple((3 << 18, 1 << 10)), properties)
+        file["small"] = np.float32([1, 2, 3])
+    assert (tmp_path / "large.h5").stat().st_size > 6 << 30
+    run = subprocess.run(
+        [binary(), "ls", tmp_path / "large.h5", "--tsv"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30)),
+    )
+    assert run.returncode == 0, run.stderr
+    assert [line.split("\t")[3] for line in run.stdout.splitlines()[1:]] == [str(3 << 30), "12", str(3 << 30)]
 
 
 @pytest.mark.parametrize("keep", [0, 4, 8, 100, 3000])
