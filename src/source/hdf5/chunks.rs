@@ -10,17 +10,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use hdf5_reader::error::{Error, Result};
-use hdf5_reader::messages::filter_pipeline::FilterDescription;
-use hdf5_reader::{
-    Dataset, Datatype, FilterRegistry, H5Type, Hdf5File, OpenOptions, SliceInfo, SliceInfoElem,
-};
+use hdf5_reader::{Dataset, Datatype, H5Type, Hdf5File, OpenOptions, SliceInfo, SliceInfoElem};
 
 use super::bytes::{Bytes, MAX_READ};
-use super::dataset::LZF;
 use super::decoders::swap;
+use super::filters;
 use super::trouble::Trouble;
 use crate::cache::{Decode, Identity};
-use crate::format::lzf;
 use crate::tensor::Shape;
 
 /// Bytes of decoded chunks that are kept at least.
@@ -57,20 +53,12 @@ impl DataFile {
 
 /// Opens the file with limits, and with LZF; `kept` bytes of decoded chunks are kept.
 pub(super) fn open(bytes: &Bytes, kept: usize) -> Result<Hdf5File> {
-    let mut filters = FilterRegistry::new();
-    filters.register(LZF, Box::new(inflate_lzf));
     let options = OpenOptions::default()
         .with_chunk_cache_bytes(kept)
-        .with_filter_registry(filters)
+        .with_filter_registry(filters::registry())
         .with_max_chunk_bytes(MAX_READ)
         .with_max_read_bytes(MAX_READ);
     Hdf5File::from_storage_with_options(Arc::new(bytes.clone()), options)
-}
-
-/// The filter's third number is the length of the chunk.
-fn inflate_lzf(filter: &FilterDescription, stream: &[u8], _element: usize) -> Result<Vec<u8>> {
-    let len = filter.client_data.get(2).map_or(0, |&len| len as usize);
-    lzf::decode(stream, len).map_err(|error| Error::DecompressionError(format!("LZF: {error} of a chunk")))
 }
 
 /// A dataset in chunks.
@@ -129,11 +117,11 @@ pub(super) fn row_of_chunks(shape: &Shape, chunk: &[u64], width: u64) -> u64 {
     row.chain(chunk.first().copied()).fold(width, u64::saturating_mul)
 }
 
-/// For each axis where to begin and where to end.
-type Box_ = Vec<(u64, u64)>;
+/// A box: for each axis where to begin and where to end.
+type Ranges = Vec<(u64, u64)>;
 
 /// The boxes that `count` elements from `first` on are, in their order.
-fn boxes(shape: &[u64], mut first: u64, count: u64) -> Vec<Box_> {
+fn boxes(shape: &[u64], mut first: u64, count: u64) -> Vec<Ranges> {
     let mut boxes = Vec::new();
     let end = first + count;
     while first < end {
@@ -147,8 +135,8 @@ fn boxes(shape: &[u64], mut first: u64, count: u64) -> Vec<Box_> {
 /// The largest box that begins at an element and holds at most `most`, and how many it holds.
 ///
 /// Only one axis is cut: those after it are whole, on those before it the box is one element wide.
-fn largest(shape: &[u64], first: u64, most: u64) -> (u64, Box_) {
-    let mut found: Box_ = vec![(0, 0); shape.len()];
+fn largest(shape: &[u64], first: u64, most: u64) -> (u64, Ranges) {
+    let mut found: Ranges = vec![(0, 0); shape.len()];
     let (mut inner, mut cut) = (1, None);
     let mut rest = first;
     for axis in (0..shape.len()).rev() {

@@ -15,6 +15,7 @@ use hdf5_reader::{Dataset, Hdf5File, Storage};
 use super::bytes::{Bytes, MAX_READ};
 use super::chunks::{Chunks, DataFile, row_of_chunks};
 use super::decoders::{Fill, Swapped, swap};
+use super::filters;
 use super::links::defined;
 use super::strings;
 use super::trouble::Trouble;
@@ -40,16 +41,6 @@ pub(super) struct Placed {
     pub(super) range: Option<(u64, u64)>,
 }
 
-/// Filters that the reader undoes: deflate, shuffle, Fletcher's checksum, scale-offset; and LZF, which is given to it.
-const FILTERS: [u16; 5] = [1, 2, 3, 6, LZF];
-/// The number of h5py's LZF.
-pub(super) const LZF: u16 = 32000;
-/// The others that people have, by name.
-#[rustfmt::skip]
-const OTHER_FILTERS: [(u16, &str); 8] = [
-    (4, "szip"), (5, "nbit"), (307, "bzip2"), (32001, "blosc"), (32004, "lz4"), (32008, "bitshuffle"), (32015, "zstd"),
-    (32026, "blosc2"),
-];
 /// Deflate makes at most some thousand bytes of one.
 const MOST_OF_A_BYTE: u64 = 1100;
 /// Values that no file holds, because they are all the fill value, are few.
@@ -107,21 +98,10 @@ impl Reading {
         found: &Found,
         numbers: Numbers,
     ) -> Result<Placed, Trouble> {
-        let mut range = None;
         let data = match header.layout {
             DataLayout::Contiguous { address, size } if defined(&self.file, *address) && *size > 0 => {
                 check_len(numbers.len, *size)?;
-                let start = self.file.superblock().base_address.checked_add(*address);
-                let extent = start.and_then(|at| self.bytes.extent(at, numbers.len));
-                let extent = extent.ok_or_else(|| self.past_the_end(*address, numbers.len))?;
-                range = start.map(|at| (at, at + numbers.len));
-                match numbers.swapped {
-                    None => extent,
-                    Some(width) => {
-                        let (at, len) = (range.map_or(0, |range| range.0), numbers.len);
-                        Swapped { bytes: self.bytes.clone(), at, width }.extent(len)
-                    }
-                }
+                return self.in_one_piece(*address, numbers);
             }
             DataLayout::Compact { data } => {
                 check_len(numbers.len, data.len() as u64)?;
@@ -135,7 +115,20 @@ impl Reading {
             }
             DataLayout::Chunked { .. } => self.chunks(header, dataset, found, &numbers)?,
         };
-        Ok(Placed { tensor: Tensor::new(numbers.dtype, numbers.shape, vec![data], None), range })
+        Ok(Placed { tensor: numbers.tensor(data), range: None })
+    }
+
+    /// Values in one piece: a range of the file, unless their bytes are to be turned around.
+    fn in_one_piece(&self, address: u64, numbers: Numbers) -> Result<Placed, Trouble> {
+        let (bytes, len) = (self.bytes.clone(), numbers.len);
+        let at = self.file.superblock().base_address.checked_add(address);
+        let found = at.and_then(|at| Some((at, bytes.extent(at, len)?)));
+        let (at, extent) = found.ok_or_else(|| self.past_the_end(address, len))?;
+        let data = match numbers.swapped {
+            None => extent,
+            Some(width) => Swapped { bytes, at, width }.extent(len),
+        };
+        Ok(Placed { tensor: numbers.tensor(data), range: Some((at, at + len)) })
     }
 
     fn past_the_end(&self, address: u64, len: u64) -> Trouble {
@@ -174,7 +167,7 @@ impl Reading {
         found: &Found,
         numbers: &Numbers,
     ) -> Result<Extent, Trouble> {
-        check_filters(header.filters)?;
+        filters::check(header.filters)?;
         self.check_claim(numbers.len)?;
         match header.fill {
             Some(fill) if fill.len() as u64 != numbers.width => return Err(wrong_fill(fill, numbers)),
@@ -242,6 +235,10 @@ impl Numbers {
             len.ok_or_else(|| Trouble::Damaged(format!("shape {shape} has more elements than can be")))?;
         Ok(Self { dtype, swapped, width, shape, len })
     }
+
+    fn tensor(self, data: Extent) -> Tensor {
+        Tensor::new(self.dtype, self.shape, vec![data], None)
+    }
 }
 
 /// The type that Keras notes for elements that h5py could only write as bytes.
@@ -269,18 +266,6 @@ fn check_len(wanted: u64, stored: u64) -> Result<(), Trouble> {
 fn wrong_fill(fill: &[u8], numbers: &Numbers) -> Trouble {
     let (len, width) = (fill.len(), numbers.width);
     Trouble::Damaged(format!("its fill value has {len} bytes, its elements {width}"))
-}
-
-fn check_filters(filters: Option<&FilterPipelineMessage>) -> Result<(), Trouble> {
-    let unknown =
-        filters.and_then(|pipeline| pipeline.filters.iter().find(|filter| !FILTERS.contains(&filter.id)));
-    let Some(filter) = unknown else { return Ok(()) };
-    let known = OTHER_FILTERS.iter().find(|(id, _)| *id == filter.id).map(|(_, name)| *name);
-    let name = known.or(filter.name.as_deref()).unwrap_or("unknown");
-    Err(Trouble::LeftOut(format!(
-        "compressed with {name} (HDF5 filter {}); `h5repack -f GZIP=1` makes it readable",
-        filter.id
-    )))
 }
 
 /// The shape of a chunk, which must have the dataset's rank and fit memory.

@@ -10,6 +10,7 @@ mod bytes;
 mod chunks;
 mod dataset;
 mod decoders;
+mod filters;
 mod links;
 mod names;
 mod strings;
