@@ -33,6 +33,8 @@ pub(super) struct Reading {
     pub(super) later: Arc<DataFile>,
     /// Bytes of strings that may still be read.
     pub(super) budget: u64,
+    /// Bytes of values so far that do not stand in the file as they are.
+    pub(super) claimed: u64,
 }
 
 /// A dataset's values and the range of the file that they take, if they lie in one piece.
@@ -44,7 +46,7 @@ pub(super) struct Placed {
 /// Deflate makes at most some thousand bytes of one.
 const MOST_OF_A_BYTE: u64 = 1100;
 /// Values that no file holds, because they are all the fill value, are few.
-const MOST_OF_NOTHING: u64 = 64 << 30;
+const MOST_OF_NOTHING: u64 = 16 << 30;
 
 /// What the header says.
 struct Header<'a> {
@@ -92,7 +94,7 @@ impl Reading {
     }
 
     fn place(
-        &self,
+        &mut self,
         header: &Header,
         dataset: &Dataset,
         found: &Found,
@@ -137,7 +139,7 @@ impl Reading {
     }
 
     /// Values that were never written.
-    fn filled(&self, header: &Header, numbers: &Numbers) -> Result<Extent, Trouble> {
+    fn filled(&mut self, header: &Header, numbers: &Numbers) -> Result<Extent, Trouble> {
         self.check_claim(numbers.len)?;
         if numbers.len == 0 {
             return Ok(self.bytes.extent(0, 0).unwrap_or_else(|| Extent::from(vec![])));
@@ -152,16 +154,18 @@ impl Reading {
     }
 
     /// More bytes than a file of this length can hold are left out before anybody sums them.
-    fn check_claim(&self, len: u64) -> Result<(), Trouble> {
+    fn check_claim(&mut self, len: u64) -> Result<(), Trouble> {
         let file = self.bytes.len();
-        if len <= MOST_OF_NOTHING.max(file.saturating_mul(MOST_OF_A_BYTE)) {
+        let claimed = self.claimed.saturating_add(len);
+        if claimed <= MOST_OF_NOTHING.max(file.saturating_mul(MOST_OF_A_BYTE)) {
+            self.claimed = claimed;
             return Ok(());
         }
         Err(Trouble::LeftOut(format!("claims {len} bytes, in a file of {file}")))
     }
 
     fn chunks(
-        &self,
+        &mut self,
         header: &Header,
         dataset: &Dataset,
         found: &Found,

@@ -113,7 +113,7 @@ fn read(path: PathBuf, bytes: &Bytes) -> Result<(Vec<Variable>, Vec<String>), Er
     check_end(&file, bytes).map_err(|error| Error::Malformed(path.clone(), error))?;
     let mut tree = walk::walk(&file).map_err(whole)?;
     let later = Arc::new(DataFile::new(bytes.clone()));
-    let mut reading = Reading { file, bytes: bytes.clone(), later, budget: strings::BUDGET };
+    let mut reading = Reading { file, bytes: bytes.clone(), later, budget: strings::BUDGET, claimed: 0 };
     let placed = datasets(&mut reading, &mut tree).map_err(whole)?;
     overlaps(&mut tree, &placed);
     let faults: Vec<_> = std::mem::take(&mut tree.damaged)
