@@ -13,7 +13,7 @@ use ckptfs::remap::{Map, MapText};
 /// A fuzz target, and whether it takes some bytes as what it decodes.
 type Target = (&'static str, fn(&[u8]) -> bool);
 
-const TARGETS: [Target; 10] = [
+const TARGETS: [Target; 11] = [
     ("index", |bytes| {
         table::decode(bytes)
             .unwrap()
@@ -30,6 +30,12 @@ const TARGETS: [Target; 10] = [
     ("string_tensor", |bytes| string_tensor::decode(&bytes[1..], bytes[0].into()).is_ok()),
     ("state", |bytes| state::decode(bytes).is_ok_and(|state| !state.model_checkpoint_path.is_empty())),
     ("slice_key", |bytes| slice_key::decode(bytes).is_ok()),
+    ("hdf5", |bytes| {
+        let directory = tempfile::tempdir().unwrap();
+        let name = if bytes.starts_with(b"PK") { "model.keras" } else { "model.h5" };
+        fs::write(directory.path().join(name), bytes).unwrap();
+        !ckptfs::source::open(&directory.path().join(name)).unwrap().catalog.is_empty()
+    }),
     ("object_graph", |bytes| object_graph::encode(&object_graph::decode(bytes).unwrap()) == bytes),
     ("safetensors", |bytes| {
         let header = safetensors::decode(bytes, bytes.len() as u64).unwrap();

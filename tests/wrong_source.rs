@@ -17,8 +17,6 @@ const LFS: &[u8] =
     b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935\nsize 267844284\n";
 const HTML: &[u8] = b"<!DOCTYPE html>\n<html><head><title>404</title></head></html>\n";
 const TORCH: &[u8] = b"PK\x03\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x10\0\0\0archive/data.pkl";
-const KERAS: &[u8] = b"PK\x03\x04\x14\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x0d\0\0\0metadata.json";
-const HDF5: &[u8] = b"\x89HDF\r\n\x1a\n\0\0\0\0\0\x08\x08\0";
 
 /// A directory with one good checkpoint, `train/ckpt-9`.
 fn train() -> TempDir {
@@ -45,8 +43,6 @@ fn another_file_in_a_checkpoints_place_is_called_what_it_is() {
         ("model.ckpt", LFS, "this is a git-lfs pointer"),
         ("model.ckpt", HTML, "this is a web page"),
         ("model.ckpt", TORCH, "this is a PyTorch checkpoint"),
-        ("model.keras", KERAS, "this is a Keras 3 model"),
-        ("model.h5", HDF5, "this is an HDF5 file"),
         ("notes.txt", b"learning rate 0.1\n", "this is not a TensorFlow checkpoint"),
     ];
     for (name, bytes, words) in cases {

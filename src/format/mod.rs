@@ -13,6 +13,8 @@
 pub mod bundle;
 pub mod crc;
 pub mod hdf5_image;
+pub mod hdf5_type;
+pub mod lzf;
 pub mod meta_graph;
 pub mod npy;
 pub mod object_graph;

@@ -34,6 +34,8 @@ pub enum Error {
     Entries(PathBuf, Vec<Fault>),
     /// An index and the files that it names do not agree.
     Disagree(PathBuf, Vec<String>),
+    /// Groups and datasets of an HDF5 file that are damaged.
+    Datasets(PathBuf, Vec<Fault>),
 }
 
 /// What is wrong with one variable's entry.
@@ -101,6 +103,7 @@ impl fmt::Display for Error {
             Self::Unsupported(path, what) => write!(f, "{}: {what}", path.display()),
             Self::Entries(path, faults) => entries(f, path, faults),
             Self::Disagree(path, faults) => disagree(f, path, faults),
+            Self::Datasets(path, faults) => datasets(f, path, faults),
         }
     }
 }
@@ -117,13 +120,25 @@ fn help(f: &mut fmt::Formatter<'_>, nearest: &[String]) -> fmt::Result {
 fn entries(f: &mut fmt::Formatter<'_>, path: &Path, faults: &[Fault]) -> fmt::Result {
     let plural = if faults.len() == 1 { "entry" } else { "entries" };
     write!(f, "{}: {} {plural} that TensorFlow would misread or die of", path.display(), faults.len())?;
+    list(f, faults)?;
+    write!(f, "\n  help: the checkpoint is damaged or incomplete; copy all its files again")
+}
+
+fn datasets(f: &mut fmt::Formatter<'_>, path: &Path, faults: &[Fault]) -> fmt::Result {
+    let plural = if faults.len() == 1 { "place" } else { "places" };
+    write!(f, "{}: damaged in {} {plural}", path.display(), faults.len())?;
+    list(f, faults)?;
+    write!(f, "\n  help: copy the file again from where it was saved")
+}
+
+fn list(f: &mut fmt::Formatter<'_>, faults: &[Fault]) -> fmt::Result {
     for fault in faults.iter().take(SHOWN) {
         write!(f, "\n  {}: {}", fault.key, fault.what)?;
     }
     if faults.len() > SHOWN {
         write!(f, "\n  and {} more", faults.len() - SHOWN)?;
     }
-    write!(f, "\n  help: the checkpoint is damaged or incomplete; copy all its files again")
+    Ok(())
 }
 
 fn disagree(f: &mut fmt::Formatter<'_>, path: &Path, faults: &[String]) -> fmt::Result {

@@ -37,11 +37,9 @@ const LOOKALIKES: &[Lookalike] = &[
     kind("an empty file", "the copy or download that made it did not finish; fetch it again", |e| e.len == 0),
     kind("a git-lfs pointer, not the file itself", "run `git lfs pull` in that repository", |e| e.head.starts_with(b"version https://git-lfs")),
     kind("a web page (HTML)", "the download saved a page instead of the file; fetch the raw file", |e| is_html(&e.head)),
-    kind("a Keras 3 model (.keras)", "ckptfs does not read Keras archives yet; in Python, `keras.saving.load_model` does", |e| zip_holds(e, b"metadata.json")),
     kind("a PyTorch checkpoint (zip)", "ckptfs reads TensorFlow's checkpoints; in Python, `torch.load` opens this one", |e| zip_holds(e, b"data.pkl")),
     kind("a zip archive", "unpack it first", |e| e.head.starts_with(b"PK\x03\x04")),
     kind("a Python pickle (an old PyTorch or NumPy file)", "ckptfs reads TensorFlow's checkpoints", |e| matches!(e.head.as_slice(), [0x80, 2..=5, b'}' | b'c' | b']' | b'(' | b'\x8a' | 0x95, ..])),
-    kind("an HDF5 file (Keras .h5 weights)", "ckptfs does not read HDF5 yet; in Python, `model.load_weights` does", |e| e.head.starts_with(b"\x89HDF\r\n\x1a\n")),
     kind("a NumPy array", "open it with `numpy.load`", |e| e.head.starts_with(b"\x93NUMPY")),
     kind("a compressed archive", "unpack it first", |e| [&b"\x1f\x8b"[..], b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd"].iter().any(|magic| e.head.starts_with(magic))),
     kind("a tar archive", "unpack it first", |e| e.head.get(257..262) == Some(b"ustar")),
@@ -98,7 +96,7 @@ fn is_html(head: &[u8]) -> bool {
 }
 
 /// Whether the first member of a zip has that name, in whatever folder.
-fn zip_holds(ends: &Ends, name: &[u8]) -> bool {
+pub(super) fn zip_holds(ends: &Ends, name: &[u8]) -> bool {
     let Some(len) = ends.head.get(26..28) else { return false };
     let len = usize::from(u16::from_le_bytes([len[0], len[1]]));
     ends.head.starts_with(b"PK\x03\x04")
@@ -134,10 +132,8 @@ mod tests {
             ),
             (b"\n<!DOCTYPE html><html>", Some("a web page (HTML)")),
             (&zip(b"archive/data.pkl"), Some("a PyTorch checkpoint (zip)")),
-            (&zip(b"metadata.json"), Some("a Keras 3 model (.keras)")),
             (&zip(b"x.txt"), Some("a zip archive")),
             (b"\x80\x02}q\x00", Some("a Python pickle (an old PyTorch or NumPy file)")),
-            (b"\x89HDF\r\n\x1a\n\0", Some("an HDF5 file (Keras .h5 weights)")),
             (b"0123456789\x57\xfb\x80\x8b\x24\x75\x47\xdb", Some("a TensorFlow V1 checkpoint (SaverDef.V1)")),
             (
                 b"\0\0\x1c\x0a\x1a\x0a\x09\x0a\x01a\x12\0",

@@ -6,6 +6,7 @@
 mod bundle;
 mod error;
 mod family;
+mod hdf5;
 mod identify;
 mod locate;
 mod meta_graph;
@@ -58,7 +59,8 @@ struct Source {
 }
 
 /// The formats. A directory's checkpoints are those of the first that it has any of.
-const SOURCES: &[Source] = &[v1::SOURCE, safetensors::INDEX, safetensors::FILE];
+const SOURCES: &[Source] =
+    &[v1::SOURCE, safetensors::INDEX, safetensors::FILE, hdf5::WEIGHTS, hdf5::LEGACY, hdf5::ARCHIVE];
 
 impl Source {
     /// The stem of an entry that is a head, by name and content.

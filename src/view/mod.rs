@@ -96,8 +96,9 @@ pub fn own(catalog: &Arc<Catalog>) -> Option<(&'static str, VirtualFile)> {
     let own = catalog.own.as_ref()?;
     let has =
         |whole: &&Whole| whole.name.strip_prefix("model") == Some(own.suffix) && (whole.is_there)(catalog);
-    let whole = WHOLE.iter().find(has)?;
-    Some((own.suffix, own.file.clone().map_or_else(|| (whole.file)(catalog), VirtualFile::whole)))
+    let unchanged = own.file.clone().map(VirtualFile::whole);
+    let file = unchanged.or_else(|| WHOLE.iter().find(has).map(|whole| (whole.file)(catalog)))?;
+    Some((own.suffix, file))
 }
 
 /// The format of that name.

@@ -10,11 +10,6 @@ import tensorflow as tf
 from harness import OBJECT_GRAPH, array, assert_same, assert_widens_to, refused, stored_bytes, values
 from test_views import by_key
 
-# Readable by TensorFlow, not yet by ckptfs: each with a word its message must have.
-OUT_OF_SCOPE = {
-    "keras_nested_container_keras/pre_pr22362_nested_container.keras": "keras|zip",
-}
-
 # Shown of low byte first, so that no file is the source's own.
 BIG_ENDIAN = ["generated/bigendian/be"]
 
@@ -38,9 +33,9 @@ IN_SCOPE = [
 ]
 
 
-def test_every_index_is_either_in_scope_or_out_of_it(real):
+def test_every_index_is_listed(real):
     indexes = {str(path.relative_to(real).with_suffix("")) for path in real.rglob("*.index")}
-    assert indexes - set(OUT_OF_SCOPE) == set(IN_SCOPE)
+    assert indexes == set(IN_SCOPE)
 
 
 @pytest.mark.parametrize("prefix", IN_SCOPE)
@@ -77,13 +72,6 @@ def test_a_directory_shows_all_its_checkpoints(real, mount, name):
     assert os.readlink(m / "latest") == newest
     for index in source.glob("*.index"):
         assert_same(values(m / index.stem), values(index.with_suffix("")))
-
-
-@pytest.mark.parametrize("prefix", OUT_OF_SCOPE)
-def test_what_is_not_read_yet_is_refused_by_name(real, tmp_path, prefix):
-    (tmp_path / "m").mkdir()
-    for command in (["mount", real / prefix, tmp_path / "m"], ["ls", real / prefix]):
-        assert matches(OUT_OF_SCOPE[prefix], refused(*command))
 
 
 def test_a_rename_of_everything_keeps_every_value(real, mount):

@@ -1,0 +1,288 @@
+//! A dataset as a tensor: what its header says of shape, type and place.
+//!
+//! Values that lie in one piece, as they are, are a range of the file. All others are decoded when they are read; only
+//! strings, whose length nothing else tells, are read at once.
+
+use std::sync::Arc;
+
+use hdf5_reader::messages::HdfMessage;
+use hdf5_reader::messages::dataspace::{DataspaceMessage, DataspaceType};
+use hdf5_reader::messages::filter_pipeline::FilterPipelineMessage;
+use hdf5_reader::messages::layout::DataLayout;
+use hdf5_reader::object_header::ObjectHeader;
+use hdf5_reader::{Dataset, Hdf5File, Storage};
+
+use super::bytes::{Bytes, MAX_READ};
+use super::chunks::{Chunks, DataFile, row_of_chunks};
+use super::decoders::{Fill, Swapped, swap};
+use super::filters;
+use super::links::defined;
+use super::strings;
+use super::trouble::Trouble;
+use super::walk::Found;
+use crate::dtype::Dtype;
+use crate::extent::Extent;
+use crate::format::hdf5_type::{self, Type};
+use crate::tensor::{Shape, Tensor};
+
+/// What a dataset is read with.
+pub(super) struct Reading {
+    pub(super) file: Hdf5File,
+    pub(super) bytes: Bytes,
+    /// The same file, for what is read later.
+    pub(super) later: Arc<DataFile>,
+    /// Bytes of strings that may still be read.
+    pub(super) budget: u64,
+    /// Bytes of values so far that do not stand in the file as they are.
+    pub(super) claimed: u64,
+}
+
+/// A dataset's values and the range of the file that they take, if they lie in one piece.
+pub(super) struct Placed {
+    pub(super) tensor: Tensor,
+    pub(super) range: Option<(u64, u64)>,
+}
+
+/// Deflate makes at most some thousand bytes of one.
+const MOST_OF_A_BYTE: u64 = 1100;
+/// Values that no file holds, because they are all the fill value, are few.
+const MOST_OF_NOTHING: u64 = 16 << 30;
+
+/// What the header says.
+struct Header<'a> {
+    space: &'a DataspaceMessage,
+    layout: &'a DataLayout,
+    fill: Option<&'a [u8]>,
+    filters: Option<&'a FilterPipelineMessage>,
+    external: bool,
+}
+
+/// The numbers of a dataset.
+struct Numbers {
+    dtype: Dtype,
+    /// Bytes of one component, where they are to be turned around.
+    swapped: Option<usize>,
+    width: u64,
+    shape: Shape,
+    len: u64,
+}
+
+impl Reading {
+    /// The tensor of a dataset.
+    pub(super) fn tensor(&mut self, found: &Found) -> Result<Placed, Trouble> {
+        let file = self.file.clone();
+        let header = file.get_or_parse_header(found.address)?;
+        let header = Header::of(&header)?;
+        let dataset = file.dataset(&found.path)?;
+        if dataset.address() != found.address {
+            return Err(Trouble::Damaged("two links have this name".into()));
+        }
+        let shape = header.shape()?;
+        let dtype = match hdf5_type::decode(&dataset.raw_datatype()?)? {
+            Type::Number { name, width, big_endian } => {
+                (Dtype::named(name), (big_endian && width > 1).then_some(width))
+            }
+            Type::Opaque { size } => (opaque(&dataset, size)?, None),
+            Type::Other(what) => return Err(Trouble::LeftOut(format!("its elements are {what}"))),
+            text => {
+                let tensor = strings::tensor(&dataset, &text, shape, self.bytes.len(), &mut self.budget)?;
+                return Ok(Placed { tensor, range: None });
+            }
+        };
+        let numbers = Numbers::new(dtype, shape)?;
+        self.place(&header, &dataset, found, numbers)
+    }
+
+    fn place(
+        &mut self,
+        header: &Header,
+        dataset: &Dataset,
+        found: &Found,
+        numbers: Numbers,
+    ) -> Result<Placed, Trouble> {
+        let data = match header.layout {
+            DataLayout::Contiguous { address, size } if defined(&self.file, *address) && *size > 0 => {
+                check_len(numbers.len, *size)?;
+                return self.in_one_piece(*address, numbers);
+            }
+            DataLayout::Compact { data } => {
+                check_len(numbers.len, data.len() as u64)?;
+                let mut data = data.clone();
+                swap(&mut data, numbers.swapped);
+                Extent::from(data)
+            }
+            DataLayout::Contiguous { .. } => self.filled(header, &numbers)?,
+            DataLayout::Chunked { address, .. } if !defined(&self.file, *address) => {
+                self.filled(header, &numbers)?
+            }
+            DataLayout::Chunked { .. } => self.chunks(header, dataset, found, &numbers)?,
+        };
+        Ok(Placed { tensor: numbers.tensor(data), range: None })
+    }
+
+    /// Values in one piece: a range of the file, unless their bytes are to be turned around.
+    fn in_one_piece(&self, address: u64, numbers: Numbers) -> Result<Placed, Trouble> {
+        let (bytes, len) = (self.bytes.clone(), numbers.len);
+        let at = self.file.superblock().base_address.checked_add(address);
+        let found = at.and_then(|at| Some((at, bytes.extent(at, len)?)));
+        let (at, extent) = found.ok_or_else(|| self.past_the_end(address, len))?;
+        let data = match numbers.swapped {
+            None => extent,
+            Some(width) => Swapped { bytes, at, width }.extent(len),
+        };
+        Ok(Placed { tensor: numbers.tensor(data), range: Some((at, at + len)) })
+    }
+
+    fn past_the_end(&self, address: u64, len: u64) -> Trouble {
+        let file = self.bytes.len();
+        Trouble::Damaged(format!("bytes {address}+{len} past the end of the file ({file} bytes)"))
+    }
+
+    /// Values that were never written.
+    fn filled(&mut self, header: &Header, numbers: &Numbers) -> Result<Extent, Trouble> {
+        self.check_claim(numbers.len)?;
+        if numbers.len == 0 {
+            return Ok(self.bytes.extent(0, 0).unwrap_or_else(|| Extent::from(vec![])));
+        }
+        let mut element = match header.fill {
+            Some(fill) if fill.len() as u64 == numbers.width => fill.to_vec(),
+            Some(fill) => return Err(wrong_fill(fill, numbers)),
+            None => vec![0; numbers.width as usize],
+        };
+        swap(&mut element, numbers.swapped);
+        Ok(Fill { element }.extent(numbers.len))
+    }
+
+    /// More bytes than a file of this length can hold are left out before anybody sums them.
+    fn check_claim(&mut self, len: u64) -> Result<(), Trouble> {
+        let file = self.bytes.len();
+        let claimed = self.claimed.saturating_add(len);
+        if claimed <= MOST_OF_NOTHING.max(file.saturating_mul(MOST_OF_A_BYTE)) {
+            self.claimed = claimed;
+            return Ok(());
+        }
+        Err(Trouble::LeftOut(format!("claims {len} bytes, in a file of {file}")))
+    }
+
+    fn chunks(
+        &mut self,
+        header: &Header,
+        dataset: &Dataset,
+        found: &Found,
+        numbers: &Numbers,
+    ) -> Result<Extent, Trouble> {
+        filters::check(header.filters)?;
+        self.check_claim(numbers.len)?;
+        match header.fill {
+            Some(fill) if fill.len() as u64 != numbers.width => return Err(wrong_fill(fill, numbers)),
+            // What the reader would take instead is a custom of netCDF, not of HDF5.
+            None if dataset.attribute("_FillValue").is_ok() => {
+                return Err(Trouble::LeftOut("chunks with a fill value of netCDF".into()));
+            }
+            _ => {}
+        }
+        let chunk = chunk_shape(dataset, numbers)?;
+        self.later.keep(row_of_chunks(&numbers.shape, &chunk, numbers.width));
+        let chunks = Chunks {
+            file: self.later.clone(),
+            path: found.path.clone(),
+            shape: numbers.shape.clone(),
+            width: numbers.width,
+            swapped: numbers.swapped,
+        };
+        Ok(Extent::Decoded { data: Arc::new(chunks), len: numbers.len })
+    }
+}
+
+impl<'a> Header<'a> {
+    fn of(header: &'a ObjectHeader) -> Result<Self, Trouble> {
+        let (mut space, mut layout, mut fill, mut filters, mut external) = (None, None, None, None, false);
+        for message in &header.messages {
+            match message {
+                HdfMessage::Dataspace(message) => space = Some(message),
+                HdfMessage::DataLayout(message) => layout = Some(&message.layout),
+                // Also where it is never to be written: what was never written is nothing in particular then.
+                HdfMessage::FillValue(message) => {
+                    fill = message.value.as_deref().filter(|value| !value.is_empty()).or(fill);
+                }
+                HdfMessage::FilterPipeline(message) => filters = Some(message),
+                HdfMessage::ExternalFiles(_) => external = true,
+                _ => {}
+            }
+        }
+        let missing = |what: &str| Trouble::Damaged(format!("its header has no {what}"));
+        let (space, layout) =
+            (space.ok_or_else(|| missing("dataspace"))?, layout.ok_or_else(|| missing("layout"))?);
+        Ok(Self { space, layout, fill, filters, external })
+    }
+
+    fn shape(&self) -> Result<Shape, Trouble> {
+        if self.external {
+            return Err(Trouble::LeftOut("its values are in other files".into()));
+        }
+        match self.space.dataspace_type {
+            DataspaceType::Null => Err(Trouble::LeftOut("it has no shape (an empty dataspace)".into())),
+            DataspaceType::Scalar => Ok(Shape::default()),
+            DataspaceType::Simple => Ok(Shape(self.space.dims.as_slice().into())),
+        }
+    }
+}
+
+impl Numbers {
+    fn new((dtype, swapped): (Option<Dtype>, Option<usize>), shape: Shape) -> Result<Self, Trouble> {
+        let dtype = dtype.ok_or_else(|| Trouble::LeftOut("its type has no name in TensorFlow".into()))?;
+        let width = dtype.width().unwrap_or(0);
+        let elements = shape.num_elements();
+        let len =
+            elements.and_then(|elements| elements.checked_mul(width)).filter(|&len| len <= i64::MAX as u64);
+        let len =
+            len.ok_or_else(|| Trouble::Damaged(format!("shape {shape} has more elements than can be")))?;
+        Ok(Self { dtype, swapped, width, shape, len })
+    }
+
+    fn tensor(self, data: Extent) -> Tensor {
+        Tensor::new(self.dtype, self.shape, vec![data], None)
+    }
+}
+
+/// The type that Keras notes for elements that h5py could only write as bytes.
+fn opaque(dataset: &Dataset, size: u32) -> Result<Option<Dtype>, Trouble> {
+    let noted = dataset.attribute("dtype").ok().and_then(|attribute| attribute.read_string().ok());
+    let dtype = noted.as_deref().and_then(Dtype::named).filter(|dtype| dtype.width() == Some(size.into()));
+    match (dtype, noted) {
+        (Some(dtype), _) => Ok(Some(dtype)),
+        (None, Some(noted)) => {
+            Err(Trouble::LeftOut(format!("its elements are opaque, {size} bytes each, said to be {noted}")))
+        }
+        (None, None) => Err(Trouble::LeftOut(format!(
+            "its elements are opaque, {size} bytes each, and no attribute dtype says what they are"
+        ))),
+    }
+}
+
+fn check_len(wanted: u64, stored: u64) -> Result<(), Trouble> {
+    match wanted == stored {
+        true => Ok(()),
+        false => Err(Trouble::Damaged(format!("{stored} bytes, but its shape and type take {wanted}"))),
+    }
+}
+
+fn wrong_fill(fill: &[u8], numbers: &Numbers) -> Trouble {
+    let (len, width) = (fill.len(), numbers.width);
+    Trouble::Damaged(format!("its fill value has {len} bytes, its elements {width}"))
+}
+
+/// The shape of a chunk, which must have the dataset's rank and fit memory.
+fn chunk_shape(dataset: &Dataset, numbers: &Numbers) -> Result<Vec<u64>, Trouble> {
+    let chunk: Vec<u64> = dataset.chunks().unwrap_or_default().into_iter().map(u64::from).collect();
+    if chunk.len() != numbers.shape.0.len() || chunk.contains(&0) {
+        return Err(Trouble::Damaged(format!("chunks of {chunk:?} for a shape of {}", numbers.shape)));
+    }
+    let len = chunk.iter().try_fold(numbers.width, |len, &dim| len.checked_mul(dim));
+    match len.filter(|&len| len <= MAX_READ as u64) {
+        Some(_) => Ok(chunk),
+        None => Err(Trouble::LeftOut(format!(
+            "chunks of {chunk:?}, of which one does not fit memory; `h5repack` makes smaller ones"
+        ))),
+    }
+}

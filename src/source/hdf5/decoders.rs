@@ -1,0 +1,68 @@
+//! Values that do not stand in the file as they are shown: the high byte first, or never written.
+
+use std::io;
+use std::sync::Arc;
+
+use super::bytes::Bytes;
+use crate::cache::{Decode, Identity};
+use crate::extent::Extent;
+
+/// Numbers in one piece whose high byte comes first.
+pub(super) struct Swapped {
+    pub(super) bytes: Bytes,
+    /// Where they begin.
+    pub(super) at: u64,
+    /// Bytes of a component, a power of two.
+    pub(super) width: usize,
+}
+
+impl Swapped {
+    pub(super) fn extent(self, len: u64) -> Extent {
+        Extent::Decoded { data: Arc::new(self), len }
+    }
+}
+
+impl Decode for Swapped {
+    fn identity(&self) -> Identity {
+        Identity { of: std::ptr::from_ref(self).addr(), to: "swapped" }
+    }
+
+    fn decode(&self, at: u64, len: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = self.bytes.read(self.at + at, len)?;
+        swap(&mut bytes, Some(self.width));
+        Ok(bytes)
+    }
+
+    fn verify(&self) -> io::Result<()> {
+        self.bytes.verify()
+    }
+}
+
+/// Turns each component around.
+pub(super) fn swap(bytes: &mut [u8], width: Option<usize>) {
+    if let Some(width) = width {
+        bytes.chunks_exact_mut(width).for_each(<[u8]>::reverse);
+    }
+}
+
+/// One element again and again.
+pub(super) struct Fill {
+    /// Its bytes; their number divides that of a piece.
+    pub(super) element: Vec<u8>,
+}
+
+impl Fill {
+    pub(super) fn extent(self, len: u64) -> Extent {
+        Extent::Decoded { data: Arc::new(self), len }
+    }
+}
+
+impl Decode for Fill {
+    fn identity(&self) -> Identity {
+        Identity { of: std::ptr::from_ref(self).addr(), to: "fill" }
+    }
+
+    fn decode(&self, _at: u64, len: usize) -> io::Result<Vec<u8>> {
+        Ok(self.element.iter().copied().cycle().take(len).collect())
+    }
+}

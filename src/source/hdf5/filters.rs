@@ -1,0 +1,45 @@
+//! Filters: what chunks went through before they were written, by their registered numbers.
+
+use hdf5_reader::FilterRegistry;
+use hdf5_reader::error::{Error, Result};
+use hdf5_reader::messages::filter_pipeline::{FilterDescription, FilterPipelineMessage};
+
+use super::trouble::Trouble;
+use crate::format::lzf;
+
+/// Filters that the reader undoes: deflate, shuffle, Fletcher's checksum, scale-offset; and LZF, which is given to it.
+const FILTERS: [u16; 5] = [1, 2, 3, 6, LZF];
+/// The number of h5py's LZF.
+const LZF: u16 = 32000;
+/// The others that people have, by name.
+#[rustfmt::skip]
+const OTHER_FILTERS: [(u16, &str); 8] = [
+    (4, "szip"), (5, "nbit"), (307, "bzip2"), (32001, "blosc"), (32004, "lz4"), (32008, "bitshuffle"), (32015, "zstd"),
+    (32026, "blosc2"),
+];
+
+/// Whether all filters of a dataset can be undone.
+pub(super) fn check(filters: Option<&FilterPipelineMessage>) -> std::result::Result<(), Trouble> {
+    let unknown =
+        filters.and_then(|pipeline| pipeline.filters.iter().find(|filter| !FILTERS.contains(&filter.id)));
+    let Some(filter) = unknown else { return Ok(()) };
+    let known = OTHER_FILTERS.iter().find(|(id, _)| *id == filter.id).map(|(_, name)| *name);
+    let name = known.or(filter.name.as_deref()).unwrap_or("unknown");
+    Err(Trouble::LeftOut(format!(
+        "compressed with {name} (HDF5 filter {}); `h5repack -f GZIP=1` makes it readable",
+        filter.id
+    )))
+}
+
+/// The filters of the library, and LZF.
+pub(super) fn registry() -> FilterRegistry {
+    let mut filters = FilterRegistry::new();
+    filters.register(LZF, Box::new(inflate_lzf));
+    filters
+}
+
+/// The filter's third number is the length of the chunk.
+fn inflate_lzf(filter: &FilterDescription, stream: &[u8], _element: usize) -> Result<Vec<u8>> {
+    let len = filter.client_data.get(2).map_or(0, |&len| len as usize);
+    lzf::decode(stream, len).map_err(|error| Error::DecompressionError(format!("LZF: {error} of a chunk")))
+}

@@ -1,0 +1,171 @@
+//! HDF5 files, as Keras writes them: `.weights.h5`, legacy `.h5`, and the one inside a `.keras` archive.
+//!
+//! Only metadata is read when one is opened: groups, headers, attributes (and strings, which have no length otherwise). Each
+//! dataset is a variable, its values a range of the file where they lie in it as they are, which is how Keras writes them;
+//! so the file itself is the data file of the bundle that is shown. A dataset that TensorFlow has no type for is left out
+//! with a warning that says so; a damaged one stops everything.
+
+mod archive;
+mod bytes;
+mod chunks;
+mod dataset;
+mod decoders;
+mod filters;
+mod links;
+mod names;
+mod strings;
+mod trouble;
+mod walk;
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use hdf5_reader::{Hdf5File, Storage};
+
+use super::error::{Error, Fault};
+use super::{Checkpoint, Prefix, Source, identify, without};
+use crate::catalog::{Catalog, H5Layout, Variable};
+use crate::folder::Folder;
+use crate::format::Malformed;
+use crate::shard::Shard;
+
+use bytes::Bytes;
+use chunks::DataFile;
+use dataset::{Placed, Reading};
+use names::Named;
+use trouble::Trouble;
+use walk::Tree;
+
+/// Weights as Keras 3 has them.
+pub(super) const WEIGHTS: Source = source(|name| without(name, ".weights.h5"), Some(".weights.h5"));
+/// Weights and whole models as Keras 2 has them, and any other HDF5 file.
+pub(super) const LEGACY: Source =
+    source(|name| without(name, ".h5").or_else(|| without(name, ".hdf5")), Some(".h5"));
+/// A model with its weights in an archive, which a map cannot make anew.
+pub(super) const ARCHIVE: Source = Source {
+    stem: |name| without(name, ".keras"),
+    is_head: |ends| MEMBERS.iter().any(|member| identify::zip_holds(ends, member)),
+    own: None,
+    open,
+};
+
+const fn source(stem: fn(&OsStr) -> Option<OsString>, own: Option<&'static str>) -> Source {
+    Source { stem, is_head: |ends| ends.head.starts_with(HDF5), own, open }
+}
+
+/// How an HDF5 file begins. A program may keep a block of its own before that; such a file is known by its name.
+const HDF5: &[u8] = b"\x89HDF\r\n\x1a\n";
+const ZIP: &[u8] = b"PK\x03\x04";
+/// One of these is the first in a Keras archive.
+const MEMBERS: [&[u8]; 3] = [b"metadata.json", b"config.json", b"model.weights.h5"];
+
+fn open(prefix: &Prefix, folder: &Arc<Folder>) -> Result<Checkpoint, Error> {
+    let shard = Arc::new(Shard::open_in(folder, &prefix.head));
+    let Some(stamp) = shard.stamp() else {
+        let error = shard.fault().expect("a shard has a stamp or a fault");
+        return Err(Error::Io(prefix.index(), io::Error::new(error.kind(), error.to_string())));
+    };
+    let mut magic = [0; ZIP.len()];
+    let is_archive = shard.read_exact_at(&mut magic, 0).is_ok() && magic == ZIP;
+    let bytes = if is_archive { archive::weights(&shard)? } else { Bytes::whole(&shard) };
+    // The library promises errors instead of panics; where it errs, that is an error too.
+    let read = catch_unwind(AssertUnwindSafe(|| read(prefix.index(), &bytes)));
+    let (variables, h5_layout, warnings) = read.unwrap_or_else(|_| {
+        let what = Malformed::new("the file cannot be made sense of", 0);
+        Err(Error::Malformed(prefix.index(), what))
+    })?;
+    let shards = match bytes {
+        Bytes::Part { .. } => vec![shard],
+        Bytes::Memory(_) => vec![],
+    };
+    let warnings =
+        warnings.into_iter().map(|warning| format!("{}: {warning}", prefix.index().display())).collect();
+    let catalog = Catalog { variables, shards, h5_layout, ..Catalog::default() };
+    Ok(Checkpoint { prefix: prefix.clone(), catalog, stamp, warnings })
+}
+
+/// The variables of a file, how it is laid out, and what to warn of.
+fn read(path: PathBuf, bytes: &Bytes) -> Result<(Vec<Variable>, H5Layout, Vec<String>), Error> {
+    let whole = |trouble: Trouble| match trouble {
+        Trouble::Io(error) => Error::Io(path.clone(), error),
+        Trouble::LeftOut(what) => Error::Unsupported(path.clone(), what),
+        Trouble::Damaged(what) => Error::Malformed(path.clone(), Malformed::new(what, 0)),
+    };
+    let file = chunks::open(bytes, 0).map_err(|error| whole(error.into()))?;
+    check_end(&file, bytes).map_err(|error| Error::Malformed(path.clone(), error))?;
+    let mut tree = walk::walk(&file).map_err(whole)?;
+    let later = Arc::new(DataFile::new(bytes.clone()));
+    let mut reading = Reading { file, bytes: bytes.clone(), later, budget: strings::BUDGET, claimed: 0 };
+    let placed = datasets(&mut reading, &mut tree).map_err(whole)?;
+    overlaps(&mut tree, &placed);
+    let faults: Vec<_> = std::mem::take(&mut tree.damaged)
+        .into_iter()
+        .map(|(path, what)| Fault { key: path.as_str().into(), what })
+        .collect();
+    if !faults.is_empty() {
+        return Err(Error::Datasets(path, faults));
+    }
+    let (names, missing) = names::names(&reading.file, &tree).map_err(whole)?;
+    let has_names = names.iter().any(|(path, named)| *path != named.name);
+    let layout = if has_names { H5Layout::Legacy } else { H5Layout::Keras3 };
+    let mut variables: Vec<_> =
+        placed.into_iter().map(|(path, placed)| variable(&names[&path], placed)).collect();
+    variables.sort_by(|a, b| a.name.cmp(&b.name));
+    tree.warnings.extend(missing);
+    Ok((variables, layout, tree.warnings))
+}
+
+/// Whether all of the file is there that should be.
+fn check_end(file: &Hdf5File, bytes: &Bytes) -> Result<(), Malformed> {
+    // The only address that counts from the beginning of the file, also behind a user block.
+    let (end, len) = (file.superblock().eof_address, bytes.len());
+    match end <= len || !links::defined(file, end) {
+        true => Ok(()),
+        false => Err(Malformed {
+            what: format!("the file ends, though it has {end} bytes by its own account").into(),
+            at: len,
+        }),
+    }
+}
+
+/// The tensors of all datasets that can be shown, by path.
+fn datasets(reading: &mut Reading, tree: &mut Tree) -> Result<Vec<(String, Placed)>, Trouble> {
+    let mut placed = Vec::new();
+    for (path, found) in &tree.datasets {
+        match reading.tensor(found).map_err(|trouble| trouble.of_header_at(found.address)) {
+            Ok(tensor) => placed.push((path.clone(), tensor)),
+            Err(Trouble::LeftOut(what)) => tree.warnings.push(format!("{path}: {what}; left out")),
+            Err(Trouble::Damaged(what)) => tree.damaged.push((path.clone(), what)),
+            Err(error @ Trouble::Io(_)) => return Err(error),
+        }
+    }
+    Ok(placed)
+}
+
+/// No two datasets have a byte in common, unless they are one: an address that is damaged often leads into another.
+fn overlaps(tree: &mut Tree, placed: &[(String, Placed)]) {
+    let ranges =
+        placed.iter().filter_map(|(path, placed)| Some((placed.range?, tree.datasets[path].address, path)));
+    let mut ranges: Vec<_> = ranges.filter(|((start, end), ..)| start < end).collect();
+    ranges.sort_unstable();
+    let clash = |pair: &[((u64, u64), u64, &String)]| {
+        let [(before, first, other), (after, second, path)] = pair else { return None };
+        let what = format!("its bytes {}+{} are also those of {other}", after.0, after.1 - after.0);
+        (after.0 < before.1 && first != second).then(|| ((*path).clone(), what))
+    };
+    tree.damaged.extend(ranges.windows(2).filter_map(clash));
+}
+
+fn variable(named: &Named, placed: Placed) -> Variable {
+    Variable {
+        name: named.name.as_str().into(),
+        key: None,
+        plain_key: None,
+        full_name: named.full_name.as_deref().map(Into::into),
+        tensor: Arc::new(placed.tensor),
+        origin: None,
+    }
+}

@@ -1,0 +1,196 @@
+//! All datasets of a file by path.
+//!
+//! Each group is walked once, whatever leads to it, so that a ring of groups ends and no number of links makes more paths
+//! than there are links. A link to a dataset counts as the dataset under another name, also a soft one; what leads to a group
+//! a second time, to nothing or out of the file is reported and not followed.
+
+use std::collections::{BTreeMap, HashMap};
+
+use hdf5_reader::Hdf5File;
+use hdf5_reader::error::Error;
+use hdf5_reader::messages::HdfMessage;
+
+use super::links::{self, Link, Target};
+use super::trouble::Trouble;
+
+/// Far more than any file of weights has.
+const MAX_LINKS: usize = 4_000_000;
+/// Bytes of a path; no group of a program lies so deep.
+const MAX_PATH: usize = 4096;
+
+/// What a file holds. Paths begin without a slash.
+#[derive(Default)]
+pub(super) struct Tree {
+    /// Datasets by path.
+    pub(super) datasets: BTreeMap<String, Found>,
+    /// Groups by path, the root's being empty.
+    pub(super) groups: BTreeMap<String, u64>,
+    /// What was not followed.
+    pub(super) warnings: Vec<String>,
+    /// Paths whose object is damaged, and how.
+    pub(super) damaged: Vec<(String, String)>,
+    soft: Vec<(String, String)>,
+    walked: HashMap<u64, String>,
+    links: usize,
+}
+
+/// A dataset.
+#[derive(Clone)]
+pub(super) struct Found {
+    /// Where its header is.
+    pub(super) address: u64,
+    /// A path on which no soft link lies.
+    pub(super) path: String,
+}
+
+/// What an object is.
+enum Kind {
+    Group,
+    Dataset,
+    /// A type by itself, which datasets may refer to.
+    Type,
+    /// A thing that later versions of the format may have.
+    Other,
+}
+
+/// Walks the file.
+pub(super) fn walk(file: &Hdf5File) -> Result<Tree, Trouble> {
+    let mut tree = Tree::default();
+    let root = file.superblock().root_object_header_address()?;
+    tree.groups.insert(String::new(), root);
+    tree.walked.insert(root, String::new());
+    let mut rest = vec![(String::new(), root)];
+    while let Some((path, address)) = rest.pop() {
+        let mut found = Vec::new();
+        let visited = links::visit(file, address, &mut |link| {
+            tree.count()?;
+            found.push(link);
+            Ok(())
+        });
+        if let Err(error) = visited {
+            tree.fault(path, Trouble::from(error).of_header_at(address))?;
+            continue;
+        }
+        for link in found {
+            rest.extend(tree.link(file, &path, link)?);
+        }
+    }
+    tree.follow_soft();
+    Ok(tree)
+}
+
+impl Tree {
+    fn count(&mut self) -> Result<(), Error> {
+        self.links += 1;
+        match self.links <= MAX_LINKS {
+            true => Ok(()),
+            false => Err(Error::InvalidData(format!("more than {MAX_LINKS} links"))),
+        }
+    }
+
+    /// Notes what a link of the group `parent` leads to; a group that is to be walked comes back.
+    fn link(&mut self, file: &Hdf5File, parent: &str, link: Link) -> Result<Option<(String, u64)>, Trouble> {
+        let path = below(parent, &link.name);
+        if link.name.is_empty() || link.name == "." || link.name.contains('/') || path.len() > MAX_PATH {
+            let what = format!("a link has the name {:?}, which none can have", shortened(&link.name));
+            self.damaged.push((parent.into(), what));
+            return Ok(None);
+        }
+        if self.datasets.contains_key(&path) || self.groups.contains_key(&path) {
+            self.damaged.push((path, "two links have this name".into()));
+            return Ok(None);
+        }
+        let address = match link.target {
+            Target::Hard(address) => address,
+            Target::Soft(target) => {
+                self.soft.push((path, target));
+                return Ok(None);
+            }
+            Target::External(target) => {
+                self.warnings.push(format!("{path}: a link to {target}, another file; left out"));
+                return Ok(None);
+            }
+        };
+        match kind(file, address) {
+            Ok(Kind::Dataset) => drop(self.datasets.insert(path.clone(), Found { address, path })),
+            Ok(Kind::Group) => return Ok(self.group(path, address)),
+            Ok(Kind::Type) => {}
+            Ok(Kind::Other) => self.warnings.push(format!("{path}: neither a group nor a dataset; left out")),
+            Err(error) => self.fault(path, Trouble::from(error).of_header_at(address))?,
+        }
+        Ok(None)
+    }
+
+    fn group(&mut self, path: String, address: u64) -> Option<(String, u64)> {
+        if let Some(first) = self.walked.get(&address) {
+            self.warnings.push(format!("{path}: the same group as /{first}; shown there only"));
+            return None;
+        }
+        self.walked.insert(address, path.clone());
+        self.groups.insert(path.clone(), address);
+        Some((path, address))
+    }
+
+    fn fault(&mut self, path: String, trouble: Trouble) -> Result<(), Trouble> {
+        match trouble {
+            Trouble::LeftOut(what) => self.warnings.push(format!("{path}: {what}; left out")),
+            Trouble::Damaged(what) => self.damaged.push((path, what)),
+            Trouble::Io(error) => return Err(Trouble::Io(error)),
+        }
+        Ok(())
+    }
+
+    /// Soft links to datasets are the datasets under another name.
+    fn follow_soft(&mut self) {
+        for (path, target) in std::mem::take(&mut self.soft) {
+            let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
+            let wanted =
+                if target.starts_with('/') { normal(&target) } else { normal(&below(parent, &target)) };
+            match self.datasets.get(&wanted).cloned() {
+                Some(found) => drop(self.datasets.insert(path, found)),
+                None if self.groups.contains_key(&wanted) => {
+                    self.warnings.push(format!("{path}: the same group as /{wanted}; shown there only"));
+                }
+                None => {
+                    self.warnings.push(format!("{path}: a link to {target}, which is not there; left out"))
+                }
+            }
+        }
+    }
+}
+
+fn kind(file: &Hdf5File, address: u64) -> Result<Kind, Error> {
+    let header = file.get_or_parse_header(address)?;
+    let has = |wanted: fn(&HdfMessage) -> bool| header.messages.iter().any(wanted);
+    if has(|message| matches!(message, HdfMessage::DataLayout(_))) {
+        return Ok(Kind::Dataset);
+    }
+    let group = |message: &HdfMessage| {
+        matches!(
+            message,
+            HdfMessage::SymbolTable(_)
+                | HdfMessage::LinkInfo(_)
+                | HdfMessage::Link(_)
+                | HdfMessage::GroupInfo(_)
+        )
+    };
+    Ok(match has(group) {
+        true => Kind::Group,
+        false if has(|message| matches!(message, HdfMessage::Datatype(_))) => Kind::Type,
+        false => Kind::Other,
+    })
+}
+
+/// The path of `name`, which may be a path itself, in a group.
+pub(super) fn below(parent: &str, name: &str) -> String {
+    if parent.is_empty() { name.into() } else { format!("{parent}/{name}") }
+}
+
+/// Without the components that mean nothing.
+pub(super) fn normal(path: &str) -> String {
+    path.split('/').filter(|name| !name.is_empty() && *name != ".").collect::<Vec<_>>().join("/")
+}
+
+fn shortened(name: &str) -> String {
+    name.chars().take(60).collect()
+}

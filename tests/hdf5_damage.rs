@@ -1,0 +1,104 @@
+//! Damaged HDF5 files: an error that names the file, or what the undamaged one holds; never a panic, never memory that a
+//! length only claims.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use ckptfs::cache::Cache;
+use ckptfs::catalog::Variable;
+use ckptfs::source;
+use rustix::process::{Resource, Rlimit, setrlimit};
+use tempfile::TempDir;
+
+/// Many times what these files need, and a fraction of what a flipped bit can claim.
+const MEMORY: u64 = 2 << 30;
+
+/// A variable as it is shown: name, type and shape; then its bytes.
+type Shown = (String, Result<Vec<u8>, String>);
+
+struct Sample {
+    _dir: TempDir,
+    path: PathBuf,
+    whole: Vec<u8>,
+}
+
+impl Sample {
+    fn new(fixture: &str) -> Self {
+        setrlimit(Resource::As, Rlimit { current: Some(MEMORY), maximum: None }).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+        let from = root.join(fixture);
+        let path = dir.path().join(from.file_name().unwrap());
+        Self { whole: fs::read(&from).unwrap(), path, _dir: dir }
+    }
+
+    fn shown(&self, bytes: &[u8]) -> Result<Vec<Shown>, String> {
+        fs::write(&self.path, bytes).unwrap();
+        let checkpoint = source::open(&self.path).map_err(|error| error.to_string())?;
+        Ok(checkpoint.catalog.variables.iter().map(shown).collect())
+    }
+}
+
+fn shown(variable: &Variable) -> Shown {
+    let tensor = &variable.tensor;
+    let mut bytes = vec![0; tensor.len().min(1 << 20) as usize];
+    let read = tensor.file().read_at(&Cache::new(0), &mut bytes, 0);
+    let facts = format!("{} {} {}", variable.name, tensor.dtype, tensor.shape);
+    (facts, read.map(|_| bytes).map_err(|error| error.to_string()))
+}
+
+#[test]
+fn a_file_cut_at_any_length_is_an_error_that_names_it() {
+    for name in
+        ["h5py-3.14/small/old.h5", "h5py-3.14/small/new.h5", "keras-3.15/archive_deflated/model.keras"]
+    {
+        let sample = Sample::new(name);
+        for len in 0..sample.whole.len() {
+            let error = sample.shown(&sample.whole[..len]).expect_err("a file cut short");
+            assert!(error.contains(sample.path.to_str().unwrap()), "{name} cut to {len}: {error}");
+        }
+    }
+}
+
+#[test]
+fn a_flipped_bit_anywhere_is_an_error_or_a_file_that_reads_within_its_bounds() {
+    let sample = Sample::new("h5py-3.14/small/old.h5");
+    flips(&sample, |_, _| {});
+}
+
+#[test]
+fn a_flipped_bit_where_there_are_checksums_is_an_error_or_the_same() {
+    let sample = Sample::new("h5py-3.14/small/new.h5");
+    let right = sample.shown(&sample.whole).unwrap();
+    let find = |bytes: &[u8]| sample.whole.windows(bytes.len()).position(|window| window == bytes).unwrap();
+    // What has no checksum: the heap of strings, the references into it and the values themselves.
+    let heap = find(b"GCOL");
+    let reference = [&1u32.to_le_bytes()[..], &(heap as u64).to_le_bytes()].concat();
+    let values =
+        [find(&reference), find(&[1.5f32, -2.0].map(f32::to_le_bytes).concat()), find(&[0, 1, 0, 2, 0, 3])];
+    let unchecked =
+        |at| (heap..heap + 4096).contains(&at) || values.iter().any(|&from| (from..from + 32).contains(&at));
+    flips(&sample, |at, found| {
+        let facts = |shown: &[Shown]| shown.iter().map(|(facts, _)| facts.clone()).collect::<Vec<_>>();
+        assert_eq!(facts(&found), facts(&right), "byte {at}");
+        for ((facts, value), (_, right)) in found.iter().zip(&right) {
+            assert!(value.is_err() || value == right || unchecked(at), "{facts}: byte {at}");
+        }
+    });
+}
+
+/// Flips each bit of a file, one after the other; what opens nevertheless is handed on.
+fn flips(sample: &Sample, each: impl Fn(usize, Vec<Shown>)) {
+    for at in 0..sample.whole.len() {
+        // Long runs of zeros are room that nothing uses: a bit here and there will do.
+        let room = sample.whole[at.saturating_sub(32)..=at].iter().all(|&byte| byte == 0);
+        let bits = if !room { 8 } else { usize::from(at % 16 == 0) };
+        for bit in 0..bits {
+            let mut bytes = sample.whole.clone();
+            bytes[at] ^= 1 << bit;
+            if let Ok(found) = sample.shown(&bytes) {
+                each(at, found);
+            }
+        }
+    }
+}
