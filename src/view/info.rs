@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{FORMATS, Format};
-use crate::catalog::{Catalog, Variable};
+use crate::catalog::{Catalog, Origin, Variable};
 use crate::extent::Extent;
 use crate::format::crc::Masked;
 use crate::name::Name;
@@ -33,7 +33,7 @@ pub(super) fn json(catalog: &Catalog, variable: &Variable) -> Value {
         "shard": shard,
         "offset": offset,
         "crc32c": tensor.crc32c.map(Masked::unmask),
-        "rule": variable.origin.as_ref().map(|origin| json!({"place": &*origin.rule, "from": text_of(&origin.name)})),
+        "rule": variable.origin.as_ref().map(rule),
     });
     if catalog.graph().is_some() {
         let mut paths = catalog.paths(variable, PATHS + 1);
@@ -54,6 +54,15 @@ pub(super) fn json(catalog: &Catalog, variable: &Variable) -> Value {
         info["absent"] = absent.into();
     }
     info
+}
+
+/// What a rule made of it, and what was done to its value where anything was.
+fn rule(origin: &Origin) -> Value {
+    let mut rule = json!({"place": &*origin.rule, "from": text_of(&origin.name)});
+    if let Some(value) = &origin.value {
+        rule["value"] = (**value).into();
+    }
+    rule
 }
 
 /// JSON escapes by itself; what is not UTF-8 it cannot hold.

@@ -60,9 +60,10 @@ fn lines(rule: &Rule) -> String {
 
 /// The keys of a rule and what they say, the verb first.
 fn row(rule: &Rule) -> Vec<(&'static str, toml::Value)> {
-    let verb = VERBS.iter().find(|row| row.verb == Some(rule.verb)).expect("every verb has its row").name;
-    let what = match &rule.matcher {
-        Matcher::Pattern(_) => rule.from.text.clone().into(),
+    let verb = VERBS.iter().find(|row| row.verb == rule.verb).expect("every verb has its row").name;
+    let what: toml::Value = match &rule.matcher {
+        Matcher::Pattern(_) | Matcher::Nothing => rule.from().text.clone().into(),
+        Matcher::Members(_) => rule.from.iter().map(|from| from.text.clone()).collect::<Vec<_>>().into(),
         Matcher::Optimizer => toml::Table::from_iter([(ROLE.to_owned(), OPTIMIZER.into())]).into(),
     };
     let targets: Vec<toml::Value> = rule.targets.iter().map(|(_, to)| to.text.clone().into()).collect();
@@ -72,7 +73,7 @@ fn row(rule: &Rule) -> Vec<(&'static str, toml::Value)> {
         _ => Some(targets.into()),
     };
     let plain = Manner::default();
-    let ignore_case = rule.pattern().is_some_and(|pattern| pattern.ignore_case);
+    let ignore_case = rule.patterns().iter().any(|pattern| pattern.ignore_case);
     let flag = |value: bool, plain: bool| (value != plain).then(|| value.into());
     let matched = rule.match_on.and_then(|on| MATCH_ON.iter().find(|(_, each)| *each == on));
     let keys = [
@@ -83,7 +84,8 @@ fn row(rule: &Rule) -> Vec<(&'static str, toml::Value)> {
         ("follow_slots", flag(rule.follow_slots, plain.follow_slots)),
         ("match", matched.map(|(word, _)| (*word).into())),
     ];
-    keys.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
+    let keys = keys.into_iter().filter_map(|(key, value)| Some((key, value?)));
+    keys.chain(rule.given.iter().cloned()).collect()
 }
 
 #[cfg(test)]
@@ -121,7 +123,7 @@ optional = true
 "#;
 
     /// What a map does, without its words.
-    fn meaning(plan: &Plan) -> (Vec<(Vec<u8>, usize)>, usize, usize) {
+    fn meaning(plan: &Plan) -> (Vec<(Vec<u8>, Option<usize>)>, usize, usize) {
         let names = plan.variables.iter().map(|planned| (planned.name.clone(), planned.source)).collect();
         (names, plan.report.dropped.len(), plan.report.lost.len())
     }

@@ -254,7 +254,7 @@ proptest! {
         apply(&map(&[], &text), &mut catalog).map_err(|unfit| TestCaseError::fail(format!("{text}{unfit}")))?;
         assert_agrees(&catalog);
         let text_of = |name: &[u8]| String::from_utf8(name.to_vec()).unwrap();
-        let expected: Vec<_> = plan.variables.iter().map(|planned| format!("{} <- {}", text_of(&planned.name), names[planned.source])).collect();
+        let expected: Vec<_> = plan.variables.iter().map(|planned| format!("{} <- {}", text_of(&planned.name), names[planned.source.unwrap()])).collect();
         prop_assert_eq!(shown(&catalog), expected, "{}", text);
         for variable in &catalog.variables {
             prop_assert_eq!(format!("{}{VALUE}", variable.name), variable.key().to_string());
