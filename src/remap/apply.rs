@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::error::Errors;
+use super::report::Draft;
 use super::values::{Values, described};
-use super::{Map, Plan, Planned, Report, Unfit, objects};
+use super::{Map, Planned, Report, Unfit, objects};
 use crate::catalog::{Catalog, Kind, Origin, Variable};
 use crate::name::Name;
 
@@ -20,19 +20,17 @@ pub fn apply(map: &Map, catalog: &mut Catalog) -> Result<Report, Unfit> {
     if catalog.kind() == Kind::ObjectBased {
         return objects::apply(map, catalog);
     }
-    let plan = plan(map, catalog)?;
-    let (mut errors, mut report) = (Errors::default(), plan.report);
-    let rules = places(&report);
+    let names: Vec<_> = catalog.variables.iter().map(|variable| variable.name.as_bytes()).collect();
+    let shapes: Vec<_> = catalog.variables.iter().map(|variable| &variable.tensor.shape).collect();
+    let mut draft = Draft::new(map, &names, &shapes);
+    let rules: Vec<_> = map.rules.iter().map(|rule| rule.place().to_string().as_str().into()).collect();
     let mut values = Values::new(map, &catalog.variables);
-    let variables: Vec<_> = plan
-        .variables
-        .into_iter()
+    let planned = std::mem::take(&mut draft.variables).into_iter();
+    let variables: Vec<_> = planned
         .filter_map(|planned| planned_variable(map, &catalog.variables, planned, &rules, &mut values))
         .collect();
-    values.finish(&mut errors, &mut report.warnings);
-    if !errors.is_empty() {
-        return Err(Unfit { errors, report: Box::new(report) });
-    }
+    values.finish(&mut draft.errors, &mut draft.warnings);
+    let report = draft.conclude(map, &names)?.report;
     catalog.variables = variables;
     catalog.index = None;
     Ok(report)
@@ -61,16 +59,6 @@ pub fn add(map: &Map, catalog: &mut Catalog) -> Result<(), Unfit> {
         catalog.index = None;
     }
     Ok(())
-}
-
-fn plan(map: &Map, catalog: &Catalog) -> Result<Plan, Unfit> {
-    let names: Vec<_> = catalog.variables.iter().map(|variable| variable.name.as_bytes()).collect();
-    let shapes: Vec<_> = catalog.variables.iter().map(|variable| &variable.tensor.shape).collect();
-    map.plan_shaped(&names, &shapes)
-}
-
-fn places(report: &Report) -> Vec<Arc<str>> {
-    report.rules.iter().map(|rule| rule.place.as_str().into()).collect()
 }
 
 /// A variable as it is planned; none if its value cannot be, which is noted.

@@ -1,5 +1,7 @@
 //! Values that a map makes of nothing.
 
+use std::fmt;
+
 use toml::de::{DeTable, DeValue};
 
 use super::{
@@ -8,7 +10,7 @@ use super::{
     place::Place,
 };
 use crate::dtype::Dtype;
-use crate::op::{self, Create, Fill};
+use crate::op::{self, Create, Fill, Literal};
 use crate::tensor::{Shape, Tensor};
 
 /// Keys that say it.
@@ -17,7 +19,7 @@ pub(super) const KEYS: &[&str] = &["dtype", "shape", "value", "values", "normal"
 const WHATS: &[&str] = &["value", "values", "normal", "npy"];
 
 /// What is created.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Creation {
     dtype: Dtype,
     shape: Vec<Size>,
@@ -25,10 +27,16 @@ pub(super) struct Creation {
     place: Place,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 enum What {
     Made(Create),
     Npy(File),
+}
+
+impl fmt::Debug for Creation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {:?}", self.dtype, self.shape)
+    }
 }
 
 impl Creation {
@@ -53,9 +61,9 @@ impl Creation {
         let dims = self.shape.iter().map(|size| size.of(&[])).collect::<Result<Vec<_>, _>>()?;
         let what = match &self.what {
             What::Made(what) => what.clone(),
-            What::Npy(file) => Create::Npy(files.bytes(file)?.to_vec().into()),
+            What::Npy(file) => Create::Npy(files.open(file)?),
         };
-        let created = op::create(self.dtype, Shape(dims.into()), &what);
+        let created = op::create(self.dtype, &Shape(dims.into()), &what);
         created.map_err(|what| Misshapen::new(&self.place, what))
     }
 }
@@ -79,7 +87,7 @@ fn what(reader: &mut Reader<'_>, verb: &Value<'_>, table: &DeTable<'_>) -> Optio
         "values" => {
             let mut numbers = Vec::new();
             flat(reader, key, value, &mut numbers)?;
-            What::Made(Create::Values(numbers.into()))
+            What::Made(Create::Values(numbers))
         }
         "normal" => match normal(reader, key, value)? {
             Fill::Normal { std, seed } => What::Made(Create::Normal { std, seed }),
@@ -91,7 +99,7 @@ fn what(reader: &mut Reader<'_>, verb: &Value<'_>, table: &DeTable<'_>) -> Optio
 }
 
 /// The numbers of a list, of lists in it too, one after the other.
-fn flat(reader: &mut Reader<'_>, key: &str, value: &Value<'_>, numbers: &mut Vec<crate::dtype::Value>) -> Option<()> {
+fn flat(reader: &mut Reader<'_>, key: &str, value: &Value<'_>, numbers: &mut Vec<Literal>) -> Option<()> {
     match value.get_ref() {
         DeValue::Array(list) => list.iter().try_for_each(|value| flat(reader, key, value, numbers)),
         _ => {
@@ -101,12 +109,13 @@ fn flat(reader: &mut Reader<'_>, key: &str, value: &Value<'_>, numbers: &mut Vec
     }
 }
 
-fn number(reader: &mut Reader<'_>, key: &str, value: &Value<'_>) -> Option<crate::dtype::Value> {
-    if let Some(yes) = value.get_ref().as_bool() {
-        return Some(crate::dtype::Value::Bool(yes));
-    }
-    match integer(value.get_ref()) {
-        Some(number) => Some(crate::dtype::Value::Signed(number)),
-        None => reader.real(key, value).map(crate::dtype::Value::Float64),
+fn number(reader: &mut Reader<'_>, key: &str, value: &Value<'_>) -> Option<Literal> {
+    match value.get_ref() {
+        DeValue::Boolean(yes) => Some(Literal::Bool(*yes)),
+        DeValue::String(text) => Some(Literal::Text(text.to_string())),
+        number => match integer(number) {
+            Some(number) => Some(Literal::Integer(number)),
+            None => reader.real(key, value).map(Literal::Float),
+        },
     }
 }

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `blocked` | all of `q`, all of `k`, all of `v` |
 //! | `interleaved`, with `heads` | of each head its `q`, its `k`, its `v` |
-//! | `grouped`, with `groups` | of each group of heads its share of `q`, its `k`, its `v` |
+//! | `grouped`, with `heads` and `groups` | of each group the heads of `q` that share its `k` and `v`, then these |
 
 use toml::de::DeTable;
 
@@ -24,26 +24,21 @@ pub(super) const KEYS: &[&str] = &["axis", "layout", HEADS, GROUPS];
 const HEADS: &str = "heads";
 const GROUPS: &str = "groups";
 
-/// A layout's name, and the key of the number that it needs.
-const LAYOUTS: &[(&str, (Kind, Option<&str>))] = &[
-    ("blocked", (Kind::Blocked, None)),
-    ("interleaved", (Kind::Interleaved, Some(HEADS))),
-    ("grouped", (Kind::Grouped, Some(GROUPS))),
+/// A layout's name, the keys of the numbers that it needs, and what it is with them.
+type Row = (&'static [&'static str], fn(&[u64]) -> Layout);
+const LAYOUTS: &[(&str, Row)] = &[
+    ("blocked", (&[], |_| Layout::Blocked)),
+    ("interleaved", (&[HEADS], |counts| Layout::Interleaved { heads: counts[0] })),
+    ("grouped", (&[HEADS, GROUPS], |counts| Layout::Grouped { heads: counts[0], groups: counts[1] })),
 ];
-
-#[derive(Clone, Copy, Debug)]
-enum Kind {
-    Blocked,
-    Interleaved,
-    Grouped,
-}
 
 /// Where along an axis each part lies.
 #[derive(Clone, Debug)]
 pub(super) struct Division {
     axis: Axis,
-    kind: Kind,
-    count: Option<Size>,
+    layout: fn(&[u64]) -> Layout,
+    /// The numbers that the layout needs.
+    counts: Vec<Size>,
     /// Of a split, the parts' sizes; equal ones when it does not say.
     sizes: Option<Vec<Size>>,
 }
@@ -72,8 +67,9 @@ impl Division {
             }
             Some(sizes)
         });
-        let (kind, count) = layout?;
-        Some(Self { axis: axis?, kind, count, sizes: sizes.map_or(Some(None), |sizes| sizes.map(Some))? })
+        let sizes = sizes.map_or(Some(None), |sizes| sizes.map(Some))?;
+        let (layout, counts) = layout?;
+        Some(Self { axis: axis?, layout, counts, sizes })
     }
 
     pub(super) fn axis(&self, rank: usize) -> Result<usize, Misshapen> {
@@ -87,18 +83,12 @@ impl Division {
 
     /// The layout on a tensor, whose dims the number of heads may depend on.
     pub(super) fn layout(&self, dims: &[u64]) -> Result<Layout, Misshapen> {
-        let count = |count: &Option<Size>| match count {
-            Some(size) => match size.of(dims)? {
-                0 => Err(Misshapen::new(&size.written.place, "there is at least one")),
-                count => Ok(count),
-            },
-            None => Ok(1),
+        let count = |size: &Size| match size.of(dims)? {
+            0 => Err(Misshapen::new(&size.written.place, "there is at least one")),
+            count => Ok(count),
         };
-        Ok(match self.kind {
-            Kind::Blocked => Layout::Blocked,
-            Kind::Interleaved => Layout::Interleaved { heads: count(&self.count)? },
-            Kind::Grouped => Layout::Grouped { groups: count(&self.count)? },
-        })
+        let counts = self.counts.iter().map(count).collect::<Result<Vec<_>, _>>()?;
+        Ok((self.layout)(&counts))
     }
 
     /// The sizes of so many parts of a tensor.
@@ -124,25 +114,27 @@ impl Division {
     }
 }
 
-fn layout(reader: &mut Reader<'_>, table: &DeTable<'_>) -> Option<(Kind, Option<Size>)> {
-    let chosen = table.get("layout").map(|value| Some((value, reader.word("layout", value, LAYOUTS)?)));
-    let (kind, key) = match chosen {
-        None => (Kind::Blocked, None),
-        Some(chosen) => chosen?.1,
+/// The layout, and the numbers that it needs.
+fn layout(reader: &mut Reader<'_>, table: &DeTable<'_>) -> Option<(fn(&[u64]) -> Layout, Vec<Size>)> {
+    let said = table.get("layout");
+    let (keys, layout) = match said {
+        Some(value) => reader.word("layout", value, LAYOUTS)?,
+        None => LAYOUTS[0].1,
     };
-    for other in [HEADS, GROUPS].into_iter().filter(|other| Some(*other) != key) {
+    for other in [HEADS, GROUPS].into_iter().filter(|other| !keys.contains(other)) {
         if let Some(value) = table.get(other) {
             reader.wrong(value, format!("`{other}` means nothing in this layout"));
             return None;
         }
     }
-    let Some(key) = key else { return Some((kind, None)) };
-    match (table.get(key), table.get("layout")) {
-        (Some(value), _) => Some((kind, Some(Size::read(reader, key, value)?))),
-        (None, Some(layout)) => {
-            reader.wrong(layout, format!("this layout needs `{key}`"));
+    let count = |key: &&str| match (table.get(*key), said) {
+        (Some(value), _) => Size::read(reader, key, value),
+        (None, Some(said)) => {
+            reader.wrong(said, format!("this layout needs `{key}`"));
             None
         }
         (None, None) => None,
-    }
+    };
+    let counts: Vec<_> = keys.iter().map(count).collect();
+    Some((layout, counts.into_iter().collect::<Option<_>>()?))
 }

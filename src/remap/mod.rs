@@ -54,10 +54,9 @@ use std::{collections::BTreeMap, fmt};
 use flags::FlagRules;
 use map_file::{MapFile, Var};
 use options::Options;
+use report::Draft;
 use steps::Derived;
 use table::Table;
-
-use crate::tensor::Shape;
 
 pub use apply::{add, apply};
 pub use error::{Error, Errors, Kind};
@@ -161,12 +160,7 @@ impl Map {
 
     /// Holds the map against a checkpoint. `names` are its variables' own names: sorted bytewise, each once.
     pub fn plan(&self, names: &[&[u8]]) -> Result<Plan, Unfit> {
-        report::plan(self, names, &[])
-    }
-
-    /// The same, with the shapes of the variables, which slots must share to follow what becomes of values.
-    fn plan_shaped(&self, names: &[&[u8]], shapes: &[&Shape]) -> Result<Plan, Unfit> {
-        report::plan(self, names, shapes)
+        Draft::new(self, names, &[]).conclude(self, names)
     }
 
     fn ids(&self) -> impl Iterator<Item = RuleId> {

@@ -153,21 +153,38 @@ impl Tallies {
     }
 }
 
-/// Holds a map against names, and the shapes of what they name where those are known.
-pub(super) fn plan(map: &Map, names: &[&[u8]], shapes: &[&Shape]) -> Result<Plan, Unfit> {
-    debug_assert!(names.is_sorted_by(|a, b| a < b), "names come sorted, each once");
-    let survey = Survey::new(map, names, shapes);
-    let (mut tallies, mut errors, mut warnings) = (Tallies::new(map), Errors::default(), Errors::default());
-    let fates = select(&survey, &mut tallies);
-    let (named, joined) = name(&survey, &fates, &mut tallies, &mut errors, &mut warnings);
-    let mut wanted = wanted(&survey, &named, &mut tallies, &mut warnings);
-    wanted.extend(joined.into_iter().map(|joined| of_group(&survey, &named, joined, &mut tallies)));
-    wanted.extend(created(map, &mut tallies));
-    let (variables, lost) = settle(&survey, wanted, &mut errors);
-    let dropped = dropped(&fates, &named);
-    let report = Report { lost, dropped, warnings, total: names.len(), ..Report::default() };
-    let report = conclude(map, tallies, names, report, errors)?;
-    Ok(Plan { variables, report })
+/// What comes of names, before it is known whether all of it can be.
+pub(super) struct Draft {
+    pub(super) variables: Vec<Planned>,
+    pub(super) errors: Errors,
+    pub(super) warnings: Errors,
+    report: Report,
+    tallies: Tallies,
+}
+
+impl Draft {
+    /// Holds a map against names, and the shapes of what they name where those are known.
+    pub(super) fn new(map: &Map, names: &[&[u8]], shapes: &[&Shape]) -> Self {
+        debug_assert!(names.is_sorted_by(|a, b| a < b), "names come sorted, each once");
+        let survey = Survey::new(map, names, shapes);
+        let (mut tallies, mut errors, mut warnings) = (Tallies::new(map), Errors::default(), Errors::default());
+        let fates = select(&survey, &mut tallies);
+        let (named, joined) = name(&survey, &fates, &mut tallies, &mut errors, &mut warnings);
+        let mut wanted = wanted(&survey, &named, &mut tallies, &mut warnings);
+        wanted.extend(joined.into_iter().map(|joined| of_group(&survey, &named, joined, &mut tallies)));
+        wanted.extend(created(map, &mut tallies));
+        let (variables, lost) = settle(&survey, wanted, &mut errors);
+        let dropped = dropped(&fates, &named);
+        let report = Report { lost, dropped, total: names.len(), ..Report::default() };
+        Self { variables, errors, warnings, report, tallies }
+    }
+
+    /// The plan, unless something is wrong.
+    pub(super) fn conclude(self, map: &Map, names: &[&[u8]]) -> Result<Plan, Unfit> {
+        let Self { variables, errors, warnings, report, tallies } = self;
+        let report = conclude(map, tallies, names, Report { warnings, ..report }, errors)?;
+        Ok(Plan { variables, report })
+    }
 }
 
 /// The report with what the rules did in it, unless something is wrong. `names` are those a pattern may have meant.

@@ -12,6 +12,8 @@ use super::super::{
     place::Place,
 };
 use super::Misshapen;
+use crate::extent::VirtualFile;
+use crate::shard::Shard;
 
 /// A file as it is written, and where it is.
 #[derive(Clone, Debug)]
@@ -40,6 +42,21 @@ impl Files {
         let mut read = self.0.borrow_mut();
         let bytes = read.entry(file.path.clone()).or_insert_with(|| bytes(&file.path));
         bytes.clone().map_err(|what| Misshapen::new(&file.place, what))
+    }
+
+    /// The file itself, whose bytes are read when they are wanted.
+    pub(in crate::remap) fn open(&self, file: &File) -> Result<VirtualFile, Misshapen> {
+        let misfit = |why: String| Misshapen::new(&file.place, format!("{}: {why}", file.path.display()));
+        match fs::metadata(&file.path) {
+            Ok(meta) if meta.is_file() => {}
+            Ok(_) => return Err(misfit("not a regular file".into())),
+            Err(error) => return Err(misfit(error.to_string())),
+        }
+        let shard = Shard::open(&file.path);
+        match shard.fault() {
+            Some(fault) => Err(misfit(fault.to_string())),
+            None => Ok(VirtualFile::whole(shard)),
+        }
     }
 
     /// Its lines, without their ends.
