@@ -64,7 +64,9 @@ fn collision(survey: &Survey<'_>, first: &Planned, by: RuleId, second: &Planned)
             .related(place, format!("{old} by this rule")),
     };
     error.help(match first.source.and(second.source) {
-        Some(_) => "drop or rename one of them, or let the first win: `collision = \"first\"`, `--collision first`",
+        Some(_) => {
+            "drop or rename one of them, or let the first win: `collision = \"first\"`, `--collision first`"
+        }
         None => "drop the old one, or give one of them another name",
     })
 }

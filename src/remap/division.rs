@@ -98,17 +98,21 @@ impl Division {
         let Some(sizes) = &self.sizes else {
             let parts = parts as u64;
             if dim % parts != 0 {
-                let what = format!("axis {axis} has the size {dim}, and {dim} / {parts} leaves a remainder of {}", dim % parts);
+                let what = format!(
+                    "axis {axis} has the size {dim}, and {dim} / {parts} leaves a remainder of {}",
+                    dim % parts
+                );
                 return Err(Misshapen::new(self.place(), what).help("say the `sizes` of the parts"));
             }
             return Ok(vec![dim / parts; parts as usize]);
         };
+        let place = sizes.first().map_or(self.place(), |size| &size.written.place);
         let sizes = sizes.iter().map(|size| size.of(dims)).collect::<Result<Vec<_>, _>>()?;
         let sum = sizes.iter().try_fold(0u64, |sum, size| sum.checked_add(*size));
         if sum != Some(dim) {
             let list = sizes.iter().map(u64::to_string).collect::<Vec<_>>().join(" + ");
             let what = format!("the sizes {list} are not {dim}, the size of axis {axis}");
-            return Err(Misshapen::new(self.place(), what));
+            return Err(Misshapen::new(place, what));
         }
         Ok(sizes)
     }

@@ -101,7 +101,9 @@ impl Node {
             Self::Dim(axis, at) => dim(dims, *axis, at),
             Self::Negative(node, at) => {
                 let number = node.evaluate(dims)?;
-                number.checked_neg().ok_or_else(|| Fault::new(at.clone(), format!("-({number}) is too large")))
+                number
+                    .checked_neg()
+                    .ok_or_else(|| Fault::new(at.clone(), format!("-({number}) is too large")))
             }
             Self::Reckoned(sign, sides, at) => {
                 let [left, right] = &**sides;
@@ -250,7 +252,8 @@ impl<'a> Parser<'a> {
     fn stray(&self) -> Fault {
         let stray = self.text[self.at..].chars().next().unwrap_or_default();
         let at = self.at..self.at + stray.len_utf8();
-        Fault::new(at, format!("`{stray}` has no place in a size")).help("sizes are reckoned with + - * / and ( )")
+        Fault::new(at, format!("`{stray}` has no place in a size"))
+            .help("sizes are reckoned with + - * / and ( )")
     }
 }
 

@@ -120,7 +120,9 @@ impl Groups {
             };
             names.push(name.clone());
             match (whole, name) {
-                (Some(members), Some(name)) => joined.push(Joined { name, rule: group.rule, members, follows }),
+                (Some(members), Some(name)) => {
+                    joined.push(Joined { name, rule: group.rule, members, follows })
+                }
                 _ if follows => group.stay(survey, named, warnings),
                 _ => {}
             }
@@ -141,7 +143,11 @@ impl Group {
         let (rule, key): (_, Vec<_>) = (survey.rule(self.rule), key.iter().map(Option::as_deref).collect());
         let there: Vec<_> = self.members.iter().flatten().map(|at| shown(survey.names[*at])).collect();
         if let Some(double) = self.double {
-            let what = format!("{} is one too many for the group of {}", shown(survey.names[double]), there.join(", "));
+            let what = format!(
+                "{} is one too many for the group of {}",
+                shown(survey.names[double]),
+                there.join(", ")
+            );
             return Error::new(Kind::Value, rule.place(), what);
         }
         let missing = self.members.iter().position(Option::is_none).unwrap_or(0);
@@ -163,8 +169,13 @@ impl Group {
             let name = survey.names[member];
             named[member].name = Some((name.to_vec(), None));
             (named[member].taker, named[member].group) = (None, None);
-            let what = format!("the slot {} stays as it is: not every variable that is joined has such a slot", shown(name));
-            warnings.push_with(Kind::Value, || Error::new(Kind::Value, survey.rule(self.rule).place(), what).warning());
+            let what = format!(
+                "the slot {} stays as it is: not every variable that is joined has such a slot",
+                shown(name)
+            );
+            warnings.push_with(Kind::Value, || {
+                Error::new(Kind::Value, survey.rule(self.rule).place(), what).warning()
+            });
         }
     }
 }

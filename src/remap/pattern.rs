@@ -145,7 +145,8 @@ impl Pattern {
     /// What stars and names catch, in the order of [`Self::catches`]: equal for the members of one group.
     pub(super) fn key<'n>(&self, caught: &Caught<'n>) -> Vec<Option<&'n [u8]>> {
         let stars = self.holes.iter().zip(caught).filter(|(hole, _)| hole.is_star).map(|(_, part)| *part);
-        let mut named: Vec<_> = self.holes.iter().zip(caught).filter(|(hole, _)| hole.name.is_some()).collect();
+        let mut named: Vec<_> =
+            self.holes.iter().zip(caught).filter(|(hole, _)| hole.name.is_some()).collect();
         named.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
         stars.chain(named.into_iter().map(|(_, part)| *part)).collect()
     }

@@ -167,7 +167,8 @@ impl Draft {
     pub(super) fn new(map: &Map, names: &[&[u8]], shapes: &[&Shape]) -> Self {
         debug_assert!(names.is_sorted_by(|a, b| a < b), "names come sorted, each once");
         let survey = Survey::new(map, names, shapes);
-        let (mut tallies, mut errors, mut warnings) = (Tallies::new(map), Errors::default(), Errors::default());
+        let (mut tallies, mut errors, mut warnings) =
+            (Tallies::new(map), Errors::default(), Errors::default());
         let fates = select(&survey, &mut tallies);
         let (named, joined) = name(&survey, &fates, &mut tallies, &mut errors, &mut warnings);
         let mut wanted = wanted(&survey, &named, &mut tallies, &mut warnings);
@@ -207,7 +208,12 @@ pub(super) fn conclude(
 }
 
 /// Every name that some variable is to have.
-fn wanted(survey: &Survey<'_>, named: &[Named], tallies: &mut Tallies, warnings: &mut Errors) -> Vec<Planned> {
+fn wanted(
+    survey: &Survey<'_>,
+    named: &[Named],
+    tallies: &mut Tallies,
+    warnings: &mut Errors,
+) -> Vec<Planned> {
     let (stepper, mut wanted) = (Stepper::new(survey, named), vec![]);
     for (variable, Named { name, aliases, parts, taker, .. }) in named.iter().enumerate() {
         let mut planned = |name: &[u8], rule, value| {
@@ -251,12 +257,7 @@ fn warnings_of_torn(
     }
 }
 
-fn of_group(
-    survey: &Survey<'_>,
-    named: &[Named],
-    joined: Joined,
-    tallies: &mut Tallies,
-) -> Planned {
+fn of_group(survey: &Survey<'_>, named: &[Named], joined: Joined, tallies: &mut Tallies) -> Planned {
     let stepper = Stepper::new(survey, named);
     let Joined { name, rule, members, .. } = joined;
     let mut input = |&source: &usize| {

@@ -27,7 +27,9 @@ pub(super) struct Step {
 pub(super) enum Scope {
     All,
     /// Those that move elements. New elements of an optimizer's slots are zeros, whatever its variable has there.
-    Layout { zeros: bool },
+    Layout {
+        zeros: bool,
+    },
 }
 
 /// A value of the source, and what is done to it.

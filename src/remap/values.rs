@@ -72,7 +72,9 @@ impl<'a> Values<'a> {
             let names: Vec<_> = self.spared.iter().map(|(_, name)| name.clone()).collect();
             let what = "a cast of everything leaves what holds no fractions as it is";
             let error = Error::new(Kind::Value, &op.place, what).note(list(&names));
-            warnings.push(error.help("a pattern that is not `**` casts what it matches, whatever it is").warning());
+            warnings.push(
+                error.help("a pattern that is not `**` casts what it matches, whatever it is").warning(),
+            );
         }
     }
 
@@ -93,7 +95,13 @@ impl<'a> Values<'a> {
         tensor
     }
 
-    fn step(&mut self, source: usize, step: Step, op: &WrittenOp, tensor: Arc<Tensor>) -> Option<Arc<Tensor>> {
+    fn step(
+        &mut self,
+        source: usize,
+        step: Step,
+        op: &WrittenOp,
+        tensor: Arc<Tensor>,
+    ) -> Option<Arc<Tensor>> {
         let rule = self.map.rule(step.rule);
         if rule.means_all() && is_spared(op, &tensor, &self.files) {
             self.spared.push((op.clone(), self.described(source)));
@@ -133,7 +141,8 @@ impl<'a> Values<'a> {
         let tensors = tensors.into_iter().collect::<Option<Vec<_>>>()?;
         let Some(Making::Join(division)) = &rule.making else { return None };
         let joined = || {
-            let dims = &tensors.first().ok_or_else(|| Misshapen::new(rule.place(), "nothing to join"))?.shape.0;
+            let dims =
+                &tensors.first().ok_or_else(|| Misshapen::new(rule.place(), "nothing to join"))?.shape.0;
             let (axis, layout) = (division.axis(dims.len())?, division.layout(dims)?);
             if let Some(what) = unlike(&tensors, axis) {
                 return Err(Misshapen::new(rule.place(), what));
@@ -165,7 +174,9 @@ impl<'a> Values<'a> {
         let own = &self.variables[source].tensor;
         match (own.dtype, &own.shape) == (tensor.dtype, &tensor.shape) {
             true => self.described(source),
-            false => format!("{}, which is {} {} by then", self.described(source), tensor.shape, tensor.dtype),
+            false => {
+                format!("{}, which is {} {} by then", self.described(source), tensor.shape, tensor.dtype)
+            }
         }
     }
 
@@ -185,7 +196,9 @@ fn emptied(op: Op, scope: Scope) -> Op {
     let zeros = scope == Scope::Layout { zeros: true };
     match op {
         Op::Pad { shape, fill } if zeros && fill != Fill::Mean => Op::Pad { shape, fill: ZERO },
-        Op::Gather { axis, rows, fill } if zeros && fill != Fill::Mean => Op::Gather { axis, rows, fill: ZERO },
+        Op::Gather { axis, rows, fill } if zeros && fill != Fill::Mean => {
+            Op::Gather { axis, rows, fill: ZERO }
+        }
         op => op,
     }
 }
@@ -250,3 +263,6 @@ pub(super) fn described(map: &Map, derived: &Derived, variables: &[Variable]) ->
     };
     ops.chain(end).collect::<Vec<_>>().join("; ")
 }
+
+#[cfg(test)]
+mod tests;

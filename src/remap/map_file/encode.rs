@@ -120,6 +120,28 @@ match = "full_name"
 [[rule]]
 drop = { role = "optimizer" }
 optional = true
+[[rule]]
+convert = 'a'
+ops = [{ reshape = ["d0/heads", -1] }, { pad = { to = [3, "d1"], value = 0.5 } }, { cast = "int8", saturate = true }]
+[[rule]]
+convert = 'b'
+ops = [{ vocab = { old = "sub/old.txt", new = "/new.txt", missing = { normal = { std = 0.1, seed = 3 } } } }]
+[[rule]]
+join = ['{x}/q', '{x}/k']
+to = '{x}'
+axis = -1
+layout = "interleaved"
+heads = "heads"
+[[rule]]
+split = 'c'
+to = ['d', 'e']
+axis = 0
+sizes = [1, "d0-1"]
+[[rule]]
+create = 'f'
+dtype = "bfloat16"
+shape = [2, "heads"]
+normal = { std = 1e-3 }
 "#;
 
     /// What a map does, without its words.
@@ -137,6 +159,11 @@ optional = true
         assert_eq!(keys(&first), keys(&second), "{text}");
         assert_eq!(first.tables[0].entries, second.tables[0].entries);
         assert_eq!(second.var("heads"), Some(12));
+        let absolute = std::path::absolute("sub/old.txt").unwrap();
+        assert!(
+            text.contains(&format!("\"{}\"", absolute.display())) && text.contains("\"/new.txt\""),
+            "{text}"
+        );
         assert!(text.contains("# --rename\n[[rule]]\nrename = "), "{text}");
         assert!(text.contains("# fix.toml:8") || text.contains("# fix.toml:9"), "{text}");
         let places = |text: &str| {
@@ -158,6 +185,7 @@ optional = true
                 .prop_map(|(from, to)| Flag::Rename(format!("{from}={to}"))),
             Just(Flag::Rename("a/**=x/**".into())),
             (name(), "[cd]{1,2}").prop_map(|(from, to)| Flag::Alias(format!("{from}={to}"))),
+            (name(), "float16|int8").prop_map(|(from, to)| Flag::Cast(format!("{from}={to}"))),
             name().prop_map(Flag::Drop),
             name().prop_map(Flag::Keep),
             "[ab]/?".prop_map(Flag::StripPrefix),

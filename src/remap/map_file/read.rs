@@ -94,7 +94,8 @@ impl Reader<'_> {
         };
         let dtype = Dtype::named(name);
         if dtype.is_none() {
-            let error = Error::new(Kind::Key, &self.place(value.span()), format!("no dtype is called `{name}`"));
+            let error =
+                Error::new(Kind::Key, &self.place(value.span()), format!("no dtype is called `{name}`"));
             self.errors.push(error.help(near_dtype(name)));
         }
         dtype
@@ -152,8 +153,26 @@ impl Reader<'_> {
 /// The dtype that was meant, or how they are called.
 pub(in crate::remap) fn near_dtype(name: &str) -> String {
     const KNOWN: &[&str] = &[
-        "float32", "float64", "float16", "bfloat16", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32",
-        "uint64", "bool", "complex64", "complex128", "string", "float8_e5m2", "float8_e4m3fn", "int4", "uint4",
+        "float32",
+        "float64",
+        "float16",
+        "bfloat16",
+        "int8",
+        "int16",
+        "int32",
+        "int64",
+        "uint8",
+        "uint16",
+        "uint32",
+        "uint64",
+        "bool",
+        "complex64",
+        "complex128",
+        "string",
+        "float8_e5m2",
+        "float8_e4m3fn",
+        "int4",
+        "uint4",
     ];
     let help = did_you_mean(name, KNOWN.iter().copied());
     help.unwrap_or_else(|| "as TensorFlow calls them: float32, bfloat16, int64, ...".into())

@@ -29,7 +29,9 @@ impl Reader<'_> {
         self.known_keys(table, &known_keys(row), &format!("in a rule that says `{}`", row.name));
         let (manner, what) = (self.manner(table), table.get(row.name)?);
         let rule = match row.verb {
-            Verb::Drop if what.get_ref().is_table() => self.drop_by_role(what, what.get_ref().as_table()?, manner),
+            Verb::Drop if what.get_ref().is_table() => {
+                self.drop_by_role(what, what.get_ref().as_table()?, manner)
+            }
             Verb::Create => self.create(what, table, manner),
             Verb::Join => self.join(row, what, table, (manner, tables)),
             _ => self.of_pattern(row, what, table, (manner, tables)),

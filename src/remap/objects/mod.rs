@@ -78,7 +78,11 @@ fn refuse_new_objects(map: &Map, errors: &mut Errors) {
     for rule in map.rules.iter().filter(makes) {
         let what = "the checkpoint has an object graph, in which rules cannot make new variables";
         let error = Error::new(Kind::Unsupported, rule.place(), what);
-        errors.push(error.help("mount it with `--target name`, and what is mounted with this map and `--target object`"));
+        errors.push(
+            error.help(
+                "mount it with `--target name`, and what is mounted with this map and `--target object`",
+            ),
+        );
     }
 }
 

@@ -180,7 +180,8 @@ impl<'a> Outcome<'a> {
             };
             let named_by = shown.copied_by.or_else(|| self.renamer(shown));
             let rule = named_by.or_else(|| Some(derived.as_ref()?.inputs.first()?.steps.first()?.rule));
-            let done = derived.as_ref().map(|derived| described(self.survey.map, derived, self.survey.variables));
+            let done =
+                derived.as_ref().map(|derived| described(self.survey.map, derived, self.survey.variables));
             let origin = rule.map(|rule| Origin {
                 name: source.name.clone(),
                 rule: places[rule.index()].clone(),

@@ -35,7 +35,12 @@ impl<'a> Steps<'a> {
     }
 
     /// How the value of an entry, or of its copy by an alias, is made; none: it is the source's.
-    pub(super) fn derived(&self, entry: usize, alias: Option<RuleId>, warnings: &mut Errors) -> Option<Box<Derived>> {
+    pub(super) fn derived(
+        &self,
+        entry: usize,
+        alias: Option<RuleId>,
+        warnings: &mut Errors,
+    ) -> Option<Box<Derived>> {
         if self.idle {
             return None;
         }

@@ -63,7 +63,8 @@ impl Files {
     pub(in crate::remap) fn lines(&self, file: &File) -> Result<Vec<Vec<u8>>, Misshapen> {
         let bytes = self.bytes(file)?;
         let text = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
-        let lines = text.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line).to_vec());
+        let lines =
+            text.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line).to_vec());
         Ok(if bytes.is_empty() { Vec::new() } else { lines.collect() })
     }
 }

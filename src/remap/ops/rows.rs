@@ -18,7 +18,10 @@ const MISSING: &[(&str, Fill)] = &[
 
 pub(super) fn vocab(reader: &mut Reader<'_>, given: &Given<'_>) -> Option<Arc<dyn Resolve>> {
     let Some(table) = given.value.get_ref().as_table() else {
-        reader.wrong(given.value, "`vocab` is a table: { old = \"old.txt\", new = \"new.txt\", missing = \"mean\" }");
+        reader.wrong(
+            given.value,
+            "`vocab` is a table: { old = \"old.txt\", new = \"new.txt\", missing = \"mean\" }",
+        );
         return None;
     };
     reader.known_keys(table, &["old", "new", "missing"], "in `vocab`");
@@ -63,7 +66,8 @@ impl Resolve for Vocab {
             Misshapen::new(&self.old.place, "the tensor has no axes, so it has no row for a token")
         })?;
         if old.len() as u64 != *rows {
-            let what = format!("{} has {} tokens, the tensor {rows} rows", self.old.path.display(), old.len());
+            let what =
+                format!("{} has {} tokens, the tensor {rows} rows", self.old.path.display(), old.len());
             return Err(Misshapen::new(&self.old.place, what)
                 .help("rows that no token has are cut off by a `slice` before it"));
         }
@@ -138,7 +142,8 @@ impl Gather {
     fn outside(&self, line: usize, text: &[u8], axis: usize, dim: u64) -> Misshapen {
         let path = self.index.path.display();
         let text = printable(&text[..text.len().min(40)]);
-        let what = format!("{path}, line {line}: `{text}` is no index from 0 up to {dim}, the size of axis {axis}");
+        let what =
+            format!("{path}, line {line}: `{text}` is no index from 0 up to {dim}, the size of axis {axis}");
         Misshapen::new(&self.index.place, what)
     }
 }

@@ -115,7 +115,10 @@ impl Part {
     fn read(reader: &mut Reader<'_>, key: &str, value: &Value<'_>) -> Option<Self> {
         let text = value.get_ref().as_str();
         let Some((text, colon)) = text.and_then(|text| Some((text, text.find(':')?))) else {
-            reader.wrong(value, format!("a part of `{key}` is a text: \"start:stop\", \":\" for all of an axis"));
+            reader.wrong(
+                value,
+                format!("a part of `{key}` is a text: \"start:stop\", \":\" for all of an axis"),
+            );
             return None;
         };
         let written = reader.written(value, text);
@@ -137,7 +140,8 @@ impl Part {
         let side = |side: &Option<Expression>, default: u64| match side {
             None => Ok(default),
             Some(side) => {
-                let number = side.evaluate(met.dims).map_err(|fault| Misshapen::within(&self.written, fault))?;
+                let number =
+                    side.evaluate(met.dims).map_err(|fault| Misshapen::within(&self.written, fault))?;
                 let from_end = number.checked_add_unsigned(dim).filter(|_| number < 0).unwrap_or(number);
                 u64::try_from(from_end).ok().filter(|at| *at <= dim).ok_or_else(|| {
                     let what = format!("axis {axis} has the size {dim}, and {number} is outside of it");
@@ -210,7 +214,8 @@ struct Pad {
 impl Resolve for Pad {
     fn resolve(&self, met: &Met<'_>) -> Result<Op, Misshapen> {
         if self.sizes.len() != met.dims.len() {
-            let what = format!("the tensor's axes are {}, but {} stand here", met.dims.len(), self.sizes.len());
+            let what =
+                format!("the tensor's axes are {}, but {} stand here", met.dims.len(), self.sizes.len());
             return Err(Misshapen::new(&self.place, what));
         }
         let mut dims = Vec::with_capacity(met.dims.len());
