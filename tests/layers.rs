@@ -20,7 +20,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("extent", &["cache", "shard"]),
     ("tensor", &["dtype", "extent", "format"]),
     ("tensor/strings", &["cache", "format", "name"]),
-    ("op", &["dtype", "tensor"]),
+    ("op", &["cache", "dtype", "extent", "format", "minifloat", "tensor"]),
     // What makes catalogs, and what changes them.
     ("graph", &["format"]),
     ("remap", &["name"]),
