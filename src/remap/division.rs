@@ -25,7 +25,9 @@ const HEADS: &str = "heads";
 const GROUPS: &str = "groups";
 
 /// A layout's name, the keys of the numbers that it needs, and what it is with them.
-type Row = (&'static [&'static str], fn(&[u64]) -> Layout);
+type Row = (&'static [&'static str], Make);
+type Make = fn(&[u64]) -> Layout;
+
 const LAYOUTS: &[(&str, Row)] = &[
     ("blocked", (&[], |_| Layout::Blocked)),
     ("interleaved", (&[HEADS], |counts| Layout::Interleaved { heads: counts[0] })),
@@ -36,7 +38,7 @@ const LAYOUTS: &[(&str, Row)] = &[
 #[derive(Clone, Debug)]
 pub(super) struct Division {
     axis: Axis,
-    layout: fn(&[u64]) -> Layout,
+    layout: Make,
     /// The numbers that the layout needs.
     counts: Vec<Size>,
     /// Of a split, the parts' sizes; equal ones when it does not say.
@@ -97,7 +99,7 @@ impl Division {
         let dim = dims[axis];
         let Some(sizes) = &self.sizes else {
             let parts = parts as u64;
-            if dim % parts != 0 {
+            if !dim.is_multiple_of(parts) {
                 let what = format!(
                     "axis {axis} has the size {dim}, and {dim} / {parts} leaves a remainder of {}",
                     dim % parts
@@ -119,7 +121,7 @@ impl Division {
 }
 
 /// The layout, and the numbers that it needs.
-fn layout(reader: &mut Reader<'_>, table: &DeTable<'_>) -> Option<(fn(&[u64]) -> Layout, Vec<Size>)> {
+fn layout(reader: &mut Reader<'_>, table: &DeTable<'_>) -> Option<(Make, Vec<Size>)> {
     let said = table.get("layout");
     let (keys, layout) = match said {
         Some(value) => reader.word("layout", value, LAYOUTS)?,

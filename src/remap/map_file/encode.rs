@@ -93,7 +93,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::super::{
-        Flag, Plan,
+        Flag, Plan, Planned,
         trial::{file, map},
     };
     use super::*;
@@ -145,9 +145,9 @@ normal = { std = 1e-3 }
 "#;
 
     /// What a map does, without its words.
-    fn meaning(plan: &Plan) -> (Vec<(Vec<u8>, Option<usize>)>, usize, usize) {
-        let names = plan.variables.iter().map(|planned| (planned.name.clone(), planned.source)).collect();
-        (names, plan.report.dropped.len(), plan.report.lost.len())
+    fn meaning(plan: &Plan) -> (Vec<Planned>, usize, usize) {
+        let unruled = |planned: &Planned| Planned { rule: None, ..planned.clone() };
+        (plan.variables.iter().map(unruled).collect(), plan.report.dropped.len(), plan.report.lost.len())
     }
 
     #[test]

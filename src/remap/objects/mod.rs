@@ -32,8 +32,8 @@ use std::sync::Arc;
 use super::error::{Error, Errors, Kind};
 use super::misfit::Misfits;
 use super::report::{Report, Tallies, conclude};
-use super::rule::{Rule, Verb};
-use super::{Map, Unfit};
+use super::rule::Verb;
+use super::{Map, RuleId, Unfit};
 use crate::catalog::{Catalog, Objects};
 use crate::dtype::Dtype;
 use crate::extent::Extent;
@@ -53,7 +53,7 @@ pub(super) fn apply(map: &Map, catalog: &mut Catalog) -> Result<Report, Unfit> {
     let Some(graph) = catalog.objects.as_ref().and_then(|objects| objects.graph.clone()) else {
         return Err(without_graph(map, catalog, tallies));
     };
-    refuse_new_objects(map, &mut errors);
+    refuse_new_variables(map, &mut tallies, &mut errors);
     let survey = Survey::new(map, &graph, &catalog.variables, &mut errors);
     let mut selected = select(&survey, &mut tallies);
     outcome::unmatched(&survey, &mut selected, &mut errors);
@@ -72,17 +72,18 @@ pub(super) fn apply(map: &Map, catalog: &mut Catalog) -> Result<Report, Unfit> {
     Ok(report)
 }
 
-/// A value of its own needs an object of its own, which a program expects in a place that only it knows.
-fn refuse_new_objects(map: &Map, errors: &mut Errors) {
-    let makes = |rule: &&Rule| matches!(rule.verb, Verb::Join | Verb::Split | Verb::Create);
-    for rule in map.rules.iter().filter(makes) {
+/// A new value needs an object, which a program expects in a place that only it knows.
+fn refuse_new_variables(map: &Map, tallies: &mut Tallies, errors: &mut Errors) {
+    let makes = |id: &RuleId| matches!(map.rule(*id).verb, Verb::Join | Verb::Split | Verb::Create);
+    for id in map.ids().filter(makes) {
         let what = "the checkpoint has an object graph, in which rules cannot make new variables";
-        let error = Error::new(Kind::Unsupported, rule.place(), what);
+        let error = Error::new(Kind::Unsupported, map.rule(id).place(), what);
         errors.push(
             error.help(
                 "mount it with `--target name`, and what is mounted with this map and `--target object`",
             ),
         );
+        tallies.matched(id);
     }
 }
 

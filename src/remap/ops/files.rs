@@ -34,7 +34,10 @@ impl File {
 
 /// What was read so far.
 #[derive(Default)]
-pub(in crate::remap) struct Files(RefCell<HashMap<PathBuf, Result<Arc<[u8]>, String>>>);
+pub(in crate::remap) struct Files(RefCell<HashMap<PathBuf, Read>>);
+
+/// The bytes of a file, or why there are none.
+type Read = Result<Arc<[u8]>, String>;
 
 impl Files {
     /// All of a file.
@@ -70,7 +73,7 @@ impl Files {
 }
 
 /// A pipe or a device would never end.
-fn bytes(path: &Path) -> Result<Arc<[u8]>, String> {
+fn bytes(path: &Path) -> Read {
     let read = || match fs::metadata(path)?.is_file() {
         true => fs::read(path),
         false => Err(io::Error::other("not a regular file")),
