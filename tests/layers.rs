@@ -33,6 +33,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("remap/report", &["name", "tensor"]),
     ("remap/survey", &["tensor"]),
     ("remap/values", &["catalog", "dtype", "op", "tensor"]),
+    ("remap/values/tests", &["catalog", "name", "tensor"]),
     ("remap/recipe", &["catalog"]),
     ("remap/misfit", &["graph", "name"]),
     ("remap/objects", &["catalog", "dtype", "extent", "format", "graph", "name", "tensor"]),
