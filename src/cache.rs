@@ -14,7 +14,8 @@ pub trait Decode: Send + Sync {
     /// What this makes, and of what. Decoders of one identity make the same bytes.
     fn identity(&self) -> Identity;
 
-    /// The bytes `at..at + len` of the whole. `at` is a multiple of [`Self::piece_len`], and `len` at most that.
+    /// The bytes `at..at + len` of the whole. `at` is a multiple of [`Self::piece_len`], and `len` at most that, or one
+    /// [band](Self::in_bands).
     ///
     /// # Errors
     /// Those of the source.
@@ -32,7 +33,37 @@ pub trait Decode: Send + Sync {
     fn piece_len(&self) -> u64 {
         4 << 20
     }
+
+    /// Whether a small part takes nearly as long as a large one, as of a transpose. Such are decoded in bands of many
+    /// pieces, as large as the cache allows.
+    fn in_bands(&self) -> bool {
+        false
+    }
+
+    /// Fills `buf` from any `at` of the whole, which has `len` bytes, past every cache. A decoder that can compute just
+    /// what is asked does so; else it is whole pieces of which a part is used.
+    ///
+    /// # Errors
+    /// Those of the source.
+    fn read(&self, len: u64, mut buf: &mut [u8], mut at: u64) -> io::Result<()> {
+        let piece_len = self.piece_len();
+        while !buf.is_empty() {
+            let start = at / piece_len * piece_len;
+            let piece = self.decode(start, piece_len.min(len - start) as usize)?;
+            let rest = piece.get((at - start) as usize..).unwrap_or_default();
+            let n = buf.len().min(rest.len());
+            if n == 0 {
+                return Err(io::Error::other(format!("decoded {} bytes from {start}", piece.len())));
+            }
+            buf[..n].copy_from_slice(&rest[..n]);
+            (buf, at) = (&mut buf[n..], at + n as u64);
+        }
+        Ok(())
+    }
 }
+
+/// Larger bands would hardly lessen the reading, and take longer before the first byte.
+const LARGEST_BAND: u64 = 64 << 20;
 
 /// Names what a decoder makes: the address of what it reads (which the decoder must keep alive) and the kind of result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -44,8 +75,8 @@ pub struct Identity {
 }
 
 type Key = (Identity, u64);
-type Kept = (Arc<dyn Decode>, Arc<[u8]>);
-type Outcome = Result<Arc<[u8]>, i32>;
+type Kept = (Arc<dyn Decode>, Arc<Vec<u8>>);
+type Outcome = Result<Arc<Vec<u8>>, i32>;
 
 /// The cache of a process.
 pub struct Cache {
@@ -80,7 +111,7 @@ pub struct Counters {
 }
 
 enum Found {
-    Kept(Arc<[u8]>),
+    Kept(Arc<Vec<u8>>),
     Flying(Arc<Flight>),
     Ours(Arc<Flight>),
 }
@@ -107,18 +138,27 @@ impl Cache {
         lock(&self.state).used
     }
 
+    /// Bytes of a decoder's piece in this cache: of one in bands as many of its pieces as fill half of the cache.
+    pub fn piece_len(&self, decoder: &dyn Decode) -> u64 {
+        let piece = decoder.piece_len();
+        match decoder.in_bands() {
+            true => ((self.budget as u64 / 2).min(LARGEST_BAND) / piece).max(1) * piece,
+            false => piece,
+        }
+    }
+
     /// Piece number `index` of a decoder whose whole is `len` bytes.
     ///
     /// # Errors
     /// Those of the decoder, for every reader that waited for it; nothing is kept then.
-    pub fn piece(&self, decoder: &Arc<dyn Decode>, len: u64, index: u64) -> io::Result<Arc<[u8]>> {
+    pub fn piece(&self, decoder: &Arc<dyn Decode>, len: u64, index: u64) -> io::Result<Arc<Vec<u8>>> {
         let key = (decoder.identity(), index);
         match self.find(key) {
             Found::Kept(bytes) => Ok(bytes),
             Found::Flying(flight) => flight.wait(),
             Found::Ours(flight) => {
                 let landing = Landing { cache: self, key, flight, decoder };
-                let bytes = decode(decoder.as_ref(), len, index);
+                let bytes = decode(decoder.as_ref(), self.piece_len(decoder.as_ref()), len, index);
                 landing.land(bytes)
             }
         }
@@ -140,7 +180,7 @@ impl Cache {
         Found::Ours(flight)
     }
 
-    fn keep(&self, state: &mut State, key: Key, decoder: &Arc<dyn Decode>, bytes: &Arc<[u8]>) {
+    fn keep(&self, state: &mut State, key: Key, decoder: &Arc<dyn Decode>, bytes: &Arc<Vec<u8>>) {
         if bytes.len() > self.budget {
             return;
         }
@@ -163,8 +203,8 @@ struct Landing<'a> {
 }
 
 impl Landing<'_> {
-    fn land(self, bytes: io::Result<Vec<u8>>) -> io::Result<Arc<[u8]>> {
-        let outcome = bytes.map(Arc::from).map_err(|error| error.raw_os_error().unwrap_or(libc::EIO));
+    fn land(self, bytes: io::Result<Vec<u8>>) -> io::Result<Arc<Vec<u8>>> {
+        let outcome = bytes.map(Arc::new).map_err(|error| error.raw_os_error().unwrap_or(libc::EIO));
         self.finish(outcome.clone());
         outcome.map_err(io::Error::from_raw_os_error)
     }
@@ -190,7 +230,7 @@ impl Drop for Landing<'_> {
 }
 
 impl Flight {
-    fn wait(&self) -> io::Result<Arc<[u8]>> {
+    fn wait(&self) -> io::Result<Arc<Vec<u8>>> {
         let guard = lock(&self.outcome);
         let landed = self.landed.wait_while(guard, |outcome| outcome.is_none());
         let landed = landed.unwrap_or_else(PoisonError::into_inner);
@@ -199,9 +239,9 @@ impl Flight {
     }
 }
 
-fn decode(decoder: &dyn Decode, len: u64, index: u64) -> io::Result<Vec<u8>> {
-    let at = index * decoder.piece_len();
-    let want = decoder.piece_len().min(len - at) as usize;
+fn decode(decoder: &dyn Decode, piece_len: u64, len: u64, index: u64) -> io::Result<Vec<u8>> {
+    let at = index * piece_len;
+    let want = piece_len.min(len - at) as usize;
     let bytes = decoder.decode(at, want)?;
     if bytes.len() != want {
         return Err(io::Error::other(format!("decoded {} bytes instead of {want}", bytes.len())));

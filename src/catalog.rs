@@ -105,13 +105,15 @@ pub struct Variable {
     pub origin: Option<Origin>,
 }
 
-/// Where a variable's name comes from, when a rule gave it.
+/// Where a variable comes from, when a rule gave its name or changed its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
-    /// Its name in the source.
+    /// Its name in the source; empty for what a rule made of nothing.
     pub name: Name,
     /// The rule and its place: `fix.toml:12`, `--rename`.
     pub rule: Arc<str>,
+    /// What was done to its value, in the words of the map.
+    pub value: Option<Arc<str>>,
 }
 
 impl Variable {

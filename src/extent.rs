@@ -7,6 +7,7 @@
 //! reading any data.
 
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::cache::{Cache, Decode};
@@ -23,6 +24,9 @@ pub enum Extent {
     /// `len` bytes computed on first use, through the cache.
     #[allow(missing_docs, reason = "as above")]
     Decoded { data: Arc<dyn Decode>, len: u64 },
+    /// `len` bytes from `offset` of the `whole` that is decoded so: its pieces are shared with other parts.
+    #[allow(missing_docs, reason = "as above")]
+    Part { data: Arc<dyn Decode>, whole: u64, offset: u64, len: u64 },
 }
 
 impl Extent {
@@ -30,7 +34,7 @@ impl Extent {
     pub fn len(&self) -> u64 {
         match self {
             Self::Inline(bytes) => bytes.len() as u64,
-            Self::Range { len, .. } | Self::Decoded { len, .. } => *len,
+            Self::Range { len, .. } | Self::Decoded { len, .. } | Self::Part { len, .. } => *len,
         }
     }
 
@@ -43,7 +47,7 @@ impl Extent {
     pub fn range(&self) -> Option<(&Arc<Shard>, u64, u64)> {
         match self {
             Self::Range { shard, offset, len } => Some((shard, *offset, *len)),
-            Self::Inline(_) | Self::Decoded { .. } => None,
+            Self::Inline(_) | Self::Decoded { .. } | Self::Part { .. } => None,
         }
     }
 
@@ -53,8 +57,27 @@ impl Extent {
             Self::Inline(bytes) => buf.copy_from_slice(&bytes[at as usize..][..buf.len()]),
             Self::Range { shard, offset, .. } => shard.read_exact_at(buf, offset + at)?,
             Self::Decoded { data, len } => read_pieces(cache, data, *len, buf, at)?,
+            Self::Part { data, whole, offset, .. } => read_pieces(cache, data, *whole, buf, offset + at)?,
         }
         Ok(())
+    }
+
+    /// The bytes `range` of it, which are there. Nothing is read; bytes we made are copied.
+    fn part(&self, range: Range<u64>) -> Self {
+        let (at, len) = (range.start, range.end - range.start);
+        match self {
+            whole if len == whole.len() => whole.clone(),
+            Self::Inline(bytes) => Self::Inline(bytes[at as usize..range.end as usize].into()),
+            Self::Range { shard, offset, .. } => {
+                Self::Range { shard: shard.clone(), offset: offset + at, len }
+            }
+            Self::Decoded { data, len: whole } => {
+                Self::Part { data: data.clone(), whole: *whole, offset: at, len }
+            }
+            Self::Part { data, whole, offset, .. } => {
+                Self::Part { data: data.clone(), whole: *whole, offset: offset + at, len }
+            }
+        }
     }
 }
 
@@ -71,9 +94,13 @@ fn read_pieces(
     mut buf: &mut [u8],
     mut at: u64,
 ) -> io::Result<()> {
+    if cache.budget() == 0 {
+        return data.read(len, buf, at);
+    }
+    let piece_len = cache.piece_len(data.as_ref());
     while !buf.is_empty() {
-        let piece = cache.piece(data, len, at / data.piece_len())?;
-        let from = (at % data.piece_len()) as usize;
+        let piece = cache.piece(data, len, at / piece_len)?;
+        let from = (at % piece_len) as usize;
         let n = buf.len().min(piece.len() - from);
         buf[..n].copy_from_slice(&piece[from..from + n]);
         at += n as u64;
@@ -132,6 +159,28 @@ impl VirtualFile {
         Ok((at - offset) as usize)
     }
 
+    /// Whether some of it is decoded [in bands](Decode::in_bands).
+    pub fn in_bands(&self) -> bool {
+        self.extents.iter().any(|extent| match extent {
+            Extent::Decoded { data, .. } | Extent::Part { data, .. } => data.in_bands(),
+            Extent::Inline(_) | Extent::Range { .. } => false,
+        })
+    }
+
+    /// The extents of the bytes `range`, which are there.
+    pub fn cut(&self, range: Range<u64>) -> Vec<Extent> {
+        let first = self.ends.partition_point(|&end| end <= range.start);
+        let mut cut = Vec::new();
+        for (extent, &end) in self.extents.iter().zip(&self.ends).skip(first) {
+            let start = end - extent.len();
+            if start >= range.end {
+                break;
+            }
+            cut.push(extent.part(range.start.max(start) - start..range.end.min(end) - start));
+        }
+        cut
+    }
+
     /// The shard this file is byte for byte, if it is one: the kernel can read such a file by itself.
     pub fn whole_shard(&self) -> Option<&Arc<Shard>> {
         match self.extents.as_slice() {
@@ -161,7 +210,7 @@ impl VirtualFile {
                     shard.verify()?;
                     seen = Some(shard);
                 }
-                Extent::Decoded { data, .. } => data.verify()?,
+                Extent::Decoded { data, .. } | Extent::Part { data, .. } => data.verify()?,
                 Extent::Inline(_) => {}
             }
         }

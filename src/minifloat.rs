@@ -46,7 +46,77 @@ pub fn bfloat16(bits: u16) -> f32 {
     f32::from_bits(u32::from(bits) << 16)
 }
 
+/// The nearest bfloat16, ties to even. A NaN keeps its sign and nothing else.
+#[inline(always)]
+pub fn to_bfloat16(value: f32) -> u16 {
+    let bits = value.to_bits();
+    let rounded = bits.wrapping_add(0x7fff + (bits >> 16 & 1)) >> 16;
+    let nan = bits >> 16 & 0x8000 | 0x7fc0;
+    (if value.is_nan() { nan } else { rounded }) as u16
+}
+
+/// The float32 beside `value` from which rounding to fewer bits gives what rounding `value` itself would: of the two
+/// around it the one whose last bit is set.
+pub fn to_odd(value: f64) -> f32 {
+    let near = value as f32;
+    let bits = near.to_bits();
+    let exact = f64::from(near) == value || value.is_nan();
+    match exact || bits & 1 == 1 {
+        true => near,
+        false if f64::from(near).abs() > value.abs() => f32::from_bits(bits - 1),
+        false => f32::from_bits(bits + 1),
+    }
+}
+
 impl Minifloat {
+    /// The nearest number that there is, ties to even. Past the largest is infinity where there is one, else NaN, else the
+    /// largest; a NaN keeps its sign; all of that as ml_dtypes has it, which makes a zero of a NaN where there is none.
+    #[inline(always)]
+    pub fn encode(&self, value: f32) -> u16 {
+        let (sign_at, bits) = (self.exponent + self.mantissa, value.to_bits());
+        let (sign, magnitude) = (bits >> 31 << sign_at, bits & 0x7fff_ffff);
+        let code = self.magnitude(magnitude);
+        let (largest, beyond, nan) = self.top();
+        let finite = if code > largest { beyond } else { code };
+        let signed = match self.specials {
+            Specials::FiniteUnsignedZero if finite == 0 || finite == nan => finite,
+            _ => finite | sign,
+        };
+        let nan = match self.specials {
+            Specials::FiniteUnsignedZero => nan,
+            Specials::None => sign ^ nan,
+            _ => nan | sign,
+        };
+        (if value.is_nan() { nan } else { signed }) as u16
+    }
+
+    /// The code of a float32 without its sign, as if exponents had no end.
+    #[inline(always)]
+    fn magnitude(&self, bits: u32) -> u32 {
+        let shift = 23 - self.mantissa;
+        let rounded = bits + ((1 << (shift - 1)) - 1) + (bits >> shift & 1);
+        let rebias = (127 - self.bias) as u32;
+        let normal = (rounded >> shift).wrapping_sub(rebias << self.mantissa);
+        // Added to this, a number loses the bits that are below the last of a subnormal; the adder rounds.
+        let unit = (rebias + 1 + shift) << 23;
+        let subnormal = (f32::from_bits(bits) + f32::from_bits(unit)).to_bits().wrapping_sub(unit);
+        if bits < (rebias + 1) << 23 { subnormal } else { normal }
+    }
+
+    /// The codes of the largest number, of what is beyond it, and of NaN.
+    #[inline(always)]
+    fn top(&self) -> (u32, u32, u32) {
+        let end = 1 << (self.exponent + self.mantissa);
+        let infinity = end - (1 << self.mantissa);
+        match self.specials {
+            Specials::Ieee => (infinity - 1, infinity, infinity | 1 << (self.mantissa - 1)),
+            Specials::Finite => (end - 2, end - 1, end - 1),
+            Specials::FiniteUnsignedZero => (end - 1, end, end),
+            // There is none. That of ml_dtypes ends as a zero of the other sign.
+            Specials::None => (end - 1, end - 1, end),
+        }
+    }
+
     /// The number that the low bits of `bits` stand for. A NaN keeps its sign.
     pub fn decode(&self, bits: u16) -> f32 {
         let bits = u32::from(bits);
@@ -96,5 +166,45 @@ mod tests {
         }
         assert!(FLOAT8_E4M3FN.decode(0x7f).is_nan() && FLOAT8_E4M3FNUZ.decode(0x80).is_nan());
         assert!(FLOAT8_E5M2.decode(0x7e).is_nan() && bfloat16(0x7fc0).is_nan());
+    }
+
+    const ALL: [(&Minifloat, u32); 7] = [
+        (&FLOAT16, 16),
+        (&FLOAT8_E5M2, 8),
+        (&FLOAT8_E4M3FN, 8),
+        (&FLOAT8_E4M3FNUZ, 8),
+        (&FLOAT8_E4M3B11FNUZ, 8),
+        (&FLOAT8_E5M2FNUZ, 8),
+        (&FLOAT4_E2M1FN, 4),
+    ];
+
+    #[test]
+    fn every_code_is_the_nearest_to_its_own_number() {
+        for (format, bits) in ALL {
+            for code in (0..1u32 << bits).map(|code| code as u16) {
+                let value = format.decode(code);
+                let back = format.encode(value);
+                assert!(back == code || value.is_nan() && format.decode(back).is_nan(), "{bits}: {code:#x}");
+            }
+        }
+    }
+
+    #[test]
+    fn halfway_between_two_numbers_is_the_even_one_and_the_least_beside_it_the_nearer() {
+        for (format, bits) in ALL {
+            for code in (0..(1u32 << (bits - 1)) - 1).map(|code| code as u16) {
+                let (low, high) = (format.decode(code), format.decode(code + 1));
+                if !low.is_finite() || !high.is_finite() {
+                    continue;
+                }
+                let middle = (low + high) / 2.0;
+                assert_eq!(format.encode(middle), code + (code & 1), "{bits}: {code:#x}");
+                assert_eq!(format.encode(middle.next_down()), code, "{bits}: {code:#x}");
+                assert_eq!(format.encode(middle.next_up()), code + 1, "{bits}: {code:#x}");
+                let between = f64::from(middle).next_up();
+                assert_eq!(format.encode(to_odd(between)), code + 1, "{bits}: {code:#x}");
+                assert_eq!(format.encode(to_odd(f64::from(middle).next_down())), code, "{bits}: {code:#x}");
+            }
+        }
     }
 }

@@ -149,9 +149,9 @@ fn check_says_what_each_rule_does_with_an_example() {
     for words in [
         "6 variables",
         "rename 'dense/**' -> 'd/**'",
-        "dense/bias -> d/bias",
-        "step is left out",
-        "words -> w",
+        "dense/bias [2] float32 -> d/bias [2] float32",
+        "step [] int64 is left out",
+        " -> w [",
         "6 names in all",
     ] {
         assert!(text.contains(words), "{words}: {text}");

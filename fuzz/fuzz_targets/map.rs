@@ -34,6 +34,7 @@ fn flag(line: &str) -> Option<Flag> {
         'a' => Flag::Alias(text),
         'd' => Flag::Drop(text),
         'k' => Flag::Keep(text),
+        'v' => Flag::Cast(text),
         's' => Flag::StripPrefix(text),
         'p' => Flag::AddPrefix(text),
         'o' => Flag::DropOptimizer,
@@ -50,7 +51,7 @@ fn check(map: &Map) {
 }
 
 /// The names with their sources and rules; or how many mistakes, for their places differ.
-fn outcome(plan: Result<Plan, Unfit>) -> Result<Vec<(Vec<u8>, usize, Option<usize>)>, usize> {
+fn outcome(plan: Result<Plan, Unfit>) -> Result<Vec<(Vec<u8>, Option<usize>, Option<usize>)>, usize> {
     match plan {
         Ok(Plan { variables, report }) => {
             let _ = report.warnings.to_string();

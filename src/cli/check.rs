@@ -6,8 +6,9 @@ use std::process::ExitCode;
 
 use super::map_flags::{self, MapFlags};
 use super::terminal::{bytes, counted, error};
+use crate::catalog::{Catalog, Variable};
 use crate::name::printable;
-use crate::remap::{self, Map, Report, RuleReport, Status};
+use crate::remap::{self, Example, Map, Report, RuleReport, Status};
 use crate::source::Checkpoint;
 
 /// Say what a map does to a checkpoint, and what is wrong with either
@@ -60,13 +61,13 @@ fn check(map: &Map, checkpoint: &Checkpoint, out: &mut impl Write) -> anyhow::Re
     let mut catalog = checkpoint.catalog.clone();
     match remap::apply(map, &mut catalog) {
         Ok(report) => {
-            rules(map, &report, out)?;
+            rules(map, &report, (&checkpoint.catalog, Some(&catalog)), out)?;
             summary(map, &report, catalog.variables.len(), &names, out)?;
             report.warnings.iter().try_for_each(|warning| writeln!(out, "{warning}"))?;
             Ok(true)
         }
         Err(unfit) => {
-            rules(map, &unfit.report, out)?;
+            rules(map, &unfit.report, (&checkpoint.catalog, None), out)?;
             out.flush()?;
             error(&unfit.errors.into());
             Ok(false)
@@ -74,11 +75,17 @@ fn check(map: &Map, checkpoint: &Checkpoint, out: &mut impl Write) -> anyhow::Re
     }
 }
 
-fn rules(map: &Map, report: &Report, out: &mut impl Write) -> io::Result<()> {
+/// What each rule does; examples as they are and, where all fits, as they will be.
+fn rules(
+    map: &Map,
+    report: &Report,
+    catalogs: (&Catalog, Option<&Catalog>),
+    out: &mut impl Write,
+) -> io::Result<()> {
     let place = report.rules.iter().map(|rule| rule.place.len()).max().unwrap_or(0);
     for rule in &report.rules {
         writeln!(out, "  {:place$}  {:>6}  {}", rule.place, rule.hits + rule.followed, rule.text)?;
-        if let Some(detail) = detail(map, rule) {
+        if let Some(detail) = detail(map, rule, catalogs) {
             writeln!(out, "  {:place$}  {:>6}    {detail}", "", "")?;
         }
     }
@@ -86,14 +93,17 @@ fn rules(map: &Map, report: &Report, out: &mut impl Write) -> io::Result<()> {
 }
 
 /// An example of what the rule did, or why it did nothing.
-fn detail(map: &Map, rule: &RuleReport) -> Option<String> {
+fn detail(map: &Map, rule: &RuleReport, (old, new): (&Catalog, Option<&Catalog>)) -> Option<String> {
     let followed = match rule.followed {
         0 => String::new(),
         n => format!(" (with {} that followed)", counted(n, "slot")),
     };
     match (&rule.example, rule.status) {
-        (Some((old, new)), _) if new.is_empty() => Some(format!("{} is left out{followed}", printable(old))),
-        (Some((old, new)), _) => Some(format!("{} -> {}{followed}", printable(old), printable(new))),
+        (Some(Example { from, to }), _) => Some(match (shown(from, Some(old)), shown(to, new)) {
+            (from, to) if to.is_empty() => format!("{from} is left out{followed}"),
+            (from, to) if from.is_empty() => format!("{to} is new{followed}"),
+            (from, to) => format!("{from} -> {to}{followed}"),
+        }),
         (None, Status::Unused) => Some("matched nothing".into()),
         (None, Status::Optional) => Some("matched nothing, which is all right (optional)".into()),
         (None, Status::Shadowed { by: Some(by) }) => {
@@ -102,6 +112,15 @@ fn detail(map: &Map, rule: &RuleReport) -> Option<String> {
         (None, Status::Shadowed { by: None }) => Some("shadowed: all it matches was left out".into()),
         (None, Status::Used) => None,
     }
+}
+
+/// `name [shape] dtype`, as far as it is known.
+fn shown(names: &[Vec<u8>], catalog: Option<&Catalog>) -> String {
+    let one = |name: &Vec<u8>| match catalog.and_then(|catalog| catalog.variable(name)) {
+        Some(Variable { tensor, .. }) => format!("{} {} {}", printable(name), tensor.shape, tensor.dtype),
+        None => printable(name),
+    };
+    names.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 fn summary(

@@ -55,6 +55,7 @@ const ROWS: &[Row] = &[
     Row { name: "alias", value: "FROM=TO", help: "Give them one more name", flag: Flag::Alias },
     Row { name: "drop", value: "PATTERN", help: "Leave variables out: '**/adam_*'", flag: Flag::Drop },
     Row { name: "keep", value: "PATTERN", help: "Leave all others out", flag: Flag::Keep },
+    Row { name: "cast", value: "PATTERN=DTYPE", help: "Give their values another dtype: '**=bfloat16'", flag: Flag::Cast },
     Row { name: "strip-prefix", value: "TEXT", help: "Take TEXT off names that begin with it", flag: Flag::StripPrefix },
     Row { name: "add-prefix", value: "TEXT", help: "Put TEXT in front of names, after --strip-prefix", flag: Flag::AddPrefix },
     Row { name: "drop-optimizer", value: "", help: "Leave optimizer state out, whatever it is called", flag: |_| Flag::DropOptimizer },

@@ -31,6 +31,19 @@ impl Masked {
     pub fn join(self, next: Self, len: usize) -> Self {
         Self::mask(crc32c::crc32c_combine(self.unmask(), next.unmask(), len))
     }
+
+    /// The checksum of the `len` bytes that this one covers, so many times over. None of them is looked at.
+    pub fn repeated(self, mut len: usize, mut times: u64) -> Self {
+        let (mut sum, mut power) = (Self::of(b""), self);
+        while times > 0 {
+            if times & 1 == 1 {
+                sum = sum.join(power, len);
+            }
+            power = power.join(power, len);
+            (times, len) = (times >> 1, len.wrapping_mul(2));
+        }
+        sum
+    }
 }
 
 #[cfg(test)]
@@ -53,6 +66,12 @@ mod tests {
         #[test]
         fn masking_is_undone_by_unmasking(crc: u32) {
             prop_assert_eq!(Masked::mask(crc).unmask(), crc);
+        }
+
+        #[test]
+        fn repeating_equals_the_checksum_of_the_whole(a: Vec<u8>, times in 0usize..20) {
+            let whole = Masked::of(&a.repeat(times));
+            prop_assert_eq!(Masked::of(&a).repeated(a.len(), times as u64), whole);
         }
 
         #[test]

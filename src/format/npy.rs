@@ -5,11 +5,57 @@
 //! text   := a Python dict, spaces, newline             so long that the data begins at a multiple of 64
 //! ```
 
+use super::{Malformed, Result};
+
 const MAGIC: &[u8] = b"\x93NUMPY";
 const ALIGNMENT: usize = 64;
 
 /// NumPy leaves room for the first dimension to grow to this many digits, so that appending need not move the data.
 const GROWTH_DIGITS: usize = 21;
+
+/// What a header says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// The elements' type, such as `<f4`.
+    pub descr: String,
+    /// Whether the first index runs fastest.
+    pub fortran_order: bool,
+    /// Sizes of the dimensions.
+    pub shape: Vec<u64>,
+    /// Bytes of the header: where the elements begin.
+    pub len: usize,
+}
+
+impl Header {
+    /// The header that a file begins with.
+    pub fn decode(file: &[u8]) -> Result<Self> {
+        let version = file.strip_prefix(MAGIC).ok_or_else(|| Malformed::new("another magic", 0))?;
+        let (text_len, at) = match version {
+            [1, _, a, b, ..] => (u32::from(u16::from_le_bytes([*a, *b])), 10usize),
+            [2 | 3, _, a, b, c, d, ..] => (u32::from_le_bytes([*a, *b, *c, *d]), 12),
+            _ => return Err(Malformed::new("a version that is not 1, 2 or 3, or no length", MAGIC.len())),
+        };
+        let end = usize::try_from(text_len).ok().and_then(|len| at.checked_add(len));
+        let text = end
+            .and_then(|end| file.get(at..end))
+            .ok_or_else(|| Malformed::new("a header past the end", at))?;
+        let text = std::str::from_utf8(text).map_err(|_| Malformed::new("a header that is no text", at))?;
+        let parsed = Self::parse(text, at.saturating_add(text.len()));
+        parsed
+            .ok_or_else(|| Malformed::new("no dict with descr, fortran_order and shape of a plain array", at))
+    }
+
+    fn parse(text: &str, len: usize) -> Option<Self> {
+        let value = |key: &str| Some(text.split_once(key)?.1.trim_start().strip_prefix(':')?.trim_start());
+        let descr = value("'descr'")?.strip_prefix('\'')?.split_once('\'')?.0.to_owned();
+        let order = value("'fortran_order'")?;
+        let fortran_order = order.starts_with("True");
+        let dims = value("'shape'")?.strip_prefix('(')?.split_once(')')?.0;
+        let dims = dims.split(',').map(str::trim).filter(|dim| !dim.is_empty());
+        let shape = dims.map(|dim| dim.parse().ok()).collect::<Option<_>>()?;
+        (fortran_order || order.starts_with("False")).then_some(Self { descr, fortran_order, shape, len })
+    }
+}
 
 /// The header of a row-major array of `shape`, whose elements are as `descr` says, such as `<f4`.
 pub fn header(descr: &str, shape: &[u64]) -> Vec<u8> {
@@ -80,6 +126,44 @@ mod tests {
             let text = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {tuple}");
             assert_eq!(split(&header), (1, &*format!("{text}{}\n", " ".repeat(spaces))));
             assert_eq!((header.len(), &header[..10]), (128, &b"\x93NUMPY\x01\x00v\x00"[..]));
+        }
+    }
+
+    #[test]
+    fn what_was_written_is_read_and_a_cut_header_is_malformed_at_every_length() {
+        for shape in [&[][..], &[3], &[2, 3], &[0], &[u64::MAX, 1], &[7; 22_000]] {
+            let bytes = header("|S5", shape);
+            let (descr, fortran_order) = ("|S5".to_owned(), false);
+            let want = Header { descr, fortran_order, shape: shape.to_vec(), len: bytes.len() };
+            assert_eq!(Header::decode(&bytes).unwrap(), want);
+            assert_eq!(Header::decode(&[&bytes[..], b"more"].concat()).unwrap(), want);
+            for len in (0..bytes.len()).step_by(1 + bytes.len() / 1000) {
+                assert!(Header::decode(&bytes[..len]).is_err());
+            }
+        }
+    }
+
+    #[test]
+    fn a_flipped_bit_is_an_error_or_another_header_and_never_a_panic() {
+        let bytes = header("<f4", &[2, 3]);
+        for bit in 0..bytes.len() * 8 {
+            let mut flipped = bytes.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            let _ = Header::decode(&flipped).map(|header| assert!(header.len <= flipped.len()));
+        }
+    }
+
+    #[test]
+    fn headers_of_other_writers_are_read_in_any_order_of_their_keys() {
+        let text = "{ 'shape':(4 , 5), 'fortran_order' : True,'descr': '>i2'}\n";
+        let bytes = [MAGIC, &[1, 0, text.len() as u8, 0], text.as_bytes()].concat();
+        let header = Header::decode(&bytes).unwrap();
+        assert_eq!((&*header.descr, header.fortran_order, &*header.shape), (">i2", true, &[4, 5][..]));
+        for text in
+            ["{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': ()}", "{}", "{'shape': (-1,)}"]
+        {
+            let bytes = [MAGIC, &[1, 0, text.len() as u8, 0], text.as_bytes()].concat();
+            assert!(Header::decode(&bytes).is_err());
         }
     }
 

@@ -3,12 +3,41 @@
 //! Everything is decided from dtypes and shapes alone; no data is read before somebody reads the result. What leaves bytes
 //! in their order (reshape, slices of the first axis, padding at the end) is made of the tensor's own extents; the rest is
 //! computed in pieces, through the cache.
+//!
+//! ```text
+//! number       how each dtype's numbers are loaded and stored: casts
+//! elementwise  cast, scale, add
+//! rows         slice, pad, gather, flip, join, split: rows of tensors in another order
+//! transpose    the axes in another order
+//! mean normal create     what no tensor gives
+//! ```
+
+mod compute;
+mod create;
+mod elementwise;
+mod fused;
+mod literal;
+mod mean;
+mod normal;
+mod number;
+mod rows;
+mod runs;
+mod strings;
+#[cfg(test)]
+mod tests;
+mod transpose;
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use crate::dtype::Dtype;
-use crate::tensor::Shape;
+use crate::tensor::{Shape, Tensor};
+use elementwise::Step;
+use rows::{Segment, rows};
+
+pub use create::{Create, create};
+pub use fused::{Layout, join, split};
+pub use literal::Literal;
 
 /// One operation, its numbers resolved against the shape that it meets.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,4 +76,152 @@ pub enum Fill {
     /// Normally distributed around 0, the same for the same seed.
     #[allow(missing_docs, reason = "as above")]
     Normal { std: f64, seed: u64 },
+}
+
+impl Op {
+    /// The tensor with this done to it. No data is read, unless they are strings that change their order.
+    ///
+    /// # Errors
+    /// Why it cannot be done, with the shapes.
+    pub fn apply(&self, tensor: &Arc<Tensor>) -> Result<Tensor, String> {
+        let moves = !matches!(self, Self::Cast { .. } | Self::Reshape(_) | Self::Scale(_) | Self::Add(_));
+        if tensor.dtype == Dtype::String && moves {
+            self.check_strings()?;
+            let one = |numbers: &[Arc<Tensor>]| Ok(vec![self.apply(&numbers[0])?]);
+            return strings::rearranged(std::slice::from_ref(tensor), one).map(|mut made| made.remove(0));
+        }
+        match self {
+            Self::Cast { dtype, saturate } => elementwise::cast(tensor, *dtype, *saturate),
+            Self::Transpose(axes) => transpose::transpose(tensor, axes),
+            Self::Reshape(shape) => reshape(tensor, shape),
+            Self::Slice(ranges) => slice(tensor, ranges),
+            Self::Pad { shape, fill } => pad(tensor, shape, fill),
+            Self::Gather { axis, rows, fill } => gather(tensor, *axis, rows, fill),
+            Self::Flip(axis) => flip(tensor, *axis),
+            Self::Scale(by) => elementwise::arithmetic(tensor, Step::Scale(*by)),
+            Self::Add(by) => elementwise::arithmetic(tensor, Step::Add(*by)),
+        }
+    }
+
+    fn check_strings(&self) -> Result<(), String> {
+        match self {
+            Self::Pad { fill, .. } | Self::Gather { fill, .. } if *fill != Fill::Value(0.0) => {
+                Err("new elements among strings are empty strings: no other fill".into())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn reshape(tensor: &Tensor, shape: &Shape) -> Result<Tensor, String> {
+    let (has, wanted) = (elements(&tensor.shape)?, elements(shape)?);
+    if has != wanted {
+        return Err(format!("reshape of {} ({has} elements) to {shape} ({wanted} elements)", tensor.shape));
+    }
+    Ok(Tensor::new(tensor.dtype, shape.clone(), tensor.data.clone(), tensor.crc32c))
+}
+
+fn slice(tensor: &Arc<Tensor>, ranges: &[Range<u64>]) -> Result<Tensor, String> {
+    let (dims, shape) = (&tensor.shape.0, &tensor.shape);
+    if ranges.len() != dims.len() {
+        let (given, rank) = (ranges.len(), dims.len());
+        return Err(format!("slice {ranges:?} has {given} ranges for a tensor with {rank} axes, {shape}"));
+    }
+    if let Some(axis) = (0..dims.len()).find(|&i| ranges[i].start > ranges[i].end || ranges[i].end > dims[i])
+    {
+        return Err(format!("slice {:?} of axis {axis} of {shape}, which has {}", ranges[axis], dims[axis]));
+    }
+    let mut sliced = tensor.clone();
+    for (axis, range) in ranges.iter().enumerate().filter(|(axis, range)| **range != (0..dims[*axis])) {
+        let segment = Segment::new(0, range.start, range.end - range.start);
+        sliced = Arc::new(rows(&[sliced], axis, [segment])?);
+    }
+    Ok(Arc::unwrap_or_clone(sliced))
+}
+
+fn pad(tensor: &Arc<Tensor>, shape: &Shape, fill: &Fill) -> Result<Tensor, String> {
+    let (dims, from) = (&tensor.shape.0, &tensor.shape);
+    if shape.0.len() != dims.len() {
+        return Err(format!("pad of {from} to {shape}, which has another number of axes"));
+    }
+    if let Some(axis) = (0..dims.len()).find(|&axis| shape.0[axis] < dims[axis]) {
+        return Err(format!(
+            "pad of {from} to {shape}: axis {axis} would shrink from {} to {}",
+            dims[axis], shape.0[axis]
+        ));
+    }
+    elements(shape)?;
+    let mut padded = tensor.clone();
+    for axis in (0..dims.len()).filter(|&axis| shape.0[axis] > dims[axis]) {
+        let fill = Arc::new(fill.rows(&padded, axis, shape.0[axis] - dims[axis])?);
+        padded = Arc::new(join(&[padded, fill], axis, &Layout::Blocked)?);
+    }
+    Ok(Arc::unwrap_or_clone(padded))
+}
+
+fn gather(tensor: &Arc<Tensor>, axis: usize, from: &[Option<u64>], fill: &Fill) -> Result<Tensor, String> {
+    check_axis("gather", axis, &tensor.shape)?;
+    let size = tensor.shape.0[axis];
+    if let Some(row) = from.iter().flatten().find(|&&row| row >= size) {
+        return Err(format!("gather of row {row} along axis {axis} of {}, which has {size}", tensor.shape));
+    }
+    let missing = from.iter().filter(|row| row.is_none()).count() as u64;
+    let mut inputs = vec![tensor.clone()];
+    if missing > 0 {
+        inputs.push(Arc::new(fill.rows(tensor, axis, missing)?));
+    }
+    let mut new = 0..;
+    let segment = |row: &Option<u64>| match row {
+        Some(row) => Segment::new(0, *row, 1),
+        None => Segment::new(1, new.next().unwrap_or(0), 1),
+    };
+    rows(&inputs, axis, from.iter().map(segment))
+}
+
+fn flip(tensor: &Arc<Tensor>, axis: usize) -> Result<Tensor, String> {
+    check_axis("flip", axis, &tensor.shape)?;
+    let segment = Segment { reversed: true, ..Segment::new(0, 0, tensor.shape.0[axis]) };
+    rows(std::slice::from_ref(tensor), axis, [segment])
+}
+
+impl Fill {
+    /// `count` new rows along an axis of the tensor.
+    fn rows(&self, tensor: &Tensor, axis: usize, count: u64) -> Result<Tensor, String> {
+        let mut shape = tensor.shape.clone();
+        shape.0[axis] = count;
+        match *self {
+            Self::Mean => mean::mean(tensor, axis, count),
+            Self::Normal { std, seed } => create(tensor.dtype, &shape, &Create::Normal { std, seed }),
+            Self::Value(value) if tensor.dtype == Dtype::Bool && (value == 0.0 || value == 1.0) => {
+                create(tensor.dtype, &shape, &Create::Value(Literal::Bool(value == 1.0)))
+            }
+            Self::Value(value) => create(tensor.dtype, &shape, &Create::Value(Literal::Float(value))),
+        }
+    }
+}
+
+fn elements(shape: &Shape) -> Result<u64, String> {
+    shape.num_elements().ok_or_else(|| format!("{shape}: too many elements"))
+}
+
+/// The width of the elements, where it is fixed and the data is as long as the shape says.
+fn fixed_width(tensor: &Tensor) -> Result<u64, String> {
+    let (dtype, shape) = (tensor.dtype, &tensor.shape);
+    let width = dtype.width().ok_or_else(|| format!("elements of dtype {dtype} vary in size"))?;
+    let len = elements(shape)?.checked_mul(width).ok_or_else(|| format!("{shape}: too many bytes"))?;
+    match tensor.len() {
+        has if has == len => Ok(width),
+        has => Err(format!("{dtype} {shape} takes {len} bytes, but there are {has}")),
+    }
+}
+
+fn check_axis(what: &str, axis: usize, shape: &Shape) -> Result<(), String> {
+    match shape.0.len() {
+        rank if axis < rank => Ok(()),
+        rank => Err(format!("{what} along axis {axis} of a tensor with {rank} axes, {shape}")),
+    }
+}
+
+fn no_number(what: &str, dtype: Dtype) -> String {
+    format!("{what} of {dtype}: not for elements of that dtype")
 }

@@ -1,9 +1,11 @@
-//! A plan's names on a catalog's variables. Tensors are shared, never touched.
+//! A plan on a catalog's variables: their names, and their values where rules change those. No data is read.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::{Map, Plan, Planned, Report, Unfit, objects};
+use super::report::Draft;
+use super::values::{Values, described};
+use super::{Map, Planned, Report, Unfit, objects};
 use crate::catalog::{Catalog, Kind, Origin, Variable};
 use crate::name::Name;
 
@@ -18,13 +20,20 @@ pub fn apply(map: &Map, catalog: &mut Catalog) -> Result<Report, Unfit> {
     if catalog.kind() == Kind::ObjectBased {
         return objects::apply(map, catalog);
     }
-    let plan = plan(map, catalog)?;
-    let rules = places(&plan.report);
-    let variables =
-        plan.variables.into_iter().map(|planned| renamed(&catalog.variables, planned, &rules)).collect();
+    let names: Vec<_> = catalog.variables.iter().map(|variable| variable.name.as_bytes()).collect();
+    let shapes: Vec<_> = catalog.variables.iter().map(|variable| &variable.tensor.shape).collect();
+    let mut draft = Draft::new(map, &names, &shapes);
+    let rules: Vec<_> = map.rules.iter().map(|rule| rule.place().to_string().as_str().into()).collect();
+    let mut values = Values::new(map, &catalog.variables);
+    let planned = std::mem::take(&mut draft.variables).into_iter();
+    let variables: Vec<_> = planned
+        .filter_map(|planned| planned_variable(map, &catalog.variables, planned, &rules, &mut values))
+        .collect();
+    values.finish(&mut draft.errors, &mut draft.warnings);
+    let report = draft.conclude(map, &names)?.report;
     catalog.variables = variables;
     catalog.changed();
-    Ok(plan.report)
+    Ok(report)
 }
 
 /// Adds the names that the map gives to those that the variables have, and takes none away: for what knows its variables
@@ -52,18 +61,27 @@ pub fn add(map: &Map, catalog: &mut Catalog) -> Result<(), Unfit> {
     Ok(())
 }
 
-fn plan(map: &Map, catalog: &Catalog) -> Result<Plan, Unfit> {
-    let names: Vec<_> = catalog.variables.iter().map(|variable| variable.name.as_bytes()).collect();
-    map.plan(&names)
-}
-
-fn places(report: &Report) -> Vec<Arc<str>> {
-    report.rules.iter().map(|rule| rule.place.as_str().into()).collect()
-}
-
-fn renamed(variables: &[Variable], planned: Planned, rules: &[Arc<str>]) -> Variable {
-    let source = &variables[planned.source];
-    let origin =
-        planned.rule.map(|rule| Origin { name: source.name.clone(), rule: rules[rule.index()].clone() });
-    Variable { name: Name::from(planned.name), origin, ..source.clone() }
+/// A variable as it is planned; none if its value cannot be, which is noted.
+fn planned_variable(
+    map: &Map,
+    variables: &[Variable],
+    planned: Planned,
+    rules: &[Arc<str>],
+    values: &mut Values<'_>,
+) -> Option<Variable> {
+    let Planned { name, source, rule, value } = planned;
+    let source = source.map(|source| &variables[source]);
+    let tensor = match &value {
+        Some(derived) => values.tensor(derived)?,
+        None => source?.tensor.clone(),
+    };
+    let rule = rule.or_else(|| Some(value.as_ref()?.inputs.first()?.steps.first()?.rule));
+    let old = || source.map_or(Name::from(""), |source| source.name.clone());
+    let done = value.as_ref().map(|derived| described(map, derived, variables).as_str().into());
+    let origin = rule.map(|rule| Origin { name: old(), rule: rules[rule.index()].clone(), value: done });
+    let name = Name::from(name);
+    Some(match source {
+        Some(source) => Variable { name, origin, tensor, ..source.clone() },
+        None => Variable { name, key: None, plain_key: None, full_name: None, tensor, origin },
+    })
 }

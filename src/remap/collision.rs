@@ -22,11 +22,13 @@ pub(super) fn settle(
     for next in in_rank(wanted) {
         match variables.last().filter(|winner| winner.name == next.name) {
             None => variables.push(next),
-            Some(winner) if winner.source == next.source => {}
-            Some(winner) if first_wins => {
-                lost.push(Lost { source: next.source, name: next.name, rule: next.rule, to: winner.source });
-            }
+            Some(winner) if winner.source == next.source && winner.value == next.value => {}
             Some(winner) => {
+                // What is made of nothing must not hide what was trained.
+                if let (true, Some(source), Some(to)) = (first_wins, next.source, winner.source) {
+                    lost.push(Lost { source, name: next.name, rule: next.rule, to });
+                    continue;
+                }
                 let Some(rule) = winner.rule else { continue };
                 errors.push_with(Kind::Collision, || collision(survey, winner, rule, &next));
             }
@@ -45,8 +47,10 @@ fn in_rank(mut wanted: Vec<Planned>) -> Vec<Planned> {
 /// The winner always has a rule, for no two variables of the source have one name.
 fn collision(survey: &Survey<'_>, first: &Planned, by: RuleId, second: &Planned) -> Error {
     let what = format!("two variables would be called `{}`", printable(&first.name));
-    let [old, other] =
-        [first, second].map(|planned| format!("`{}`", printable(survey.names[planned.source])));
+    let [old, other] = [first, second].map(|planned| match planned.source {
+        Some(source) => format!("`{}`", printable(survey.names[source])),
+        None => "a new one".to_owned(),
+    });
     let place = survey.rule(by).place();
     let error = match second.rule.map(|rule| survey.rule(rule).place()) {
         None => Error::new(Kind::Collision, place, what)
@@ -59,9 +63,12 @@ fn collision(survey: &Survey<'_>, first: &Planned, by: RuleId, second: &Planned)
             .label(format!("{other} by this rule"))
             .related(place, format!("{old} by this rule")),
     };
-    error.help(
-        "drop or rename one of them, or let the first win: `collision = \"first\"`, `--collision first`",
-    )
+    error.help(match first.source.and(second.source) {
+        Some(_) => {
+            "drop or rename one of them, or let the first win: `collision = \"first\"`, `--collision first`"
+        }
+        None => "drop the old one, or give one of them another name",
+    })
 }
 
 #[cfg(test)]

@@ -29,6 +29,8 @@ pub enum Kind {
     Name,
     /// Two variables with one new name.
     Collision,
+    /// A value that cannot be what a rule wants.
+    Value,
 }
 
 /// Shown of one kind, before "and N more".
@@ -246,13 +248,14 @@ fn many(kind: Kind) -> &'static str {
         Kind::Syntax => "syntax errors",
         Kind::Key => "wrong keys or values",
         Kind::Pattern => "faulty patterns or targets",
-        Kind::Unsupported => "rules that compute values",
+        Kind::Unsupported => "rules that cannot be carried out",
         Kind::Conflict => "contradictions",
         Kind::Unused => "rules that matched nothing",
         Kind::Shadowed => "shadowed rules",
         Kind::Unmatched => "variables without a rule",
         Kind::Name => "new names that cannot be",
         Kind::Collision => "collisions",
+        Kind::Value => "values that cannot be as the rules want",
     }
 }
 

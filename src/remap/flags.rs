@@ -14,12 +14,15 @@ use super::{
     Flag,
     error::{Error, Errors, Kind},
     escape::escape,
+    map_file::near_dtype,
+    ops::{CAST, WrittenOp},
     options::{Choice, Collision, Options},
     pattern::Pattern,
     place::{Place, Source, Written},
-    rule::{Manner, Rule, Verb},
+    rule::{Manner, OPS, Rule, Verb},
     table::Table,
 };
+use crate::dtype::Dtype;
 
 /// The rules that flags make.
 pub(super) struct FlagRules {
@@ -44,6 +47,7 @@ impl FlagRules {
                 Flag::Alias(_) => from_to(Verb::Alias, &source, tables, errors),
                 Flag::Drop(_) => pattern(Verb::Drop, &source, tables, errors),
                 Flag::Keep(_) => pattern(Verb::Keep, &source, tables, errors),
+                Flag::Cast(_) => cast(&source, errors),
                 Flag::StripPrefix(prefix) => strip(prefix, added.as_ref(), &source, errors),
                 Flag::DropOptimizer => {
                     Some(Rule::drop_optimizer(Written::in_flag(&source, 0..0), Manner::default()))
@@ -68,6 +72,7 @@ fn source(flag: &Flag) -> Arc<Source> {
         Flag::Alias(text) => ("--alias", text.as_str()),
         Flag::Drop(text) => ("--drop", text.as_str()),
         Flag::Keep(text) => ("--keep", text.as_str()),
+        Flag::Cast(text) => ("--cast", text.as_str()),
         Flag::StripPrefix(text) => ("--strip-prefix", text.as_str()),
         Flag::AddPrefix(text) => ("--add-prefix", text.as_str()),
         Flag::DropOptimizer => ("--drop-optimizer", ""),
@@ -79,7 +84,7 @@ fn source(flag: &Flag) -> Arc<Source> {
 fn from_to(verb: Verb, source: &Arc<Source>, tables: &[Table], errors: &mut Errors) -> Option<Rule> {
     let text = &source.text;
     let Some(equals) = equals_sign(text) else {
-        errors.push(no_equals_sign(source));
+        errors.push(no_equals_sign(source, "FROM=TO", "'old/**=new/**'"));
         return None;
     };
     let from = Written::in_flag(source, 0..equals);
@@ -87,15 +92,35 @@ fn from_to(verb: Verb, source: &Arc<Source>, tables: &[Table], errors: &mut Erro
     Rule::new(verb, from, vec![to], Manner::default(), tables, errors)
 }
 
+/// `PATTERN=DTYPE`
+fn cast(source: &Arc<Source>, errors: &mut Errors) -> Option<Rule> {
+    let text = &source.text;
+    let Some(equals) = equals_sign(text) else {
+        errors.push(no_equals_sign(source, "PATTERN=DTYPE", "'**=bfloat16'"));
+        return None;
+    };
+    let (from, name) = (Written::in_flag(source, 0..equals), &text[equals + 1..]);
+    let rule = Rule::new(Verb::Convert, from, vec![], Manner::default(), &[], errors);
+    let place = Place::new(source, equals + 1..text.len());
+    let Some(dtype) = Dtype::named(name) else {
+        let error = Error::new(Kind::Key, &place, format!("no dtype is called `{name}`"));
+        errors.push(error.help(near_dtype(name)));
+        return None;
+    };
+    let op = toml::Table::from_iter([(CAST.to_owned(), name.to_owned().into())]);
+    let (ops, given) = (vec![WrittenOp::cast(dtype, place)], vec![(OPS, vec![toml::Value::from(op)].into())]);
+    Some(Rule { ops, given, text: format!("cast '{}' to {dtype}", &text[..equals]), ..rule? })
+}
+
 /// A brace that is never closed hides the `=`, so that is said first.
-fn no_equals_sign(source: &Arc<Source>) -> Error {
+fn no_equals_sign(source: &Arc<Source>, form: &str, example: &str) -> Error {
     let all = Written::in_flag(source, 0..source.text.len());
     if let (Err(fault), true) = (Pattern::parse(&all.text, false), all.text.contains('=')) {
         return fault.place_in(&all);
     }
-    Error::new(Kind::Pattern, &all.place, format!("`{}` needs FROM=TO", source.name))
+    Error::new(Kind::Pattern, &all.place, format!("`{}` needs {form}", source.name))
         .label("no `=` here that is not escaped")
-        .help(format!("as in {} 'old/**=new/**'", source.name))
+        .help(format!("as in {} {example}", source.name))
 }
 
 /// The first `=` that is neither escaped nor inside braces.

@@ -193,7 +193,7 @@ impl Making<'_> {
                 return None;
             }
         };
-        let renamed = Origin { name: source.name.clone(), rule: "--like".into() };
+        let renamed = Origin { name: source.name.clone(), rule: "--like".into(), value: None };
         let origin = if source.name == wanted.name { None } else { Some(renamed) };
         Some(Variable { tensor, origin: source.origin.clone().or(origin), ..wanted.clone() })
     }

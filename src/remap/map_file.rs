@@ -1,6 +1,7 @@
 //! Map files: TOML in, rules, options, tables and numbers out, with the place of everything.
 
 mod encode;
+mod read;
 mod rule_table;
 
 use std::{borrow::Cow, collections::BTreeMap, ops::Range, sync::Arc};
@@ -13,6 +14,7 @@ use toml::{
 use super::{
     MapText,
     error::{Error, Errors, Kind},
+    expression::reserved,
     nearest::did_you_mean,
     options::{COLLISION, Choice, Options, UNMATCHED, UNUSED},
     place::{Place, Source},
@@ -20,11 +22,13 @@ use super::{
     table::Table,
 };
 
+pub(super) use read::near_dtype;
+
 const TOP_KEYS: &[&str] = &["version", "vars", "tables", "options", "rule"];
 const OPTION_KEYS: &[&str] = &["unmatched", "unused", "collision"];
 
-type Key<'t> = Spanned<Cow<'t, str>>;
-type Value<'t> = Spanned<DeValue<'t>>;
+pub(super) type Key<'t> = Spanned<Cow<'t, str>>;
+pub(super) type Value<'t> = Spanned<DeValue<'t>>;
 
 /// A number of `[vars]`, and where it was given.
 pub(super) type Var = Choice<i64>;
@@ -56,7 +60,7 @@ impl<'t> MapFile<'t> {
         vars: &mut BTreeMap<String, Var>,
         errors: &mut Errors,
     ) {
-        let mut reader = self.reader(errors);
+        let mut reader = self.reader(&[], errors);
         reader.known_keys(&self.top, TOP_KEYS, "here");
         if let Some(version) = self.top.get("version") {
             reader.version(version);
@@ -73,8 +77,14 @@ impl<'t> MapFile<'t> {
     }
 
     /// The rules, in the order written.
-    pub(super) fn rules(&self, tables: &[Table], errors: &mut Errors) -> Vec<Rule> {
-        let mut reader = self.reader(errors);
+    pub(super) fn rules(
+        &self,
+        tables: &[Table],
+        vars: &BTreeMap<String, Var>,
+        errors: &mut Errors,
+    ) -> Vec<Rule> {
+        let vars: Vec<_> = vars.iter().map(|(name, var)| (name.as_str(), var.value)).collect();
+        let mut reader = self.reader(&vars, errors);
         let Some(rules) = self.top.get("rule") else { return vec![] };
         let Some(list) = rules.get_ref().as_array() else {
             reader.wrong(rules, "`rule` is a list of tables: write [[rule]], in double brackets");
@@ -83,28 +93,30 @@ impl<'t> MapFile<'t> {
         list.iter().filter_map(|rule| reader.rule(rule, tables)).collect()
     }
 
-    fn reader<'a>(&'a self, errors: &'a mut Errors) -> Reader<'a> {
-        Reader { source: &self.source, errors }
+    fn reader<'a>(&'a self, vars: &'a [(&'a str, i64)], errors: &'a mut Errors) -> Reader<'a> {
+        Reader { source: &self.source, vars, errors }
     }
 }
 
 /// Reads values, and notes what is wrong with them.
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     source: &'a Arc<Source>,
+    /// The numbers that sizes may name.
+    vars: &'a [(&'a str, i64)],
     errors: &'a mut Errors,
 }
 
 impl Reader<'_> {
-    fn place(&self, span: Range<usize>) -> Place {
+    pub(super) fn place(&self, span: Range<usize>) -> Place {
         Place::new(self.source, span)
     }
 
-    fn wrong(&mut self, value: &Value<'_>, what: impl Into<String>) {
+    pub(super) fn wrong(&mut self, value: &Value<'_>, what: impl Into<String>) {
         let place = self.place(value.span());
-        self.errors.push(Error::new(Kind::Key, &place, what));
+        self.wrong_place(&place, what);
     }
 
-    fn known_keys(&mut self, table: &DeTable<'_>, known: &[&str], whose: &str) {
+    pub(super) fn known_keys(&mut self, table: &DeTable<'_>, known: &[&str], whose: &str) {
         for key in in_order(table).into_iter().map(|(key, _)| key) {
             if !known.contains(&key.get_ref().as_ref()) {
                 self.unknown_key(key, known, whose);
@@ -161,7 +173,7 @@ impl Reader<'_> {
         }
     }
 
-    fn word<T: Copy>(&mut self, name: &str, value: &Value<'_>, words: &[(&str, T)]) -> Option<T> {
+    pub(super) fn word<T: Copy>(&mut self, name: &str, value: &Value<'_>, words: &[(&str, T)]) -> Option<T> {
         let chosen = value.get_ref().as_str().and_then(|word| words.iter().find(|(known, _)| *known == word));
         if chosen.is_none() {
             let known: Vec<_> = words.iter().map(|(word, _)| *word).collect();
@@ -206,6 +218,10 @@ impl Reader<'_> {
             return self.wrong(value, "a number of [vars] is a whole number");
         };
         let var = Var { value: number, place: self.place(key.span()) };
+        if let Some(why) = reserved(key.get_ref()) {
+            let what = format!("`{}` {why}", key.get_ref());
+            return self.wrong_place(&var.place, what);
+        }
         match vars.get(key.get_ref().as_ref()) {
             Some(first) if first.value != number => {
                 let what = format!("`{}` is {} here and {number} there", key.get_ref(), first.value);
@@ -224,7 +240,7 @@ fn in_order<'a, 't>(table: &'a DeTable<'t>) -> Vec<(&'a Key<'t>, &'a Value<'t>)>
     entries
 }
 
-fn integer(value: &DeValue<'_>) -> Option<i64> {
+pub(super) fn integer(value: &DeValue<'_>) -> Option<i64> {
     let integer = value.as_integer()?;
     i64::from_str_radix(integer.as_str(), integer.radix()).ok()
 }
@@ -308,22 +324,8 @@ match = 'name'
                 "21:1 key `to` means nothing in a rule that says `drop`",
                 "22:12 `optional` is true or false",
                 "24:1 a rule that says `alias` needs `to`",
-                "27:6 `rename` has one name in `to`; `alias` may have a list",
+                "27:6 `rename` has one name in `to`; `alias` and `split` may have a list",
                 "28:9 `match` is one of `key`, `path`, `full_name`",
-            ]
-        );
-    }
-
-    #[test]
-    fn what_computes_values_is_refused_for_now_at_its_place() {
-        let text = "[[rule]]\ncreate = 'x'\ndtype = 'int64'\nshape = []\nvalue = 0\n\
-                    [[rule]]\nrename = 'a'\nto = 'b'\nops = [{ cast = 'bfloat16' }]\n[[rule]]\nsplit = 'a'\nto = ['b', 'c']\naxis = 1";
-        assert_eq!(
-            faults(text),
-            [
-                "2:1 `create` computes values, which this version does not do yet",
-                "9:1 `ops` computes values, which this version does not do yet",
-                "11:1 `split` computes values, which this version does not do yet",
             ]
         );
     }

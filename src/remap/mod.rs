@@ -3,18 +3,25 @@
 //! ```text
 //! flags ─► flags.rs ─┐                            ┌─ selection.rs   who stays: drop, keep
 //!                    ├─► rules ─► survey.rs ─────►├─ naming.rs      what they are called: rename, alias, slots
-//! files ─► map_file ─┘   (pattern.rs,  who is     ├─ collision.rs   one name, one variable
-//!                         template.rs) meant      └─ report.rs      what each rule did
+//! files ─► map_file ─┘   (pattern.rs,  who is     │                 grouping.rs: join
+//!                         template.rs,  meant     ├─ steps.rs       what is done to their values: ops, convert
+//!                         ops)                    ├─ collision.rs   one name, one variable
+//!                                                 └─ report.rs      what each rule did
 //! ```
 //!
-//! Rules see the source's own names, all at once; the result of one never feeds another. Nothing here knows of files,
-//! tensors or mounts: names go in, a [`Plan`] comes out, or every mistake there is.
+//! Rules see the source's own names, all at once; the result of one never feeds another. Names go in, a [`Plan`] comes out,
+//! or every mistake there is; apply.rs and values.rs hold it against tensors, whose dtypes and shapes are looked at and
+//! whose data are not.
 
 mod apply;
 mod collision;
+mod creation;
+mod division;
 mod error;
 mod escape;
+mod expression;
 mod flags;
+mod grouping;
 pub mod like;
 mod map_file;
 mod matching;
@@ -22,6 +29,7 @@ mod misfit;
 mod naming;
 mod nearest;
 mod objects;
+mod ops;
 mod options;
 mod pattern;
 mod place;
@@ -32,18 +40,22 @@ mod report;
 mod rule;
 mod selection;
 mod slots;
+mod steps;
 mod survey;
 mod table;
 mod target;
 mod template;
 #[cfg(test)]
 mod trial;
+mod values;
 
 use std::{collections::BTreeMap, fmt};
 
 use flags::FlagRules;
 use map_file::{MapFile, Var};
 use options::Options;
+use report::Draft;
+use steps::Derived;
 use table::Table;
 
 pub use apply::{add, apply};
@@ -52,7 +64,7 @@ pub use matching::matching;
 pub use nearest::near_names;
 pub use place::Place;
 pub use recipe::{Outcome, Recipe, Unmade};
-pub use report::{Lost, Report, RuleReport, Status};
+pub use report::{Example, Lost, Report, RuleReport, Status};
 pub use rule::{MatchOn, Rule, Verb};
 pub use target::{TARGETS, Target, retarget};
 
@@ -67,6 +79,8 @@ pub enum Flag {
     Drop(String),
     /// `--keep PATTERN`
     Keep(String),
+    /// `--cast PATTERN=DTYPE`, split likewise: a `convert` of one op.
+    Cast(String),
     /// `--strip-prefix P`: takes the text P off every name that begins with it. A rename in its place among the flags.
     StripPrefix(String),
     /// `--add-prefix P`: puts P in front of every name that no rename takes, and of what `--strip-prefix` leaves of a
@@ -122,7 +136,7 @@ impl Map {
         let flags = FlagRules::parse(flags, &map.tables, &mut map.options, &mut errors);
         map.rules = flags.before_files;
         for file in &files {
-            map.rules.extend(file.rules(&map.tables, &mut errors));
+            map.rules.extend(file.rules(&map.tables, &map.vars, &mut errors));
         }
         map.rules.extend(flags.after_files);
         errors.sort();
@@ -146,7 +160,7 @@ impl Map {
 
     /// Holds the map against a checkpoint. `names` are its variables' own names: sorted bytewise, each once.
     pub fn plan(&self, names: &[&[u8]]) -> Result<Plan, Unfit> {
-        report::plan(self, names)
+        Draft::new(self, names, &[]).conclude(self, names)
     }
 
     fn ids(&self) -> impl Iterator<Item = RuleId> {
@@ -168,10 +182,13 @@ pub struct Plan {
 pub struct Planned {
     /// The new name; the old one if nothing renames it.
     pub name: Vec<u8>,
-    /// The source's variable, as an index into the names that were planned.
-    pub source: usize,
+    /// The source's variable, as an index into the names that were planned; of several that are joined the first. None
+    /// for what a rule makes of nothing.
+    pub source: Option<usize>,
     /// The rule that gave the name; none if it is the old one.
     pub rule: Option<RuleId>,
+    /// How its value is made; none: it is the source's.
+    value: Option<Box<Derived>>,
 }
 
 /// A map that does not fit a checkpoint: everything that is wrong, and what the rules did all the same.

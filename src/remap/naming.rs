@@ -1,13 +1,14 @@
-//! Naming: every `alias` that matches adds a name, then the first `rename` that matches takes.
+//! Naming: every `alias` that matches adds a name, then the first `rename`, `split` or `join` that matches takes.
 //!
 //! A slot is called after its variable, unless a rule means the slot itself. Which is which:
-//! * a rename that matches the slot and not its variable means the slot: it takes;
+//! * a rule that matches the slot and not its variable means the slot: it takes;
 //! * one that matches both (`bert/**`) and takes the variable takes the slot as it is written;
 //! * one that matches both, but whose variable an earlier rule took, does not tear the slot away: it follows.
 
 use super::{
     RuleId,
     error::Errors,
+    grouping::{Groups, Joined},
     misfit::{Misfits, without_rule},
     options::Unmatched,
     report::Tallies,
@@ -22,26 +23,43 @@ pub(super) struct Named {
     /// Its name, and the rule that took it; none: it went for want of a rule, or was never there.
     pub(super) name: Option<(Vec<u8>, Option<RuleId>)>,
     pub(super) aliases: Vec<(Vec<u8>, RuleId)>,
+    /// The rule that took it, or whose name it follows.
+    pub(super) taker: Option<RuleId>,
+    /// What its parts are called, when the taker splits it.
+    pub(super) parts: Vec<Vec<u8>>,
+    /// Of which group it is, when the taker joins it.
+    pub(super) group: Option<usize>,
 }
 
-/// Names all variables that selection left.
+impl Named {
+    /// Whether nothing of it is left.
+    pub(super) fn is_gone(&self) -> bool {
+        self.name.is_none() && self.parts.is_empty() && self.group.is_none()
+    }
+}
+
+/// Names all variables that selection left, and what they are joined to.
 pub(super) fn name(
     survey: &Survey<'_>,
     fates: &[Fate],
     tallies: &mut Tallies,
     errors: &mut Errors,
-) -> Vec<Named> {
+    warnings: &mut Errors,
+) -> (Vec<Named>, Vec<Joined>) {
     let named = vec![Named::default(); fates.len()];
-    let mut namer = Namer { survey, tallies, named, misfits: Misfits::default(), without_rule: vec![] };
+    let (misfits, groups, without_rule) = Default::default();
+    let mut namer = Namer { survey, tallies, named, misfits, groups, without_rule };
     for variable in survey.variables_first() {
         if fates[variable] == Fate::Stays {
             namer.name(variable);
         }
     }
-    let Namer { named, misfits, without_rule, .. } = namer;
+    let Namer { mut named, mut misfits, groups, without_rule, .. } = namer;
+    let joined = groups.finish(survey, &mut named, &mut misfits, (errors, warnings));
+    joined.iter().for_each(|joined| joined.count(survey, tallies));
     misfits.into_errors(survey.map, errors);
     unmatched(survey, without_rule, errors);
-    named
+    (named, joined)
 }
 
 struct Namer<'a, 't> {
@@ -49,6 +67,7 @@ struct Namer<'a, 't> {
     tallies: &'t mut Tallies,
     named: Vec<Named>,
     misfits: Misfits,
+    groups: Groups,
     /// Variables that `unmatched = "error"` refuses.
     without_rule: Vec<usize>,
 }
@@ -68,22 +87,54 @@ impl Namer<'_, '_> {
         self.named[variable].aliases = self.aliases(variable);
         let old = self.survey.names[variable];
         let way = self.way(variable);
-        self.named[variable].name = match way {
-            Way::Taken(rule) => Some((self.fill(variable, rule, 0).unwrap_or(old.to_vec()), Some(rule))),
-            Way::Follows(rule) => self.followed(variable).map(|name| (name, Some(rule))),
-            Way::Keeps => Some((old.to_vec(), None)),
-            Way::Goes => None,
-        };
+        match way {
+            Way::Taken(rule) => self.take(variable, rule),
+            Way::Follows(rule) => self.follow(variable, rule),
+            Way::Keeps => self.named[variable].name = Some((old.to_vec(), None)),
+            Way::Goes => {}
+        }
         self.count(variable, &way);
     }
 
+    fn take(&mut self, variable: usize, rule: RuleId) {
+        let old = self.survey.names[variable];
+        self.named[variable].taker = Some(rule);
+        match self.survey.rule(rule).verb {
+            Verb::Join => self.named[variable].group = Some(self.groups.add(self.survey, variable, rule)),
+            Verb::Split => {
+                let targets = 0..self.survey.rule(rule).targets.len();
+                let parts = targets.map(|target| self.fill(variable, rule, target).unwrap_or(old.to_vec()));
+                self.named[variable].parts = parts.collect();
+            }
+            _ => {
+                let new = self.fill(variable, rule, 0).unwrap_or(old.to_vec());
+                self.named[variable].name = Some((new, Some(rule)));
+            }
+        }
+    }
+
+    /// Gives a slot what its variable has.
+    fn follow(&mut self, variable: usize, rule: RuleId) {
+        let Some(slot) = self.survey.slot(variable) else { return };
+        let (old, of) = (self.survey.names[variable], &self.named[slot.of]);
+        let name = of.name.as_ref().map(|(name, _)| (slot.renamed(old, name), Some(rule)));
+        let parts = of.parts.iter().map(|part| slot.renamed(old, part)).collect();
+        let group = of.group.map(|group| self.groups.add_slot(group, variable, slot, old));
+        let aliases = std::mem::take(&mut self.named[variable].aliases);
+        self.named[variable] = Named { name, aliases, taker: Some(rule), parts, group };
+    }
+
     fn way(&mut self, variable: usize) -> Way {
-        let own = self.survey.first(variable, Verb::Rename);
+        let own = self.survey.taker(variable);
         let Some(slot) = self.survey.slot(variable) else {
             return own.map_or_else(|| self.without_rename(variable), Way::Taken);
         };
-        let taker = self.named[slot.of].name.as_ref().and_then(|(_, taker)| *taker);
-        let taker = taker.filter(|taker| self.survey.rule(*taker).follow_slots);
+        let taker = self.named[slot.of].taker.filter(|taker| self.survey.rule(*taker).follow_slots);
+        // What has another shape cannot be cut or joined as its variable is, and stays.
+        let can = |taker: &RuleId| {
+            self.survey.rule(*taker).verb == Verb::Rename || self.survey.is_shaped_alike(variable, slot)
+        };
+        let taker = taker.filter(can);
         match (own, taker) {
             (Some(own), Some(taker)) if taker < own && self.survey.is_matched(slot.of, own) => {
                 Way::Follows(taker)
@@ -104,7 +155,7 @@ impl Namer<'_, '_> {
     }
 
     fn is_gone_unmatched(&self, variable: usize) -> bool {
-        self.named[variable].name.is_none() && self.survey.matched[variable].is_empty()
+        self.named[variable].is_gone() && self.survey.matched[variable].is_empty()
     }
 
     fn without_rename(&mut self, variable: usize) -> Way {
@@ -115,13 +166,6 @@ impl Namer<'_, '_> {
             _ => {}
         }
         Way::Keeps
-    }
-
-    /// The slot's name after its variable's.
-    fn followed(&self, variable: usize) -> Option<Vec<u8>> {
-        let slot = self.survey.slot(variable)?;
-        let (name, _) = self.named[slot.of].name.as_ref()?;
-        Some(slot.renamed(self.survey.names[variable], name))
     }
 
     /// Its own aliases, and those it has because its variable has them.
@@ -150,17 +194,21 @@ impl Namer<'_, '_> {
         self.misfits.fill(self.survey.map, (rule, target), &caught, self.survey.names[variable])
     }
 
-    /// Notes what the renames that match a variable did to it.
+    /// Notes what the rules that would take a variable did to it. Those that join are counted by groups.
     fn count(&mut self, variable: usize, way: &Way) {
         let (Way::Taken(taker) | Way::Follows(taker)) = way else { return };
-        let old = self.survey.names[variable];
-        let new = self.named[variable].name.as_ref().map_or(&b""[..], |(name, _)| name);
-        for rule in self.survey.matching(variable, Verb::Rename).filter(|rule| rule != taker) {
-            self.tallies.shadowed(rule, Some(*taker));
+        let (survey, old) = (self.survey, self.survey.names[variable]);
+        for rule in survey.matched[variable].iter().filter(|rule| *rule != taker) {
+            if survey.rule(*rule).takes() {
+                self.tallies.shadowed(*rule, Some(*taker));
+            }
         }
+        let Named { name, parts, group, .. } = &self.named[variable];
+        let new: Vec<&[u8]> = name.iter().map(|(name, _)| name).chain(parts).map(Vec::as_slice).collect();
         match way {
-            Way::Taken(_) => self.tallies.hit(*taker, old, new),
-            _ => self.tallies.follow(*taker, old, new),
+            _ if group.is_some() => {}
+            Way::Taken(_) => self.tallies.hit_all(*taker, &[old], &new),
+            _ => self.tallies.follow_all(*taker, &[old], &new),
         }
     }
 }
@@ -337,7 +385,7 @@ mod tests {
             let between: Vec<&[u8]> = first.variables.iter().map(|planned| &planned.name[..]).collect();
             let second = map(&[], &renames(&back)).plan(&between).unwrap();
             for planned in second.variables {
-                prop_assert_eq!(&planned.name[..], sorted[first.variables[planned.source].source]);
+                prop_assert_eq!(&planned.name[..], sorted[first.variables[planned.source.unwrap()].source.unwrap()]);
             }
         }
 

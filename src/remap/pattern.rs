@@ -135,6 +135,48 @@ impl Pattern {
         self.regex.is_match(name)
     }
 
+    /// How many bare stars it has, and the names that it catches, in their order.
+    pub(super) fn catches(&self) -> (usize, Vec<&str>) {
+        let mut names: Vec<_> = self.holes.iter().filter_map(|hole| hole.name.as_deref()).collect();
+        names.sort_unstable();
+        (self.holes.iter().filter(|hole| hole.is_star).count(), names)
+    }
+
+    /// What stars and names catch, in the order of [`Self::catches`]: equal for the members of one group.
+    pub(super) fn key<'n>(&self, caught: &Caught<'n>) -> Vec<Option<&'n [u8]>> {
+        let stars = self.holes.iter().zip(caught).filter(|(hole, _)| hole.is_star).map(|(_, part)| *part);
+        let mut named: Vec<_> =
+            self.holes.iter().zip(caught).filter(|(hole, _)| hole.name.is_some()).collect();
+        named.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
+        stars.chain(named.into_iter().map(|(_, part)| *part)).collect()
+    }
+
+    /// The name that catches `key`, as far as the pattern says it.
+    pub(super) fn spelled(&self, key: &[Option<&[u8]>]) -> Vec<u8> {
+        let (stars, names) = self.catches();
+        let (mut star, mut name) = (0, Vec::new());
+        for token in &self.tokens {
+            let hole = match token {
+                Token::Literal(text) | Token::Regex(text) => {
+                    name.extend_from_slice(text.as_bytes());
+                    continue;
+                }
+                Token::Hole(hole) => &self.holes[*hole],
+            };
+            let at = match &hole.name {
+                Some(name) => names.iter().position(|known| known == name).map(|at| stars + at),
+                None => hole.is_star.then_some(star),
+            };
+            star += usize::from(hole.is_star);
+            let part = at.map_or(Some(&b"{...}"[..]), |at| key.get(at).copied().flatten());
+            name.extend_from_slice(part.unwrap_or_default());
+            if part.is_some() && hole.kind == Kind::Components {
+                name.push(b'/');
+            }
+        }
+        name
+    }
+
     /// What the holes catch in `name`, if it matches.
     pub(super) fn captures<'n>(&self, name: &'n [u8]) -> Option<Caught<'n>> {
         let groups = self.regex.captures(name)?;

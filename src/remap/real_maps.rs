@@ -27,7 +27,7 @@ fn bert() -> Vec<String> {
     names
 }
 
-/// BERT to the TensorFlow model garden's encoder; the reshapes are left out.
+/// BERT to the TensorFlow model garden's encoder.
 const BERT_TO_MODEL_GARDEN: &str = r#"
 version = 1
 [vars]
@@ -51,12 +51,15 @@ to   = 'embeddings/layer_norm/{leaf}'
 [[rule]]
 rename = 'bert/encoder/layer_{i:int}/attention/self/{qkv}/kernel'
 to   = 'transformer/layer_{i}/self_attention/{qkv}/kernel'
+ops  = [{ reshape = ["d0", "heads", "d1/heads"] }]
 [[rule]]
 rename = 'bert/encoder/layer_{i:int}/attention/self/{qkv}/bias'
 to   = 'transformer/layer_{i}/self_attention/{qkv}/bias'
+ops  = [{ reshape = ["heads", "d0/heads"] }]
 [[rule]]
 rename = 'bert/encoder/layer_{i:int}/attention/output/dense/kernel'
 to   = 'transformer/layer_{i}/self_attention/attention_output/kernel'
+ops  = [{ reshape = ["heads", "d0/heads", "d1"] }]
 [[rule]]
 rename = 'bert/encoder/layer_{i:int}/attention/output/dense/bias'
 to   = 'transformer/layer_{i}/self_attention/attention_output/bias'
@@ -152,7 +155,7 @@ fn the_average_takes_the_weights_name_where_there_is_one() {
     assert_eq!(lost.iter().map(|lost| (lost.source, lost.to)).collect::<Vec<_>>(), [(0, 1)]);
 }
 
-/// The optimizer is dropped and the rest gets a scope; the fresh `global_step` is left out.
+/// The optimizer is dropped, the rest gets a scope, and steps are counted anew.
 const NEW_SCOPE: &str = r"
 version = 1
 [[rule]]
@@ -162,13 +165,18 @@ drop = '{b:beta1_power|beta2_power}'
 [[rule]]
 rename = 'w{rest:**}'
 to = 'model/w{rest}'
+[[rule]]
+create = 'global_step'
+dtype = 'int64'
+shape = []
+value = 0
 ";
 
 #[test]
 fn a_new_scope_without_the_old_optimizer() {
     let names =
         ["beta1_power", "beta2_power", "w1", "w1/Adam", "w1/Adam_1", "w2/kernel", "w2/kernel/Momentum", "x"];
-    let expected = ["model/w1 <- w1", "model/w2/kernel <- w2/kernel", "x <- x"];
+    let expected = ["global_step <- nothing", "model/w1 <- w1", "model/w2/kernel <- w2/kernel", "x <- x"];
     assert_eq!(planned(&[], NEW_SCOPE, &names), expected);
 }
 
@@ -179,14 +187,21 @@ to   = 'conv{b+1}_block{u}_{c}_conv/kernel'
 [[rule]]
 rename = 'resnet_v1_50/conv1/BatchNorm/{leaf}'
 to   = 'conv1_bn/{leaf}'
+[[rule]]                                  # 1x1 conv head -> dense head
+rename = 'resnet_v1_50/logits/weights'
+to   = 'predictions/kernel'
+ops  = [{ squeeze = [0, 1] }]
 ";
 
 #[test]
 fn slims_resnet_gets_the_names_of_keras_applications() {
-    let names =
-        ["resnet_v1_50/block1/unit_3/bottleneck_v1/conv2/weights", "resnet_v1_50/conv1/BatchNorm/gamma"];
-    let new = ["conv1_bn/gamma", "conv2_block3_2_conv/kernel"];
-    let expected = [format!("{} <- {}", new[0], names[1]), format!("{} <- {}", new[1], names[0])];
+    let names = [
+        "resnet_v1_50/block1/unit_3/bottleneck_v1/conv2/weights",
+        "resnet_v1_50/conv1/BatchNorm/gamma",
+        "resnet_v1_50/logits/weights",
+    ];
+    let new = ["conv1_bn/gamma", "conv2_block3_2_conv/kernel", "predictions/kernel"];
+    let expected = [(0, 1), (1, 0), (2, 2)].map(|(to, from)| format!("{} <- {}", new[to], names[from]));
     assert_eq!(planned(&[], RESNET, &names), expected);
 }
 
@@ -209,4 +224,38 @@ fn tables_translate_layers_and_leaves() {
             "layers/dense/vars/0 <- d1/d1/kernel:0",
         ]
     );
+}
+
+const FUSED: &str = r#"
+[vars]
+n_embd = 768
+[[rule]]
+split = 'model/h{i:int}/attn/c_attn/w'
+ops = [{ squeeze = [0] }]                      # before the split
+axis = 1
+sizes = ["n_embd", "n_embd", "n_embd"]
+to = ['h.{i}.attn.q.weight', 'h.{i}.attn.k.weight', 'h.{i}.attn.v.weight']
+[[rule]]
+join = ['{p:**}/q_proj/weight', '{p:**}/k_proj/weight', '{p:**}/v_proj/weight']
+axis = 0
+to = '{p}/qkv/weight'
+"#;
+
+#[test]
+fn fused_attention_is_split_and_joined() {
+    let names =
+        ["b/k_proj/weight", "b/q_proj/weight", "b/v_proj/weight", "model/h7/attn/c_attn/w", "q_proj/weight"];
+    let whole = [&names[..4], &["k_proj/weight", "q_proj/weight", "v_proj/weight"]].concat();
+    assert_eq!(
+        planned(&[], FUSED, &whole),
+        [
+            "b/qkv/weight <- b/q_proj/weight",
+            "h.7.attn.k.weight <- model/h7/attn/c_attn/w",
+            "h.7.attn.q.weight <- model/h7/attn/c_attn/w",
+            "h.7.attn.v.weight <- model/h7/attn/c_attn/w",
+            "qkv/weight <- q_proj/weight",
+        ]
+    );
+    let message = plan(&[], FUSED, &names).unwrap_err().to_string();
+    assert!(message.contains("`k_proj/weight` is missing, to be joined with `q_proj/weight`"), "{message}");
 }

@@ -4,15 +4,18 @@ use super::{
     Map, Plan, Planned, RuleId, Unfit,
     collision::settle,
     error::{Error, Errors, Kind, counted},
+    grouping::Joined,
     naming::{Named, name},
     nearest::{near_names, near_patterns},
     options::Unused,
     pattern::{Pattern, Token},
-    rule::Rule,
+    rule::{Rule, Verb},
     selection::{Fate, select},
+    steps::{Derived, End, Input, Stepper},
     survey::Survey,
 };
 use crate::name::printable;
+use crate::tensor::Shape;
 
 /// How a plan came to be.
 #[derive(Clone, Debug, Default)]
@@ -54,10 +57,28 @@ pub struct RuleReport {
     pub hits: usize,
     /// Slots that followed their variables by it.
     pub followed: usize,
-    /// One of them: the old name and the new; the new is empty for a `drop`.
-    pub example: Option<(Vec<u8>, Vec<u8>)>,
+    /// One of them.
+    pub example: Option<Example>,
     /// Whether it was of use.
     pub status: Status,
+}
+
+/// What a rule did to one variable, or to those that it joins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Example {
+    /// The old names; none for a `create`.
+    pub from: Vec<Vec<u8>>,
+    /// The new names; none for a `drop`.
+    pub to: Vec<Vec<u8>>,
+}
+
+impl Example {
+    fn new(from: &[&[u8]], to: &[&[u8]]) -> Self {
+        let names = |names: &[&[u8]]| {
+            names.iter().filter(|name| !name.is_empty()).map(|name| name.to_vec()).collect::<Vec<_>>()
+        };
+        Self { from: names(from), to: names(to) }
+    }
 }
 
 /// Whether a rule was of use.
@@ -84,7 +105,7 @@ struct Tally {
     matched: usize,
     hits: usize,
     followed: usize,
-    example: Option<(Vec<u8>, Vec<u8>)>,
+    example: Option<Example>,
     shadowed_by: Option<RuleId>,
 }
 
@@ -104,17 +125,26 @@ impl Tallies {
     }
 
     pub(super) fn hit(&mut self, rule: RuleId, old: &[u8], new: &[u8]) {
+        self.hit_all(rule, &[old], &[new]);
+    }
+
+    /// It made these of those.
+    pub(super) fn hit_all(&mut self, rule: RuleId, old: &[&[u8]], new: &[&[u8]]) {
         let tally = &mut self.0[rule.index()];
         if tally.hits == 0 {
-            tally.example = Some((old.to_vec(), new.to_vec()));
+            tally.example = Some(Example::new(old, new));
         }
-        tally.hits += 1;
+        tally.hits += old.len().max(1);
     }
 
     pub(super) fn follow(&mut self, rule: RuleId, old: &[u8], new: &[u8]) {
+        self.follow_all(rule, &[old], &[new]);
+    }
+
+    pub(super) fn follow_all(&mut self, rule: RuleId, old: &[&[u8]], new: &[&[u8]]) {
         let tally = &mut self.0[rule.index()];
-        tally.example.get_or_insert_with(|| (old.to_vec(), new.to_vec()));
-        tally.followed += 1;
+        tally.example.get_or_insert_with(|| Example::new(old, new));
+        tally.followed += old.len();
     }
 
     pub(super) fn shadowed(&mut self, rule: RuleId, by: Option<RuleId>) {
@@ -123,17 +153,39 @@ impl Tallies {
     }
 }
 
-/// Holds a map against names.
-pub(super) fn plan(map: &Map, names: &[&[u8]]) -> Result<Plan, Unfit> {
-    debug_assert!(names.is_sorted_by(|a, b| a < b), "names come sorted, each once");
-    let survey = Survey::new(map, names);
-    let (mut tallies, mut errors) = (Tallies::new(map), Errors::default());
-    let fates = select(&survey, &mut tallies);
-    let named = name(&survey, &fates, &mut tallies, &mut errors);
-    let (variables, lost) = settle(&survey, wanted(&named), &mut errors);
-    let report = Report { lost, dropped: dropped(&fates, &named), total: names.len(), ..Report::default() };
-    let report = conclude(map, tallies, names, report, errors)?;
-    Ok(Plan { variables, report })
+/// What comes of names, before it is known whether all of it can be.
+pub(super) struct Draft {
+    pub(super) variables: Vec<Planned>,
+    pub(super) errors: Errors,
+    pub(super) warnings: Errors,
+    report: Report,
+    tallies: Tallies,
+}
+
+impl Draft {
+    /// Holds a map against names, and the shapes of what they name where those are known.
+    pub(super) fn new(map: &Map, names: &[&[u8]], shapes: &[&Shape]) -> Self {
+        debug_assert!(names.is_sorted_by(|a, b| a < b), "names come sorted, each once");
+        let survey = Survey::new(map, names, shapes);
+        let (mut tallies, mut errors, mut warnings) =
+            (Tallies::new(map), Errors::default(), Errors::default());
+        let fates = select(&survey, &mut tallies);
+        let (named, joined) = name(&survey, &fates, &mut tallies, &mut errors, &mut warnings);
+        let mut wanted = wanted(&survey, &named, &mut tallies, &mut warnings);
+        wanted.extend(joined.into_iter().map(|joined| of_group(&survey, &named, joined, &mut tallies)));
+        wanted.extend(created(map, &mut tallies));
+        let (variables, lost) = settle(&survey, wanted, &mut errors);
+        let dropped = dropped(&fates, &named);
+        let report = Report { lost, dropped, total: names.len(), ..Report::default() };
+        Self { variables, errors, warnings, report, tallies }
+    }
+
+    /// The plan, unless something is wrong.
+    pub(super) fn conclude(self, map: &Map, names: &[&[u8]]) -> Result<Plan, Unfit> {
+        let Self { variables, errors, warnings, report, tallies } = self;
+        let report = conclude(map, tallies, names, Report { warnings, ..report }, errors)?;
+        Ok(Plan { variables, report })
+    }
 }
 
 /// The report with what the rules did in it, unless something is wrong. `names` are those a pattern may have meant.
@@ -156,23 +208,85 @@ pub(super) fn conclude(
 }
 
 /// Every name that some variable is to have.
-fn wanted(named: &[Named]) -> Vec<Planned> {
-    let mut wanted = vec![];
-    for (source, Named { name, aliases }) in named.iter().enumerate() {
-        wanted.extend(name.iter().map(|(name, rule)| Planned { name: name.clone(), source, rule: *rule }));
-        wanted.extend(aliases.iter().map(|(name, rule)| Planned {
-            name: name.clone(),
-            source,
-            rule: Some(*rule),
-        }));
+fn wanted(
+    survey: &Survey<'_>,
+    named: &[Named],
+    tallies: &mut Tallies,
+    warnings: &mut Errors,
+) -> Vec<Planned> {
+    let (stepper, mut wanted) = (Stepper::new(survey, named), vec![]);
+    for (variable, Named { name, aliases, parts, taker, .. }) in named.iter().enumerate() {
+        let mut planned = |name: &[u8], rule, value| {
+            wanted.push(Planned { name: name.to_vec(), source: Some(variable), rule, value });
+        };
+        if let Some((name, rule)) = name {
+            let steps = stepper.possible(variable, stepper.steps(variable, None), warnings);
+            stepper.count(variable, &steps, name, tallies);
+            planned(name, *rule, Derived::whole(variable, steps));
+            warnings_of_torn(survey, named, &stepper, variable, warnings);
+        }
+        if let (false, Some(rule)) = (parts.is_empty(), taker) {
+            let steps = stepper.steps(variable, None);
+            stepper.count(variable, &steps, &parts[0], tallies);
+            for (at, part) in parts.iter().enumerate() {
+                let inputs = vec![Input { source: variable, steps: steps.clone() }];
+                planned(part, Some(*rule), Some(Box::new(Derived { inputs, end: End::Part(*rule, at) })));
+            }
+        }
+        for (name, rule) in aliases {
+            let steps = stepper.possible(variable, stepper.steps(variable, Some(*rule)), warnings);
+            planned(name, Some(*rule), Derived::whole(variable, steps));
+        }
     }
     wanted
+}
+
+/// A slot that keeps its name because its variable is split or joined, and it has another shape.
+fn warnings_of_torn(
+    survey: &Survey<'_>,
+    named: &[Named],
+    stepper: &Stepper<'_>,
+    variable: usize,
+    warnings: &mut Errors,
+) {
+    let Some(slot) = survey.slot(variable) else { return };
+    let taker = named[slot.of].taker.filter(|taker| survey.rule(*taker).follow_slots);
+    let Some(taker) = taker.filter(|taker| survey.rule(*taker).verb != Verb::Rename) else { return };
+    if named[variable].taker.is_none() && !survey.is_shaped_alike(variable, slot) {
+        warnings.push_with(Kind::Value, || stepper.left(variable, taker));
+    }
+}
+
+fn of_group(survey: &Survey<'_>, named: &[Named], joined: Joined, tallies: &mut Tallies) -> Planned {
+    let stepper = Stepper::new(survey, named);
+    let Joined { name, rule, members, .. } = joined;
+    let mut input = |&source: &usize| {
+        let steps = stepper.steps(source, None);
+        stepper.count(source, &steps, &name, tallies);
+        Input { source, steps }
+    };
+    let inputs: Vec<_> = members.iter().map(&mut input).collect();
+    let value = Some(Box::new(Derived { inputs, end: End::Joined(rule) }));
+    Planned { name, source: members.first().copied(), rule: Some(rule), value }
+}
+
+/// What rules make of nothing.
+fn created(map: &Map, tallies: &mut Tallies) -> Vec<Planned> {
+    let creates = map.ids().filter(|id| map.rule(*id).verb == Verb::Create);
+    let mut planned = |id: RuleId| {
+        let name = map.rule(id).from().text.clone().into_bytes();
+        tallies.matched(id);
+        tallies.hit_all(id, &[], &[&name]);
+        let value = Some(Box::new(Derived { inputs: vec![], end: End::Created(id) }));
+        Planned { name, source: None, rule: Some(id), value }
+    };
+    creates.map(&mut planned).collect()
 }
 
 fn dropped(fates: &[Fate], named: &[Named]) -> Vec<(usize, Option<RuleId>)> {
     let gone = |(source, (fate, named)): (usize, (&Fate, &Named))| match fate {
         Fate::Goes(rule) => Some((source, *rule)),
-        Fate::Stays => named.name.is_none().then_some((source, None)),
+        Fate::Stays => named.is_gone().then_some((source, None)),
     };
     fates.iter().zip(named).enumerate().filter_map(gone).collect()
 }
@@ -216,7 +330,8 @@ fn judge(
         Status::Shadowed { by } if !rule.optional => warnings.push(shadowed(map, rule, tally, by)),
         _ => {}
     }
-    if let Some((old, new)) = &tally.example
+    if let Some(Example { from, to }) = &tally.example
+        && let (Some(old), Some(new)) = (from.first(), to.first())
         && has_empty_component(new)
         && !has_empty_component(old)
     {
@@ -226,12 +341,12 @@ fn judge(
 
 /// A rule whose pattern matches nothing, and what it may have meant.
 pub(super) fn unused(rule: &Rule, names: &[&[u8]], total: usize) -> Error {
-    let Some(pattern) = rule.pattern() else {
+    let Some(pattern) = rule.patterns().first() else {
         let what = format!("no optimizer state among {}", counted(total, "variable"));
         return Error::new(Kind::Unused, rule.place(), what).help("there is nothing to drop: leave it out");
     };
     let what = format!("`{}` matched none of {}", pattern.text, counted(total, "variable"));
-    let error = Error::new(Kind::Unused, &rule.from.part(0..rule.from.text.len()), what)
+    let error = Error::new(Kind::Unused, &rule.from().part(0..rule.from().text.len()), what)
         .label(nearest(pattern, names));
     let error = error.helps(ordinary_characters(pattern));
     match rule.is_flag() {
@@ -270,7 +385,7 @@ fn other_case(pattern: &Pattern, names: &[&[u8]]) -> Option<String> {
 
 fn shadowed(map: &Map, rule: &Rule, tally: &Tally, by: Option<RuleId>) -> Error {
     let matched = counted(tally.matched, "variable");
-    let what = format!("`{}` matched {matched}, but other rules had them all", rule.from.text);
+    let what = format!("`{}` matched {matched}, but other rules had them all", rule.from().text);
     let error = Error::new(Kind::Shadowed, rule.place(), what).warning();
     match by {
         Some(by) => error.related(map.rule(by).place(), "this one was first"),
@@ -351,7 +466,7 @@ error: `ber/**` matched none of 3 variables
         let rule = &report.rules[0];
         assert_eq!((rule.place.as_str(), rule.text.as_str()), ("--rename", "rename '{x}' -> 'm/{x}'"));
         assert_eq!((rule.hits, rule.followed, report.total), (2, 1, 3));
-        assert_eq!(rule.example, Some((b"v".to_vec(), b"m/v".to_vec())));
+        assert_eq!(rule.example, Some(Example::new(&[b"v"], &[b"m/v"])));
         let report = plan(&[], "[[rule]]\ndrop = 'w'", &["v", "w", "w/Adam"]).unwrap().report;
         assert_eq!(report.rules[0].place, "fix.toml:2");
         assert_eq!(report.dropped, [(1, Some(RuleId::at(0))), (2, Some(RuleId::at(0)))]);

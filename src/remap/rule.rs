@@ -1,7 +1,10 @@
 //! Rules: the verbs, the keys each may have, and a rule once it is parsed and compiled.
 
 use super::{
-    error::{Error, Errors, Kind},
+    creation::{self, Creation},
+    division::{self, Division},
+    error::{Error, Errors, Kind, counted},
+    ops::WrittenOp,
     pattern::{Caught, Fault, Pattern},
     place::{Place, Written},
     table::Table,
@@ -19,6 +22,14 @@ pub enum Verb {
     Drop,
     /// Leaves out all that no `keep` matches.
     Keep,
+    /// Changes its value, whatever it is called.
+    Convert,
+    /// Makes one variable of several. Takes them.
+    Join,
+    /// Makes several variables of one. Takes it.
+    Split,
+    /// Adds a variable that the source does not have.
+    Create,
 }
 
 /// How many targets (`to`) a verb has.
@@ -32,24 +43,28 @@ pub(super) enum Targets {
 /// A row of the language.
 pub(super) struct VerbRow {
     pub(super) name: &'static str,
-    /// None: it computes values, which is not done yet.
-    pub(super) verb: Option<Verb>,
+    pub(super) verb: Verb,
     pub(super) targets: Targets,
-    /// Keys of its own, beside `to` and [`COMMON_KEYS`].
-    pub(super) keys: &'static [&'static str],
+    /// Whether it may have `ops`.
+    pub(super) ops: bool,
+    /// Keys of its own, beside `to`, `ops` and [`COMMON_KEYS`].
+    pub(super) keys: &'static [&'static [&'static str]],
 }
 
 #[rustfmt::skip]
 pub(super) const VERBS: &[VerbRow] = &[
-    VerbRow { name: "rename",  verb: Some(Verb::Rename), targets: Targets::One,  keys: &["ops"] },
-    VerbRow { name: "alias",   verb: Some(Verb::Alias),  targets: Targets::Many, keys: &["ops"] },
-    VerbRow { name: "drop",    verb: Some(Verb::Drop),   targets: Targets::None, keys: &[] },
-    VerbRow { name: "keep",    verb: Some(Verb::Keep),   targets: Targets::None, keys: &[] },
-    VerbRow { name: "convert", verb: None,               targets: Targets::None, keys: &["ops"] },
-    VerbRow { name: "join",    verb: None,               targets: Targets::One,  keys: &["axis", "ops"] },
-    VerbRow { name: "split",   verb: None,               targets: Targets::Many, keys: &["axis", "sizes", "ops"] },
-    VerbRow { name: "create",  verb: None,               targets: Targets::None, keys: &["dtype", "shape", "value"] },
+    VerbRow { name: "rename",  verb: Verb::Rename,  targets: Targets::One,  ops: true,  keys: &[] },
+    VerbRow { name: "alias",   verb: Verb::Alias,   targets: Targets::Many, ops: true,  keys: &[] },
+    VerbRow { name: "drop",    verb: Verb::Drop,    targets: Targets::None, ops: false, keys: &[] },
+    VerbRow { name: "keep",    verb: Verb::Keep,    targets: Targets::None, ops: false, keys: &[] },
+    VerbRow { name: "convert", verb: Verb::Convert, targets: Targets::None, ops: true,  keys: &[] },
+    VerbRow { name: "join",    verb: Verb::Join,    targets: Targets::One,  ops: true,  keys: &[division::KEYS] },
+    VerbRow { name: "split",   verb: Verb::Split,   targets: Targets::Many, ops: true,  keys: &[division::KEYS, &["sizes"]] },
+    VerbRow { name: "create",  verb: Verb::Create,  targets: Targets::None, ops: false, keys: &[creation::KEYS] },
 ];
+
+/// The key of what is done to values.
+pub(super) const OPS: &str = "ops";
 
 /// Keys that every rule may have.
 pub(super) const COMMON_KEYS: &[&str] = &["optional", "ignore_case", "follow_slots", "match"];
@@ -72,8 +87,20 @@ pub(super) const MATCH_ON: &[(&str, MatchOn)] =
 #[derive(Clone, Debug)]
 pub(super) enum Matcher {
     Pattern(Pattern),
+    /// Those that a `join` joins, one pattern for each. All catch the same.
+    Members(Vec<Pattern>),
     /// Optimizer state by its role, whatever its names: `--drop-optimizer`, `drop = { role = "optimizer" }`.
     Optimizer,
+    /// None: it makes one.
+    Nothing,
+}
+
+/// How a rule makes values that are not one variable's.
+#[derive(Clone, Debug)]
+pub(super) enum Making {
+    Join(Division),
+    Split(Division),
+    Create(Creation),
 }
 
 /// The key that says a role instead of a pattern, and the one role there is.
@@ -85,12 +112,17 @@ pub(super) const OPTIMIZER: &str = "optimizer";
 pub struct Rule {
     pub(super) verb: Verb,
     pub(super) matcher: Matcher,
-    /// What was written as its pattern.
-    pub(super) from: Written,
+    /// What was written as its pattern; of a `join` several.
+    pub(super) from: Vec<Written>,
     pub(super) targets: Vec<(Template, Written)>,
     pub(super) optional: bool,
     pub(super) follow_slots: bool,
     pub(super) match_on: Option<MatchOn>,
+    /// What is done to the value.
+    pub(super) ops: Vec<WrittenOp>,
+    pub(super) making: Option<Making>,
+    /// The keys that say what becomes of values, as they are written.
+    pub(super) given: Vec<(&'static str, toml::Value)>,
     pub(super) text: String,
 }
 
@@ -126,27 +158,64 @@ impl Rule {
                 return None;
             }
         };
-        let text = rule_text(verb, &from, &targets);
-        let mut compiled = vec![];
-        for target in targets {
-            match Template::parse(&target.text, &pattern, tables) {
-                Ok(template) => compiled.push((template, target)),
-                Err(faults) => {
-                    faults.into_iter().for_each(|fault| errors.push(fault.place_in(&target)));
-                    return None;
-                }
+        let compiled = templates(&pattern, &targets, tables, errors)?;
+        let matcher = Matcher::Pattern(pattern);
+        Some(Self::made(verb, matcher, vec![from], compiled, manner))
+    }
+
+    /// A rule that joins what so many patterns match.
+    pub(super) fn join(
+        members: Vec<Written>,
+        target: Written,
+        manner: Manner,
+        tables: &[Table],
+        errors: &mut Errors,
+    ) -> Option<Self> {
+        let parsed: Vec<_> = members
+            .iter()
+            .map(|member| {
+                let pattern = Pattern::parse(&member.text, manner.ignore_case);
+                pattern.map_err(|fault| errors.push(fault.place_in(member))).ok()
+            })
+            .collect();
+        let patterns = parsed.into_iter().collect::<Option<Vec<_>>>()?;
+        let first = patterns.first()?;
+        for (pattern, member) in patterns.iter().zip(&members) {
+            if pattern.catches() != first.catches() {
+                let what = format!("{} where `{}` catches {}", caught(pattern), first.text, caught(first));
+                let what = format!("`{}` catches {what}", pattern.text);
+                let error = Error::new(Kind::Pattern, &member.place, what);
+                errors.push(error.help("the members of a group are those that catch the same"));
+                return None;
             }
         }
-        let Manner { optional, follow_slots, match_on, .. } = manner;
-        let matcher = Matcher::Pattern(pattern);
-        Some(Self { verb, matcher, from, targets: compiled, optional, follow_slots, match_on, text })
+        let compiled = templates(first, &[target], tables, errors)?;
+        Some(Self::made(Verb::Join, Matcher::Members(patterns), members, compiled, manner))
     }
 
     /// A rule that drops optimizer state. `from` is where it was written.
     pub(super) fn drop_optimizer(from: Written, manner: Manner) -> Self {
+        let rule = Self::made(Verb::Drop, Matcher::Optimizer, vec![from], vec![], manner);
+        Self { text: "drop-optimizer".into(), ..rule }
+    }
+
+    /// A rule that makes a variable of this name.
+    pub(super) fn create(name: Written, creation: Creation, manner: Manner) -> Self {
+        let rule = Self::made(Verb::Create, Matcher::Nothing, vec![name], vec![], manner);
+        Self { making: Some(Making::Create(creation)), ..rule }
+    }
+
+    fn made(
+        verb: Verb,
+        matcher: Matcher,
+        from: Vec<Written>,
+        targets: Vec<(Template, Written)>,
+        manner: Manner,
+    ) -> Self {
+        let text = rule_text(verb, &from, &targets);
         let Manner { optional, follow_slots, match_on, .. } = manner;
-        let (verb, matcher, text) = (Verb::Drop, Matcher::Optimizer, "drop-optimizer".into());
-        Self { verb, matcher, from, targets: vec![], optional, follow_slots, match_on, text }
+        let (ops, making, given) = Default::default();
+        Self { verb, matcher, from, targets, optional, follow_slots, match_on, ops, making, given, text }
     }
 
     /// What it does.
@@ -156,7 +225,7 @@ impl Rule {
 
     /// Where it was written: `fix.toml:12`, `--rename`.
     pub fn place(&self) -> &Place {
-        &self.from.place
+        &self.from().place
     }
 
     /// The rule in one line: `rename 'a/**' -> 'b/**'`.
@@ -169,6 +238,11 @@ impl Rule {
         self.match_on
     }
 
+    /// What was written as its (first) pattern.
+    pub(super) fn from(&self) -> &Written {
+        &self.from[0]
+    }
+
     pub(super) fn is_flag(&self) -> bool {
         self.place().source.is_flag
     }
@@ -176,20 +250,70 @@ impl Rule {
     pub(super) fn pattern(&self) -> Option<&Pattern> {
         match &self.matcher {
             Matcher::Pattern(pattern) => Some(pattern),
-            Matcher::Optimizer => None,
+            Matcher::Members(_) | Matcher::Optimizer | Matcher::Nothing => None,
         }
     }
 
+    /// All its patterns.
+    pub(super) fn patterns(&self) -> &[Pattern] {
+        match &self.matcher {
+            Matcher::Pattern(pattern) => std::slice::from_ref(pattern),
+            Matcher::Members(patterns) => patterns,
+            Matcher::Optimizer | Matcher::Nothing => &[],
+        }
+    }
+
+    /// What the first of its patterns that matches catches.
     pub(super) fn captures<'n>(&self, name: &'n [u8]) -> Option<Caught<'n>> {
-        self.pattern()?.captures(name)
+        self.patterns().iter().find_map(|pattern| pattern.captures(name))
+    }
+
+    /// Whether it takes a variable: the first that matches does.
+    pub(super) fn takes(&self) -> bool {
+        matches!(self.verb, Verb::Rename | Verb::Split | Verb::Join)
+    }
+
+    /// Whether it means every variable there is: `**`.
+    pub(super) fn means_all(&self) -> bool {
+        self.pattern().is_some_and(|pattern| pattern.text == "**")
     }
 }
 
-fn rule_text(verb: Verb, from: &Written, targets: &[Written]) -> String {
-    let row = VERBS.iter().find(|row| row.verb == Some(verb)).map_or("", |row| row.name);
-    let targets: Vec<_> = targets.iter().map(|target| format!("'{}'", target.text)).collect();
-    let arrow = if targets.is_empty() { "" } else { " -> " };
-    format!("{row} '{}'{arrow}{}", from.text, targets.join(", "))
+fn templates(
+    pattern: &Pattern,
+    targets: &[Written],
+    tables: &[Table],
+    errors: &mut Errors,
+) -> Option<Vec<(Template, Written)>> {
+    let mut compiled = vec![];
+    for target in targets {
+        match Template::parse(&target.text, pattern, tables) {
+            Ok(template) => compiled.push((template, target.clone())),
+            Err(faults) => {
+                faults.into_iter().for_each(|fault| errors.push(fault.place_in(target)));
+                return None;
+            }
+        }
+    }
+    Some(compiled)
+}
+
+/// What a pattern catches, in words.
+fn caught(pattern: &Pattern) -> String {
+    let (stars, names) = pattern.catches();
+    let stars = (stars > 0).then(|| counted(stars, "star"));
+    let all: Vec<_> = stars.into_iter().chain(names.iter().map(|name| format!("`{name}`"))).collect();
+    if all.is_empty() { "nothing".into() } else { all.join(", ") }
+}
+
+fn rule_text(verb: Verb, from: &[Written], targets: &[(Template, Written)]) -> String {
+    let row = VERBS.iter().find(|row| row.verb == verb).map_or("", |row| row.name);
+    let list = |texts: &mut dyn Iterator<Item = &Written>| {
+        texts.map(|written| format!("'{}'", written.text)).collect::<Vec<_>>().join(", ")
+    };
+    let (from, to) = (list(&mut from.iter()), list(&mut targets.iter().map(|(_, target)| target)));
+    let arrow = if to.is_empty() { "" } else { " -> " };
+    format!("{row} {from}{arrow}{to}")
 }
 
 impl Fault {

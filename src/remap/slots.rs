@@ -84,6 +84,11 @@ impl Slot {
     pub(super) fn renamed(&self, name: &[u8], variable: &[u8]) -> Vec<u8> {
         [&name[..self.at.start], variable, &name[self.at.end..]].concat()
     }
+
+    /// What stands before and after its variable's name in the slot's own.
+    pub(super) fn around<'n>(&self, name: &'n [u8]) -> (&'n [u8], &'n [u8]) {
+        (&name[..self.at.start], &name[self.at.end..])
+    }
 }
 
 /// For each name the variable it is a slot of, if it is one.

@@ -4,9 +4,11 @@ use regex::bytes::RegexSet;
 
 use super::{
     Map, RuleId,
+    pattern::Pattern,
     rule::{Matcher, Rule, Verb},
     slots::{Role, Slot, is_optimizer_number, slots},
 };
+use crate::tensor::Shape;
 
 /// Everything that is known about the names before any rule acts.
 pub(super) struct Survey<'a> {
@@ -15,15 +17,17 @@ pub(super) struct Survey<'a> {
     /// For each name the rules whose patterns match it, in order.
     pub(super) matched: Vec<Vec<RuleId>>,
     slots: Vec<Option<Slot>>,
+    /// The shapes of the variables, where they are known.
+    shapes: &'a [&'a Shape],
 }
 
 impl<'a> Survey<'a> {
-    pub(super) fn new(map: &'a Map, names: &'a [&'a [u8]]) -> Self {
+    pub(super) fn new(map: &'a Map, names: &'a [&'a [u8]], shapes: &'a [&'a Shape]) -> Self {
         let slots = slots(names);
         let set = PatternSet::new(map);
         let matched =
             names.iter().zip(&slots).map(|(name, slot)| matched(map, &set, name, slot.as_ref())).collect();
-        Self { map, names, matched, slots }
+        Self { map, names, matched, slots, shapes }
     }
 
     pub(super) fn rule(&self, id: RuleId) -> &'a Rule {
@@ -47,6 +51,21 @@ impl<'a> Survey<'a> {
         self.matched[variable].binary_search(&rule).is_ok()
     }
 
+    /// The rule that takes a variable, if none that takes what it is a slot of comes first.
+    pub(super) fn taker(&self, variable: usize) -> Option<RuleId> {
+        self.matched[variable].iter().copied().find(|id| self.rule(*id).takes())
+    }
+
+    /// Whether a slot has the shape of its variable, so that what moves the elements of the one moves those of the other.
+    /// Where shapes are not known it has.
+    pub(super) fn is_shaped_alike(&self, variable: usize, slot: &Slot) -> bool {
+        self.shapes.get(variable) == self.shapes.get(slot.of)
+    }
+
+    pub(super) fn shape(&self, variable: usize) -> Option<&'a Shape> {
+        self.shapes.get(variable).copied()
+    }
+
     /// Whether a rule that gives names or keeps means this slot, and not its variable as well.
     pub(super) fn names_itself(&self, variable: usize, slot: &Slot) -> bool {
         let own = |id: &RuleId| self.rule(*id).verb != Verb::Drop && !self.is_matched(slot.of, *id);
@@ -67,6 +86,7 @@ fn matched(map: &Map, set: &PatternSet<'_>, name: &[u8], slot: Option<&Slot>) ->
     matched
         .extend(map.ids().filter(|id| matches!(map.rule(*id).matcher, Matcher::Optimizer) && of_optimizer()));
     matched.sort();
+    matched.dedup();
     matched
 }
 
@@ -79,8 +99,8 @@ struct PatternSet<'a> {
 
 impl<'a> PatternSet<'a> {
     fn new(map: &'a Map) -> Self {
-        let ids: Vec<_> = map.ids().filter(|id| map.rule(*id).pattern().is_some()).collect();
-        let patterns = ids.iter().filter_map(|id| Some(map.rule(*id).pattern()?.as_regex()));
+        let ids = map.ids().flat_map(|id| map.rule(id).patterns().iter().map(move |_| id)).collect();
+        let patterns = map.rules.iter().flat_map(Rule::patterns).map(Pattern::as_regex);
         let set = RegexSet::new(patterns).ok();
         Self { map, ids, set }
     }
@@ -93,7 +113,7 @@ impl<'a> PatternSet<'a> {
     }
 
     fn is_match(&self, id: RuleId, name: &[u8]) -> bool {
-        self.map.rule(id).pattern().is_some_and(|pattern| pattern.is_match(name))
+        self.map.rule(id).patterns().iter().any(|pattern| pattern.is_match(name))
     }
 }
 
@@ -110,6 +130,6 @@ mod tests {
         let map = map(&flags, "");
         assert!(PatternSet::new(&map).set.is_none(), "the set fits after all: make the patterns bigger");
         let names: [&[u8]; 2] = [b"x1", b"x29"];
-        assert_eq!(Survey::new(&map, &names).matched, [[RuleId::at(1)], [RuleId::at(29)]]);
+        assert_eq!(Survey::new(&map, &names, &[]).matched, [[RuleId::at(1)], [RuleId::at(29)]]);
     }
 }

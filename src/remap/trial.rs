@@ -25,8 +25,8 @@ pub(super) fn plan(flags: &[Flag], text: &str, names: &[&str]) -> Result<Plan, U
 pub(super) fn planned(flags: &[Flag], text: &str, names: &[&str]) -> Vec<String> {
     let plan = plan(flags, text, names).unwrap_or_else(|unfit| panic!("{unfit}"));
     let (names, text) = (sorted(names), |name: &[u8]| String::from_utf8_lossy(name).into_owned());
-    let show =
-        |planned: super::Planned| format!("{} <- {}", text(&planned.name), text(names[planned.source]));
+    let old = |source: Option<usize>| source.map_or("nothing".into(), |source| text(names[source]));
+    let show = |planned: super::Planned| format!("{} <- {}", text(&planned.name), old(planned.source));
     plan.variables.into_iter().map(show).collect()
 }
 

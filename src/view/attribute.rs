@@ -53,7 +53,7 @@ mod tests {
 
     fn variable(crc32c: Option<Masked>) -> Variable {
         let (dtype, shape) = (Dtype::Float32, Shape(Box::new([784, 128])));
-        let origin = Origin { name: Name::from(&b"bert/k"[..]), rule: "--rename".into() };
+        let origin = Origin { name: Name::from(&b"bert/k"[..]), rule: "--rename".into(), value: None };
         Variable {
             name: Name::from(&b"encoder/k"[..]),
             key: None,

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{FORMATS, Format};
-use crate::catalog::{Catalog, Made, Variable};
+use crate::catalog::{Catalog, Made, Origin, Variable};
 use crate::extent::Extent;
 use crate::format::crc::Masked;
 use crate::name::Name;
@@ -32,7 +32,7 @@ pub(super) fn json(catalog: &Catalog, variable: &Variable) -> Value {
         "shard": null,
         "offset": null,
         "crc32c": null,
-        "rule": variable.origin.as_ref().map(|origin| json!({"place": &*origin.rule, "from": text_of(&origin.name)})),
+        "rule": variable.origin.as_ref().map(rule),
     });
     stored(tensor, &mut info);
     if let Some(parts) = &tensor.parts {
@@ -82,6 +82,15 @@ fn slice(part: &Part) -> Value {
     let mut slice = json!({ "start": start, "shape": &*part.tensor.shape.0, "bytes": part.tensor.len() });
     stored(&part.tensor, &mut slice);
     slice
+}
+
+/// What a rule made of it, and what was done to its value where anything was.
+fn rule(origin: &Origin) -> Value {
+    let mut rule = json!({"place": &*origin.rule, "from": text_of(&origin.name)});
+    if let Some(value) = &origin.value {
+        rule["value"] = (**value).into();
+    }
+    rule
 }
 
 /// JSON escapes by itself; what is not UTF-8 it cannot hold.

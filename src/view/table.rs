@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 
 use crate::cache::{Decode, Identity};
-use crate::catalog::{Catalog, Variable};
+use crate::catalog::{Catalog, Origin, Variable};
 use crate::extent::{Extent, VirtualFile};
 
 /// A table: its first line, and that of a variable.
@@ -43,12 +43,16 @@ pub const VARIABLES: Table = Table {
     more: Some(PROGRAM),
 };
 
-/// What a map made of the names. The rule is empty where none named the variable.
+/// What a map made of the names and values. The rule is empty where none meant the variable, the last column where its
+/// value is the source's.
 pub const REMAP: Table = Table {
-    header: "name\told_name\trule",
+    header: "name\told_name\trule\tvalue",
     row: |Variable { name, origin, .. }| match origin {
-        Some(origin) => format!("{name}\t{}\t{}", origin.name, origin.rule),
-        None => format!("{name}\t{name}\t"),
+        Some(Origin { name: old, rule, value }) => {
+            let value = value.as_deref().unwrap_or_default().replace(['\t', '\n'], " ");
+            format!("{name}\t{old}\t{rule}\t{value}")
+        }
+        None => format!("{name}\t{name}\t\t"),
     },
     more: None,
 };
@@ -115,7 +119,6 @@ impl Decode for Made {
 mod tests {
     use super::*;
     use crate::cache::Cache;
-    use crate::catalog::Origin;
     use crate::dtype::Dtype;
     use crate::tensor::{Shape, Tensor};
 
@@ -144,11 +147,11 @@ mod tests {
 
     #[test]
     fn every_name_has_the_one_it_had_and_the_rule_if_there_was_one() {
-        let origin = Origin { name: "old".into(), rule: "fix.toml:12".into() };
+        let origin = Origin { name: "old".into(), rule: "fix.toml:12".into(), value: None };
         let variables = vec![variable(b"kept", &[], None), variable(b"new", &[], Some(origin))];
         assert_eq!(
             text(super::remap, variables),
-            "name\told_name\trule\nkept\tkept\t\nnew\told\tfix.toml:12\n"
+            "name\told_name\trule\tvalue\nkept\tkept\t\t\nnew\told\tfix.toml:12\t\n"
         );
     }
 }

@@ -60,9 +60,10 @@ fn lines(rule: &Rule) -> String {
 
 /// The keys of a rule and what they say, the verb first.
 fn row(rule: &Rule) -> Vec<(&'static str, toml::Value)> {
-    let verb = VERBS.iter().find(|row| row.verb == Some(rule.verb)).expect("every verb has its row").name;
-    let what = match &rule.matcher {
-        Matcher::Pattern(_) => rule.from.text.clone().into(),
+    let verb = VERBS.iter().find(|row| row.verb == rule.verb).expect("every verb has its row").name;
+    let what: toml::Value = match &rule.matcher {
+        Matcher::Pattern(_) | Matcher::Nothing => rule.from().text.clone().into(),
+        Matcher::Members(_) => rule.from.iter().map(|from| from.text.clone()).collect::<Vec<_>>().into(),
         Matcher::Optimizer => toml::Table::from_iter([(ROLE.to_owned(), OPTIMIZER.into())]).into(),
     };
     let targets: Vec<toml::Value> = rule.targets.iter().map(|(_, to)| to.text.clone().into()).collect();
@@ -72,7 +73,7 @@ fn row(rule: &Rule) -> Vec<(&'static str, toml::Value)> {
         _ => Some(targets.into()),
     };
     let plain = Manner::default();
-    let ignore_case = rule.pattern().is_some_and(|pattern| pattern.ignore_case);
+    let ignore_case = rule.patterns().iter().any(|pattern| pattern.ignore_case);
     let flag = |value: bool, plain: bool| (value != plain).then(|| value.into());
     let matched = rule.match_on.and_then(|on| MATCH_ON.iter().find(|(_, each)| *each == on));
     let keys = [
@@ -83,7 +84,8 @@ fn row(rule: &Rule) -> Vec<(&'static str, toml::Value)> {
         ("follow_slots", flag(rule.follow_slots, plain.follow_slots)),
         ("match", matched.map(|(word, _)| (*word).into())),
     ];
-    keys.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
+    let keys = keys.into_iter().filter_map(|(key, value)| Some((key, value?)));
+    keys.chain(rule.given.iter().cloned()).collect()
 }
 
 #[cfg(test)]
@@ -91,7 +93,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::super::{
-        Flag, Plan,
+        Flag, Plan, Planned,
         trial::{file, map},
     };
     use super::*;
@@ -118,12 +120,34 @@ match = "full_name"
 [[rule]]
 drop = { role = "optimizer" }
 optional = true
+[[rule]]
+convert = 'a'
+ops = [{ reshape = ["d0/heads", -1] }, { pad = { to = [3, "d1"], value = 0.5 } }, { cast = "int8", saturate = true }]
+[[rule]]
+convert = 'b'
+ops = [{ vocab = { old = "sub/old.txt", new = "/new.txt", missing = { normal = { std = 0.1, seed = 3 } } } }]
+[[rule]]
+join = ['{x}/q', '{x}/k']
+to = '{x}'
+axis = -1
+layout = "interleaved"
+heads = "heads"
+[[rule]]
+split = 'c'
+to = ['d', 'e']
+axis = 0
+sizes = [1, "d0-1"]
+[[rule]]
+create = 'f'
+dtype = "bfloat16"
+shape = [2, "heads"]
+normal = { std = 1e-3 }
 "#;
 
     /// What a map does, without its words.
-    fn meaning(plan: &Plan) -> (Vec<(Vec<u8>, usize)>, usize, usize) {
-        let names = plan.variables.iter().map(|planned| (planned.name.clone(), planned.source)).collect();
-        (names, plan.report.dropped.len(), plan.report.lost.len())
+    fn meaning(plan: &Plan) -> (Vec<Planned>, usize, usize) {
+        let unruled = |planned: &Planned| Planned { rule: None, ..planned.clone() };
+        (plan.variables.iter().map(unruled).collect(), plan.report.dropped.len(), plan.report.lost.len())
     }
 
     #[test]
@@ -135,6 +159,11 @@ optional = true
         assert_eq!(keys(&first), keys(&second), "{text}");
         assert_eq!(first.tables[0].entries, second.tables[0].entries);
         assert_eq!(second.var("heads"), Some(12));
+        let absolute = std::path::absolute("sub/old.txt").unwrap();
+        assert!(
+            text.contains(&format!("\"{}\"", absolute.display())) && text.contains("\"/new.txt\""),
+            "{text}"
+        );
         assert!(text.contains("# --rename\n[[rule]]\nrename = "), "{text}");
         assert!(text.contains("# fix.toml:8") || text.contains("# fix.toml:9"), "{text}");
         let places = |text: &str| {
@@ -156,6 +185,7 @@ optional = true
                 .prop_map(|(from, to)| Flag::Rename(format!("{from}={to}"))),
             Just(Flag::Rename("a/**=x/**".into())),
             (name(), "[cd]{1,2}").prop_map(|(from, to)| Flag::Alias(format!("{from}={to}"))),
+            (name(), "float16|int8").prop_map(|(from, to)| Flag::Cast(format!("{from}={to}"))),
             name().prop_map(Flag::Drop),
             name().prop_map(Flag::Keep),
             "[ab]/?".prop_map(Flag::StripPrefix),

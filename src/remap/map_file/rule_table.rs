@@ -4,13 +4,18 @@ use toml::de::DeTable;
 
 use super::{
     super::{
+        creation::Creation,
+        division::Division,
         error::{Error, Kind},
         nearest::did_you_mean,
+        ops::WrittenOp,
         place::Written,
-        rule::{COMMON_KEYS, MATCH_ON, Manner, OPTIMIZER, ROLE, Rule, Targets, VERBS, Verb, VerbRow},
+        rule::{
+            COMMON_KEYS, MATCH_ON, Making, Manner, OPS, OPTIMIZER, ROLE, Rule, Targets, VERBS, Verb, VerbRow,
+        },
         table::Table,
     },
-    Key, Reader, Value, a_kind, in_order, quoted,
+    Reader, Value, a_kind, in_order, quoted,
 };
 
 impl Reader<'_> {
@@ -21,22 +26,92 @@ impl Reader<'_> {
         };
         let row = self.verb(value, table)?;
         let faults = self.errors.len();
-        let keys: Vec<&str> = [row.name].iter().chain(row.keys).chain(COMMON_KEYS).copied().collect();
-        let to: &[&str] = if row.targets == Targets::None { &[] } else { &["to"] };
-        self.known_keys(table, &[&keys, to].concat(), &format!("in a rule that says `{}`", row.name));
-        let manner = self.manner(table);
-        let verb = self.names_only(row, table)?;
-        if let (Verb::Drop, Some(what)) = (verb, table.get(row.name))
-            && let Some(role) = what.get_ref().as_table()
-        {
-            let rule = self.drop_by_role(what, role, manner);
-            return rule.filter(|_| self.errors.len() == faults);
-        }
-        let from = self.text(row.name, table.get(row.name)?);
-        let targets = self.targets(row, table);
-        let (from, targets) = (from?, targets?);
-        let rule = Rule::new(verb, from, targets, manner, tables, self.errors)?;
+        self.known_keys(table, &known_keys(row), &format!("in a rule that says `{}`", row.name));
+        let (manner, what) = (self.manner(table), table.get(row.name)?);
+        let rule = match row.verb {
+            Verb::Drop if what.get_ref().is_table() => {
+                self.drop_by_role(what, what.get_ref().as_table()?, manner)
+            }
+            Verb::Create => self.create(what, table, manner),
+            Verb::Join => self.join(row, what, table, (manner, tables)),
+            _ => self.of_pattern(row, what, table, (manner, tables)),
+        };
+        let ops = self.ops(row, table);
+        let rule = Rule { ops: ops?, given: self.given(row, table), ..rule? };
         (self.errors.len() == faults).then_some(rule)
+    }
+
+    /// A rule with one pattern.
+    fn of_pattern(
+        &mut self,
+        row: &VerbRow,
+        what: &Value<'_>,
+        table: &DeTable<'_>,
+        (manner, tables): (Manner, &[Table]),
+    ) -> Option<Rule> {
+        let from = self.text(row.name, what);
+        let targets = self.targets(row, table);
+        let parts = targets.as_ref().map_or(1, Vec::len);
+        let making = match row.verb {
+            Verb::Split => Some(Making::Split(Division::read(self, what, table, parts)?)),
+            _ => None,
+        };
+        let rule = Rule::new(row.verb, from?, targets?, manner, tables, self.errors)?;
+        Some(Rule { making, ..rule })
+    }
+
+    /// `join = ["a", "b"]`
+    fn join(
+        &mut self,
+        row: &VerbRow,
+        what: &Value<'_>,
+        table: &DeTable<'_>,
+        (manner, tables): (Manner, &[Table]),
+    ) -> Option<Rule> {
+        let members = self.list(row.name, what, |reader, key, value| reader.text(key, value));
+        let targets = self.targets(row, table);
+        let division = Division::read(self, what, table, 0);
+        let (members, target) = (members?, targets?.pop()?);
+        if members.len() < 2 {
+            self.wrong(what, "`join` is a list of two patterns or more");
+            return None;
+        }
+        let rule = Rule::join(members, target, manner, tables, self.errors)?;
+        Some(Rule { making: Some(Making::Join(division?)), ..rule })
+    }
+
+    fn create(&mut self, what: &Value<'_>, table: &DeTable<'_>, manner: Manner) -> Option<Rule> {
+        let name = self.text("create", what);
+        let creation = Creation::read(self, what, table);
+        if name.as_ref().is_some_and(|name| name.text.is_empty()) {
+            self.wrong(what, "the name is empty");
+        }
+        Some(Rule::create(name?, creation?, manner))
+    }
+
+    /// What is done to the value; a `convert` does nothing else.
+    fn ops(&mut self, row: &VerbRow, table: &DeTable<'_>) -> Option<Vec<WrittenOp>> {
+        match table.get(OPS) {
+            Some(value) if row.ops => {
+                let ops = self.list(OPS, value, |reader, _, value| WrittenOp::read(reader, value))?;
+                if ops.is_empty() && row.verb == Verb::Convert {
+                    self.wrong(value, "`ops` is an empty list, so nothing is converted");
+                }
+                Some(ops)
+            }
+            None if row.verb == Verb::Convert => {
+                let verb = table.get(row.name)?;
+                self.wrong_at(verb.span(), "`convert` needs `ops`", "as in ops = [{ cast = \"bfloat16\" }]");
+                None
+            }
+            _ => Some(vec![]),
+        }
+    }
+
+    /// The keys about values, to be written again.
+    fn given(&self, row: &VerbRow, table: &DeTable<'_>) -> Vec<(&'static str, toml::Value)> {
+        let keys = row.keys.iter().copied().flatten().chain([&OPS]);
+        keys.filter_map(|key| Some((*key, self.plain_of(key, table.get(*key)?)))).collect()
     }
 
     /// `drop = { role = "optimizer" }`
@@ -73,9 +148,9 @@ impl Reader<'_> {
     /// A misspelled verb is pointed at; without any, the whole rule is.
     fn no_verb(&mut self, rule: &Value<'_>, table: &DeTable<'_>) {
         let names: Vec<_> = VERBS.iter().map(|row| row.name).collect();
-        let known: Vec<_> = VERBS.iter().flat_map(|row| row.keys).chain(COMMON_KEYS).chain(&["to"]).collect();
+        let known: Vec<_> = VERBS.iter().flat_map(known_keys).collect();
         let strange = in_order(table).into_iter().map(|(key, _)| key);
-        let strange = strange.filter(|key| !known.contains(&&key.get_ref().as_ref()));
+        let strange = strange.filter(|key| !known.contains(&key.get_ref().as_ref()));
         let mut near =
             strange.filter_map(|key| Some((key, did_you_mean(key.get_ref(), names.iter().copied())?)));
         let error = match near.next() {
@@ -92,20 +167,6 @@ impl Reader<'_> {
         self.errors.push(error);
     }
 
-    /// Refuses what computes values: verbs of their own, or `ops` on others.
-    fn names_only(&mut self, row: &VerbRow, table: &DeTable<'_>) -> Option<Verb> {
-        const HELP: &str = "names only: rename, alias, drop, keep";
-        let keys = in_order(table).into_iter().map(|(key, _)| key);
-        let wanted = |key: &&Key<'_>| match row.verb {
-            None => key.get_ref() == row.name,
-            Some(_) => row.keys.contains(&key.get_ref().as_ref()),
-        };
-        let Some(key) = keys.into_iter().find(wanted) else { return row.verb };
-        let what = format!("`{}` computes values, which this version does not do yet", key.get_ref());
-        self.errors.push(Error::new(Kind::Unsupported, &self.place(key.span()), what).help(HELP));
-        None
-    }
-
     fn manner(&mut self, table: &DeTable<'_>) -> Manner {
         let plain = Manner::default();
         Manner {
@@ -114,14 +175,6 @@ impl Reader<'_> {
             follow_slots: self.boolean(table, "follow_slots", plain.follow_slots),
             match_on: table.get("match").and_then(|value| self.word("match", value, MATCH_ON)),
         }
-    }
-
-    fn boolean(&mut self, table: &DeTable<'_>, key: &str, default: bool) -> bool {
-        let Some(value) = table.get(key) else { return default };
-        value.get_ref().as_bool().unwrap_or_else(|| {
-            self.wrong(value, format!("`{key}` is true or false"));
-            default
-        })
     }
 
     fn text(&mut self, key: &str, value: &Value<'_>) -> Option<Written> {
@@ -154,10 +207,19 @@ impl Reader<'_> {
                 None
             }
             Some(_) => {
-                let what = format!("`{}` has one name in `to`; `alias` may have a list", row.name);
+                let what =
+                    format!("`{}` has one name in `to`; `alias` and `split` may have a list", row.name);
                 self.wrong(to, what);
                 None
             }
         }
     }
+}
+
+/// The keys that a rule of a verb may have.
+fn known_keys(row: &VerbRow) -> Vec<&'static str> {
+    let to: &[&str] = if row.targets == Targets::None { &[] } else { &["to"] };
+    let ops: &[&str] = if row.ops { &[OPS] } else { &[] };
+    let own = row.keys.iter().copied().flatten();
+    [row.name].iter().chain(to).chain(ops).chain(own).chain(COMMON_KEYS).copied().collect()
 }

@@ -24,6 +24,7 @@ mod taking;
 mod targets;
 #[cfg(test)]
 mod tests;
+mod values;
 mod wishes;
 
 use std::sync::Arc;
@@ -31,7 +32,8 @@ use std::sync::Arc;
 use super::error::{Error, Errors, Kind};
 use super::misfit::Misfits;
 use super::report::{Report, Tallies, conclude};
-use super::{Map, Unfit};
+use super::rule::Verb;
+use super::{Map, RuleId, Unfit};
 use crate::catalog::{Catalog, Objects};
 use crate::dtype::Dtype;
 use crate::extent::Extent;
@@ -51,6 +53,7 @@ pub(super) fn apply(map: &Map, catalog: &mut Catalog) -> Result<Report, Unfit> {
     let Some(graph) = catalog.objects.as_ref().and_then(|objects| objects.graph.clone()) else {
         return Err(without_graph(map, catalog, tallies));
     };
+    refuse_new_variables(map, &mut tallies, &mut errors);
     let survey = Survey::new(map, &graph, &catalog.variables, &mut errors);
     let mut selected = select(&survey, &mut tallies);
     outcome::unmatched(&survey, &mut selected, &mut errors);
@@ -67,6 +70,21 @@ pub(super) fn apply(map: &Map, catalog: &mut Catalog) -> Result<Report, Unfit> {
     catalog.objects = Some(objects);
     catalog.changed();
     Ok(report)
+}
+
+/// A new value needs an object, which a program expects in a place that only it knows.
+fn refuse_new_variables(map: &Map, tallies: &mut Tallies, errors: &mut Errors) {
+    let makes = |id: &RuleId| matches!(map.rule(*id).verb, Verb::Join | Verb::Split | Verb::Create);
+    for id in map.ids().filter(makes) {
+        let what = "the checkpoint has an object graph, in which rules cannot make new variables";
+        let error = Error::new(Kind::Unsupported, map.rule(id).place(), what);
+        errors.push(
+            error.help(
+                "mount it with `--target name`, and what is mounted with this map and `--target object`",
+            ),
+        );
+        tallies.matched(id);
+    }
 }
 
 /// The graph as the scalar string that a bundle has it in.

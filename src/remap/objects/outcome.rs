@@ -9,12 +9,14 @@ use super::super::error::Errors;
 use super::super::misfit::without_rule;
 use super::super::options::Unmatched;
 use super::super::report::{Lost, Report, Tallies, conclude};
+use super::super::values::{Values, described};
 use super::super::{RuleId, Unfit};
 use super::copying::Copying;
 use super::cover::Cover;
 use super::selection::Selected;
 use super::survey::Survey;
 use super::taking::Taking;
+use super::values::Steps;
 use super::wishes::Wishes;
 use crate::catalog::{Objects, Origin, Variable};
 use crate::graph::edit::Rewrite;
@@ -89,19 +91,23 @@ impl<'a> Outcome<'a> {
     pub(super) fn conclude(
         self,
         mut tallies: Tallies,
-        errors: Errors,
+        mut errors: Errors,
     ) -> Result<(Report, Vec<Variable>, Objects), Unfit> {
         let by_drop = self.count_drops(&mut tallies);
         self.count_renames(&mut tallies);
         self.count_aliases(&mut tallies);
+        let (steps, mut warnings) = (Steps::new(self.survey, self.taking), Errors::default());
+        steps.count(&self.names, &by_drop, &mut tallies);
+        let mut values = Values::new(self.survey.map, self.survey.variables);
+        let variables = self.variables(&steps, &mut values, &mut warnings);
+        values.finish(&mut errors, &mut warnings);
         let candidates = if tallies.any_unused() { self.candidates() } else { BTreeSet::new() };
         let candidates: Vec<_> = candidates.iter().map(|name| name.as_slice()).collect();
         let gone = self.names.iter().enumerate().filter(|(_, name)| name.is_none());
         let dropped = gone.map(|(entry, _)| (entry, by_drop.get(&entry).copied())).collect();
         let total = self.survey.entries.len();
-        let report = Report { dropped, lost: self.lost(), total, ..Report::default() };
+        let report = Report { dropped, lost: self.lost(), total, warnings, ..Report::default() };
         let report = conclude(self.survey.map, tallies, &candidates, report, errors)?;
-        let variables = self.variables();
         let rewrite = self.rewrite.expect("without an error there is a graph");
         Ok((report, variables, super::objects(rewrite.graph, &rewrite.graph_bytes)))
     }
@@ -161,25 +167,37 @@ impl<'a> Outcome<'a> {
         ends.collect::<Vec<_>>().into_iter().rev().find_map(copy).map(|copy| copy.rule)
     }
 
-    fn variables(&self) -> Vec<Variable> {
+    /// The variables; without those whose values cannot be, which is noted.
+    fn variables(&self, steps: &Steps<'_>, values: &mut Values<'_>, warnings: &mut Errors) -> Vec<Variable> {
         let places: Vec<Arc<str>> =
             self.survey.map.rules.iter().map(|rule| rule.place().to_string().as_str().into()).collect();
         let variable = |shown: &Shown| {
             let source = &self.survey.variables[shown.entry];
-            let rule = shown.copied_by.or_else(|| self.renamer(shown));
-            let origin =
-                rule.map(|rule| Origin { name: source.name.clone(), rule: places[rule.index()].clone() });
-            Variable {
+            let derived = steps.derived(shown.entry, shown.copied_by, warnings);
+            let tensor = match &derived {
+                Some(derived) => values.tensor(derived)?,
+                None => source.tensor.clone(),
+            };
+            let named_by = shown.copied_by.or_else(|| self.renamer(shown));
+            let rule = named_by.or_else(|| Some(derived.as_ref()?.inputs.first()?.steps.first()?.rule));
+            let done =
+                derived.as_ref().map(|derived| described(self.survey.map, derived, self.survey.variables));
+            let origin = rule.map(|rule| Origin {
+                name: source.name.clone(),
+                rule: places[rule.index()].clone(),
+                value: done.map(|done| done.as_str().into()),
+            });
+            Some(Variable {
                 name: Name::from(shown.name.as_slice()),
                 key: Some(Name::from(shown.key.as_slice())),
                 // The name it has for readers without a graph stays with what no rule calls otherwise.
-                plain_key: source.plain_key.clone().filter(|_| rule.is_none()),
+                plain_key: source.plain_key.clone().filter(|_| named_by.is_none()),
                 full_name: shown.full_name.as_deref().map(Name::from),
-                tensor: source.tensor.clone(),
+                tensor,
                 origin: origin.or_else(|| source.origin.clone()),
-            }
+            })
         };
-        let mut variables: Vec<_> = self.shown.iter().map(variable).collect();
+        let mut variables: Vec<_> = self.shown.iter().filter_map(variable).collect();
         variables.sort_by(|a, b| a.name.cmp(&b.name));
         variables
     }

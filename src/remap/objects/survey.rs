@@ -159,9 +159,13 @@ impl<'a> Survey<'a> {
     fn matches_of(&self, rule: &'a Rule, errors: &mut Errors) -> Matches {
         let none = Matches { meaning: Meaning::Paths, found: vec![], entries: vec![] };
         let all = 0..self.entries.len();
-        let Matcher::Pattern(pattern) = &rule.matcher else {
-            let entries = all.filter(|&at| self.entries[at].optimizer_state).collect();
-            return Matches { entries, ..none };
+        let pattern = match &rule.matcher {
+            Matcher::Pattern(pattern) => pattern,
+            Matcher::Optimizer => {
+                let entries = all.filter(|&at| self.entries[at].optimizer_state).collect();
+                return Matches { entries, ..none };
+            }
+            Matcher::Members(_) | Matcher::Nothing => return none,
         };
         if let Some(MatchOn::Key) = rule.match_on {
             return self.by_key(pattern);
@@ -194,7 +198,7 @@ impl<'a> Survey<'a> {
 
     fn search(&self, rule: &Rule, pattern: &Pattern, meaning: Meaning) -> Result<Vec<Found>, TooComplex> {
         let mut found = search(self.graph, &self.leaves, pattern, meaning)?;
-        let spells = rule.from.text.contains(COUNTER);
+        let spells = rule.from().text.contains(COUNTER);
         found.retain(|found| spells || !found.way.first().is_some_and(|edge| self.is_counter(*edge)));
         found.retain(|found| meaning == Meaning::Paths || self.has_content(rule.verb, found.node));
         Ok(found)
@@ -236,6 +240,8 @@ fn meaning(rule: &Rule, pattern: &Pattern) -> Meaning {
     let last = pattern.holes.len().wrapping_sub(1);
     let as_it_is = rule.targets.iter().all(|(template, _)| template.container(last).is_some());
     match pattern.container() {
+        // Values are variables', not objects'.
+        Some(_) if rule.verb == Verb::Convert => Meaning::Paths,
         Some(_) if as_it_is => Meaning::Containers,
         _ => Meaning::Paths,
     }

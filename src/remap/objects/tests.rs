@@ -254,7 +254,7 @@ proptest! {
         apply(&map(&[], &text), &mut catalog).map_err(|unfit| TestCaseError::fail(format!("{text}{unfit}")))?;
         assert_agrees(&catalog);
         let text_of = |name: &[u8]| String::from_utf8(name.to_vec()).unwrap();
-        let expected: Vec<_> = plan.variables.iter().map(|planned| format!("{} <- {}", text_of(&planned.name), names[planned.source])).collect();
+        let expected: Vec<_> = plan.variables.iter().map(|planned| format!("{} <- {}", text_of(&planned.name), names[planned.source.unwrap()])).collect();
         prop_assert_eq!(shown(&catalog), expected, "{}", text);
         for variable in &catalog.variables {
             prop_assert_eq!(format!("{}{VALUE}", variable.name), variable.key().to_string());
@@ -295,4 +295,83 @@ fn by_value(catalog: &Catalog) -> Vec<Node> {
         attribute.full_name.clear();
     }
     nodes
+}
+
+/// A fixture whose variables called `w`, and their slots, are matrices; the other values are single numbers.
+fn with_matrices(name: &str) -> Catalog {
+    let mut catalog = of_fixture(name);
+    for variable in &mut catalog.variables {
+        let name = variable.name.to_string();
+        let dims: &[u64] = if name.ends_with("/w") || name.contains("/w/") { &[2, 3] } else { &[] };
+        let shape = Shape(dims.into());
+        let bytes = vec![0; 4 * shape.num_elements().unwrap() as usize];
+        variable.tensor = Arc::new(Tensor::new(Dtype::Float32, shape, vec![bytes.into()], None));
+    }
+    catalog
+}
+
+/// The variables that are no float32 matrices or numbers as before, and what the rules did.
+fn changed_values(text: &str) -> (Vec<String>, Report) {
+    let line = |v: &Variable| format!("{} {} {}", v.name, v.tensor.shape, v.tensor.dtype);
+    let mut catalog = with_matrices("modules");
+    let before: BTreeSet<_> = catalog.variables.iter().map(line).collect();
+    let report = apply(&map(&[], text), &mut catalog).unwrap_or_else(|unfit| panic!("{unfit}"));
+    assert_agrees(&catalog);
+    (catalog.variables.iter().map(line).filter(|line| !before.contains(line)).collect(), report)
+}
+
+const TRANSPOSED: &str = "ops = [{ transpose = [1, 0] }, { cast = 'float16' }]";
+
+#[test]
+fn a_converted_variable_keeps_its_name_and_takes_its_slots_along() {
+    let expected = [
+        "net/shared/w [3, 2] float16",
+        "net/shared/w/.OPTIMIZER_SLOT/trainer/m [3, 2] float32",
+        "net/shared/w/.OPTIMIZER_SLOT/trainer/v [3, 2] float32",
+    ];
+    for pattern in ["net/shared/w", "net/shared/{x:w|v}", "net/layers/0/w"] {
+        let (changed, report) = changed_values(&format!("[[rule]]\nconvert = '{pattern}'\n{TRANSPOSED}"));
+        assert_eq!(changed, expected, "{pattern}");
+        assert_eq!((report.rules[0].hits, report.rules[0].followed), (1, 2), "{pattern}");
+    }
+    let alone = format!("[[rule]]\nconvert = 'net/shared/w'\n{TRANSPOSED}\nfollow_slots = false");
+    assert_eq!(changed_values(&alone).0, expected[..1]);
+    let below = changed_values("[[rule]]\nconvert = 'net/shared/**'\nops = [{ cast = 'float16' }]");
+    assert_eq!(below.0.iter().filter(|line| line.ends_with("float16")).count(), 6, "{:?}", below.0);
+}
+
+#[test]
+fn what_a_rule_takes_or_copies_has_its_ops() {
+    let (changed, _) = changed_values(&format!(
+        "[[rule]]\nrename = 'net/shared/w'\nto = 'net/first'\n{TRANSPOSED}\n[[rule]]\nconvert = 'net/layers/1/w'\nops = [{{ flip = 0 }}]"
+    ));
+    assert_eq!(
+        changed,
+        [
+            "net/first [3, 2] float16",
+            "net/first/.OPTIMIZER_SLOT/trainer/m [3, 2] float32",
+            "net/first/.OPTIMIZER_SLOT/trainer/v [3, 2] float32",
+        ]
+    );
+    let (changed, _) =
+        changed_values(&format!("[[rule]]\nalias = 'net/shared/w'\nto = 'copy'\n{TRANSPOSED}"));
+    assert_eq!(
+        changed,
+        [
+            "copy [3, 2] float16",
+            "copy/.OPTIMIZER_SLOT/trainer/m [3, 2] float32",
+            "copy/.OPTIMIZER_SLOT/trainer/v [3, 2] float32",
+        ]
+    );
+}
+
+#[test]
+fn values_that_cannot_be_and_rules_for_new_variables_are_refused_at_their_places() {
+    let text = "[[rule]]\nconvert = 'net/shared/w'\nops = [{ squeeze = 0 }]\n[[rule]]\ncreate = 'x'\ndtype = 'int8'\nshape = []\nvalue = 0\n\
+                [[rule]]\nsplit = 'net/shared/w'\nto = ['a', 'b']\naxis = 0";
+    let unfit = apply(&map(&[], text), &mut with_matrices("modules")).unwrap_err();
+    let whats: Vec<_> = unfit.errors.iter().map(|error| (error.line(), error.what())).collect();
+    let new = "the checkpoint has an object graph, in which rules cannot make new variables";
+    assert_eq!(whats, [(5, new), (10, new), (3, "axis 0 has the size 2, not 1")]);
+    assert!(unfit.to_string().contains("for `net/shared/w` [2, 3] float32"));
 }

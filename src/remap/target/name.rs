@@ -13,7 +13,7 @@ pub(super) fn take_graph(catalog: &mut Catalog) {
     for (variable, name) in catalog.variables.iter_mut().zip(names) {
         let old = std::mem::replace(&mut variable.name, name);
         if old != variable.name && variable.origin.is_none() {
-            variable.origin = Some(Origin { name: old, rule: "--target name".into() });
+            variable.origin = Some(Origin { name: old, rule: "--target name".into(), value: None });
         }
         (variable.key, variable.plain_key, variable.full_name) = (None, None, None);
     }

@@ -65,7 +65,8 @@ fn again_as_iterations(
         if is_counter(&variable.tensor) && !synthesis.reaches(&edges) {
             let full_name = edges.join("/");
             let key = synthesis.variable(&edges, &full_name).1;
-            let origin = Some(Origin { name: variable.name.clone(), rule: "--target object".into() });
+            let origin =
+                Some(Origin { name: variable.name.clone(), rule: "--target object".into(), value: None });
             let full_name = Some(full_name.as_str().into());
             added.push(with_key(Variable { origin, full_name, ..variable.clone() }, key));
         }

@@ -1,0 +1,115 @@
+//! Tensors whose bytes are computed: what every decoder of an operation has in common.
+//!
+//! Each fills any range of bytes by itself, reading of its inputs only what that range takes. So a chain of operations reads
+//! through all of its links without a cache between them and computes nothing twice, and one piece of the last link is all
+//! that is kept. Where a part costs nearly as much as the whole (a transpose), every later link is decoded in bands too.
+
+use std::io;
+use std::sync::LazyLock;
+
+use crate::cache::{Cache, Decode, Identity};
+use crate::extent::{Extent, VirtualFile};
+use crate::tensor::Tensor;
+
+/// Makes bytes of other tensors', or of nothing.
+pub(super) trait Compute: Send + Sync + 'static {
+    /// Names the result, for the cache.
+    const NAME: &'static str;
+
+    /// Fills `buf` with the bytes of the result from `at` on; they are there.
+    fn fill(&self, buf: &mut [u8], at: u64) -> io::Result<()>;
+
+    /// What it reads.
+    fn inputs(&self) -> &[Input] {
+        &[]
+    }
+
+    /// Whether a small part takes nearly as long as a large one.
+    fn in_bands(&self) -> bool {
+        self.inputs().iter().any(Input::in_bands)
+    }
+}
+
+/// `len` bytes that are computed when they are read.
+pub(super) fn computed(compute: impl Compute, len: u64) -> Vec<Extent> {
+    match len {
+        0 => vec![Extent::from(vec![])],
+        len => vec![Extent::Decoded { data: std::sync::Arc::new(Computed(compute)), len }],
+    }
+}
+
+struct Computed<C>(C);
+
+impl<C: Compute> Decode for Computed<C> {
+    fn identity(&self) -> Identity {
+        Identity { of: std::ptr::from_ref(self).addr(), to: C::NAME }
+    }
+
+    fn decode(&self, at: u64, len: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; len];
+        self.0.fill(&mut bytes, at)?;
+        Ok(bytes)
+    }
+
+    fn verify(&self) -> io::Result<()> {
+        self.0.inputs().iter().try_for_each(|input| input.0.verify())
+    }
+
+    fn in_bands(&self) -> bool {
+        self.0.in_bands()
+    }
+
+    fn read(&self, _: u64, buf: &mut [u8], at: u64) -> io::Result<()> {
+        self.0.fill(buf, at)
+    }
+}
+
+/// A tensor's bytes, to compute others of.
+#[derive(Clone)]
+pub(super) struct Input(VirtualFile);
+
+impl Input {
+    pub(super) fn new(tensor: &Tensor) -> Self {
+        Self(tensor.file())
+    }
+
+    pub(super) fn len(&self) -> u64 {
+        self.0.len()
+    }
+
+    /// Whether it is better read in few large parts.
+    pub(super) fn in_bands(&self) -> bool {
+        self.0.in_bands()
+    }
+
+    /// Bytes of it that are worth holding at a time.
+    pub(super) fn reach(&self) -> usize {
+        if self.in_bands() { 64 << 20 } else { 1 << 20 }
+    }
+
+    pub(super) fn read(&self, buf: &mut [u8], at: u64) -> io::Result<()> {
+        static NONE: LazyLock<Cache> = LazyLock::new(|| Cache::new(0));
+        match self.0.read_at(&NONE, buf, at)? {
+            len if len == buf.len() => Ok(()),
+            len => Err(io::Error::other(format!("{len} bytes at {at} where {} were planned", buf.len()))),
+        }
+    }
+}
+
+/// Fills `buf` by `fill`, which makes whole units and is given the number of the first.
+pub(super) fn in_units(
+    buf: &mut [u8],
+    at: u64,
+    unit: u64,
+    fill: impl FnOnce(&mut [u8], u64) -> io::Result<()>,
+) -> io::Result<()> {
+    let before = (at % unit) as usize;
+    let len = (before + buf.len()).next_multiple_of(unit as usize);
+    if len == buf.len() {
+        return fill(buf, at / unit);
+    }
+    let mut whole = vec![0; len];
+    fill(&mut whole, at / unit)?;
+    buf.copy_from_slice(&whole[before..before + buf.len()]);
+    Ok(())
+}

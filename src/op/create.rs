@@ -1,0 +1,152 @@
+//! Tensors that no source has: constants, random numbers, and a NumPy file's array.
+
+use std::io;
+use std::sync::Arc;
+
+use super::compute::{Compute, computed};
+use super::literal::Literal;
+use super::normal::normal;
+use super::{Op, elements};
+use crate::dtype::{Dtype, Numpy};
+use crate::extent::{Extent, VirtualFile};
+use crate::format::crc::Masked;
+use crate::format::{npy, string_tensor};
+use crate::tensor::{Shape, Tensor};
+
+/// What a new tensor holds.
+#[derive(Clone)]
+pub enum Create {
+    /// This in every element.
+    Value(Literal),
+    /// These, in row-major order.
+    Values(Vec<Literal>),
+    /// Normally distributed around 0, the same for the same seed.
+    #[allow(missing_docs, reason = "as above")]
+    Normal { std: f64, seed: u64 },
+    /// The array of an `.npy` file, which must be of the dtype and shape. Its header is read at once.
+    Npy(VirtualFile),
+}
+
+/// More strings than anyone has are not made, nor longer ones.
+const MOST_STRINGS: u64 = 1 << 20;
+const MOST_TEXT: usize = 64 << 20;
+
+/// A new tensor.
+///
+/// # Errors
+/// What does not fit the dtype or the shape.
+pub fn create(dtype: Dtype, shape: &Shape, what: &Create) -> Result<Tensor, String> {
+    let count = elements(shape)?;
+    match what {
+        Create::Value(value) if dtype == Dtype::String => {
+            let text = value.encode(dtype)?;
+            if count > MOST_STRINGS || text.len().saturating_mul(count as usize) > MOST_TEXT {
+                return Err(format!("{count} strings of {} bytes are too many", text.len()));
+            }
+            Ok(strings(shape, &vec![text; count as usize]))
+        }
+        Create::Value(value) => constant(dtype, shape, value.encode(dtype)?),
+        Create::Values(values) if values.len() as u64 != count => {
+            Err(format!("{} values for {count} elements of shape {shape}", values.len()))
+        }
+        Create::Values(values) => {
+            let encoded: Vec<_> = values.iter().map(|value| value.encode(dtype)).collect::<Result<_, _>>()?;
+            Ok(if dtype == Dtype::String {
+                strings(shape, &encoded)
+            } else {
+                inline(dtype, shape, encoded.concat())
+            })
+        }
+        Create::Normal { std, seed } => {
+            Ok(Tensor::new(dtype, shape.clone(), normal(dtype, count, *std, *seed)?, None))
+        }
+        Create::Npy(file) => array(dtype, shape, file),
+    }
+}
+
+fn inline(dtype: Dtype, shape: &Shape, bytes: Vec<u8>) -> Tensor {
+    let crc32c = Masked::of(&bytes);
+    Tensor::new(dtype, shape.clone(), vec![bytes.into()], Some(crc32c))
+}
+
+/// A tensor of these strings.
+pub(super) fn strings<T: AsRef<[u8]>>(shape: &Shape, elements: &[T]) -> Tensor {
+    let (bytes, crc32c) = string_tensor::encode(elements);
+    Tensor::new(Dtype::String, shape.clone(), vec![bytes.into()], Some(crc32c))
+}
+
+/// One element over and over, whose checksum is known without making them.
+pub(super) fn constant(dtype: Dtype, shape: &Shape, element: Vec<u8>) -> Result<Tensor, String> {
+    let (count, width) = (elements(shape)?, element.len());
+    let len = count.checked_mul(width as u64).ok_or("too many bytes")?;
+    let crc32c = Masked::of(&element).repeated(width, count);
+    Ok(Tensor::new(dtype, shape.clone(), computed(Constant { element }, len), Some(crc32c)))
+}
+
+struct Constant {
+    element: Vec<u8>,
+}
+
+impl Compute for Constant {
+    const NAME: &'static str = "constant";
+
+    fn fill(&self, buf: &mut [u8], at: u64) -> io::Result<()> {
+        let mut done = buf.len().min(self.element.len());
+        let first = (at % self.element.len() as u64) as usize;
+        let turned = self.element[first..].iter().chain(&self.element[..first]);
+        buf.iter_mut().zip(turned).for_each(|(out, byte)| *out = *byte);
+        while done < buf.len() {
+            let more = done.min(buf.len() - done);
+            buf.copy_within(..more, done);
+            done += more;
+        }
+        Ok(())
+    }
+}
+
+/// Longer headers are not read.
+const HEADER: u64 = 1 << 16;
+
+fn array(dtype: Dtype, shape: &Shape, file: &VirtualFile) -> Result<Tensor, String> {
+    let mut start = vec![0; HEADER.min(file.len()) as usize];
+    let cache = crate::cache::Cache::new(0);
+    file.read_at(&cache, &mut start, 0).map_err(|error| format!("not readable: {error}"))?;
+    let header = npy::Header::decode(&start).map_err(|error| format!("not a NumPy file: {error}"))?;
+    if header.shape != *shape.0 {
+        return Err(format!("the file's array has shape {}, not {shape}", Shape(header.shape.into())));
+    }
+    let stored = stored_dtype(&header.descr, dtype)
+        .ok_or_else(|| format!("the file's array is {}, not {dtype}", header.descr))?;
+    let len = elements(shape)?.checked_mul(stored.width().unwrap_or(0)).ok_or("too many bytes")?;
+    if file.len() - header.len as u64 != len {
+        let has = file.len() - header.len as u64;
+        return Err(format!("the file has {has} bytes of elements, its array takes {len}"));
+    }
+    let data = match len {
+        0 => vec![Extent::from(vec![])],
+        _ => file.cut(header.len as u64..file.len()),
+    };
+    let mut dims = shape.0.clone();
+    if header.fortran_order {
+        dims.reverse();
+    }
+    let mut tensor = Tensor::new(stored, Shape(dims), data, None);
+    if header.fortran_order {
+        let axes = (0..shape.0.len()).rev().collect();
+        tensor = Op::Transpose(axes).apply(&Arc::new(tensor))?;
+    }
+    Op::Cast { dtype, saturate: false }.apply(&Arc::new(tensor))
+}
+
+/// The dtype that the file's elements are: the wanted one, as NumPy has it, as ml_dtypes has it, or widened without loss.
+fn stored_dtype(descr: &str, dtype: Dtype) -> Option<Dtype> {
+    match dtype.numpy() {
+        Numpy::Same(same) => (descr == same).then_some(dtype),
+        Numpy::Widened(_) if descr.get(1..) == Some(&format!("V{}", dtype.width()?)) => Some(dtype),
+        Numpy::Widened(scalar) if descr == scalar.descr() => match scalar {
+            crate::dtype::Scalar::Float32 => Some(Dtype::Float32),
+            crate::dtype::Scalar::Int8 => Some(Dtype::Int8),
+        },
+        _ => None,
+    }
+}

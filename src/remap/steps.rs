@@ -1,0 +1,170 @@
+//! Which rules change a variable's value, in order: the one that takes it, then every `convert` and `alias` that matches.
+//!
+//! What a `split` or `join` does comes after all of them: they are about the source's variables, before these are divided or
+//! put together. A slot follows what its variable goes through as far as that moves elements, if it has the variable's shape
+//! and no rule means the slot itself.
+
+use super::{
+    RuleId,
+    error::{Error, Errors, Kind},
+    naming::Named,
+    report::Tallies,
+    rule::{Rule, Verb},
+    slots::Role,
+    survey::Survey,
+};
+use crate::name::printable;
+
+/// A rule whose ops are applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Step {
+    pub(super) rule: RuleId,
+    pub(super) scope: Scope,
+}
+
+/// Which of its ops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Scope {
+    All,
+    /// Those that move elements. New elements of an optimizer's slots are zeros, whatever its variable has there.
+    Layout {
+        zeros: bool,
+    },
+}
+
+/// A value of the source, and what is done to it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Input {
+    pub(super) source: usize,
+    pub(super) steps: Vec<Step>,
+}
+
+/// How a value is made of the source's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Derived {
+    pub(super) inputs: Vec<Input>,
+    pub(super) end: End,
+}
+
+/// What comes after the steps of each input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    Whole,
+    /// This part of what the rule splits.
+    Part(RuleId, usize),
+    Joined(RuleId),
+    /// No input: the rule says what it is.
+    Created(RuleId),
+}
+
+impl Derived {
+    /// One variable's value; none if nothing is done to it.
+    pub(super) fn whole(source: usize, steps: Vec<Step>) -> Option<Box<Self>> {
+        (!steps.is_empty()).then(|| Box::new(Self { inputs: vec![Input { source, steps }], end: End::Whole }))
+    }
+}
+
+/// Whether a rule does anything to the values of what it matches.
+pub(super) fn has_ops(rule: &Rule, scope: Scope) -> bool {
+    match scope {
+        Scope::All => !rule.ops.is_empty(),
+        Scope::Layout { .. } => rule.ops.iter().any(|op| op.is_layout()),
+    }
+}
+
+/// Finds the steps of variables.
+pub(super) struct Stepper<'a> {
+    survey: &'a Survey<'a>,
+    named: &'a [Named],
+    /// No rule has ops, as in most maps.
+    idle: bool,
+}
+
+impl<'a> Stepper<'a> {
+    pub(super) fn new(survey: &'a Survey<'a>, named: &'a [Named]) -> Self {
+        let idle = survey.map.rules.iter().all(|rule| rule.ops.is_empty());
+        Self { survey, named, idle }
+    }
+
+    /// The steps of a variable, or of what an alias calls it too.
+    pub(super) fn steps(&self, variable: usize, alias: Option<RuleId>) -> Vec<Step> {
+        if self.idle {
+            return vec![];
+        }
+        let taker = self.named[variable].taker;
+        let mut rules: Vec<_> = self.converts(variable).into_iter().chain(alias).collect();
+        rules.sort_unstable();
+        let steps = taker.into_iter().chain(rules).map(|rule| self.step(variable, rule));
+        steps.filter(|step| has_ops(self.survey.rule(step.rule), step.scope)).collect()
+    }
+
+    fn step(&self, variable: usize, rule: RuleId) -> Step {
+        let role = self.survey.slot(variable).map(|slot| slot.role);
+        let scope = match self.survey.is_matched(variable, rule) {
+            true => Scope::All,
+            false => Scope::Layout { zeros: role == Some(Role::Optimizer) },
+        };
+        Step { rule, scope }
+    }
+
+    /// The `convert` rules that concern a variable: those that match it, and of a slot those of its variable.
+    fn converts(&self, variable: usize) -> Vec<RuleId> {
+        let mut rules: Vec<_> = self.survey.matching(variable, Verb::Convert).collect();
+        if let Some(slot) = self.survey.slot(variable).filter(|_| !self.means_itself(variable)) {
+            let of = self.converts(slot.of).into_iter();
+            rules.extend(of.filter(|rule| self.survey.rule(*rule).follow_slots));
+            rules.sort_unstable();
+            rules.dedup();
+        }
+        rules
+    }
+
+    /// Whether a rule takes a slot, or moves its elements, and does not mean its variable too.
+    fn means_itself(&self, variable: usize) -> bool {
+        let Some(slot) = self.survey.slot(variable) else { return false };
+        let moves = |rule: &Rule| rule.takes() || has_ops(rule, Scope::Layout { zeros: true });
+        self.survey.matched[variable]
+            .iter()
+            .any(|id| moves(self.survey.rule(*id)) && !self.survey.is_matched(slot.of, *id))
+    }
+
+    /// The steps that can be taken: those that a slot follows need its variable's shape.
+    pub(super) fn possible(&self, variable: usize, steps: Vec<Step>, warnings: &mut Errors) -> Vec<Step> {
+        let Some(slot) = self.survey.slot(variable) else { return steps };
+        if self.survey.is_shaped_alike(variable, slot) {
+            return steps;
+        }
+        let (own, followed): (Vec<_>, Vec<_>) = steps.into_iter().partition(|step| step.scope == Scope::All);
+        // A single number has no layout.
+        if let (Some(step), Some(shape)) = (followed.first(), self.survey.shape(variable))
+            && !shape.0.is_empty()
+        {
+            warnings.push_with(Kind::Value, || self.left(variable, step.rule));
+        }
+        own
+    }
+
+    /// A slot of another shape, such as Adafactor's.
+    pub(super) fn left(&self, variable: usize, rule: RuleId) -> Error {
+        let [slot, of] = [variable, self.survey.slot(variable).map_or(variable, |slot| slot.of)].map(|at| {
+            let shape = self.survey.shape(at).map(ToString::to_string).unwrap_or_default();
+            format!("`{}` {shape}", printable(self.survey.names[at]))
+        });
+        let what = format!("the slot {slot} keeps its value: it has not the shape of {of}");
+        Error::new(Kind::Value, self.survey.rule(rule).place(), what)
+            .help("a rule of its own can change it; `drop` leaves it out")
+            .warning()
+    }
+
+    /// Notes what each `convert` did to a variable, which is now called `new`.
+    pub(super) fn count(&self, variable: usize, steps: &[Step], new: &[u8], tallies: &mut Tallies) {
+        let old = self.survey.names[variable];
+        for rule in self.survey.matching(variable, Verb::Convert) {
+            tallies.hit(rule, old, new);
+        }
+        let converts = |step: &&Step| self.survey.rule(step.rule).verb == Verb::Convert;
+        for step in steps.iter().filter(converts).filter(|step| step.scope != Scope::All) {
+            tallies.follow(step.rule, old, new);
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! What the rules want of values, held against tensors: dtypes and shapes are checked, and no data is read.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::{
+    Map,
+    error::{Error, Errors, Kind},
+    ops::{Files, Met, Misshapen, WrittenOp},
+    rule::{Making, Rule},
+    steps::{Derived, End, Input, Scope, Step},
+};
+use crate::catalog::Variable;
+use crate::dtype::{Dtype, Value};
+use crate::op::{self, Fill, Op};
+use crate::tensor::Tensor;
+
+/// Variables that a message names before "and N more".
+const SHOWN: usize = 5;
+
+/// Makes the tensors that a plan wants, and notes what cannot be made.
+pub(super) struct Values<'a> {
+    map: &'a Map,
+    variables: &'a [Variable],
+    files: Files,
+    /// What inputs come to: those of several results are computed once.
+    done: HashMap<Input, Option<Arc<Tensor>>>,
+    /// The parts of what was split, by its source.
+    split: HashMap<Input, Option<Vec<Arc<Tensor>>>>,
+    misfits: Vec<Misfit>,
+    /// By place and words.
+    known: HashMap<(String, usize, String), usize>,
+    /// Variables that a cast of everything leaves alone.
+    spared: Vec<(WrittenOp, String)>,
+}
+
+/// What does not fit, and for which variables.
+struct Misfit {
+    fault: Misshapen,
+    of: Vec<String>,
+}
+
+impl<'a> Values<'a> {
+    pub(super) fn new(map: &'a Map, variables: &'a [Variable]) -> Self {
+        let (files, done, split, misfits, known, spared) = Default::default();
+        Self { map, variables, files, done, split, misfits, known, spared }
+    }
+
+    /// The tensor of a value; none if it cannot be, which is noted.
+    pub(super) fn tensor(&mut self, derived: &Derived) -> Option<Arc<Tensor>> {
+        match derived.end {
+            End::Whole => self.input(derived.inputs.first()?),
+            End::Part(rule, part) => {
+                self.parts(derived.inputs.first()?, self.map.rule(rule))?.get(part).cloned()
+            }
+            End::Joined(rule) => self.joined(&derived.inputs, self.map.rule(rule)),
+            End::Created(rule) => {
+                let Some(Making::Create(creation)) = &self.map.rule(rule).making else { return None };
+                let tensor = creation.tensor(&self.files);
+                tensor.map(Arc::new).map_err(|fault| self.misfit(fault, None)).ok()
+            }
+        }
+    }
+
+    /// All that does not fit, and what is odd.
+    pub(super) fn finish(self, errors: &mut Errors, warnings: &mut Errors) {
+        for Misfit { fault, of } in self.misfits {
+            let error = Error::new(Kind::Value, &fault.place, fault.what).helps(fault.help);
+            errors.push(if of.is_empty() { error } else { error.note(format!("for {}", list(&of))) });
+        }
+        if let Some((op, _)) = self.spared.first() {
+            let names: Vec<_> = self.spared.iter().map(|(_, name)| name.clone()).collect();
+            let what = "a cast of everything leaves what holds no fractions as it is";
+            let error = Error::new(Kind::Value, &op.place, what).note(list(&names));
+            warnings.push(
+                error.help("a pattern that is not `**` casts what it matches, whatever it is").warning(),
+            );
+        }
+    }
+
+    /// What a value of the source comes to.
+    fn input(&mut self, input: &Input) -> Option<Arc<Tensor>> {
+        if let Some(done) = self.done.get(input) {
+            return done.clone();
+        }
+        let mut tensor = Some(self.variables[input.source].tensor.clone());
+        for step in &input.steps {
+            for op in &self.map.rule(step.rule).ops {
+                if has_ops_of(op, step.scope) {
+                    tensor = tensor.and_then(|tensor| self.step(input.source, *step, op, tensor));
+                }
+            }
+        }
+        self.done.insert(input.clone(), tensor.clone());
+        tensor
+    }
+
+    fn step(
+        &mut self,
+        source: usize,
+        step: Step,
+        op: &WrittenOp,
+        tensor: Arc<Tensor>,
+    ) -> Option<Arc<Tensor>> {
+        let rule = self.map.rule(step.rule);
+        if rule.means_all() && is_spared(op, &tensor, &self.files) {
+            self.spared.push((op.clone(), self.described(source)));
+            return Some(tensor);
+        }
+        let met = Met { dtype: tensor.dtype, dims: &tensor.shape.0, files: &self.files };
+        let resolved = op.resolve(&met).map(|op| emptied(op, step.scope));
+        let made = resolved.and_then(|resolved| match resolved {
+            Op::Cast { dtype, .. } if dtype == tensor.dtype => Ok(tensor.clone()),
+            resolved => resolved.apply(&tensor).map(Arc::new).map_err(|what| Misshapen::new(&op.place, what)),
+        });
+        made.map_err(|fault| self.misfit(fault, Some(self.at(source, &tensor)))).ok()
+    }
+
+    /// The parts of a value that a rule splits.
+    fn parts(&mut self, input: &Input, rule: &Rule) -> Option<Vec<Arc<Tensor>>> {
+        if let Some(parts) = self.split.get(input) {
+            return parts.clone();
+        }
+        let tensor = self.input(input)?;
+        let Some(Making::Split(division)) = &rule.making else { return None };
+        let dims = &tensor.shape.0;
+        let parts = || {
+            let (axis, sizes) = (division.axis(dims.len())?, division.sizes(dims, rule.targets.len())?);
+            let layout = division.layout(dims)?;
+            let parts = op::split(&tensor, axis, &sizes, &layout);
+            parts.map_err(|what| Misshapen::new(division.place(), what))
+        };
+        let parts = parts().map(|parts| parts.into_iter().map(Arc::new).collect::<Vec<_>>());
+        let parts = parts.map_err(|fault| self.misfit(fault, Some(self.at(input.source, &tensor)))).ok();
+        self.split.insert(input.clone(), parts.clone());
+        parts
+    }
+
+    fn joined(&mut self, inputs: &[Input], rule: &Rule) -> Option<Arc<Tensor>> {
+        let tensors: Vec<_> = inputs.iter().map(|input| self.input(input)).collect();
+        let tensors = tensors.into_iter().collect::<Option<Vec<_>>>()?;
+        let Some(Making::Join(division)) = &rule.making else { return None };
+        let joined = || {
+            let dims =
+                &tensors.first().ok_or_else(|| Misshapen::new(rule.place(), "nothing to join"))?.shape.0;
+            let (axis, layout) = (division.axis(dims.len())?, division.layout(dims)?);
+            if let Some(what) = unlike(&tensors, axis) {
+                return Err(Misshapen::new(rule.place(), what));
+            }
+            let joined = op::join(&tensors, axis, &layout);
+            joined.map_err(|what| Misshapen::new(division.place(), what))
+        };
+        joined().map(Arc::new).map_err(|fault| self.misfit(fault, Some(self.all(inputs, &tensors)))).ok()
+    }
+
+    fn misfit(&mut self, fault: Misshapen, of: Option<String>) {
+        let place = &fault.place;
+        let key = (place.file().to_owned(), place.span.start, fault.what.clone());
+        let at = *self.known.entry(key).or_insert(self.misfits.len());
+        if at == self.misfits.len() {
+            self.misfits.push(Misfit { fault, of: vec![] });
+        }
+        self.misfits[at].of.extend(of);
+    }
+
+    /// `` `w` [2, 3] float32 ``
+    fn described(&self, source: usize) -> String {
+        let Variable { name, tensor, .. } = &self.variables[source];
+        format!("`{name}` {} {}", tensor.shape, tensor.dtype)
+    }
+
+    /// The same, and what it has become so far.
+    fn at(&self, source: usize, tensor: &Tensor) -> String {
+        let own = &self.variables[source].tensor;
+        match (own.dtype, &own.shape) == (tensor.dtype, &tensor.shape) {
+            true => self.described(source),
+            false => {
+                format!("{}, which is {} {} by then", self.described(source), tensor.shape, tensor.dtype)
+            }
+        }
+    }
+
+    fn all(&self, inputs: &[Input], tensors: &[Arc<Tensor>]) -> String {
+        let all = inputs.iter().zip(tensors).map(|(input, tensor)| self.at(input.source, tensor));
+        all.collect::<Vec<_>>().join(" with ")
+    }
+}
+
+fn has_ops_of(op: &WrittenOp, scope: Scope) -> bool {
+    scope == Scope::All || op.is_layout()
+}
+
+/// New elements of an optimizer's slots are zeros; a mean stays one.
+fn emptied(op: Op, scope: Scope) -> Op {
+    const ZERO: Fill = Fill::Value(0.0);
+    let zeros = scope == Scope::Layout { zeros: true };
+    match op {
+        Op::Pad { shape, fill } if zeros && fill != Fill::Mean => Op::Pad { shape, fill: ZERO },
+        Op::Gather { axis, rows, fill } if zeros && fill != Fill::Mean => {
+            Op::Gather { axis, rows, fill: ZERO }
+        }
+        op => op,
+    }
+}
+
+/// `**=bfloat16` means the weights: whoever restores wants steps and tokens as they are.
+fn is_spared(op: &WrittenOp, tensor: &Tensor, files: &Files) -> bool {
+    // Any number will do to ask what the op is.
+    let met = Met { dtype: Dtype::Float32, dims: &[], files };
+    match op.is_cast().then(|| op.resolve(&met)) {
+        Some(Ok(Op::Cast { dtype, .. })) => {
+            tensor.dtype.width().is_none() || is_fraction(dtype) && !is_fraction(tensor.dtype)
+        }
+        _ => false,
+    }
+}
+
+/// Whether elements can be fractions.
+fn is_fraction(dtype: Dtype) -> bool {
+    dtype.width().is_some() && matches!(dtype.value()(&[0; 16]), Value::Float32(_) | Value::Float64(_))
+}
+
+/// Why tensors cannot be joined along an axis.
+fn unlike(tensors: &[Arc<Tensor>], axis: usize) -> Option<String> {
+    let first = tensors.first()?;
+    for tensor in tensors {
+        if tensor.dtype != first.dtype {
+            return Some(format!("a {} and a {} cannot be joined", first.dtype, tensor.dtype));
+        }
+        let (a, b) = (&first.shape.0, &tensor.shape.0);
+        let others = |(at, (a, b)): (usize, (&u64, &u64))| at == axis || a == b;
+        if a.len() != b.len() || !a.iter().zip(b).enumerate().all(others) {
+            let what = format!("{} and {} cannot be joined along axis {axis}", first.shape, tensor.shape);
+            return Some(what + ": all other axes must be equal");
+        }
+    }
+    None
+}
+
+fn list(names: &[String]) -> String {
+    let shown = names.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
+/// What is done to a value, in the words of the map.
+pub(super) fn described(map: &Map, derived: &Derived, variables: &[Variable]) -> String {
+    let steps = derived.inputs.first().map_or(&[][..], |input| &input.steps);
+    let ops = steps.iter().flat_map(|step| {
+        let ops = map.rule(step.rule).ops.iter().filter(|op| has_ops_of(op, step.scope));
+        ops.map(|op| op.text.to_string())
+    });
+    let end = match derived.end {
+        End::Whole => None,
+        End::Part(rule, part) => Some(format!("part {} of {}", part + 1, map.rule(rule).targets.len())),
+        End::Joined(_) => {
+            let names = derived.inputs.iter().map(|input| variables[input.source].name.to_string());
+            Some(format!("joined from {}", names.collect::<Vec<_>>().join(", ")))
+        }
+        End::Created(_) => Some("created".to_owned()),
+    };
+    ops.chain(end).collect::<Vec<_>>().join("; ")
+}
+
+#[cfg(test)]
+mod tests;
