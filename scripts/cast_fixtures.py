@@ -28,7 +28,11 @@ ROW = f"| {VERSION}/casts | NumPy {np.__version__}, ml_dtypes {ml_dtypes.__versi
 def main():
     options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     options.add_argument("--into", type=Path, default=Path(__file__).resolve().parent.parent / "tests" / "fixtures")
-    into = options.parse_args().into
+    write(options.parse_args().into)
+
+
+def write(into):
+    """The fixture and its row in the list, which is there."""
     (into / VERSION / "casts").mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(into / VERSION / "casts" / "casts.zip", "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         sources = [elements(name) for name in NAMES]

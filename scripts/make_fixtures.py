@@ -26,6 +26,7 @@ import tensorflow as tf  # noqa: E402
 from tensorflow.python.framework import dtypes as tf_dtypes  # noqa: E402
 
 import bert  # noqa: E402
+import cast_fixtures  # noqa: E402
 import graph_fixtures  # noqa: E402
 import models  # noqa: E402
 import safetensors_fixtures  # noqa: E402
@@ -58,6 +59,7 @@ def main():
         directory.mkdir(parents=True)
         fixture(directory)
     (options.into / "LIST.md").write_text(listing(options.into))
+    cast_fixtures.write(options.into)
 
 
 def tf1_adam(prefix):

@@ -234,3 +234,62 @@ impl From<Vec<u8>> for VirtualFile {
         Self::from_iter([Extent::from(bytes)])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::cache::Identity;
+
+    /// The bytes from `first` on, in pieces of five.
+    struct Counting {
+        first: u8,
+    }
+
+    impl Decode for Counting {
+        fn identity(&self) -> Identity {
+            Identity { of: std::ptr::from_ref(self).addr(), to: "counting" }
+        }
+
+        fn decode(&self, at: u64, len: usize) -> io::Result<Vec<u8>> {
+            assert!(at.is_multiple_of(5) && len <= 5, "{at}, {len}");
+            Ok((at..at + len as u64).map(|i| self.first + i as u8).collect())
+        }
+
+        fn piece_len(&self) -> u64 {
+            5
+        }
+    }
+
+    fn bytes(file: &VirtualFile, budget: usize) -> Vec<u8> {
+        let mut bytes = vec![0; file.len() as usize];
+        assert_eq!(file.read_at(&Cache::new(budget), &mut bytes, 0).unwrap(), bytes.len());
+        bytes
+    }
+
+    proptest! {
+        #[test]
+        fn a_cut_of_a_cut_is_that_range_of_the_bytes(
+            lens in prop::collection::vec((any::<bool>(), 0u64..30), 0..5),
+            (a, b, c, d) in (0u64..130, 0u64..130, 0u64..130, 0u64..130),
+        ) {
+            let extent = |(i, &(made, len)): (usize, &(bool, u64))| match made {
+                true => Extent::from((0..len as u8).map(|j| i as u8 * 40 + j).collect::<Vec<_>>()),
+                false => Extent::Decoded { data: Arc::new(Counting { first: i as u8 * 40 }), len },
+            };
+            let file: VirtualFile = lens.iter().enumerate().map(extent).collect();
+            let whole = bytes(&file, 100);
+            let range = |len: u64, a: u64, b: u64| a.min(b).min(len)..a.max(b).min(len);
+            let outer = range(file.len(), a, b);
+            let cut: VirtualFile = file.cut(outer.clone()).into_iter().collect();
+            let inner = range(cut.len(), c, d);
+            let twice: VirtualFile = cut.cut(inner.clone()).into_iter().collect();
+            let want = &whole[outer.start as usize..outer.end as usize];
+            for budget in [0, 100] {
+                prop_assert_eq!(&bytes(&cut, budget)[..], want);
+                prop_assert_eq!(&bytes(&twice, budget)[..], &want[inner.start as usize..inner.end as usize]);
+            }
+        }
+    }
+}

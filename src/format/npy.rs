@@ -156,13 +156,13 @@ mod tests {
     #[test]
     fn headers_of_other_writers_are_read_in_any_order_of_their_keys() {
         let text = "{ 'shape':(4 , 5), 'fortran_order' : True,'descr': '>i2'}\n";
-        let bytes = [MAGIC, &[1, 0, text.len() as u8, 0], text.as_bytes()].concat();
+        let bytes = [MAGIC, &[1, 0, u8::try_from(text.len()).unwrap(), 0], text.as_bytes()].concat();
         let header = Header::decode(&bytes).unwrap();
         assert_eq!((&*header.descr, header.fortran_order, &*header.shape), (">i2", true, &[4, 5][..]));
         for text in
             ["{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': ()}", "{}", "{'shape': (-1,)}"]
         {
-            let bytes = [MAGIC, &[1, 0, text.len() as u8, 0], text.as_bytes()].concat();
+            let bytes = [MAGIC, &[1, 0, u8::try_from(text.len()).unwrap(), 0], text.as_bytes()].concat();
             assert!(Header::decode(&bytes).is_err());
         }
     }

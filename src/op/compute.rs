@@ -5,7 +5,7 @@
 //! that is kept. Where a part costs nearly as much as the whole (a transpose), every later link is decoded in bands too.
 
 use std::io;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use crate::cache::{Cache, Decode, Identity};
 use crate::extent::{Extent, VirtualFile};
@@ -34,7 +34,7 @@ pub(super) trait Compute: Send + Sync + 'static {
 pub(super) fn computed(compute: impl Compute, len: u64) -> Vec<Extent> {
     match len {
         0 => vec![Extent::from(vec![])],
-        len => vec![Extent::Decoded { data: std::sync::Arc::new(Computed(compute)), len }],
+        len => vec![Extent::Decoded { data: Arc::new(Computed(compute)), len }],
     }
 }
 

@@ -147,8 +147,9 @@ macro_rules! integer {
             (x as $unsigned & <$unsigned>::MAX >> SPARE).to_le_bytes()
         }
         fn float(x: f64) -> ([u8; <$type>::BITS as usize / 8], bool) {
-            let whole = x.trunc();
-            (stored((x as $type).clamp(LOW, HIGH)), whole >= LOW as f64 && whole < HIGH as f64 + 1.0)
+            // Of what lies between two integers the one towards zero counts.
+            let low = x >= LOW as f64 || x > LOW as f64 - 1.0;
+            (stored((x as $type).clamp(LOW, HIGH)), low && x < HIGH as f64 + 1.0)
         }
         Number {
             load: Load::$load(|bytes, wide| {

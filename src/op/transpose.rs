@@ -7,8 +7,9 @@
 //! A small range of a transposed matrix takes a little of every row, so that reading the whole in small pieces would read
 //! the tensor again and again. Therefore it is decoded in bands: pieces of half the cache, of 64 MiB at most. A tensor is
 //! read (its size ÷ band) times at worst, when its rows are short; once in all when the part of a row that a band takes is
-//! longer than the gap that is read over. Measured with bands of 64 MiB: a float32 of 1 GiB as [16384, 16384] reads
-//! 1.0 GiB; as [2097152, 128], where it has to be sixteen times, see `examples/transpose.rs`.
+//! longer than the gap that is read over. Of float32 matrices of 1 GiB, in bands of 64 MiB, [16384, 16384] and
+//! [128, 2097152] read 1.0 GiB, [262144, 1024] and [2097152, 128] 16 GiB; memory is the cache, one band, and some MiB
+//! (`examples/transpose.rs`).
 
 use std::io;
 use std::ops::Range;

@@ -32,7 +32,11 @@ fn every_mistake_has_its_message() {
             Op::Reshape(Shape([5, 5].into())),
             "reshape of [2, 3, 4] (24 elements) to [5, 5] (25 elements)",
         ),
-        (f32, Op::Slice([0..1].into()), "slice [0..1] has 1 ranges for a tensor with 3 axes, [2, 3, 4]"),
+        (
+            f32,
+            Op::Slice([0..1, 0..1].into()),
+            "slice [0..1, 0..1] has 2 ranges for a tensor with 3 axes, [2, 3, 4]",
+        ),
         (f32, Op::Slice([0..1, 0..9, 0..1].into()), "slice 0..9 of axis 1 of [2, 3, 4], which has 3"),
         (f32, pad(&[2, 2, 4], Fill::Mean), "pad of [2, 3, 4] to [2, 2, 4]: axis 1 would shrink from 3 to 2"),
         (f32, pad(&[2, 3], Fill::Mean), "pad of [2, 3, 4] to [2, 3], which has another number of axes"),
