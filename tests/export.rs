@@ -54,8 +54,7 @@ fn with_an_empty_map_the_files_are_the_sources_byte_for_byte() {
         let out = dir.path().join("x");
         let done = export(&[], &fixture(name), &out);
         assert!(done.status.success(), "{}", stderr(&done));
-        let index =
-            list(&fixture(name)).into_iter().filter(|file| file.ends_with(".index")).next_back().unwrap();
+        let index = list(&fixture(name)).into_iter().rfind(|file| file.ends_with(".index")).unwrap();
         let stem = index.trim_end_matches(".index");
         for file in list(dir.path()) {
             let original = fixture(name).join(file.replacen('x', stem, 1));
@@ -86,7 +85,7 @@ fn linked_data_files_are_the_sources_own_and_outlive_its_names() {
 fn across_devices_a_link_is_symbolic() {
     let Ok(elsewhere) = tempfile::tempdir_in("/dev/shm") else { return };
     let (_dir, source, _) = trial();
-    if fs::metadata(elsewhere.path()).unwrap().dev() == fs::metadata(&source.parent().unwrap()).unwrap().dev()
+    if fs::metadata(elsewhere.path()).unwrap().dev() == fs::metadata(source.parent().unwrap()).unwrap().dev()
     {
         return;
     }
@@ -126,6 +125,25 @@ fn npy_is_a_tree_of_arrays_as_in_a_mount() {
     );
     let npy = ckptfs([Path::new("cat"), &source, Path::new("a/kernel"), Path::new("--as"), Path::new("npy")]);
     assert_eq!(fs::read(out.join("a/kernel.npy")).unwrap(), npy.stdout);
+}
+
+#[test]
+fn the_end_of_the_name_says_the_format_and_what_it_cannot_hold_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let source = fixture("strings");
+    for (name, missing, there) in [
+        ("x.safetensors", "left out: vocabulary: the format has no string", "weights\n"),
+        ("x.weights.h5", "left out: awkward: ", "none\nscalar\nvocabulary\nweights\n"),
+        ("x.h5", "left out: weights: it is in no layer", ""),
+    ] {
+        let out = dir.path().join(name);
+        let done = export(&[], &source, &out);
+        assert!(done.status.success() && stderr(&done).contains(missing), "{name}: {}", stderr(&done));
+        assert_eq!(stdout(&ckptfs([Path::new("ls"), &out])), there, "{name}");
+    }
+    assert_eq!(list(dir.path()), ["x.h5", "x.safetensors", "x.weights.h5"]);
+    let both = export(&["--format", "bundle"], &source, &dir.path().join("y.h5"));
+    assert!(both.status.success() && dir.path().join("y.h5.index").exists(), "what is said wins");
 }
 
 #[test]

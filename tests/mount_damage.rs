@@ -251,8 +251,8 @@ fn a_flipped_bit_is_served_unless_each_variable_is_to_be_verified_and_then_only_
             assert_eq!((m.errno(&path), m.errno(&path)), (libc::EIO, libc::EIO), "{flags:?}");
         }
         assert_eq!(m.logged(&format!("{scope}/bytes: damaged")), 2, "one line for each of the two files");
-        assert_eq!(m.read(&format!("ckpt-9/raw/{scope}/half")), [0x80, 0x3f, 0, 0x40]);
-        assert_eq!(m.text(&format!("ckpt-9/vars/{scope}/bytes/shape")), format!("{LEN}\n"));
+        assert_eq!(m.read(format!("ckpt-9/raw/{scope}/half")), [0x80, 0x3f, 0, 0x40]);
+        assert_eq!(m.text(format!("ckpt-9/vars/{scope}/bytes/shape")), format!("{LEN}\n"));
         assert_eq!(m.read("ckpt-9/raw/kept"), f32s(&[1.0, 2.0]));
         assert!(m.text(".ckptfs/status.json").contains("--verify"), "why the kernel reads nothing by itself");
     }

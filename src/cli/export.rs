@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +14,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::map_flags::MapFlags;
 use super::terminal::{bytes, counted, say, warning};
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, H5Layout};
 use crate::export::{self, Manner, Output};
 use crate::extent::VirtualFile;
 use crate::source::Checkpoint;
@@ -48,11 +48,13 @@ struct Format {
     name: &'static str,
     /// What the name of a file of this format ends in.
     suffix: Option<&'static str>,
-    outputs: fn(&Path, Checkpoint) -> anyhow::Result<Vec<Output>>,
+    outputs: fn(&Args, Checkpoint) -> anyhow::Result<Vec<Output>>,
 }
 
 const FORMATS: &[Format] = &[
     Format { name: "bundle", suffix: None, outputs: bundle },
+    Format { name: "safetensors", suffix: Some(".safetensors"), outputs: safetensors },
+    Format { name: "h5", suffix: Some(".h5"), outputs: h5 },
     Format { name: "npy", suffix: None, outputs: npy },
 ];
 
@@ -68,7 +70,7 @@ impl Args {
         }
         let (checkpoint, _) = self.map.open(&self.source)?;
         let variables = counted(checkpoint.catalog.variables.len(), "variable");
-        let outputs = (format.outputs)(&self.out, checkpoint)?;
+        let outputs = (format.outputs)(self, checkpoint)?;
         let copied = |output: &&Output| !(self.link && output.file.whole_shard().is_some());
         let total = outputs.iter().filter(copied).map(|output| output.file.len()).sum();
         self.write(&outputs, total)?;
@@ -76,18 +78,21 @@ impl Args {
             let linked = outputs.iter().filter(|output| !copied(output)).count();
             let linked =
                 if linked > 0 { format!(", {} linked", counted(linked, "file")) } else { String::new() };
-            say(&format!("{}: {variables}, {} written{linked}", self.out.display(), bytes(total)));
+            say(format_args!("{}: {variables}, {} written{linked}", self.out.display(), bytes(total)));
         }
         Ok(ExitCode::SUCCESS)
     }
 
     fn format(&self) -> &'static Format {
         let named = |format: &&Format| self.format.as_deref() == Some(format.name);
-        let ends = |format: &&Format| {
-            let name = self.out.file_name().and_then(OsStr::to_str).unwrap_or_default();
-            self.format.is_none() && format.suffix.is_some_and(|suffix| name.ends_with(suffix))
-        };
+        let ends =
+            |format: &&Format| self.format.is_none() && format.suffix.is_some_and(|end| self.named(end));
         FORMATS.iter().find(named).or_else(|| FORMATS.iter().find(ends)).unwrap_or(&FORMATS[0])
+    }
+
+    /// Whether OUT's name ends so.
+    fn named(&self, end: &str) -> bool {
+        self.out.file_name().is_some_and(|name| name.as_bytes().ends_with(end.as_bytes()))
     }
 
     fn write(&self, outputs: &[Output], total: u64) -> anyhow::Result<()> {
@@ -115,7 +120,8 @@ fn progress_bar(total: u64) -> ProgressBar {
 }
 
 /// The data files, then the index, without which they mean nothing.
-fn bundle(prefix: &Path, checkpoint: Checkpoint) -> anyhow::Result<Vec<Output>> {
+fn bundle(args: &Args, checkpoint: Checkpoint) -> anyhow::Result<Vec<Output>> {
+    let prefix = &args.out;
     let Some(stem) = prefix.file_name() else { bail!("{}: names no checkpoint", prefix.display()) };
     let with =
         |suffix: String| prefix.with_file_name([stem, OsStr::new(&suffix)].into_iter().collect::<OsString>());
@@ -127,8 +133,32 @@ fn bundle(prefix: &Path, checkpoint: Checkpoint) -> anyhow::Result<Vec<Output>> 
     Ok(outputs)
 }
 
+fn safetensors(args: &Args, checkpoint: Checkpoint) -> anyhow::Result<Vec<Output>> {
+    whole(args, checkpoint, "model.safetensors")
+}
+
+/// The end of OUT's name says which Keras is to read it, for to Keras it does.
+fn h5(args: &Args, mut checkpoint: Checkpoint) -> anyhow::Result<Vec<Output>> {
+    let layout = if args.named(".weights.h5") { H5Layout::Keras3 } else { H5Layout::Legacy };
+    checkpoint.catalog.h5_layout = args.map.h5_layout().unwrap_or(layout);
+    let legacy = checkpoint.catalog.h5_layout == H5Layout::Legacy;
+    whole(args, checkpoint, if legacy { "model.h5" } else { "model.weights.h5" })
+}
+
+/// The one file that a mount shows under that name.
+fn whole(args: &Args, checkpoint: Checkpoint, name: &str) -> anyhow::Result<Vec<Output>> {
+    sound(&checkpoint.catalog)?;
+    let whole = view::WHOLE.iter().find(|whole| whole.name == name && (whole.is_there)(&checkpoint.catalog));
+    let Some(whole) = whole else {
+        bail!("{}: too many names for a file of this format", args.out.display())
+    };
+    (whole.left_out)(&checkpoint.catalog).iter().for_each(|what| warning(format_args!("left out: {what}")));
+    Ok(vec![Output { path: args.out.clone(), file: (whole.file)(&Arc::new(checkpoint.catalog)) }])
+}
+
 /// A file for each variable that NumPy can hold.
-fn npy(directory: &Path, checkpoint: Checkpoint) -> anyhow::Result<Vec<Output>> {
+fn npy(args: &Args, checkpoint: Checkpoint) -> anyhow::Result<Vec<Output>> {
+    let directory = &args.out;
     sound(&checkpoint.catalog)?;
     for variable in &checkpoint.catalog.variables {
         if let Some(Err(why)) = view::format("npy").map(|format| (format.file)(variable)) {

@@ -201,6 +201,11 @@ impl MapFlags {
         self.files.push(path);
     }
 
+    /// How it is to be laid out as HDF5, if that was said.
+    pub(super) fn h5_layout(&self) -> Option<H5Layout> {
+        self.h5_layout
+    }
+
     /// How it is to be laid out as HDF5, as an option of mount(8) has it.
     #[cfg(feature = "fuse")]
     pub(super) fn set_h5_layout(&mut self, name: &str) -> Result<(), String> {

@@ -54,6 +54,8 @@ pub struct Whole {
     pub is_there: fn(&Catalog) -> bool,
     /// Its content. To learn the length may take some work, so ask once.
     pub file: fn(&Arc<Catalog>) -> VirtualFile,
+    /// The variables that it cannot hold, each with the reason.
+    pub left_out: fn(&Catalog) -> Vec<String>,
 }
 
 /// The formats, in the order in which they are listed.
@@ -76,11 +78,16 @@ pub const WHOLE: &[Whole] = &[
         name: "object_graph.json",
         is_there: |catalog| catalog.objects.is_some(),
         file: object_graph::file,
+        left_out: nothing,
     },
-    Whole { name: "remap.tsv", is_there: |_| true, file: table::remap },
-    Whole { name: "stats.tsv", is_there: |_| true, file: stats::table },
-    Whole { name: "variables.tsv", is_there: |_| true, file: table::variables },
+    Whole { name: "remap.tsv", is_there: |_| true, file: table::remap, left_out: nothing },
+    Whole { name: "stats.tsv", is_there: |_| true, file: stats::table, left_out: nothing },
+    Whole { name: "variables.tsv", is_there: |_| true, file: table::variables, left_out: nothing },
 ];
+
+fn nothing(_: &Catalog) -> Vec<String> {
+    Vec::new()
+}
 
 fn line(text: &impl std::fmt::Display) -> VirtualFile {
     format!("{text}\n").into_bytes().into()

@@ -21,7 +21,7 @@ use crate::extent::{Extent, VirtualFile};
 use crate::format::safetensors::{Entry, Header, Kind, MAX_HEADER, METADATA, encode};
 use crate::tensor::Tensor;
 
-pub(super) const WHOLE: Whole = Whole { name: "model.safetensors", is_there, file };
+pub(super) const WHOLE: Whole = Whole { name: "model.safetensors", is_there, file, left_out };
 
 /// Bytes of a header that holds no name yet.
 const FIXED: u64 = 200;
@@ -65,6 +65,11 @@ fn file(catalog: &Arc<Catalog>) -> VirtualFile {
     let header = Extent::from(encode(&Header { metadata: metadata(left_out, dtypes), tensors }));
     let data = held.into_iter().flat_map(|(_, _, tensor)| tensor.data.iter().cloned());
     [header].into_iter().chain(data).collect()
+}
+
+fn left_out(catalog: &Catalog) -> Vec<String> {
+    let why = |variable: &Variable| held_as(variable).err().map(|why| format!("{}: {why}", variable.name));
+    catalog.variables.iter().filter_map(why).collect()
 }
 
 /// A variable's name and type in the file, and whether that is its own type; or why it is not there.

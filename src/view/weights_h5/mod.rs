@@ -27,17 +27,19 @@ use crate::format::hdf5_image::{self, ALIGNMENT, Attribute, Dataset, Group};
 
 use form::Form;
 
-pub(super) const KERAS3: Whole =
-    Whole { name: "model.weights.h5", is_there: |catalog| catalog.h5_layout == H5Layout::Keras3, file };
-pub(super) const LEGACY: Whole =
-    Whole { name: "model.h5", is_there: |catalog| catalog.h5_layout == H5Layout::Legacy, file };
+pub(super) const KERAS3: Whole = whole("model.weights.h5", |catalog| catalog.h5_layout == H5Layout::Keras3);
+pub(super) const LEGACY: Whole = whole("model.h5", |catalog| catalog.h5_layout == H5Layout::Legacy);
+
+const fn whole(name: &'static str, is_there: fn(&Catalog) -> bool) -> Whole {
+    Whole { name, is_there, file, left_out: |catalog| Contents::of(catalog).left_out }
+}
 
 /// The attribute that names what is not in the file.
 const LEFT_OUT: &str = "ckptfs_left_out";
 
 /// The file. Its image is not kept: to know how long it is and where the tensors lie is enough until it is read.
 fn file(catalog: &Arc<Catalog>) -> VirtualFile {
-    let Contents { root, mut data } = Contents::of(catalog);
+    let Contents { root, mut data, .. } = Contents::of(catalog);
     let image = hdf5_image::encode(&root);
     let len = image.metadata.len() as u64;
     let metadata = Extent::Decoded { data: Arc::new(Metadata { catalog: catalog.clone(), len }), len };
@@ -60,17 +62,19 @@ fn padding() -> Vec<Extent> {
 struct Contents {
     root: Group,
     data: HashMap<usize, Vec<Extent>>,
+    /// What is not in it, each with the reason.
+    left_out: Vec<String>,
 }
 
 impl Contents {
     fn of(catalog: &Catalog) -> Self {
-        let mut contents = Self { root: Group::default(), data: HashMap::new() };
-        let left_out = match catalog.h5_layout {
+        let mut contents = Self { root: Group::default(), data: HashMap::new(), left_out: Vec::new() };
+        contents.left_out = match catalog.h5_layout {
             H5Layout::Keras3 => contents.add_all(catalog),
             H5Layout::Legacy => legacy::add_all(&mut contents, catalog),
         };
-        if !left_out.is_empty() {
-            contents.root.attributes.extend(Attribute::list(LEFT_OUT, left_out));
+        if !contents.left_out.is_empty() {
+            contents.root.attributes.extend(Attribute::list(LEFT_OUT, contents.left_out.clone()));
         }
         contents
     }
