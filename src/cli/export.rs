@@ -186,9 +186,18 @@ fn sound(catalog: &Catalog) -> anyhow::Result<()> {
         names => bail!(
             "damaged, by the checksums that were saved with them: {}\n  \
              help: leave them out (--drop), or take them from another checkpoint",
-            names.join(", ")
+            listed(names)
         ),
     }
+}
+
+/// Names that are listed; more are counted.
+const LISTED: usize = 20;
+
+fn listed(names: &[String]) -> String {
+    let more = names.len().saturating_sub(LISTED);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{}{more}", names[..names.len().min(LISTED)].join(", "))
 }
 
 /// Nothing is written of a checkpoint that lacks a data file.
