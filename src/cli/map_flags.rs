@@ -278,12 +278,6 @@ fn summary(likeness: &Likeness, wanted: &str) -> Vec<String> {
 /// What is at a path that says what is wanted.
 fn wanted(path: &Path) -> anyhow::Result<Wanted> {
     let (name, extension) = (path.display().to_string(), path.extension().and_then(|end| end.to_str()));
-    if let Some((_, what)) = NOT_YET.iter().find(|(end, _)| extension == Some(*end)) {
-        anyhow::bail!(
-            "--like {name}: {what}, which this version does not take names from yet\n  \
-             help: have the restoring program write a checkpoint: tf.train.Checkpoint(model=model).write(\"wanted\")"
-        );
-    }
     if path.is_file() && extension == Some("meta") {
         let catalog = source::wanted_by_graph(path).with_context(|| format!("--like {name}"))?;
         return Ok(Wanted::valueless(name, catalog));
@@ -297,10 +291,6 @@ fn wanted(path: &Path) -> anyhow::Result<Wanted> {
     checkpoint.warnings.iter().for_each(terminal::warning);
     Ok(Wanted::checkpoint(name, checkpoint.catalog))
 }
-
-/// What WANTED may be one day, by the ends of names.
-const NOT_YET: &[(&str, &str)] =
-    &[("h5", "HDF5 weights"), ("hdf5", "HDF5 weights"), ("keras", "a Keras 3 model")];
 
 fn is_table(path: &Path) -> bool {
     let mut start = [0; 5];

@@ -158,9 +158,11 @@ fn head(folder: &Folder, stem: &OsStr) -> Option<OsString> {
 /// The format of a head by its content; of one that is damaged, and nothing else either, by the end of its name.
 fn of_head(path: &Path) -> Option<&'static Source> {
     let (ends, name) = (Ends::read(path).ok()?, path.file_name()?);
-    let by_content = SOURCES.iter().find(|source| (source.is_head)(&ends));
-    let by_name = || SOURCES.iter().find(|source| (source.stem)(name).is_some_and(|stem| stem != name));
-    by_content.or_else(|| identify::identify(path).is_none().then(by_name)?)
+    let is_named = |source: &&Source| (source.stem)(name).is_some_and(|stem| stem != name);
+    let mut by_content = SOURCES.iter().filter(|source| (source.is_head)(&ends));
+    let by_both = by_content.clone().find(is_named);
+    let by_name = || identify::identify(path).is_none().then(|| SOURCES.iter().find(is_named))?;
+    by_both.or_else(|| by_content.next()).or_else(by_name)
 }
 
 /// The stem that is left of a name without its end.
