@@ -78,7 +78,11 @@ impl fmt::Display for Error {
                 help(f, nearest)
             }
             Self::NoCheckpoints(dir) => {
-                write!(f, "{}: no checkpoints in this directory (no file *.index)", dir.display())
+                write!(
+                    f,
+                    "{}: no checkpoints in this directory: no file *.index, nor one of another format",
+                    dir.display()
+                )
             }
             Self::Lookalike { path, what, advice, nearest } => {
                 write!(f, "{}: this is {what}\n  help: {advice}", path.display())?;

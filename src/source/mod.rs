@@ -59,7 +59,7 @@ struct Source {
 }
 
 /// The formats. A directory's checkpoints are those of the first that it has any of.
-const SOURCES: &[Source] =
+static SOURCES: &[Source] =
     &[v1::SOURCE, safetensors::INDEX, safetensors::FILE, hdf5::WEIGHTS, hdf5::LEGACY, hdf5::ARCHIVE];
 
 impl Source {
@@ -67,7 +67,7 @@ impl Source {
     fn stem_of(&self, folder: &Folder, entry: &Entry) -> Option<OsString> {
         let is_file = entry.kind.is_file() || entry.kind.is_symlink();
         let stem = is_file.then(|| (self.stem)(&entry.name)).flatten()?;
-        Ends::read(&folder.reach(&entry.name)).is_ok_and(|ends| (self.is_head)(&ends)).then_some(stem)
+        of_head(&folder.reach(&entry.name)).filter(|source| std::ptr::eq(*source, self)).map(|_| stem)
     }
 
     /// The head of a stem; of several files that each are one, the first by name.
