@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from harness import assert_same, ckptfs, fixture, refused, values
+from harness import ROOT, assert_same, ckptfs, fixture, refused, values
 
 X = np.random.default_rng(7).normal(size=(5, 3)).astype(np.float32)
 
@@ -185,11 +185,13 @@ def test_every_misfit_comes_at_once_with_the_nearest(from_tf1, tmp_path):
     assert "of another shape, 6 of 8" in message
 
 
-@pytest.mark.parametrize("name, what", [("w.h5", "HDF5"), ("w.keras", "Keras 3 model")])
-def test_what_cannot_be_wanted_yet_is_refused_by_name(tmp_path, name, what):
-    (tmp_path / name).write_bytes(b"")
-    message = refused("ls", fixture("tf1_adam"), "--like", tmp_path / name)
-    assert what in message and "help: " in message
+@pytest.mark.parametrize("wanted", ["keras-3.15/functional/model.weights.h5", "keras-3.15/archive/model.keras", "safetensors-0.8/dtypes/model.safetensors"])
+def test_files_of_other_formats_say_what_is_wanted_too(tmp_path, wanted):
+    wanted = ROOT / "tests" / "fixtures" / wanted
+    under_other_names = tmp_path / "other"
+    assert ckptfs("export", wanted, under_other_names, "--add-prefix", "other/").returncode == 0
+    found = ckptfs("ls", "--long", under_other_names, "--strip-prefix", "other/", "--like", wanted)
+    assert found.stdout == ckptfs("ls", "--long", wanted).stdout and found.stdout
 
 
 def test_flags_that_mean_nothing_alone_are_usage(tmp_path):
