@@ -9,10 +9,12 @@
 //!
 //! Everything that is shown is a [virtual file](extent::VirtualFile): an ordered list of extents, each of them bytes we
 //! made, a range of a source's file, or bytes decoded on first use through the [cache]. A [source] says where a tensor's
-//! bytes are, the [map](remap) what it is called, a [view] in what order to present it. The [tree] names the files and the
+//! bytes are, the [map](remap) what it is called and, by [operations](op), what is made of it, a [view] in what order to present
+//! it. The [tree] names the files and the
 //! kernel adapter serves them; they know names and extents and nothing of tensors. A [mirror] stands between: it holds a
 //! directory of the source open, and opens and maps a checkpoint when the tree asks for it. Formats are pure codecs in
-//! [mod@format], which sees nothing else; the [graph] is what object-based checkpoints keep their names in.
+//! [mod@format], which sees nothing else; the [graph] is what object-based checkpoints keep their names in. An [export]
+//! writes virtual files to disk, where a mount is not to be had.
 //!
 //! The length of every file is known before any data is read, and nothing is stored for a file that is not asked for: to
 //! mount is to read an index.
