@@ -65,9 +65,11 @@ fn a_bundled_map_goes_by_its_name_and_is_named_in_what_is_said() {
 #[test]
 fn an_unknown_map_is_answered_with_the_nearest_and_all_there_are() {
     let dir = sample();
-    for args in [&["ls", "ckpt-9", "--map", "@dpd"][..], &["maps", "show", "dpd"], &["maps", "show", "@dpd"]] {
+    for args in [&["ls", "ckpt-9", "--map", "@dpd"][..], &["maps", "show", "dpd"], &["maps", "show", "@dpd"]]
+    {
         let said = fails(dir.path(), 1, args);
-        let parts = ["no map is called @dpd", "did you mean `ddp`?", "there are averages, bert-to-huggingface"];
+        let parts =
+            ["no map is called @dpd", "did you mean `ddp`?", "there are averages, bert-to-huggingface"];
         assert!(parts.iter().all(|part| said.contains(part)), "{said}");
     }
 }
@@ -97,7 +99,8 @@ fn maps_are_listed_a_line_each_and_shown_as_they_are() {
 #[test]
 fn a_number_of_a_map_is_set_on_the_command_line() {
     let dir = sample();
-    let text = "[vars]\nrows = 1\n[[rule]]\nconvert = 'dense/kernel'\nops = [{ reshape = ['rows', '4/rows'] }]";
+    let text =
+        "[vars]\nrows = 1\n[[rule]]\nconvert = 'dense/kernel'\nops = [{ reshape = ['rows', '4/rows'] }]";
     fs::write(dir.path().join("map.toml"), text).unwrap();
     let with = |args: &[&'static str]| [&["ls", "ckpt-9", "--tsv", "--map", "map.toml"], args].concat();
     assert!(prints_text(dir.path(), &with(&[])).contains("dense/kernel\tfloat32\t1 4\t"));

@@ -9,6 +9,8 @@
 //!                                                 └─ report.rs      what each rule did
 //! ```
 //!
+//! bundled.rs has maps that come along with the program, vars.rs the numbers that flags change.
+//!
 //! Rules see the source's own names, all at once; the result of one never feeds another. Names go in, a [`Plan`] comes out,
 //! or every mistake there is; apply.rs and values.rs hold it against tensors, whose dtypes and shapes are looked at and
 //! whose data are not.
