@@ -204,6 +204,13 @@ impl MapFlags {
         self.files.push(path);
     }
 
+    /// One more number, `heads=16`.
+    #[cfg(feature = "fuse")]
+    pub(super) fn add_var(&mut self, var: &str) {
+        self.typed.push(format!("--var {}", quoted(var)));
+        self.flags.push(Flag::Var(var.into()));
+    }
+
     /// How it is to be laid out as HDF5, as an option of mount(8) has it.
     #[cfg(feature = "fuse")]
     pub(super) fn set_h5_layout(&mut self, name: &str) -> Result<(), String> {

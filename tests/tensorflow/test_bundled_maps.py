@@ -60,9 +60,12 @@ def test_the_rules_in_force_are_shown_and_their_places_are_the_bundled_maps(moun
     assert_same(values(at(again, "ckpt-9")), values(at(m, "ckpt-9")))
 
 
-def test_a_number_given_by_a_flag_is_in_force(mount):
-    m = mount(fixture("tf1_bert_tiny"), "--map", "@bert-to-modelgarden", "--var", "heads=2")
+@pytest.mark.parametrize("flags", [["--map", "@bert-to-modelgarden", "--var", "heads=2"], ["-o", "map=@bert-to-modelgarden,var=heads=2"]])
+def test_a_number_given_by_a_flag_is_in_force(mount, flags):
+    m = mount(fixture("tf1_bert_tiny"), *flags)
     assert "heads = 2" in (m / ".ckptfs" / "map.toml").read_text()
+    kernel = "transformer/layer_0/self_attention/query/kernel"
+    assert values(at(m, "ckpt-9"), [kernel])[kernel].shape == (4, 2, 2)
 
 
 # Prefixes and averages.
