@@ -52,6 +52,64 @@ fn fails(dir: &Path, code: i32, args: &[&str]) -> String {
 }
 
 #[test]
+fn a_bundled_map_goes_by_its_name_and_is_named_in_what_is_said() {
+    let dir = tempfile::tempdir().unwrap();
+    Bundle::new().floats("module.head/w", &[1.0]).floats("step", &[2.0]).write(&dir.path().join("ckpt-9"));
+    assert_eq!(prints_text(dir.path(), &["ls", "ckpt-9", "--map", "@ddp"]), "head/w\nstep\n");
+    let checked = prints_text(dir.path(), &["check", "ckpt-9", "--map", "@ddp"]);
+    assert!(checked.contains("  @ddp:"), "{checked}");
+    let said = fails(dir.path(), 1, &["ls", "ckpt-9", "--map", "@averages"]);
+    assert!(said.contains("--> @averages:"), "{said}");
+}
+
+#[test]
+fn an_unknown_map_is_answered_with_the_nearest_and_all_there_are() {
+    let dir = sample();
+    for args in [&["ls", "ckpt-9", "--map", "@dpd"][..], &["maps", "show", "dpd"], &["maps", "show", "@dpd"]]
+    {
+        let said = fails(dir.path(), 1, args);
+        let parts =
+            ["no map is called @dpd", "did you mean `ddp`?", "there are averages, bert-to-huggingface"];
+        assert!(parts.iter().all(|part| said.contains(part)), "{said}");
+    }
+}
+
+#[test]
+fn a_file_whose_name_begins_like_that_of_a_bundled_map_is_reached_by_its_path() {
+    let dir = sample();
+    fs::write(dir.path().join("@x"), "[[rule]]\nrename = 'step'\nto = 'steps'").unwrap();
+    assert!(prints_text(dir.path(), &["ls", "ckpt-9", "--map", "./@x"]).contains("\nsteps\n"));
+    let said = fails(dir.path(), 1, &["ls", "ckpt-9", "--map", "@x"]);
+    assert!(said.contains("for the file write ./@x"), "{said}");
+}
+
+#[test]
+fn maps_are_listed_a_line_each_and_shown_as_they_are() {
+    let dir = tempfile::tempdir().unwrap();
+    let listed = prints_text(dir.path(), &["maps"]);
+    let names: Vec<_> = listed.lines().map(|line| line.split_once("  ").expect("a summary").0).collect();
+    assert!(names.contains(&"@ddp") && names.is_sorted(), "{listed}");
+    for name in names {
+        let shown = prints_text(dir.path(), &["maps", "show", name]);
+        let file = format!("{}/maps/{}.toml", env!("CARGO_MANIFEST_DIR"), &name[1..]);
+        assert_eq!(shown, fs::read_to_string(file).unwrap());
+    }
+}
+
+#[test]
+fn a_number_of_a_map_is_set_on_the_command_line() {
+    let dir = sample();
+    let text =
+        "[vars]\nrows = 1\n[[rule]]\nconvert = 'dense/kernel'\nops = [{ reshape = ['rows', '4/rows'] }]";
+    fs::write(dir.path().join("map.toml"), text).unwrap();
+    let with = |args: &[&'static str]| [&["ls", "ckpt-9", "--tsv", "--map", "map.toml"], args].concat();
+    assert!(prints_text(dir.path(), &with(&[])).contains("dense/kernel\tfloat32\t1 4\t"));
+    assert!(prints_text(dir.path(), &with(&["--var", "rows=4"])).contains("dense/kernel\tfloat32\t4 1\t"));
+    let said = fails(dir.path(), 2, &with(&["--var", "row=4"]));
+    assert!(said.contains("did you mean `rows`?") && said.contains("--var 'row=4'"), "{said}");
+}
+
+#[test]
 fn ls_lists_names_one_a_line_sorted_and_safe_for_a_terminal() {
     let dir = sample();
     let names = "dense/bias\ndense/bias/Adam\ndense/kernel\nodd\\xff\\n\nstep\nwords\n";

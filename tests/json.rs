@@ -72,6 +72,13 @@ fn ls_json_has_the_documented_keys() {
 }
 
 #[test]
+fn maps_json_has_the_documented_keys() {
+    let maps = array(&["maps", "--json"]);
+    agree("ckptfs maps --json", &maps, &[]);
+    assert!(maps.iter().any(|map| map["name"] == "ddp"));
+}
+
+#[test]
 fn status_json_has_the_documented_keys() {
     let place = Place::new();
     let Some(m) = mount(&place.prefix(), &[]) else { return };

@@ -37,6 +37,7 @@ fn flag(line: &str) -> Option<Flag> {
         'v' => Flag::Cast(text),
         's' => Flag::StripPrefix(text),
         'p' => Flag::AddPrefix(text),
+        'n' => Flag::Var(text),
         'o' => Flag::DropOptimizer,
         'c' => Flag::CollisionFirst,
         _ => return None,

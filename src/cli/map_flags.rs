@@ -12,7 +12,9 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use super::terminal::{self, counted};
 use crate::catalog::{H5_LAYOUTS, H5Layout};
 use crate::remap::like::{self, Filling, Likeness, Wanted};
-use crate::remap::{Errors, Flag, Map, MapText, Outcome, Recipe, Report, TARGETS, Target};
+use crate::remap::{
+    Bundled, Errors, Flag, Map, MapText, Outcome, Recipe, Report, SIGN, TARGETS, Target, UnknownMap,
+};
 use crate::source::{self, Checkpoint};
 
 /// The map of a command line.
@@ -59,6 +61,7 @@ const ROWS: &[Row] = &[
     Row { name: "strip-prefix", value: "TEXT", help: "Take TEXT off names that begin with it", flag: Flag::StripPrefix },
     Row { name: "add-prefix", value: "TEXT", help: "Put TEXT in front of names, after --strip-prefix", flag: Flag::AddPrefix },
     Row { name: "drop-optimizer", value: "", help: "Leave optimizer state out, whatever it is called", flag: |_| Flag::DropOptimizer },
+    Row { name: "var", value: "NAME=NUMBER", help: "Give a number of a map file's [vars] another value: heads=16", flag: Flag::Var },
     Row { name: "collision", value: "first", help: "Of two variables that get one name, keep the first", flag: |_| Flag::CollisionFirst },
 ];
 
@@ -122,7 +125,7 @@ impl clap::Args for MapFlags {
         let files = Arg::new(FILES)
             .long(FILES)
             .value_name("FILE")
-            .help("A map file (TOML); repeatable, after the flags");
+            .help("A map file (TOML), or @NAME for one that ckptfs brings along (ckptfs maps); repeatable, after the flags");
         let files =
             files.value_parser(clap::value_parser!(PathBuf)).action(ArgAction::Append).help_heading(HEADING);
         command.arg(files).args(ROWS.iter().map(Row::arg)).args(ends())
@@ -206,6 +209,13 @@ impl MapFlags {
         self.h5_layout
     }
 
+    /// One more number, `heads=16`.
+    #[cfg(feature = "fuse")]
+    pub(super) fn add_var(&mut self, var: &str) {
+        self.typed.push(format!("--var {}", quoted(var)));
+        self.flags.push(Flag::Var(var.into()));
+    }
+
     /// How it is to be laid out as HDF5, as an option of mount(8) has it.
     #[cfg(feature = "fuse")]
     pub(super) fn set_h5_layout(&mut self, name: &str) -> Result<(), String> {
@@ -222,11 +232,7 @@ impl MapFlags {
 
     /// Reads and parses the map.
     pub(super) fn parse(&self) -> anyhow::Result<Map> {
-        let read = |path: &PathBuf| -> anyhow::Result<MapText> {
-            let text = fs::read_to_string(path).with_context(|| format!("map {}", path.display()))?;
-            Ok(MapText { name: path.display().to_string(), text })
-        };
-        let files = self.files.iter().map(read).collect::<anyhow::Result<Vec<_>>>()?;
+        let files = self.files.iter().map(|path| map_text(path)).collect::<anyhow::Result<Vec<_>>>()?;
         Ok(Map::parse(&self.flags, &files).map_err(DoesNotParse)?)
     }
 
@@ -252,6 +258,23 @@ impl MapFlags {
     pub(super) fn summary(&self, likeness: &Likeness) -> Vec<String> {
         let wanted = self.like.as_deref().unwrap_or(Path::new("WANTED"));
         summary(likeness, &wanted.display().to_string())
+    }
+}
+
+/// What a map file says, or a bundled map.
+fn map_text(path: &Path) -> anyhow::Result<MapText> {
+    if let Some(name) = path.to_str().filter(|path| path.starts_with(SIGN)) {
+        return Ok(Bundled::named(name).map_err(|unknown| elsewhere(unknown, path))?.into());
+    }
+    let text = fs::read_to_string(path).with_context(|| format!("map {}", path.display()))?;
+    Ok(MapText { name: path.display().to_string(), text })
+}
+
+/// A name with the sign may be meant for a file.
+fn elsewhere(unknown: UnknownMap, path: &Path) -> anyhow::Error {
+    match path.exists() {
+        true => anyhow::anyhow!("{unknown}; for the file write ./{}", path.display()),
+        false => unknown.into(),
     }
 }
 

@@ -7,6 +7,7 @@ mod export;
 mod ls;
 mod man;
 mod map_flags;
+mod maps;
 mod outline;
 mod terminal;
 
@@ -63,6 +64,7 @@ enum Command {
     Cat(cat::Args),
     Check(check::Args),
     Export(export::Args),
+    Maps(maps::Args),
     #[cfg(feature = "fuse")]
     Demo(demo::Args),
     Completions(completions::Args),
@@ -100,6 +102,7 @@ pub fn run() -> ExitCode {
         Command::Cat(args) => args.run(),
         Command::Check(args) => args.run(),
         Command::Export(args) => args.run(),
+        Command::Maps(args) => args.run(),
         #[cfg(feature = "fuse")]
         Command::Demo(args) => args.run(),
         Command::Completions(args) => args.run(Cli::command()),

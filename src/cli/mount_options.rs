@@ -35,6 +35,13 @@ const WORDS: &[(&str, Effect)] = &[
     ("threads", With(|args, value| parse_threads(value).map(|n| args.serving.threads = Some(n)))),
     ("uid", With(|args, value| parse_id(value).map(|id| args.uid = Some(id)))),
     ("umask", With(|args, value| parse_mode(value).map(|mode| args.umask = Some(mode)))),
+    (
+        "var",
+        With(|args, value| {
+            args.map.add_var(value);
+            Ok(())
+        }),
+    ),
     ("verify", Set(|args| args.serving.verify = true)),
     ("rw", Refused("mounted read-only all the same, for ckptfs never writes; `ro` says so")),
     ("ro", Swallowed),
@@ -164,14 +171,16 @@ mod tests {
     #[test]
     fn each_word_sets_what_its_flag_sets() {
         let args = applied(
-            "allow_other,auto_unmount,nonempty,foreground,uid=7,gid=8,umask=027,cache_size=1M,threads=3,h5_layout=legacy",
+            "allow_other,auto_unmount,nonempty,foreground,uid=7,gid=8,umask=027,cache_size=1M,threads=3,h5_layout=legacy,map=@ddp,var=heads=2",
         );
         assert!(
             args.allow_other && args.auto_unmount && args.nonempty && args.foreground && !args.allow_root
         );
         assert_eq!((args.uid, args.gid, args.umask), (Some(7), Some(8), Some(0o27)));
         assert_eq!((args.serving.cache_size, args.serving.threads), (1 << 20, Some(3)));
-        assert!(args.map.typed().contains(&"--h5-layout legacy".to_owned()));
+        for flag in ["--h5-layout legacy", "--map @ddp", "--var 'heads=2'"] {
+            assert!(args.map.typed().contains(&flag.to_owned()), "{flag}");
+        }
         assert!(applied("allow_root").allow_root);
     }
 

@@ -52,7 +52,8 @@ impl FlagRules {
                 Flag::DropOptimizer => {
                     Some(Rule::drop_optimizer(Written::in_flag(&source, 0..0), Manner::default()))
                 }
-                Flag::AddPrefix(_) => None,
+                // The numbers are read before any rule.
+                Flag::AddPrefix(_) | Flag::Var(_) => None,
                 Flag::CollisionFirst => {
                     let place = Place::new(&source, 0..0);
                     options.collision.set("collision", Choice { value: Collision::First, place }, errors);
@@ -77,6 +78,7 @@ fn source(flag: &Flag) -> Arc<Source> {
         Flag::AddPrefix(text) => ("--add-prefix", text.as_str()),
         Flag::DropOptimizer => ("--drop-optimizer", ""),
         Flag::CollisionFirst => ("--collision", "first"),
+        Flag::Var(text) => ("--var", text.as_str()),
     };
     Arc::new(Source { name: name.to_owned(), text: text.to_owned(), is_flag: true })
 }

@@ -76,6 +76,12 @@ impl<'t> MapFile<'t> {
         }
     }
 
+    /// What its `[vars]` are called.
+    pub(super) fn var_names(&self) -> impl Iterator<Item = &str> {
+        let vars = self.top.get("vars").and_then(|vars| vars.get_ref().as_table());
+        vars.into_iter().flat_map(|vars| vars.keys().map(|name| name.get_ref().as_ref()))
+    }
+
     /// The rules, in the order written.
     pub(super) fn rules(
         &self,
@@ -223,6 +229,8 @@ impl Reader<'_> {
             return self.wrong_place(&var.place, what);
         }
         match vars.get(key.get_ref().as_ref()) {
+            // A flag wins.
+            Some(first) if first.place.is_flag() => {}
             Some(first) if first.value != number => {
                 let what = format!("`{}` is {} here and {number} there", key.get_ref(), first.value);
                 self.errors

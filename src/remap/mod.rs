@@ -9,11 +9,14 @@
 //!                                                 └─ report.rs      what each rule did
 //! ```
 //!
+//! bundled.rs has maps that come along with the program, vars.rs the numbers that flags change.
+//!
 //! Rules see the source's own names, all at once; the result of one never feeds another. Names go in, a [`Plan`] comes out,
 //! or every mistake there is; apply.rs and values.rs hold it against tensors, whose dtypes and shapes are looked at and
 //! whose data are not.
 
 mod apply;
+mod bundled;
 mod collision;
 mod creation;
 mod division;
@@ -48,6 +51,7 @@ mod template;
 #[cfg(test)]
 mod trial;
 mod values;
+mod vars;
 
 use std::{collections::BTreeMap, fmt};
 
@@ -59,6 +63,7 @@ use steps::Derived;
 use table::Table;
 
 pub use apply::{add, apply};
+pub use bundled::{BUNDLED, Bundled, SIGN, UnknownMap};
 pub use error::{Error, Errors, Kind};
 pub use matching::matching;
 pub use nearest::near_names;
@@ -90,6 +95,8 @@ pub enum Flag {
     DropOptimizer,
     /// `--collision first`
     CollisionFirst,
+    /// `--var NAME=NUMBER`: a number of `[vars]`, whatever files say.
+    Var(String),
 }
 
 /// A map file's text and the name that messages give it.
@@ -130,6 +137,8 @@ impl Map {
     pub fn parse(flags: &[Flag], files: &[MapText]) -> Result<Self, Errors> {
         let (mut map, mut errors) = (Self::default(), Errors::default());
         let files: Vec<_> = files.iter().filter_map(|file| MapFile::parse(file, &mut errors)).collect();
+        map.vars = vars::given(flags, &mut errors);
+        vars::check_known(&map.vars, &files, &mut errors);
         for file in &files {
             file.read_settings(&mut map.options, &mut map.tables, &mut map.vars, &mut errors);
         }

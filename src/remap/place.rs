@@ -42,6 +42,11 @@ impl Place {
         self.before().rsplit('\n').next().unwrap_or_default().chars().count() + 1
     }
 
+    /// Whether it was given on the command line.
+    pub(super) fn is_flag(&self) -> bool {
+        self.source.is_flag
+    }
+
     fn before(&self) -> &str {
         &self.source.text[..self.span.start]
     }

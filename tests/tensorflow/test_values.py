@@ -5,12 +5,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras
+from safetensors.numpy import load_file
 
 import bert
+import slim
 from harness import assert_same, assert_widens_to, ckptfs, refused, values
 from test_restore import at
 
-SIZE = bert.Size(vocab=10, positions=6, layers=2, hidden=12, inner=16)
+SIZE = bert.Size(vocab=10, positions=6, layers=12, hidden=24, inner=16)
 
 
 def save(directory, arrays):
@@ -44,18 +46,16 @@ def write(tmp_path, text):
     return path
 
 
-# The maps of real migrations, with dimensions that fit in a test.
+# The maps of real migrations, whole, on all variables of what they are for; sizes that a map leaves open fit in a test.
 
 BERT_TO_MODEL_GARDEN = """
 version = 1
 [vars]
-heads = 3
+heads = 12
 [[rule]]
 drop = '**/{slot:adam_m|adam_v}'
 [[rule]]
 drop = 'global_step'
-[[rule]]
-drop = 'cls/**'
 [[rule]]
 rename = 'bert/embeddings/word_embeddings'
 to   = 'word_embeddings/embeddings'
@@ -102,11 +102,16 @@ def bert_weights():
     return floats({**bert.with_slots(bert.shapes(SIZE)), "global_step": []})
 
 
+def heads(source):
+    """Those of pretraining, which these maps do not mean."""
+    return {name: value for name, value in source.items() if name.startswith("cls/") and "/adam_" not in name}
+
+
 def test_bert_for_the_model_garden(mount, tmp_path):
     source = bert_weights()
     m = mapped(mount, tmp_path, source, BERT_TO_MODEL_GARDEN)
     b = lambda name: source[f"bert/{name}"]  # noqa: E731
-    expected = {
+    expected = heads(source) | {
         "word_embeddings/embeddings": b("embeddings/word_embeddings"),
         "type_embeddings/embeddings": b("embeddings/token_type_embeddings"),
         "position_embedding/embeddings": b("embeddings/position_embeddings"),
@@ -118,9 +123,9 @@ def test_bert_for_the_model_garden(mount, tmp_path):
     for i in range(SIZE.layers):
         old, new = f"encoder/layer_{i}", f"transformer/layer_{i}"
         for part in ("query", "key", "value"):
-            expected[f"{new}/self_attention/{part}/kernel"] = b(f"{old}/attention/self/{part}/kernel").reshape(12, 3, 4)
-            expected[f"{new}/self_attention/{part}/bias"] = b(f"{old}/attention/self/{part}/bias").reshape(3, 4)
-        expected[f"{new}/self_attention/attention_output/kernel"] = b(f"{old}/attention/output/dense/kernel").reshape(3, 4, 12)
+            expected[f"{new}/self_attention/{part}/kernel"] = b(f"{old}/attention/self/{part}/kernel").reshape(24, 12, 2)
+            expected[f"{new}/self_attention/{part}/bias"] = b(f"{old}/attention/self/{part}/bias").reshape(12, 2)
+        expected[f"{new}/self_attention/attention_output/kernel"] = b(f"{old}/attention/output/dense/kernel").reshape(12, 2, 24)
         expected[f"{new}/self_attention/attention_output/bias"] = b(f"{old}/attention/output/dense/bias")
         for leaf in ("gamma", "beta"):
             expected[f"{new}/self_attention_layer_norm/{leaf}"] = b(f"{old}/attention/output/LayerNorm/{leaf}")
@@ -136,8 +141,6 @@ version = 1
 ln = { gamma = 'weight', beta = 'bias' }
 [[rule]]
 drop = '**/{slot:adam_m|adam_v}'
-[[rule]]
-drop = '{other:cls|global_step}**'
 [[rule]]
 rename = 'bert/encoder/layer_{i:int}/attention/self/{qkv}/kernel'
 to = 'bert.encoder.layer.{i}.attention.self.{qkv}.weight'
@@ -192,11 +195,26 @@ def test_bert_for_hugging_face(mount, tmp_path):
 
     kept = {name: value for name, value in source.items() if name.startswith("bert/") and "/adam_" not in name}
     expected = {new(name): value.T if name.endswith("/kernel") else value for name, value in kept.items()}
-    assert_shown(mapped(mount, tmp_path, source, BERT_TO_HF), expected)
+    expected |= heads(source) | {"global_step": source["global_step"]}
+    m = mapped(mount, tmp_path, source, BERT_TO_HF)
+    assert_shown(m, expected)
+    assert_same(load_file(m / "ckpt-9" / "model.safetensors"), expected)
 
 
 SLIM_TO_KERAS = """
 version = 1
+[[rule]]
+rename = 'resnet_v1_50/conv1/weights'
+to   = 'conv1_conv/kernel'
+[[rule]]
+rename = 'resnet_v1_50/conv1/BatchNorm/{leaf}'
+to   = 'conv1_bn/{leaf}'
+[[rule]]
+rename = 'resnet_v1_50/block{b:int}/unit_{u:int}/bottleneck_v1/shortcut/weights'
+to   = 'conv{b+1}_block{u}_0_conv/kernel'
+[[rule]]
+rename = 'resnet_v1_50/block{b:int}/unit_{u:int}/bottleneck_v1/shortcut/BatchNorm/{leaf}'
+to   = 'conv{b+1}_block{u}_0_bn/{leaf}'
 [[rule]]
 rename = 'resnet_v1_50/block{b:int}/unit_{u:int}/bottleneck_v1/conv{c:int}/weights'
 to   = 'conv{b+1}_block{u}_{c}_conv/kernel'
@@ -213,23 +231,29 @@ to   = 'predictions/bias'
 """
 
 
-def test_a_slim_resnets_head_becomes_a_dense_one(mount, tmp_path):
-    conv = "resnet_v1_50/block2/unit_3/bottleneck_v1/conv1"
-    source = floats({
-        f"{conv}/weights": [3, 3, 2, 4],
-        f"{conv}/BatchNorm/gamma": [4],
-        "resnet_v1_50/logits/weights": [1, 1, 8, 5],
-        "resnet_v1_50/logits/weights/Momentum": [1, 1, 8, 5],
-        "resnet_v1_50/logits/biases": [5],
-    })
-    expected = {
-        "conv3_block3_1_conv/kernel": source[f"{conv}/weights"],
-        "conv3_block3_1_bn/gamma": source[f"{conv}/BatchNorm/gamma"],
-        "predictions/kernel": source["resnet_v1_50/logits/weights"][0, 0],
-        "predictions/kernel/Momentum": source["resnet_v1_50/logits/weights/Momentum"][0, 0],
-        "predictions/bias": source["resnet_v1_50/logits/biases"],
-    }
-    assert_shown(mapped(mount, tmp_path, source, SLIM_TO_KERAS), expected)
+@pytest.mark.parametrize("slots", [[""], ["", "/Momentum"]], ids=["weights", "slots"])
+def test_slims_resnet_for_keras(mount, tmp_path, slots):
+    """All of ResNet-50, thinner; its head, a convolution, becomes dense."""
+    shapes = slim.shapes(50, width=2, classes=5)
+    source = floats({f"{name}{slot}": shape for name, shape in shapes.items() for slot in slots})
+    m = mapped(mount, tmp_path, source, SLIM_TO_KERAS)
+    expected = {f"{kerass(name)}{slot}": source[f"{name}{slot}"] for name in shapes for slot in slots}
+    for slot in slots:
+        expected[f"predictions/kernel{slot}"] = expected[f"predictions/kernel{slot}"][0, 0]
+    assert_shown(m, expected)
+
+
+def kerass(name):
+    """The name of a slim variable in keras.applications."""
+    scope, leaf = name.removeprefix("resnet_v1_50/").rsplit("/", 1) if name.count("/") > 1 else ("", name)
+    if scope in ("logits", ""):
+        return {"weights": "predictions/kernel", "biases": "predictions/bias"}.get(leaf, name)
+    unit = "conv1"
+    if scope.startswith("block"):
+        block, number, _, conv = scope.split("/")[:4]
+        conv = "0" if conv == "shortcut" else conv[-1]
+        unit = f"conv{int(block[-1]) + 1}_block{number.removeprefix('unit_')}_{conv}"
+    return f"{unit}_bn/{leaf}" if scope.endswith("BatchNorm") else f"{unit}_conv/kernel"
 
 
 HEAD_AND_VOCABULARY = """
@@ -242,20 +266,21 @@ convert = 'InceptionV3/Logits/Conv2d_1c_1x1/biases'
 ops = [{ slice = ["1:"] }]
 [[rule]]
 convert = '**/word_embeddings'
-ops = [{ pad = { to = [14, "d1"], value = 0.5 } }]
+ops = [{ pad = { to = [31836, "d1"], value = 0.0 } }]
 """
 
 
 def test_a_head_without_its_first_class_and_a_longer_vocabulary(mount, tmp_path):
+    """Both models in one checkpoint, as the map has both."""
     head, words = "InceptionV3/Logits/Conv2d_1c_1x1", "bert/embeddings/word_embeddings"
-    shapes = {f"{head}/weights": [1, 1, 4, 6], f"{head}/biases": [6], words: [10, 3], f"{words}/adam_v": [10, 3], "x": [2]}
-    source = floats(shapes)
+    of_bert = bert.with_slots(bert.shapes(bert.Size(vocab=30522, positions=6, layers=2, hidden=4, inner=8)))
+    source = floats({f"{head}/weights": [1, 1, 2048, 1001], f"{head}/biases": [1001], **of_bert, "global_step": []})
+    longer = lambda name: np.pad(source[name], [(0, 31836 - 30522), (0, 0)])  # noqa: E731
     expected = source | {
         f"{head}/weights": source[f"{head}/weights"][..., 1:],
         f"{head}/biases": source[f"{head}/biases"][1:],
-        words: np.pad(source[words], [(0, 4), (0, 0)], constant_values=0.5),
-        # A slot that the rule does not mean grows along, by what no step has changed.
-        f"{words}/adam_v": np.pad(source[f"{words}/adam_v"], [(0, 4), (0, 0)]),
+        # Slots that the rule does not mean grow along.
+        **{f"{words}{slot}": longer(f"{words}{slot}") for slot in ("", "/adam_m", "/adam_v")},
     }
     assert_shown(mapped(mount, tmp_path, source, HEAD_AND_VOCABULARY), expected)
 
@@ -263,7 +288,7 @@ def test_a_head_without_its_first_class_and_a_longer_vocabulary(mount, tmp_path)
 FUSED = """
 version = 1
 [vars]
-n_embd = 4
+n_embd = 768
 [[rule]]
 split = 'model/h{i:int}/attn/c_attn/w'
 ops = [{ squeeze = [0] }]                      # before the split
@@ -278,14 +303,17 @@ to = '{p}/qkv/weight'
 
 
 def test_fused_attention_is_split_and_joined_with_its_slots(mount, tmp_path):
-    fused = {f"model/h{i}/attn/c_attn/w{slot}": [1, 4, 12] for i in range(2) for slot in ("", "/Adam", "/Adam_1")}
+    """GPT-2's attention at its real width; all else of a layer stays as it is."""
+    slots = ("", "/Adam", "/Adam_1")
+    fused = {f"model/h{i}/attn/c_attn/w{slot}": [1, 768, 2304] for i in range(2) for slot in slots}
+    others = {f"model/h{i}/{name}": [4] for i in range(2) for name in ("attn/c_attn/b", "attn/c_proj/b", "ln_1/g", "mlp/c_fc/b")}
     parts = {f"b/{i}/{p}_proj/weight{slot}": [3, 4] for i in range(2) for p in "qkv" for slot in ("", "/Adam")}
-    source = floats(fused | parts)
-    expected = {}
+    source = floats(fused | others | parts)
+    expected = {name: source[name] for name in others}
     for i in range(2):
-        for slot in ("", "/Adam", "/Adam_1"):
+        for slot in slots:
             split = np.split(source[f"model/h{i}/attn/c_attn/w{slot}"][0], 3, axis=1)
-            expected |= {f"h.{i}.attn.{p}.weight{slot}": part for p, part in zip("qkv", split)}
+            expected |= {f"h.{i}.attn.{p}.weight{slot}": part for p, part in zip("qkv", split, strict=True)}
         for slot in ("", "/Adam"):
             joined = np.concatenate([source[f"b/{i}/{p}_proj/weight{slot}"] for p in "qkv"])
             expected[f"b/{i}/qkv/weight{slot}"] = joined

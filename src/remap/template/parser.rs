@@ -142,7 +142,8 @@ impl<'a> Parser<'a> {
     fn table(&self, name: &str, start: usize) -> Result<usize, Fault> {
         self.tables.iter().position(|table| table.name == name).ok_or_else(|| {
             let names = self.tables.iter().map(|table| table.name.as_str());
-            let help = did_you_mean(name, names).unwrap_or("tables are written under [tables]".into());
+            let help = did_you_mean(name, names)
+                .unwrap_or("tables are written under [tables], in this file or in another --map".into());
             Fault::new(start..start + name.len(), format!("there is no table `{name}`")).help(help)
         })
     }

@@ -1,0 +1,54 @@
+//! `ckptfs maps`: the maps that ckptfs brings along.
+
+use std::io::{self, BufWriter, Write};
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use crate::remap::{BUNDLED, Bundled};
+
+/// List the bundled maps, for --map @NAME, or show one
+///
+/// `ckptfs maps show NAME > own.toml` is a beginning for a map of one's own.
+#[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(super) struct Args {
+    /// An array of objects
+    #[arg(long)]
+    json: bool,
+    #[command(subcommand)]
+    action: Option<Action>,
+}
+
+#[derive(clap::Subcommand)]
+enum Action {
+    /// Print a map, the comments that say what it expects first
+    Show {
+        /// Its name, with or without the @
+        name: String,
+    },
+}
+
+impl Args {
+    pub(super) fn run(&self) -> anyhow::Result<ExitCode> {
+        let mut out = BufWriter::new(io::stdout().lock());
+        match &self.action {
+            Some(Action::Show { name }) => out.write_all(Bundled::named(name)?.text.as_bytes())?,
+            None if self.json => json(&mut out)?,
+            None => list(&mut out)?,
+        }
+        out.flush()?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn list(out: &mut impl Write) -> io::Result<()> {
+    let width = BUNDLED.iter().map(|map| map.name.len()).max().unwrap_or(0);
+    BUNDLED.iter().try_for_each(|map| writeln!(out, "@{:width$}  {}", map.name, map.summary()))
+}
+
+fn json(out: &mut impl Write) -> io::Result<()> {
+    let maps: Vec<_> =
+        BUNDLED.iter().map(|map| json!({ "name": map.name, "summary": map.summary() })).collect();
+    writeln!(out, "{:#}", json!(maps))
+}
