@@ -8,6 +8,7 @@ mod ls;
 mod man;
 mod map_flags;
 mod outline;
+mod overlay_flags;
 mod terminal;
 
 #[cfg(feature = "fuse")]
