@@ -11,7 +11,7 @@ use ckptfs::cache::Cache;
 use ckptfs::catalog::Catalog;
 use ckptfs::dtype::Dtype;
 use ckptfs::extent::VirtualFile;
-use ckptfs::format::bundle::Endianness;
+use ckptfs::format::bundle::{Endianness, Entry};
 use ckptfs::format::{object_graph, string_tensor};
 use ckptfs::graph::Graph;
 use ckptfs::graph::synthesise::{Synthesis, edges};
@@ -102,8 +102,11 @@ fn objects(variables: &[(&str, f32)]) -> Bundle {
         let key = synthesis.variable(&edges(path).unwrap(), path).1;
         bundle = bundle.floats(key, &[*value]);
     }
-    let (bytes, _) = string_tensor::encode(&[object_graph::encode(&synthesis.finish())]);
-    bundle.tensor(ckptfs::graph::KEY, Dtype::String, &[], &bytes)
+    let (bytes, crc32c) = string_tensor::encode(&[object_graph::encode(&synthesis.finish())]);
+    let (offset, size) = (bundle.shards[0].len() as u64, bytes.len() as u64);
+    bundle.shards[0].extend(bytes);
+    let dtype = Dtype::String.tensorflow();
+    bundle.entry(ckptfs::graph::KEY, &Entry { dtype, offset, size, crc32c, ..Entry::default() })
 }
 
 fn graph(catalog: &Catalog) -> &Graph {

@@ -72,7 +72,8 @@ impl fmt::Display for Fault {
                     listed(names)
                 )?;
                 nearest(f, near)?;
-                write!(f, "\n  help: with `--target name` mounted once more as a base, it takes new names")
+                write!(f, "\n  help: what `export --target name` writes of it takes new names; ")?;
+                write!(f, "`--target object` then gives all of them a graph")
             }
             Self::NoObjects { flag, objects } => {
                 write!(f, "{flag}: {} of its objects cannot be added to the object graph", objects.len())?;
