@@ -102,6 +102,10 @@ fn objects(variables: &[(&str, f32)]) -> Bundle {
         let key = synthesis.variable(&edges(path).unwrap(), path).1;
         bundle = bundle.floats(key, &[*value]);
     }
+    with_graph(bundle, synthesis)
+}
+
+fn with_graph(mut bundle: Bundle, synthesis: Synthesis) -> Bundle {
     let (bytes, crc32c) = string_tensor::encode(&[object_graph::encode(&synthesis.finish())]);
     let (offset, size) = (bundle.shards[0].len() as u64, bytes.len() as u64);
     bundle.shards[0].extend(bytes);
@@ -278,6 +282,23 @@ fn under_an_object_graph_values_keep_their_place_and_new_objects_get_one() {
     }
     assert_eq!((laid.from[0].left, laid.own), (1, 2));
     assert!(laid.warnings[0].contains("1 variable stays the base's"), "{:?}", laid.warnings);
+}
+
+#[test]
+fn a_path_that_only_counts_is_told_where_the_full_names_differ() {
+    let named = |path: &str, full_name: &str| {
+        let (mut synthesis, bundle) = (Synthesis::default(), Bundle::new());
+        let key = synthesis.variable(&edges(path).unwrap(), full_name).1;
+        with_graph(bundle.floats(key, &[1.0]), synthesis)
+    };
+    let place = Place::new(&[
+        ("base", named("layers/2", "dense/kernel")),
+        ("same", named("layers/2", "dense/kernel")),
+        ("other", named("layers/2", "adapter/kernel")),
+    ]);
+    assert!(place.laid(&["same"], &[]).unwrap().1.warnings.is_empty());
+    let warnings = place.laid(&["other"], &[]).unwrap().1.warnings;
+    assert!(warnings[0].contains("layers/2  adapter/kernel, was dense/kernel"), "{warnings:?}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::Overlay;
+use super::{LISTED, Overlay};
 use crate::catalog::Catalog;
 use crate::name::Name;
 
@@ -31,18 +31,39 @@ pub struct From {
     pub left: usize,
 }
 
+/// What is told of a variable that another replaces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Note {
+    /// The other is of another shape or dtype.
+    Unlike,
+    /// They have one path, which only counts, and different names in their programs.
+    Counted,
+}
+
+/// What each note says of one variable, and of several.
+const NOTES: &[(Note, [&str; 2])] = &[
+    (Note::Unlike, ["variable is of another shape or dtype", "variables are of another shape or dtype"]),
+    (
+        Note::Counted,
+        [
+            "path that only counts leads to another full name",
+            "paths that only count lead to other full names",
+        ],
+    ),
+];
+
 /// What came from where so far.
 pub(super) struct Ledger {
     flags: Vec<(String, usize)>,
     /// The last that gave a variable its value, and whether the base has it.
     last: BTreeMap<Name, (usize, bool, Arc<str>)>,
-    unlike: Vec<(String, String)>,
+    notes: Vec<(String, Note, String)>,
     base: usize,
 }
 
 impl Ledger {
     pub(super) fn new(base: &Catalog) -> Self {
-        Self { flags: vec![], last: BTreeMap::new(), unlike: vec![], base: base.variables.len() }
+        Self { flags: vec![], last: BTreeMap::new(), notes: vec![], base: base.variables.len() }
     }
 
     /// A checkpoint is laid over, `left` variables of which are not.
@@ -59,9 +80,9 @@ impl Ledger {
         self.put(name, flag, from, false);
     }
 
-    /// A value is of another shape or dtype than it was.
-    pub(super) fn unlike(&mut self, flag: &str, what: String) {
-        self.unlike.push((flag.to_owned(), what));
+    /// Something is to be told of a variable.
+    pub(super) fn note(&mut self, flag: &str, note: Note, what: String) {
+        self.notes.push((flag.to_owned(), note, what));
     }
 
     fn put(&mut self, name: Name, flag: String, from: &Overlay, is_bases: bool) {
@@ -90,21 +111,26 @@ impl Ledger {
     }
 
     fn warnings(&self) -> Vec<String> {
-        let of = |flag: &String| {
-            let all: Vec<_> = self.unlike.iter().filter(|(other, _)| other == flag).collect();
-            let lines = all.iter().take(super::LISTED).map(|(_, what)| format!("\n  {what}"));
-            let more = all.len().saturating_sub(super::LISTED);
-            let rest = if more > 0 { format!("\n  and {more} more") } else { String::new() };
-            let plural = if all.len() == 1 { "variable is" } else { "variables are" };
-            let head = format!("{flag}: {} {plural} of another shape or dtype", all.len());
-            (!all.is_empty()).then(|| head + &lines.collect::<String>() + &rest)
-        };
-        let left = |(flag, left): &(String, usize)| {
+        let of = |(flag, left): &(String, usize)| {
+            let notes = NOTES.iter().map(|(note, texts)| self.warning(flag, *note, *texts));
             let plural = if *left == 1 { "variable stays" } else { "variables stay" };
-            (*left > 0).then(|| {
+            let left = (*left > 0).then(|| {
                 format!("{flag}: {left} {plural} the base's: optimizer state, save_counter, configurations")
-            })
+            });
+            notes.chain([left]).flatten().collect::<Vec<_>>()
         };
-        self.flags.iter().flat_map(|flag| [of(&flag.0), left(flag)]).flatten().collect()
+        self.flags.iter().flat_map(of).collect()
+    }
+
+    /// All notes of a kind on one flag.
+    fn warning(&self, flag: &str, kind: Note, [one, several]: [&str; 2]) -> Option<String> {
+        let all: Vec<_> = self.notes.iter().filter(|(of, note, _)| of == flag && *note == kind).collect();
+        let lines: String = all.iter().take(LISTED).map(|(_, _, what)| format!("\n  {what}")).collect();
+        let rest = match all.len().saturating_sub(LISTED) {
+            0 => String::new(),
+            more => format!("\n  and {more} more"),
+        };
+        let plural = if all.len() == 1 { one } else { several };
+        (!all.is_empty()).then(|| format!("{flag}: {} {plural}{lines}{rest}", all.len()))
     }
 }

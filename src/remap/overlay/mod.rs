@@ -27,7 +27,7 @@ use crate::shard::Stamp;
 use crate::tensor::Tensor;
 
 use super::named::named;
-use laid::Ledger;
+use laid::{Ledger, Note};
 
 pub use fault::{Fault, Unlaid};
 pub use laid::{From, Laid};
@@ -160,10 +160,8 @@ fn lay(overlay: &Arc<Overlay>, catalog: &mut Catalog, ledger: &mut Ledger, fault
     }
     for (variable, at) in replaced {
         let base = &mut catalog.variables[at];
-        let (was, is) = (std::mem::replace(&mut base.tensor, variable.tensor.clone()), &variable.tensor);
-        if !is_alike(&was, is) {
-            ledger.unlike(&flag, format!("{}  {}, was {}", base.name, described(is), described(&was)));
-        }
+        notes(base, variable).for_each(|(note, what)| ledger.note(&flag, note, what));
+        base.tensor = variable.tensor.clone();
         ledger.replaced(base.name.clone(), flag.clone(), overlay);
     }
     match new_objects::add(catalog, overlay, &new) {
@@ -171,6 +169,18 @@ fn lay(overlay: &Arc<Overlay>, catalog: &mut Catalog, ledger: &mut Ledger, fault
         Err(what) => faults.push(what),
     }
     catalog.shards.extend(overlay.catalog.shards.iter().cloned());
+}
+
+/// What is to be told when one variable replaces another.
+fn notes(base: &Variable, other: &Variable) -> impl Iterator<Item = (Note, String)> {
+    let (was, is) = (described(&base.tensor), described(&other.tensor));
+    let unlike = (was != is).then(|| (Note::Unlike, format!("{}  {is}, was {was}", base.name)));
+    let counts = |component: &[u8]| !component.is_empty() && component.iter().all(u8::is_ascii_digit);
+    let only_counts = base.name.as_bytes().split(|&byte| byte == b'/').any(counts);
+    let names = base.full_name.as_ref().zip(other.full_name.as_ref()).filter(|(was, is)| was != is);
+    let counted = names.filter(|_| only_counts);
+    let counted = counted.map(|(was, is)| (Note::Counted, format!("{}  {is}, was {was}", base.name)));
+    unlike.into_iter().chain(counted)
 }
 
 /// The variables of an overlay.
