@@ -25,6 +25,8 @@ pub struct Catalog {
     pub program: Option<Arc<Program>>,
     /// How it is laid out when it is shown as an HDF5 file of weights.
     pub h5_layout: H5Layout,
+    /// Where values come from that are another checkpoint's, by the names that the variables have before any map.
+    pub overlaid: Option<Arc<HashMap<Name, Arc<str>>>>,
 }
 
 /// What a program knew of the variables that it saved; read when it is first asked for.
@@ -121,6 +123,11 @@ impl Variable {
     pub fn key(&self) -> &Name {
         self.key.as_ref().unwrap_or(&self.name)
     }
+
+    /// The name before any map.
+    pub fn name_before(&self) -> &Name {
+        self.origin.as_ref().map_or(&self.name, |origin| &origin.name)
+    }
 }
 
 impl Catalog {
@@ -159,8 +166,12 @@ impl Catalog {
 
     /// How the program that saved a variable had made it, where that is known.
     pub fn made(&self, variable: &Variable) -> Option<Made> {
-        let name = variable.origin.as_ref().map_or(&variable.name, |origin| &origin.name);
-        self.program.as_ref()?.0.get(name).copied()
+        self.program.as_ref()?.0.get(variable.name_before()).copied()
+    }
+
+    /// The checkpoint that a variable's value comes from, if that is another.
+    pub fn other_source(&self, variable: &Variable) -> Option<&str> {
+        self.overlaid.as_ref()?.get(variable.name_before()).map(|path| &**path)
     }
 
     /// Whether it is known of any variable how it was made.

@@ -62,6 +62,9 @@ fn ls_json_has_the_documented_keys() {
     let bundle = Bundle::new().floats("a", &[1.0]).floats(b"\xff", &[2.0]);
     bundle.write(&prefix);
     let mut listed = array(&["ls", "--json", prefix.to_str().unwrap(), "--alias", "a=b"]);
+    let over = dir.path().join("over");
+    Bundle::new().floats("a", &[3.0]).write(&over);
+    listed.extend(array(&["ls", "--json", prefix.to_str().unwrap(), "--overlay", over.to_str().unwrap()]));
     for name in ["object_module", "strings", "tf1_graph", "sliced_dtypes", "big_endian"] {
         let fixture = fixture(name);
         listed.extend(array(&["ls", "--json", fixture.to_str().unwrap()]));

@@ -87,6 +87,12 @@ impl Place {
         write_bert(&dir.join("bert/model.ckpt"));
         Bundle::new().floats("net/dense/kernel", &[1.0]).write(&dir.join("old/ckpt-9"));
         Bundle::new().floats("dense/kernel", &[2.0]).write(&dir.join("wanted"));
+        write_bert(&dir.join("backup/ckpt-9"));
+        Bundle::new()
+            .floats("cls/seq_relationship/output_bias", &[1.0, 2.0])
+            .floats("bert/pooler/lora/a", &[1.0; 8])
+            .floats("bert/pooler/lora/b", &[0.0; 8])
+            .write(&dir.join("adapter/ckpt-3"));
         copy(fixture("object_module").as_path(), &dir.join("module"));
         fs::write(dir.join("eval.py"), "open('train/ckpt-9/vars/encoder/pooler/dense/kernel/shape')")
             .unwrap();

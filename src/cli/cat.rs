@@ -9,7 +9,7 @@ use log::LevelFilter;
 
 use super::map_flags::MapFlags;
 use crate::cache::Cache;
-use crate::catalog::{Catalog, Variable};
+use crate::catalog::Variable;
 use crate::extent::VirtualFile;
 use crate::{remap, view};
 
@@ -42,7 +42,7 @@ impl Args {
     pub(super) fn run(&self) -> anyhow::Result<ExitCode> {
         log_damage();
         let (checkpoint, _) = self.map.open(&self.source)?;
-        let variable = find(&checkpoint.catalog, &self.name)?;
+        let variable = remap::named(&checkpoint.catalog, &self.name)?;
         match view::format(&self.form) {
             None => writeln!(io::stdout(), "{:#}", view::info(&checkpoint.catalog, variable))?,
             Some(format) => {
@@ -63,17 +63,6 @@ fn log_damage() {
         log.filter_module(module, LevelFilter::Warn);
     }
     log.format(|out, record| writeln!(out, "ckptfs: {}", record.args())).init();
-}
-
-fn find<'a>(catalog: &'a Catalog, name: &str) -> anyhow::Result<&'a Variable> {
-    let printed = || catalog.variables.iter().find(|variable| variable.name.to_string() == name);
-    catalog.variable(name.as_bytes()).or_else(printed).ok_or_else(|| {
-        let names: Vec<_> = catalog.variables.iter().map(|variable| variable.name.as_bytes()).collect();
-        match remap::near_names(name, &names).as_slice() {
-            [] => anyhow!("no variable `{name}` here"),
-            near => anyhow!("no variable `{name}` here\n  help: nearest: {}", near.join(", ")),
-        }
-    })
 }
 
 fn copy(file: &VirtualFile) -> io::Result<()> {

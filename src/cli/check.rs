@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::map_flags::{self, MapFlags};
+use super::overlay_flags;
 use super::terminal::{bytes, counted, error};
 use crate::catalog::{Catalog, Variable};
 use crate::name::printable;
@@ -29,11 +30,17 @@ impl Args {
         let mut checkpoint = map_flags::open(&self.source)?;
         let mut out = BufWriter::new(io::stdout().lock());
         describe(&checkpoint, &mut out)?;
+        out.flush()?;
+        recipe.overlays.refuse_base(&checkpoint.stamp)?;
+        let laid = recipe.overlays.lay(&mut checkpoint.catalog)?;
+        overlay_flags::summary(&laid).iter().try_for_each(|line| writeln!(out, "{line}"))?;
+        laid.warnings.iter().try_for_each(|warning| writeln!(out, "{warning}"))?;
         let fits = map.is_empty() || check(map, &checkpoint, &mut out)?;
         if fits {
             // What was said so far stands before an error.
             out.flush()?;
-            let likeness = recipe.apply(&mut checkpoint.catalog)?.likeness;
+            remap::apply(map, &mut checkpoint.catalog)?;
+            let likeness = recipe.fit(&mut checkpoint.catalog)?;
             let summary = likeness.map(|likeness| self.map.summary(&likeness)).unwrap_or_default();
             summary.iter().try_for_each(|line| writeln!(out, "{line}"))?;
         }

@@ -185,7 +185,7 @@ fn sound(catalog: &Catalog) -> anyhow::Result<()> {
         [] => Ok(()),
         names => bail!(
             "damaged, by the checksums that were saved with them: {}\n  \
-             help: leave them out (--drop), or take them from another checkpoint",
+             help: leave them out (--drop), or take them from another checkpoint (--take)",
             listed(names)
         ),
     }

@@ -9,6 +9,7 @@ use clap::builder::PossibleValuesParser;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
+use super::overlay_flags::{self, OVERLAY, OverlayFlags, TAKE};
 use super::terminal::{self, counted};
 use crate::catalog::{H5_LAYOUTS, H5Layout};
 use crate::remap::like::{self, Filling, Likeness, Wanted};
@@ -20,6 +21,7 @@ use crate::source::{self, Checkpoint};
 /// The map of a command line.
 #[derive(Clone, Debug, Default)]
 pub(super) struct MapFlags {
+    overlays: OverlayFlags,
     flags: Vec<Flag>,
     files: Vec<PathBuf>,
     target: Option<Target>,
@@ -50,6 +52,9 @@ const LIKE: &str = "like";
 const MISSING: &str = "missing";
 const FIT: &str = "fit";
 const LAYOUT: &str = "h5-layout";
+
+/// The ways of fitting, as they are written.
+const FITS: &[(&str, bool)] = &[("like", true)];
 
 #[rustfmt::skip]
 const ROWS: &[Row] = &[
@@ -91,12 +96,12 @@ impl Row {
 
 /// The flags for what the whole checkpoint is to be in the end.
 fn ends() -> [Arg; 5] {
-    let one_of = |name: &'static str, value: &'static str, words: Vec<&'static str>| {
+    let choice = |name: &'static str, value: &'static str, words: Vec<&'static str>| {
         let arg = Arg::new(name).long(name).value_name(value).value_parser(PossibleValuesParser::new(words));
         arg.help_heading(HEADING)
     };
     [
-        one_of(TARGET, "KIND", TARGETS.iter().map(|(kind, _)| *kind).collect()).help(
+        choice(TARGET, "KIND", TARGETS.iter().map(|(kind, _)| *kind).collect()).help(
             "Serve the other kind of program: object for tf.train.Checkpoint and Keras, name for tf.compat.v1.train.Saver",
         ),
         Arg::new(LIKE)
@@ -108,13 +113,13 @@ fn ends() -> [Arg; 5] {
                 "After the map, take names, order and object graph from WANTED: a checkpoint that the restoring program \
                  wrote, a SavedModel, a graph of TF1 (.meta), or a table as of ls --tsv",
             ),
-        one_of(MISSING, "WITH", like::MISSING.iter().map(|(with, _)| *with).collect())
+        choice(MISSING, "WITH", like::MISSING.iter().map(|(with, _)| *with).collect())
             .requires(LIKE)
             .help("Fill what only WANTED has: with zeros, or like WANTED itself"),
-        one_of(FIT, "WITH", vec!["like"])
+        choice(FIT, "WITH", FITS.iter().map(|(with, _)| *with).collect())
             .requires(LIKE)
             .help("Fill the rest of an axis that is too short with WANTED's rows"),
-        one_of(LAYOUT, "LAYOUT", H5_LAYOUTS.iter().map(|(name, _)| *name).collect()).help(
+        choice(LAYOUT, "LAYOUT", H5_LAYOUTS.iter().map(|(name, _)| *name).collect()).help(
             "Which Keras is to read the weights as HDF5: keras3 has model.weights.h5, legacy model.h5, for Keras 2 (tf_keras)",
         ),
     ]
@@ -128,7 +133,7 @@ impl clap::Args for MapFlags {
             .help("A map file (TOML), or @NAME for one that ckptfs brings along (ckptfs maps); repeatable, after the flags");
         let files =
             files.value_parser(clap::value_parser!(PathBuf)).action(ArgAction::Append).help_heading(HEADING);
-        command.arg(files).args(ROWS.iter().map(Row::arg)).args(ends())
+        command.arg(files).args(ROWS.iter().map(Row::arg)).args(overlay_flags::args(HEADING)).args(ends())
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -147,32 +152,32 @@ impl clap::FromArgMatches for MapFlags {
         let mut found: Vec<_> = ROWS.iter().flat_map(|row| row.occurrences(matches)).collect();
         found.sort_by_key(|(at, _)| *at);
         self.flags.extend(found.into_iter().map(|(_, flag)| flag));
-        let kind = matches.get_one::<String>(TARGET);
-        let target = TARGETS.iter().find(|(known, _)| kind.is_some_and(|kind| kind == known));
-        self.target = target.map(|(_, target)| *target).or(self.target);
-        let missing = matches.get_one::<String>(MISSING);
-        let missing = like::MISSING.iter().find(|(known, _)| missing.is_some_and(|missing| missing == known));
-        self.filling.missing = missing.map(|(_, missing)| *missing).or(self.filling.missing);
-        self.filling.fit |= matches.get_one::<String>(FIT).is_some();
+        let word = |name| matches.get_one::<String>(name);
+        self.target = word(TARGET).and_then(|kind| one_of(TARGETS, kind).ok()).or(self.target);
+        let missing = word(MISSING).and_then(|with| one_of(like::MISSING, with).ok());
+        self.filling.missing = missing.or(self.filling.missing);
+        self.filling.fit |= word(FIT).is_some();
         self.like = matches.get_one::<PathBuf>(LIKE).cloned().or_else(|| self.like.take());
-        let layout = matches.get_one::<String>(LAYOUT).and_then(|name| h5_layout(name).ok());
+        let layout = word(LAYOUT).and_then(|name| one_of(H5_LAYOUTS, name).ok());
         self.h5_layout = layout.or(self.h5_layout);
+        self.overlays.update(matches);
         self.typed.extend(typed(matches));
         self.files.extend(matches.get_many::<PathBuf>(FILES).into_iter().flatten().cloned());
         Ok(())
     }
 }
 
-/// The layout of that name.
-fn h5_layout(name: &str) -> Result<H5Layout, String> {
-    let known = H5_LAYOUTS.iter().find(|(known, _)| *known == name).map(|(_, layout)| *layout);
-    let names = || H5_LAYOUTS.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(" or ");
-    known.ok_or_else(|| format!("a layout is {}", names()))
+/// What a word stands for.
+fn one_of<T: Copy>(known: &[(&str, T)], word: &str) -> Result<T, String> {
+    let found = known.iter().find(|(other, _)| *other == word).map(|(_, value)| *value);
+    let words = || known.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(" or ");
+    found.ok_or_else(|| format!("it is {}", words()))
 }
 
 /// The flags as they were typed, in their order.
 fn typed(matches: &ArgMatches) -> Vec<String> {
-    let names = ROWS.iter().map(|row| row.name).chain([FILES, TARGET, LIKE, MISSING, FIT, LAYOUT]);
+    let names =
+        ROWS.iter().map(|row| row.name).chain([FILES, OVERLAY, TAKE, TARGET, LIKE, MISSING, FIT, LAYOUT]);
     let given = names.filter(|name| matches.value_source(name) == Some(ValueSource::CommandLine));
     let words = |name: &'static str| {
         let values = matches.get_raw(name).into_iter().flatten();
@@ -216,12 +221,31 @@ impl MapFlags {
         self.flags.push(Flag::Var(var.into()));
     }
 
-    /// How it is to be laid out as HDF5, as an option of mount(8) has it.
+    /// A flag and its value, as an option of mount(8) has them.
+    ///
+    /// # Errors
+    /// What the flag's value may be.
     #[cfg(feature = "fuse")]
-    pub(super) fn set_h5_layout(&mut self, name: &str) -> Result<(), String> {
-        self.typed.push(format!("--{LAYOUT} {}", quoted(name)));
-        self.h5_layout = Some(h5_layout(name)?);
+    pub(super) fn set(&mut self, name: &'static str, value: &str) -> Result<(), String> {
+        match name {
+            OVERLAY => self.overlays.add_overlay(value.into()),
+            TAKE => self.overlays.add_take(value)?,
+            TARGET => self.target = Some(one_of(TARGETS, value)?),
+            LIKE => self.like = Some(value.into()),
+            MISSING => self.filling.missing = Some(one_of(like::MISSING, value)?),
+            FIT => self.filling.fit = one_of(FITS, value)?,
+            LAYOUT => self.h5_layout = Some(one_of(H5_LAYOUTS, value)?),
+            _ => return Err("it is no flag of the map".into()),
+        }
+        self.typed.push(format!("--{name} {}", quoted(value)));
         Ok(())
+    }
+
+    /// What of the flags needs others that are not there.
+    #[cfg(feature = "fuse")]
+    pub(super) fn lacks(&self) -> Option<String> {
+        let fills = self.filling.missing.is_some() || self.filling.fit;
+        (fills && self.like.is_none()).then(|| format!("{MISSING} and {FIT} need {LIKE}=…"))
     }
 
     /// The flags, for another command line.
@@ -239,14 +263,17 @@ impl MapFlags {
     /// All that the flags ask for: the map, and what comes after it.
     pub(super) fn recipe(&self) -> anyhow::Result<Recipe> {
         let like = self.like.as_deref().map(|path| anyhow::Ok((wanted(path)?, self.filling))).transpose()?;
-        Ok(Recipe { map: self.parse()?, target: self.target, like, h5_layout: self.h5_layout })
+        let (map, overlays) = (self.parse()?, self.overlays.open()?);
+        Ok(Recipe { overlays, map, target: self.target, like, h5_layout: self.h5_layout })
     }
 
     /// Opens a source and does what the flags ask for; tells the user what is odd about either.
     pub(super) fn open(&self, source: &Path) -> anyhow::Result<(Checkpoint, Report)> {
         let recipe = self.recipe()?;
         let mut checkpoint = open(source)?;
-        let Outcome { report, likeness } = recipe.apply(&mut checkpoint.catalog)?;
+        let Outcome { laid, report, likeness } =
+            recipe.apply_to(&checkpoint.stamp, &mut checkpoint.catalog)?;
+        laid.warnings.iter().for_each(terminal::warning);
         report.warnings.iter().for_each(terminal::warning);
         if let Some(likeness) = likeness {
             log::info!("{}", self.summary(&likeness).join("\n"));

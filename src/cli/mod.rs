@@ -9,6 +9,7 @@ mod man;
 mod map_flags;
 mod maps;
 mod outline;
+mod overlay_flags;
 mod terminal;
 
 #[cfg(feature = "fuse")]

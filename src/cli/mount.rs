@@ -159,6 +159,7 @@ impl Args {
 /// The tree of a mirror whose newest checkpoint is planned; says what is odd about that.
 pub(super) fn tree(mirror: Mirror, newest: Newest) -> anyhow::Result<Tree> {
     newest.checkpoint.warnings.iter().for_each(warning);
+    newest.outcome.laid.warnings.iter().for_each(warning);
     newest.outcome.report.warnings.iter().for_each(warning);
     let Newest { stem, checkpoint: Checkpoint { catalog, stamp, .. }, .. } = newest;
     let (path, planned) = (mirror.path(), Planned { stem: stem.into_encoded_bytes(), catalog, stamp });
@@ -188,6 +189,11 @@ fn message(mirror: &Mirror, newest: &Newest, mountpoint: &Path) -> String {
             report.dropped.len()
         ),
     };
+    let laid = outcome.laid.from.iter().map(|from| {
+        let all = from.replaced.len() + from.added.len();
+        format!("\n  over it  {}: {}, {} of them new", from.flag, counted(all, "variable"), from.added.len())
+    });
+    let map = laid.collect::<String>() + &map;
     let checkpoints = match count {
         1 => String::new(),
         n => format!("{n} checkpoints, the newest {}: ", stem.display()),

@@ -23,7 +23,9 @@ const WORDS: &[(&str, Effect)] = &[
     ("cache_size", With(|args, value| parse_size(value).map(|size| args.serving.cache_size = size))),
     ("foreground", Set(|args| args.foreground = true)),
     ("gid", With(|args, value| parse_id(value).map(|id| args.gid = Some(id)))),
-    ("h5_layout", With(|args, value| args.map.set_h5_layout(value))),
+    ("fit", With(|args, value| args.map.set("fit", value))),
+    ("h5_layout", With(|args, value| args.map.set("h5-layout", value))),
+    ("like", With(|args, value| args.map.set("like", value))),
     (
         "map",
         With(|args, value| {
@@ -31,7 +33,11 @@ const WORDS: &[(&str, Effect)] = &[
             Ok(())
         }),
     ),
+    ("missing", With(|args, value| args.map.set("missing", value))),
     ("nonempty", Set(|args| args.nonempty = true)),
+    ("overlay", With(|args, value| args.map.set("overlay", value))),
+    ("take", With(|args, value| args.map.set("take", value))),
+    ("target", With(|args, value| args.map.set("target", value))),
     ("threads", With(|args, value| parse_threads(value).map(|n| args.serving.threads = Some(n)))),
     ("uid", With(|args, value| parse_id(value).map(|id| args.uid = Some(id)))),
     ("umask", With(|args, value| parse_mode(value).map(|mode| args.umask = Some(mode)))),
@@ -93,6 +99,7 @@ pub(super) fn apply(args: &mut Args) -> Result<Vec<String>, String> {
     if args.allow_other && args.allow_root {
         faults.push("allow_other and allow_root exclude each other".into());
     }
+    faults.extend(args.map.lacks());
     match faults.is_empty() {
         true => Ok(warnings),
         false => Err(format!("-o: {}\n  help: it knows {}", faults.join("; "), known())),
@@ -185,6 +192,35 @@ mod tests {
     }
 
     #[test]
+    fn words_of_the_map_are_its_flags() {
+        let words = "overlay=a,take=x=b,target=object,like=wanted,missing=zeros,fit=like,overlay=c";
+        let flags = [
+            "overlay a",
+            "take 'x=b'",
+            "target object",
+            "like wanted",
+            "missing zeros",
+            "fit like",
+            "overlay c",
+        ];
+        assert_eq!(applied(words).map.typed(), flags.map(|flag| format!("--{flag}")));
+    }
+
+    #[test]
+    fn what_the_map_cannot_use_is_said_at_once() {
+        let said = fault("take=x,target=9,missing=8,fit=7");
+        for part in [
+            "take=x: it is NAME=SOURCE",
+            "target=9: it is object or name",
+            "missing=8: it is zeros or like",
+            "fit=7: it is like",
+        ] {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+        assert!(fault("missing=zeros").contains("missing and fit need like=…"));
+    }
+
+    #[test]
     fn every_word_of_ours_has_its_long_flag() {
         let command = Args::augment_args(clap::Command::new("mount"));
         let flags: Vec<_> = command.get_arguments().filter_map(|arg| arg.get_long()).collect();
@@ -215,7 +251,7 @@ mod tests {
             "umask=9: permission bits",
             "nonempty takes no value",
             "threads=1: a number from 2",
-            "h5_layout=4: a layout is keras3 or legacy",
+            "h5_layout=4: it is keras3 or legacy",
             "exclude each other",
             "help: it knows allow_other",
         ] {

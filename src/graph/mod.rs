@@ -8,6 +8,7 @@
 //! Nothing here recurses and no function costs more than the graph's nodes and edges, however many paths there are.
 
 pub mod edit;
+pub mod graft;
 mod guide;
 pub mod key;
 mod names;

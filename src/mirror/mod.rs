@@ -119,7 +119,7 @@ impl Mirror {
         let stem =
             OsStr::from_bytes(stem.ok_or_else(|| source::Error::NoCheckpoints(self.folder.path().into()))?);
         let mut checkpoint = self.checkpoint(stem)?;
-        let outcome = self.recipe.apply(&mut checkpoint.catalog)?;
+        let outcome = self.recipe.apply_to(&checkpoint.stamp, &mut checkpoint.catalog)?;
         Ok(Newest { stem: stem.into(), checkpoint, outcome, count: scan.checkpoints.len() })
     }
 
@@ -174,15 +174,21 @@ impl Directory for Mirror {
             // Whatever the map means to others: who loads a SavedModel must find what was saved.
             Kind::Variables => {
                 catalog.h5_layout = self.recipe.h5_layout.unwrap_or(catalog.h5_layout);
+                let laid = self.recipe.overlays.lay(catalog);
+                laid.map_err(|unlaid| format!("{}: {unlaid}", prefix.display()))?;
                 if let Err(misfit) = remap::add(&self.recipe.map, catalog) {
                     log::warn!("{}: no names added: {misfit}", prefix.display());
                 }
             }
             _ => {
                 let outcome = self.recipe_of(stem).apply(catalog);
-                let unmade = |unmade| format!("{}: the map does not fit\n{unmade}", prefix.display());
-                let warnings = outcome.map_err(unmade)?.report.warnings;
-                warnings.iter().for_each(|warning| log::warn!("{}: {warning}", prefix.display()));
+                let unmade = |unmade| {
+                    let what = if matches!(unmade, Unmade::Unlaid(_)) { "an overlay" } else { "the map" };
+                    format!("{}: {what} does not fit\n{unmade}", prefix.display())
+                };
+                let Outcome { laid, report, .. } = outcome.map_err(unmade)?;
+                laid.warnings.iter().for_each(|warning| log::warn!("{}: {warning}", prefix.display()));
+                report.warnings.iter().for_each(|warning| log::warn!("{}: {warning}", prefix.display()));
             }
         }
         Ok((checkpoint.catalog, checkpoint.stamp))

@@ -1,13 +1,17 @@
-//! All that is done to a checkpoint on its way: first the map, then what kind of checkpoint it is to be, then whose names it
+//! All that is done to a checkpoint on its way: first values of others are laid over its own, then the map, then what kind of checkpoint it is to be, then whose names it
 //! is to have.
 
 use super::like::{Filling, Likeness, Unlike, Wanted, like};
+use super::overlay::{Laid, Overlays, Unlaid};
 use super::{Map, Report, Target, Unfit, apply, retarget};
 use crate::catalog::{Catalog, H5Layout};
+use crate::shard::Stamp;
 
 /// What is to be done.
 #[derive(Default)]
 pub struct Recipe {
+    /// Values of other checkpoints.
+    pub overlays: Overlays,
     /// Names by rules.
     pub map: Map,
     /// With an object graph, or without.
@@ -21,6 +25,8 @@ pub struct Recipe {
 /// What was done.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
+    /// By the overlays.
+    pub laid: Laid,
     /// By the map.
     pub report: Report,
     /// To be like another.
@@ -33,6 +39,9 @@ pub enum Unmade {
     /// The map does not fit. Not transparent: who prints errors looks for this one, which has its own layout.
     #[error("{0}")]
     Unfit(#[from] Unfit),
+    /// Other checkpoints cannot be laid over it.
+    #[error(transparent)]
+    Unlaid(#[from] Unlaid),
     /// The checkpoint cannot be made like the other.
     #[error(transparent)]
     Unlike(#[from] Unlike),
@@ -44,8 +53,18 @@ impl Recipe {
     /// # Errors
     /// Everything that does not fit.
     pub fn apply(&self, catalog: &mut Catalog) -> Result<Outcome, Unmade> {
+        let laid = self.overlays.lay(catalog)?;
         let report = apply(&self.map, catalog)?;
-        Ok(Outcome { report, likeness: self.fit(catalog)? })
+        Ok(Outcome { laid, report, likeness: self.fit(catalog)? })
+    }
+
+    /// Does it to the only or newest checkpoint of a source, whose head is this.
+    ///
+    /// # Errors
+    /// As [`Self::apply`], and where it would be laid over itself.
+    pub fn apply_to(&self, head: &Stamp, catalog: &mut Catalog) -> Result<Outcome, Unmade> {
+        self.overlays.refuse_base(head)?;
+        self.apply(catalog)
     }
 
     /// Does what comes after the map.

@@ -50,6 +50,9 @@ pub(super) fn json(catalog: &Catalog, variable: &Variable) -> Value {
         info["name_hex"] =
             variable.name.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect::<String>().into();
     }
+    if let Some(source) = catalog.other_source(variable) {
+        info["source"] = source.into();
+    }
     if let Some(Made { created, is_trainable }) = catalog.made(variable) {
         info["created"] = created.into();
         info["trainable"] = is_trainable.into();

@@ -34,6 +34,13 @@ const PROGRAM: More = More {
     },
 };
 
+/// The checkpoint that a value comes from, where others than the first gave some.
+const OVERLAID: More = More {
+    is_there: |catalog| catalog.overlaid.is_some(),
+    header: "source",
+    row: |catalog, variable| catalog.other_source(variable).unwrap_or_default().replace(['\t', '\n'], " "),
+};
+
 /// What there is. `ckptfs ls --tsv` prints it too, and `--like` reads it.
 pub const VARIABLES: Table = Table {
     header: "name\tdtype\tshape\tbytes",
@@ -54,7 +61,7 @@ pub const REMAP: Table = Table {
         }
         None => format!("{name}\t{name}\t\t"),
     },
-    more: None,
+    more: Some(OVERLAID),
 };
 
 impl Table {

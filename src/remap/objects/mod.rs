@@ -94,7 +94,7 @@ fn tensor(bytes: &[u8]) -> Tensor {
     Tensor::new(Dtype::String, Shape::default(), data, Some(crc32c))
 }
 
-fn objects(graph: Graph, bytes: &[u8]) -> Objects {
+pub(super) fn objects(graph: Graph, bytes: &[u8]) -> Objects {
     Objects { graph: Some(Arc::new(graph)), tensor: Arc::new(tensor(bytes)) }
 }
 

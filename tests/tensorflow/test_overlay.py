@@ -1,0 +1,177 @@
+"""`--overlay` and `--take`: what TensorFlow restores of a checkpoint that others are laid over."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from safetensors.numpy import save_file
+
+from harness import assert_same, ckptfs, copy_of, fixture, refused, values
+
+
+def saver(prefix, variables):
+    """A checkpoint as TF1's `Saver` writes it."""
+    with tf.compat.v1.Graph().as_default(), tf.compat.v1.Session() as session:
+        variables = {name: tf.compat.v1.Variable(value, name=name) for name, value in variables.items()}
+        session.run(tf.compat.v1.global_variables_initializer())
+        tf.compat.v1.train.Saver(variables).save(session, str(prefix), write_meta_graph=False)
+    return prefix
+
+
+def restored_by_saver(prefix, like):
+    """The values that TF1's `Saver` gives a program with these variables."""
+    with tf.compat.v1.Graph().as_default(), tf.compat.v1.Session() as session:
+        variables = {name: tf.compat.v1.Variable(np.zeros_like(value), name=name) for name, value in like.items()}
+        tf.compat.v1.train.Saver(variables).restore(session, str(prefix))
+        return {name: session.run(variable) for name, variable in variables.items()}
+
+
+def floats(seed, **shapes):
+    rng = np.random.default_rng(seed)
+    return {name.replace("__", "/"): rng.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+
+
+@pytest.fixture
+def adapted(tmp_path):
+    """A base, an adapter over it, and what the two are together."""
+    base = floats(1, dense__kernel=(3, 4), dense__bias=(4,), head__kernel=(4, 2))
+    adapter = floats(2, head__kernel=(4, 5), lora__a=(3, 2), lora__b=(2, 4))
+    return saver(tmp_path / "base-1", base), saver(tmp_path / "adapter-3", adapter), base | adapter
+
+
+def test_a_saver_restores_a_base_with_an_adapter_over_it(mount, adapted):
+    base, adapter, both = adapted
+    m = mount(base, "--overlay", adapter)
+    assert_same(restored_by_saver(m / "base-1", both), both)
+    assert_same(values(m / "base-1"), both)
+
+
+def test_rules_see_the_names_of_both(mount, adapted):
+    base, adapter, both = adapted
+    m = mount(base, "--overlay", adapter, "--rename", "lora/**=dense/lora/**", "--drop", "head/**")
+    wanted = {name.replace("lora/", "dense/lora/"): value for name, value in both.items() if not name.startswith("head")}
+    assert_same(restored_by_saver(m / "base-1", wanted), wanted)
+
+
+def test_an_export_is_the_same(adapted, tmp_path):
+    base, adapter, both = adapted
+    for flags in [], ["--link"]:
+        out = tmp_path / f"out{len(flags)}"
+        run = ckptfs("export", base, out, "--overlay", adapter, *flags)
+        assert run.returncode == 0, run.stderr
+        assert_same(values(out), both)
+
+
+def flip(file, at):
+    data = bytearray(file.read_bytes())
+    data[at] ^= 1
+    file.write_bytes(data)
+
+
+def test_a_damaged_variable_is_restored_from_the_step_before(mount, tmp_path):
+    now, before = floats(1, a=(4,), b=(4,)), floats(2, a=(4,), b=(4,))
+    base, other = saver(tmp_path / "ckpt-9", now), saver(tmp_path / "ckpt-8", before)
+    [data] = tmp_path.glob("ckpt-9.data*")
+    flip(data, data.read_bytes().index(now["b"].tobytes()))
+    with pytest.raises(tf.errors.DataLossError):
+        restored_by_saver(mount(base) / "ckpt-9", now)
+    m = mount(base, "--take", f"b={other}")
+    assert_same(restored_by_saver(m / "ckpt-9", now), {"a": now["a"], "b": before["b"]})
+
+
+def test_a_safetensors_file_lies_over_a_checkpoint(mount, adapted, tmp_path):
+    base, _, _ = adapted
+    adapter = floats(7, head__kernel=(4, 2), lora__a=(3, 2))
+    save_file(adapter, tmp_path / "adapter.safetensors")
+    expected = values(base) | adapter
+    m = mount(base, "--overlay", tmp_path / "adapter.safetensors")
+    assert_same(restored_by_saver(m / "base-1", expected), expected)
+
+
+def test_strings_and_slices_and_the_other_byte_order_lie_over_a_checkpoint(mount, tmp_path):
+    base = saver(tmp_path / "base-1", floats(1, only__here=(3,)))
+    for name in "strings", "partitioned", "big_endian":
+        m = mount(base, "--overlay", fixture(name))
+        shown = values(m / "base-1")
+        alone = mount(fixture(name)) / "ckpt-9"
+        assert_same(shown, values(base) | values(alone))
+
+
+class Layer(tf.Module):
+    def __init__(self, seed, **shapes):
+        super().__init__()
+        for name, value in floats(seed, **shapes).items():
+            setattr(self, name, tf.Variable(value, name=f"{type(self).__name__}/{name}"))
+
+
+class Model(tf.Module):
+    """A network, perhaps with an adapter in its midst."""
+
+    def __init__(self, seed, adapter=False):
+        super().__init__()
+        self.dense = Layer(seed, kernel=(3, 4), bias=(4,))
+        if adapter:
+            self.adapter = Layer(seed + 1, up=(3, 2), down=(2, 4))
+
+
+def same_weights(layer, other):
+    return all(np.array_equal(a, b) for a, b in zip(layer.variables, other.variables, strict=True))
+
+
+def test_a_checkpoint_of_objects_gets_the_adapters_own(mount, tmp_path):
+    base, tuned, new = Model(1), Model(3, adapter=True), Model(5, adapter=True)
+    tf.train.Checkpoint(model=base).save(str(tmp_path / "base"))
+    only = tf.train.Checkpoint(model=tf.train.Checkpoint(adapter=tuned.adapter))
+    only.save(str(tmp_path / "adapter"))
+    m = mount(tmp_path / "base-1", "--overlay", tmp_path / "adapter-1")
+    tf.train.Checkpoint(model=new).restore(str(m / "base-1")).assert_consumed()
+    assert same_weights(new.dense, base.dense) and same_weights(new.adapter, tuned.adapter)
+
+
+def test_an_overlay_of_a_whole_model_replaces_values_and_keeps_the_bases_optimizer(mount, tmp_path):
+    import keras
+
+    def trained(seed):
+        keras.utils.clear_session()
+        keras.utils.set_random_seed(seed)
+        model = keras.Sequential([keras.layers.Input([3]), keras.layers.Dense(2, name="out")])
+        model.compile(optimizer=keras.optimizers.Adam(0.1), loss="mse")
+        model.fit(np.ones([8, 3]), np.zeros([8, 2]), verbose=0, epochs=seed)
+        return model
+
+    models = [trained(seed) for seed in (1, 2, 3)]
+    for model, name in zip(models, ["base", "over"]):
+        tf.train.Checkpoint(model=model).write(str(tmp_path / name))
+    base, over, new = models
+    m = mount(tmp_path / "base", "--overlay", tmp_path / "over")
+    tf.train.Checkpoint(model=new).read(str(m / "base")).assert_consumed()
+    for found, expected in zip(new.get_weights(), over.get_weights(), strict=True):
+        np.testing.assert_array_equal(found, expected)
+    for found, expected in zip(new.optimizer.variables, base.optimizer.variables, strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_a_take_of_an_object_keeps_the_graph(mount, tmp_path):
+    now, before, new = Model(1), Model(2), Model(3)
+    for model, name in (now, "now"), (before, "before"):
+        tf.train.Checkpoint(model=model).write(str(tmp_path / name))
+    m = mount(tmp_path / "now", "--take", f"model/dense/bias={tmp_path / 'before'}")
+    tf.train.Checkpoint(model=new).read(str(m / "now")).assert_consumed()
+    np.testing.assert_array_equal(new.dense.bias, before.dense.bias)
+    np.testing.assert_array_equal(new.dense.kernel, now.dense.kernel)
+
+
+def test_a_saved_model_loads_with_the_overlays_values(mount, tmp_path):
+    base, over = Model(1), Model(2)
+    tf.saved_model.save(base, str(tmp_path / "saved"))
+    tf.train.Checkpoint(dense=over.dense).write(str(tmp_path / "over"))
+    m = mount(tmp_path / "saved", "--overlay", tmp_path / "over")
+    loaded = tf.saved_model.load(str(m)).dense
+    np.testing.assert_array_equal(loaded.kernel, over.dense.kernel)
+    np.testing.assert_array_equal(loaded.bias, over.dense.bias)
+
+
+def test_new_plain_names_are_refused_under_an_object_graph(tmp_path):
+    tf.train.Checkpoint(model=Model(1)).write(str(tmp_path / "base"))
+    over = saver(tmp_path / "over", floats(2, model__dense__kernal=(3, 4)))
+    said = refused("ls", tmp_path / "base", "--overlay", over)
+    assert "model/dense/kernal" in said and "nearest: model/dense/kernel" in said
