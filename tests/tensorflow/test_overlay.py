@@ -87,13 +87,26 @@ def test_a_safetensors_file_lies_over_a_checkpoint(mount, adapted, tmp_path):
     assert_same(restored_by_saver(m / "base-1", expected), expected)
 
 
-def test_strings_and_slices_and_the_other_byte_order_lie_over_a_checkpoint(mount, tmp_path):
+def test_strings_and_the_other_byte_order_lie_over_a_checkpoint(mount, tmp_path):
     base = saver(tmp_path / "base-1", floats(1, only__here=(3,)))
-    for name in "strings", "partitioned", "big_endian":
-        m = mount(base, "--overlay", fixture(name))
-        shown = values(m / "base-1")
-        alone = mount(fixture(name)) / "ckpt-9"
-        assert_same(shown, values(base) | values(alone))
+    expected = values(fixture("dtypes")) | values(fixture("strings"))
+    for flags in ["--overlay", fixture("big_endian")], ["--overlay", fixture("dtypes"), "--overlay", fixture("strings")]:
+        m = mount(base, *flags)
+        assert_same(values(m / "base-1", list(expected)), expected)
+        assert_same(values(m / "base-1", ["only/here"]), values(base))
+
+
+def test_a_partitioned_variable_lies_over_one_that_is_not(mount, tmp_path):
+    base = saver(tmp_path / "base-1", floats(1, table=(7, 3), bias=(3,)))
+    tuned = floats(2, table=(7, 3))["table"]
+    with tf.compat.v1.Graph().as_default(), tf.compat.v1.Session() as session:
+        parts = tf.compat.v1.fixed_size_partitioner(3)
+        table = tf.compat.v1.get_variable("table", initializer=tf.constant(tuned), partitioner=parts, use_resource=False)
+        session.run(tf.compat.v1.global_variables_initializer())
+        tf.compat.v1.train.Saver([table]).save(session, str(tmp_path / "over"), write_meta_graph=False)
+    m = mount(base, "--overlay", tmp_path / "over")
+    expected = values(base) | {"table": tuned}
+    assert_same(restored_by_saver(m / "base-1", expected), expected)
 
 
 class Layer(tf.Module):
