@@ -25,10 +25,13 @@ pub fn apply(map: &Map, catalog: &mut Catalog) -> Result<Report, Unfit> {
     let mut draft = Draft::new(map, &names, &shapes);
     let rules: Vec<_> = map.rules.iter().map(|rule| rule.place().to_string().as_str().into()).collect();
     let mut values = Values::new(map, &catalog.variables);
-    let planned = std::mem::take(&mut draft.variables).into_iter();
-    let variables: Vec<_> = planned
-        .filter_map(|planned| planned_variable(map, &catalog.variables, planned, &rules, &mut values))
-        .collect();
+    let planned = std::mem::take(&mut draft.variables);
+    // There may be very many: no more room than they take.
+    let mut variables = Vec::with_capacity(planned.len());
+    let planned = planned.into_iter();
+    variables.extend(
+        planned.filter_map(|planned| planned_variable(map, &catalog.variables, planned, &rules, &mut values)),
+    );
     values.finish(&mut draft.errors, &mut draft.warnings);
     let report = draft.conclude(map, &names)?.report;
     catalog.variables = variables;

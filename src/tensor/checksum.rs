@@ -19,7 +19,7 @@ impl Tensor {
     /// # Errors
     /// Those of the source; `InvalidData` if what it stores is damaged.
     pub fn checksum(&self) -> io::Result<Masked> {
-        match (self.dtype, &self.stored) {
+        match (self.dtype, self.stored()) {
             (Dtype::String, _) => self.with_elements(|_, elements| string_tensor::checksum(elements)),
             (Dtype::Variant, _) => Err(io::Error::other("a variant is not summed, only copied")),
             (_, Some(stored)) => {
@@ -36,15 +36,11 @@ impl Tensor {
     /// # Errors
     /// Those of reading.
     pub fn is_intact(&self) -> io::Result<bool> {
-        match (&self.parts, &self.stored, self.crc32c.filter(|_| self.dtype.width().is_some())) {
-            (Some(parts), ..) => parts
-                .iter()
-                .map(|part| part.tensor.is_intact())
-                .find(|is| !matches!(is, Ok(true)))
-                .unwrap_or(Ok(true)),
-            (None, Some(stored), _) => stored.is_intact(),
-            (None, None, Some(recorded)) => Ok(sum(&self.file())? == recorded),
-            (None, None, None) => Ok(true),
+        let mut sources = self.sources().map(|source| source.is_intact()).peekable();
+        match (sources.peek(), self.crc32c.filter(|_| self.dtype.width().is_some())) {
+            (Some(_), _) => sources.find(|is| !matches!(is, Ok(true))).unwrap_or(Ok(true)),
+            (None, Some(recorded)) => Ok(sum(&self.file())? == recorded),
+            (None, None) => Ok(true),
         }
     }
 

@@ -62,7 +62,7 @@ impl Tensor {
     /// # Errors
     /// Those of the source; `InvalidData` if it is damaged.
     pub fn with_elements<T>(&self, each: impl FnOnce(&[u8], &[&[u8]]) -> T) -> io::Result<T> {
-        match &self.stored {
+        match self.stored() {
             Some(stored) => stored.elements_in(Endianness::Big, each),
             None => self.elements_in(Endianness::Little, each),
         }

@@ -91,7 +91,7 @@ impl Layout {
 
     /// What the index says of a variable: its row, and those of its slices.
     fn rows(&mut self, key: &Name, tensor: &Arc<Tensor>) -> Vec<Row> {
-        let Some(parts) = &tensor.parts else {
+        let Some(parts) = tensor.parts() else {
             return vec![Row { key: bytes(key), value: self.value(tensor) }];
         };
         let slices = parts.iter().map(|part| part.slice.clone()).collect();
@@ -118,7 +118,7 @@ impl Layout {
 
     /// The shard and offset of a tensor: its own, if it is one range of a shard of the source.
     fn place(&mut self, tensor: &Arc<Tensor>) -> (u32, u64) {
-        if let [Extent::Range { shard, offset, .. }] = tensor.data.as_slice()
+        if let [Extent::Range { shard, offset, .. }] = &*tensor.data
             && let Some(number) = self.numbers.get(&Arc::as_ptr(shard))
         {
             return (*number, *offset);
