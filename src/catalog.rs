@@ -6,6 +6,7 @@ use std::sync::{Arc, LazyLock};
 use crate::graph::Graph;
 use crate::name::Name;
 use crate::shard::Shard;
+use crate::sums::Keep;
 use crate::tensor::Tensor;
 
 /// A checkpoint's variables, under the names that ckptfs shows.
@@ -25,6 +26,8 @@ pub struct Catalog {
     pub program: Option<Arc<Program>>,
     /// How it is laid out when it is shown as an HDF5 file of weights.
     pub h5_layout: H5Layout,
+    /// Where checksums are kept that are computed for it, if they are.
+    pub keep: Option<Arc<dyn Keep>>,
 }
 
 /// What a program knew of the variables that it saved; read when it is first asked for.

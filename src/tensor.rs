@@ -14,6 +14,7 @@ use crate::extent::{Extent, VirtualFile};
 use crate::format::crc::Masked;
 use crate::shard::Shard;
 
+pub use checksum::mismatch;
 use slices::Part;
 use strings::Strings;
 
@@ -127,7 +128,9 @@ impl Tensor {
     /// Where the bytes that it was saved as stand in the source: each a data file, an offset in it and a length.
     pub fn ranges(&self) -> Vec<(&Arc<Shard>, u64, u64)> {
         match self.made.as_deref() {
-            Some(Made::Slices(_) | Made::Turned(_)) => self.sources().flat_map(|source| source.ranges()).collect(),
+            Some(Made::Slices(_) | Made::Turned(_)) => {
+                self.sources().flat_map(|source| source.ranges()).collect()
+            }
             Some(Made::Computed(_)) | None => self.data.iter().filter_map(Extent::range).collect(),
         }
     }

@@ -15,16 +15,18 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("name", &[]),
     ("shard", &["folder"]),
     // The waist.
-    ("catalog", &["graph", "name", "shard", "tensor"]),
+    ("catalog", &["graph", "name", "shard", "sums", "tensor"]),
     ("dtype", &["minifloat"]),
     ("extent", &["cache", "shard"]),
     ("tensor", &["dtype", "extent", "format", "shard"]),
     ("tensor/slices", &["cache", "dtype", "extent", "format"]),
     ("tensor/big_endian", &["cache", "dtype", "extent", "format"]),
-    ("tensor/checksum", &["cache", "dtype", "extent", "format"]),
+    ("tensor/checksum", &["cache", "dtype", "format"]),
     ("tensor/memory", &["cache", "extent"]),
     ("tensor/strings", &["cache", "format", "name"]),
     ("op", &["cache", "dtype", "extent", "format", "minifloat", "tensor"]),
+    ("sums", &["format", "tensor"]),
+    ("sums/work", &["cache", "format", "tensor"]),
     // What makes catalogs, and what changes them.
     ("graph", &["format"]),
     ("remap", &["name"]),
@@ -80,8 +82,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("tree/top", &["catalog", "extent", "view"]),
     ("tree/paths", &["catalog", "dtype", "format", "graph", "name", "tensor"]),
     ("view", &["cache", "catalog", "dtype", "extent", "format", "graph", "name", "shard", "tensor"]),
+    ("view/bundle", &["catalog", "extent", "shard", "sums"]),
+    (
+        "view/bundle/index",
+        &["cache", "catalog", "dtype", "extent", "format", "graph", "name", "shard", "sums", "tensor"],
+    ),
     // Where they meet.
-    ("mirror", &["catalog", "folder", "remap", "shard", "source", "tree"]),
+    ("mirror", &["catalog", "folder", "remap", "shard", "source", "sums", "tree"]),
     ("export", &["cache", "extent", "shard"]),
     // The kernel, and what a person types.
     ("fuse", &["cache", "extent", "tree"]),
@@ -107,6 +114,7 @@ const ALL: &[&str] = &[
     "remap",
     "shard",
     "source",
+    "sums",
     "tensor",
     "tree",
     "view",

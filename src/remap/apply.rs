@@ -83,8 +83,7 @@ fn planned_variable(
     let done = value.as_ref().map(|derived| described(map, derived, variables).as_str().into());
     let origin = rule.map(|rule| Origin { name: old(), rule: rules[rule.index()].clone(), value: done });
     let name = Name::from(name);
-    Some(match source {
-        Some(source) => Variable { name, origin, tensor, ..source.clone() },
-        None => Variable { name, key: None, plain_key: None, full_name: None, tensor, origin },
-    })
+    let same = |part: fn(&Variable) -> &Option<Name>| source.and_then(|source| part(source).clone());
+    let (key, plain_key) = (same(|variable| &variable.key), same(|variable| &variable.plain_key));
+    Some(Variable { name, key, plain_key, full_name: same(|variable| &variable.full_name), tensor, origin })
 }

@@ -1,0 +1,204 @@
+//! Sums that are being computed, range by range, by whoever has time.
+//!
+//! Values that are read front to back are cut into ranges, whose sums are joined; what is decoded in bands, where a part
+//! takes as long as the whole, is one range. Pieces that several values share are decoded once, as far as a cache of fixed
+//! size goes.
+
+use std::collections::HashMap;
+use std::io;
+use std::num::NonZero;
+use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
+use std::thread;
+
+use crate::cache::Cache;
+use crate::format::crc::Masked;
+use crate::tensor::{Tensor, mismatch};
+
+/// Threads that one who joins in brings along, himself among them: what one disk and one memory keep busy.
+const CREW: usize = 4;
+/// Who comes after these only waits.
+const CREWS: usize = 2;
+/// Bytes of a range.
+const RANGE: u64 = 16 << 20;
+/// Memory for pieces that values share.
+const CACHE: usize = 64 << 20;
+
+/// Sums to be computed.
+pub(super) struct Work {
+    jobs: Vec<Job>,
+    /// The jobs whose sums are wanted; the others are of what those are made of.
+    wanted: Vec<usize>,
+    tasks: Vec<Task>,
+    next: AtomicUsize,
+    left: Mutex<usize>,
+    all_done: Condvar,
+    crews: AtomicUsize,
+    cache: Cache,
+}
+
+/// A sum of a tensor.
+struct Job {
+    tensor: Arc<Tensor>,
+    /// The jobs of what it is made of, and whose sums are recorded.
+    sources: Box<[usize]>,
+    tasks: Range<usize>,
+}
+
+/// A sum of some of its bytes.
+struct Task {
+    job: usize,
+    range: Range<u64>,
+    sum: OnceLock<io::Result<Masked>>,
+}
+
+impl Work {
+    /// What it takes to sum these.
+    pub(super) fn new(tensors: &[Arc<Tensor>]) -> Self {
+        let (mut jobs, mut tasks, mut known) = (Vec::new(), Vec::new(), HashMap::new());
+        let mut add = |tensor: &Arc<Tensor>, sources: Box<[usize]>| {
+            let first = tasks.len();
+            if tensor.is_there() {
+                let task = |range| Task { job: jobs.len(), range, sum: OnceLock::new() };
+                tasks.extend(ranges(tensor).map(task));
+            }
+            jobs.push(Job { tensor: tensor.clone(), sources, tasks: first..tasks.len() });
+            jobs.len() - 1
+        };
+        let mut wanted = Vec::with_capacity(tensors.len());
+        for tensor in tensors {
+            let mut recorded = Vec::new();
+            origins(tensor, &mut recorded);
+            let job = |origin: &Arc<Tensor>| {
+                *known.entry(Arc::as_ptr(origin)).or_insert_with(|| add(origin, [].into()))
+            };
+            let sources = recorded.iter().map(job).collect();
+            wanted.push(add(tensor, sources));
+        }
+        let (left, cache) = (Mutex::new(tasks.len()), Cache::new(CACHE));
+        let (next, all_done, crews) = Default::default();
+        Self { jobs, wanted, tasks, next, left, all_done, crews, cache }
+    }
+
+    /// Helps until there is nothing left to do, and waits for those who do the last of it.
+    pub(super) fn join_in(&self) {
+        let is_needed = self.crews.fetch_add(1, Ordering::Relaxed) < CREWS;
+        let crew = thread::available_parallelism().map_or(1, NonZero::get).min(CREW).min(self.tasks.len());
+        thread::scope(|scope| {
+            for _ in 1..if is_needed { crew } else { 0 } {
+                scope.spawn(|| self.labour());
+            }
+            if is_needed {
+                self.labour();
+            }
+        });
+        let left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(self.all_done.wait_while(left, |left| *left > 0).unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// The sums that are wanted, once all is done. `damaged` hears of those that can never be right, which are zero.
+    ///
+    /// # Errors
+    /// Those that may be gone at the next reading.
+    pub(super) fn sums(&self, mut damaged: impl FnMut(&io::Error)) -> io::Result<Vec<Masked>> {
+        let sum = |&job: &usize| match self.checked(&self.jobs[job]) {
+            Err(error) if is_lasting(&error) => {
+                damaged(&error);
+                Ok(Masked(0))
+            }
+            result => result,
+        };
+        self.wanted.iter().map(sum).collect()
+    }
+
+    fn labour(&self) {
+        let mut buffer = Vec::new();
+        while let Some(task) = self.tasks.get(self.next.fetch_add(1, Ordering::Relaxed)) {
+            let task = Doing { work: self, task };
+            let tensor = &self.jobs[task.task.job].tensor;
+            let sum = match tensor.dtype.width() {
+                Some(_) => tensor.sum(&self.cache, task.task.range.clone(), &mut buffer),
+                None => tensor.checksum(),
+            };
+            let _ = task.task.sum.set(sum);
+        }
+    }
+
+    /// The sum of a job, if what it is made of is what was recorded.
+    fn checked(&self, job: &Job) -> io::Result<Masked> {
+        if !job.tensor.is_there() {
+            return Err(io::Error::new(io::ErrorKind::NotFound, "its data file is missing"));
+        }
+        for source in &job.sources {
+            let source = &self.jobs[*source];
+            let (actual, recorded) = (self.joined(source)?, source.tensor.crc32c);
+            if let Some(recorded) = recorded.filter(|recorded| *recorded != actual) {
+                return Err(mismatch(actual, recorded));
+            }
+        }
+        self.joined(job)
+    }
+
+    fn joined(&self, job: &Job) -> io::Result<Masked> {
+        let mut whole = Masked::of(b"");
+        for task in &self.tasks[job.tasks.clone()] {
+            match task.sum.get() {
+                Some(Ok(sum)) => whole = whole.join(*sum, (task.range.end - task.range.start) as usize),
+                Some(Err(error)) => return Err(copy(error)),
+                None => return Err(io::Error::other("a sum was not computed")),
+            }
+        }
+        Ok(whole)
+    }
+}
+
+/// The source's own tensors of numbers that it is made of, if it is made, and whose checksums are recorded.
+fn origins(tensor: &Tensor, found: &mut Vec<Arc<Tensor>>) {
+    for source in tensor.sources() {
+        match source.sources().next() {
+            Some(_) => origins(source, found),
+            None if source.crc32c.is_some() && source.dtype.width().is_some() => found.push(source.clone()),
+            None => {}
+        }
+    }
+}
+
+fn ranges(tensor: &Tensor) -> impl Iterator<Item = Range<u64>> {
+    let len = tensor.len();
+    let is_one = len <= RANGE || tensor.dtype.width().is_none() || tensor.file().in_bands();
+    let step = if is_one { len.max(1) } else { RANGE };
+    (0..len.div_ceil(step)).map(move |i| i * step..((i + 1) * step).min(len))
+}
+
+/// Whether every reading of these files comes to the same: a file that was never there, bytes that are not what was
+/// recorded, numbers that their type cannot hold.
+fn is_lasting(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidData)
+        || error.raw_os_error() == Some(libc::ERANGE)
+}
+
+/// Errors are not for many; what they say is.
+fn copy(error: &io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(errno) => io::Error::from_raw_os_error(errno),
+        None => io::Error::new(error.kind(), error.to_string()),
+    }
+}
+
+/// A task that somebody does. It ends even if that panics, so that nobody waits for ever.
+struct Doing<'a> {
+    work: &'a Work,
+    task: &'a Task,
+}
+
+impl Drop for Doing<'_> {
+    fn drop(&mut self) {
+        self.task.sum.get_or_init(|| Err(io::Error::from_raw_os_error(libc::EIO)));
+        let mut left = self.work.left.lock().unwrap_or_else(PoisonError::into_inner);
+        *left -= 1;
+        if *left == 0 {
+            self.work.all_done.notify_all();
+        }
+    }
+}
