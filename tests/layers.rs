@@ -27,6 +27,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("op", &["cache", "dtype", "extent", "format", "minifloat", "tensor"]),
     ("sums", &["format", "tensor"]),
     ("sums/work", &["cache", "format", "tensor"]),
+    ("sums/tests", &["cache", "dtype", "extent", "op", "shard", "tensor"]),
     // What makes catalogs, and what changes them.
     ("graph", &["format"]),
     ("remap", &["name"]),
