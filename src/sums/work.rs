@@ -3,12 +3,15 @@
 //! Values that are read front to back are cut into ranges, whose sums are joined; what is decoded in bands, where a part
 //! takes as long as the whole, is one range. Pieces that several values share are decoded once, as far as a cache of fixed
 //! size goes.
+//!
+//! Those who began may be slow, as a background thread is on a busy machine. Who comes later and finds nothing left to take does
+//! again what they are still at, so that nobody waits for anyone who is in less of a hurry.
 
 use std::collections::HashMap;
 use std::io;
 use std::num::NonZero;
 use std::ops::Range;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::thread;
 
@@ -24,6 +27,8 @@ const CREWS: usize = 2;
 const RANGE: u64 = 16 << 20;
 /// Memory for pieces that values share.
 const CACHE: usize = 64 << 20;
+/// The same for one who does something again.
+const OWN_CACHE: usize = 8 << 20;
 
 /// Sums to be computed.
 pub(super) struct Work {
@@ -51,6 +56,9 @@ struct Task {
     job: usize,
     range: Range<u64>,
     sum: OnceLock<io::Result<Masked>>,
+    /// The crew that took it, and whether another did so again.
+    crew: AtomicUsize,
+    again: AtomicBool,
 }
 
 impl Work {
@@ -60,8 +68,7 @@ impl Work {
         let mut add = |tensor: &Arc<Tensor>, sources: Box<[usize]>| {
             let first = tasks.len();
             if tensor.is_there() {
-                let task = |range| Task { job: jobs.len(), range, sum: OnceLock::new() };
-                tasks.extend(ranges(tensor).map(task));
+                tasks.extend(ranges(tensor).map(|range| Task::new(jobs.len(), range)));
             }
             jobs.push(Job { tensor: tensor.clone(), sources, tasks: first..tasks.len() });
             jobs.len() - 1
@@ -83,14 +90,15 @@ impl Work {
 
     /// Helps until there is nothing left to do, and waits for those who do the last of it.
     pub(super) fn join_in(&self) {
-        let is_needed = self.crews.fetch_add(1, Ordering::Relaxed) < CREWS;
+        let number = self.crews.fetch_add(1, Ordering::Relaxed);
+        let is_needed = number < CREWS;
         let crew = thread::available_parallelism().map_or(1, NonZero::get).min(CREW).min(self.tasks.len());
         thread::scope(|scope| {
             for _ in 1..if is_needed { crew } else { 0 } {
-                scope.spawn(|| self.labour());
+                scope.spawn(|| self.labour(number));
             }
             if is_needed {
-                self.labour();
+                self.labour(number);
             }
         });
         let left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
@@ -112,17 +120,26 @@ impl Work {
         self.wanted.iter().map(sum).collect()
     }
 
-    fn labour(&self) {
-        let mut buffer = Vec::new();
+    /// Does what is left to do, as one of a crew; then what an earlier one is still at, without waiting for its pieces.
+    fn labour(&self, crew: usize) {
+        let (mut buffer, own) = (Vec::new(), Cache::new(OWN_CACHE));
         while let Some(task) = self.tasks.get(self.next.fetch_add(1, Ordering::Relaxed)) {
-            let task = Doing { work: self, task };
-            let tensor = &self.jobs[task.task.job].tensor;
-            let sum = match tensor.dtype.width() {
-                Some(_) => tensor.sum(&self.cache, task.task.range.clone(), &mut buffer),
-                None => tensor.checksum(),
-            };
-            let _ = task.task.sum.set(sum);
+            task.crew.store(crew, Ordering::Relaxed);
+            self.sum(task, &self.cache, &mut buffer);
         }
+        for task in self.tasks.iter().filter(|task| task.is_late(crew)) {
+            self.sum(task, &own, &mut buffer);
+        }
+    }
+
+    fn sum(&self, task: &Task, cache: &Cache, buffer: &mut Vec<u8>) {
+        let doing = Doing { work: self, task };
+        let tensor = &self.jobs[task.job].tensor;
+        let sum = match tensor.dtype.width() {
+            Some(_) => tensor.sum(cache, task.range.clone(), buffer),
+            None => tensor.checksum(),
+        };
+        doing.end(sum);
     }
 
     /// The sum of a job, if what it is made of is what was recorded.
@@ -186,19 +203,41 @@ fn copy(error: &io::Error) -> io::Error {
     }
 }
 
+impl Task {
+    fn new(job: usize, range: Range<u64>) -> Self {
+        let (sum, crew, again) = (OnceLock::new(), AtomicUsize::new(usize::MAX), AtomicBool::new(false));
+        Self { job, range, sum, crew, again }
+    }
+
+    /// Whether an earlier crew is still at it, and nobody else took it since. Now somebody did.
+    fn is_late(&self, crew: usize) -> bool {
+        let is_of_earlier = self.sum.get().is_none() && self.crew.load(Ordering::Relaxed) < crew;
+        is_of_earlier && !self.again.swap(true, Ordering::Relaxed)
+    }
+}
+
 /// A task that somebody does. It ends even if that panics, so that nobody waits for ever.
 struct Doing<'a> {
     work: &'a Work,
     task: &'a Task,
 }
 
-impl Drop for Doing<'_> {
-    fn drop(&mut self) {
-        self.task.sum.get_or_init(|| Err(io::Error::from_raw_os_error(libc::EIO)));
+impl Doing<'_> {
+    /// The first who ends a task counts.
+    fn end(&self, sum: io::Result<Masked>) {
+        if self.task.sum.set(sum).is_err() {
+            return;
+        }
         let mut left = self.work.left.lock().unwrap_or_else(PoisonError::into_inner);
         *left -= 1;
         if *left == 0 {
             self.work.all_done.notify_all();
         }
+    }
+}
+
+impl Drop for Doing<'_> {
+    fn drop(&mut self) {
+        self.end(Err(io::Error::from_raw_os_error(libc::EIO)));
     }
 }
