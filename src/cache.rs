@@ -3,6 +3,7 @@
 //! The lock is held for look-ups only, never while decoding.
 
 use std::collections::HashMap;
+use std::hash::Hasher;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -27,6 +28,12 @@ pub trait Decode: Send + Sync {
     /// Those of the source.
     fn verify(&self) -> io::Result<()> {
         Ok(())
+    }
+
+    /// Tells `to` all that its bytes follow from: which bytes of which state of which files, and what is done to them. What
+    /// tells the same decodes to the same, in another process too; `None` where that cannot be promised.
+    fn recipe(&self, _to: &mut dyn Hasher) -> Option<()> {
+        None
     }
 
     /// Bytes that are decoded and kept together.
@@ -76,7 +83,14 @@ pub struct Identity {
 
 type Key = (Identity, u64);
 type Kept = (Arc<dyn Decode>, Arc<Vec<u8>>);
-type Outcome = Result<Arc<Vec<u8>>, i32>;
+type Outcome = Result<Arc<Vec<u8>>, Failure>;
+
+/// Of an error what can be told to many.
+#[derive(Clone, Copy)]
+enum Failure {
+    Errno(i32),
+    Kind(io::ErrorKind),
+}
 
 /// The cache of a process.
 pub struct Cache {
@@ -204,9 +218,12 @@ struct Landing<'a> {
 
 impl Landing<'_> {
     fn land(self, bytes: io::Result<Vec<u8>>) -> io::Result<Arc<Vec<u8>>> {
-        let outcome = bytes.map(Arc::new).map_err(|error| error.raw_os_error().unwrap_or(libc::EIO));
-        self.finish(outcome.clone());
-        outcome.map_err(io::Error::from_raw_os_error)
+        let (outcome, result) = match bytes.map(Arc::new) {
+            Ok(bytes) => (Ok(bytes.clone()), Ok(bytes)),
+            Err(error) => (Err(Failure::from(&error)), Err(error)),
+        };
+        self.finish(outcome);
+        result
     }
 
     fn finish(&self, outcome: Outcome) {
@@ -225,7 +242,7 @@ impl Landing<'_> {
 
 impl Drop for Landing<'_> {
     fn drop(&mut self) {
-        self.finish(Err(libc::EIO));
+        self.finish(Err(Failure::Errno(libc::EIO)));
     }
 }
 
@@ -235,7 +252,22 @@ impl Flight {
         let landed = self.landed.wait_while(guard, |outcome| outcome.is_none());
         let landed = landed.unwrap_or_else(PoisonError::into_inner);
         let outcome = landed.clone().expect("the wait ends when there is one");
-        outcome.map_err(io::Error::from_raw_os_error)
+        outcome.map_err(io::Error::from)
+    }
+}
+
+impl From<&io::Error> for Failure {
+    fn from(error: &io::Error) -> Self {
+        error.raw_os_error().map_or(Self::Kind(error.kind()), Self::Errno)
+    }
+}
+
+impl From<Failure> for io::Error {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Errno(errno) => Self::from_raw_os_error(errno),
+            Failure::Kind(kind) => kind.into(),
+        }
     }
 }
 

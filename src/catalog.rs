@@ -6,6 +6,7 @@ use std::sync::{Arc, LazyLock};
 use crate::graph::Graph;
 use crate::name::Name;
 use crate::shard::Shard;
+use crate::sums::Keep;
 use crate::tensor::Tensor;
 
 /// A checkpoint's variables, under the names that ckptfs shows.
@@ -27,6 +28,8 @@ pub struct Catalog {
     pub h5_layout: H5Layout,
     /// Where values come from that are another checkpoint's, by the names that the variables have before any map.
     pub overlaid: Option<Arc<HashMap<Name, Arc<str>>>>,
+    /// Where checksums are kept that are computed for it, if they are.
+    pub keep: Option<Arc<dyn Keep>>,
 }
 
 /// What a program knew of the variables that it saved; read when it is first asked for.

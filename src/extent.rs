@@ -6,6 +6,7 @@
 //! Invariants of [`VirtualFile`]: no extent is empty, `ends` is strictly increasing, and the length is known without
 //! reading any data.
 
+use std::hash::{Hash, Hasher};
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
@@ -49,6 +50,27 @@ impl Extent {
             Self::Range { shard, offset, len } => Some((shard, *offset, *len)),
             Self::Inline(_) | Self::Decoded { .. } | Self::Part { .. } => None,
         }
+    }
+
+    /// As [`Decode::recipe`].
+    fn recipe(&self, mut to: &mut dyn Hasher) -> Option<()> {
+        std::mem::discriminant(self).hash(&mut to);
+        match self {
+            Self::Inline(bytes) => bytes.hash(&mut to),
+            Self::Range { shard, offset, len } => {
+                (offset, len).hash(&mut to);
+                shard.recipe(to)?;
+            }
+            Self::Decoded { data, len } => {
+                len.hash(&mut to);
+                data.recipe(to)?;
+            }
+            Self::Part { data, whole, offset, len } => {
+                (whole, offset, len).hash(&mut to);
+                data.recipe(to)?;
+            }
+        }
+        Some(())
     }
 
     /// Fills `buf` with the extent's bytes from `at`; the caller keeps within its length.
@@ -157,6 +179,12 @@ impl VirtualFile {
             i += 1;
         }
         Ok((at - offset) as usize)
+    }
+
+    /// As [`Decode::recipe`], of all of it.
+    pub fn recipe(&self, mut to: &mut dyn Hasher) -> Option<()> {
+        self.extents.len().hash(&mut to);
+        self.extents.iter().try_for_each(|extent| extent.recipe(to))
     }
 
     /// Whether some of it is decoded [in bands](Decode::in_bands).

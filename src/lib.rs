@@ -17,7 +17,8 @@
 //! writes virtual files to disk, where a mount is not to be had.
 //!
 //! The length of every file is known before any data is read, and nothing is stored for a file that is not asked for: to
-//! mount is to read an index.
+//! mount is to read an index. The checksums that a new index lacks are [summed](sums) when somebody reads it, or before, when
+//! nobody has anything better to do.
 
 pub mod cache;
 pub mod catalog;
@@ -35,6 +36,7 @@ pub mod op;
 pub mod remap;
 pub mod shard;
 pub mod source;
+pub mod sums;
 pub mod tensor;
 pub mod tree;
 pub mod view;

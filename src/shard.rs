@@ -7,13 +7,14 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata};
+use std::hash::{Hash, Hasher};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 
@@ -21,6 +22,9 @@ use crate::folder::Folder;
 
 /// How long a look at the file counts before reads look again.
 const FRESH: Duration = Duration::from_secs(1);
+
+/// A file that was written this recently may be written again without its time telling.
+const SETTLED: Duration = Duration::from_secs(2);
 
 /// Descriptors for all that is not a shard.
 const OTHER_FILES: u64 = 256;
@@ -70,6 +74,13 @@ impl From<&Metadata> for Stamp {
 }
 
 impl Stamp {
+    /// Whether whatever is written from now on will show in the time of modification.
+    pub fn is_settled(&self) -> bool {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let mtime = Duration::from_secs(self.mtime.0.max(0).unsigned_abs());
+        now.checked_sub(mtime).is_some_and(|age| age > SETTLED)
+    }
+
     /// The same inode with the same content, permissions aside.
     pub fn same_content(&self, other: &Self) -> bool {
         (self.dev, self.ino, self.len, self.mtime) == (other.dev, other.ino, other.len, other.mtime)
@@ -130,6 +141,13 @@ impl Shard {
     /// Its state when it was opened; `None` if it was not.
     pub fn stamp(&self) -> Option<Stamp> {
         self.opened.as_ref().ok().map(|opened| opened.stamp)
+    }
+
+    /// Tells `to` which state of which file this is; `None` where nobody can tell it from the next.
+    pub fn recipe(&self, mut to: &mut dyn Hasher) -> Option<()> {
+        let Stamp { dev, ino, len, mtime, mode: _ } = self.stamp().filter(Stamp::is_settled)?;
+        (dev, ino, len, mtime).hash(&mut to);
+        Some(())
     }
 
     /// Length in bytes when it was opened; `None` if it was not.

@@ -14,6 +14,7 @@ use crate::extent::{Extent, VirtualFile};
 use crate::format::crc::Masked;
 use crate::shard::Shard;
 
+pub use checksum::mismatch;
 use slices::Part;
 use strings::Strings;
 
@@ -52,21 +53,60 @@ pub struct Tensor {
     /// Dimensions.
     pub shape: Shape,
     /// The stored bytes, wherever they are. A zero-element tensor has one empty extent that keeps its place.
-    pub data: Vec<Extent>,
+    pub data: Box<[Extent]>,
     /// Checksum of those bytes, where the source recorded one.
     pub crc32c: Option<Masked>,
-    /// Of a tensor that was saved in several slices, those: what `data` was put together of.
-    pub parts: Option<Arc<[Part]>>,
-    /// Of a tensor whose bytes the source has in another order, as it has them.
-    pub stored: Option<Arc<Tensor>>,
+    /// What `data` is made of, where that is not just what the source has. In a box, for it is rare.
+    made: Option<Box<Made>>,
     /// Of a tensor of strings, once that was read: what the reading told.
     strings: OnceLock<Option<Arc<Strings>>>,
+}
+
+/// Of what a tensor is made.
+#[derive(Clone)]
+enum Made {
+    /// Of slices: it was saved in several.
+    Slices(Arc<[Part]>),
+    /// Of the same bytes in another order.
+    Turned(Arc<Tensor>),
+    /// Of all of these, by some operation.
+    Computed(Box<[Arc<Tensor>]>),
 }
 
 impl Tensor {
     /// A tensor of these elements, whose bytes are `data` and have that checksum.
     pub fn new(dtype: Dtype, shape: Shape, data: Vec<Extent>, crc32c: Option<Masked>) -> Self {
-        Self { dtype, shape, data, crc32c, parts: None, stored: None, strings: OnceLock::new() }
+        let data = data.into_boxed_slice();
+        Self { dtype, shape, data, crc32c, made: None, strings: OnceLock::new() }
+    }
+
+    /// The same, computed of `sources`. What has a checksum of its own needs none of theirs.
+    pub fn computed_of(self, sources: impl IntoIterator<Item = Arc<Self>>) -> Self {
+        match self.crc32c {
+            Some(_) => self,
+            None => Self { made: Some(Box::new(Made::Computed(sources.into_iter().collect()))), ..self },
+        }
+    }
+
+    /// Of a tensor that was saved in several slices, those: what `data` was put together of.
+    pub fn parts(&self) -> Option<&Arc<[Part]>> {
+        if let Some(Made::Slices(parts)) = self.made.as_deref() { Some(parts) } else { None }
+    }
+
+    /// Of a tensor whose bytes the source has in another order, as it has them.
+    pub fn stored(&self) -> Option<&Arc<Self>> {
+        if let Some(Made::Turned(stored)) = self.made.as_deref() { Some(stored) } else { None }
+    }
+
+    /// The tensors that it is made of; none if it is the source's own.
+    pub fn sources(&self) -> impl Iterator<Item = &Arc<Self>> {
+        let (parts, others) = match self.made.as_deref() {
+            Some(Made::Slices(parts)) => (&parts[..], &[][..]),
+            Some(Made::Turned(stored)) => (&[][..], std::slice::from_ref(stored)),
+            Some(Made::Computed(sources)) => (&[][..], &sources[..]),
+            None => (&[][..], &[][..]),
+        };
+        parts.iter().map(|part| &part.tensor).chain(others)
     }
 
     /// Length of the data in bytes.
@@ -81,15 +121,17 @@ impl Tensor {
 
     /// Whether every data file that holds some of it could be opened.
     pub fn is_there(&self) -> bool {
-        self.ranges().iter().all(|(shard, _, _)| shard.fault().is_none())
+        let own = || self.data.iter().filter_map(Extent::range).all(|(shard, ..)| shard.fault().is_none());
+        own() && self.sources().all(|source| source.is_there())
     }
 
-    /// Where its bytes stand in the source: each a data file, an offset in it and a length.
+    /// Where the bytes that it was saved as stand in the source: each a data file, an offset in it and a length.
     pub fn ranges(&self) -> Vec<(&Arc<Shard>, u64, u64)> {
-        match (&self.parts, &self.stored) {
-            (Some(parts), _) => parts.iter().flat_map(|part| part.tensor.ranges()).collect(),
-            (None, Some(stored)) => stored.ranges(),
-            (None, None) => self.data.iter().filter_map(Extent::range).collect(),
+        match self.made.as_deref() {
+            Some(Made::Slices(_) | Made::Turned(_)) => {
+                self.sources().flat_map(|source| source.ranges()).collect()
+            }
+            Some(Made::Computed(_)) | None => self.data.iter().filter_map(Extent::range).collect(),
         }
     }
 

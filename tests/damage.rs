@@ -211,7 +211,7 @@ fn an_index_without_a_header_is_refused() {
     let index = table::encode(rows.iter().map(|(key, value)| (&key[..], &value[..])));
     fs::write(prefix.with_added_extension("index"), index).unwrap();
     assert!(opened(&prefix).unwrap_err().contains("the first key is \"dense/bias\" instead of the header's"));
-    fs::write(prefix.with_added_extension("index"), table::encode([])).unwrap();
+    fs::write(prefix.with_added_extension("index"), table::encode([([0; 0], [0; 0]); 0])).unwrap();
     assert!(opened(&prefix).unwrap_err().contains("not even a header"));
 }
 

@@ -6,6 +6,7 @@ mod support;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use ckptfs::cache::Cache;
 use ckptfs::catalog::{Catalog, Kind, Variable};
@@ -144,13 +145,13 @@ fn bytes(file: &VirtualFile) -> Vec<u8> {
 
 /// Writes the bundle that a catalog shows under a new prefix.
 fn write_shown(catalog: &Catalog, prefix: &Path) {
-    for (suffix, file) in view::bundle::files(catalog) {
+    for (suffix, file) in view::bundle::files(&Arc::new(catalog.clone())) {
         fs::write(prefix.with_added_extension(&suffix[1..]), bytes(&file)).unwrap();
     }
 }
 
 fn shown_index(catalog: &Catalog) -> Vec<u8> {
-    bytes(&view::bundle::files(catalog)[0].1)
+    bytes(&view::bundle::files(&Arc::new(catalog.clone()))[0].1)
 }
 
 /// Maps, writes what is shown, opens that, maps back, and returns the index that is shown then.
@@ -188,7 +189,7 @@ proptest! {
     #[test]
     fn an_empty_map_serves_the_sources_own_files(variables in variables()) {
         let (_dir, prefix) = write(&bundle(&variables));
-        for (suffix, file) in view::bundle::files(&mapped(&prefix, &[])) {
+        for (suffix, file) in view::bundle::files(&Arc::new(mapped(&prefix, &[]))) {
             let own = prefix.with_added_extension(&suffix[1..]);
             prop_assert_eq!(file.len(), own.metadata().unwrap().len());
             prop_assert!(file.is_empty() || file.whole_shard().unwrap().path() == own);

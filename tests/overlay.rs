@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Output;
+use std::sync::Arc;
 
 use ckptfs::cache::Cache;
 use ckptfs::catalog::Catalog;
@@ -88,7 +89,7 @@ fn names(catalog: &Catalog) -> Vec<String> {
 /// The checkpoint as the files of its bundle say it is.
 fn reread(catalog: &Catalog) -> (TempDir, Catalog) {
     let dir = tempfile::tempdir().unwrap();
-    for (suffix, file) in bundle::files(catalog) {
+    for (suffix, file) in bundle::files(&Arc::new(catalog.clone())) {
         fs::write(dir.path().join(format!("x{suffix}")), read(&file)).unwrap();
     }
     let catalog = source::open(&dir.path().join("x")).unwrap().catalog;
@@ -152,7 +153,7 @@ fn data_files_of_an_overlay_follow_the_bases_and_no_checksum_is_computed() {
         ("over", Bundle::new().floats("b", &[2.0])),
     ]);
     let (catalog, _) = place.laid(&["over"], &[]).unwrap();
-    let files = bundle::files(&catalog);
+    let files = bundle::files(&Arc::new(catalog.clone()));
     let suffixes: Vec<_> = files.iter().map(|(suffix, _)| suffix.as_str()).collect();
     assert_eq!(suffixes, [".index", ".data-00000-of-00003", ".data-00001-of-00003", ".data-00002-of-00003"]);
     assert!(files[0].1.is_inline() && files[1..].iter().all(|(_, file)| file.whole_shard().is_some()));
@@ -167,7 +168,7 @@ fn a_take_brings_one_variable_and_no_whole_data_file() {
     let (catalog, laid) = place.laid(&[], &[("b", "before")]).unwrap();
     let (_dir, again) = reread(&catalog);
     assert_eq!((value(&again, "a"), value(&again, "b")), (f32s(&[1.0]), f32s(&[8.0])));
-    let files = bundle::files(&catalog);
+    let files = bundle::files(&Arc::new(catalog.clone()));
     assert_eq!(files.iter().map(|(_, file)| file.len()).skip(1).collect::<Vec<_>>(), [8, 4]);
     assert_eq!((laid.from[0].replaced.len(), laid.own), (1, 1));
 }

@@ -5,6 +5,7 @@ mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use ckptfs::cache::Cache;
 use ckptfs::catalog::Catalog;
@@ -74,7 +75,7 @@ fn raw(catalog: &Catalog, name: &str) -> Vec<u8> {
 /// The bundle that is shown, opened as any other.
 fn shown(catalog: &Catalog) -> (TempDir, Catalog) {
     let dir = tempfile::tempdir().unwrap();
-    for (suffix, file) in view::bundle::files(catalog) {
+    for (suffix, file) in view::bundle::files(&Arc::new(catalog.clone())) {
         fs::write(dir.path().join(format!("shown{suffix}")), read(&file).unwrap()).unwrap();
     }
     let catalog = opened(&dir.path().join("shown")).unwrap();
@@ -82,7 +83,7 @@ fn shown(catalog: &Catalog) -> (TempDir, Catalog) {
 }
 
 fn shown_rows(catalog: &Catalog) -> Vec<table::Row> {
-    table::decode(&read(&view::bundle::files(catalog)[0].1).unwrap()).unwrap()
+    table::decode(&read(&view::bundle::files(&Arc::new(catalog.clone()))[0].1).unwrap()).unwrap()
 }
 
 #[test]
@@ -123,7 +124,11 @@ fn a_renamed_variable_in_slices_keeps_slices_places_and_checksums() {
     assert!(entries(&rows, "emb").is_empty());
     let (_shown, again) = shown(&catalog);
     assert_eq!(raw(&again, "z"), raw(&catalog, "z"));
-    assert_eq!(view::bundle::files(&catalog).len(), 3, "an index and the source's two data files");
+    assert_eq!(
+        view::bundle::files(&Arc::new(catalog.clone())).len(),
+        3,
+        "an index and the source's two data files"
+    );
 }
 
 #[test]

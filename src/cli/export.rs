@@ -125,10 +125,11 @@ fn bundle(args: &Args, checkpoint: Checkpoint) -> anyhow::Result<Vec<Output>> {
     let Some(stem) = prefix.file_name() else { bail!("{}: names no checkpoint", prefix.display()) };
     let with =
         |suffix: String| prefix.with_file_name([stem, OsStr::new(&suffix)].into_iter().collect::<OsString>());
-    let files = view::bundle::files(&checkpoint.catalog);
+    let catalog = Arc::new(checkpoint.catalog);
+    let files = view::bundle::files(&catalog);
     let mut outputs: Vec<_> =
         files.into_iter().map(|(suffix, file)| Output { path: with(suffix), file }).collect();
-    complete(&checkpoint.catalog)?;
+    complete(&catalog)?;
     outputs.rotate_left(1);
     Ok(outputs)
 }

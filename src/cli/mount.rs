@@ -10,7 +10,7 @@ use anyhow::{Context, anyhow};
 
 use super::map_flags::{MapFlags, quoted};
 use super::mount_options::{self, parse_mode};
-use super::serving::Serving;
+use super::serving::{self, NewestIndex, Serving};
 use super::terminal::{bytes, counted, say, warning};
 use super::{Usage, logging};
 use crate::fuse::Manner;
@@ -89,11 +89,12 @@ impl Args {
         let recipe = Arc::new(self.map.recipe()?);
         let mountpoint = mount::check(&self.mountpoint, self.nonempty)?;
         // Absolute, because a daemon leaves the directory it was started in.
-        let mirror = Mirror::open(&absolute(&self.source)?, recipe.clone())?;
+        let mirror = Mirror::open(&absolute(&self.source)?, recipe.clone())?.keeping(serving::keep());
         let (newest, source) = (mirror.newest()?, mirror.path());
         let message = message(&mirror, &newest, &self.mountpoint);
         let newest_stem = newest.stem.clone();
         let tree = tree(mirror, newest)?;
+        let index = NewestIndex::of(&tree, newest_stem.as_encoded_bytes());
         if self.fake {
             return Ok(ExitCode::SUCCESS);
         }
@@ -114,6 +115,7 @@ impl Args {
         if self.foreground {
             mount::notify(READY);
         }
+        index.prepare();
         log::info!("{}", end(&session.wait()?));
         Ok(ExitCode::SUCCESS)
     }

@@ -15,7 +15,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 
 use super::logging;
 use super::map_flags::MapFlags;
-use super::serving::Serving;
+use super::serving::{self, NewestIndex, Serving};
 use super::terminal;
 use crate::fuse::Manner;
 use crate::mirror::Mirror;
@@ -56,14 +56,17 @@ impl Args {
         let here = env::current_dir().context("the current directory")?;
         // Before any thread is started.
         mount::enter()?;
-        let mirror = Mirror::around(&absolute(&self.source)?, recipe.clone())?;
+        let mirror = Mirror::around(&absolute(&self.source)?, recipe.clone())?.keeping(serving::keep());
         let (newest, source) = (mirror.newest()?, mirror.path());
         let directory = fs::canonicalize(mirror.directory())?;
+        let stem = newest.stem.clone();
         let tree = super::mount::tree(mirror, newest)?;
+        let index = NewestIndex::of(&tree, stem.as_encoded_bytes());
         let fuse =
             self.serving.fuse(tree, (&source, &directory), recipe.map.to_toml(), log, Manner::default());
         let options = Options { signals: FORWARDED, ..Options::new(&source, self.serving.threads()) };
         let session = Session::start(fuse, &directory, &options)?;
+        index.prepare();
         self.serve(&session, &here)
     }
 

@@ -24,6 +24,7 @@ pub mod safetensors;
 pub mod slice_key;
 pub mod state;
 pub mod string_tensor;
+pub mod sums;
 pub mod table;
 pub mod v1;
 pub mod varint;

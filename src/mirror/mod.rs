@@ -26,6 +26,7 @@ use crate::folder::Folder;
 use crate::remap::{self, Outcome, Recipe, Unmade};
 use crate::shard::{Shard, Stamp};
 use crate::source::{self, Checkpoint, Meant};
+use crate::sums::Keep;
 use crate::tree::{Directory, Scan};
 
 /// A directory of a source, and what is done to its checkpoints.
@@ -33,6 +34,7 @@ pub struct Mirror {
     folder: Arc<Folder>,
     kind: Kind,
     recipe: Arc<Recipe>,
+    keep: Option<Arc<dyn Keep>>,
     /// How many directories below the topmost.
     depth: usize,
 }
@@ -82,7 +84,12 @@ impl Mirror {
             Meant::Directory(dir) => (open(dir)?, Kind::Directory),
             Meant::SavedModel(dir) => (open(dir)?.confined(), Kind::SavedModel),
         };
-        Ok(Self { folder: Arc::new(folder), kind, recipe, depth: 0 })
+        Ok(Self { folder: Arc::new(folder), kind, recipe, keep: None, depth: 0 })
+    }
+
+    /// The same, with a place for the checksums that are computed.
+    pub fn keeping(self, keep: Option<Arc<dyn Keep>>) -> Self {
+        Self { keep, ..self }
     }
 
     /// The mirror of the whole directory that holds what `path` means: a checkpoint as the map has it, all else as it is.
@@ -119,6 +126,7 @@ impl Mirror {
         let stem =
             OsStr::from_bytes(stem.ok_or_else(|| source::Error::NoCheckpoints(self.folder.path().into()))?);
         let mut checkpoint = self.checkpoint(stem)?;
+        checkpoint.catalog.keep = self.keep.clone();
         let outcome = self.recipe.apply_to(&checkpoint.stamp, &mut checkpoint.catalog)?;
         Ok(Newest { stem: stem.into(), checkpoint, outcome, count: scan.checkpoints.len() })
     }
@@ -170,6 +178,7 @@ impl Directory for Mirror {
         checkpoint.warnings.iter().for_each(|warning| log::warn!("{warning}"));
         let prefix = checkpoint.prefix.path();
         let catalog = &mut checkpoint.catalog;
+        catalog.keep = self.keep.clone();
         match self.kind {
             // Whatever the map means to others: who loads a SavedModel must find what was saved.
             Kind::Variables => {
@@ -215,7 +224,13 @@ impl Directory for Mirror {
             Kind::Around(_) => Arc::default(),
             _ => self.recipe.clone(),
         };
-        Ok(Box::new(Self { folder: Arc::new(folder), kind, recipe, depth: self.depth + 1 }))
+        Ok(Box::new(Self {
+            folder: Arc::new(folder),
+            kind,
+            recipe,
+            keep: self.keep.clone(),
+            depth: self.depth + 1,
+        }))
     }
 
     fn named(&self, name: &[u8]) -> Option<Vec<Vec<u8>>> {

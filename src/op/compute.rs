@@ -4,6 +4,7 @@
 //! through all of its links without a cache between them and computes nothing twice, and one piece of the last link is all
 //! that is kept. Where a part costs nearly as much as the whole (a transpose), every later link is decoded in bands too.
 
+use std::hash::{Hash, Hasher};
 use std::io;
 use std::sync::{Arc, LazyLock};
 
@@ -18,6 +19,9 @@ pub(super) trait Compute: Send + Sync + 'static {
 
     /// Fills `buf` with the bytes of the result from `at` on; they are there.
     fn fill(&self, buf: &mut [u8], at: u64) -> io::Result<()>;
+
+    /// Tells `to` all that the result follows from beside the inputs.
+    fn recipe(&self, to: &mut dyn Hasher);
 
     /// What it reads.
     fn inputs(&self) -> &[Input] {
@@ -53,6 +57,12 @@ impl<C: Compute> Decode for Computed<C> {
 
     fn verify(&self) -> io::Result<()> {
         self.0.inputs().iter().try_for_each(|input| input.0.verify())
+    }
+
+    fn recipe(&self, mut to: &mut dyn Hasher) -> Option<()> {
+        (C::NAME, self.0.inputs().len()).hash(&mut to);
+        self.0.recipe(to);
+        self.0.inputs().iter().try_for_each(|input| input.0.recipe(to))
     }
 
     fn in_bands(&self) -> bool {

@@ -1,5 +1,6 @@
 //! Tensors that no source has: constants, random numbers, and a NumPy file's array.
 
+use std::hash::{Hash, Hasher};
 use std::io;
 use std::sync::Arc;
 
@@ -89,6 +90,10 @@ struct Constant {
 
 impl Compute for Constant {
     const NAME: &'static str = "constant";
+
+    fn recipe(&self, mut to: &mut dyn Hasher) {
+        self.element.hash(&mut to);
+    }
 
     fn fill(&self, buf: &mut [u8], at: u64) -> io::Result<()> {
         let mut done = buf.len().min(self.element.len());

@@ -5,6 +5,7 @@
 //! What leaves an integer's range is `ERANGE` for the reader and one line in the log.
 
 use std::fmt::Display;
+use std::hash::{Hash, Hasher};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -83,6 +84,15 @@ impl Compute for Elementwise {
 
     fn inputs(&self) -> &[Input] {
         &self.input
+    }
+
+    fn recipe(&self, mut to: &mut dyn Hasher) {
+        let (step, by) = match self.step {
+            Step::Keep => (0, 0),
+            Step::Scale(by) => (1, by.to_bits()),
+            Step::Add(by) => (2, by.to_bits()),
+        };
+        (self.from, self.to, self.saturate, step, by).hash(&mut to);
     }
 
     fn fill(&self, buf: &mut [u8], at: u64) -> io::Result<()> {

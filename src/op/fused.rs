@@ -54,7 +54,7 @@ pub fn join(tensors: &[Arc<Tensor>], axis: usize, layout: &Layout) -> Result<Ten
     if first.dtype == Dtype::String {
         return strings::rearranged(tensors, |numbers| Ok(vec![join(numbers, axis, layout)?])).map(only);
     }
-    rows(tensors, axis, segments)
+    rows(tensors, axis, segments).map(|joined| joined.computed_of(tensors.iter().cloned()))
 }
 
 /// The parts that [`join`] would make the tensor of, of these sizes along the axis.
@@ -84,7 +84,8 @@ pub fn split(
     let part = |(i, &size): (usize, &u64)| {
         let before = sizes[..i].iter().sum::<u64>() / chunks;
         let chunk = |chunk| Segment::new(0, chunk * (has / chunks) + before, size / chunks);
-        rows(std::slice::from_ref(tensor), axis, (0..chunks).map(chunk))
+        let part = rows(std::slice::from_ref(tensor), axis, (0..chunks).map(chunk))?;
+        Ok(part.computed_of([tensor.clone()]))
     };
     sizes.iter().enumerate().map(part).collect()
 }

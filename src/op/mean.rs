@@ -3,6 +3,7 @@
 //! Means take one pass over the tensor when the first of them is read. Those of the columns that were asked for last are
 //! kept, so that many new rows cost no more than one.
 
+use std::hash::{Hash, Hasher};
 use std::io;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -59,6 +60,10 @@ impl Compute for Mean {
 
     fn inputs(&self) -> &[Input] {
         &self.input
+    }
+
+    fn recipe(&self, mut to: &mut dyn Hasher) {
+        (self.dtype, self.rows, self.count, self.inner).hash(&mut to);
     }
 
     fn fill(&self, buf: &mut [u8], at: u64) -> io::Result<()> {

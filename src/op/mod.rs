@@ -84,6 +84,10 @@ impl Op {
     /// # Errors
     /// Why it cannot be done, with the shapes.
     pub fn apply(&self, tensor: &Arc<Tensor>) -> Result<Tensor, String> {
+        self.made(tensor).map(|made| made.computed_of([tensor.clone()]))
+    }
+
+    fn made(&self, tensor: &Arc<Tensor>) -> Result<Tensor, String> {
         let moves = !matches!(self, Self::Cast { .. } | Self::Reshape(_) | Self::Scale(_) | Self::Add(_));
         if tensor.dtype == Dtype::String && moves {
             self.check_strings()?;
@@ -118,7 +122,7 @@ fn reshape(tensor: &Tensor, shape: &Shape) -> Result<Tensor, String> {
     if has != wanted {
         return Err(format!("reshape of {} ({has} elements) to {shape} ({wanted} elements)", tensor.shape));
     }
-    Ok(Tensor::new(tensor.dtype, shape.clone(), tensor.data.clone(), tensor.crc32c))
+    Ok(Tensor::new(tensor.dtype, shape.clone(), tensor.data.to_vec(), tensor.crc32c))
 }
 
 fn slice(tensor: &Arc<Tensor>, ranges: &[Range<u64>]) -> Result<Tensor, String> {

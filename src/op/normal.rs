@@ -3,6 +3,7 @@
 //! Pairs of numbers by Box and Muller from pairs of SplitMix64's.
 
 use std::f64::consts::TAU;
+use std::hash::{Hash, Hasher};
 use std::io;
 
 use super::compute::{Compute, computed, in_units};
@@ -32,6 +33,10 @@ pub(super) fn normal(dtype: Dtype, count: u64, std: f64, seed: u64) -> Result<Ve
 
 impl Compute for Normal {
     const NAME: &'static str = "normal";
+
+    fn recipe(&self, mut to: &mut dyn Hasher) {
+        (self.dtype, self.std.to_bits(), self.start).hash(&mut to);
+    }
 
     fn fill(&self, buf: &mut [u8], at: u64) -> io::Result<()> {
         let width = self.dtype.component_width();

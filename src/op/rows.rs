@@ -4,6 +4,7 @@
 //! are the same everywhere. Where nothing but axes of size 1 is before that axis the bytes of a segment lie together, and
 //! the result is made of the inputs' own extents, unless they would be many and short.
 
+use std::hash::{Hash, Hasher};
 use std::io;
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use crate::format::crc::Masked;
 use crate::tensor::{Shape, Tensor};
 
 /// `len` rows of an input from its row `first` on, the last of them first if it is `reversed`.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Hash)]
 pub(super) struct Segment {
     pub(super) input: usize,
     pub(super) first: u64,
@@ -116,6 +117,10 @@ impl Compute for Rows {
 
     fn inputs(&self) -> &[Input] {
         &self.inputs
+    }
+
+    fn recipe(&self, mut to: &mut dyn Hasher) {
+        (&self.strides, &self.segments, self.inner).hash(&mut to);
     }
 
     fn fill(&self, buf: &mut [u8], at: u64) -> io::Result<()> {

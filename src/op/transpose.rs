@@ -11,6 +11,7 @@
 //! [128, 2097152] read 1.0 GiB, [262144, 1024] and [2097152, 128] 16 GiB; memory is the cache, one band, and some MiB
 //! (`examples/transpose.rs`).
 
+use std::hash::{Hash, Hasher};
 use std::io;
 use std::ops::Range;
 
@@ -26,7 +27,7 @@ pub(super) fn transpose(tensor: &Tensor, axes: &[usize]) -> Result<Tensor, Strin
     let shape = Shape(axes.iter().map(|&axis| dims[axis]).collect());
     let (dims, order, unit) = simplest(dims, axes, width);
     if order.is_empty() || tensor.is_empty() {
-        return Ok(Tensor::new(tensor.dtype, shape, tensor.data.clone(), tensor.crc32c));
+        return Ok(Tensor::new(tensor.dtype, shape, tensor.data.to_vec(), tensor.crc32c));
     }
     let turned = Transposed { input: [Input::new(tensor)], dims, order, unit };
     Ok(Tensor::new(tensor.dtype, shape, computed(turned, tensor.len()), None))
@@ -88,6 +89,10 @@ impl Compute for Transposed {
 
     fn in_bands(&self) -> bool {
         self.unit < LONG || self.input[0].in_bands()
+    }
+
+    fn recipe(&self, mut to: &mut dyn Hasher) {
+        (&self.dims, &self.order, self.unit).hash(&mut to);
     }
 
     fn fill(&self, buf: &mut [u8], at: u64) -> io::Result<()> {

@@ -25,10 +25,13 @@ pub fn apply(map: &Map, catalog: &mut Catalog) -> Result<Report, Unfit> {
     let mut draft = Draft::new(map, &names, &shapes);
     let rules: Vec<_> = map.rules.iter().map(|rule| rule.place().to_string().as_str().into()).collect();
     let mut values = Values::new(map, &catalog.variables);
-    let planned = std::mem::take(&mut draft.variables).into_iter();
-    let variables: Vec<_> = planned
-        .filter_map(|planned| planned_variable(map, &catalog.variables, planned, &rules, &mut values))
-        .collect();
+    let planned = std::mem::take(&mut draft.variables);
+    // There may be very many: no more room than they take.
+    let mut variables = Vec::with_capacity(planned.len());
+    let planned = planned.into_iter();
+    variables.extend(
+        planned.filter_map(|planned| planned_variable(map, &catalog.variables, planned, &rules, &mut values)),
+    );
     values.finish(&mut draft.errors, &mut draft.warnings);
     let report = draft.conclude(map, &names)?.report;
     catalog.variables = variables;
@@ -80,8 +83,7 @@ fn planned_variable(
     let done = value.as_ref().map(|derived| described(map, derived, variables).as_str().into());
     let origin = rule.map(|rule| Origin { name: old(), rule: rules[rule.index()].clone(), value: done });
     let name = Name::from(name);
-    Some(match source {
-        Some(source) => Variable { name, origin, tensor, ..source.clone() },
-        None => Variable { name, key: None, plain_key: None, full_name: None, tensor, origin },
-    })
+    let same = |part: fn(&Variable) -> &Option<Name>| source.and_then(|source| part(source).clone());
+    let (key, plain_key) = (same(|variable| &variable.key), same(|variable| &variable.plain_key));
+    Some(Variable { name, key, plain_key, full_name: same(|variable| &variable.full_name), tensor, origin })
 }

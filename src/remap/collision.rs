@@ -17,23 +17,25 @@ pub(super) fn settle(
     errors: &mut Errors,
 ) -> (Vec<Planned>, Vec<Lost>) {
     let first_wins = survey.map.options.collision.or(Collision::Error) == Collision::First;
-    let mut variables: Vec<Planned> = vec![];
-    let mut lost = vec![];
-    for next in in_rank(wanted) {
-        match variables.last().filter(|winner| winner.name == next.name) {
-            None => variables.push(next),
-            Some(winner) if winner.source == next.source && winner.value == next.value => {}
-            Some(winner) => {
-                // What is made of nothing must not hide what was trained.
-                if let (true, Some(source), Some(to)) = (first_wins, next.source, winner.source) {
-                    lost.push(Lost { source, name: next.name, rule: next.rule, to });
-                    continue;
-                }
-                let Some(rule) = winner.rule else { continue };
-                errors.push_with(Kind::Collision, || collision(survey, winner, rule, &next));
-            }
+    let (mut variables, mut lost) = (in_rank(wanted), vec![]);
+    // In place: there may be very many.
+    variables.dedup_by(|next, winner| {
+        let collide = winner.name == next.name;
+        if !collide || winner.source == next.source && winner.value == next.value {
+            return collide;
         }
-    }
+        match (first_wins, next.source, winner.source, winner.rule) {
+            // What is made of nothing must not hide what was trained.
+            (true, Some(source), Some(to), _) => {
+                lost.push(Lost { source, name: std::mem::take(&mut next.name), rule: next.rule, to });
+            }
+            (.., Some(rule)) => {
+                errors.push_with(Kind::Collision, || collision(survey, winner, rule, next));
+            }
+            (.., None) => {}
+        }
+        true
+    });
     (variables, lost)
 }
 

@@ -171,11 +171,13 @@ impl Draft {
             (Tallies::new(map), Errors::default(), Errors::default());
         let fates = select(&survey, &mut tallies);
         let (named, joined) = name(&survey, &fates, &mut tallies, &mut errors, &mut warnings);
-        let mut wanted = wanted(&survey, &named, &mut tallies, &mut warnings);
-        wanted.extend(joined.into_iter().map(|joined| of_group(&survey, &named, joined, &mut tallies)));
+        let dropped = dropped(&fates, &named);
+        let takers: Vec<_> = named.iter().map(|named| named.taker).collect();
+        let stepper = Stepper::new(&survey, &takers);
+        let mut wanted = wanted(&stepper, named, &mut tallies, &mut warnings);
+        wanted.extend(joined.into_iter().map(|joined| of_group(&stepper, joined, &mut tallies)));
         wanted.extend(created(map, &mut tallies));
         let (variables, lost) = settle(&survey, wanted, &mut errors);
-        let dropped = dropped(&fates, &named);
         let report = Report { lost, dropped, total: names.len(), ..Report::default() };
         Self { variables, errors, warnings, report, tallies }
     }
@@ -209,56 +211,39 @@ pub(super) fn conclude(
 
 /// Every name that some variable is to have.
 fn wanted(
-    survey: &Survey<'_>,
-    named: &[Named],
+    stepper: &Stepper<'_>,
+    named: Vec<Named>,
     tallies: &mut Tallies,
     warnings: &mut Errors,
 ) -> Vec<Planned> {
-    let (stepper, mut wanted) = (Stepper::new(survey, named), vec![]);
-    for (variable, Named { name, aliases, parts, taker, .. }) in named.iter().enumerate() {
-        let mut planned = |name: &[u8], rule, value| {
-            wanted.push(Planned { name: name.to_vec(), source: Some(variable), rule, value });
+    let mut wanted = Vec::with_capacity(named.len());
+    for (variable, Named { name, aliases, parts, taker, .. }) in named.into_iter().enumerate() {
+        let mut planned = |name: Vec<u8>, rule, value| {
+            wanted.push(Planned { name, source: Some(variable), rule, value });
         };
         if let Some((name, rule)) = name {
             let steps = stepper.possible(variable, stepper.steps(variable, None), warnings);
-            stepper.count(variable, &steps, name, tallies);
-            planned(name, *rule, Derived::whole(variable, steps));
-            warnings_of_torn(survey, named, &stepper, variable, warnings);
+            stepper.count(variable, &steps, &name, tallies);
+            planned(name, rule, Derived::whole(variable, steps));
+            stepper.warn_of_torn(variable, warnings);
         }
         if let (false, Some(rule)) = (parts.is_empty(), taker) {
             let steps = stepper.steps(variable, None);
             stepper.count(variable, &steps, &parts[0], tallies);
-            for (at, part) in parts.iter().enumerate() {
+            for (at, part) in parts.into_iter().enumerate() {
                 let inputs = vec![Input { source: variable, steps: steps.clone() }];
-                planned(part, Some(*rule), Some(Box::new(Derived { inputs, end: End::Part(*rule, at) })));
+                planned(part, Some(rule), Some(Box::new(Derived { inputs, end: End::Part(rule, at) })));
             }
         }
         for (name, rule) in aliases {
-            let steps = stepper.possible(variable, stepper.steps(variable, Some(*rule)), warnings);
-            planned(name, Some(*rule), Derived::whole(variable, steps));
+            let steps = stepper.possible(variable, stepper.steps(variable, Some(rule)), warnings);
+            planned(name, Some(rule), Derived::whole(variable, steps));
         }
     }
     wanted
 }
 
-/// A slot that keeps its name because its variable is split or joined, and it has another shape.
-fn warnings_of_torn(
-    survey: &Survey<'_>,
-    named: &[Named],
-    stepper: &Stepper<'_>,
-    variable: usize,
-    warnings: &mut Errors,
-) {
-    let Some(slot) = survey.slot(variable) else { return };
-    let taker = named[slot.of].taker.filter(|taker| survey.rule(*taker).follow_slots);
-    let Some(taker) = taker.filter(|taker| survey.rule(*taker).verb != Verb::Rename) else { return };
-    if named[variable].taker.is_none() && !survey.is_shaped_alike(variable, slot) {
-        warnings.push_with(Kind::Value, || stepper.left(variable, taker));
-    }
-}
-
-fn of_group(survey: &Survey<'_>, named: &[Named], joined: Joined, tallies: &mut Tallies) -> Planned {
-    let stepper = Stepper::new(survey, named);
+fn of_group(stepper: &Stepper<'_>, joined: Joined, tallies: &mut Tallies) -> Planned {
     let Joined { name, rule, members, .. } = joined;
     let mut input = |&source: &usize| {
         let steps = stepper.steps(source, None);

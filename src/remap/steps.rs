@@ -7,7 +7,6 @@
 use super::{
     RuleId,
     error::{Error, Errors, Kind},
-    naming::Named,
     report::Tallies,
     rule::{Rule, Verb},
     slots::Role,
@@ -75,15 +74,16 @@ pub(super) fn has_ops(rule: &Rule, scope: Scope) -> bool {
 /// Finds the steps of variables.
 pub(super) struct Stepper<'a> {
     survey: &'a Survey<'a>,
-    named: &'a [Named],
+    /// The rule that took each variable.
+    takers: &'a [Option<RuleId>],
     /// No rule has ops, as in most maps.
     idle: bool,
 }
 
 impl<'a> Stepper<'a> {
-    pub(super) fn new(survey: &'a Survey<'a>, named: &'a [Named]) -> Self {
+    pub(super) fn new(survey: &'a Survey<'a>, takers: &'a [Option<RuleId>]) -> Self {
         let idle = survey.map.rules.iter().all(|rule| rule.ops.is_empty());
-        Self { survey, named, idle }
+        Self { survey, takers, idle }
     }
 
     /// The steps of a variable, or of what an alias calls it too.
@@ -91,7 +91,7 @@ impl<'a> Stepper<'a> {
         if self.idle {
             return vec![];
         }
-        let taker = self.named[variable].taker;
+        let taker = self.takers[variable];
         let mut rules: Vec<_> = self.converts(variable).into_iter().chain(alias).collect();
         rules.sort_unstable();
         let steps = taker.into_iter().chain(rules).map(|rule| self.step(variable, rule));
@@ -142,6 +142,16 @@ impl<'a> Stepper<'a> {
             warnings.push_with(Kind::Value, || self.left(variable, step.rule));
         }
         own
+    }
+
+    /// Warns of a slot that keeps its name because its variable is split or joined, and it has another shape.
+    pub(super) fn warn_of_torn(&self, variable: usize, warnings: &mut Errors) {
+        let Some(slot) = self.survey.slot(variable) else { return };
+        let taker = self.takers[slot.of].filter(|taker| self.survey.rule(*taker).follow_slots);
+        let Some(taker) = taker.filter(|taker| self.survey.rule(*taker).verb != Verb::Rename) else { return };
+        if self.takers[variable].is_none() && !self.survey.is_shaped_alike(variable, slot) {
+            warnings.push_with(Kind::Value, || self.left(variable, taker));
+        }
     }
 
     /// A slot of another shape, such as Adafactor's.

@@ -63,7 +63,7 @@ struct Rows<'a> {
     index: Arc<Shard>,
     header: Option<Header>,
     shards: Vec<Arc<Shard>>,
-    tensors: Vec<(Name, Tensor)>,
+    tensors: Vec<(Name, Arc<Tensor>)>,
     graph: Option<Tensor>,
     /// Slices that belong to no variable yet.
     partitions: Partitions,
@@ -119,7 +119,7 @@ impl<'a> Rows<'a> {
         let is_graph = key == graph::KEY.as_bytes();
         match entry.and_then(|entry| self.whole(key, &entry)) {
             Ok(Some(tensor)) if is_graph => self.graph = Some(tensor),
-            Ok(Some(tensor)) => self.tensors.push((key.into(), tensor)),
+            Ok(Some(tensor)) => self.tensors.push((key.into(), Arc::new(tensor))),
             Ok(None) => {}
             Err(what) => self.faults.push(Fault { key: key.into(), what }),
         }

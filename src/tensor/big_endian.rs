@@ -4,10 +4,11 @@
 //! covers other bytes, so that the whole is made anew, and held against its checksum on the way. Elements of one byte are as
 //! they are.
 
+use std::hash::{Hash, Hasher};
 use std::io;
 use std::sync::Arc;
 
-use super::{Tensor, memory};
+use super::{Made, Tensor, memory};
 use crate::cache::{Cache, Decode, Identity};
 use crate::dtype::Dtype;
 use crate::extent::Extent;
@@ -31,7 +32,7 @@ impl Tensor {
             },
         };
         let tensor = Self::new(stored.dtype, stored.shape.clone(), vec![data], None);
-        Ok(Self { stored: Some(stored), ..tensor })
+        Ok(Self { made: Some(Box::new(Made::Turned(stored))), ..tensor })
     }
 }
 
@@ -72,6 +73,11 @@ impl Decode for Swapped {
 
     fn verify(&self) -> io::Result<()> {
         self.stored.file().verify()
+    }
+
+    fn recipe(&self, mut to: &mut dyn Hasher) -> Option<()> {
+        ("swapped", self.width).hash(&mut to);
+        self.stored.file().recipe(to)
     }
 
     /// Little, for slices are read in small ranges.

@@ -16,7 +16,7 @@ mod runs;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{Shape, Tensor};
+use super::{Made, Shape, Tensor};
 use crate::dtype::Dtype;
 use crate::extent::Extent;
 use crate::format::bundle::Slice;
@@ -54,7 +54,8 @@ impl Tensor {
             (None, Dtype::String) => (vec![joined::extent(&parts, runs(1))?], None),
             (None, _) => return Err(format!("a {dtype} cannot be put together of slices")),
         };
-        Ok(Self { parts: Some(parts), ..Self::new(dtype, shape, data, crc32c) })
+        let made = Some(Box::new(Made::Slices(parts)));
+        Ok(Self { made, ..Self::new(dtype, shape, data, crc32c) })
     }
 }
 

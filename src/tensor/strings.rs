@@ -7,10 +7,9 @@ use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::Tensor;
+use super::{Tensor, mismatch};
 use crate::cache::Cache;
 use crate::format::bundle::Endianness;
-use crate::format::crc::Masked;
 use crate::format::string_tensor;
 use crate::format::varint::Reader;
 use crate::name::{Name, printable};
@@ -62,7 +61,7 @@ impl Tensor {
     /// # Errors
     /// Those of the source; `InvalidData` if it is damaged.
     pub fn with_elements<T>(&self, each: impl FnOnce(&[u8], &[&[u8]]) -> T) -> io::Result<T> {
-        match &self.stored {
+        match self.stored() {
             Some(stored) => stored.elements_in(Endianness::Big, each),
             None => self.elements_in(Endianness::Little, each),
         }
@@ -160,11 +159,6 @@ fn stored(tensor: &Tensor, range: Range<u64>) -> io::Result<Vec<u8>> {
         len if len == bytes.len() => Ok(bytes),
         len => Err(damaged(format!("{len} bytes where there were {}", bytes.len()))),
     }
-}
-
-/// That a reading gave another checksum than is recorded.
-pub(super) fn mismatch(actual: Masked, recorded: Masked) -> io::Error {
-    damaged(format!("its checksum is {:#010x}, but {:#010x} is recorded", actual.unmask(), recorded.unmask()))
 }
 
 pub(super) fn damaged(error: impl ToString) -> io::Error {

@@ -43,6 +43,7 @@ impl Names {
         while let Some(parent) = pending.pop_front() {
             tree.grow(&parent, names, &order, &mut pending);
         }
+        tree.nodes.shrink_to_fit();
         tree.count_branches();
         tree
     }

@@ -35,7 +35,7 @@ pub(super) fn json(catalog: &Catalog, variable: &Variable) -> Value {
         "rule": variable.origin.as_ref().map(rule),
     });
     stored(tensor, &mut info);
-    if let Some(parts) = &tensor.parts {
+    if let Some(parts) = tensor.parts() {
         info["slices"] = parts.iter().map(slice).collect();
     }
     if catalog.graph().is_some() {
@@ -68,14 +68,14 @@ pub(super) fn json(catalog: &Catalog, variable: &Variable) -> Value {
 
 /// Where the bytes are, and their checksum: those that the source has, whatever their order.
 fn stored(tensor: &Tensor, info: &mut Value) {
-    let stored = tensor.stored.as_deref().unwrap_or(tensor);
-    let (shard, offset) = match stored.data.as_slice() {
+    let stored = tensor.stored().map_or(tensor, |stored| stored);
+    let (shard, offset) = match &*stored.data {
         [Extent::Range { shard, offset, .. }] => (Some(shard.name().into_owned()), Some(*offset)),
         _ => (None, None),
     };
     (info["shard"], info["offset"]) = (shard.into(), offset.into());
     info["crc32c"] = stored.crc32c.map(Masked::unmask).into();
-    if tensor.stored.is_some() {
+    if tensor.stored().is_some() {
         info["byte_order"] = "big".into();
     }
 }

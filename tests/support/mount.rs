@@ -59,7 +59,7 @@ pub(crate) fn mount_on(source: &Path, path: &Path, args: &[&str]) -> Option<Moun
         return None;
     }
     let said = Command::new(CKPTFS).arg("mount").arg(source).arg(path).args(args).output().unwrap();
-    let guard = MountGuard { path: path.into(), said, _dir: None };
+    let guard = MountGuard::of(path, said);
     assert!(guard.said.status.success(), "not mounted: {}", stderr(&guard.said));
     Some(guard)
 }
@@ -95,6 +95,11 @@ impl Place {
 }
 
 impl MountGuard {
+    /// A mount that is there, by a command that said so.
+    pub(crate) fn of(path: &Path, said: Output) -> Self {
+        Self { path: path.into(), said, _dir: None }
+    }
+
     /// The mountpoint.
     pub(crate) fn path(&self) -> &Path {
         &self.path

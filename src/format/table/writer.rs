@@ -14,10 +14,10 @@ const INDEX_RESTART_INTERVAL: usize = 1;
 const OVERSIZE: usize = 2 * BLOCK;
 
 /// The table of `rows`, which must come in strictly increasing order of their keys.
-pub fn encode<'a>(rows: impl IntoIterator<Item = (&'a [u8], &'a [u8])>) -> Vec<u8> {
+pub fn encode<K: AsRef<[u8]>, V: AsRef<[u8]>>(rows: impl IntoIterator<Item = (K, V)>) -> Vec<u8> {
     let mut writer = Writer::default();
     for (key, value) in rows {
-        writer.add(key, value);
+        writer.add(key.as_ref(), value.as_ref());
     }
     writer.finish()
 }

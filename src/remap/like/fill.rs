@@ -1,5 +1,6 @@
 //! Values that the source does not have: zeros, and the rest of an axis that is too short.
 
+use std::hash::{Hash, Hasher};
 use std::io;
 use std::sync::Arc;
 
@@ -42,6 +43,11 @@ impl Decode for Zeros {
     fn decode(&self, _: u64, len: usize) -> io::Result<Vec<u8>> {
         Ok(vec![0; len])
     }
+
+    fn recipe(&self, mut to: &mut dyn Hasher) -> Option<()> {
+        ("zeros", self.len).hash(&mut to);
+        Some(())
+    }
 }
 
 /// Whether `have` fills a part of `want` that begins at its first element.
@@ -64,7 +70,7 @@ pub(super) fn fitted(have: &Arc<Tensor>, want: &Arc<Tensor>) -> Tensor {
             vec![Extent::Decoded { data: Arc::new(fitted), len: want.len() }]
         }
     };
-    Tensor::new(want.dtype, want.shape.clone(), data, None)
+    Tensor::new(want.dtype, want.shape.clone(), data, None).computed_of([have.clone(), want.clone()])
 }
 
 /// What follows the first `at` bytes of one range of a file.
@@ -100,6 +106,17 @@ impl Decode for Fitted {
             bytes[to..to + len].copy_from_slice(&have[from..from + len]);
         }
         Ok(bytes)
+    }
+
+    fn verify(&self) -> io::Result<()> {
+        self.have.file().verify()?;
+        self.want.file().verify()
+    }
+
+    fn recipe(&self, mut to: &mut dyn Hasher) -> Option<()> {
+        ("fit", &self.have.shape, &self.want.shape, self.have.dtype).hash(&mut to);
+        self.have.file().recipe(to)?;
+        self.want.file().recipe(to)
     }
 }
 

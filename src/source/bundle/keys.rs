@@ -10,12 +10,12 @@ use crate::name::Name;
 use crate::tensor::Tensor;
 
 /// A variable whose key is its name.
-pub(super) fn name_based((name, tensor): (Name, Tensor)) -> Variable {
-    Variable { name, key: None, plain_key: None, full_name: None, tensor: Arc::new(tensor), origin: None }
+pub(super) fn name_based((name, tensor): (Name, Arc<Tensor>)) -> Variable {
+    Variable { name, key: None, plain_key: None, full_name: None, tensor, origin: None }
 }
 
 /// Variables under the names that the graph gives their keys; the keys' own without a graph.
-pub(super) fn object_based(graph: Option<&Graph>, mut tensors: Vec<(Name, Tensor)>) -> Vec<Variable> {
+pub(super) fn object_based(graph: Option<&Graph>, mut tensors: Vec<(Name, Arc<Tensor>)>) -> Vec<Variable> {
     let plain = graph.map_or_else(HashMap::new, |graph| take_plain_keys(graph, &mut tensors));
     let keys: Vec<_> = tensors.iter().map(|(key, _)| key.as_bytes()).collect();
     let names: Vec<(Name, Option<Name>)> = match graph {
@@ -29,7 +29,7 @@ pub(super) fn object_based(graph: Option<&Graph>, mut tensors: Vec<(Name, Tensor
         plain_key: plain.get(&key).cloned(),
         key: Some(key),
         full_name,
-        tensor: Arc::new(tensor),
+        tensor,
         origin: None,
     };
     names.into_iter().zip(tensors).map(variable).collect()
@@ -37,10 +37,10 @@ pub(super) fn object_based(graph: Option<&Graph>, mut tensors: Vec<(Name, Tensor
 
 /// Takes out the keys that are a full name in the graph, and lead to the very bytes that the graph's own key leads to:
 /// second keys for programs of TF1. By the graph's key.
-fn take_plain_keys(graph: &Graph, tensors: &mut Vec<(Name, Tensor)>) -> HashMap<Name, Name> {
+fn take_plain_keys(graph: &Graph, tensors: &mut Vec<(Name, Arc<Tensor>)>) -> HashMap<Name, Name> {
     let find = |key: &[u8]| {
         let at = tensors.binary_search_by(|(other, _)| other.as_bytes().cmp(key)).ok()?;
-        Some(&tensors[at].1)
+        Some(&*tensors[at].1)
     };
     let attributes = graph.objects().nodes.iter().flat_map(|node| &node.attributes);
     let plain: HashMap<Name, Name> = attributes
@@ -63,5 +63,5 @@ fn same_bytes(a: &Tensor, b: &Tensor) -> bool {
 }
 
 fn slices(tensor: &Tensor) -> impl Iterator<Item = &Slice> {
-    tensor.parts.iter().flat_map(|parts| parts.iter().map(|part| &part.slice))
+    tensor.parts().into_iter().flat_map(|parts| parts.iter().map(|part| &part.slice))
 }

@@ -3,6 +3,7 @@
 //! The reader of the format asks for ranges, which are read with `pread`: nothing is mapped, and nothing is read whole but
 //! what it asks for. Lengths that a damaged file claims are held against the file first.
 
+use std::hash::{Hash, Hasher};
 use std::io;
 use std::sync::Arc;
 
@@ -52,6 +53,20 @@ impl Bytes {
                 Ok(bytes)
             }
             Self::Memory(bytes) => Ok(bytes[at as usize..end as usize].to_vec()),
+        }
+    }
+
+    /// Tells `to` which bytes these are, as [`Shard::recipe`].
+    pub(super) fn recipe(&self, mut to: &mut dyn Hasher) -> Option<()> {
+        match self {
+            Self::Part { shard, offset, len } => {
+                (offset, len).hash(&mut to);
+                shard.recipe(to)
+            }
+            Self::Memory(bytes) => {
+                bytes.hash(&mut to);
+                Some(())
+            }
         }
     }
 

@@ -4,6 +4,7 @@
 //! out of the chunks that it meets, one chunk at a time. It keeps as many decoded chunks as lie side by side in a row of
 //! them, so that reading from front to back decodes each once.
 
+use std::hash::{Hash, Hasher};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -107,6 +108,19 @@ impl Decode for Chunks {
 
     fn verify(&self) -> io::Result<()> {
         self.file.bytes.verify()
+    }
+
+    /// Just the elements that are asked for: the library keeps the chunks that they are in.
+    fn read(&self, _: u64, buf: &mut [u8], at: u64) -> io::Result<()> {
+        let (start, end) = (at - at % self.width, (at + buf.len() as u64).next_multiple_of(self.width));
+        let bytes = self.decode(start, (end - start) as usize)?;
+        buf.copy_from_slice(&bytes[(at - start) as usize..][..buf.len()]);
+        Ok(())
+    }
+
+    fn recipe(&self, mut to: &mut dyn Hasher) -> Option<()> {
+        ("chunks", &self.path, &self.shape, self.width, self.swapped).hash(&mut to);
+        self.file.bytes.recipe(to)
     }
 }
 

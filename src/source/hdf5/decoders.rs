@@ -1,5 +1,6 @@
 //! Values that do not stand in the file as they are shown: the high byte first, or never written.
 
+use std::hash::{Hash, Hasher};
 use std::io;
 use std::sync::Arc;
 
@@ -36,6 +37,11 @@ impl Decode for Swapped {
     fn verify(&self) -> io::Result<()> {
         self.bytes.verify()
     }
+
+    fn recipe(&self, mut to: &mut dyn Hasher) -> Option<()> {
+        ("swapped", self.at, self.width).hash(&mut to);
+        self.bytes.recipe(to)
+    }
 }
 
 /// Turns each component around.
@@ -64,5 +70,10 @@ impl Decode for Fill {
 
     fn decode(&self, _at: u64, len: usize) -> io::Result<Vec<u8>> {
         Ok(self.element.iter().copied().cycle().take(len).collect())
+    }
+
+    fn recipe(&self, mut to: &mut dyn Hasher) -> Option<()> {
+        ("fill", &self.element).hash(&mut to);
+        Some(())
     }
 }

@@ -3,6 +3,7 @@
 //! Numbers of fixed width are found by arithmetic. Where varints begin is told by one pass over all of them, made before
 //! the first is served, which also counts them.
 
+use std::hash::{Hash, Hasher};
 use std::io;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -135,6 +136,12 @@ impl Decode for Numbers {
 
     fn verify(&self) -> io::Result<()> {
         self.block.shard.verify()
+    }
+
+    fn recipe(&self, mut to: &mut dyn Hasher) -> Option<()> {
+        let Run { range, coding, elements, .. } = &self.run;
+        ("numbers", self.name.as_bytes(), self.block.place(0), range, coding.width, elements).hash(&mut to);
+        self.block.shard.recipe(to)
     }
 
     /// What is unpacked whole is best decoded whole.

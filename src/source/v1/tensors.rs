@@ -148,9 +148,8 @@ impl Whole {
             1 if parts[0].tensor.shape == shape => Ok(Arc::unwrap_or_clone(parts.swap_remove(0).tensor)),
             // Its slices stand in no file that could be served, so nothing is gained by keeping them apart.
             _ => {
-                let mut whole = Tensor::sliced(dtype, shape, parts)?;
-                whole.parts = None;
-                Ok(whole)
+                let Tensor { dtype, shape, data, crc32c, .. } = Tensor::sliced(dtype, shape, parts)?;
+                Ok(Tensor::new(dtype, shape, data.into_vec(), crc32c))
             }
         }
     }

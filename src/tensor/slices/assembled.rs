@@ -1,5 +1,6 @@
 //! Slices side by side: a piece of the whole takes one read of each slice, since what it needs of one is together there.
 
+use std::hash::{Hash, Hasher};
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
@@ -35,6 +36,11 @@ impl Decode for Assembled {
 
     fn verify(&self) -> io::Result<()> {
         self.parts.iter().try_for_each(|part| part.tensor.file().verify())
+    }
+
+    fn recipe(&self, mut to: &mut dyn Hasher) -> Option<()> {
+        ("slices", &self.runs).hash(&mut to);
+        self.parts.iter().try_for_each(|part| part.tensor.file().recipe(to))
     }
 }
 

@@ -4,6 +4,7 @@ use super::Place;
 use crate::tensor::Shape;
 
 /// The runs of a slice, in bytes or whatever unit they were made with.
+#[derive(Hash)]
 pub(super) struct Runs {
     /// Length of each.
     pub(super) len: u64,

@@ -117,7 +117,7 @@ proptest! {
         prop_assert_eq!(sliced.len(), expected.len());
         prop_assert_eq!(read(&sliced, range.clone()), read(&expected, range));
         prop_assert!(sliced.crc32c.is_none_or(|crc| Some(crc) == expected.crc32c));
-        prop_assert_eq!(sliced.parts.map(|parts| parts.len()), Some(cut.boxes.len()));
+        prop_assert_eq!(sliced.parts().map(|parts| parts.len()), Some(cut.boxes.len()));
     }
 
     /// Pieces of a few bytes, so that runs begin and end on both sides of their edges.

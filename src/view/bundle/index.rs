@@ -1,93 +1,174 @@
-//! The index of a remapped bundle: the rows of its table, made at once if every checksum is known.
-//!
-//! Where some value is put together of parts, nobody has summed it yet. Its checksum has a fixed width, so the index has
-//! a known length all the same; its bytes are computed when it is first read, which reads those values once.
+//! The index of a remapped bundle: a row for each key, made of the catalog whenever its bytes are wanted.
 
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::cache::{Decode, Identity};
+use crate::catalog::Catalog;
 use crate::extent::{Extent, VirtualFile};
-use crate::format::bundle::Entry;
+use crate::format::bundle::{Endianness, Entry, Header, Version};
 use crate::format::crc::Masked;
-use crate::format::table;
+use crate::format::{slice_key, table};
+use crate::graph;
+use crate::name::Name;
+use crate::shard::Shard;
+use crate::sums::Sums;
 use crate::tensor::Tensor;
 
-/// A row: its key and its value.
-pub(super) struct Row {
-    pub(super) key: Vec<u8>,
-    pub(super) value: Value,
+/// What TensorFlow writes: the version of the format since its beginning.
+const VERSION: Version = Version { producer: 1, min_consumer: 0, bad_consumers: Vec::new() };
+
+/// The rows of an index, and where the values lie that they tell of.
+pub(super) struct Index<'a> {
+    /// Sorted by key.
+    rows: Vec<Row<'a>>,
+    numbers: HashMap<*const Shard, u32>,
+    /// What lies in the shard after the source's.
+    extra: Vec<Extent>,
+    extra_len: u64,
+    /// Where in it: a tensor under two keys lies there once.
+    placed: HashMap<*const Tensor, u64>,
+}
+
+/// A row, as little as it takes to write it: there may be very many.
+struct Row<'a> {
+    key: Cow<'a, [u8]>,
+    value: Value<'a>,
 }
 
 /// What stands under a key.
-#[derive(Clone)]
-pub(super) enum Value {
-    Known(Vec<u8>),
-    /// The entry lacks its checksum, that of the tensor.
-    Unsummed(Entry, Arc<Tensor>),
+#[derive(Clone, Copy)]
+enum Value<'a> {
+    Header,
+    /// A tensor whose slices have rows of their own.
+    Sliced(&'a Tensor),
+    /// One that lies in one piece in a data file, by its number, at an offset.
+    Whole(&'a Arc<Tensor>, u32, u64),
 }
 
-/// The index with these rows, in any order.
-pub(super) fn file(mut rows: Vec<Row>) -> VirtualFile {
-    rows.sort_by(|a, b| a.key.cmp(&b.key));
-    let bytes = encode(&rows);
-    if rows.iter().all(|row| matches!(row.value, Value::Known(_))) {
-        return bytes.into();
-    }
-    let len = bytes.len() as u64;
-    [Extent::Decoded { data: Arc::new(Unsummed { rows, bytes: Mutex::new(None) }), len }]
-        .into_iter()
-        .collect()
-}
-
-/// With zeros for the checksums that are not known.
-fn encode(rows: &[Row]) -> Vec<u8> {
-    let values: Vec<_> = rows.iter().map(|row| row.value.encode()).collect();
-    table::encode(rows.iter().zip(&values).map(|(row, value)| (row.key.as_slice(), value.as_slice())))
-}
-
-impl Value {
-    fn encode(&self) -> Vec<u8> {
-        match self {
-            Self::Known(bytes) => bytes.clone(),
-            Self::Unsummed(entry, _) => entry.encode(),
+impl<'a> Index<'a> {
+    /// That of the catalog's variables.
+    pub(super) fn of(catalog: &'a Catalog) -> Self {
+        let numbers =
+            (0..).zip(&catalog.shards).map(|(number, shard)| (Arc::as_ptr(shard), number)).collect();
+        let rows = Vec::with_capacity(catalog.variables.len() + 2);
+        let mut index = Self { rows, numbers, extra: Vec::new(), extra_len: 0, placed: HashMap::new() };
+        index.row(&b""[..], Value::Header);
+        for variable in &catalog.variables {
+            let keys = variable.plain_key.iter().chain([variable.key()]);
+            keys.for_each(|key| index.variable(key, &variable.tensor));
         }
+        if let Some(objects) = &catalog.objects {
+            index.whole(graph::KEY.as_bytes(), &objects.tensor);
+        }
+        index.rows.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+        index
     }
 
-    fn summed(&self) -> io::Result<Self> {
-        match self {
-            Self::Known(_) => Ok(self.clone()),
-            Self::Unsummed(entry, tensor) => {
-                let crc32c = checksum(tensor)?;
-                Ok(Self::Known(Entry { crc32c, ..entry.clone() }.encode()))
+    /// Its bytes, with these checksums for the tensors that have none, and zeros for the rest.
+    pub(super) fn encode(&self, sums: &[(&Arc<Tensor>, Masked)]) -> Vec<u8> {
+        let sums = sums.iter().map(|(tensor, sum)| (Arc::as_ptr(tensor), *sum)).collect();
+        table::encode(self.rows.iter().map(|row| (&row.key, self.value(row.value, &sums))))
+    }
+
+    /// The tensors without a checksum, each once.
+    pub(super) fn unsummed(&self) -> Vec<Arc<Tensor>> {
+        let mut seen = HashSet::new();
+        let tensors = self.rows.iter().filter_map(|row| match row.value {
+            Value::Whole(tensor, ..) if tensor.crc32c.is_none() => Some(tensor),
+            _ => None,
+        });
+        tensors.filter(|tensor| seen.insert(Arc::as_ptr(tensor))).cloned().collect()
+    }
+
+    /// The shard of what no shard of the source holds.
+    pub(super) fn into_extra(self) -> Option<VirtualFile> {
+        (!self.extra.is_empty()).then(|| self.extra.into_iter().collect())
+    }
+
+    fn row(&mut self, key: impl Into<Cow<'a, [u8]>>, value: Value<'a>) {
+        self.rows.push(Row { key: key.into(), value });
+    }
+
+    /// What the index says of a variable: its row, and those of its slices.
+    fn variable(&mut self, key: &'a Name, tensor: &'a Arc<Tensor>) {
+        let Some(parts) = tensor.parts() else { return self.whole(key.as_bytes(), tensor) };
+        for part in parts.iter() {
+            self.whole(slice_key::encode(key.as_bytes(), &part.slice), &part.tensor);
+        }
+        self.row(key.as_bytes(), Value::Sliced(tensor));
+    }
+
+    fn whole(&mut self, key: impl Into<Cow<'a, [u8]>>, tensor: &'a Arc<Tensor>) {
+        let (shard, offset) = self.place(tensor);
+        self.row(key, Value::Whole(tensor, shard, offset));
+    }
+
+    /// The shard and offset of a tensor: its own, if it is one range of a shard of the source.
+    fn place(&mut self, tensor: &Arc<Tensor>) -> (u32, u64) {
+        if let [Extent::Range { shard, offset, .. }] = &*tensor.data
+            && let Some(number) = self.numbers.get(&Arc::as_ptr(shard))
+        {
+            return (*number, *offset);
+        }
+        let shard = self.numbers.len() as u32;
+        let offset = *self.placed.entry(Arc::as_ptr(tensor)).or_insert_with(|| {
+            self.extra.extend(tensor.data.iter().cloned());
+            self.extra_len += tensor.len();
+            self.extra_len - tensor.len()
+        });
+        (shard, offset)
+    }
+
+    fn value(&self, value: Value<'_>, sums: &HashMap<*const Tensor, Masked>) -> Vec<u8> {
+        match value {
+            Value::Header => self.header().encode(),
+            Value::Sliced(tensor) => {
+                let slices = tensor.parts().into_iter().flat_map(|parts| parts.iter());
+                Entry { slices: slices.map(|part| part.slice.clone()).collect(), ..entry(tensor) }.encode()
+            }
+            Value::Whole(tensor, shard, offset) => {
+                let sum = || sums.get(&Arc::as_ptr(tensor)).copied().unwrap_or(Masked(0));
+                let (size, crc32c) = (tensor.len(), tensor.crc32c.unwrap_or_else(sum));
+                Entry { shard, offset, size, crc32c, ..entry(tensor) }.encode()
             }
         }
     }
-}
 
-/// What is missing or damaged gets a checksum that fails when it is restored itself: the rest is none the worse for it.
-fn checksum(tensor: &Tensor) -> io::Result<Masked> {
-    match tensor.checksum() {
-        Err(error) if !tensor.is_there() || error.kind() == io::ErrorKind::InvalidData => {
-            log::error!("a value of the bundle cannot be restored: {error}");
-            Ok(Masked(0))
-        }
-        result => result,
+    fn header(&self) -> Header {
+        let num_shards = self.numbers.len() as u32 + u32::from(!self.extra.is_empty());
+        Header { num_shards, endianness: Endianness::Little, version: VERSION }
     }
 }
 
-/// An index that lacks checksums.
-struct Unsummed {
-    rows: Vec<Row>,
-    /// Computed once: readers of different pieces wait for each other, which is what they want.
-    bytes: Mutex<Option<Vec<u8>>>,
+fn entry(tensor: &Tensor) -> Entry {
+    Entry { dtype: tensor.dtype.tensorflow(), shape: tensor.shape.0.to_vec(), ..Entry::default() }
+}
+
+/// An index that lacks checksums until it is read.
+pub(super) struct Unsummed {
+    catalog: Arc<Catalog>,
+    sums: Sums,
+    bytes: Mutex<Option<Arc<Vec<u8>>>>,
 }
 
 impl Unsummed {
-    fn bytes(&self) -> io::Result<Vec<u8>> {
-        let row = |row: &Row| Ok(Row { key: row.key.clone(), value: row.value.summed()? });
-        let rows = self.rows.iter().map(row).collect::<io::Result<Vec<_>>>()?;
-        Ok(encode(&rows))
+    /// The `len` bytes of the index.
+    pub(super) fn extent(catalog: Arc<Catalog>, sums: Sums, len: u64) -> Extent {
+        Extent::Decoded { data: Arc::new(Self { catalog, sums, bytes: Mutex::default() }), len }
+    }
+
+    fn bytes(&self) -> io::Result<Arc<Vec<u8>>> {
+        // Not under the lock: whoever comes while they are computed is to help.
+        let sums = self.sums.all()?;
+        let mut bytes = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
+        let encode = || {
+            let sums: Vec<_> = self.sums.tensors().iter().zip(sums.iter().copied()).collect();
+            Arc::new(Index::of(&self.catalog).encode(&sums))
+        };
+        Ok(bytes.get_or_insert_with(encode).clone())
     }
 }
 
@@ -97,11 +178,8 @@ impl Decode for Unsummed {
     }
 
     fn decode(&self, at: u64, len: usize) -> io::Result<Vec<u8>> {
-        let mut bytes = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
-        if bytes.is_none() {
-            *bytes = Some(self.bytes()?);
-        }
-        let piece = bytes.as_deref().unwrap_or_default().get(at as usize..).and_then(|rest| rest.get(..len));
+        let bytes = self.bytes()?;
+        let piece = bytes.get(at as usize..).and_then(|rest| rest.get(..len));
         piece.map(<[u8]>::to_vec).ok_or_else(|| io::Error::other("a piece past the end of the index"))
     }
 }
@@ -110,28 +188,37 @@ impl Decode for Unsummed {
 mod tests {
     use super::*;
     use crate::cache::Cache;
+    use crate::catalog::Variable;
     use crate::dtype::Dtype;
     use crate::tensor::Shape;
 
+    fn catalog(crc32c: Option<Masked>) -> Arc<Catalog> {
+        let data = vec![Extent::from(b"ab".to_vec()), Extent::from(b"c".to_vec())];
+        let tensor = Arc::new(Tensor::new(Dtype::Uint8, Shape([3].into()), data, crc32c));
+        let variable = |name: &str| Variable {
+            name: name.into(),
+            key: None,
+            plain_key: None,
+            full_name: None,
+            tensor: tensor.clone(),
+            origin: None,
+        };
+        Arc::new(Catalog { variables: vec![variable("x"), variable("y")], ..Catalog::default() })
+    }
+
+    fn read(file: &VirtualFile) -> Vec<u8> {
+        let mut bytes = vec![0; file.len() as usize];
+        file.read_at(&Cache::new(1 << 20), &mut bytes, 0).unwrap();
+        bytes
+    }
+
     #[test]
     fn an_index_without_checksums_is_as_long_as_the_one_with_them_and_equal_once_read() {
-        let tensor = Arc::new(Tensor::new(
-            Dtype::Uint8,
-            Shape([3].into()),
-            vec![Extent::from(b"ab".to_vec()), Extent::from(b"c".to_vec())],
-            None,
-        ));
-        let entry = |crc32c| Entry { dtype: 4, shape: vec![3], size: 3, crc32c, ..Entry::default() };
-        let row = |key: &str, value| Row { key: key.into(), value };
-        let header = || row("", Value::Known(b"\x08\x01".to_vec()));
-        let lazy = file(vec![row("x", Value::Unsummed(entry(Masked(0)), tensor)), header()]);
-        let eager = file(vec![header(), row("x", Value::Known(entry(Masked::of(b"abc")).encode()))]);
-        let read = |file: &VirtualFile| {
-            let mut bytes = vec![0; file.len() as usize];
-            file.read_at(&Cache::new(1 << 20), &mut bytes, 0).unwrap();
-            bytes
-        };
-        assert_eq!(lazy.len(), eager.len());
-        assert_eq!(read(&lazy), read(&eager));
+        let lazy = super::super::files(&catalog(None));
+        let eager = super::super::files(&catalog(Some(Masked::of(b"abc"))));
+        assert!(!lazy[0].1.is_inline() && eager[0].1.is_inline());
+        assert_eq!(lazy[0].1.len(), eager[0].1.len());
+        assert_eq!(read(&lazy[0].1), read(&eager[0].1));
+        assert_eq!(read(&lazy[1].1), b"abc", "what has two names lies there once");
     }
 }

@@ -52,7 +52,7 @@ impl Form {
         // HDF5 sees two bytes; Keras looks here.
         let named = (dtype == Dtype::Bfloat16).then(|| Attribute::text("dtype", "bfloat16"));
         let attributes = named.into_iter().collect();
-        Ok(Self { datatype: *datatype, attributes, data: variable.tensor.data.clone() })
+        Ok(Self { datatype: *datatype, attributes, data: variable.tensor.data.to_vec() })
     }
 }
 

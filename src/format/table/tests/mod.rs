@@ -62,7 +62,7 @@ fn a_real_table_is_encoded_to_the_byte() {
 
 #[test]
 fn a_table_without_rows_is_encoded_and_decoded() {
-    assert_eq!(decode(&encode([])), Ok(vec![]));
+    assert_eq!(decode(&encode([([0; 0], [0; 0]); 0])), Ok(vec![]));
 }
 
 #[test]
