@@ -11,6 +11,8 @@ use crate::format::string_tensor;
 
 /// Bytes that are read at once.
 const CHUNK: usize = 4 << 20;
+/// The same of what is better read in few large parts.
+const BAND: usize = 32 << 20;
 
 impl Tensor {
     /// The checksum that the tensor's entry in a bundle has, by a reading of all of it. What the source stores in another
@@ -59,7 +61,8 @@ impl Tensor {
 
 fn sum(file: &VirtualFile) -> io::Result<Masked> {
     let (cache, mut crc32c, mut at) = (Cache::new(0), Masked::of(b""), 0);
-    let mut buffer = vec![0; CHUNK.min(file.len() as usize)];
+    let most = if file.in_bands() { BAND } else { CHUNK };
+    let mut buffer = vec![0; most.min(file.len() as usize)];
     while at < file.len() {
         let n = file.read_at(&cache, &mut buffer, at)?;
         crc32c = crc32c.extend(&buffer[..n]);

@@ -42,6 +42,10 @@ impl Decode for Zeros {
     fn decode(&self, _: u64, len: usize) -> io::Result<Vec<u8>> {
         Ok(vec![0; len])
     }
+
+    fn grain(&self) -> u64 {
+        1
+    }
 }
 
 /// Whether `have` fills a part of `want` that begins at its first element.
@@ -100,6 +104,14 @@ impl Decode for Fitted {
             bytes[to..to + len].copy_from_slice(&have[from..from + len]);
         }
         Ok(bytes)
+    }
+
+    fn grain(&self) -> u64 {
+        1
+    }
+
+    fn in_bands(&self) -> bool {
+        self.have.file().in_bands() || self.want.file().in_bands()
     }
 }
 

@@ -36,6 +36,10 @@ impl Decode for Swapped {
     fn verify(&self) -> io::Result<()> {
         self.bytes.verify()
     }
+
+    fn grain(&self) -> u64 {
+        self.width as u64
+    }
 }
 
 /// Turns each component around.
@@ -64,5 +68,9 @@ impl Decode for Fill {
 
     fn decode(&self, _at: u64, len: usize) -> io::Result<Vec<u8>> {
         Ok(self.element.iter().copied().cycle().take(len).collect())
+    }
+
+    fn grain(&self) -> u64 {
+        self.element.len() as u64
     }
 }

@@ -36,6 +36,10 @@ impl Decode for Assembled {
     fn verify(&self) -> io::Result<()> {
         self.parts.iter().try_for_each(|part| part.tensor.file().verify())
     }
+
+    fn grain(&self) -> u64 {
+        1
+    }
 }
 
 impl Runs {
