@@ -15,8 +15,8 @@ pub trait Decode: Send + Sync {
     /// What this makes, and of what. Decoders of one identity make the same bytes.
     fn identity(&self) -> Identity;
 
-    /// The bytes `at..at + len` of the whole. `at` is a multiple of [`Self::piece_len`], and `len` at most that, or one
-    /// [band](Self::in_bands).
+    /// The bytes `at..at + len` of the whole. Both are multiples of the [grain](Self::grain), `len` also what is left of the
+    /// whole, and at most a piece, or one [band](Self::in_bands).
     ///
     /// # Errors
     /// Those of the source.
@@ -41,22 +41,30 @@ pub trait Decode: Send + Sync {
         4 << 20
     }
 
+    /// The least that is decoded by itself, of which a piece is a multiple: all of a piece, where a part takes as long.
+    fn grain(&self) -> u64 {
+        self.piece_len()
+    }
+
     /// Whether a small part takes nearly as long as a large one, as of a transpose. Such are decoded in bands of many
     /// pieces, as large as the cache allows.
     fn in_bands(&self) -> bool {
         false
     }
 
-    /// Fills `buf` from any `at` of the whole, which has `len` bytes, past every cache. A decoder that can compute just
-    /// what is asked does so; else it is whole pieces of which a part is used.
+    /// Fills `buf` from any `at` of the whole, which has `len` bytes, past every cache. What is decoded is what is asked
+    /// for, and what is beside it in its first and last grain.
     ///
     /// # Errors
     /// Those of the source.
     fn read(&self, len: u64, mut buf: &mut [u8], mut at: u64) -> io::Result<()> {
-        let piece_len = self.piece_len();
+        let grain = self.grain();
+        let most = if self.in_bands() { u64::MAX } else { self.piece_len() };
         while !buf.is_empty() {
-            let start = at / piece_len * piece_len;
-            let piece = self.decode(start, piece_len.min(len - start) as usize)?;
+            let start = at / grain * grain;
+            let end =
+                (at + buf.len() as u64).next_multiple_of(grain).min(start.saturating_add(most)).min(len);
+            let piece = self.decode(start, (end - start) as usize)?;
             let rest = piece.get((at - start) as usize..).unwrap_or_default();
             let n = buf.len().min(rest.len());
             if n == 0 {
@@ -100,6 +108,7 @@ pub struct Cache {
 }
 
 struct State {
+    /// Bytes that are kept, and of pieces that are being decoded.
     used: usize,
     /// The decoder is kept beside its bytes, so that the address in its identity is not used again.
     kept: LruCache<Key, Kept>,
@@ -147,7 +156,7 @@ impl Cache {
         self.budget
     }
 
-    /// Bytes that it keeps now.
+    /// Bytes that it keeps now, or makes.
     pub fn used(&self) -> usize {
         lock(&self.state).used
     }
@@ -166,19 +175,21 @@ impl Cache {
     /// # Errors
     /// Those of the decoder, for every reader that waited for it; nothing is kept then.
     pub fn piece(&self, decoder: &Arc<dyn Decode>, len: u64, index: u64) -> io::Result<Arc<Vec<u8>>> {
-        let key = (decoder.identity(), index);
-        match self.find(key) {
+        let (key, piece_len) = ((decoder.identity(), index), self.piece_len(decoder.as_ref()));
+        let at = index * piece_len;
+        let want = piece_len.min(len - at) as usize;
+        match self.find(key, want) {
             Found::Kept(bytes) => Ok(bytes),
             Found::Flying(flight) => flight.wait(),
             Found::Ours(flight) => {
-                let landing = Landing { cache: self, key, flight, decoder };
-                let bytes = decode(decoder.as_ref(), self.piece_len(decoder.as_ref()), len, index);
-                landing.land(bytes)
+                let landing = Landing { cache: self, key, flight, decoder, want };
+                landing.land(decode(decoder.as_ref(), at, want))
             }
         }
     }
 
-    fn find(&self, key: Key) -> Found {
+    /// A piece, or the task of making it, for which there is room then: bytes that are being made count.
+    fn find(&self, key: Key, want: usize) -> Found {
         let mut state = lock(&self.state);
         if let Some((_, bytes)) = state.kept.get(&key) {
             self.counters.hits.fetch_add(1, Ordering::Relaxed);
@@ -191,15 +202,12 @@ impl Cache {
         self.counters.misses.fetch_add(1, Ordering::Relaxed);
         let flight = Arc::<Flight>::default();
         state.flying.insert(key, flight.clone());
+        state.used += want;
+        self.make_room(&mut state);
         Found::Ours(flight)
     }
 
-    fn keep(&self, state: &mut State, key: Key, decoder: &Arc<dyn Decode>, bytes: &Arc<Vec<u8>>) {
-        if bytes.len() > self.budget {
-            return;
-        }
-        state.used += bytes.len();
-        state.kept.put(key, (decoder.clone(), bytes.clone()));
+    fn make_room(&self, state: &mut State) {
         while state.used > self.budget {
             let Some((_, (_, old))) = state.kept.pop_lru() else { return };
             state.used -= old.len();
@@ -214,6 +222,8 @@ struct Landing<'a> {
     key: Key,
     flight: Arc<Flight>,
     decoder: &'a Arc<dyn Decode>,
+    /// Bytes of the piece.
+    want: usize,
 }
 
 impl Landing<'_> {
@@ -231,8 +241,13 @@ impl Landing<'_> {
         if state.flying.remove(&self.key).is_none() {
             return;
         }
-        if let Ok(bytes) = &outcome {
-            self.cache.keep(&mut state, self.key, self.decoder, bytes);
+        match &outcome {
+            Ok(bytes) if self.want <= self.cache.budget => {
+                state.kept.put(self.key, (self.decoder.clone(), bytes.clone()));
+                // Others may have begun while there was nothing to let go of.
+                self.cache.make_room(&mut state);
+            }
+            _ => state.used -= self.want,
         }
         drop(state);
         *lock(&self.flight.outcome) = Some(outcome);
@@ -271,9 +286,7 @@ impl From<Failure> for io::Error {
     }
 }
 
-fn decode(decoder: &dyn Decode, piece_len: u64, len: u64, index: u64) -> io::Result<Vec<u8>> {
-    let at = index * piece_len;
-    let want = piece_len.min(len - at) as usize;
+fn decode(decoder: &dyn Decode, at: u64, want: usize) -> io::Result<Vec<u8>> {
     let bytes = decoder.decode(at, want)?;
     if bytes.len() != want {
         return Err(io::Error::other(format!("decoded {} bytes instead of {want}", bytes.len())));
@@ -353,6 +366,48 @@ mod tests {
         assert!(lock(&cache.state).used <= 20);
     }
 
+    /// Looks, while it makes a piece, at how much the cache holds.
+    struct Looking {
+        cache: Arc<Cache>,
+        seen: AtomicUsize,
+    }
+
+    impl Decode for Looking {
+        fn identity(&self) -> Identity {
+            Identity { of: std::ptr::from_ref(self).addr(), to: "looking" }
+        }
+
+        fn decode(&self, _: u64, len: usize) -> io::Result<Vec<u8>> {
+            self.seen.fetch_max(self.cache.used(), Ordering::SeqCst);
+            Ok(vec![0; len])
+        }
+
+        fn piece_len(&self) -> u64 {
+            10
+        }
+    }
+
+    #[test]
+    fn there_is_room_for_a_piece_before_it_is_made() {
+        let cache = Arc::new(Cache::new(20));
+        let looking = Arc::new(Looking { cache: cache.clone(), seen: AtomicUsize::new(0) });
+        let decoder: Arc<dyn Decode> = looking.clone();
+        for index in 0..5 {
+            cache.piece(&decoder, 50, index).unwrap();
+        }
+        assert_eq!((looking.seen.load(Ordering::SeqCst), cache.used()), (20, 20));
+    }
+
+    #[test]
+    fn a_piece_larger_than_the_cache_is_made_and_not_kept() {
+        let cache = Cache::new(5);
+        let (count, decoder) = counting(1, || Ok(()));
+        for _ in 0..2 {
+            assert_eq!(cache.piece(&decoder, 10, 0).unwrap().len(), 10);
+        }
+        assert_eq!((count.calls.load(Ordering::SeqCst), cache.used()), (2, 0));
+    }
+
     #[test]
     fn a_decoder_that_fails_leaves_nothing_behind() {
         let cache = Cache::new(100);
@@ -360,7 +415,7 @@ mod tests {
         for _ in 0..2 {
             assert_eq!(cache.piece(&decoder, 10, 0).unwrap_err().raw_os_error(), Some(libc::ESTALE));
         }
-        assert_eq!(count.calls.load(Ordering::SeqCst), 2);
+        assert_eq!((count.calls.load(Ordering::SeqCst), cache.used()), (2, 0));
         assert!(lock(&cache.state).flying.is_empty());
     }
 

@@ -419,7 +419,7 @@ impl Filesystem for Fuse {
                 }
             }
             self.tree.entries(directory, offset.saturating_sub(DOTS), &mut |next, entry| {
-                // A checkpoint is not planned for being listed; whoever wants to know more of it looks it up.
+                // Nothing is planned or made for being listed; whoever wants to know more of it looks it up.
                 let known = self.tree.known_attr(entry.ino);
                 let ttl = if known.is_some() { entry_ttl(directory) } else { &NEVER };
                 let attr = self.file_attr(&known.unwrap_or_else(|| Attr::unknown(entry)));

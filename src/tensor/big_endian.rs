@@ -80,9 +80,8 @@ impl Decode for Swapped {
         self.stored.file().recipe(to)
     }
 
-    /// Little, for slices are read in small ranges.
-    fn piece_len(&self) -> u64 {
-        64 << 10
+    fn grain(&self) -> u64 {
+        self.width as u64
     }
 }
 

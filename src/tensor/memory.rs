@@ -37,4 +37,8 @@ impl Decode for Memory {
     fn verify(&self) -> io::Result<()> {
         self.of.iter().try_for_each(|tensor| tensor.file().verify())
     }
+
+    fn grain(&self) -> u64 {
+        1
+    }
 }

@@ -107,6 +107,14 @@ impl CheckpointTree {
         self.catalog.is_complete()
     }
 
+    /// Whether something must be made before [`Self::attr`] can tell its length or what is in it.
+    pub(super) fn is_unmade(&self, ordinal: u32) -> bool {
+        match linked::place(ordinal) {
+            Some((tree, _)) => !self.linked.is_made(tree),
+            None => matches!(self.place(ordinal), Some(Place::Top(i)) if !self.tops[i].1.is_made()),
+        }
+    }
+
     pub(super) fn attr(&self, ordinal: u32) -> Option<Attr> {
         let place = self.place(ordinal)?;
         let content = self.content_at(&place)?;

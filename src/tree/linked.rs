@@ -37,6 +37,10 @@ pub(super) fn place(ordinal: u32) -> Option<(usize, Item)> {
 }
 
 impl Linked {
+    pub(super) fn is_made(&self, tree: usize) -> bool {
+        self.0.get(tree).is_none_or(|links| links.get().is_some())
+    }
+
     pub(super) fn tree(&self, catalog: &Catalog, tree: usize) -> Option<&Links> {
         let ((_, make), graph) = (ROWS.get(tree)?, catalog.graph()?);
         Some(self.0[tree].get_or_init(|| make(catalog, graph)))

@@ -1,8 +1,8 @@
 //! The tree of a mount: what an inode number stands for, and the folder for what is about the mount itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::checkpoint::CheckpointTree;
 use super::directory::Directory;
@@ -22,6 +22,9 @@ pub struct Tree {
     service: BTreeMap<Vec<u8>, Ino>,
     /// What they hold, by ordinal.
     live: Vec<Live>,
+    /// What was made for being asked about. It is not listed as unknown again, though its tree be let go of meanwhile: it
+    /// may be open, and who reads it would take a length that is not known for the end.
+    asked: Mutex<HashSet<Ino>>,
 }
 
 /// A file whose content is another each time it is read.
@@ -54,7 +57,9 @@ impl Tree {
     ) -> io::Result<Self> {
         let service = (SERVICE, Named::Node(SERVICE_INO, Kind::Directory));
         let root = Folder::top(directory, vec![service]);
-        let tree = Self { root, inodes: Inodes::default(), service: BTreeMap::new(), live: Vec::new() };
+        let (inodes, service, live, asked) =
+            (Inodes::default(), BTreeMap::new(), Vec::new(), Mutex::default());
+        let tree = Self { root, inodes, service, live, asked };
         let listing = tree.root.listing(&tree.inodes)?;
         for Planned { stem, catalog, stamp } in planned {
             if let Some(slot) = listing.slots.get(&stem).filter(|slot| slot.is_in_state(&stamp)) {
@@ -82,8 +87,8 @@ impl Tree {
             return self.attr(*self.service.get(name).ok_or_else(absent)?);
         }
         let tree = self.of(directory)?;
-        let ordinal = tree.lookup(directory.ordinal(), name);
-        ordinal.and_then(|ordinal| tree.attr(ordinal)).ok_or_else(absent)
+        let ordinal = tree.lookup(directory.ordinal(), name).ok_or_else(absent)?;
+        self.made_attr(&tree, Ino::new(directory.tag(), ordinal)).ok_or_else(absent)
     }
 
     /// What `stat` tells.
@@ -98,19 +103,43 @@ impl Tree {
             None if ino.tag() == 0 => self.service_attr(ino),
             None => match self.outlined(ino) {
                 Some(attr) => Ok(attr),
-                None => self.of(ino)?.attr(ino.ordinal()).ok_or_else(stale),
+                None => self.made_attr(&*self.of(ino)?, ino).ok_or_else(stale),
             },
         }
     }
 
-    /// The same where that costs nothing: no checkpoint is planned and no directory looked at for the first time.
+    /// What `stat` tells of something in a tree, which is made if need be.
+    fn made_attr(&self, tree: &CheckpointTree, ino: Ino) -> Option<Attr> {
+        if tree.is_unmade(ino.ordinal()) {
+            self.asked().insert(ino);
+        }
+        tree.attr(ino.ordinal())
+    }
+
+    fn asked(&self) -> MutexGuard<'_, HashSet<Ino>> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The same where that costs nothing: no checkpoint is planned, no directory looked at and no file made for the first
+    /// time.
     pub fn known_attr(&self, ino: Ino) -> Option<Attr> {
         match self.node(ino) {
             Some(Node::Folder(folder)) if !folder.is_known() => None,
             Some(_) => self.attr(ino).ok(),
             None if ino.is_volatile() => self.attr(ino).ok(),
-            None => self.inodes.slot(ino.tag())?.known().and_then(|_| self.attr(ino).ok()),
+            None => {
+                let _ = self.inodes.slot(ino.tag())?.known()?;
+                match self.outlined(ino) {
+                    Some(attr) => Some(attr),
+                    None => self.of(ino).ok().and_then(|tree| self.known_in(&tree, ino)),
+                }
+            }
         }
+    }
+
+    fn known_in(&self, tree: &CheckpointTree, ino: Ino) -> Option<Attr> {
+        let is_unmade = tree.is_unmade(ino.ordinal()) && !self.asked().contains(&ino);
+        if is_unmade { None } else { tree.attr(ino.ordinal()) }
     }
 
     /// What can be read.

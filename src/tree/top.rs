@@ -22,6 +22,14 @@ impl Top {
         }
     }
 
+    /// Whether to say how long it is takes no work.
+    pub(super) fn is_made(&self) -> bool {
+        match self {
+            Self::Made(_) => true,
+            Self::Whole(_, file) => file.get().is_some(),
+        }
+    }
+
     pub(super) fn content(&self, catalog: &Arc<Catalog>) -> Content<'static> {
         match self {
             Self::Made(content) => content.clone(),

@@ -58,4 +58,12 @@ impl Decode for Elementwise {
     fn piece_len(&self) -> u64 {
         PIECE / self.width * self.width
     }
+
+    fn grain(&self) -> u64 {
+        self.width
+    }
+
+    fn in_bands(&self) -> bool {
+        self.tensor.file().in_bands()
+    }
 }

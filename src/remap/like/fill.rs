@@ -48,6 +48,10 @@ impl Decode for Zeros {
         ("zeros", self.len).hash(&mut to);
         Some(())
     }
+
+    fn grain(&self) -> u64 {
+        1
+    }
 }
 
 /// Whether `have` fills a part of `want` that begins at its first element.
@@ -117,6 +121,14 @@ impl Decode for Fitted {
         ("fit", &self.have.shape, &self.want.shape, self.have.dtype).hash(&mut to);
         self.have.file().recipe(to)?;
         self.want.file().recipe(to)
+    }
+
+    fn grain(&self) -> u64 {
+        1
+    }
+
+    fn in_bands(&self) -> bool {
+        self.have.file().in_bands() || self.want.file().in_bands()
     }
 }
 

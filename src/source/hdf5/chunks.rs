@@ -1,14 +1,14 @@
 //! A dataset in chunks, compressed or not, decoded piece by piece.
 //!
 //! A piece is a run of the values in row-major order, a chunk is a box; a run is a few boxes, each of which the library reads
-//! out of the chunks that it meets, one chunk at a time. It keeps as many decoded chunks as lie side by side in a row of
-//! them, so that reading from front to back decodes each once.
+//! out of the chunks that it meets. Chunks that lie side by side in a row of them have their values in turns: the library
+//! keeps the last few MiB of decoded chunks, so that reading from front to back decodes each once. A longer row is decoded
+//! in bands, chunk by chunk, each as often as bands meet it.
 
 use std::hash::{Hash, Hasher};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use hdf5_reader::error::{Error, Result};
 use hdf5_reader::{Dataset, Datatype, H5Type, Hdf5File, OpenOptions, SliceInfo, SliceInfoElem};
@@ -20,42 +20,62 @@ use super::trouble::Trouble;
 use crate::cache::{Decode, Identity};
 use crate::tensor::Shape;
 
-/// Bytes of decoded chunks that are kept at least.
+/// Bytes of decoded chunks that an open file keeps, beside the cache.
 const KEPT: usize = 8 << 20;
+/// So many chunks are kept at most: small ones take more than their bytes.
+const KEPT_CHUNKS: usize = 4 << 10;
+/// Files that are open at a time, of all there are.
+const MOST_OPEN: usize = 2;
 
-/// A file opened when values of it are first read. What was needed to open the checkpoint is not kept.
+/// A file opened when values of it are read. What was needed to open the checkpoint is not kept.
 pub(super) struct DataFile {
     bytes: Bytes,
-    /// Bytes of decoded chunks that are worth keeping.
-    kept: AtomicUsize,
-    file: OnceLock<Hdf5File>,
 }
+
+/// The files that were used last, the very last at the end.
+static OPEN: Mutex<Vec<(Weak<DataFile>, Hdf5File)>> = Mutex::new(Vec::new());
 
 impl DataFile {
     /// Nothing is opened yet.
     pub(super) fn new(bytes: Bytes) -> Self {
-        Self { bytes, kept: AtomicUsize::new(KEPT), file: OnceLock::new() }
+        Self { bytes }
     }
 
-    /// Notes what a row of chunks takes.
-    pub(super) fn keep(&self, row: u64) {
-        let row = usize::try_from(row).map_or(MAX_READ, |row| row.min(MAX_READ));
-        self.kept.fetch_max(row, Ordering::Relaxed);
-    }
-
-    fn dataset(&self, path: &str) -> Result<Dataset> {
-        if let Some(file) = self.file.get() {
+    fn dataset(self: &Arc<Self>, path: &str) -> Result<Dataset> {
+        if let Some(file) = self.used(None) {
             return file.dataset(path);
         }
-        let file = open(&self.bytes, self.kept.load(Ordering::Relaxed))?;
-        self.file.get_or_init(|| file).dataset(path)
+        let file = open(&self.bytes, KEPT)?;
+        self.used(Some(file.clone())).unwrap_or(file).dataset(path)
     }
+
+    /// The open file, which is `new` if it was not open yet.
+    fn used(self: &Arc<Self>, new: Option<Hdf5File>) -> Option<Hdf5File> {
+        let (mut files, this) = (opened(), Arc::downgrade(self));
+        let found = files.iter().position(|(of, _)| of.ptr_eq(&this)).map(|i| files.remove(i).1);
+        let file = found.or(new)?;
+        files.push((this, file.clone()));
+        let excess = files.len().saturating_sub(MOST_OPEN);
+        files.drain(..excess);
+        Some(file)
+    }
+}
+
+impl Drop for DataFile {
+    fn drop(&mut self) {
+        opened().retain(|(of, _)| of.strong_count() > 0);
+    }
+}
+
+fn opened() -> MutexGuard<'static, Vec<(Weak<DataFile>, Hdf5File)>> {
+    OPEN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Opens the file with limits, and with LZF; `kept` bytes of decoded chunks are kept.
 pub(super) fn open(bytes: &Bytes, kept: usize) -> Result<Hdf5File> {
     let options = OpenOptions::default()
         .with_chunk_cache_bytes(kept)
+        .with_chunk_cache_slots(KEPT_CHUNKS)
         .with_filter_registry(filters::registry())
         .with_max_chunk_bytes(MAX_READ)
         .with_max_read_bytes(MAX_READ);
@@ -67,6 +87,8 @@ pub(super) struct Chunks {
     pub(super) file: Arc<DataFile>,
     pub(super) path: String,
     pub(super) shape: Shape,
+    /// Elements of a chunk along each axis.
+    pub(super) chunk: Vec<u64>,
     /// Bytes of an element, a power of two.
     pub(super) width: u64,
     /// Bytes of a component, where the high one comes first.
@@ -77,14 +99,39 @@ impl Chunks {
     fn read(&self, at: u64, len: usize) -> Result<Vec<u8>> {
         let dataset = self.file.dataset(&self.path)?;
         let (first, count) = (at / self.width, len as u64 / self.width);
-        let mut bytes = Vec::with_capacity(len);
+        let mut bytes = vec![0; len];
         for range in boxes(&self.shape.0, first, count) {
-            slice(&dataset, &range, self.width, &mut bytes)?;
+            let parts = if self.in_bands() { cells(&range, &self.chunk) } else { vec![range] };
+            for part in parts {
+                let elements = slice(&dataset, &part, self.width)?;
+                self.place(&part, &elements, &mut bytes, first)?;
+            }
         }
-        match bytes.len() == len {
-            true => Ok(bytes),
-            false => Err(Error::InvalidData(format!("{} bytes where there were {len}", bytes.len()))),
+        Ok(bytes)
+    }
+
+    /// Puts the elements of a box where they are in the run that begins with element `first`.
+    fn place(&self, part: &Ranges, elements: &[u8], run: &mut [u8], first: u64) -> Result<()> {
+        // The last axis that the box has not all of: together with what is below it, it lies in one piece.
+        let axis = part.iter().zip(&self.shape.0).rposition(|(&range, &dim)| range != (0, dim)).unwrap_or(0);
+        let strides = (1..=part.len()).map(|inner| self.shape.0[inner..].iter().product());
+        let strides: Vec<u64> = strides.collect();
+        let start: u64 = part.iter().zip(&strides).map(|((start, _), stride)| start * stride).sum();
+        let size = |&(start, end): &(u64, u64)| end - start;
+        let line = (part[axis..].iter().map(size).product::<u64>() * self.width) as usize;
+        if elements.len() as u64 != part.iter().map(size).product::<u64>() * self.width {
+            return Err(Error::InvalidData(format!("{} bytes of the box {part:?}", elements.len())));
         }
+        for (number, line) in elements.chunks_exact(line.max(1)).enumerate() {
+            let (mut rest, mut at) = (number as u64, start - first);
+            for (range, stride) in part[..axis].iter().zip(&strides).rev() {
+                at += rest % size(range) * stride;
+                rest /= size(range);
+            }
+            let at = (at * self.width) as usize;
+            run[at..at + line.len()].copy_from_slice(line);
+        }
+        Ok(())
     }
 }
 
@@ -110,22 +157,27 @@ impl Decode for Chunks {
         self.file.bytes.verify()
     }
 
-    /// Just the elements that are asked for: the library keeps the chunks that they are in.
-    fn read(&self, _: u64, buf: &mut [u8], at: u64) -> io::Result<()> {
-        let (start, end) = (at - at % self.width, (at + buf.len() as u64).next_multiple_of(self.width));
-        let bytes = self.decode(start, (end - start) as usize)?;
-        buf.copy_from_slice(&bytes[(at - start) as usize..][..buf.len()]);
-        Ok(())
-    }
-
     fn recipe(&self, mut to: &mut dyn Hasher) -> Option<()> {
         ("chunks", &self.path, &self.shape, self.width, self.swapped).hash(&mut to);
         self.file.bytes.recipe(to)
     }
+
+    /// Little, for it takes several times as much to decode.
+    fn piece_len(&self) -> u64 {
+        1 << 20
+    }
+
+    fn grain(&self) -> u64 {
+        self.width
+    }
+
+    fn in_bands(&self) -> bool {
+        row_of_chunks(&self.shape, &self.chunk, self.width) > KEPT as u64
+    }
 }
 
 /// Bytes of the chunks that lie side by side, all of one place on the first axis.
-pub(super) fn row_of_chunks(shape: &Shape, chunk: &[u64], width: u64) -> u64 {
+fn row_of_chunks(shape: &Shape, chunk: &[u64], width: u64) -> u64 {
     let others = shape.0.iter().zip(chunk).skip(1);
     let row = others.map(|(dim, chunk)| dim.div_ceil(*chunk).saturating_mul(*chunk));
     row.chain(chunk.first().copied()).fold(width, u64::saturating_mul)
@@ -173,24 +225,40 @@ fn largest(shape: &[u64], first: u64, most: u64) -> (u64, Ranges) {
     (cut.unwrap_or(1), found)
 }
 
-/// Appends the elements of a box as they are stored.
-fn slice(dataset: &Dataset, range: &[(u64, u64)], width: u64, bytes: &mut Vec<u8>) -> Result<()> {
+/// The parts of a box that are each in one chunk.
+fn cells(range: &Ranges, chunk: &[u64]) -> Vec<Ranges> {
+    let mut cells = vec![Vec::with_capacity(range.len())];
+    for (&(start, end), &chunk) in range.iter().zip(chunk) {
+        let cuts = (start / chunk..end.div_ceil(chunk))
+            .map(|number| ((number * chunk).max(start), ((number + 1) * chunk).min(end)));
+        let cuts: Vec<_> = cuts.collect();
+        let extended = |cell: &Ranges| -> Vec<Ranges> {
+            cuts.iter().map(|&cut| cell.iter().copied().chain([cut]).collect()).collect()
+        };
+        cells = cells.iter().flat_map(extended).collect();
+    }
+    cells
+}
+
+/// The elements of a box as they are stored.
+fn slice(dataset: &Dataset, range: &[(u64, u64)], width: u64) -> Result<Vec<u8>> {
     let selections = range.iter().map(|&(start, end)| SliceInfoElem::Slice { start, end, step: 1 }).collect();
     let selection = SliceInfo { selections };
     match width {
-        1 => read::<1>(dataset, &selection, bytes),
-        2 => read::<2>(dataset, &selection, bytes),
-        4 => read::<4>(dataset, &selection, bytes),
-        8 => read::<8>(dataset, &selection, bytes),
-        16 => read::<16>(dataset, &selection, bytes),
+        1 => read::<1>(dataset, &selection),
+        2 => read::<2>(dataset, &selection),
+        4 => read::<4>(dataset, &selection),
+        8 => read::<8>(dataset, &selection),
+        16 => read::<16>(dataset, &selection),
         _ => Err(Error::UnsupportedEncoding(format!("elements of {width} bytes"))),
     }
 }
 
-fn read<const N: usize>(dataset: &Dataset, selection: &SliceInfo, bytes: &mut Vec<u8>) -> Result<()> {
+fn read<const N: usize>(dataset: &Dataset, selection: &SliceInfo) -> Result<Vec<u8>> {
     let elements = dataset.read_slice::<Raw<N>>(selection)?;
-    elements.iter().for_each(|element| bytes.extend(element.0));
-    Ok(())
+    let mut bytes = Vec::with_capacity(elements.len() * N);
+    elements.iter().for_each(|element| bytes.extend_from_slice(&element.0));
+    Ok(bytes)
 }
 
 /// An element's bytes, whatever they mean.
@@ -227,6 +295,28 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn the_cells_of_the_boxes_of_a_run_are_put_where_they_are_in_it(
+            axes in proptest::collection::vec((1u64..6, 1u64..4), 0..5), at in 0.0..1.0f64, share in 0.0..1.0f64,
+        ) {
+            let (shape, chunk): (Vec<_>, Vec<_>) = axes.into_iter().unzip();
+            let file = Arc::new(DataFile::new(Bytes::Memory([].into())));
+            let shape = Shape(shape.into());
+            let chunks = Chunks { file, path: String::new(), shape, chunk, width: 2, swapped: None };
+            let all: u64 = chunks.shape.0.iter().product();
+            let first = (at * all as f64) as u64;
+            let count = (share * (all - first) as f64) as u64;
+            let mut run = vec![0xff; 2 * count as usize];
+            for cell in boxes(&chunks.shape.0, first, count).iter().flat_map(|range| cells(range, &chunks.chunk)) {
+                let in_one = cell.iter().zip(&chunks.chunk).all(|(range, chunk)| range.0 / chunk == (range.1 - 1) / chunk);
+                prop_assert!(in_one, "{cell:?} in chunks of {:?}", chunks.chunk);
+                let numbers = elements(&chunks.shape.0, &cell).into_iter().flat_map(|n| (n as u16).to_le_bytes());
+                chunks.place(&cell, &numbers.collect::<Vec<_>>(), &mut run, first).unwrap();
+            }
+            let expected: Vec<u8> = (first..first + count).flat_map(|n| (n as u16).to_le_bytes()).collect();
+            prop_assert_eq!(run, expected);
+        }
+
         #[test]
         fn boxes_are_the_run_that_was_asked_for(
             shape in proptest::collection::vec(1u64..6, 0..5), at in 0.0..1.0f64, share in 0.0..1.0f64,

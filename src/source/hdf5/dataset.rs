@@ -13,7 +13,7 @@ use hdf5_reader::object_header::ObjectHeader;
 use hdf5_reader::{Dataset, Hdf5File, Storage};
 
 use super::bytes::{Bytes, MAX_READ};
-use super::chunks::{Chunks, DataFile, row_of_chunks};
+use super::chunks::{Chunks, DataFile};
 use super::decoders::{Fill, Swapped, swap};
 use super::filters;
 use super::links::defined;
@@ -182,11 +182,11 @@ impl Reading {
             _ => {}
         }
         let chunk = chunk_shape(dataset, numbers)?;
-        self.later.keep(row_of_chunks(&numbers.shape, &chunk, numbers.width));
         let chunks = Chunks {
             file: self.later.clone(),
             path: found.path.clone(),
             shape: numbers.shape.clone(),
+            chunk,
             width: numbers.width,
             swapped: numbers.swapped,
         };

@@ -42,6 +42,10 @@ impl Decode for Swapped {
         ("swapped", self.at, self.width).hash(&mut to);
         self.bytes.recipe(to)
     }
+
+    fn grain(&self) -> u64 {
+        self.width as u64
+    }
 }
 
 /// Turns each component around.
@@ -75,5 +79,9 @@ impl Decode for Fill {
     fn recipe(&self, mut to: &mut dyn Hasher) -> Option<()> {
         ("fill", &self.element).hash(&mut to);
         Some(())
+    }
+
+    fn grain(&self) -> u64 {
+        self.element.len() as u64
     }
 }

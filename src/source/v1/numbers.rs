@@ -20,13 +20,15 @@ use crate::name::Name;
 const RAW_PIECE: u64 = 4 << 20;
 /// A varint has up to ten bytes for each byte of its piece.
 const VARINT_PIECE: u64 = 1 << 20;
+/// Bytes of numbers for which is noted where their varints begin.
+const VARINT_GRAIN: u64 = 64 << 10;
 
 /// The numbers of one slice.
 pub(super) struct Numbers {
     name: Name,
     block: Arc<Block>,
     run: Run,
-    /// Of varints, where pieces begin.
+    /// Of varints, where grains begin.
     starts: OnceLock<Vec<u64>>,
     was_reported: AtomicBool,
 }
@@ -61,7 +63,7 @@ impl Numbers {
         let here = |error| rebased(error, &self.block);
         let run = match self.run.form {
             Form::Raw => self.run.range.start + at..self.run.range.start + at + len,
-            Form::Varint { .. } => self.varints(&contents, at).map_err(here)?,
+            Form::Varint { .. } => self.varints(&contents, at, len).map_err(here)?,
         };
         let bytes = block::read(&contents, run.start, run.end - run.start).map_err(here)?;
         match self.run.form {
@@ -72,21 +74,21 @@ impl Numbers {
         }
     }
 
-    /// Where the varints of the piece at `at` lie.
-    fn varints(&self, contents: &VirtualFile, at: u64) -> Result<Range<u64>, Trouble> {
+    /// Where the varints of some grains from `at` on lie.
+    fn varints(&self, contents: &VirtualFile, at: u64, len: u64) -> Result<Range<u64>, Trouble> {
         if self.starts.get().is_none() {
             let _ = self.starts.set(self.survey(contents)?);
         }
         let starts = self.starts.get().map(Vec::as_slice).unwrap_or_default();
-        let piece = (at / self.piece_len()) as usize;
-        match starts.get(piece..) {
-            Some([start, end, ..]) => Ok(*start..*end),
+        let grain = |at: u64| starts.get((at / self.grain()) as usize);
+        match (grain(at), grain((at + len).next_multiple_of(self.grain()))) {
+            (Some(start), Some(end)) => Ok(*start..*end),
             _ => Err(io::Error::other("a piece past the end of a tensor").into()),
         }
     }
 
     fn survey(&self, contents: &VirtualFile) -> Result<Vec<u64>, Trouble> {
-        let mut starts = Starts::every(self.piece_len() / self.run.coding.width as u64, self.run.range.start);
+        let mut starts = Starts::every(self.grain() / self.run.coding.width as u64, self.run.range.start);
         let mut at = self.run.range.start;
         while at < self.run.range.end {
             let len = RAW_PIECE.min(self.run.range.end - at);
@@ -151,6 +153,14 @@ impl Decode for Numbers {
             _ if !self.block.is_plain => whole.max(RAW_PIECE).next_multiple_of(16),
             Form::Raw => RAW_PIECE,
             Form::Varint { .. } => VARINT_PIECE,
+        }
+    }
+
+    fn grain(&self) -> u64 {
+        match self.run.form {
+            _ if !self.block.is_plain => self.piece_len(),
+            Form::Raw => 1,
+            Form::Varint { .. } => VARINT_GRAIN,
         }
     }
 }

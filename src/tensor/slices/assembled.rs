@@ -42,6 +42,10 @@ impl Decode for Assembled {
         ("slices", &self.runs).hash(&mut to);
         self.parts.iter().try_for_each(|part| part.tensor.file().recipe(to))
     }
+
+    fn grain(&self) -> u64 {
+        1
+    }
 }
 
 impl Runs {
