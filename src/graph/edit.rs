@@ -20,7 +20,7 @@ use crate::format::object_graph::{NodeId, Slot};
 
 use super::{Graph, ROOT, key};
 
-pub use keys::Rewrite;
+pub use keys::{Rekeyed, Rewrite};
 
 /// Why an edit cannot be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -252,6 +252,12 @@ impl<'g> Edit<'g> {
 
     /// The graph as wished for, and what becomes of each of the bundle's `keys`; or everything that cannot be.
     pub fn finish(&self, keys: &[&[u8]]) -> Result<Rewrite, Vec<Error>> {
+        let keys: Vec<_> = keys.iter().map(|key| (*key, self.source.owner(key))).collect();
+        self.finish_owned(&keys)
+    }
+
+    /// The same, where it is known which of the source's nodes own the keys.
+    pub fn finish_owned(&self, keys: &[(&[u8], Option<NodeId>)]) -> Result<Rewrite, Vec<Error>> {
         let shape = shape::Shape::new(self)?;
         keys::rewrite(self, shape, keys)
     }

@@ -43,7 +43,9 @@ impl Shape {
             nodes[*parent].children.retain(|child| !names.contains(&child.local_name));
         }
         let (index, copies, made, free) = Default::default();
-        let (slots, joined, lost) = (slots(edit.source.objects()), HashMap::new(), vec![]);
+        let copies_slots = edit.joins.iter().any(|join| join.how == How::Copy { slots: true });
+        let slots = if copies_slots { slots(edit.source.objects()) } else { HashMap::new() };
+        let (joined, lost) = (HashMap::new(), vec![]);
         let replaced = HashSet::new();
         let mut work = Work { edit, nodes, index, slots, copies, made, free, replaced, joined, lost };
         let hollow = work.hollow();

@@ -63,7 +63,7 @@ impl Outcome<'_> {
 
     pub(super) fn count_aliases(&self, tallies: &mut Tallies) {
         let copied = self.shown.iter().filter(|shown| shown.copied_by.is_some());
-        let names: HashMap<_, _> = copied.map(|shown| (shown.entry, shown.name.as_slice())).collect();
+        let names: HashMap<_, _> = copied.map(|shown| (shown.entry, shown.name.as_bytes())).collect();
         for (id, _, matches) in self.survey.rules(Verb::Alias) {
             let mut cover = Cover::new(self.survey);
             for (_, at) in self.copying.acted.iter().filter(|(rule, _)| *rule == id) {

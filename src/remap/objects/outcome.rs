@@ -19,7 +19,7 @@ use super::taking::Taking;
 use super::values::Steps;
 use super::wishes::Wishes;
 use crate::catalog::{Objects, Origin, Variable};
-use crate::graph::edit::Rewrite;
+use crate::graph::edit::{Rekeyed, Rewrite};
 use crate::graph::{Guide, NodeId, Role};
 use crate::name::Name;
 
@@ -67,9 +67,9 @@ pub(super) struct Outcome<'a> {
 /// A value under its new name.
 pub(super) struct Shown {
     pub(super) entry: usize,
-    pub(super) key: Vec<u8>,
-    pub(super) name: Vec<u8>,
-    pub(super) full_name: Option<Vec<u8>>,
+    pub(super) key: Name,
+    pub(super) name: Name,
+    pub(super) full_name: Option<Name>,
     /// The rule that made it a copy.
     pub(super) copied_by: Option<RuleId>,
 }
@@ -127,26 +127,18 @@ impl<'a> Outcome<'a> {
             }
         }
         preferred.extend(self.paths_of_copies(rewrite));
-        let copied = if rewrite.aliases.is_empty() { &[][..] } else { &entries[..] };
-        let at: HashMap<&[u8], usize> =
-            copied.iter().enumerate().map(|(at, entry)| (entry.key, at)).collect();
-        let own = rewrite
-            .keys
-            .iter()
-            .enumerate()
-            .filter_map(|(entry, (_, new))| Some((entry, new.as_ref()?, false)));
-        let copies = rewrite.aliases.iter().map(|(old, new)| (at[old.as_slice()], new, true));
-        let all: Vec<_> = own.chain(copies).collect();
-        let keys: Vec<_> = all.iter().map(|(_, key, _)| key.as_slice()).collect();
+        let all = || rewrite.keys.iter().chain(&rewrite.aliases);
+        let keys: Vec<_> = all().map(|rekeyed| (&rekeyed.key[..], rekeyed.node)).collect();
+        let names = rewrite.graph.names_with(&keys, &preferred);
         self.names = vec![None; entries.len()];
-        for ((entry, key, is_copy), name) in all.into_iter().zip(rewrite.graph.names_with(&keys, &preferred))
-        {
+        for (at, (Rekeyed { from: entry, key, .. }, name)) in all().zip(names).enumerate() {
+            let is_copy = at >= rewrite.keys.len();
             if !is_copy {
-                self.names[entry] = Some(name.visible.clone());
+                self.names[*entry] = Some(name.visible.clone());
             }
             let copied_by = is_copy.then(|| self.copier(key)).flatten();
-            let (name, full_name) = (name.visible, name.full_name);
-            self.shown.push(Shown { entry, key: key.clone(), name, full_name, copied_by });
+            let (name, full_name) = (name.visible.into(), name.full_name.map(Name::from));
+            self.shown.push(Shown { entry: *entry, key: key.as_slice().into(), name, full_name, copied_by });
         }
     }
 
@@ -188,11 +180,11 @@ impl<'a> Outcome<'a> {
                 value: done.map(|done| done.as_str().into()),
             });
             Some(Variable {
-                name: Name::from(shown.name.as_slice()),
-                key: Some(Name::from(shown.key.as_slice())),
+                name: shown.name.clone(),
+                key: Some(shown.key.clone()),
                 // The name it has for readers without a graph stays with what no rule calls otherwise.
                 plain_key: source.plain_key.clone().filter(|_| named_by.is_none()),
-                full_name: shown.full_name.as_deref().map(Name::from),
+                full_name: shown.full_name.clone(),
                 tensor,
                 origin: origin.or_else(|| source.origin.clone()),
             })
@@ -205,7 +197,7 @@ impl<'a> Outcome<'a> {
     /// The rule by which a value is called otherwise than in the source: its own, or its variable's.
     fn renamer(&self, shown: &Shown) -> Option<RuleId> {
         let entry = &self.survey.entries[shown.entry];
-        if entry.visible == shown.name {
+        if entry.visible == shown.name.as_bytes() {
             return None;
         }
         let of = match entry.role {

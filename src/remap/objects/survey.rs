@@ -94,7 +94,7 @@ impl<'a> Survey<'a> {
     ) -> Self {
         let keys: Vec<_> = variables.iter().map(|variable| variable.key().as_bytes()).collect();
         let roles = graph.roles(&keys);
-        let entry = |(variable, role): (&'a Variable, crate::graph::Name)| Entry {
+        let entry = |(variable, role): (&'a Variable, crate::graph::Known)| Entry {
             visible: variable.name.as_bytes(),
             key: variable.key().as_bytes(),
             full_name: variable.full_name.as_ref().map(|name| name.as_bytes()),

@@ -58,8 +58,8 @@ impl<'g> Wishes<'g> {
 
     /// The edited graph, unless something is wrong.
     pub(super) fn finish(&self, survey: &Survey<'_>, errors: &mut Errors) -> Option<Rewrite> {
-        let keys: Vec<_> = survey.entries.iter().map(|entry| entry.key).collect();
-        match self.edit.finish(&keys) {
+        let keys: Vec<_> = survey.entries.iter().map(|entry| (entry.key, entry.node)).collect();
+        match self.edit.finish_owned(&keys) {
             Ok(rewrite) => Some(rewrite),
             Err(faults) => {
                 for fault in faults {

@@ -42,9 +42,15 @@ fn take_plain_keys(graph: &Graph, tensors: &mut Vec<(Name, Tensor)>) -> HashMap<
         let at = tensors.binary_search_by(|(other, _)| other.as_bytes().cmp(key)).ok()?;
         Some(&tensors[at].1)
     };
+    let is_plain = |key: &[u8]| graph::key::split(key).is_none();
+    let candidates: BTreeSet<_> =
+        tensors.iter().map(|(key, _)| key.as_bytes()).filter(|key| is_plain(key)).collect();
+    if candidates.is_empty() {
+        return HashMap::new();
+    }
     let attributes = graph.objects().nodes.iter().flat_map(|node| &node.attributes);
     let plain: HashMap<Name, Name> = attributes
-        .filter(|attribute| graph::key::split(attribute.full_name.as_bytes()).is_none())
+        .filter(|attribute| candidates.contains(attribute.full_name.as_bytes()))
         .filter_map(|attribute| {
             let (key, full_name) = (attribute.checkpoint_key.as_bytes(), attribute.full_name.as_bytes());
             same_bytes(find(key)?, find(full_name)?).then(|| (key.into(), full_name.into()))
