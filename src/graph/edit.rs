@@ -9,6 +9,7 @@
 //! could not reach.
 
 mod keys;
+mod make;
 mod place;
 mod shape;
 
@@ -52,6 +53,12 @@ pub enum Error {
         from: String,
         /// The path that was wanted.
         to: String,
+    },
+    /// Another object is where a new variable was to be.
+    #[error("{path:?} cannot be made: another object is there")]
+    Occupied {
+        /// The path.
+        path: String,
     },
     /// A program's own saver knows the object by one name.
     #[error("{path:?} cannot be had twice: it is saved by {saver:?}, which knows it by one name")]
@@ -100,6 +107,10 @@ pub struct Edit<'g> {
     dropped_slots: HashSet<NodeId>,
     /// Objects that are to have no values.
     stripped: HashSet<NodeId>,
+    /// Variables that the source does not have.
+    makes: Vec<make::Make>,
+    /// More paths to those.
+    made_links: Vec<(usize, Vec<String>)>,
     /// Of two objects with one name the one that was asked for first stays, instead of an error.
     first_wins: bool,
 }
@@ -156,6 +167,8 @@ impl<'g> Edit<'g> {
             full_names: HashMap::new(),
             dropped_slots: HashSet::new(),
             stripped: HashSet::new(),
+            makes: Vec::new(),
+            made_links: Vec::new(),
             first_wins: false,
         }
     }
@@ -213,6 +226,11 @@ impl<'g> Edit<'g> {
     /// The child called `name` of `parent` shall not be called so.
     pub fn drop_edge(&mut self, parent: NodeId, name: &str) {
         self.dropped.entry(parent).or_default().insert(name.to_owned());
+        self.cut((parent, name.to_owned()));
+    }
+
+    /// The same, but a copy that is asked for still has what was there.
+    pub fn take_edge(&mut self, parent: NodeId, name: &str) {
         self.cut((parent, name.to_owned()));
     }
 

@@ -14,7 +14,7 @@ use crate::format::object_graph::{self, NodeId, ObjectGraph, Slot};
 use super::super::key::{self, ATTRIBUTES, OPTIMIZER_SLOT, escape};
 use super::super::{Graph, Guide, ROOT};
 use super::shape::Shape;
-use super::{Edit, Error, How, Lost};
+use super::{Edit, Error, How, Lost, make};
 
 /// An edited graph, and how the bundle has to change with it.
 #[derive(Clone, Debug)]
@@ -27,6 +27,8 @@ pub struct Rewrite {
     pub keys: Vec<Rekeyed>,
     /// Values that have yet another key now.
     pub aliases: Vec<Rekeyed>,
+    /// The new variables that are there, by their numbers.
+    pub made: Vec<Rekeyed>,
     /// Names that went to another object.
     pub lost: Vec<Lost>,
     /// The source's node that each new node is a copy of.
@@ -36,7 +38,7 @@ pub struct Rewrite {
 /// A value under the key that it has after an edit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rekeyed {
-    /// Which of the bundle's keys it had.
+    /// Which of the bundle's keys it had; of new variables, which.
     pub from: usize,
     /// The key it has now.
     pub key: Vec<u8>,
@@ -50,16 +52,17 @@ pub(super) fn rewrite(
     shape: Shape,
     keys: &[(&[u8], Option<NodeId>)],
 ) -> Result<Rewrite, Vec<Error>> {
-    let Shape { objects, copies, gone, lost } = shape;
+    let Shape { objects, copies, gone, lost, made } = shape;
     let mut graph = Graph::new(objects);
     let (paths, mut errors) = Paths::new(edit, &graph, &copies, &gone).all();
     let (keys, aliases) = rename_keys(&copies, &paths, keys);
-    errors.extend(collisions(&keys, &aliases));
+    let made = make::keys(edit, &mut graph, &made, &gone);
+    errors.extend(collisions(&[&keys, &aliases, &made]));
     if !errors.is_empty() {
         return Err(errors);
     }
     rename_attributes(edit, &mut graph.objects, &paths);
-    Ok(Rewrite { graph_bytes: object_graph::encode(&graph.objects), graph, keys, aliases, lost, copies })
+    Ok(Rewrite { graph_bytes: object_graph::encode(&graph.objects), graph, keys, aliases, made, lost, copies })
 }
 
 /// For each node, the path in its keys, if it has keys: the source's own, where it stays.
@@ -283,10 +286,10 @@ fn rename_keys(
     (renamed, aliases)
 }
 
-fn collisions(keys: &[Rekeyed], aliases: &[Rekeyed]) -> Vec<Error> {
-    let mut all: HashSet<&[u8]> = HashSet::with_capacity(keys.len());
-    let mut twice: Vec<_> =
-        keys.iter().chain(aliases).map(|r| &r.key[..]).filter(|key| !all.insert(key)).collect();
+fn collisions(rekeyed: &[&[Rekeyed]]) -> Vec<Error> {
+    let mut all: HashSet<&[u8]> = HashSet::with_capacity(rekeyed.iter().map(|some| some.len()).sum());
+    let keys = rekeyed.iter().copied().flatten().map(|rekeyed| &rekeyed.key[..]);
+    let mut twice: Vec<_> = keys.filter(|key| !all.insert(key)).collect();
     twice.sort_unstable();
     let error = |key: &[u8]| Error::Collision { key: String::from_utf8_lossy(key).into_owned() };
     twice.into_iter().map(error).collect()

@@ -13,6 +13,7 @@ use super::super::values::{Values, described};
 use super::super::{RuleId, Unfit};
 use super::copying::Copying;
 use super::cover::Cover;
+use super::making::Making;
 use super::selection::Selected;
 use super::survey::Survey;
 use super::taking::Taking;
@@ -56,11 +57,14 @@ pub(super) struct Outcome<'a> {
     pub(super) survey: &'a Survey<'a>,
     pub(super) taking: &'a Taking<'a>,
     pub(super) copying: &'a Copying,
+    pub(super) making: &'a Making,
     wishes: &'a Wishes<'a>,
     rewrite: Option<Rewrite>,
     /// The values under their new names.
     pub(super) shown: Vec<Shown>,
-    /// What each entry is called now; none if it is gone.
+    /// The new values; their entries are which of them.
+    pub(super) made: Vec<Shown>,
+    /// What each entry is called now, or what was made of it; none if it is gone.
     pub(super) names: Vec<Option<Vec<u8>>>,
 }
 
@@ -78,11 +82,12 @@ impl<'a> Outcome<'a> {
     pub(super) fn new(
         survey: &'a Survey<'a>,
         taking: &'a Taking<'a>,
-        copying: &'a Copying,
+        (copying, making): (&'a Copying, &'a Making),
         wishes: &'a Wishes<'a>,
         rewrite: Option<Rewrite>,
     ) -> Self {
-        let mut outcome = Self { survey, taking, copying, wishes, rewrite, shown: vec![], names: vec![] };
+        let (shown, made, names) = Default::default();
+        let mut outcome = Self { survey, taking, copying, making, wishes, rewrite, shown, made, names };
         outcome.name();
         outcome
     }
@@ -92,11 +97,13 @@ impl<'a> Outcome<'a> {
         self,
         mut tallies: Tallies,
         mut errors: Errors,
+        mut warnings: Errors,
     ) -> Result<(Report, Vec<Variable>, Objects), Unfit> {
         let by_drop = self.count_drops(&mut tallies);
         self.count_renames(&mut tallies);
         self.count_aliases(&mut tallies);
-        let (steps, mut warnings) = (Steps::new(self.survey, self.taking), Errors::default());
+        self.count_made(&mut tallies);
+        let steps = Steps::new(self.survey, self.taking);
         steps.count(&self.names, &by_drop, &mut tallies);
         let mut values = Values::new(self.survey.map, self.survey.variables);
         let variables = self.variables(&steps, &mut values, &mut warnings);
@@ -127,18 +134,37 @@ impl<'a> Outcome<'a> {
             }
         }
         preferred.extend(self.paths_of_copies(rewrite));
-        let all = || rewrite.keys.iter().chain(&rewrite.aliases);
+        let all = || rewrite.keys.iter().chain(&rewrite.aliases).chain(&rewrite.made);
         let keys: Vec<_> = all().map(|rekeyed| (&rekeyed.key[..], rekeyed.node)).collect();
         let names = rewrite.graph.names_with(&keys, &preferred);
         self.names = vec![None; entries.len()];
+        let (copies, made) = (rewrite.keys.len(), rewrite.keys.len() + rewrite.aliases.len());
         for (at, (Rekeyed { from: entry, key, .. }, name)) in all().zip(names).enumerate() {
-            let is_copy = at >= rewrite.keys.len();
-            if !is_copy {
+            let is_copy = at >= copies && at < made;
+            if at < copies {
                 self.names[*entry] = Some(name.visible.clone());
             }
             let copied_by = is_copy.then(|| self.copier(key)).flatten();
             let (name, full_name) = (name.visible.into(), name.full_name.map(Name::from));
-            self.shown.push(Shown { entry: *entry, key: key.as_slice().into(), name, full_name, copied_by });
+            let shown = Shown { entry: *entry, key: key.as_slice().into(), name, full_name, copied_by };
+            if at < made { self.shown.push(shown) } else { self.made.push(shown) }
+        }
+        self.name_inputs();
+    }
+
+    /// What went into something new is not gone.
+    fn name_inputs(&mut self) {
+        self.made.retain_mut(|shown| match self.wishes.value_of(shown.entry) {
+            Some(value) => {
+                shown.entry = value;
+                true
+            }
+            None => false,
+        });
+        for shown in &self.made {
+            for &input in &self.making.values[shown.entry].inputs {
+                self.names[input].get_or_insert_with(|| shown.name.as_bytes().to_vec());
+            }
         }
     }
 
@@ -190,8 +216,36 @@ impl<'a> Outcome<'a> {
             })
         };
         let mut variables: Vec<_> = self.shown.iter().filter_map(variable).collect();
+        let made = self.made.iter().filter_map(|shown| self.new_variable(shown, steps, values, &places));
+        variables.extend(made);
         variables.sort_by(|a, b| a.name.cmp(&b.name));
         variables
+    }
+
+    fn new_variable(
+        &self,
+        shown: &Shown,
+        steps: &Steps<'_>,
+        values: &mut Values<'_>,
+        places: &[Arc<str>],
+    ) -> Option<Variable> {
+        let (survey, value) = (self.survey, &self.making.values[shown.entry]);
+        let derived = steps.made(value);
+        let name = value.inputs.first().map_or(Name::from(""), |input| survey.variables[*input].name.clone());
+        let done = described(survey.map, &derived, survey.variables);
+        let origin = Origin {
+            name,
+            rule: places[value.rule.index()].clone(),
+            value: Some(done.as_str().into()),
+        };
+        Some(Variable {
+            name: shown.name.clone(),
+            key: Some(shown.key.clone()),
+            plain_key: None,
+            full_name: shown.full_name.clone(),
+            tensor: values.tensor(&derived)?,
+            origin: Some(origin),
+        })
     }
 
     /// The rule by which a value is called otherwise than in the source: its own, or its variable's.
