@@ -62,7 +62,15 @@ pub(super) fn rewrite(
         return Err(errors);
     }
     rename_attributes(edit, &mut graph.objects, &paths);
-    Ok(Rewrite { graph_bytes: object_graph::encode(&graph.objects), graph, keys, aliases, made, lost, copies })
+    Ok(Rewrite {
+        graph_bytes: object_graph::encode(&graph.objects),
+        graph,
+        keys,
+        aliases,
+        made,
+        lost,
+        copies,
+    })
 }
 
 /// For each node, the path in its keys, if it has keys: the source's own, where it stays.

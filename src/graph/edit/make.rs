@@ -62,7 +62,8 @@ impl Work<'_> {
             match &make.place {
                 Place::Path(names) => errors.extend(self.put_made(names, node).err()),
                 Place::Slot { of, optimizer, name } => {
-                    let slot = Slot { original: made[*of], name: name.clone(), variable: node, unknown: vec![] };
+                    let slot =
+                        Slot { original: made[*of], name: name.clone(), variable: node, unknown: vec![] };
                     self.nodes[*optimizer].slots.push(slot);
                 }
             }
@@ -105,13 +106,16 @@ impl Work<'_> {
 /// Gives the new slots their keys, and says the key of each new value whose node is there.
 pub(super) fn keys(edit: &Edit, graph: &mut Graph, made: &[NodeId], gone: &[bool]) -> Vec<Rekeyed> {
     let mut keys: Vec<Rekeyed> = Vec::new();
-    for (from, (make, &node)) in edit.makes.iter().zip(made).enumerate().filter(|(_, (_, node))| !gone[**node]) {
+    for (from, (make, &node)) in
+        edit.makes.iter().zip(made).enumerate().filter(|(_, (_, node))| !gone[**node])
+    {
         if let Place::Slot { of, optimizer, name } = &make.place {
             let variable = &graph.objects.nodes[made[*of]].attributes[0].checkpoint_key;
             let variable = variable.split_once(ATTRIBUTES).map_or("", |(path, _)| path);
             let optimizer = graph.path(*optimizer).unwrap_or_default();
             let path = [variable, OPTIMIZER_SLOT, &optimizer, "/", &escape(name)].concat();
-            graph.objects.nodes[node].attributes[0].checkpoint_key = [&path, ATTRIBUTES, VARIABLE_VALUE].concat();
+            graph.objects.nodes[node].attributes[0].checkpoint_key =
+                [&path, ATTRIBUTES, VARIABLE_VALUE].concat();
         }
         let key = graph.objects.nodes[node].attributes[0].checkpoint_key.clone().into_bytes();
         keys.push(Rekeyed { from, key, node: Some(node) });

@@ -55,7 +55,7 @@ fn assert_agrees(rewrite: &Rewrite) {
 }
 
 fn all_keys(rewrite: &Rewrite) -> Vec<String> {
-    let keys = rewrite.keys.iter().chain(&rewrite.aliases);
+    let keys = rewrite.keys.iter().chain(&rewrite.aliases).chain(&rewrite.made);
     keys.map(|Rekeyed { key, .. }| String::from_utf8(key.clone()).unwrap()).collect()
 }
 
@@ -301,6 +301,36 @@ fn a_full_name_takes_the_slots_along() {
         assert!(names.contains(name), "{names:?}");
     }
     assert!(!names.contains("dense_a/kernel"));
+}
+
+#[test]
+fn a_new_variable_has_a_path_a_key_and_slots_of_its_own() {
+    let rewrite = edited("modules", |edit| {
+        let made = edit.make("net/shared/new/w", "w")?;
+        let trainer = edit.source.resolve("trainer").unwrap();
+        edit.make_slot(made, trainer, "m");
+        edit.link_made(made, "other/w")?;
+        edit.rename("trainer", "opt")
+    });
+    let rewrite = rewrite.unwrap();
+    let keys: Vec<_> = rewrite.made.iter().map(|made| (made.from, stem(&made.key), made.node)).collect();
+    let node = rewrite.graph.resolve("net/shared/new/w");
+    assert_eq!(keys[0], (0, "net/shared/new/w".into(), node));
+    assert_eq!(rewrite.graph.resolve("other/w"), node);
+    assert_eq!(keys[1].1, "net/shared/new/w/.OPTIMIZER_SLOT/opt/m");
+    assert_eq!(rewrite.graph.slots().get(keys[1].2.unwrap()).unwrap().0, node.unwrap());
+}
+
+#[test]
+fn a_new_variable_takes_a_place_that_was_left_and_no_other() {
+    let made = |wish: fn(&mut Edit) -> Result<(), Error>| edited("modules", wish);
+    let rewrite = made(|edit| {
+        edit.rename("net/shared/w", "net/shared/old")?;
+        edit.make("net/shared/w", "w").map(|_| ())
+    });
+    assert_eq!(rewrite.unwrap().made.len(), 1);
+    let errors = made(|edit| edit.make("net/shared/w", "w").map(|_| ())).unwrap_err();
+    assert_eq!(errors, [Error::Occupied { path: "net/shared/w".into() }]);
 }
 
 #[test]

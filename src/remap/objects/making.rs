@@ -9,7 +9,7 @@
 
 use std::collections::BTreeMap;
 
-use foldhash::{HashMap, HashMapExt};
+use foldhash::HashMap;
 
 use super::super::RuleId;
 use super::super::error::{Error, Errors, Kind};
@@ -19,6 +19,7 @@ use super::super::rule::{Rule, Verb};
 use super::super::steps::End;
 use super::survey::Survey;
 use super::taking::{Input, Taking};
+use crate::format::object_graph::Slot;
 use crate::graph::{NodeId, key};
 use crate::name::printable;
 
@@ -72,12 +73,12 @@ impl Making {
             match rule.verb {
                 Verb::Create => making.create(id, rule, tallies),
                 Verb::Split => {
-                    inputs(id).for_each(|input| making.split(survey, (id, rule), input, misfits, warnings));
+                    inputs(id).for_each(|input| making.split(taking, (id, rule), input, misfits, warnings));
                 }
                 Verb::Join => {
                     for (caught, group) in groups(rule, inputs(id), errors) {
                         match group.iter().copied().collect::<Option<Vec<_>>>() {
-                            Some(members) => making.join(survey, (id, rule), &members, misfits, warnings),
+                            Some(members) => making.join(taking, id, &members, misfits, warnings),
                             None => errors.push_with(Kind::Value, || incomplete(rule, &caught, &group)),
                         }
                     }
@@ -96,37 +97,37 @@ impl Making {
 
     fn split(
         &mut self,
-        survey: &Survey<'_>,
+        taking: &Taking<'_>,
         (id, rule): (RuleId, &Rule),
         input: &Input,
         misfits: &mut Misfits,
         warnings: &mut Errors,
     ) {
         for part in 0..rule.targets.len() {
-            if let Some(path) = filled(survey, (id, part), input, misfits) {
-                self.put(survey, id, vec![input.entry], End::Part(id, part), path, warnings);
+            if let Some(path) = filled(taking.survey, (id, part), input, misfits) {
+                self.put(taking, id, vec![input.entry], End::Part(id, part), path, warnings);
             }
         }
     }
 
     fn join(
         &mut self,
-        survey: &Survey<'_>,
-        (id, _): (RuleId, &Rule),
+        taking: &Taking<'_>,
+        id: RuleId,
         members: &[&Input],
         misfits: &mut Misfits,
         warnings: &mut Errors,
     ) {
-        if let Some(path) = filled(survey, (id, 0), members[0], misfits) {
+        if let Some(path) = filled(taking.survey, (id, 0), members[0], misfits) {
             let inputs = members.iter().map(|member| member.entry).collect();
-            self.put(survey, id, inputs, End::Joined(id), path, warnings);
+            self.put(taking, id, inputs, End::Joined(id), path, warnings);
         }
     }
 
     /// A new value at a path, with its slots; or one more path to it.
     fn put(
         &mut self,
-        survey: &Survey<'_>,
+        taking: &Taking<'_>,
         rule: RuleId,
         inputs: Vec<usize>,
         end: End,
@@ -139,10 +140,9 @@ impl Making {
         }
         let of = self.values.len();
         self.known.insert((rule, part, inputs.clone()), of);
-        let slots = if survey.map.rule(rule).follow_slots {
-            slots(survey, rule, &inputs, (part == 0).then_some(warnings))
-        } else {
-            vec![]
+        let slots = match taking.survey.map.rule(rule).follow_slots {
+            true => slots(taking, rule, &inputs, (part == 0).then_some(warnings)),
+            false => vec![],
         };
         self.values.push(NewValue { rule, inputs, end, place: Place::Path(path) });
         for (optimizer, name, inputs) in slots {
@@ -202,14 +202,17 @@ fn incomplete(rule: &Rule, caught: &Caught, group: &Group<'_>) -> Error {
 
 /// The slots that follow some variables into a new one: the optimizer, the slot's name, the slots' entries.
 fn slots(
-    survey: &Survey<'_>,
+    taking: &Taking<'_>,
     rule: RuleId,
     inputs: &[usize],
     mut warnings: Option<&mut Errors>,
 ) -> Vec<(NodeId, String, Vec<usize>)> {
+    let survey = taking.survey;
     let mut found: BTreeMap<(NodeId, &str), Vec<Option<usize>>> = BTreeMap::new();
-    for (at, node) in inputs.iter().enumerate().filter_map(|(at, input)| Some((at, survey.node_of(*input)?))) {
-        for (optimizer, slot) in survey.slots_of(node) {
+    for (at, node) in inputs.iter().enumerate().filter_map(|(at, input)| Some((at, survey.node_of(*input)?)))
+    {
+        let stays = |slot: &Slot| !taking.selected.slots.contains_key(&slot.variable);
+        for (optimizer, slot) in survey.slots_of(node).filter(|(_, slot)| stays(slot)) {
             let members =
                 found.entry((optimizer, slot.name.as_str())).or_insert_with(|| vec![None; inputs.len()]);
             members[at] = survey.of_node.get(slot.variable).first().copied();

@@ -4,6 +4,8 @@
 //! rules ─► survey.rs ────────► selection.rs ─► taking.rs  ──► wishes.rs ─► graph::edit ─► the catalog, its graph
 //!          (search.rs:         drop, keep      copying.rs     one edit                    and the report (outcome.rs)
 //!           automaton × graph)                 rename, alias
+//!                                              making.rs
+//!                                              join, split, create
 //! ```
 //!
 //! A rule may mean a variable or any object above it: a layer, an optimizer, an attribute of the root. What it matches is

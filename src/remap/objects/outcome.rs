@@ -233,11 +233,8 @@ impl<'a> Outcome<'a> {
         let derived = steps.made(value);
         let name = value.inputs.first().map_or(Name::from(""), |input| survey.variables[*input].name.clone());
         let done = described(survey.map, &derived, survey.variables);
-        let origin = Origin {
-            name,
-            rule: places[value.rule.index()].clone(),
-            value: Some(done.as_str().into()),
-        };
+        let origin =
+            Origin { name, rule: places[value.rule.index()].clone(), value: Some(done.as_str().into()) };
         Some(Variable {
             name: shown.name.clone(),
             key: Some(shown.key.clone()),

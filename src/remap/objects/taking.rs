@@ -54,7 +54,7 @@ pub(super) struct Input {
 
 /// All that is taken.
 pub(super) struct Taking<'a> {
-    survey: &'a Survey<'a>,
+    pub(super) survey: &'a Survey<'a>,
     pub(super) selected: &'a Selected,
     pub(super) takes: Vec<Take>,
     by_edge: HashMap<Edge, Vec<usize>>,
@@ -144,8 +144,7 @@ impl<'a> Taking<'a> {
     /// Whether an edge is dropped, or some rule sends it elsewhere than along with what is above it.
     pub(super) fn has_its_own_way(&self, edge: Edge) -> bool {
         let goes = |take: &usize| self.takes[*take].how != How::Along;
-        self.is_gone(edge)
-            || self.by_edge.get(&edge).is_some_and(|takes| takes.iter().any(goes))
+        self.is_gone(edge) || self.by_edge.get(&edge).is_some_and(|takes| takes.iter().any(goes))
     }
 
     /// Whether a rule before this one took an edge.

@@ -133,7 +133,8 @@ impl<'a> Steps<'a> {
             }
         }
         for entry in (0..names.len()).filter(|entry| self.survey.is_slot(*entry)) {
-            let steps = if self.idle { vec![] } else { self.steps(entry, self.takers.get(&entry).copied(), None) };
+            let steps =
+                if self.idle { vec![] } else { self.steps(entry, self.takers.get(&entry).copied(), None) };
             let followed = |step: &&Step| step.scope != Scope::All && self.rule(step).verb == Verb::Convert;
             for step in steps.iter().filter(followed) {
                 if let Some(new) = &names[entry] {

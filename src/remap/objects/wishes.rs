@@ -239,7 +239,9 @@ impl<'g> Wishes<'g> {
 
 fn kind(fault: &edit::Error) -> Kind {
     match fault {
-        edit::Error::Taken { .. } | edit::Error::Occupied { .. } | edit::Error::Collision { .. } => Kind::Collision,
+        edit::Error::Taken { .. } | edit::Error::Occupied { .. } | edit::Error::Collision { .. } => {
+            Kind::Collision
+        }
         _ => Kind::Name,
     }
 }
