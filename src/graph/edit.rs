@@ -9,6 +9,7 @@
 //! could not reach.
 
 mod keys;
+mod make;
 mod place;
 mod shape;
 
@@ -20,7 +21,7 @@ use crate::format::object_graph::{NodeId, Slot};
 
 use super::{Graph, ROOT, key};
 
-pub use keys::Rewrite;
+pub use keys::{Rekeyed, Rewrite};
 
 /// Why an edit cannot be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -52,6 +53,12 @@ pub enum Error {
         from: String,
         /// The path that was wanted.
         to: String,
+    },
+    /// Another object is where a new variable was to be.
+    #[error("{path:?} cannot be made: another object is there")]
+    Occupied {
+        /// The path.
+        path: String,
     },
     /// A program's own saver knows the object by one name.
     #[error("{path:?} cannot be had twice: it is saved by {saver:?}, which knows it by one name")]
@@ -100,6 +107,10 @@ pub struct Edit<'g> {
     dropped_slots: HashSet<NodeId>,
     /// Objects that are to have no values.
     stripped: HashSet<NodeId>,
+    /// Variables that the source does not have.
+    makes: Vec<make::Make>,
+    /// More paths to those.
+    made_links: Vec<(usize, Vec<String>)>,
     /// Of two objects with one name the one that was asked for first stays, instead of an error.
     first_wins: bool,
 }
@@ -156,6 +167,8 @@ impl<'g> Edit<'g> {
             full_names: HashMap::new(),
             dropped_slots: HashSet::new(),
             stripped: HashSet::new(),
+            makes: Vec::new(),
+            made_links: Vec::new(),
             first_wins: false,
         }
     }
@@ -216,6 +229,11 @@ impl<'g> Edit<'g> {
         self.cut((parent, name.to_owned()));
     }
 
+    /// The same, but a copy that is asked for still has what was there.
+    pub fn take_edge(&mut self, parent: NodeId, name: &str) {
+        self.cut((parent, name.to_owned()));
+    }
+
     /// The values of an object shall not be, whatever paths lead to it. One that has only values goes altogether.
     pub fn drop_values(&mut self, node: NodeId) {
         self.stripped.insert(node);
@@ -252,6 +270,12 @@ impl<'g> Edit<'g> {
 
     /// The graph as wished for, and what becomes of each of the bundle's `keys`; or everything that cannot be.
     pub fn finish(&self, keys: &[&[u8]]) -> Result<Rewrite, Vec<Error>> {
+        let keys: Vec<_> = keys.iter().map(|key| (*key, self.source.owner(key))).collect();
+        self.finish_owned(&keys)
+    }
+
+    /// The same, where it is known which of the source's nodes own the keys.
+    pub fn finish_owned(&self, keys: &[(&[u8], Option<NodeId>)]) -> Result<Rewrite, Vec<Error>> {
         let shape = shape::Shape::new(self)?;
         keys::rewrite(self, shape, keys)
     }

@@ -59,6 +59,12 @@ pub fn split(key: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((&key[..at], &key[at + ATTRIBUTES.len()..]))
 }
 
+/// The same of a key that is text.
+pub fn split_text(key: &str) -> Option<(&str, &str)> {
+    let at = find(key.as_bytes(), ATTRIBUTES.as_bytes())?;
+    Some((&key[..at], &key[at + ATTRIBUTES.len()..]))
+}
+
 /// A key without the mark of a variable's value: what a person would call it.
 pub fn stem(key: &[u8]) -> &[u8] {
     match split(key) {
@@ -72,10 +78,10 @@ pub fn slot_of(path: &[u8]) -> Option<&[u8]> {
     find(path, OPTIMIZER_SLOT.as_bytes()).map(|at| &path[..at])
 }
 
-/// Where a mark stands, all of which begin with a slash.
+/// Where a mark stands, all of which begin with a slash and a dot. Dots are rare.
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    let slashes = haystack.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
-    slashes.into_iter().find(|&at| haystack[at..].starts_with(needle))
+    let dots = haystack.iter().enumerate().filter(|(at, byte)| **byte == b'.' && *at > 0);
+    dots.map(|(at, _)| at - 1).find(|&slash| haystack[slash..].starts_with(needle))
 }
 
 #[cfg(test)]

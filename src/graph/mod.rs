@@ -15,6 +15,7 @@ mod names;
 mod optimizer;
 mod owners;
 mod paths;
+mod slots;
 pub mod synthesise;
 mod walk;
 
@@ -24,7 +25,8 @@ use crate::format::{Malformed, object_graph};
 
 pub use crate::format::object_graph::{NodeId, ObjectGraph};
 pub use guide::Guide;
-pub use names::{Name, Role};
+pub use names::{Known, Name, Role};
+pub use slots::Slots;
 
 use owners::Owners;
 use walk::Walk;
@@ -52,6 +54,8 @@ pub struct Graph {
     by_name: OnceLock<Vec<Vec<usize>>>,
     /// The nodes that have values, by the paths of their keys. Made when first asked for.
     owners: OnceLock<Owners>,
+    /// The nodes that are slots of others. Made when first asked for.
+    slots: OnceLock<Slots>,
 }
 
 impl Graph {
@@ -67,8 +71,8 @@ impl Graph {
         let outside = Walk::outside(&objects, &optimizers);
         let kept = Walk::with_weights(&objects, &optimizers);
         let state = (0..objects.nodes.len()).map(|n| all.reaches(n) && !kept.reaches(n)).collect();
-        let (parents, by_name, owners) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
-        Self { objects, all, outside, state, optimizers, parents, by_name, owners }
+        let (parents, by_name, owners, slots) = Default::default();
+        Self { objects, all, outside, state, optimizers, parents, by_name, owners, slots }
     }
 
     /// The objects themselves.

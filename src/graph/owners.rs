@@ -1,5 +1,10 @@
 //! From a key of the bundle to the node whose value it is.
 
+use std::hash::BuildHasher;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+
 use crate::format::object_graph::{NodeId, ObjectGraph};
 
 use super::{Graph, key};
@@ -7,20 +12,28 @@ use super::{Graph, key};
 /// A node's attribute: the node, and which of its attributes.
 type Place = (NodeId, usize);
 
-/// The attributes, sorted by the paths of their keys; of two with one path, which no writer makes, the first node's.
+/// The attributes by the paths of their keys, which stay where they are; of two with one path, which no writer makes, the
+/// first node's.
 #[derive(Clone, Debug)]
-pub(super) struct Owners(Vec<Place>);
+pub(super) struct Owners {
+    places: HashTable<Place>,
+    hasher: RandomState,
+}
 
 impl Owners {
     fn new(objects: &ObjectGraph) -> Self {
-        let attributes = |(id, node): (NodeId, &super::object_graph::Node)| {
-            (0..node.attributes.len()).map(move |at| (id, at))
-        };
-        let mut places: Vec<Place> = objects.nodes.iter().enumerate().flat_map(attributes).collect();
-        places.retain(|&place| path(objects, place).is_some());
-        places.sort_by_key(|&place| path(objects, place));
-        places.dedup_by(|b, a| path(objects, *a) == path(objects, *b));
-        Self(places)
+        let (count, hasher) =
+            (objects.nodes.iter().map(|node| node.attributes.len()).sum(), RandomState::default());
+        let mut places = HashTable::with_capacity(count);
+        for (id, node) in objects.nodes.iter().enumerate() {
+            for place in (0..node.attributes.len()).map(|at| (id, at)) {
+                let Some(wanted) = path(objects, place) else { continue };
+                let is_same = |other: &Place| path(objects, *other) == Some(wanted);
+                let hash = |place: &Place| hasher.hash_one(path(objects, *place).unwrap_or_default());
+                places.entry(hasher.hash_one(wanted), is_same, hash).or_insert(place);
+            }
+        }
+        Self { places, hasher }
     }
 }
 
@@ -28,10 +41,14 @@ impl Graph {
     /// The node that a key of the bundle belongs to. Tables and iterators have keys that begin with their node's and
     /// differ in the attribute.
     pub fn owner(&self, key: &[u8]) -> Option<NodeId> {
-        let (wanted, _) = key::split(key)?;
-        let Owners(places) = self.owners.get_or_init(|| Owners::new(&self.objects));
-        let at = places.binary_search_by(|&place| path(&self.objects, place).cmp(&Some(wanted))).ok()?;
-        Some(places[at].0)
+        self.owner_at(key::split(key)?.0)
+    }
+
+    /// The node whose keys begin with a path.
+    pub(super) fn owner_at(&self, wanted: &[u8]) -> Option<NodeId> {
+        let Owners { places, hasher } = self.owners.get_or_init(|| Owners::new(&self.objects));
+        let is_it = |place: &Place| path(&self.objects, *place) == Some(wanted);
+        places.find(hasher.hash_one(wanted), is_it).map(|(node, _)| *node)
     }
 }
 

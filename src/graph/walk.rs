@@ -100,7 +100,8 @@ impl Walk {
 
     /// The best path, escaped, unless it is longer than anyone could use.
     pub(super) fn path(&self, graph: &ObjectGraph, mut node: NodeId) -> Option<String> {
-        let (mut names, mut len) = (Vec::new(), 0);
+        let depth = self.depth(node)?;
+        let (mut names, mut len) = (Vec::with_capacity(depth), 0);
         loop {
             let arrival = self.arrivals[node]?;
             if arrival.depth == 0 {

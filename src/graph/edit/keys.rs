@@ -7,14 +7,14 @@
 use std::borrow::Cow;
 use std::cell::RefCell;
 
-use foldhash::{HashMap, HashMapExt};
+use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 
 use crate::format::object_graph::{self, NodeId, ObjectGraph, Slot};
 
 use super::super::key::{self, ATTRIBUTES, OPTIMIZER_SLOT, escape};
 use super::super::{Graph, Guide, ROOT};
 use super::shape::Shape;
-use super::{Edit, Error, How, Lost};
+use super::{Edit, Error, How, Lost, make};
 
 /// An edited graph, and how the bundle has to change with it.
 #[derive(Clone, Debug)]
@@ -23,27 +23,54 @@ pub struct Rewrite {
     pub graph: Graph,
     /// The same, serialized.
     pub graph_bytes: Vec<u8>,
-    /// Each of the bundle's keys, in their order, and what it is called now, if it still is.
-    pub keys: Vec<(Vec<u8>, Option<Vec<u8>>)>,
-    /// Old keys whose value has yet another key now, and that one.
-    pub aliases: Vec<(Vec<u8>, Vec<u8>)>,
+    /// The bundle's values under the keys they have now, in their order, without those that are gone.
+    pub keys: Vec<Rekeyed>,
+    /// Values that have yet another key now.
+    pub aliases: Vec<Rekeyed>,
+    /// The new variables that are there, by their numbers.
+    pub made: Vec<Rekeyed>,
     /// Names that went to another object.
     pub lost: Vec<Lost>,
     /// The source's node that each new node is a copy of.
     pub copies: HashMap<NodeId, NodeId>,
 }
 
-pub(super) fn rewrite(edit: &Edit, shape: Shape, keys: &[&[u8]]) -> Result<Rewrite, Vec<Error>> {
-    let Shape { objects, copies, gone, lost } = shape;
+/// A value under the key that it has after an edit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rekeyed {
+    /// Which of the bundle's keys it had; of new variables, which.
+    pub from: usize,
+    /// The key it has now.
+    pub key: Vec<u8>,
+    /// The node that owns it now, if the graph knows it.
+    pub node: Option<NodeId>,
+}
+
+/// `keys` come with the source's nodes that own them.
+pub(super) fn rewrite(
+    edit: &Edit,
+    shape: Shape,
+    keys: &[(&[u8], Option<NodeId>)],
+) -> Result<Rewrite, Vec<Error>> {
+    let Shape { objects, copies, gone, lost, made } = shape;
     let mut graph = Graph::new(objects);
     let (paths, mut errors) = Paths::new(edit, &graph, &copies, &gone).all();
-    let (keys, aliases) = rename_keys(edit.source, &copies, &paths, keys);
-    errors.extend(collisions(&keys, &aliases));
+    let (keys, aliases) = rename_keys(&copies, &paths, keys);
+    let made = make::keys(edit, &mut graph, &made, &gone);
+    errors.extend(collisions(&[&keys, &aliases, &made]));
     if !errors.is_empty() {
         return Err(errors);
     }
     rename_attributes(edit, &mut graph.objects, &paths);
-    Ok(Rewrite { graph_bytes: object_graph::encode(&graph.objects), graph, keys, aliases, lost, copies })
+    Ok(Rewrite {
+        graph_bytes: object_graph::encode(&graph.objects),
+        graph,
+        keys,
+        aliases,
+        made,
+        lost,
+        copies,
+    })
 }
 
 /// For each node, the path in its keys, if it has keys: the source's own, where it stays.
@@ -52,7 +79,7 @@ type Found<'s> = Vec<Option<Cow<'s, str>>>;
 /// The path in a node's keys in the source.
 fn old_path(graph: &Graph, node: NodeId) -> Option<&str> {
     let keys = graph.objects.nodes.get(node)?.attributes.iter().map(|attribute| &attribute.checkpoint_key);
-    keys.filter_map(|key| key.split_once(ATTRIBUTES)).map(|(path, _)| path).next()
+    keys.filter_map(|key| key::split_text(key)).map(|(path, _)| path).next()
 }
 
 /// Finds the path for each node's keys.
@@ -103,7 +130,7 @@ impl<'a, 's> Paths<'a, 's> {
             if self.edit.stripped.contains(&self.original(node).unwrap_or(node)) {
                 continue;
             }
-            if let Some(&(optimizer, slot)) = slots.get(&node) {
+            if let Some((optimizer, slot)) = slots[node] {
                 slotted.push((node, optimizer, slot, old));
                 continue;
             }
@@ -112,8 +139,9 @@ impl<'a, 's> Paths<'a, 's> {
                 errors.push(Error::TooLong { key: old.to_owned() });
             }
         }
+        let mut optimizers = HashMap::new();
         for (node, optimizer, slot, old) in slotted {
-            let path = self.slot_path(optimizer, slot, old);
+            let path = self.slot_path(optimizer, slot, old, &mut optimizers);
             self.found[node] = Some(path.map_or(Cow::Borrowed(old), Cow::Owned));
         }
         (self.found, errors)
@@ -130,11 +158,12 @@ impl<'a, 's> Paths<'a, 's> {
         old_path(self.edit.source, self.original(node).unwrap_or(node))
     }
 
-    fn slots(&self) -> HashMap<NodeId, (NodeId, &'a Slot)> {
-        let mut slots = HashMap::new();
+    /// For each node that is a slot and nothing else, its optimizer and what that says of it.
+    fn slots(&self) -> Vec<Option<(NodeId, &'a Slot)>> {
+        let mut slots = vec![None; self.gone.len()];
         for (optimizer, node) in self.graph.objects.nodes.iter().enumerate() {
             for slot in node.slots.iter().filter(|slot| !self.graph.all.reaches(slot.variable)) {
-                slots.entry(slot.variable).or_insert((optimizer, slot));
+                slots[slot.variable].get_or_insert((optimizer, slot));
             }
         }
         slots
@@ -172,14 +201,24 @@ impl<'a, 's> Paths<'a, 's> {
         to.iter().map(|to| format!("{to}{rest}")).collect()
     }
 
-    /// The variable's path, the mark, the optimizer's path, the slot's name; if the old one was so.
-    fn slot_path(&self, optimizer: NodeId, slot: &Slot, old: &str) -> Option<String> {
+    /// The variable's path, the mark, the optimizer's path, the slot's name; if the old one was so. `optimizers` has what
+    /// became of the paths of optimizers so far.
+    fn slot_path(
+        &self,
+        optimizer: NodeId,
+        slot: &Slot,
+        old: &'s str,
+        optimizers: &mut HashMap<(NodeId, &'s str), Option<Cow<'s, str>>>,
+    ) -> Option<String> {
         let name = escape(&slot.name);
-        let (_, after) = old.split_once(OPTIMIZER_SLOT)?;
-        let old_optimizer = after.strip_suffix(&*name)?.strip_suffix('/')?;
+        let variable = key::slot_of(old.as_bytes())?.len();
+        let below = old[variable..].strip_prefix(OPTIMIZER_SLOT)?;
+        let old_optimizer = below.strip_suffix(&*name)?.strip_suffix('/')?;
         let variable = self.found[slot.original].as_ref()?;
-        let optimizer = self.path(optimizer, old_optimizer)?;
-        Some(format!("{variable}{OPTIMIZER_SLOT}{optimizer}/{name}"))
+        let path = optimizers
+            .entry((optimizer, old_optimizer))
+            .or_insert_with(|| self.path(optimizer, old_optimizer));
+        Some([&**variable, OPTIMIZER_SLOT, path.as_ref()?, "/", &name].concat())
     }
 }
 
@@ -188,20 +227,22 @@ fn rename_attributes(edit: &Edit, objects: &mut ObjectGraph, paths: &Found) {
     for (node, path) in objects.nodes.iter_mut().zip(paths) {
         let Some(Cow::Owned(path)) = path else { continue };
         for attribute in &mut node.attributes {
-            if let Some((_, name)) = attribute.checkpoint_key.split_once(ATTRIBUTES) {
+            if let Some((_, name)) = key::split_text(&attribute.checkpoint_key) {
                 attribute.checkpoint_key = [path, ATTRIBUTES, name].concat();
             }
         }
     }
     let slots = objects.nodes.iter().flat_map(|node| &node.slots);
-    let wished =
-        slots.filter_map(|slot| Some((slot.variable, slot.original, edit.full_names.get(&slot.original)?)));
-    for (variable, original, full_name) in wished.collect::<Vec<_>>() {
-        let old = objects.nodes[original].attributes.first().map(|a| a.full_name.clone()).unwrap_or_default();
-        for attribute in &mut objects.nodes[variable].attributes {
-            if let Some(new) = within(&attribute.full_name, &old, full_name) {
-                attribute.full_name = new;
-            }
+    let wished = slots.filter_map(|slot| {
+        let new = edit.full_names.get(&slot.original)?;
+        let old = &objects.nodes[slot.original].attributes.first()?.full_name;
+        let of_slot = objects.nodes[slot.variable].attributes.iter();
+        Some((slot.variable, of_slot.map(|a| within(&a.full_name, old, new)).collect()))
+    });
+    let wished: Vec<(NodeId, Vec<Option<String>>)> = wished.collect();
+    for (variable, full_names) in wished {
+        for (attribute, full_name) in objects.nodes[variable].attributes.iter_mut().zip(full_names) {
+            attribute.full_name = full_name.unwrap_or(std::mem::take(&mut attribute.full_name));
         }
     }
     for (&node, full_name) in &edit.full_names {
@@ -212,62 +253,52 @@ fn rename_attributes(edit: &Edit, objects: &mut ObjectGraph, paths: &Found) {
 
 /// A slot's full name (`Adam/dense/kernel/m`, `dense/kernel/Adam`) when its variable's changes.
 fn within(full_name: &str, old: &str, new: &str) -> Option<String> {
-    let (slashed, old) = (format!("/{full_name}/"), format!("/{old}/"));
-    let at = slashed.find(&old).filter(|_| old.len() > 2)?;
-    let changed = format!("{}/{new}/{}", &slashed[..at], &slashed[at + old.len()..]);
-    Some(changed.trim_start_matches('/').trim_end_matches('/').to_owned())
+    let is_whole = |&(at, _): &(usize, &str)| {
+        let (before, after) = (&full_name[..at], &full_name[at + old.len()..]);
+        (before.is_empty() || before.ends_with('/')) && (after.is_empty() || after.starts_with('/'))
+    };
+    let (at, _) = full_name.match_indices(old).find(is_whole).filter(|_| !old.is_empty())?;
+    Some([&full_name[..at], new, &full_name[at + old.len()..]].concat())
 }
-
-type Keys = Vec<(Vec<u8>, Option<Vec<u8>>)>;
-type Aliases = Vec<(Vec<u8>, Vec<u8>)>;
 
 /// What each key of the bundle is now called, and what else its value is.
 fn rename_keys(
-    source: &Graph,
     copies: &HashMap<NodeId, NodeId>,
     paths: &Found,
-    keys: &[&[u8]],
-) -> (Keys, Aliases) {
-    let (owners, more) = owners(source, copies, paths);
+    keys: &[(&[u8], Option<NodeId>)],
+) -> (Vec<Rekeyed>, Vec<Rekeyed>) {
+    let mut copies_of: HashMap<NodeId, Vec<NodeId>> = HashMap::new();
+    for (&copy, &node) in copies {
+        copies_of.entry(node).or_default().push(copy);
+    }
+    copies_of.values_mut().for_each(|copies| copies.sort_unstable());
     let (mut renamed, mut aliases) = (Vec::with_capacity(keys.len()), Vec::new());
-    for key in keys {
-        let parts = key::split(key).and_then(|(path, name)| Some((std::str::from_utf8(path).ok()?, name)));
-        let Some((path, name, owner)) = parts.and_then(|(path, name)| Some((path, name, *owners.get(path)?)))
-        else {
-            renamed.push((key.to_vec(), Some(key.to_vec())));
+    for (from, &(key, owner)) in keys.iter().enumerate() {
+        let Some((owner, (_, attribute))) = owner.zip(key::split(key)) else {
+            renamed.push(Rekeyed { from, key: key.to_vec(), node: owner });
             continue;
         };
-        let spell = |path: &str| [path.as_bytes(), ATTRIBUTES.as_bytes(), name].concat();
-        renamed.push((key.to_vec(), owner.map(spell)));
-        let others = more.get(path).into_iter().flatten().filter(|other| Some(**other) != owner);
-        aliases.extend(others.map(|other| (key.to_vec(), spell(other))));
+        let rekeyed = |node: NodeId| {
+            let key = match paths[node].as_ref()? {
+                Cow::Borrowed(_) => key.to_vec(),
+                Cow::Owned(path) => [path.as_bytes(), ATTRIBUTES.as_bytes(), attribute].concat(),
+            };
+            Some(Rekeyed { from, key, node: Some(node) })
+        };
+        let copies = copies_of.get(&owner).into_iter().flatten().copied();
+        let mut heirs = std::iter::once(owner).chain(copies).filter_map(rekeyed);
+        renamed.extend(heirs.next());
+        let first = renamed.last().filter(|first| first.from == from).map(|first| &first.key);
+        aliases.extend(heirs.filter(|other| Some(&other.key) != first));
     }
     (renamed, aliases)
 }
 
-/// For each path in the source's keys, the one that takes its place, if there is one, and those that come besides.
-type Owners<'f> = (HashMap<&'f str, Option<&'f str>>, HashMap<&'f str, Vec<&'f str>>);
-
-fn owners<'f>(source: &'f Graph, copies: &HashMap<NodeId, NodeId>, paths: &'f Found) -> Owners<'f> {
-    let (mut owners, mut more) = (HashMap::with_capacity(paths.len()), HashMap::<_, Vec<_>>::new());
-    let mut copies: Vec<_> = copies.iter().map(|(&copy, &node)| (copy, node)).collect();
-    copies.sort_unstable();
-    for (node, original) in (0..source.objects.nodes.len()).map(|node| (node, node)).chain(copies) {
-        let Some(old) = old_path(source, original) else { continue };
-        let new = paths[node].as_deref();
-        match owners.entry(old).or_insert(new) {
-            none @ None => *none = new,
-            Some(first) => more.entry(old).or_default().extend(new.filter(|new| new != first)),
-        }
-    }
-    (owners, more)
-}
-
-fn collisions(keys: &Keys, aliases: &Aliases) -> Vec<Error> {
-    let mut all: Vec<&Vec<u8>> = keys.iter().filter_map(|(_, new)| new.as_ref()).collect();
-    all.extend(aliases.iter().map(|(_, new)| new));
-    // Stable, because that is quick with what is mostly in order.
-    all.sort();
-    let twice = all.windows(2).filter(|pair| pair[0] == pair[1]);
-    twice.map(|pair| Error::Collision { key: String::from_utf8_lossy(pair[0]).into_owned() }).collect()
+fn collisions(rekeyed: &[&[Rekeyed]]) -> Vec<Error> {
+    let mut all: HashSet<&[u8]> = HashSet::with_capacity(rekeyed.iter().map(|some| some.len()).sum());
+    let keys = rekeyed.iter().copied().flatten().map(|rekeyed| &rekeyed.key[..]);
+    let mut twice: Vec<_> = keys.filter(|key| !all.insert(key)).collect();
+    twice.sort_unstable();
+    let error = |key: &[u8]| Error::Collision { key: String::from_utf8_lossy(key).into_owned() };
+    twice.into_iter().map(error).collect()
 }

@@ -87,6 +87,6 @@ impl Work<'_> {
     }
 }
 
-fn spell(names: &[String]) -> String {
+pub(super) fn spell(names: &[String]) -> String {
     names.iter().map(|name| key::escape(name)).collect::<Vec<_>>().join("/")
 }

@@ -15,6 +15,8 @@ pub(super) struct Shape {
     /// What has lost its last path, or was a slot of what has. TensorFlow would miss it if it had values, so it is bare.
     pub(super) gone: Vec<bool>,
     pub(super) lost: Vec<Lost>,
+    /// The nodes of the new variables, in the order in which they were wished for.
+    pub(super) made: Vec<NodeId>,
 }
 
 pub(super) struct Work<'e> {
@@ -43,7 +45,9 @@ impl Shape {
             nodes[*parent].children.retain(|child| !names.contains(&child.local_name));
         }
         let (index, copies, made, free) = Default::default();
-        let (slots, joined, lost) = (slots(edit.source.objects()), HashMap::new(), vec![]);
+        let copies_slots = edit.joins.iter().any(|join| join.how == How::Copy { slots: true });
+        let slots = if copies_slots { slots(edit.source.objects()) } else { HashMap::new() };
+        let (joined, lost) = (HashMap::new(), vec![]);
         let replaced = HashSet::new();
         let mut work = Work { edit, nodes, index, slots, copies, made, free, replaced, joined, lost };
         let hollow = work.hollow();
@@ -51,12 +55,16 @@ impl Shape {
         let mut joins: Vec<_> =
             edit.joins.iter().filter(|join| !edit.drops(join.edge.0, &join.edge.1)).collect();
         joins.sort_by_key(|join| (join.to.len(), join.merges));
-        let errors: Vec<_> = joins.into_iter().filter_map(|join| work.join(join).err()).collect();
+        let mut errors: Vec<_> = joins.into_iter().filter_map(|join| work.join(join).err()).collect();
+        let made = work.make().unwrap_or_else(|faults| {
+            errors.extend(faults);
+            vec![]
+        });
         if !errors.is_empty() {
             return Err(errors);
         }
         work.remove_hollow(hollow);
-        Ok(work.finish())
+        Ok(work.finish(made))
     }
 }
 
@@ -210,7 +218,7 @@ impl Work<'_> {
         }
     }
 
-    fn finish(mut self) -> Shape {
+    fn finish(mut self, made: Vec<NodeId>) -> Shape {
         self.say_whether_made_nodes_have_values();
         self.remove_slots();
         let source = self.edit.source.objects();
@@ -228,7 +236,7 @@ impl Work<'_> {
             }
         }
         let objects = ObjectGraph { nodes: self.nodes, unknown: source.unknown.clone() };
-        Shape { objects, copies: self.copies, gone, lost: self.lost }
+        Shape { objects, copies: self.copies, gone, lost: self.lost, made }
     }
 
     /// As the source does, if it does: files of older writers say nothing.

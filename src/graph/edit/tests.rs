@@ -14,14 +14,28 @@ fn keys_of(name: &str) -> Vec<String> {
         .collect()
 }
 
-fn edited(fixture_name: &str, wish: impl Fn(&mut Edit) -> Result<(), Error>) -> Result<Rewrite, Vec<Error>> {
+/// What came of an edit, and the keys there were before.
+#[derive(Debug)]
+struct Edited {
+    rewrite: Rewrite,
+    keys: Vec<String>,
+}
+
+impl std::ops::Deref for Edited {
+    type Target = Rewrite;
+    fn deref(&self) -> &Rewrite {
+        &self.rewrite
+    }
+}
+
+fn edited(fixture_name: &str, wish: impl Fn(&mut Edit) -> Result<(), Error>) -> Result<Edited, Vec<Error>> {
     let graph = Graph::decode(&fixture(fixture_name)).unwrap();
     let keys = keys_of(fixture_name);
     let mut edit = Edit::new(&graph);
     wish(&mut edit).map_err(|error| vec![error])?;
     let rewrite = edit.finish(&keys.iter().map(|key| key.as_bytes()).collect::<Vec<_>>())?;
     assert_agrees(&rewrite);
-    Ok(rewrite)
+    Ok(Edited { rewrite, keys })
 }
 
 /// Every node with keys can be reached, its keys are in the bundle, and they say where it is.
@@ -41,19 +55,22 @@ fn assert_agrees(rewrite: &Rewrite) {
 }
 
 fn all_keys(rewrite: &Rewrite) -> Vec<String> {
-    let keys = rewrite
-        .keys
-        .iter()
-        .filter_map(|(_, new)| new.as_ref())
-        .chain(rewrite.aliases.iter().map(|(_, new)| new));
-    keys.map(|key| String::from_utf8(key.clone()).unwrap()).collect()
+    let keys = rewrite.keys.iter().chain(&rewrite.aliases).chain(&rewrite.made);
+    keys.map(|Rekeyed { key, .. }| String::from_utf8(key.clone()).unwrap()).collect()
+}
+
+/// A key without the mark of a value.
+fn stem(key: &[u8]) -> String {
+    String::from_utf8(key.to_vec()).unwrap().replace(VALUE, "")
 }
 
 /// The keys that changed, without the mark of a value; none for those that are gone.
-fn changes(rewrite: &Rewrite) -> Vec<(String, Option<String>)> {
-    let text = |key: &[u8]| String::from_utf8(key.to_vec()).unwrap().replace(VALUE, "");
-    let changed = rewrite.keys.iter().filter(|(old, new)| Some(old) != new.as_ref());
-    changed.map(|(old, new)| (text(old), new.as_ref().map(|new| text(new)))).collect()
+fn changes(edited: &Edited) -> Vec<(String, Option<String>)> {
+    let changed = edited.keys.iter().enumerate().map(|(at, old)| {
+        let new = edited.rewrite.keys.iter().find(|rekeyed| rekeyed.from == at);
+        (stem(old.as_bytes()), new.map(|rekeyed| stem(&rekeyed.key)))
+    });
+    changed.filter(|(old, new)| Some(old) != new.as_ref()).collect()
 }
 
 fn to(old: &str, new: &str) -> (String, Option<String>) {
@@ -65,7 +82,7 @@ fn without_a_wish_nothing_changes() {
     for name in FIXTURES {
         let rewrite = edited(name, |_| Ok(())).unwrap();
         assert!(rewrite.graph_bytes == fixture(name), "{name}");
-        assert_eq!((changes(&rewrite), rewrite.aliases), (vec![], vec![]));
+        assert_eq!((changes(&rewrite), &rewrite.aliases), (vec![], &vec![]));
     }
 }
 
@@ -224,8 +241,9 @@ fn a_slot_can_go_alone() {
 fn an_alias_has_nodes_keys_and_slots_of_its_own() {
     let rewrite = edited("modules", |edit| edit.alias("net/shared", "copy/of")).unwrap();
     assert_eq!(changes(&rewrite), []);
-    let text = |key: &Vec<u8>| String::from_utf8(key.clone()).unwrap().replace(VALUE, "");
-    let aliases: Vec<_> = rewrite.aliases.iter().map(|(old, new)| (text(old), text(new))).collect();
+    let aliases = rewrite.aliases.iter();
+    let aliases: Vec<_> =
+        aliases.map(|alias| (stem(rewrite.keys[alias.from].as_bytes()), stem(&alias.key))).collect();
     let alias = |rest: &str| (format!("net/shared/{rest}"), format!("copy/of/{rest}"));
     let slots = ["b/.OPTIMIZER_SLOT/trainer/m", "b/.OPTIMIZER_SLOT/trainer/v", "w/.OPTIMIZER_SLOT/trainer/m"];
     assert_eq!(aliases[0], alias("b"));
@@ -283,6 +301,36 @@ fn a_full_name_takes_the_slots_along() {
         assert!(names.contains(name), "{names:?}");
     }
     assert!(!names.contains("dense_a/kernel"));
+}
+
+#[test]
+fn a_new_variable_has_a_path_a_key_and_slots_of_its_own() {
+    let rewrite = edited("modules", |edit| {
+        let made = edit.make("net/shared/new/w", "w")?;
+        let trainer = edit.source.resolve("trainer").unwrap();
+        edit.make_slot(made, trainer, "m");
+        edit.link_made(made, "other/w")?;
+        edit.rename("trainer", "opt")
+    });
+    let rewrite = rewrite.unwrap();
+    let keys: Vec<_> = rewrite.made.iter().map(|made| (made.from, stem(&made.key), made.node)).collect();
+    let node = rewrite.graph.resolve("net/shared/new/w");
+    assert_eq!(keys[0], (0, "net/shared/new/w".into(), node));
+    assert_eq!(rewrite.graph.resolve("other/w"), node);
+    assert_eq!(keys[1].1, "net/shared/new/w/.OPTIMIZER_SLOT/opt/m");
+    assert_eq!(rewrite.graph.slots().get(keys[1].2.unwrap()).unwrap().0, node.unwrap());
+}
+
+#[test]
+fn a_new_variable_takes_a_place_that_was_left_and_no_other() {
+    let made = |wish: fn(&mut Edit) -> Result<(), Error>| edited("modules", wish);
+    let rewrite = made(|edit| {
+        edit.rename("net/shared/w", "net/shared/old")?;
+        edit.make("net/shared/w", "w").map(|_| ())
+    });
+    assert_eq!(rewrite.unwrap().made.len(), 1);
+    let errors = made(|edit| edit.make("net/shared/w", "w").map(|_| ())).unwrap_err();
+    assert_eq!(errors, [Error::Occupied { path: "net/shared/w".into() }]);
 }
 
 #[test]
@@ -467,7 +515,11 @@ proptest! {
                 assert_agrees(&rewrite);
                 let new = all_keys(&rewrite);
                 prop_assert_eq!(new.iter().collect::<HashSet<_>>().len(), new.len());
-                prop_assert_eq!(rewrite.keys.len(), keys.len());
+                prop_assert!(rewrite.keys.is_sorted_by(|a, b| a.from < b.from));
+                for Rekeyed { from, key, node } in rewrite.keys.iter().chain(&rewrite.aliases) {
+                    prop_assert!(*from < keys.len());
+                    prop_assert_eq!(rewrite.graph.owner(key), *node);
+                }
             }
             Err(errors) => prop_assert!(errors.iter().all(|error| matches!(error, Error::Taken { .. })), "{errors:?}"),
         }

@@ -1,5 +1,6 @@
 //! What variables are called: the path that a rule gave them, which their keys then have too.
 
+use std::borrow::Cow;
 use std::collections::hash_map::Entry;
 
 use foldhash::{HashMap, HashSet};
@@ -103,12 +104,18 @@ pub(super) fn respelled(path: &str, to: &str, full_name: &str) -> Option<String>
     if !path.ends_with(full_name.rsplit(['/', '.']).next()?) {
         return None;
     }
-    let (path, to) = (components(path)?.join("/"), components(to)?.join("/"));
+    let (path, to) = (unescaped(path)?, unescaped(to)?);
     let above = path.strip_suffix(full_name)?;
     if !above.is_empty() && !above.ends_with('/') {
         return None;
     }
     Some(to.strip_prefix(above)?.to_owned()).filter(|new| !new.is_empty())
+}
+
+/// A path with its names as the program has them.
+fn unescaped(path: &str) -> Option<Cow<'_, str>> {
+    let is_escaped = path.contains('.');
+    if is_escaped { Some(components(path)?.join("/").into()) } else { Some(path.into()) }
 }
 
 /// What a rule for paths makes of a full name that it matches as well.

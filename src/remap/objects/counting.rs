@@ -1,6 +1,6 @@
 //! What each rule did, counted once it is known what came of all.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use foldhash::{HashMap, HashMapExt};
 
@@ -8,6 +8,7 @@ use super::super::RuleId;
 use super::super::report::Tallies;
 use super::super::rule::Verb;
 use super::cover::Cover;
+use super::making::{NewValue, Place};
 use super::outcome::Outcome;
 
 impl Outcome<'_> {
@@ -63,7 +64,7 @@ impl Outcome<'_> {
 
     pub(super) fn count_aliases(&self, tallies: &mut Tallies) {
         let copied = self.shown.iter().filter(|shown| shown.copied_by.is_some());
-        let names: HashMap<_, _> = copied.map(|shown| (shown.entry, shown.name.as_slice())).collect();
+        let names: HashMap<_, _> = copied.map(|shown| (shown.entry, shown.name.as_bytes())).collect();
         for (id, _, matches) in self.survey.rules(Verb::Alias) {
             let mut cover = Cover::new(self.survey);
             for (_, at) in self.copying.acted.iter().filter(|(rule, _)| *rule == id) {
@@ -73,6 +74,23 @@ impl Outcome<'_> {
             for &entry in &matches.entries {
                 let new = names.get(&entry).copied().unwrap_or_default();
                 tallies.hit(id, self.survey.entries[entry].visible, new);
+            }
+        }
+    }
+
+    /// Counts what was joined, split and created.
+    pub(super) fn count_made(&self, tallies: &mut Tallies) {
+        let mut of_inputs: BTreeMap<(RuleId, bool, &[usize]), Vec<&[u8]>> = BTreeMap::new();
+        for shown in &self.made {
+            let NewValue { rule, inputs, place, .. } = &self.making.values[shown.entry];
+            let is_slot = matches!(place, Place::Slot { .. });
+            of_inputs.entry((*rule, is_slot, inputs)).or_default().push(shown.name.as_bytes());
+        }
+        for ((rule, is_slot, inputs), new) in of_inputs {
+            let old: Vec<_> = inputs.iter().map(|input| self.survey.entries[*input].visible).collect();
+            match is_slot {
+                false => tallies.hit_all(rule, &old, &new),
+                true => tallies.follow_all(rule, &old, &new),
             }
         }
     }

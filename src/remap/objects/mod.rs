@@ -4,6 +4,8 @@
 //! rules ─► survey.rs ────────► selection.rs ─► taking.rs  ──► wishes.rs ─► graph::edit ─► the catalog, its graph
 //!          (search.rs:         drop, keep      copying.rs     one edit                    and the report (outcome.rs)
 //!           automaton × graph)                 rename, alias
+//!                                              making.rs
+//!                                              join, split, create
 //! ```
 //!
 //! A rule may mean a variable or any object above it: a layer, an optimizer, an attribute of the root. What it matches is
@@ -16,6 +18,7 @@ mod copying;
 mod counting;
 mod cover;
 mod leaves;
+mod making;
 mod outcome;
 mod search;
 mod selection;
@@ -32,8 +35,7 @@ use std::sync::Arc;
 use super::error::{Error, Errors, Kind};
 use super::misfit::Misfits;
 use super::report::{Report, Tallies, conclude};
-use super::rule::Verb;
-use super::{Map, RuleId, Unfit};
+use super::{Map, Unfit};
 use crate::catalog::{Catalog, Objects};
 use crate::dtype::Dtype;
 use crate::extent::Extent;
@@ -41,6 +43,7 @@ use crate::format::string_tensor;
 use crate::graph::Graph;
 use crate::tensor::{Shape, Tensor};
 use copying::Copying;
+use making::Making;
 use outcome::Outcome;
 use selection::select;
 use survey::Survey;
@@ -53,38 +56,24 @@ pub(super) fn apply(map: &Map, catalog: &mut Catalog) -> Result<Report, Unfit> {
     let Some(graph) = catalog.objects.as_ref().and_then(|objects| objects.graph.clone()) else {
         return Err(without_graph(map, catalog, tallies));
     };
-    refuse_new_variables(map, &mut tallies, &mut errors);
     let survey = Survey::new(map, &graph, &catalog.variables, &mut errors);
     let mut selected = select(&survey, &mut tallies);
     outcome::unmatched(&survey, &mut selected, &mut errors);
     let mut misfits = Misfits::default();
     let taking = Taking::new(&survey, &selected, &mut tallies, &mut misfits);
     let copying = Copying::new(&survey, &taking, &mut tallies, &mut misfits);
+    let mut warnings = Errors::default();
+    let making = Making::new(&survey, &taking, &mut tallies, &mut misfits, (&mut errors, &mut warnings));
     misfits.into_errors(map, &mut errors);
     taking.errors.iter().for_each(|error| errors.push(error.clone()));
-    let wishes = Wishes::new(&survey, &taking, &copying, &mut errors);
+    let wishes = Wishes::new(&survey, &taking, &copying, &making, &mut errors);
     let rewrite = wishes.finish(&survey, &mut errors);
-    let outcome = Outcome::new(&survey, &taking, &copying, &wishes, rewrite);
-    let (report, variables, objects) = outcome.conclude(tallies, errors)?;
+    let outcome = Outcome::new(&survey, &taking, (&copying, &making), &wishes, rewrite);
+    let (report, variables, objects) = outcome.conclude(tallies, errors, warnings)?;
     catalog.variables = variables;
     catalog.objects = Some(objects);
     catalog.changed();
     Ok(report)
-}
-
-/// A new value needs an object, which a program expects in a place that only it knows.
-fn refuse_new_variables(map: &Map, tallies: &mut Tallies, errors: &mut Errors) {
-    let makes = |id: &RuleId| matches!(map.rule(*id).verb, Verb::Join | Verb::Split | Verb::Create);
-    for id in map.ids().filter(makes) {
-        let what = "the checkpoint has an object graph, in which rules cannot make new variables";
-        let error = Error::new(Kind::Unsupported, map.rule(id).place(), what);
-        errors.push(
-            error.help(
-                "mount it with `--target name`, and what is mounted with this map and `--target object`",
-            ),
-        );
-        tallies.matched(id);
-    }
 }
 
 /// The graph as the scalar string that a bundle has it in.

@@ -13,13 +13,14 @@ use super::super::values::{Values, described};
 use super::super::{RuleId, Unfit};
 use super::copying::Copying;
 use super::cover::Cover;
+use super::making::Making;
 use super::selection::Selected;
 use super::survey::Survey;
 use super::taking::Taking;
 use super::values::Steps;
 use super::wishes::Wishes;
 use crate::catalog::{Objects, Origin, Variable};
-use crate::graph::edit::Rewrite;
+use crate::graph::edit::{Rekeyed, Rewrite};
 use crate::graph::{Guide, NodeId, Role};
 use crate::name::Name;
 
@@ -56,20 +57,23 @@ pub(super) struct Outcome<'a> {
     pub(super) survey: &'a Survey<'a>,
     pub(super) taking: &'a Taking<'a>,
     pub(super) copying: &'a Copying,
+    pub(super) making: &'a Making,
     wishes: &'a Wishes<'a>,
     rewrite: Option<Rewrite>,
     /// The values under their new names.
     pub(super) shown: Vec<Shown>,
-    /// What each entry is called now; none if it is gone.
+    /// The new values; their entries are which of them.
+    pub(super) made: Vec<Shown>,
+    /// What each entry is called now, or what was made of it; none if it is gone.
     pub(super) names: Vec<Option<Vec<u8>>>,
 }
 
 /// A value under its new name.
 pub(super) struct Shown {
     pub(super) entry: usize,
-    pub(super) key: Vec<u8>,
-    pub(super) name: Vec<u8>,
-    pub(super) full_name: Option<Vec<u8>>,
+    pub(super) key: Name,
+    pub(super) name: Name,
+    pub(super) full_name: Option<Name>,
     /// The rule that made it a copy.
     pub(super) copied_by: Option<RuleId>,
 }
@@ -78,11 +82,12 @@ impl<'a> Outcome<'a> {
     pub(super) fn new(
         survey: &'a Survey<'a>,
         taking: &'a Taking<'a>,
-        copying: &'a Copying,
+        (copying, making): (&'a Copying, &'a Making),
         wishes: &'a Wishes<'a>,
         rewrite: Option<Rewrite>,
     ) -> Self {
-        let mut outcome = Self { survey, taking, copying, wishes, rewrite, shown: vec![], names: vec![] };
+        let (shown, made, names) = Default::default();
+        let mut outcome = Self { survey, taking, copying, making, wishes, rewrite, shown, made, names };
         outcome.name();
         outcome
     }
@@ -92,11 +97,13 @@ impl<'a> Outcome<'a> {
         self,
         mut tallies: Tallies,
         mut errors: Errors,
+        mut warnings: Errors,
     ) -> Result<(Report, Vec<Variable>, Objects), Unfit> {
         let by_drop = self.count_drops(&mut tallies);
         self.count_renames(&mut tallies);
         self.count_aliases(&mut tallies);
-        let (steps, mut warnings) = (Steps::new(self.survey, self.taking), Errors::default());
+        self.count_made(&mut tallies);
+        let steps = Steps::new(self.survey, self.taking);
         steps.count(&self.names, &by_drop, &mut tallies);
         let mut values = Values::new(self.survey.map, self.survey.variables);
         let variables = self.variables(&steps, &mut values, &mut warnings);
@@ -127,26 +134,37 @@ impl<'a> Outcome<'a> {
             }
         }
         preferred.extend(self.paths_of_copies(rewrite));
-        let copied = if rewrite.aliases.is_empty() { &[][..] } else { &entries[..] };
-        let at: HashMap<&[u8], usize> =
-            copied.iter().enumerate().map(|(at, entry)| (entry.key, at)).collect();
-        let own = rewrite
-            .keys
-            .iter()
-            .enumerate()
-            .filter_map(|(entry, (_, new))| Some((entry, new.as_ref()?, false)));
-        let copies = rewrite.aliases.iter().map(|(old, new)| (at[old.as_slice()], new, true));
-        let all: Vec<_> = own.chain(copies).collect();
-        let keys: Vec<_> = all.iter().map(|(_, key, _)| key.as_slice()).collect();
+        let all = || rewrite.keys.iter().chain(&rewrite.aliases).chain(&rewrite.made);
+        let keys: Vec<_> = all().map(|rekeyed| (&rekeyed.key[..], rekeyed.node)).collect();
+        let names = rewrite.graph.names_with(&keys, &preferred);
         self.names = vec![None; entries.len()];
-        for ((entry, key, is_copy), name) in all.into_iter().zip(rewrite.graph.names_with(&keys, &preferred))
-        {
-            if !is_copy {
-                self.names[entry] = Some(name.visible.clone());
+        let (copies, made) = (rewrite.keys.len(), rewrite.keys.len() + rewrite.aliases.len());
+        for (at, (Rekeyed { from: entry, key, .. }, name)) in all().zip(names).enumerate() {
+            let is_copy = at >= copies && at < made;
+            if at < copies {
+                self.names[*entry] = Some(name.visible.clone());
             }
             let copied_by = is_copy.then(|| self.copier(key)).flatten();
-            let (name, full_name) = (name.visible, name.full_name);
-            self.shown.push(Shown { entry, key: key.clone(), name, full_name, copied_by });
+            let (name, full_name) = (name.visible.into(), name.full_name.map(Name::from));
+            let shown = Shown { entry: *entry, key: key.as_slice().into(), name, full_name, copied_by };
+            if at < made { self.shown.push(shown) } else { self.made.push(shown) }
+        }
+        self.name_inputs();
+    }
+
+    /// What went into something new is not gone.
+    fn name_inputs(&mut self) {
+        self.made.retain_mut(|shown| match self.wishes.value_of(shown.entry) {
+            Some(value) => {
+                shown.entry = value;
+                true
+            }
+            None => false,
+        });
+        for shown in &self.made {
+            for &input in &self.making.values[shown.entry].inputs {
+                self.names[input].get_or_insert_with(|| shown.name.as_bytes().to_vec());
+            }
         }
     }
 
@@ -188,24 +206,49 @@ impl<'a> Outcome<'a> {
                 value: done.map(|done| done.as_str().into()),
             });
             Some(Variable {
-                name: Name::from(shown.name.as_slice()),
-                key: Some(Name::from(shown.key.as_slice())),
+                name: shown.name.clone(),
+                key: Some(shown.key.clone()),
                 // The name it has for readers without a graph stays with what no rule calls otherwise.
                 plain_key: source.plain_key.clone().filter(|_| named_by.is_none()),
-                full_name: shown.full_name.as_deref().map(Name::from),
+                full_name: shown.full_name.clone(),
                 tensor,
                 origin: origin.or_else(|| source.origin.clone()),
             })
         };
         let mut variables: Vec<_> = self.shown.iter().filter_map(variable).collect();
+        let made = self.made.iter().filter_map(|shown| self.new_variable(shown, steps, values, &places));
+        variables.extend(made);
         variables.sort_by(|a, b| a.name.cmp(&b.name));
         variables
+    }
+
+    fn new_variable(
+        &self,
+        shown: &Shown,
+        steps: &Steps<'_>,
+        values: &mut Values<'_>,
+        places: &[Arc<str>],
+    ) -> Option<Variable> {
+        let (survey, value) = (self.survey, &self.making.values[shown.entry]);
+        let derived = steps.made(value);
+        let name = value.inputs.first().map_or(Name::from(""), |input| survey.variables[*input].name.clone());
+        let done = described(survey.map, &derived, survey.variables);
+        let origin =
+            Origin { name, rule: places[value.rule.index()].clone(), value: Some(done.as_str().into()) };
+        Some(Variable {
+            name: shown.name.clone(),
+            key: Some(shown.key.clone()),
+            plain_key: None,
+            full_name: shown.full_name.clone(),
+            tensor: values.tensor(&derived)?,
+            origin: Some(origin),
+        })
     }
 
     /// The rule by which a value is called otherwise than in the source: its own, or its variable's.
     fn renamer(&self, shown: &Shown) -> Option<RuleId> {
         let entry = &self.survey.entries[shown.entry];
-        if entry.visible == shown.name {
+        if entry.visible == shown.name.as_bytes() {
             return None;
         }
         let of = match entry.role {

@@ -176,7 +176,7 @@ impl Search<'_> {
         way.extend(hit.child.map(|child| (self.steps[hit.at].node, child)));
         let nodes = &self.graph.objects().nodes;
         let names = way.iter().map(|&(node, child)| escape(&nodes[node].children[child].local_name));
-        let leaf = hit.leaf.as_ref().map(|leaf| leaf.text.as_str().into());
+        let leaf = hit.leaf.as_ref().map(|leaf| leaf.text.as_ref().into());
         let path = names.chain(leaf).collect::<Vec<_>>().join("/");
         let node = way.last().map_or(ROOT, |&(node, child)| nodes[node].children[child].node);
         Found { path, way, node, leaf: hit.leaf.clone() }

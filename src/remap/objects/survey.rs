@@ -3,6 +3,10 @@
 //! Patterns are held against paths, escaped as `ls` shows them. One that means no path is tried on the full names. The
 //! checkpoint's own `save_counter` is no part of the program: only a rule that spells it concerns it.
 
+use std::cell::OnceCell;
+
+use foldhash::HashMap;
+
 use super::super::error::{Error, Errors, Kind};
 use super::super::pattern::Pattern;
 use super::super::rule::{MatchOn, Matcher, Rule, Verb};
@@ -11,7 +15,7 @@ use super::automaton::TooComplex;
 use super::leaves::Leaves;
 use super::search::{Edge, Found, Meaning, search};
 use crate::catalog::Variable;
-use crate::format::object_graph::Node;
+use crate::format::object_graph::{Node, Slot};
 use crate::graph::key::{self, ATTRIBUTES};
 use crate::graph::{Graph, NodeId, ROOT, Role};
 
@@ -42,6 +46,8 @@ pub(super) struct Survey<'a> {
     /// What each rule matches.
     pub(super) matches: Vec<Matches>,
     counter: Option<usize>,
+    /// The slots of each variable: the optimizer, and which of its slots. Made when first asked for.
+    slots: OnceCell<HashMap<NodeId, Vec<(NodeId, usize)>>>,
 }
 
 /// The entries of each object, in one list.
@@ -85,6 +91,15 @@ pub(super) struct Matches {
     pub(super) entries: Vec<usize>,
 }
 
+impl Matches {
+    /// With what another pattern of the same rule matches.
+    fn with(mut self, other: Self) -> Self {
+        self.found.extend(other.found);
+        self.entries.extend(other.entries);
+        self
+    }
+}
+
 impl<'a> Survey<'a> {
     pub(super) fn new(
         map: &'a Map,
@@ -94,7 +109,7 @@ impl<'a> Survey<'a> {
     ) -> Self {
         let keys: Vec<_> = variables.iter().map(|variable| variable.key().as_bytes()).collect();
         let roles = graph.roles(&keys);
-        let entry = |(variable, role): (&'a Variable, crate::graph::Name)| Entry {
+        let entry = |(variable, role): (&'a Variable, crate::graph::Known)| Entry {
             visible: variable.name.as_bytes(),
             key: variable.key().as_bytes(),
             full_name: variable.full_name.as_ref().map(|name| name.as_bytes()),
@@ -105,15 +120,19 @@ impl<'a> Survey<'a> {
         let entries: Vec<_> = variables.iter().zip(roles).map(entry).collect();
         let of_node = OfNode::new(graph.objects().nodes.len(), &entries);
         let leaves = Leaves::new(graph, entries.iter().map(|entry| (entry.key, entry.node)));
-        let (matches, counter) = (Vec::new(), graph.child_at(ROOT, COUNTER));
-        let mut survey = Self { map, graph, variables, entries, of_node, leaves, matches, counter };
+        let (matches, counter, slots) = (Vec::new(), graph.child_at(ROOT, COUNTER), OnceCell::new());
+        let mut survey = Self { map, graph, variables, entries, of_node, leaves, matches, counter, slots };
         survey.matches = map.rules.iter().map(|rule| survey.matches_of(rule, errors)).collect();
         survey
     }
 
-    pub(super) fn rules(&self, verb: Verb) -> impl Iterator<Item = (RuleId, &'a Rule, &Matches)> {
+    pub(super) fn all_rules(&self) -> impl Iterator<Item = (RuleId, &'a Rule, &Matches)> {
         let all = self.map.ids().zip(&self.map.rules).zip(&self.matches);
-        all.map(|((id, rule), matches)| (id, rule, matches)).filter(move |(_, rule, _)| rule.verb == verb)
+        all.map(|((id, rule), matches)| (id, rule, matches))
+    }
+
+    pub(super) fn rules(&self, verb: Verb) -> impl Iterator<Item = (RuleId, &'a Rule, &Matches)> {
+        self.all_rules().filter(move |(_, rule, _)| rule.verb == verb)
     }
 
     pub(super) fn node(&self, node: NodeId) -> &'a Node {
@@ -151,6 +170,32 @@ impl<'a> Survey<'a> {
         Some(visible.split_once(ATTRIBUTES).map_or(visible, |(path, _)| path)).filter(|path| !path.is_empty())
     }
 
+    /// The value of the variable that a path leads to, if it leads to one.
+    pub(super) fn variable_at(&self, found: &Found) -> Option<usize> {
+        let entries = if found.leaf.is_some() { &[][..] } else { self.of_node.get(found.node) };
+        entries.iter().copied().find(|entry| self.entries[*entry].role == Role::Variable)
+    }
+
+    /// The object that has a value.
+    pub(super) fn node_of(&self, entry: usize) -> Option<NodeId> {
+        self.entries[entry].node
+    }
+
+    /// What optimizers keep for a variable.
+    pub(super) fn slots_of(&self, variable: NodeId) -> impl Iterator<Item = (NodeId, &'a Slot)> {
+        let all = self.slots.get_or_init(|| {
+            let mut slots: HashMap<NodeId, Vec<(NodeId, usize)>> = HashMap::default();
+            for (optimizer, node) in self.graph.objects().nodes.iter().enumerate() {
+                for (at, slot) in node.slots.iter().enumerate() {
+                    slots.entry(slot.original).or_default().push((optimizer, at));
+                }
+            }
+            slots
+        });
+        let slots = all.get(&variable).into_iter().flatten();
+        slots.map(|&(optimizer, at)| (optimizer, &self.node(optimizer).slots[at]))
+    }
+
     /// The slots among the entries.
     pub(super) fn is_slot(&self, entry: usize) -> bool {
         matches!(self.entries[entry].role, Role::Slot { .. })
@@ -165,8 +210,18 @@ impl<'a> Survey<'a> {
                 let entries = all.filter(|&at| self.entries[at].optimizer_state).collect();
                 return Matches { entries, ..none };
             }
-            Matcher::Members(_) | Matcher::Nothing => return none,
+            Matcher::Members(patterns) => {
+                let each = patterns.iter().map(|pattern| self.matches_of_pattern(rule, pattern, errors));
+                return each.fold(none, Matches::with);
+            }
+            Matcher::Nothing => return none,
         };
+        self.matches_of_pattern(rule, pattern, errors)
+    }
+
+    fn matches_of_pattern(&self, rule: &'a Rule, pattern: &Pattern, errors: &mut Errors) -> Matches {
+        let none = Matches { meaning: Meaning::Paths, found: vec![], entries: vec![] };
+        let all = 0..self.entries.len();
         if let Some(MatchOn::Key) = rule.match_on {
             return self.by_key(pattern);
         }
@@ -241,7 +296,7 @@ fn meaning(rule: &Rule, pattern: &Pattern) -> Meaning {
     let as_it_is = rule.targets.iter().all(|(template, _)| template.container(last).is_some());
     match pattern.container() {
         // Values are variables', not objects'.
-        Some(_) if rule.verb == Verb::Convert => Meaning::Paths,
+        Some(_) if matches!(rule.verb, Verb::Convert | Verb::Join | Verb::Split) => Meaning::Paths,
         Some(_) if as_it_is => Meaning::Containers,
         _ => Meaning::Paths,
     }

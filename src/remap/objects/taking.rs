@@ -1,4 +1,4 @@
-//! Renames: the first that matches a path takes it, with all that is below.
+//! Renames, splits and joins: the first that matches a path takes it, a rename with all that is below.
 //!
 //! * A path below one that an earlier rule took is that rule's. Among the matches of one rule a deeper one that only says
 //!   what the one above it says (`model/**` meets `model/a` and `model/a/w`) is no move of its own.
@@ -16,7 +16,7 @@ use super::super::report::Tallies;
 use super::super::rule::{Rule, Verb};
 use super::search::{Edge, Found, Meaning};
 use super::selection::Selected;
-use super::survey::Survey;
+use super::survey::{Matches, Survey};
 use super::targets::Targets;
 use crate::graph::key::{OPTIMIZER_SLOT, VARIABLE_VALUE};
 use crate::graph::{NodeId, ROOT};
@@ -43,9 +43,18 @@ pub(super) enum How {
     Empties,
 }
 
+/// A variable that a rule joins or splits.
+#[derive(Debug)]
+pub(super) struct Input {
+    pub(super) rule: RuleId,
+    pub(super) entry: usize,
+    /// The path or the full name that the rule matches.
+    pub(super) name: String,
+}
+
 /// All that is taken.
 pub(super) struct Taking<'a> {
-    survey: &'a Survey<'a>,
+    pub(super) survey: &'a Survey<'a>,
     pub(super) selected: &'a Selected,
     pub(super) takes: Vec<Take>,
     by_edge: HashMap<Edge, Vec<usize>>,
@@ -57,6 +66,10 @@ pub(super) struct Taking<'a> {
     leaves: Vec<(RuleId, Found, String)>,
     /// New full names, and the rule of each.
     pub(super) full_names: HashMap<usize, (RuleId, String)>,
+    /// What is joined and split, and the paths that it loses by that; or all of them, where a full name said which it is.
+    pub(super) inputs: Vec<Input>,
+    pub(super) used: HashMap<Edge, RuleId>,
+    pub(super) used_up: HashMap<NodeId, RuleId>,
     pub(super) errors: Vec<Error>,
 }
 
@@ -68,6 +81,7 @@ impl<'a> Taking<'a> {
         misfits: &mut Misfits,
     ) -> Self {
         let (takes, by_edge, acted, leaves, full_names) = Default::default();
+        let (inputs, used, used_up) = Default::default();
         let mut taking = Self {
             survey,
             selected,
@@ -77,9 +91,16 @@ impl<'a> Taking<'a> {
             acted,
             leaves,
             full_names,
+            inputs,
+            used,
+            used_up,
             errors: vec![],
         };
-        for (id, rule, matches) in survey.rules(Verb::Rename) {
+        for (id, rule, matches) in survey.all_rules().filter(|(_, rule, _)| rule.takes()) {
+            if rule.verb != Verb::Rename {
+                taking.use_variables(id, matches, tallies);
+                continue;
+            }
             let mut targets = Targets::new(survey, id, 0);
             targets.fill(&matches.found, matches.meaning, misfits);
             for (at, found) in matches.found.iter().enumerate() {
@@ -115,7 +136,7 @@ impl<'a> Taking<'a> {
     /// Whether an edge of the source is no longer where it was.
     pub(super) fn is_left(&self, edge: Edge) -> bool {
         let moved = || self.by_edge.get(&edge)?.iter().find(|take| self.takes[**take].how == How::Moves);
-        self.selected.cut.contains_key(&edge)
+        self.is_gone(edge)
             || self.selected.objects.contains_key(&self.survey.child(edge))
             || moved().is_some()
     }
@@ -123,17 +144,23 @@ impl<'a> Taking<'a> {
     /// Whether an edge is dropped, or some rule sends it elsewhere than along with what is above it.
     pub(super) fn has_its_own_way(&self, edge: Edge) -> bool {
         let goes = |take: &usize| self.takes[*take].how != How::Along;
-        self.selected.cut.contains_key(&edge)
-            || self.by_edge.get(&edge).is_some_and(|takes| takes.iter().any(goes))
+        self.is_gone(edge) || self.by_edge.get(&edge).is_some_and(|takes| takes.iter().any(goes))
     }
 
     /// Whether a rule before this one took an edge.
     pub(super) fn is_taken_before(&self, edge: Edge, rule: RuleId) -> bool {
-        self.selected.cut.contains_key(&edge)
+        self.is_gone(edge)
             || self
                 .by_edge
                 .get(&edge)
                 .is_some_and(|takes| takes.iter().any(|take| self.takes[*take].rule < rule))
+    }
+
+    /// Whether an edge is dropped, or went into a new variable.
+    fn is_gone(&self, edge: Edge) -> bool {
+        self.selected.cut.contains_key(&edge)
+            || self.used.contains_key(&edge)
+            || !self.used_up.is_empty() && self.used_up.contains_key(&self.survey.child(edge))
     }
 
     /// The object of the source that is at a path and stays there.
@@ -147,6 +174,10 @@ impl<'a> Taking<'a> {
     fn blocker(&self, found: &Found, id: RuleId, meaning: Meaning) -> Option<Option<RuleId>> {
         if let Some(drop) = found.way.iter().find_map(|edge| self.selected.cut.get(edge)) {
             return Some(Some(*drop));
+        }
+        let used = found.way.iter().find_map(|edge| self.used.get(edge));
+        if let Some(by) = used.or_else(|| self.used_up.get(&found.node)) {
+            return Some(Some(*by));
         }
         if let Some(by) = self.selected.objects.get(&found.node).filter(|_| meaning == Meaning::Paths) {
             return Some(*by);
@@ -178,6 +209,34 @@ impl<'a> Taking<'a> {
         }
         let (path, way, node) = (found.path.clone(), found.way.clone(), found.node);
         self.takes.push(Take { rule, path, way, node, to, how: How::Along });
+    }
+
+    /// Takes the variables that a rule joins or splits. Objects without a value are not what it is about.
+    fn use_variables(&mut self, rule: RuleId, matches: &Matches, tallies: &mut Tallies) {
+        for found in &matches.found {
+            let Some((entry, edge)) = self.survey.variable_at(found).zip(found.way.last()) else { continue };
+            tallies.matched(rule);
+            match self.blocker(found, rule, Meaning::Paths) {
+                Some(by) if by == Some(rule) => {}
+                Some(by) => tallies.shadowed(rule, by),
+                None => {
+                    self.used.insert(*edge, rule);
+                    self.inputs.push(Input { rule, entry, name: found.path.clone() });
+                }
+            }
+        }
+        for &entry in matches.entries.iter().filter(|entry| !self.survey.is_slot(**entry)) {
+            let full_name = self.survey.entries[entry].full_name.and_then(|name| str::from_utf8(name).ok());
+            let Some((node, name)) = self.survey.node_of(entry).zip(full_name) else { continue };
+            tallies.matched(rule);
+            match self.selected.objects.get(&node).copied().or(self.used_up.get(&node).map(|by| Some(*by))) {
+                Some(by) => tallies.shadowed(rule, by),
+                None => {
+                    self.used_up.insert(node, rule);
+                    self.inputs.push(Input { rule, entry, name: name.to_owned() });
+                }
+            }
+        }
     }
 
     /// How each path comes to its place, now that it is known where those above it go.

@@ -9,8 +9,9 @@ use super::super::RuleId;
 use super::super::error::{Error, Errors, Kind};
 use super::super::report::Tallies;
 use super::super::rule::{Rule, Verb};
-use super::super::steps::{Derived, Scope, Step, has_ops};
+use super::super::steps::{Derived, Input, Scope, Step, has_ops};
 use super::cover::Cover;
+use super::making::NewValue;
 use super::survey::{Matches, Survey};
 use super::taking::Taking;
 use crate::graph::Role;
@@ -44,14 +45,21 @@ impl<'a> Steps<'a> {
         if self.idle {
             return None;
         }
-        let steps = self.steps(entry, alias);
+        let steps = self.steps(entry, self.takers.get(&entry).copied(), alias);
         Derived::whole(entry, self.possible(entry, steps, warnings))
     }
 
-    fn steps(&self, entry: usize, alias: Option<RuleId>) -> Vec<Step> {
+    /// How a value that a rule makes comes of the source's.
+    pub(super) fn made(&self, value: &NewValue) -> Derived {
+        let steps = |entry| if self.idle { vec![] } else { self.steps(entry, Some(value.rule), None) };
+        let input = |&source: &usize| Input { source, steps: steps(source) };
+        Derived { inputs: value.inputs.iter().map(input).collect(), end: value.end }
+    }
+
+    fn steps(&self, entry: usize, taker: Option<RuleId>, alias: Option<RuleId>) -> Vec<Step> {
         let mut rules: Vec<_> = self.of_entry(entry).into_iter().chain(alias).collect();
         rules.sort_unstable();
-        let steps = self.takers.get(&entry).copied().into_iter().chain(rules).map(|rule| {
+        let steps = taker.into_iter().chain(rules).map(|rule| {
             let own = !self.survey.is_slot(entry) || self.is_converted(entry, rule);
             Step { rule, scope: if own { Scope::All } else { Scope::Layout { zeros: true } } }
         });
@@ -125,7 +133,8 @@ impl<'a> Steps<'a> {
             }
         }
         for entry in (0..names.len()).filter(|entry| self.survey.is_slot(*entry)) {
-            let steps = if self.idle { vec![] } else { self.steps(entry, None) };
+            let steps =
+                if self.idle { vec![] } else { self.steps(entry, self.takers.get(&entry).copied(), None) };
             let followed = |step: &&Step| step.scope != Scope::All && self.rule(step).verb == Verb::Convert;
             for step in steps.iter().filter(followed) {
                 if let Some(new) = &names[entry] {

@@ -7,6 +7,7 @@ use super::super::error::{Error, Errors, Kind};
 use super::super::options::Collision;
 use super::claims::{Claims, by_rule, respelled};
 use super::copying::Copying;
+use super::making::{Making, Place, as_full_name};
 use super::search::Edge;
 use super::selection::Selected;
 use super::survey::Survey;
@@ -20,6 +21,8 @@ pub(super) struct Wishes<'g> {
     /// By the path in the source and the new one.
     rules: HashMap<(String, String), RuleId>,
     pub(super) claims: Claims,
+    /// For each new value its number in the edit.
+    made: Vec<Option<usize>>,
 }
 
 impl<'g> Wishes<'g> {
@@ -27,14 +30,16 @@ impl<'g> Wishes<'g> {
         survey: &Survey<'g>,
         taking: &Taking<'_>,
         copying: &Copying,
+        making: &Making,
         errors: &mut Errors,
     ) -> Self {
-        let (rules, claims) = Default::default();
-        let mut wishes = Self { edit: Edit::new(survey.graph), rules, claims };
+        let (rules, claims, made) = Default::default();
+        let mut wishes = Self { edit: Edit::new(survey.graph), rules, claims, made };
         if survey.map.options.collision.or(Collision::Error) == Collision::First {
             wishes.edit.first_wins();
         }
         wishes.drop(survey, taking.selected);
+        wishes.take_inputs(survey, taking);
         for take in &taking.takes {
             match take.how {
                 How::Along => {}
@@ -49,6 +54,7 @@ impl<'g> Wishes<'g> {
         for copy in &copying.copies {
             wishes.copy(survey, copy.rule, &copy.path, &copy.to, errors);
         }
+        wishes.make(survey, making, errors);
         wishes.full_names(survey, taking, copying, errors);
         wishes.claims.visible(survey, taking);
         wishes.claims.moved(survey, taking);
@@ -58,8 +64,8 @@ impl<'g> Wishes<'g> {
 
     /// The edited graph, unless something is wrong.
     pub(super) fn finish(&self, survey: &Survey<'_>, errors: &mut Errors) -> Option<Rewrite> {
-        let keys: Vec<_> = survey.entries.iter().map(|entry| entry.key).collect();
-        match self.edit.finish(&keys) {
+        let keys: Vec<_> = survey.entries.iter().map(|entry| (entry.key, entry.node)).collect();
+        match self.edit.finish_owned(&keys) {
             Ok(rewrite) => Some(rewrite),
             Err(faults) => {
                 for fault in faults {
@@ -77,6 +83,40 @@ impl<'g> Wishes<'g> {
         }
         selected.objects.keys().for_each(|node| self.edit.drop_values(*node));
         selected.slots.keys().for_each(|slot| self.edit.drop_slot(*slot));
+    }
+
+    fn take_inputs(&mut self, survey: &Survey<'_>, taking: &Taking<'_>) {
+        for &(node, child) in taking.used.keys() {
+            self.edit.take_edge(node, &survey.node(node).children[child].local_name);
+        }
+        taking.used_up.keys().for_each(|node| self.edit.drop_values(*node));
+    }
+
+    fn make(&mut self, survey: &Survey<'_>, making: &Making, errors: &mut Errors) {
+        for value in &making.values {
+            let made = match &value.place {
+                Place::Path(path) => {
+                    self.rules.insert((String::new(), path.clone()), value.rule);
+                    let made = self.edit.make(path, &as_full_name(path));
+                    made.map_err(|fault| errors.push(misspelled(survey, value.rule, &fault))).ok()
+                }
+                Place::Slot { of, optimizer, name } => {
+                    self.made[*of].map(|of| self.edit.make_slot(of, *optimizer, name))
+                }
+            };
+            self.made.push(made);
+        }
+        for (rule, made, path) in &making.links {
+            self.rules.insert((String::new(), path.clone()), *rule);
+            if let Some(Err(fault)) = self.made[*made].map(|made| self.edit.link_made(made, path)) {
+                errors.push(misspelled(survey, *rule, &fault));
+            }
+        }
+    }
+
+    /// Which of the new values has this number in the edit.
+    pub(super) fn value_of(&self, made: usize) -> Option<usize> {
+        self.made.iter().position(|other| *other == Some(made))
     }
 
     fn rename(
@@ -177,6 +217,7 @@ impl<'g> Wishes<'g> {
                 let mut wished = ends.map(|end| to[..end].to_owned());
                 wished.find_map(|to| self.rules.get(&(from.clone(), to)))
             }
+            edit::Error::Occupied { path } => self.rules.get(&(String::new(), path.clone())),
             edit::Error::RegisteredSaver { path, .. } => {
                 let of_path = self.rules.iter().filter(|((from, _), _)| from == path);
                 of_path.map(|(_, rule)| rule).min()
@@ -190,6 +231,7 @@ impl<'g> Wishes<'g> {
             edit::Error::Taken { .. } => error.help(
                 "drop or rename the other, or let the first win: `collision = \"first\"`, `--collision first`",
             ),
+            edit::Error::Occupied { .. } => error.help("drop the other, or give it another name"),
             _ => error,
         }
     }
@@ -197,7 +239,9 @@ impl<'g> Wishes<'g> {
 
 fn kind(fault: &edit::Error) -> Kind {
     match fault {
-        edit::Error::Taken { .. } | edit::Error::Collision { .. } => Kind::Collision,
+        edit::Error::Taken { .. } | edit::Error::Occupied { .. } | edit::Error::Collision { .. } => {
+            Kind::Collision
+        }
         _ => Kind::Name,
     }
 }

@@ -69,9 +69,9 @@ fn slots_by_graph(catalog: &Catalog) -> Vec<Option<(usize, String)>> {
     let slots = graph.objects().nodes.iter().flat_map(|node| &node.slots);
     let by_node: HashMap<_, _> = slots.map(|slot| (slot.variable, slot.name.as_str())).collect();
     let keys: Vec<_> = catalog.variables.iter().map(|variable| variable.key().as_bytes()).collect();
-    let slot = |name: crate::graph::Name| {
+    let slot = |name: crate::graph::Known| {
         let Role::Slot { of: Some(of) } = name.role else { return None };
         Some((of, (*by_node.get(&name.node?)?).to_owned()))
     };
-    graph.names(&keys).into_iter().map(slot).collect()
+    graph.roles(&keys).into_iter().map(slot).collect()
 }

@@ -1,11 +1,12 @@
 //! What the keys of a bundle are called: themselves, or what an object graph calls them.
 
-use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+
+use foldhash::HashMap;
 
 use crate::catalog::Variable;
 use crate::format::bundle::Slice;
-use crate::graph::{self, Graph};
+use crate::graph::{self, Graph, NodeId};
 use crate::name::Name;
 use crate::tensor::Tensor;
 
@@ -15,44 +16,56 @@ pub(super) fn name_based((name, tensor): (Name, Arc<Tensor>)) -> Variable {
 }
 
 /// Variables under the names that the graph gives their keys; the keys' own without a graph.
-pub(super) fn object_based(graph: Option<&Graph>, mut tensors: Vec<(Name, Arc<Tensor>)>) -> Vec<Variable> {
-    let plain = graph.map_or_else(HashMap::new, |graph| take_plain_keys(graph, &mut tensors));
-    let keys: Vec<_> = tensors.iter().map(|(key, _)| key.as_bytes()).collect();
-    let names: Vec<(Name, Option<Name>)> = match graph {
-        Some(graph) => {
-            graph.names(&keys).into_iter().map(|n| (n.visible.into(), n.full_name.map(Name::from))).collect()
-        }
-        None => keys.iter().map(|key| (graph::key::stem(key).into(), None)).collect(),
-    };
-    let variable = |((name, full_name), (key, tensor))| Variable {
+pub(super) fn object_based(graph: Option<&Graph>, tensors: Vec<(Name, Arc<Tensor>)>) -> Vec<Variable> {
+    match graph {
+        Some(graph) => named_by(graph, tensors),
+        None => tensors.into_iter().map(named_by_key).collect(),
+    }
+}
+
+fn named_by_key((key, tensor): (Name, Arc<Tensor>)) -> Variable {
+    Variable { key: Some(key.clone()), ..name_based((graph::key::stem(key.as_bytes()).into(), tensor)) }
+}
+
+fn named_by(graph: &Graph, tensors: Vec<(Name, Arc<Tensor>)>) -> Vec<Variable> {
+    let nodes: Vec<_> = tensors.iter().map(|(key, _)| graph.owner(key.as_bytes())).collect();
+    let plain = plain_keys(graph, &tensors, &nodes);
+    let mut is_plain = vec![false; tensors.len()];
+    plain.iter().flatten().for_each(|at| is_plain[*at] = true);
+    let plain_keys: Vec<_> = plain.into_iter().map(|at| Some(tensors[at?].0.clone())).collect();
+    let keys = tensors.iter().map(|(key, _)| key.as_bytes()).zip(nodes);
+    let keys: Vec<_> = keys.zip(&is_plain).filter(|(_, is_plain)| !**is_plain).map(|(key, _)| key).collect();
+    let names: Vec<_> = graph.names_with(&keys, &HashMap::default());
+    let names: Vec<(Name, Option<Name>)> =
+        names.into_iter().map(|name| (name.visible.into(), name.full_name.map(Name::from))).collect();
+    let own = tensors.into_iter().zip(plain_keys).zip(is_plain).filter(|(_, is_plain)| !is_plain);
+    let variable = |((name, full_name), (((key, tensor), plain_key), _))| Variable {
         name,
-        plain_key: plain.get(&key).cloned(),
         key: Some(key),
+        plain_key,
         full_name,
         tensor,
         origin: None,
     };
-    names.into_iter().zip(tensors).map(variable).collect()
+    names.into_iter().zip(own).map(variable).collect()
 }
 
-/// Takes out the keys that are a full name in the graph, and lead to the very bytes that the graph's own key leads to:
-/// second keys for programs of TF1. By the graph's key.
-fn take_plain_keys(graph: &Graph, tensors: &mut Vec<(Name, Arc<Tensor>)>) -> HashMap<Name, Name> {
-    let find = |key: &[u8]| {
-        let at = tensors.binary_search_by(|(other, _)| other.as_bytes().cmp(key)).ok()?;
-        Some(&*tensors[at].1)
+/// For each key that a graph leads to, the second one of the same value for programs of TF1: which of the other keys is
+/// its full name in the graph, and leads to the very same bytes.
+fn plain_keys(
+    graph: &Graph,
+    tensors: &[(Name, Arc<Tensor>)],
+    nodes: &[Option<NodeId>],
+) -> Vec<Option<usize>> {
+    let others = (0..tensors.len()).filter(|at| graph::key::split(tensors[*at].0.as_bytes()).is_none());
+    let others: HashMap<&[u8], usize> = others.map(|at| (tensors[at].0.as_bytes(), at)).collect();
+    let plain = |((key, tensor), node): (&(Name, Arc<Tensor>), &Option<NodeId>)| {
+        let mut attributes = graph.objects().nodes[(*node)?].attributes.iter();
+        let attribute = attributes.find(|attribute| attribute.checkpoint_key.as_bytes() == key.as_bytes())?;
+        let at = *others.get(attribute.full_name.as_bytes())?;
+        same_bytes(tensor, &tensors[at].1).then_some(at)
     };
-    let attributes = graph.objects().nodes.iter().flat_map(|node| &node.attributes);
-    let plain: HashMap<Name, Name> = attributes
-        .filter(|attribute| graph::key::split(attribute.full_name.as_bytes()).is_none())
-        .filter_map(|attribute| {
-            let (key, full_name) = (attribute.checkpoint_key.as_bytes(), attribute.full_name.as_bytes());
-            same_bytes(find(key)?, find(full_name)?).then(|| (key.into(), full_name.into()))
-        })
-        .collect();
-    let gone: BTreeSet<_> = plain.values().collect();
-    tensors.retain(|(key, _)| !gone.contains(key));
-    plain
+    tensors.iter().zip(nodes).map(plain).collect()
 }
 
 fn same_bytes(a: &Tensor, b: &Tensor) -> bool {
