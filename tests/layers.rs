@@ -46,7 +46,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("remap/recipe", &["catalog", "shard"]),
     ("remap/misfit", &["graph", "name"]),
     ("remap/objects", &["catalog", "dtype", "extent", "format", "graph", "name", "tensor"]),
-    ("remap/objects/tests", &["cache", "catalog", "dtype", "extent", "format", "graph", "name", "tensor"]),
+    ("remap/objects/tests", &["cache", "catalog", "format", "graph", "name"]),
     ("remap/like", &["catalog", "dtype", "name", "tensor"]),
     ("remap/like/fill", &["cache", "dtype", "extent", "format", "tensor"]),
     ("remap/like/find", &["catalog", "graph", "name"]),

@@ -80,11 +80,11 @@ impl Outcome<'_> {
 
     /// Counts what was joined, split and created.
     pub(super) fn count_made(&self, tallies: &mut Tallies) {
-        let mut of_inputs: BTreeMap<(RuleId, bool, &[usize]), Vec<&[u8]>> = BTreeMap::new();
+        let mut of_inputs = BTreeMap::<_, Vec<&[u8]>>::new();
         for shown in &self.made {
             let NewValue { rule, inputs, place, .. } = &self.making.values[shown.entry];
             let is_slot = matches!(place, Place::Slot { .. });
-            of_inputs.entry((*rule, is_slot, inputs)).or_default().push(shown.name.as_bytes());
+            of_inputs.entry((*rule, is_slot, inputs.as_slice())).or_default().push(shown.name.as_bytes());
         }
         for ((rule, is_slot, inputs), new) in of_inputs {
             let old: Vec<_> = inputs.iter().map(|input| self.survey.entries[*input].visible).collect();
