@@ -12,6 +12,9 @@ use std::process::{Command, ExitCode, Stdio};
 /// Set for the copy.
 const MARK: &str = "CKPTFS_DAEMON";
 const READY: &[u8] = b"ready\n";
+/// How the C library's allocator is told, before a process starts, to keep one heap for all threads: with one for each,
+/// pieces that one of them makes and another lets go of leave half of the cache's size behind.
+const ALLOCATOR: (&str, &str) = ("GLIBC_TUNABLES", "glibc.malloc.arena_max=1");
 
 /// Which of the two this process is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +39,8 @@ pub fn background() -> io::Result<ExitCode> {
     let mut args = env::args_os();
     let mut command = Command::new("/proc/self/exe");
     command.arg0(args.next().unwrap_or_else(|| "ckptfs".into())).args(args).env(MARK, "1");
+    let (variable, one_heap) = ALLOCATOR;
+    command.env(variable, env::var_os(variable).unwrap_or_else(|| one_heap.into()));
     let mut copy = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
     let mut said = Vec::new();
     if let Some(mut line) = copy.stdout.take() {
