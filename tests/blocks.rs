@@ -28,7 +28,7 @@ fn fixtures() -> Vec<PathBuf> {
         fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()).collect()
     };
     let writers: Vec<_> = below(&root).into_iter().filter(|path| path.is_dir()).collect();
-    writers.iter().flat_map(|writer| below(writer)).flat_map(|fixture| below(&fixture)).collect()
+    writers.iter().flat_map(below).flat_map(|fixture| below(&fixture)).collect()
 }
 
 fn in_blocks(file: &VirtualFile, budget: usize, block: usize) -> Vec<u8> {

@@ -263,8 +263,8 @@ fn the_key_follows_the_file_and_all_that_is_done() {
         key(Op::Scale(2.5)),
         key(Op::Add(2.0)),
         key(Op::Flip(0)),
-        key(Op::Slice([0..2].into())),
-        key(Op::Slice([1..3].into())),
+        key(Op::Slice(std::iter::once(0..2).collect())),
+        key(Op::Slice(std::iter::once(1..3).collect())),
         key(Op::Reshape(Shape([2, 2].into()))),
         key::of(&[tensor.clone(), tensor.clone()]),
     ];
