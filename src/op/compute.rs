@@ -69,6 +69,11 @@ impl<C: Compute> Decode for Computed<C> {
         self.0.in_bands()
     }
 
+    /// As much as the kernel asks for at once, so that one thread makes the next while another hands this one out.
+    fn piece_len(&self) -> u64 {
+        if self.in_bands() { 4 << 20 } else { 1 << 20 }
+    }
+
     fn read(&self, _: u64, buf: &mut [u8], at: u64) -> io::Result<()> {
         self.0.fill(buf, at)
     }
