@@ -81,6 +81,15 @@ impl fmt::Debug for Name {
     }
 }
 
+/// At most so many names, and how many more there are.
+pub fn listed(names: &[impl fmt::Display], most: usize) -> String {
+    let some: Vec<_> = names.iter().take(most).map(ToString::to_string).collect();
+    match names.len().saturating_sub(most) {
+        0 => some.join(", "),
+        more => format!("{} and {more} more", some.join(", ")),
+    }
+}
+
 /// Bytes as text with control characters, backslashes and what is not UTF-8 escaped.
 pub fn printable(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len());

@@ -86,7 +86,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("tree/top", &["catalog", "extent", "view"]),
     ("tree/paths", &["catalog", "dtype", "format", "graph", "name", "tensor"]),
     ("view", &["cache", "catalog", "dtype", "extent", "format", "graph", "name", "shard", "tensor"]),
-    ("view/bundle", &["catalog", "extent", "shard", "sums"]),
+    ("view/bundle", &["catalog", "extent", "sums"]),
     (
         "view/bundle/index",
         &["cache", "catalog", "dtype", "extent", "format", "graph", "name", "shard", "sums", "tensor"],

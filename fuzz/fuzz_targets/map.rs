@@ -51,8 +51,11 @@ fn check(map: &Map) {
     assert_eq!(outcome(map.plan(NAMES)), outcome(again.plan(NAMES)), "{text}");
 }
 
+/// A name with its source and its rule.
+type Outcome = (Vec<u8>, Option<usize>, Option<usize>);
+
 /// The names with their sources and rules; or how many mistakes, for their places differ.
-fn outcome(plan: Result<Plan, Unfit>) -> Result<Vec<(Vec<u8>, Option<usize>, Option<usize>)>, usize> {
+fn outcome(plan: Result<Plan, Unfit>) -> Result<Vec<Outcome>, usize> {
     match plan {
         Ok(Plan { variables, report }) => {
             let _ = report.warnings.to_string();

@@ -11,6 +11,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::sample;
+use super::terminal::quoted;
 
 /// Show what ckptfs does, on a small checkpoint of its own
 ///
@@ -105,11 +106,6 @@ impl Tour<'_> {
 
 fn words<'a>(args: &[&'a str]) -> Vec<&'a OsStr> {
     args.iter().map(|&arg| OsStr::new(arg)).collect()
-}
-
-fn quoted(arg: &str) -> String {
-    let plain = arg.chars().all(|c| c.is_ascii_alphanumeric() || "-_./=".contains(c));
-    if plain { arg.into() } else { format!("'{arg}'") }
 }
 
 /// Unmounts, also when a step fails.

@@ -17,6 +17,7 @@ use super::terminal::{bytes, counted, say, warning};
 use crate::catalog::{Catalog, H5Layout};
 use crate::export::{self, Manner, Output};
 use crate::extent::VirtualFile;
+use crate::name::listed;
 use crate::source::Checkpoint;
 use crate::{tree, view};
 
@@ -187,19 +188,13 @@ fn sound(catalog: &Catalog) -> anyhow::Result<()> {
         names => bail!(
             "damaged, by the checksums that were saved with them: {}\n  \
              help: leave them out (--drop), or take them from another checkpoint (--take)",
-            listed(names)
+            listed(names, LISTED)
         ),
     }
 }
 
 /// Names that are listed; more are counted.
 const LISTED: usize = 20;
-
-fn listed(names: &[String]) -> String {
-    let more = names.len().saturating_sub(LISTED);
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    format!("{}{more}", names[..names.len().min(LISTED)].join(", "))
-}
 
 /// Nothing is written of a checkpoint that lacks a data file.
 fn complete(catalog: &Catalog) -> anyhow::Result<()> {

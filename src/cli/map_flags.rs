@@ -10,7 +10,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::overlay_flags::{self, OVERLAY, OverlayFlags, TAKE};
-use super::terminal::{self, counted};
+use super::terminal::{self, counted, quoted};
 use crate::catalog::{H5_LAYOUTS, H5Layout};
 use crate::remap::like::{self, Filling, Likeness, Wanted};
 use crate::remap::{
@@ -190,15 +190,6 @@ fn typed(matches: &ArgMatches) -> Vec<String> {
     let mut typed: Vec<_> = given.flat_map(words).collect();
     typed.sort();
     typed.into_iter().map(|(_, words)| words).collect()
-}
-
-/// A word as a shell takes it.
-pub(super) fn quoted(word: &str) -> String {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-:,@+".contains(&byte);
-    match !word.is_empty() && word.bytes().all(is_plain) {
-        true => word.into(),
-        false => format!("'{}'", word.replace('\'', r"'\''")),
-    }
 }
 
 impl MapFlags {

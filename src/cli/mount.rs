@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 
-use super::map_flags::{MapFlags, quoted};
+use super::map_flags::MapFlags;
 use super::mount_options::{self, parse_mode};
 use super::serving::{self, NewestIndex, Serving};
-use super::terminal::{bytes, counted, say, warning};
+use super::terminal::{bytes, counted, quoted, say, warning};
 use super::{Usage, logging};
 use crate::fuse::Manner;
 use crate::mirror::{Mirror, Newest};

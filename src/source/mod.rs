@@ -104,14 +104,18 @@ pub fn open_in(folder: &Arc<Folder>, stem: &OsStr) -> Result<Checkpoint, Error> 
 /// # Errors
 /// As [`open`].
 pub fn open_prefix(prefix: &Prefix, folder: &Arc<Folder>) -> Result<Checkpoint, Error> {
-    if prefix.is_bundle() && folder.metadata(&prefix.head).is_ok() {
-        let mut checkpoint = bundle::open(prefix, folder)?;
-        checkpoint.catalog.program = meta_graph::beside(prefix, folder);
-        return Ok(checkpoint);
-    }
+    let mut checkpoint = match prefix.is_bundle() && folder.metadata(&prefix.head).is_ok() {
+        true => bundle::open(prefix, folder)?,
+        false => open_other(prefix, folder)?,
+    };
+    checkpoint.catalog.program = meta_graph::beside(prefix, folder);
+    Ok(checkpoint)
+}
+
+/// Opens a checkpoint of another format than TensorFlow's.
+fn open_other(prefix: &Prefix, folder: &Arc<Folder>) -> Result<Checkpoint, Error> {
     let source = of_head(&folder.reach(&prefix.head)).ok_or_else(|| Error::not_an_index(prefix, folder))?;
     let mut checkpoint = (source.open)(prefix, folder)?;
-    checkpoint.catalog.program = meta_graph::beside(prefix, folder);
     checkpoint.catalog.own = source.own.map(|suffix| {
         let is_one_file = prefix.head.as_bytes().ends_with(suffix.as_bytes());
         let file = is_one_file.then(|| Arc::new(Shard::open_in(folder, &prefix.head)));

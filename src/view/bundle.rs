@@ -9,8 +9,7 @@ mod index;
 use std::sync::Arc;
 
 use crate::catalog::Catalog;
-use crate::extent::{Extent, VirtualFile};
-use crate::shard::Shard;
+use crate::extent::VirtualFile;
 use crate::sums::Sums;
 
 use index::{Index, Unsummed};
@@ -18,19 +17,15 @@ use index::{Index, Unsummed};
 /// The files of the bundle, each with what follows the prefix in its name. Data files that the source lacks are left out.
 pub fn files(catalog: &Arc<Catalog>) -> Vec<(String, VirtualFile)> {
     let (index, extra) = match &catalog.index {
-        Some(index) => (whole(index), None),
+        Some(index) => (VirtualFile::whole(index.clone()), None),
         None => encode(catalog),
     };
     let num_shards = catalog.shards.len() + usize::from(extra.is_some());
-    let shards = catalog.shards.iter().map(|shard| shard.fault().is_none().then(|| whole(shard)));
+    let shards =
+        catalog.shards.iter().map(|shard| shard.fault().is_none().then(|| VirtualFile::whole(shard.clone())));
     let data = shards.chain([extra]).enumerate();
     let data = data.filter_map(|(i, file)| Some((format!(".data-{i:05}-of-{num_shards:05}"), file?)));
     [(".index".to_owned(), index)].into_iter().chain(data).collect()
-}
-
-fn whole(shard: &Arc<Shard>) -> VirtualFile {
-    let len = shard.len().unwrap_or(0);
-    [Extent::Range { shard: shard.clone(), offset: 0, len }].into_iter().collect()
 }
 
 /// A new index, and the shard of what no shard of the source holds.

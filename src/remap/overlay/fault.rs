@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::super::named::Unnamed;
-use super::listed;
-use crate::name::Name;
+use super::LISTED;
+use crate::name::{Name, listed};
 
 /// One thing that does not fit. Each has the flag that asked for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +60,11 @@ impl fmt::Display for Fault {
                 write!(f, "help: --overlay takes values of other shapes and dtypes too")
             }
             Self::NoValues { flag, names } => {
-                write!(f, "{flag}: a data file is missing, so there are no values of {}", listed(names))
+                write!(
+                    f,
+                    "{flag}: a data file is missing, so there are no values of {}",
+                    listed(names, LISTED)
+                )
             }
             Self::Twice { flag, name, both: [first, second] } => {
                 write!(f, "{flag}: {first} and {second} are two there, and here both are {name}")
@@ -69,7 +73,7 @@ impl fmt::Display for Fault {
                 write!(
                     f,
                     "{flag}: the checkpoint has an object graph, in which there is no {}",
-                    listed(names)
+                    listed(names, LISTED)
                 )?;
                 nearest(f, near)?;
                 write!(f, "\n  help: what `export --target name` writes of it takes new names; ")?;

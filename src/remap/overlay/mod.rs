@@ -22,7 +22,6 @@ use std::sync::Arc;
 
 use crate::catalog::{Catalog, Variable};
 use crate::graph::key;
-use crate::name::Name;
 use crate::shard::Stamp;
 use crate::tensor::Tensor;
 
@@ -269,15 +268,6 @@ fn is_alike(a: &Tensor, b: &Tensor) -> bool {
 
 fn described(tensor: &Tensor) -> String {
     format!("{} {}", tensor.dtype, tensor.shape)
-}
-
-/// Names, and how many more there are than are listed.
-fn listed(names: &[Name]) -> String {
-    let some: Vec<_> = names.iter().take(LISTED).map(Name::to_string).collect();
-    match names.len().saturating_sub(LISTED) {
-        0 => some.join(", "),
-        more => format!("{} and {more} more", some.join(", ")),
-    }
 }
 
 /// Names that a message lists.

@@ -7,10 +7,10 @@ use std::ffi::OsStr;
 use std::path::{Component, Path};
 use std::sync::Arc;
 
-use super::{File, OWN, checkpoint, listed, stamp, unreadable};
+use super::{File, OWN, SHOWN, checkpoint, stamp, unreadable};
 use crate::folder::Folder;
 use crate::format::safetensors::index;
-use crate::name::Name;
+use crate::name::{Name, listed};
 use crate::shard::{self, Shard};
 use crate::source::{Checkpoint, Error, Prefix, Source, without};
 
@@ -87,7 +87,7 @@ fn file(folder: &Arc<Folder>, name: &str, tensors: &[String]) -> Result<(File, O
         return Err(format!(
             "{shown}: it lacks {} tensors that the index has in it: {}",
             missing.len(),
-            listed(&missing)
+            listed(&missing, SHOWN)
         ));
     }
     let entries = file.header.tensors.iter().map(|entry| &entry.name);
@@ -95,7 +95,10 @@ fn file(folder: &Arc<Folder>, name: &str, tensors: &[String]) -> Result<(File, O
     file.header.tensors.retain(|entry| wanted.contains(entry.name.as_str()));
     let (path, count) = (file.shard.path().display(), unlisted.len());
     let warning = (count > 0).then(|| {
-        format!("{path}: {count} left out, which the index does not have in this file: {}", listed(&unlisted))
+        format!(
+            "{path}: {count} left out, which the index does not have in this file: {}",
+            listed(&unlisted, SHOWN)
+        )
     });
     Ok((file, warning))
 }

@@ -16,7 +16,7 @@ use crate::dtype::Dtype;
 use crate::extent::Extent;
 use crate::folder::Folder;
 use crate::format::safetensors::{self, Entry, Header};
-use crate::name::Name;
+use crate::name::{Name, listed};
 use crate::shard::{Shard, Stamp};
 use crate::tensor::{Shape, Tensor};
 
@@ -111,7 +111,7 @@ impl File {
             .map(|entry| format!("{} ({})", Name::from(entry.name.as_str()), entry.kind.name()))
             .collect();
         let path = self.shard.path().display();
-        let (count, named) = (left_out.len(), listed(&left_out));
+        let (count, named) = (left_out.len(), listed(&left_out, SHOWN));
         (count > 0)
             .then(|| format!("{path}: {count} left out, whose type no TensorFlow checkpoint has: {named}"))
     }
@@ -130,10 +130,5 @@ fn copy(error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), error.to_string())
 }
 
-/// Some of many.
-fn listed(names: &[String]) -> String {
-    const SHOWN: usize = 5;
-    let more = names.len().saturating_sub(SHOWN);
-    let shown = names[..names.len() - more].join(", ");
-    if more > 0 { format!("{shown} and {more} more") } else { shown }
-}
+/// Names that a message lists.
+const SHOWN: usize = 5;
