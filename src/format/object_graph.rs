@@ -17,6 +17,8 @@
 
 use std::collections::HashSet;
 
+use smol_str::SmolStr;
+
 use super::wire::{Field, Fields, fields, put_bytes, put_int, put_string};
 use super::{Malformed, Result};
 
@@ -55,7 +57,7 @@ pub struct Child {
     /// The object.
     pub node: NodeId,
     /// Its name here, as the program has it.
-    pub local_name: String,
+    pub local_name: SmolStr,
     /// Fields that are not known, as they stood.
     pub unknown: Vec<u8>,
 }
@@ -64,11 +66,11 @@ pub struct Child {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Attribute {
     /// `VARIABLE_VALUE` for a variable.
-    pub name: String,
+    pub name: SmolStr,
     /// The variable's own name, which a TF1 program would ask for; not unique.
-    pub full_name: String,
+    pub full_name: SmolStr,
     /// Its key in the bundle; for tables and iterators only the key's front part.
-    pub checkpoint_key: String,
+    pub checkpoint_key: SmolStr,
     /// Fields that are not known, as they stood.
     pub unknown: Vec<u8>,
 }
@@ -79,7 +81,7 @@ pub struct Slot {
     /// The variable it is kept for.
     pub original: NodeId,
     /// What it is: `m`, `v`, `momentum`…
-    pub name: String,
+    pub name: SmolStr,
     /// The variable that holds it.
     pub variable: NodeId,
     /// Fields that are not known, as they stood.
@@ -144,7 +146,7 @@ fn decode_child(field: &Field, count: usize) -> Result<Child> {
         let field = field?;
         match field.number {
             1 => child.node = node_id(&field, count)?,
-            2 => child.local_name = field.string()?.to_owned(),
+            2 => child.local_name = field.string()?.into(),
             _ => child.unknown.extend_from_slice(field.raw),
         }
     }
@@ -156,9 +158,9 @@ fn decode_attribute(field: &Field) -> Result<Attribute> {
     for field in field.message()? {
         let field = field?;
         match field.number {
-            1 => attribute.name = field.string()?.to_owned(),
-            2 => attribute.full_name = field.string()?.to_owned(),
-            3 => attribute.checkpoint_key = field.string()?.to_owned(),
+            1 => attribute.name = field.string()?.into(),
+            2 => attribute.full_name = field.string()?.into(),
+            3 => attribute.checkpoint_key = field.string()?.into(),
             _ => attribute.unknown.extend_from_slice(field.raw),
         }
     }
@@ -171,7 +173,7 @@ fn decode_slot(field: &Field, count: usize) -> Result<Slot> {
         let field = field?;
         match field.number {
             1 => slot.original = node_id(&field, count)?,
-            2 => slot.name = field.string()?.to_owned(),
+            2 => slot.name = field.string()?.into(),
             3 => slot.variable = node_id(&field, count)?,
             _ => slot.unknown.extend_from_slice(field.raw),
         }
@@ -249,7 +251,7 @@ fn encode_reference(first: NodeId, name: &str, third: NodeId, unknown: &[u8], ou
     out.extend_from_slice(unknown);
 }
 
-fn encode_strings(strings: &[&String], unknown: &[u8], out: &mut Vec<u8>) {
+fn encode_strings(strings: &[&str], unknown: &[u8], out: &mut Vec<u8>) {
     out.clear();
     for (number, string) in (1..).zip(strings) {
         put_string(out, number, string);

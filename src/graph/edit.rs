@@ -13,9 +13,8 @@ mod make;
 mod place;
 mod shape;
 
-use std::borrow::Cow;
-
 use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
+use smol_str::SmolStr;
 
 use crate::format::object_graph::{NodeId, Slot};
 
@@ -97,9 +96,9 @@ impl Nearest {
 pub struct Edit<'g> {
     source: &'g Graph,
     /// Edges that go, for each node by name.
-    cut: HashMap<NodeId, HashSet<String>>,
+    cut: HashMap<NodeId, HashSet<SmolStr>>,
     /// Those of them that go nowhere else.
-    dropped: HashMap<NodeId, HashSet<String>>,
+    dropped: HashMap<NodeId, HashSet<SmolStr>>,
     joins: Vec<Join>,
     /// The paths that keys are to have.
     claims: HashMap<NodeId, String>,
@@ -110,7 +109,7 @@ pub struct Edit<'g> {
     /// Variables that the source does not have.
     makes: Vec<make::Make>,
     /// More paths to those.
-    made_links: Vec<(usize, Vec<String>)>,
+    made_links: Vec<(usize, Vec<SmolStr>)>,
     /// Of two objects with one name the one that was asked for first stays, instead of an error.
     first_wins: bool,
 }
@@ -134,11 +133,11 @@ struct Join {
     /// The path it has in the source.
     from: String,
     /// That path's last edge.
-    edge: (NodeId, String),
+    edge: (NodeId, SmolStr),
     /// The node it leads to, in the source.
     node: NodeId,
     /// The names along the path it shall have.
-    to: Vec<String>,
+    to: Vec<SmolStr>,
     how: How,
     /// Where an object without values is already, what is in this one goes into that.
     merges: bool,
@@ -197,8 +196,8 @@ impl<'g> Edit<'g> {
     /// As [`Edit::rename`], said by an edge: the child called `name` of `parent` shall be at path `to`.
     pub fn move_edge(&mut self, parent: NodeId, name: &str, to: &str) -> Result<(), Error> {
         let from = self.spell(parent, name)?;
-        self.join(&from, (parent, name.to_owned()), to, How::Same)?;
-        self.cut((parent, name.to_owned()));
+        self.join(&from, (parent, name.into()), to, How::Same)?;
+        self.cut((parent, name.into()));
         Ok(())
     }
 
@@ -225,13 +224,13 @@ impl<'g> Edit<'g> {
 
     /// The child called `name` of `parent` shall not be called so.
     pub fn drop_edge(&mut self, parent: NodeId, name: &str) {
-        self.dropped.entry(parent).or_default().insert(name.to_owned());
-        self.cut((parent, name.to_owned()));
+        self.dropped.entry(parent).or_default().insert(name.into());
+        self.cut((parent, name.into()));
     }
 
     /// The same, but a copy that is asked for still has what was there.
     pub fn take_edge(&mut self, parent: NodeId, name: &str) {
-        self.cut((parent, name.to_owned()));
+        self.cut((parent, name.into()));
     }
 
     /// The values of an object shall not be, whatever paths lead to it. One that has only values goes altogether.
@@ -288,11 +287,11 @@ impl<'g> Edit<'g> {
         !self.dropped_slots.contains(&slot.variable) && !self.stripped.contains(&slot.original)
     }
 
-    fn cut(&mut self, (parent, name): (NodeId, String)) {
+    fn cut(&mut self, (parent, name): (NodeId, SmolStr)) {
         self.cut.entry(parent).or_default().insert(name);
     }
 
-    fn join(&mut self, from: &str, edge: (NodeId, String), to: &str, how: How) -> Result<(), Error> {
+    fn join(&mut self, from: &str, edge: (NodeId, SmolStr), to: &str, how: How) -> Result<(), Error> {
         let Some(node) = self.source.child(edge.0, &edge.1) else {
             return Err(self.nowhere(from, edge.0, &edge.1));
         };
@@ -302,7 +301,7 @@ impl<'g> Edit<'g> {
     }
 
     /// The last edge of a path in the source.
-    fn edge(&self, path: &str) -> Result<(NodeId, String), Error> {
+    fn edge(&self, path: &str) -> Result<(NodeId, SmolStr), Error> {
         let mut names = key::components(path).ok_or_else(|| impossible(path, no_name(path)))?;
         let last = names.pop().ok_or_else(|| impossible(path, "the root has no name"))?;
         let mut node = ROOT;
@@ -310,7 +309,7 @@ impl<'g> Edit<'g> {
             node = self.source.child(node, name).ok_or_else(|| self.nowhere(path, node, name))?;
         }
         self.source.child(node, &last).ok_or_else(|| self.nowhere(path, node, &last))?;
-        Ok((node, last.into_owned()))
+        Ok((node, last.into()))
     }
 
     fn spell(&self, parent: NodeId, name: &str) -> Result<String, Error> {
@@ -349,7 +348,7 @@ fn no_name(path: &str) -> &'static str {
 }
 
 /// The names along a path that shall be.
-fn new_names(path: &str) -> Result<Vec<String>, Error> {
+fn new_names(path: &str) -> Result<Vec<SmolStr>, Error> {
     let names = key::components(path).ok_or_else(|| impossible(path, no_name(path)))?;
     if names.is_empty() || names.iter().any(|name| name.is_empty()) {
         return Err(impossible(path, "a name is empty"));
@@ -360,7 +359,7 @@ fn new_names(path: &str) -> Result<Vec<String>, Error> {
             "TensorFlow cannot restore what is below a name that ends in .ATTRIBUTES",
         ));
     }
-    Ok(names.into_iter().map(Cow::into_owned).collect())
+    Ok(names.into_iter().map(SmolStr::from).collect())
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@
 //! which mean something else in another optimizer.
 
 use foldhash::{HashMap, HashMapExt};
+use smol_str::{SmolStr, format_smolstr};
 
 use crate::format::object_graph::{Attribute, Child, Node, NodeId, ObjectGraph};
 
@@ -24,7 +25,7 @@ pub struct Graft<'g> {
     scion: &'g Graph,
     objects: ObjectGraph,
     /// Edges that were made.
-    edges: HashMap<(NodeId, String), NodeId>,
+    edges: HashMap<(NodeId, SmolStr), NodeId>,
     /// The scion's node that each is, which was added or made for what was.
     comes_from: HashMap<NodeId, NodeId>,
 }
@@ -108,7 +109,7 @@ impl<'g> Graft<'g> {
     /// The child of that name, which is made if need be.
     fn child(&mut self, parent: NodeId, name: &str, from: NodeId) -> Result<NodeId, Unfit> {
         let own = (parent < self.stock.objects.nodes.len()).then(|| self.stock.child(parent, name)).flatten();
-        let there = own.or_else(|| self.edges.get(&(parent, name.to_owned())).copied());
+        let there = own.or_else(|| self.edges.get(&(parent, name.into())).copied());
         let node = there.unwrap_or_else(|| self.make(parent, name, from));
         match *self.comes_from.entry(node).or_insert(from) == from {
             true => Ok(node),
@@ -125,9 +126,9 @@ impl<'g> Graft<'g> {
             unknown: source.unknown.clone(),
             ..Node::default()
         });
-        let local_name = name.to_owned();
+        let local_name = SmolStr::from(name);
+        self.edges.insert((parent, local_name.clone()), node);
         self.objects.nodes[parent].children.push(Child { node, local_name, ..Child::default() });
-        self.edges.insert((parent, name.to_owned()), node);
         node
     }
 
@@ -136,7 +137,7 @@ impl<'g> Graft<'g> {
         let attributes = &mut self.objects.nodes[at].attributes;
         for attribute in &self.scion.objects.nodes[from].attributes {
             let (_, rest) = split(attribute.checkpoint_key.as_bytes()).ok_or(Unfit::Unknown)?;
-            let checkpoint_key = format!("{path}{ATTRIBUTES}{}", String::from_utf8_lossy(rest));
+            let checkpoint_key = format_smolstr!("{path}{ATTRIBUTES}{}", String::from_utf8_lossy(rest));
             match attributes.iter().find(|other| other.name == attribute.name) {
                 None => attributes.push(Attribute { checkpoint_key, ..attribute.clone() }),
                 Some(other) if other.checkpoint_key == checkpoint_key => {}

@@ -76,7 +76,7 @@ impl<'g> Guide<'g> {
         let (node, name) = (self.here(), unescape(component)?);
         let next = left.filter(|(parent, _)| *parent == node).map(|(_, child)| child + 1);
         let children = &self.graph.objects.nodes[node].children;
-        let next = next.filter(|next| children.get(*next).is_some_and(|child| child.local_name == name));
+        let next = next.filter(|next| children.get(*next).is_some_and(|child| *child.local_name == *name));
         Some((node, next.or_else(|| self.graph.child_at(node, &name))?))
     }
 }

@@ -130,7 +130,7 @@ mod tests {
 
     /// Modules that all refer to each other: the number of simple paths grows faster than exponentially.
     fn cross_linked(modules: usize) -> Graph {
-        let edge = |node: NodeId| Child { node, local_name: format!("m{node}"), ..Child::default() };
+        let edge = |node: NodeId| Child { node, local_name: format!("m{node}").into(), ..Child::default() };
         let children = |own: NodeId| (1..=modules).filter(|&other| other != own).map(edge).collect();
         Graph::new(ObjectGraph {
             nodes: (0..=modules).map(|own| Node { children: children(own), ..Node::default() }).collect(),

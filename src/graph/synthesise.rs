@@ -7,6 +7,8 @@
 
 use std::collections::HashMap;
 
+use smol_str::SmolStr;
+
 use crate::format::object_graph::{Attribute, Child, Node, NodeId, ObjectGraph, Slot};
 
 use super::ROOT;
@@ -18,7 +20,7 @@ pub struct Synthesis {
     objects: ObjectGraph,
     /// The escaped path of each node, if that has edges.
     paths: Vec<String>,
-    children: HashMap<(NodeId, String), NodeId>,
+    children: HashMap<(NodeId, SmolStr), NodeId>,
 }
 
 impl Default for Synthesis {
@@ -48,7 +50,7 @@ impl Synthesis {
 
     /// Whether something is reached by these edges already.
     pub fn reaches(&self, edges: &[&str]) -> bool {
-        let step = |node, edge: &&str| self.children.get(&(node, (*edge).to_owned())).copied();
+        let step = |node, edge: &&str| self.children.get(&(node, (*edge).into())).copied();
         edges.iter().try_fold(ROOT, step).is_some()
     }
 
@@ -70,7 +72,7 @@ impl Synthesis {
         self.hold(node, full_name, &key);
         self.objects.nodes[optimizer].slots.push(Slot {
             original,
-            name: name.to_owned(),
+            name: name.into(),
             variable: node,
             ..Slot::default()
         });
@@ -83,17 +85,17 @@ impl Synthesis {
     }
 
     fn child(&mut self, parent: NodeId, edge: &str) -> NodeId {
-        if let Some(&node) = self.children.get(&(parent, edge.to_owned())) {
+        if let Some(&node) = self.children.get(&(parent, edge.into())) {
             return node;
         }
         let slash = if parent == ROOT { "" } else { "/" };
         let node = self.add(format!("{}{slash}{}", self.paths[parent], escape(edge)));
         self.objects.nodes[parent].children.push(Child {
             node,
-            local_name: edge.to_owned(),
+            local_name: edge.into(),
             ..Child::default()
         });
-        self.children.insert((parent, edge.to_owned()), node);
+        self.children.insert((parent, edge.into()), node);
         node
     }
 
@@ -105,9 +107,9 @@ impl Synthesis {
 
     fn hold(&mut self, node: NodeId, full_name: &str, key: &str) {
         self.objects.nodes[node].attributes.push(Attribute {
-            name: VARIABLE_VALUE.to_owned(),
-            full_name: full_name.to_owned(),
-            checkpoint_key: key.to_owned(),
+            name: VARIABLE_VALUE.into(),
+            full_name: full_name.into(),
+            checkpoint_key: key.into(),
             ..Attribute::default()
         });
     }

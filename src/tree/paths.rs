@@ -192,10 +192,10 @@ mod tests {
 
     #[test]
     fn modules_that_all_refer_to_each_other_cost_their_edges() {
-        let edge = |node: NodeId| Child { node, local_name: format!("m{node}"), ..Child::default() };
+        let edge = |node: NodeId| Child { node, local_name: format!("m{node}").into(), ..Child::default() };
         let value = |node: NodeId| Attribute {
             name: key::VARIABLE_VALUE.into(),
-            checkpoint_key: format!("m{node}/.ATTRIBUTES/VARIABLE_VALUE"),
+            checkpoint_key: format!("m{node}/.ATTRIBUTES/VARIABLE_VALUE").into(),
             ..Attribute::default()
         };
         let mut nodes: Vec<Node> = (0..=30)

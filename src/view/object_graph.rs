@@ -39,7 +39,7 @@ fn text(graph: &Graph) -> String {
 }
 
 fn json(graph: &Graph, id: usize, node: &Node) -> Value {
-    let child = |Child { node, local_name, .. }: &Child| (local_name.clone(), Value::from(*node));
+    let child = |Child { node, local_name, .. }: &Child| (local_name.to_string(), Value::from(*node));
     let attribute = |Attribute { name, full_name, checkpoint_key, .. }: &Attribute| json!({"name": name, "full_name": full_name, "checkpoint_key": checkpoint_key});
     let slot = |Slot { original, name, variable, .. }: &Slot| json!({"original": original, "name": name, "variable": variable});
     let mut object = json!({

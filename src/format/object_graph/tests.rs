@@ -48,18 +48,21 @@ fn build(
     let mut nodes = vec![Node::default(); owned.len()];
     for (parent, (node, local_name)) in edges {
         if nodes[parent].children.iter().all(|child| child.local_name != local_name) {
-            nodes[parent].children.push(Child { node, local_name, ..Child::default() });
+            nodes[parent].children.push(Child { node, local_name: local_name.into(), ..Child::default() });
         }
     }
     for (id, (path, full_name, is_variable)) in owned.into_iter().enumerate().filter(|(_, (_, _, is))| *is) {
-        let checkpoint_key = format!("{path}{id}/.ATTRIBUTES/VARIABLE_VALUE");
-        let attribute =
-            Attribute { name: "VARIABLE_VALUE".into(), full_name, checkpoint_key, unknown: Vec::new() };
+        let attribute = Attribute {
+            name: "VARIABLE_VALUE".into(),
+            full_name: full_name.into(),
+            checkpoint_key: format!("{path}{id}/.ATTRIBUTES/VARIABLE_VALUE").into(),
+            unknown: Vec::new(),
+        };
         nodes[id].attributes.push(attribute);
         nodes[id].has_checkpoint_values = Some(is_variable);
     }
     for (optimizer, original, name, variable) in slots {
-        nodes[optimizer].slots.push(Slot { original, name, variable, unknown: Vec::new() });
+        nodes[optimizer].slots.push(Slot { original, name: name.into(), variable, unknown: Vec::new() });
     }
     ObjectGraph { nodes, unknown: Vec::new() }
 }

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 
 use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
+use smol_str::SmolStr;
 
 use crate::format::object_graph::{self, NodeId, ObjectGraph, Slot};
 
@@ -228,7 +229,7 @@ fn rename_attributes(edit: &Edit, objects: &mut ObjectGraph, paths: &Found) {
         let Some(Cow::Owned(path)) = path else { continue };
         for attribute in &mut node.attributes {
             if let Some((_, name)) = key::split_text(&attribute.checkpoint_key) {
-                attribute.checkpoint_key = [path, ATTRIBUTES, name].concat();
+                attribute.checkpoint_key = [path, ATTRIBUTES, name].concat().into();
             }
         }
     }
@@ -242,12 +243,12 @@ fn rename_attributes(edit: &Edit, objects: &mut ObjectGraph, paths: &Found) {
     let wished: Vec<(NodeId, Vec<Option<String>>)> = wished.collect();
     for (variable, full_names) in wished {
         for (attribute, full_name) in objects.nodes[variable].attributes.iter_mut().zip(full_names) {
-            attribute.full_name = full_name.unwrap_or(std::mem::take(&mut attribute.full_name));
+            attribute.full_name = full_name.map_or_else(|| std::mem::take(&mut attribute.full_name), SmolStr::from);
         }
     }
     for (&node, full_name) in &edit.full_names {
         let attributes = objects.nodes.get_mut(node).map(|node| &mut node.attributes);
-        attributes.into_iter().flatten().for_each(|attribute| attribute.full_name.clone_from(full_name));
+        attributes.into_iter().flatten().for_each(|attribute| attribute.full_name = full_name.into());
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Their values are others' business: here they are numbers, in the order in which they were wished for.
 
+use smol_str::SmolStr;
+
 use crate::format::object_graph::{Attribute, Node, NodeId, Slot};
 
 use super::super::key::{ATTRIBUTES, OPTIMIZER_SLOT, VARIABLE_VALUE, escape};
@@ -21,9 +23,9 @@ pub(super) struct Make {
 #[derive(Clone, Debug)]
 enum Place {
     /// At the end of a path, by its names.
-    Path(Vec<String>),
+    Path(Vec<SmolStr>),
     /// Kept by an optimizer for another new variable.
-    Slot { of: usize, optimizer: NodeId, name: String },
+    Slot { of: usize, optimizer: NodeId, name: SmolStr },
 }
 
 impl Edit<'_> {
@@ -36,7 +38,7 @@ impl Edit<'_> {
     /// An optimizer shall keep a slot of that name for a new variable; gives the slot's number among the new values.
     pub fn make_slot(&mut self, of: usize, optimizer: NodeId, name: &str) -> usize {
         let full_name = format!("{}/{name}", self.makes[of].full_name);
-        self.add(Make { place: Place::Slot { of, optimizer, name: name.to_owned() }, full_name })
+        self.add(Make { place: Place::Slot { of, optimizer, name: name.into() }, full_name })
     }
 
     /// A new variable shall be at this path too.
@@ -74,7 +76,7 @@ impl Work<'_> {
         if errors.is_empty() { Ok(made) } else { Err(errors) }
     }
 
-    fn put_made(&mut self, names: &[String], node: NodeId) -> Result<(), Error> {
+    fn put_made(&mut self, names: &[SmolStr], node: NodeId) -> Result<(), Error> {
         let Some((name, above)) = names.split_last() else { return Ok(()) };
         let parent = above.iter().fold(ROOT, |node, name| self.child_or_new(node, name));
         let there = self.child(parent, name).map(|at| self.nodes[parent].children[at].node);
@@ -93,9 +95,9 @@ impl Work<'_> {
         };
         let flags = self.edit.source.objects().nodes[ROOT].has_checkpoint_values;
         let attribute = Attribute {
-            name: VARIABLE_VALUE.to_owned(),
-            full_name: make.full_name.clone(),
-            checkpoint_key: [&path, ATTRIBUTES, VARIABLE_VALUE].concat(),
+            name: VARIABLE_VALUE.into(),
+            full_name: make.full_name.as_str().into(),
+            checkpoint_key: [&path, ATTRIBUTES, VARIABLE_VALUE].concat().into(),
             unknown: Vec::new(),
         };
         let attributes = vec![attribute];
@@ -115,9 +117,9 @@ pub(super) fn keys(edit: &Edit, graph: &mut Graph, made: &[NodeId], gone: &[bool
             let optimizer = graph.path(*optimizer).unwrap_or_default();
             let path = [variable, OPTIMIZER_SLOT, &optimizer, "/", &escape(name)].concat();
             graph.objects.nodes[node].attributes[0].checkpoint_key =
-                [&path, ATTRIBUTES, VARIABLE_VALUE].concat();
+                [&path, ATTRIBUTES, VARIABLE_VALUE].concat().into();
         }
-        let key = graph.objects.nodes[node].attributes[0].checkpoint_key.clone().into_bytes();
+        let key = graph.objects.nodes[node].attributes[0].checkpoint_key.as_bytes().to_vec();
         keys.push(Rekeyed { from, key, node: Some(node) });
     }
     keys

@@ -2,6 +2,8 @@
 
 use foldhash::{HashSet, HashSetExt};
 
+use smol_str::SmolStr;
+
 use crate::format::object_graph::{Child, Node, NodeId};
 
 use super::super::{ROOT, key};
@@ -33,7 +35,7 @@ impl Work<'_> {
     fn take_place(
         &mut self,
         join: &Join,
-        edge: (NodeId, String),
+        edge: (NodeId, SmolStr),
         there: NodeId,
         to: String,
     ) -> Result<bool, Error> {
@@ -82,11 +84,11 @@ impl Work<'_> {
     fn put_joined(&mut self, parent: NodeId, name: &str, node: NodeId, source: NodeId) {
         self.put(parent, name, node);
         if self.edit.first_wins {
-            self.joined.insert((parent, name.to_owned()), source);
+            self.joined.insert((parent, name.into()), source);
         }
     }
 }
 
-pub(super) fn spell(names: &[String]) -> String {
+pub(super) fn spell(names: &[SmolStr]) -> String {
     names.iter().map(|name| key::escape(name)).collect::<Vec<_>>().join("/")
 }

@@ -1,6 +1,7 @@
 //! The nodes and edges of the edited graph; its keys are still the source's.
 
 use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
+use smol_str::SmolStr;
 
 use crate::format::object_graph::{Child, Node, NodeId, ObjectGraph, Slot};
 
@@ -23,7 +24,7 @@ pub(super) struct Work<'e> {
     pub(super) edit: &'e Edit<'e>,
     pub(super) nodes: Vec<Node>,
     /// Where the children of the nodes that were looked at stand, by name.
-    pub(super) index: HashMap<NodeId, HashMap<String, usize>>,
+    pub(super) index: HashMap<NodeId, HashMap<SmolStr, usize>>,
     /// The slots of the source, by optimizer and by variable: the optimizer, and which of its slots.
     pub(super) slots: HashMap<NodeId, Vec<(NodeId, usize)>>,
     pub(super) copies: HashMap<NodeId, NodeId>,
@@ -33,7 +34,7 @@ pub(super) struct Work<'e> {
     /// Nodes that lost their place to another.
     pub(super) replaced: HashSet<NodeId>,
     /// The edges that joins made: a node's child by name, and what it is in the source.
-    pub(super) joined: HashMap<(NodeId, String), NodeId>,
+    pub(super) joined: HashMap<(NodeId, SmolStr), NodeId>,
     pub(super) lost: Vec<Lost>,
 }
 
@@ -95,8 +96,8 @@ impl Work<'_> {
             return;
         }
         let children = &mut self.nodes[parent].children;
-        self.index.entry(parent).or_default().insert(name.to_owned(), children.len());
-        children.push(Child { node, local_name: name.to_owned(), unknown: Vec::new() });
+        self.index.entry(parent).or_default().insert(name.into(), children.len());
+        children.push(Child { node, local_name: name.into(), unknown: Vec::new() });
     }
 
     /// A copy of a node of the source and all below it, as the source has them but for what is dropped. References back to

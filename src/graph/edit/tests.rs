@@ -377,7 +377,7 @@ pub(crate) fn as_saved(
         node.attributes.retain(|_| path.is_some());
         node.attributes
             .iter_mut()
-            .for_each(|a| a.checkpoint_key = format!("{}{VALUE}", path.clone().unwrap()));
+            .for_each(|a| a.checkpoint_key = format!("{}{VALUE}", path.clone().unwrap()).into());
     }
     let reached: Vec<_> = (0..objects.nodes.len()).filter(|&id| graph.path(id).is_some()).collect();
     let variables: Vec<_> =
@@ -390,8 +390,8 @@ pub(crate) fn as_saved(
         }
         let path = |node| graph.path(node).unwrap();
         let checkpoint_key = format!("{}/.OPTIMIZER_SLOT/{}/m{VALUE}", path(original), path(optimizer));
-        objects.nodes[optimizer].slots.push(Slot { original, name, variable: id, unknown: Vec::new() });
-        let attributes = vec![Attribute { checkpoint_key, ..Attribute::default() }];
+        objects.nodes[optimizer].slots.push(Slot { original, name: name.into(), variable: id, unknown: Vec::new() });
+        let attributes = vec![Attribute { checkpoint_key: checkpoint_key.into(), ..Attribute::default() }];
         objects.nodes.push(Node { attributes, ..Node::default() });
     }
     let has: Vec<_> = (0..objects.nodes.len()).map(|id| has_values(&objects, id)).collect();
@@ -447,7 +447,7 @@ pub(crate) fn canonical(graph: &Graph) -> Vec<Node> {
 pub(crate) fn bundle_keys(graph: &Graph) -> Vec<String> {
     let reached = canonical(graph);
     let mut keys: Vec<_> =
-        reached.iter().flat_map(|n| &n.attributes).map(|a| a.checkpoint_key.clone()).collect();
+        reached.iter().flat_map(|n| &n.attributes).map(|a| a.checkpoint_key.to_string()).collect();
     keys.sort();
     keys
 }

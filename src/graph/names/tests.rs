@@ -121,7 +121,7 @@ fn a_path_that_no_file_system_could_open_gives_way_to_the_key() {
 
 pub(super) fn value(path: &str) -> Attribute {
     let checkpoint_key = format!("{path}{ATTRIBUTES}{VARIABLE_VALUE}");
-    Attribute { name: VARIABLE_VALUE.into(), checkpoint_key, ..Attribute::default() }
+    Attribute { name: VARIABLE_VALUE.into(), checkpoint_key: checkpoint_key.into(), ..Attribute::default() }
 }
 
 fn all_names_differ(graph: &Graph, keys: &[&[u8]]) -> bool {
@@ -145,7 +145,7 @@ proptest! {
         extra in prop::collection::btree_set("[abc/.]{1,3}(/.ATTRIBUTES/(VARIABLE_VALUE|X))?|a/.OPTIMIZER_SLOT/a/m", 0..6),
     ) {
         let graph = Graph::new(graph);
-        let own: Vec<String> = graph.attributes().map(|(_, a)| a.checkpoint_key.clone()).collect();
+        let own: Vec<String> = graph.attributes().map(|(_, a)| a.checkpoint_key.to_string()).collect();
         let all: std::collections::BTreeSet<&[u8]> = own.iter().chain(&extra).map(|key| key.as_bytes()).collect();
         let keys: Vec<&[u8]> = all.into_iter().collect();
         prop_assert!(all_names_differ(&graph, &keys), "{:?}", graph.names(&keys));

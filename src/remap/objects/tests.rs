@@ -177,7 +177,7 @@ fn tree(paths: &[&str]) -> Graph {
             });
         }
         let (name, checkpoint_key) = ("VARIABLE_VALUE".into(), format!("{path}{VALUE}"));
-        objects.nodes[node].attributes.push(Attribute { name, checkpoint_key, ..Attribute::default() });
+        objects.nodes[node].attributes.push(Attribute { name, checkpoint_key: checkpoint_key.into(), ..Attribute::default() });
     }
     Graph::new(objects)
 }
@@ -298,8 +298,8 @@ fn by_value(catalog: &Catalog) -> Vec<Node> {
     let values: BTreeMap<_, _> = catalog.variables.iter().map(|v| (v.key().to_string(), value(v))).collect();
     let mut nodes = canonical(catalog.objects.as_ref().unwrap().graph.as_ref().unwrap());
     for attribute in nodes.iter_mut().flat_map(|node| &mut node.attributes) {
-        attribute.checkpoint_key = values[&attribute.checkpoint_key].clone();
-        attribute.full_name.clear();
+        attribute.checkpoint_key = values[attribute.checkpoint_key.as_str()].clone().into();
+        attribute.full_name = "".into();
     }
     nodes
 }
