@@ -1,10 +1,11 @@
 //! A variable's name: bytes, as the format has it, usually UTF-8.
 
 use std::fmt;
+use std::sync::Arc;
 
-/// Bytes that name a variable or a key.
+/// Bytes that name a variable or a key. Copies share them.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Name(pub Box<[u8]>);
+pub struct Name(Arc<[u8]>);
 
 impl Name {
     /// The bytes.

@@ -101,7 +101,7 @@ pub struct Edit<'g> {
     dropped: HashMap<NodeId, HashSet<SmolStr>>,
     joins: Vec<Join>,
     /// The paths that keys are to have.
-    claims: HashMap<NodeId, String>,
+    claims: HashMap<NodeId, SmolStr>,
     full_names: HashMap<NodeId, String>,
     dropped_slots: HashSet<NodeId>,
     /// Objects that are to have no values.
@@ -258,8 +258,8 @@ impl<'g> Edit<'g> {
 
     /// The keys of `node` shall have path `path`, if that leads there when all is done. Otherwise, and for all other
     /// nodes, a key stays as long as its path does, and follows it where it goes.
-    pub fn claim(&mut self, node: NodeId, path: &str) {
-        self.claims.entry(node).or_insert_with(|| path.to_owned());
+    pub fn claim(&mut self, node: NodeId, path: impl Into<SmolStr>) {
+        self.claims.entry(node).or_insert_with(|| path.into());
     }
 
     /// The variable shall have this name of its own, which a TF1 program asks for.

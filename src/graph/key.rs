@@ -11,6 +11,8 @@
 
 use std::borrow::Cow;
 
+use memchr::{memchr_iter, memchr2};
+
 /// What stands between a path and an attribute.
 pub const ATTRIBUTES: &str = "/.ATTRIBUTES/";
 /// What stands between a variable's path and an optimizer's.
@@ -20,16 +22,16 @@ pub const VARIABLE_VALUE: &str = "VARIABLE_VALUE";
 
 /// A local name as a path has it.
 pub fn escape(name: &str) -> Cow<'_, str> {
-    if name.contains(['.', '/']) {
-        Cow::Owned(name.replace('.', "..").replace('/', ".S"))
-    } else {
+    if is_plain(name) {
         Cow::Borrowed(name)
+    } else {
+        Cow::Owned(name.replace('.', "..").replace('/', ".S"))
     }
 }
 
 /// The local name that a path's component stands for, if it stands for one.
 pub fn unescape(component: &str) -> Option<Cow<'_, str>> {
-    if !component.contains(['.', '/']) {
+    if is_plain(component) {
         return Some(Cow::Borrowed(component));
     }
     let mut name = String::with_capacity(component.len());
@@ -80,8 +82,13 @@ pub fn slot_of(path: &[u8]) -> Option<&[u8]> {
 
 /// Where a mark stands, all of which begin with a slash and a dot. Dots are rare.
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    let dots = haystack.iter().enumerate().filter(|(at, byte)| **byte == b'.' && *at > 0);
-    dots.map(|(at, _)| at - 1).find(|&slash| haystack[slash..].starts_with(needle))
+    let mut slashes = memchr_iter(b'.', haystack).filter_map(|dot| dot.checked_sub(1));
+    slashes.find(|&slash| haystack[slash..].starts_with(needle))
+}
+
+/// Whether a name and its component are the same.
+fn is_plain(name: &str) -> bool {
+    memchr2(b'.', b'/', name.as_bytes()).is_none()
 }
 
 #[cfg(test)]

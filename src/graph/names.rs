@@ -18,6 +18,7 @@ use std::hash::BuildHasher;
 use foldhash::fast::RandomState;
 use foldhash::{HashMap, HashMapExt, HashSet};
 use hashbrown::HashTable;
+use smol_str::SmolStr;
 
 use crate::format::object_graph::{Attribute, NodeId};
 
@@ -75,7 +76,7 @@ impl Graph {
     pub fn names_with(
         &self,
         keys: &[(&[u8], Option<NodeId>)],
-        preferred: &HashMap<NodeId, String>,
+        preferred: &HashMap<NodeId, SmolStr>,
     ) -> Vec<Name<'_>> {
         let keys: Vec<_> = keys.iter().map(|(key, node)| Key::new(key, |_| *node)).collect();
         self.names_of(&keys, preferred)
@@ -87,7 +88,7 @@ impl Graph {
         self.known(&keys).0
     }
 
-    fn names_of(&self, keys: &[Key<'_>], preferred: &HashMap<NodeId, String>) -> Vec<Name<'_>> {
+    fn names_of(&self, keys: &[Key<'_>], preferred: &HashMap<NodeId, SmolStr>) -> Vec<Name<'_>> {
         let mut naming = Naming::new(self, keys, preferred);
         for resort in [Naming::preferred, Naming::path, Naming::full_name, Naming::stem, Naming::key] {
             naming.claim(false, resort);
@@ -182,7 +183,7 @@ impl<'a> Key<'a> {
 struct Naming<'a> {
     graph: &'a Graph,
     keys: &'a [Key<'a>],
-    preferred: &'a HashMap<NodeId, String>,
+    preferred: &'a HashMap<NodeId, SmolStr>,
     known: Vec<Known>,
     /// What follows the variable's name in each slot's.
     below: Vec<&'a str>,
@@ -197,7 +198,7 @@ struct Naming<'a> {
 }
 
 impl<'a> Naming<'a> {
-    fn new(graph: &'a Graph, keys: &'a [Key<'a>], preferred: &'a HashMap<NodeId, String>) -> Self {
+    fn new(graph: &'a Graph, keys: &'a [Key<'a>], preferred: &'a HashMap<NodeId, SmolStr>) -> Self {
         let (known, below) = graph.known(keys);
         let spelled = keys.iter().filter(|key| key.stem() == key.whole).map(|key| key.whole).collect();
         let (visible, taken) = (vec![Vec::new(); keys.len()], HashTable::with_capacity(keys.len()));
@@ -230,7 +231,7 @@ impl<'a> Naming<'a> {
     }
 
     fn preferred(&self, i: usize) -> Option<Vec<u8>> {
-        self.with_attribute(i, self.preferred.get(&self.known[i].node?)?.clone().into_bytes())
+        self.with_attribute(i, self.preferred.get(&self.known[i].node?)?.as_bytes().to_vec())
     }
 
     fn path(&self, i: usize) -> Option<Vec<u8>> {

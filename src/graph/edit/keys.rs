@@ -4,10 +4,10 @@
 //! the old one as the renames on it left it, if that does; else the best path outside optimizers; else the shortest. A
 //! slot's key follows the key of its variable and the path of its optimizer. A key that never was a path stays.
 
-use std::borrow::Cow;
 use std::cell::RefCell;
 
 use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
+use memchr::memmem;
 use smol_str::SmolStr;
 
 use crate::format::object_graph::{self, NodeId, ObjectGraph, Slot};
@@ -74,8 +74,26 @@ pub(super) fn rewrite(
     })
 }
 
-/// For each node, the path in its keys, if it has keys: the source's own, where it stays.
-type Found<'s> = Vec<Option<Cow<'s, str>>>;
+/// For each node, the path in its keys, if it has keys.
+type Found<'s> = Vec<Option<KeyPath<'s>>>;
+
+/// The path in a node's keys.
+#[derive(Clone, Debug)]
+enum KeyPath<'s> {
+    /// The source's own.
+    Stays(&'s str),
+    /// Another.
+    New(SmolStr),
+}
+
+impl KeyPath<'_> {
+    fn as_str(&self) -> &str {
+        match self {
+            Self::Stays(path) => path,
+            Self::New(path) => path,
+        }
+    }
+}
 
 /// The path in a node's keys in the source.
 fn old_path(graph: &Graph, node: NodeId) -> Option<&str> {
@@ -143,7 +161,7 @@ impl<'a, 's> Paths<'a, 's> {
         let mut optimizers = HashMap::new();
         for (node, optimizer, slot, old) in slotted {
             let path = self.slot_path(optimizer, slot, old, &mut optimizers);
-            self.found[node] = Some(path.map_or(Cow::Borrowed(old), Cow::Owned));
+            self.found[node] = Some(path.map_or(KeyPath::Stays(old), |path| KeyPath::New(path.into())));
         }
         (self.found, errors)
     }
@@ -170,20 +188,20 @@ impl<'a, 's> Paths<'a, 's> {
         slots
     }
 
-    fn path<'p>(&self, node: NodeId, old: &'p str) -> Option<Cow<'p, str>> {
+    fn path<'p>(&self, node: NodeId, old: &'p str) -> Option<KeyPath<'p>> {
         let leads = |path: &str| self.guides.0.borrow_mut().resolve(path) == Some(node);
         let is_copy = self.original(node).is_some();
         let claimed = self.edit.claims.get(&node).filter(|path| leads(path));
         if let Some(path) = claimed {
-            return Some(Cow::Owned(path.clone()));
+            return Some(KeyPath::New(path.clone()));
         }
         if !is_copy && (leads(old) || self.guides.1.borrow_mut().resolve(old) != Some(node)) {
-            return Some(Cow::Borrowed(old));
+            return Some(KeyPath::Stays(old));
         }
         let moved = self.moved(old, if is_copy { &self.copied } else { &self.moves });
         let outside = || self.graph.outside.path(&self.graph.objects, node);
         let path = moved.into_iter().find(|path| leads(path)).or_else(outside);
-        path.or_else(|| self.graph.path(node)).map(Cow::Owned)
+        Some(KeyPath::New(path.or_else(|| self.graph.path(node))?.into()))
     }
 
     /// Where a path of the source goes with the last of its edges that was moved.
@@ -209,7 +227,7 @@ impl<'a, 's> Paths<'a, 's> {
         optimizer: NodeId,
         slot: &Slot,
         old: &'s str,
-        optimizers: &mut HashMap<(NodeId, &'s str), Option<Cow<'s, str>>>,
+        optimizers: &mut HashMap<(NodeId, &'s str), Option<KeyPath<'s>>>,
     ) -> Option<String> {
         let name = escape(&slot.name);
         let variable = key::slot_of(old.as_bytes())?.len();
@@ -219,14 +237,14 @@ impl<'a, 's> Paths<'a, 's> {
         let path = optimizers
             .entry((optimizer, old_optimizer))
             .or_insert_with(|| self.path(optimizer, old_optimizer));
-        Some([&**variable, OPTIMIZER_SLOT, path.as_ref()?, "/", &name].concat())
+        Some([variable.as_str(), OPTIMIZER_SLOT, path.as_ref()?.as_str(), "/", &name].concat())
     }
 }
 
 /// Gives the attributes of all nodes their new keys, and those for which it was wished, new full names.
 fn rename_attributes(edit: &Edit, objects: &mut ObjectGraph, paths: &Found) {
     for (node, path) in objects.nodes.iter_mut().zip(paths) {
-        let Some(Cow::Owned(path)) = path else { continue };
+        let Some(KeyPath::New(path)) = path else { continue };
         for attribute in &mut node.attributes {
             if let Some((_, name)) = key::split_text(&attribute.checkpoint_key) {
                 attribute.checkpoint_key = [path, ATTRIBUTES, name].concat().into();
@@ -254,11 +272,11 @@ fn rename_attributes(edit: &Edit, objects: &mut ObjectGraph, paths: &Found) {
 
 /// A slot's full name (`Adam/dense/kernel/m`, `dense/kernel/Adam`) when its variable's changes.
 fn within(full_name: &str, old: &str, new: &str) -> Option<String> {
-    let is_whole = |&(at, _): &(usize, &str)| {
+    let is_whole = |&at: &usize| {
         let (before, after) = (&full_name[..at], &full_name[at + old.len()..]);
         (before.is_empty() || before.ends_with('/')) && (after.is_empty() || after.starts_with('/'))
     };
-    let (at, _) = full_name.match_indices(old).find(is_whole).filter(|_| !old.is_empty())?;
+    let at = memmem::find_iter(full_name.as_bytes(), old).find(is_whole).filter(|_| !old.is_empty())?;
     Some([&full_name[..at], new, &full_name[at + old.len()..]].concat())
 }
 
@@ -281,8 +299,8 @@ fn rename_keys(
         };
         let rekeyed = |node: NodeId| {
             let key = match paths[node].as_ref()? {
-                Cow::Borrowed(_) => key.to_vec(),
-                Cow::Owned(path) => [path.as_bytes(), ATTRIBUTES.as_bytes(), attribute].concat(),
+                KeyPath::Stays(_) => key.to_vec(),
+                KeyPath::New(path) => [path.as_bytes(), ATTRIBUTES.as_bytes(), attribute].concat(),
             };
             Some(Rekeyed { from, key, node: Some(node) })
         };

@@ -5,7 +5,7 @@ use smol_str::SmolStr;
 
 use crate::format::object_graph::{Child, Node, NodeId, ObjectGraph, Slot};
 
-use super::super::{ROOT, key};
+use super::super::{FEW, ROOT, key};
 use super::{Edit, Error, How, Join, Lost};
 
 /// The edited graph's nodes, and which of them are copies.
@@ -23,7 +23,7 @@ pub(super) struct Shape {
 pub(super) struct Work<'e> {
     pub(super) edit: &'e Edit<'e>,
     pub(super) nodes: Vec<Node>,
-    /// Where the children of the nodes that were looked at stand, by name.
+    /// Where the children of the nodes that were looked at stand, by name, where they are many.
     pub(super) index: HashMap<NodeId, HashMap<SmolStr, usize>>,
     /// The slots of the source, by optimizer and by variable: the optimizer, and which of its slots.
     pub(super) slots: HashMap<NodeId, Vec<(NodeId, usize)>>,
@@ -73,6 +73,9 @@ impl Work<'_> {
     /// Where a node's child stands.
     pub(super) fn child(&mut self, node: NodeId, name: &str) -> Option<usize> {
         let children = &self.nodes[node].children;
+        if children.len() <= FEW {
+            return children.iter().position(|child| child.local_name == name);
+        }
         let index =
             || children.iter().enumerate().map(|(at, child)| (child.local_name.clone(), at)).collect();
         self.index.entry(node).or_insert_with(index).get(name).copied()
@@ -96,7 +99,9 @@ impl Work<'_> {
             return;
         }
         let children = &mut self.nodes[parent].children;
-        self.index.entry(parent).or_default().insert(name.into(), children.len());
+        if let Some(index) = self.index.get_mut(&parent) {
+            index.insert(name.into(), children.len());
+        }
         children.push(Child { node, local_name: name.into(), unknown: Vec::new() });
     }
 
@@ -221,22 +226,24 @@ impl Work<'_> {
 
     fn finish(mut self, made: Vec<NodeId>) -> Shape {
         self.say_whether_made_nodes_have_values();
-        self.remove_slots();
-        let source = self.edit.source.objects();
+        let reached = reached(&self.nodes);
+        self.remove_slots(&reached);
+        let source = self.edit.source;
         for &node in &self.edit.stripped {
             self.nodes[node].attributes.clear();
         }
-        let (before, after) = (alive(&source.nodes), alive(&self.nodes));
+        let before = alive(&source.objects.nodes, |node| source.all.reaches(node));
+        let after = alive(&self.nodes, |node| reached[node]);
         // What the root did not reach in the source either is none of this edit's business.
         let gone: Vec<bool> =
             (0..after.len()).map(|node| !after[node] && before.get(node) != Some(&false)).collect();
-        let flags = source.nodes[ROOT].has_checkpoint_values.map(|_| false);
+        let flags = source.objects.nodes[ROOT].has_checkpoint_values.map(|_| false);
         for (node, &gone) in self.nodes.iter_mut().zip(&gone) {
             if gone {
                 *node = Node { has_checkpoint_values: flags, ..Node::default() };
             }
         }
-        let objects = ObjectGraph { nodes: self.nodes, unknown: source.unknown.clone() };
+        let objects = ObjectGraph { nodes: self.nodes, unknown: source.objects.unknown.clone() };
         Shape { objects, copies: self.copies, gone, lost: self.lost, made }
     }
 
@@ -252,8 +259,7 @@ impl Work<'_> {
     }
 
     /// Slots that are not wanted, or whose variable is gone, leave their optimizer's list.
-    fn remove_slots(&mut self) {
-        let reached = reached(&self.nodes);
+    fn remove_slots(&mut self, reached: &[bool]) {
         for node in &mut self.nodes {
             node.slots.retain(|slot| reached[slot.original] && self.edit.keeps_slot(slot));
         }
@@ -282,10 +288,9 @@ fn reached(nodes: &[Node]) -> Vec<bool> {
 }
 
 /// What has a path, or is a slot of an optimizer that has one.
-fn alive(nodes: &[Node]) -> Vec<bool> {
-    let reached = reached(nodes);
-    let mut alive = reached.clone();
-    for (node, _) in nodes.iter().zip(&reached).filter(|(_, reached)| **reached) {
+fn alive(nodes: &[Node], reached: impl Fn(NodeId) -> bool) -> Vec<bool> {
+    let mut alive: Vec<_> = (0..nodes.len()).map(&reached).collect();
+    for (_, node) in nodes.iter().enumerate().filter(|(node, _)| reached(*node)) {
         node.slots.iter().for_each(|slot| alive[slot.variable] = true);
     }
     alive

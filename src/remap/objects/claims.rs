@@ -1,9 +1,9 @@
 //! What variables are called: the path that a rule gave them, which their keys then have too.
 
 use std::borrow::Cow;
-use std::collections::hash_map::Entry;
 
-use foldhash::{HashMap, HashSet};
+use foldhash::HashSet;
+use smol_str::SmolStr;
 
 use super::super::RuleId;
 use super::survey::Survey;
@@ -12,10 +12,14 @@ use crate::graph::key::{components, escape};
 use crate::graph::{Guide, NodeId, ROOT};
 
 /// The new path of each variable that a rule gives one, with the rule.
-#[derive(Default)]
-pub(super) struct Claims(HashMap<NodeId, (RuleId, String)>);
+pub(super) struct Claims(Vec<Option<(RuleId, SmolStr)>>);
 
 impl Claims {
+    /// None yet for so many nodes.
+    pub(super) fn new(nodes: usize) -> Self {
+        Self(vec![None; nodes])
+    }
+
     /// A variable whose visible path is renamed is called by what that becomes.
     pub(super) fn visible(&mut self, survey: &Survey<'_>, taking: &Taking<'_>) {
         let (mut guide, mut way) = (Guide::new(survey.graph), Vec::new());
@@ -46,8 +50,8 @@ impl Claims {
                 if survey.graph.is_optimizer(node) || std::mem::replace(&mut seen[node], true) {
                     continue;
                 }
-                let is_called = |claim: &(RuleId, String)| claim.0 <= take.rule;
-                if survey.of_node.has(node) && !self.0.get(&node).is_some_and(is_called) {
+                let is_called = |claim: &(RuleId, SmolStr)| claim.0 <= take.rule;
+                if survey.of_node.has(node) && !self.get(node).is_some_and(is_called) {
                     self.claim(node, take.rule, spelled(&take.to, &steps, step));
                 }
                 for (child, edge) in survey.node(node).children.iter().enumerate().rev() {
@@ -61,29 +65,25 @@ impl Claims {
     }
 
     fn claim(&mut self, node: NodeId, rule: RuleId, path: String) {
-        match self.0.entry(node) {
-            Entry::Occupied(mut claim) if rule < claim.get().0 => *claim.get_mut() = (rule, path),
-            Entry::Occupied(_) => {}
-            Entry::Vacant(claim) => drop(claim.insert((rule, path))),
+        if self.get(node).is_none_or(|claim| rule < claim.0) {
+            self.insert(node, rule, path);
         }
     }
 
     /// The claims by node, in which neighbours have much of their paths in common.
-    pub(super) fn in_order(&self) -> Vec<(NodeId, RuleId, &str)> {
-        let claims = self.0.iter().map(|(node, (rule, path))| (*node, *rule, path.as_str()));
-        let mut claims: Vec<_> = claims.collect();
-        claims.sort_unstable();
-        claims
+    pub(super) fn in_order(&self) -> impl Iterator<Item = (NodeId, RuleId, &SmolStr)> {
+        let claims = self.0.iter().enumerate();
+        claims.filter_map(|(node, claim)| claim.as_ref().map(|(rule, path)| (node, *rule, path)))
     }
 
     /// The rule and the path of a variable.
-    pub(super) fn get(&self, node: NodeId) -> Option<&(RuleId, String)> {
-        self.0.get(&node)
+    pub(super) fn get(&self, node: NodeId) -> Option<&(RuleId, SmolStr)> {
+        self.0[node].as_ref()
     }
 
     /// Gives a variable this path, whatever it had.
     pub(super) fn insert(&mut self, node: NodeId, rule: RuleId, path: String) {
-        self.0.insert(node, (rule, path));
+        self.0[node] = Some((rule, path.into()));
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
+use smol_str::SmolStr;
 
 use super::super::error::Errors;
 use super::super::misfit::without_rule;
@@ -65,7 +66,7 @@ pub(super) struct Outcome<'a> {
     /// The new values; their entries are which of them.
     pub(super) made: Vec<Shown>,
     /// What each entry is called now, or what was made of it; none if it is gone.
-    pub(super) names: Vec<Option<Vec<u8>>>,
+    pub(super) names: Vec<Option<Name>>,
 }
 
 /// A value under its new name.
@@ -123,14 +124,14 @@ impl<'a> Outcome<'a> {
     fn name(&mut self) {
         let entries = &self.survey.entries;
         let Some(rewrite) = &self.rewrite else {
-            self.names = entries.iter().map(|entry| Some(entry.visible.to_vec())).collect();
+            self.names = entries.iter().map(|entry| Some(entry.visible.into())).collect();
             return;
         };
         let mut guide = Guide::new(&rewrite.graph);
         let mut preferred = HashMap::new();
-        for &(node, _, ref path) in &self.wishes.claims.in_order() {
+        for (node, _, path) in self.wishes.claims.in_order() {
             if guide.resolve(path) == Some(node) {
-                preferred.insert(node, path.to_string());
+                preferred.insert(node, path.clone());
             }
         }
         preferred.extend(self.paths_of_copies(rewrite));
@@ -141,11 +142,11 @@ impl<'a> Outcome<'a> {
         let (copies, made) = (rewrite.keys.len(), rewrite.keys.len() + rewrite.aliases.len());
         for (at, (Rekeyed { from: entry, key, .. }, name)) in all().zip(names).enumerate() {
             let is_copy = at >= copies && at < made;
-            if at < copies {
-                self.names[*entry] = Some(name.visible.clone());
-            }
             let copied_by = is_copy.then(|| self.copier(key)).flatten();
-            let (name, full_name) = (name.visible.into(), name.full_name.map(Name::from));
+            let (name, full_name) = (Name::from(name.visible), name.full_name.map(Name::from));
+            if at < copies {
+                self.names[*entry] = Some(name.clone());
+            }
             let shown = Shown { entry: *entry, key: key.as_slice().into(), name, full_name, copied_by };
             if at < made { self.shown.push(shown) } else { self.made.push(shown) }
         }
@@ -163,18 +164,18 @@ impl<'a> Outcome<'a> {
         });
         for shown in &self.made {
             for &input in &self.making.values[shown.entry].inputs {
-                self.names[input].get_or_insert_with(|| shown.name.as_bytes().to_vec());
+                self.names[input].get_or_insert_with(|| shown.name.clone());
             }
         }
     }
 
     /// A copy is called by the path it was asked for under.
-    fn paths_of_copies(&self, rewrite: &Rewrite) -> Vec<(NodeId, String)> {
+    fn paths_of_copies(&self, rewrite: &Rewrite) -> Vec<(NodeId, SmolStr)> {
         let asked =
             self.copying.copies.iter().filter_map(|copy| Some((rewrite.graph.resolve(&copy.to)?, &copy.to)));
         asked
             .filter(|(node, _)| rewrite.copies.contains_key(node))
-            .map(|(node, to)| (node, to.clone()))
+            .map(|(node, to)| (node, to.as_str().into()))
             .collect()
     }
 
@@ -215,7 +216,8 @@ impl<'a> Outcome<'a> {
                 origin: origin.or_else(|| source.origin.clone()),
             })
         };
-        let mut variables: Vec<_> = self.shown.iter().filter_map(variable).collect();
+        let mut variables = Vec::with_capacity(self.shown.len() + self.made.len());
+        variables.extend(self.shown.iter().filter_map(variable));
         let made = self.made.iter().filter_map(|shown| self.new_variable(shown, steps, values, &places));
         variables.extend(made);
         variables.sort_by(|a, b| a.name.cmp(&b.name));

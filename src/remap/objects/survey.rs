@@ -16,7 +16,7 @@ use super::leaves::Leaves;
 use super::search::{Edge, Found, Meaning, search};
 use crate::catalog::Variable;
 use crate::format::object_graph::{Node, Slot};
-use crate::graph::key::{self, ATTRIBUTES};
+use crate::graph::key;
 use crate::graph::{Graph, NodeId, ROOT, Role};
 
 const COUNTER: &str = "save_counter";
@@ -167,7 +167,7 @@ impl<'a> Survey<'a> {
     /// The path of the graph that an entry is called by, if it is called by one.
     pub(super) fn visible_path(&self, entry: usize) -> Option<&'a str> {
         let visible = std::str::from_utf8(self.entries[entry].visible).ok()?;
-        Some(visible.split_once(ATTRIBUTES).map_or(visible, |(path, _)| path)).filter(|path| !path.is_empty())
+        Some(key::split_text(visible).map_or(visible, |(path, _)| path)).filter(|path| !path.is_empty())
     }
 
     /// The value of the variable that a path leads to, if it leads to one.

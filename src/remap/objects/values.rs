@@ -15,6 +15,7 @@ use super::making::NewValue;
 use super::survey::{Matches, Survey};
 use super::taking::Taking;
 use crate::graph::Role;
+use crate::name::Name;
 
 /// The rules that concern each entry.
 pub(super) struct Steps<'a> {
@@ -117,7 +118,7 @@ impl<'a> Steps<'a> {
     /// Notes what each `convert` did. `names` are the new ones; `by_drop` is why those are gone that have none.
     pub(super) fn count(
         &self,
-        names: &[Option<Vec<u8>>],
+        names: &[Option<Name>],
         by_drop: &HashMap<usize, RuleId>,
         tallies: &mut Tallies,
     ) {
@@ -127,7 +128,7 @@ impl<'a> Steps<'a> {
             for entry in meant {
                 tallies.matched(*id);
                 match &names[entry] {
-                    Some(new) => tallies.hit(*id, self.survey.entries[entry].visible, new),
+                    Some(new) => tallies.hit(*id, self.survey.entries[entry].visible, new.as_bytes()),
                     None => tallies.shadowed(*id, by_drop.get(&entry).copied()),
                 }
             }
@@ -138,7 +139,7 @@ impl<'a> Steps<'a> {
             let followed = |step: &&Step| step.scope != Scope::All && self.rule(step).verb == Verb::Convert;
             for step in steps.iter().filter(followed) {
                 if let Some(new) = &names[entry] {
-                    tallies.follow(step.rule, self.survey.entries[entry].visible, new);
+                    tallies.follow(step.rule, self.survey.entries[entry].visible, new.as_bytes());
                 }
             }
         }

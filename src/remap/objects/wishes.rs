@@ -33,7 +33,8 @@ impl<'g> Wishes<'g> {
         making: &Making,
         errors: &mut Errors,
     ) -> Self {
-        let (rules, claims, made) = Default::default();
+        let (rules, made) = Default::default();
+        let claims = Claims::new(survey.graph.objects().nodes.len());
         let mut wishes = Self { edit: Edit::new(survey.graph), rules, claims, made };
         if survey.map.options.collision.or(Collision::Error) == Collision::First {
             wishes.edit.first_wins();
@@ -199,7 +200,7 @@ impl<'g> Wishes<'g> {
     /// the rule's pattern matches too.
     fn hand_on_claims(&mut self, survey: &Survey<'_>) {
         for (node, rule, to) in self.claims.in_order() {
-            self.edit.claim(node, to);
+            self.edit.claim(node, to.clone());
             let Some(&entry) = survey.of_node.get(node).first() else { continue };
             let full_name = survey.entries[entry].full_name.and_then(|name| std::str::from_utf8(name).ok());
             let Some((path, full_name)) = survey.visible_path(entry).zip(full_name) else { continue };
