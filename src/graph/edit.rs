@@ -18,7 +18,7 @@ use smol_str::SmolStr;
 
 use crate::format::object_graph::{NodeId, Slot};
 
-use super::{Graph, ROOT, key};
+use super::{Graph, Guide, ROOT, key};
 
 pub use keys::{Rekeyed, Rewrite};
 
@@ -95,6 +95,8 @@ impl Nearest {
 #[derive(Clone, Debug)]
 pub struct Edit<'g> {
     source: &'g Graph,
+    /// Who looks up the paths of wishes.
+    guide: Guide<'g>,
     /// Edges that go, for each node by name.
     cut: HashMap<NodeId, HashSet<SmolStr>>,
     /// Those of them that go nowhere else.
@@ -159,6 +161,7 @@ impl<'g> Edit<'g> {
     pub fn new(source: &'g Graph) -> Self {
         Self {
             source,
+            guide: Guide::new(source),
             cut: HashMap::new(),
             dropped: HashMap::new(),
             joins: Vec::new(),
@@ -301,15 +304,25 @@ impl<'g> Edit<'g> {
     }
 
     /// The last edge of a path in the source.
-    fn edge(&self, path: &str) -> Result<(NodeId, SmolStr), Error> {
-        let mut names = key::components(path).ok_or_else(|| impossible(path, no_name(path)))?;
-        let last = names.pop().ok_or_else(|| impossible(path, "the root has no name"))?;
+    fn edge(&mut self, path: &str) -> Result<(NodeId, SmolStr), Error> {
+        let found = self.guide.way(path).and_then(|way| way.last());
+        found.map_or_else(
+            || Err(self.no_edge(path)),
+            |(node, child)| Ok((node, self.source.objects.nodes[node].children[child].local_name.clone())),
+        )
+    }
+
+    /// Why a path has no last edge.
+    fn no_edge(&self, path: &str) -> Error {
+        let Some(names) = key::components(path) else { return impossible(path, no_name(path)) };
         let mut node = ROOT;
         for name in &names {
-            node = self.source.child(node, name).ok_or_else(|| self.nowhere(path, node, name))?;
+            match self.source.child(node, name) {
+                Some(child) => node = child,
+                None => return self.nowhere(path, node, name),
+            }
         }
-        self.source.child(node, &last).ok_or_else(|| self.nowhere(path, node, &last))?;
-        Ok((node, last.into()))
+        impossible(path, "the root has no name")
     }
 
     fn spell(&self, parent: NodeId, name: &str) -> Result<String, Error> {

@@ -6,6 +6,7 @@ use super::key::unescape;
 use super::{Graph, ROOT};
 
 /// Follows paths in a graph, from where the last one parted from the next.
+#[derive(Clone, Debug)]
 pub struct Guide<'g> {
     graph: &'g Graph,
     path: String,

@@ -22,11 +22,7 @@ pub const VARIABLE_VALUE: &str = "VARIABLE_VALUE";
 
 /// A local name as a path has it.
 pub fn escape(name: &str) -> Cow<'_, str> {
-    if is_plain(name) {
-        Cow::Borrowed(name)
-    } else {
-        Cow::Owned(name.replace('.', "..").replace('/', ".S"))
-    }
+    if is_plain(name) { Cow::Borrowed(name) } else { Cow::Owned(name.replace('.', "..").replace('/', ".S")) }
 }
 
 /// The local name that a path's component stands for, if it stands for one.

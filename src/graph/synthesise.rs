@@ -90,11 +90,7 @@ impl Synthesis {
         }
         let slash = if parent == ROOT { "" } else { "/" };
         let node = self.add(format!("{}{slash}{}", self.paths[parent], escape(edge)));
-        self.objects.nodes[parent].children.push(Child {
-            node,
-            local_name: edge.into(),
-            ..Child::default()
-        });
+        self.objects.nodes[parent].children.push(Child { node, local_name: edge.into(), ..Child::default() });
         self.children.insert((parent, edge.into()), node);
         node
     }

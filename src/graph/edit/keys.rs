@@ -5,9 +5,10 @@
 //! slot's key follows the key of its variable and the path of its optimizer. A key that never was a path stays.
 
 use std::cell::RefCell;
+use std::iter;
 
 use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
-use memchr::memmem;
+use memchr::memchr_iter;
 use smol_str::SmolStr;
 
 use crate::format::object_graph::{self, NodeId, ObjectGraph, Slot};
@@ -255,14 +256,11 @@ fn rename_attributes(edit: &Edit, objects: &mut ObjectGraph, paths: &Found) {
     let wished = slots.filter_map(|slot| {
         let new = edit.full_names.get(&slot.original)?;
         let old = &objects.nodes[slot.original].attributes.first()?.full_name;
-        let of_slot = objects.nodes[slot.variable].attributes.iter();
-        Some((slot.variable, of_slot.map(|a| within(&a.full_name, old, new)).collect()))
+        let of_slot = objects.nodes[slot.variable].attributes.iter().enumerate();
+        Some(of_slot.filter_map(move |(at, a)| Some((slot.variable, at, within(&a.full_name, old, new)?))))
     });
-    let wished: Vec<(NodeId, Vec<Option<String>>)> = wished.collect();
-    for (variable, full_names) in wished {
-        for (attribute, full_name) in objects.nodes[variable].attributes.iter_mut().zip(full_names) {
-            attribute.full_name = full_name.map_or_else(|| std::mem::take(&mut attribute.full_name), SmolStr::from);
-        }
+    for (variable, at, full_name) in wished.flatten().collect::<Vec<_>>() {
+        objects.nodes[variable].attributes[at].full_name = full_name;
     }
     for (&node, full_name) in &edit.full_names {
         let attributes = objects.nodes.get_mut(node).map(|node| &mut node.attributes);
@@ -271,13 +269,13 @@ fn rename_attributes(edit: &Edit, objects: &mut ObjectGraph, paths: &Found) {
 }
 
 /// A slot's full name (`Adam/dense/kernel/m`, `dense/kernel/Adam`) when its variable's changes.
-fn within(full_name: &str, old: &str, new: &str) -> Option<String> {
-    let is_whole = |&at: &usize| {
-        let (before, after) = (&full_name[..at], &full_name[at + old.len()..]);
-        (before.is_empty() || before.ends_with('/')) && (after.is_empty() || after.starts_with('/'))
+fn within(full_name: &str, old: &str, new: &str) -> Option<SmolStr> {
+    let starts = memchr_iter(b'/', full_name.as_bytes()).map(|slash| slash + 1);
+    let is_whole = |at: &usize| {
+        full_name[*at..].strip_prefix(old).is_some_and(|after| after.is_empty() || after.starts_with('/'))
     };
-    let at = memmem::find_iter(full_name.as_bytes(), old).find(is_whole).filter(|_| !old.is_empty())?;
-    Some([&full_name[..at], new, &full_name[at + old.len()..]].concat())
+    let at = iter::once(0).chain(starts).find(is_whole).filter(|_| !old.is_empty())?;
+    Some([&full_name[..at], new, &full_name[at + old.len()..]].concat().into())
 }
 
 /// What each key of the bundle is now called, and what else its value is.
@@ -305,7 +303,7 @@ fn rename_keys(
             Some(Rekeyed { from, key, node: Some(node) })
         };
         let copies = copies_of.get(&owner).into_iter().flatten().copied();
-        let mut heirs = std::iter::once(owner).chain(copies).filter_map(rekeyed);
+        let mut heirs = iter::once(owner).chain(copies).filter_map(rekeyed);
         renamed.extend(heirs.next());
         let first = renamed.last().filter(|first| first.from == from).map(|first| &first.key);
         aliases.extend(heirs.filter(|other| Some(&other.key) != first));

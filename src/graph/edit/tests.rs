@@ -390,7 +390,12 @@ pub(crate) fn as_saved(
         }
         let path = |node| graph.path(node).unwrap();
         let checkpoint_key = format!("{}/.OPTIMIZER_SLOT/{}/m{VALUE}", path(original), path(optimizer));
-        objects.nodes[optimizer].slots.push(Slot { original, name: name.into(), variable: id, unknown: Vec::new() });
+        objects.nodes[optimizer].slots.push(Slot {
+            original,
+            name: name.into(),
+            variable: id,
+            unknown: Vec::new(),
+        });
         let attributes = vec![Attribute { checkpoint_key: checkpoint_key.into(), ..Attribute::default() }];
         objects.nodes.push(Node { attributes, ..Node::default() });
     }

@@ -98,8 +98,9 @@ impl Outcome<'_> {
 
     /// Counts the variables of a cover, and the slots that go with them, under the names they have now or as copies.
     fn count(&self, tallies: &mut Tallies, id: RuleId, cover: &Cover<'_>, copies: &HashMap<usize, &[u8]>) {
-        let new =
-            |entry: usize| copies.get(&entry).copied().or(self.names[entry].as_ref().map(Name::as_bytes)).unwrap_or_default();
+        let new = |entry: usize| {
+            copies.get(&entry).copied().or(self.names[entry].as_ref().map(Name::as_bytes)).unwrap_or_default()
+        };
         let entries = cover.entries();
         for &entry in
             entries.iter().filter(|entry| !self.survey.is_slot(**entry) && self.names[**entry].is_some())

@@ -177,7 +177,11 @@ fn tree(paths: &[&str]) -> Graph {
             });
         }
         let (name, checkpoint_key) = ("VARIABLE_VALUE".into(), format!("{path}{VALUE}"));
-        objects.nodes[node].attributes.push(Attribute { name, checkpoint_key: checkpoint_key.into(), ..Attribute::default() });
+        objects.nodes[node].attributes.push(Attribute {
+            name,
+            checkpoint_key: checkpoint_key.into(),
+            ..Attribute::default()
+        });
     }
     Graph::new(objects)
 }
