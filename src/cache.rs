@@ -22,6 +22,15 @@ pub trait Decode: Send + Sync {
     /// Those of the source.
     fn decode(&self, at: u64, len: usize) -> io::Result<Vec<u8>>;
 
+    /// The same in the room of another piece, whose bytes mean nothing: what is large is better not asked for anew.
+    ///
+    /// # Errors
+    /// As [`Self::decode`].
+    fn decode_in(&self, room: Vec<u8>, at: u64, len: usize) -> io::Result<Vec<u8>> {
+        drop(room);
+        self.decode(at, len)
+    }
+
     /// Checks that what it reads is still what was planned, as every `open` of a file must; decoded bytes outlive it.
     ///
     /// # Errors
@@ -49,6 +58,11 @@ pub trait Decode: Send + Sync {
     /// Whether a small part takes nearly as long as a large one, as of a transpose. Such are decoded in bands of many
     /// pieces, as large as the cache allows.
     fn in_bands(&self) -> bool {
+        false
+    }
+
+    /// Whether to make its bytes again costs no more than to keep them, as of a cast of what stands in a file.
+    fn is_cheap(&self) -> bool {
         false
     }
 
@@ -103,6 +117,7 @@ enum Failure {
 /// The cache of a process.
 pub struct Cache {
     budget: usize,
+    is_second: bool,
     state: Mutex<State>,
     counters: Counters,
 }
@@ -127,7 +142,7 @@ struct Flight {
 pub struct Counters {
     /// Pieces found.
     pub hits: AtomicU64,
-    /// Pieces decoded.
+    /// Pieces decoded, and reads past the cache.
     pub misses: AtomicU64,
     /// Pieces let go of.
     pub evictions: AtomicU64,
@@ -136,14 +151,27 @@ pub struct Counters {
 enum Found {
     Kept(Arc<Vec<u8>>),
     Flying(Arc<Flight>),
-    Ours(Arc<Flight>),
+    /// With the room of a piece that had to go.
+    Ours(Arc<Flight>, Vec<u8>),
 }
 
 impl Cache {
     /// A cache that keeps up to `budget` bytes. A larger piece is served, and kept by nobody.
     pub fn new(budget: usize) -> Self {
         let state = State { used: 0, kept: LruCache::unbounded(), flying: HashMap::new() };
-        Self { budget, state: Mutex::new(state), counters: Counters::default() }
+        Self { budget, is_second: false, state: Mutex::new(state), counters: Counters::default() }
+    }
+
+    /// Of a cache that stands behind another, which keeps all that is read once: what is cheap is not kept twice.
+    pub fn second(self) -> Self {
+        Self { is_second: true, ..self }
+    }
+
+    /// Whether pieces of a decoder are kept; else it is [read](Decode::read), which counts as a miss.
+    pub fn keeps(&self, decoder: &dyn Decode) -> bool {
+        let keeps = self.budget > 0 && !(self.is_second && decoder.is_cheap());
+        self.counters.misses.fetch_add(u64::from(!keeps), Ordering::Relaxed);
+        keeps
     }
 
     /// The counters.
@@ -181,9 +209,9 @@ impl Cache {
         match self.find(key, want) {
             Found::Kept(bytes) => Ok(bytes),
             Found::Flying(flight) => flight.wait(),
-            Found::Ours(flight) => {
+            Found::Ours(flight, room) => {
                 let landing = Landing { cache: self, key, flight, decoder, want };
-                landing.land(decode(decoder.as_ref(), at, want))
+                landing.land(decode(decoder.as_ref(), room, at, want))
             }
         }
     }
@@ -203,16 +231,20 @@ impl Cache {
         let flight = Arc::<Flight>::default();
         state.flying.insert(key, flight.clone());
         state.used += want;
-        self.make_room(&mut state);
-        Found::Ours(flight)
+        let room = self.make_room(&mut state);
+        Found::Ours(flight, room)
     }
 
-    fn make_room(&self, state: &mut State) {
+    /// Lets go of pieces; gives the room of one that nobody reads.
+    fn make_room(&self, state: &mut State) -> Vec<u8> {
+        let mut room = Vec::new();
         while state.used > self.budget {
-            let Some((_, (_, old))) = state.kept.pop_lru() else { return };
+            let Some((_, (_, old))) = state.kept.pop_lru() else { break };
             state.used -= old.len();
             self.counters.evictions.fetch_add(1, Ordering::Relaxed);
+            room = Arc::into_inner(old).unwrap_or(room);
         }
+        room
     }
 }
 
@@ -286,8 +318,8 @@ impl From<Failure> for io::Error {
     }
 }
 
-fn decode(decoder: &dyn Decode, at: u64, want: usize) -> io::Result<Vec<u8>> {
-    let bytes = decoder.decode(at, want)?;
+fn decode(decoder: &dyn Decode, room: Vec<u8>, at: u64, want: usize) -> io::Result<Vec<u8>> {
+    let bytes = decoder.decode_in(room, at, want)?;
     if bytes.len() != want {
         return Err(io::Error::other(format!("decoded {} bytes instead of {want}", bytes.len())));
     }
@@ -335,6 +367,33 @@ mod tests {
         fn piece_len(&self) -> u64 {
             10
         }
+    }
+
+    struct Cheap(Counting);
+
+    impl Decode for Cheap {
+        fn identity(&self) -> Identity {
+            self.0.identity()
+        }
+
+        fn decode(&self, at: u64, len: usize) -> io::Result<Vec<u8>> {
+            self.0.decode(at, len)
+        }
+
+        fn is_cheap(&self) -> bool {
+            true
+        }
+    }
+
+    #[test]
+    fn a_second_cache_keeps_what_is_dear() {
+        let cheap = Cheap(Counting { id: 1, calls: AtomicUsize::new(0), fail: || Ok(()) });
+        let (_, dear) = counting(2, || Ok(()));
+        let (first, second) = (Cache::new(100), Cache::new(100).second());
+        assert!(first.keeps(&cheap) && first.keeps(dear.as_ref()) && second.keeps(dear.as_ref()));
+        assert!(!second.keeps(&cheap));
+        let misses = |cache: &Cache| cache.counters().misses.load(Ordering::Relaxed);
+        assert_eq!((misses(&first), misses(&second)), (0, 1));
     }
 
     #[test]

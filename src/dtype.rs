@@ -52,20 +52,12 @@ pub enum Dtype {
 pub enum Numpy {
     /// The same bytes, under this `descr`.
     Same(&'static str),
-    /// NumPy lacks the type: each element becomes this scalar, without loss.
-    Widened(Scalar),
+    /// NumPy lacks the type: each element becomes one of this, without loss.
+    Widened(Dtype),
     /// Elements of varying size, which NumPy pads to that of the longest (`|S5`).
     Strings,
     /// No form that NumPy has.
     Absent,
-}
-
-/// The scalars that elements are widened to and written as text from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "they are their names")]
-pub enum Scalar {
-    Float32,
-    Int8,
 }
 
 /// One element (or one component of a complex one) as a number.
@@ -108,7 +100,7 @@ const fn variable(dtype: Dtype, name: &'static str, numpy: Numpy) -> Row {
     Row { dtype, name, width: None, numpy, value: |_| Value::Bool(false), components: 0 }
 }
 
-const fn widened(dtype: Dtype, name: &'static str, width: u64, to: Scalar, value: fn(&[u8]) -> Value) -> Row {
+const fn widened(dtype: Dtype, name: &'static str, width: u64, to: Dtype, value: fn(&[u8]) -> Value) -> Row {
     Row { dtype, name, width: Some(width), numpy: Numpy::Widened(to), value, components: 1 }
 }
 
@@ -129,7 +121,7 @@ const ROWS: &[Row] = &[
     row(Dtype::Qint8, "qint8", 1, Same("|i1"), |b| Value::Signed((b[0] as i8).into())),
     row(Dtype::Quint8, "quint8", 1, Same("|u1"), |b| Value::Unsigned(b[0].into())),
     row(Dtype::Qint32, "qint32", 4, Same("<i4"), |b| Value::Signed(i32::from_le_bytes(fixed(b)).into())),
-    widened(Dtype::Bfloat16, "bfloat16", 2, Scalar::Float32, |b| Value::Float32(minifloat::bfloat16(u16::from_le_bytes(fixed(b))))),
+    widened(Dtype::Bfloat16, "bfloat16", 2, Dtype::Float32, |b| Value::Float32(minifloat::bfloat16(u16::from_le_bytes(fixed(b))))),
     row(Dtype::Qint16, "qint16", 2, Same("<i2"), |b| Value::Signed(i16::from_le_bytes(fixed(b)).into())),
     row(Dtype::Quint16, "quint16", 2, Same("<u2"), |b| Value::Unsigned(u16::from_le_bytes(fixed(b)).into())),
     row(Dtype::Uint16, "uint16", 2, Same("<u2"), |b| Value::Unsigned(u16::from_le_bytes(fixed(b)).into())),
@@ -138,16 +130,16 @@ const ROWS: &[Row] = &[
     variable(Dtype::Variant, "variant", Numpy::Absent),
     row(Dtype::Uint32, "uint32", 4, Same("<u4"), |b| Value::Unsigned(u32::from_le_bytes(fixed(b)).into())),
     row(Dtype::Uint64, "uint64", 8, Same("<u8"), |b| Value::Unsigned(u64::from_le_bytes(fixed(b)))),
-    widened(Dtype::Float8E5m2, "float8_e5m2", 1, Scalar::Float32, |b| small(&minifloat::FLOAT8_E5M2, b)),
-    widened(Dtype::Float8E4m3fn, "float8_e4m3fn", 1, Scalar::Float32, |b| small(&minifloat::FLOAT8_E4M3FN, b)),
-    widened(Dtype::Float8E4m3fnuz, "float8_e4m3fnuz", 1, Scalar::Float32, |b| small(&minifloat::FLOAT8_E4M3FNUZ, b)),
-    widened(Dtype::Float8E4m3b11fnuz, "float8_e4m3b11fnuz", 1, Scalar::Float32, |b| small(&minifloat::FLOAT8_E4M3B11FNUZ, b)),
-    widened(Dtype::Float8E5m2fnuz, "float8_e5m2fnuz", 1, Scalar::Float32, |b| small(&minifloat::FLOAT8_E5M2FNUZ, b)),
-    widened(Dtype::Int4, "int4", 1, Scalar::Int8, |b| Value::Signed(i64::from((b[0] << 4) as i8 >> 4))),
+    widened(Dtype::Float8E5m2, "float8_e5m2", 1, Dtype::Float32, |b| small(&minifloat::FLOAT8_E5M2, b)),
+    widened(Dtype::Float8E4m3fn, "float8_e4m3fn", 1, Dtype::Float32, |b| small(&minifloat::FLOAT8_E4M3FN, b)),
+    widened(Dtype::Float8E4m3fnuz, "float8_e4m3fnuz", 1, Dtype::Float32, |b| small(&minifloat::FLOAT8_E4M3FNUZ, b)),
+    widened(Dtype::Float8E4m3b11fnuz, "float8_e4m3b11fnuz", 1, Dtype::Float32, |b| small(&minifloat::FLOAT8_E4M3B11FNUZ, b)),
+    widened(Dtype::Float8E5m2fnuz, "float8_e5m2fnuz", 1, Dtype::Float32, |b| small(&minifloat::FLOAT8_E5M2FNUZ, b)),
+    widened(Dtype::Int4, "int4", 1, Dtype::Int8, |b| Value::Signed(i64::from((b[0] << 4) as i8 >> 4))),
     row(Dtype::Uint4, "uint4", 1, Same("|u1"), |b| Value::Unsigned(b[0].into())),
-    widened(Dtype::Int2, "int2", 1, Scalar::Int8, |b| Value::Signed(i64::from((b[0] << 6) as i8 >> 6))),
+    widened(Dtype::Int2, "int2", 1, Dtype::Int8, |b| Value::Signed(i64::from((b[0] << 6) as i8 >> 6))),
     row(Dtype::Uint2, "uint2", 1, Same("|u1"), |b| Value::Unsigned(b[0].into())),
-    widened(Dtype::Float4E2m1fn, "float4_e2m1fn", 1, Scalar::Float32, |b| small(&minifloat::FLOAT4_E2M1FN, b)),
+    widened(Dtype::Float4E2m1fn, "float4_e2m1fn", 1, Dtype::Float32, |b| small(&minifloat::FLOAT4_E2M1FN, b)),
 ];
 
 fn fixed<const N: usize>(bytes: &[u8]) -> [u8; N] {
@@ -212,24 +204,6 @@ impl Dtype {
 impl fmt::Display for Dtype {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
-    }
-}
-
-impl Scalar {
-    /// NumPy's `descr`.
-    pub fn descr(self) -> &'static str {
-        match self {
-            Self::Float32 => "<f4",
-            Self::Int8 => "|i1",
-        }
-    }
-
-    /// Bytes of one.
-    pub fn width(self) -> u64 {
-        match self {
-            Self::Float32 => 4,
-            Self::Int8 => 1,
-        }
     }
 }
 

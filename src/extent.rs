@@ -116,7 +116,7 @@ fn read_pieces(
     mut buf: &mut [u8],
     mut at: u64,
 ) -> io::Result<()> {
-    if cache.budget() == 0 {
+    if !cache.keeps(data.as_ref()) {
         return data.read(len, buf, at);
     }
     let piece_len = cache.piece_len(data.as_ref());
@@ -192,6 +192,14 @@ impl VirtualFile {
         self.extents.iter().any(|extent| match extent {
             Extent::Decoded { data, .. } | Extent::Part { data, .. } => data.in_bands(),
             Extent::Inline(_) | Extent::Range { .. } => false,
+        })
+    }
+
+    /// Whether all of it is in files or in memory, or as good as that: [cheap](Decode::is_cheap) to make.
+    pub fn is_cheap(&self) -> bool {
+        self.extents.iter().all(|extent| match extent {
+            Extent::Decoded { data, .. } | Extent::Part { data, .. } => data.is_cheap(),
+            Extent::Inline(_) | Extent::Range { .. } => true,
         })
     }
 

@@ -91,6 +91,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "view/bundle/index",
         &["cache", "catalog", "dtype", "extent", "format", "graph", "name", "shard", "sums", "tensor"],
     ),
+    ("view/npy", &["catalog", "dtype", "extent", "format", "op", "tensor"]),
     // Where they meet.
     ("mirror", &["catalog", "folder", "remap", "shard", "source", "sums", "tree"]),
     ("export", &["cache", "extent", "shard"]),

@@ -71,7 +71,11 @@ impl Serving {
         log: Arc<Recent>,
         manner: Manner,
     ) -> Fuse {
-        let (cache, activity) = (Arc::new(Cache::new(self.cache_size)), Arc::<Activity>::default());
+        let cache = match self.mode() {
+            CacheMode::Auto | CacheMode::Kernel => Cache::new(self.cache_size).second(),
+            CacheMode::Direct => Cache::new(self.cache_size),
+        };
+        let (cache, activity) = (Arc::new(cache), Arc::<Activity>::default());
         let (source, mountpoint) = (mount.0.into(), mount.1.into());
         let about = About {
             source,

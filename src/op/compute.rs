@@ -28,6 +28,11 @@ pub(super) trait Compute: Send + Sync + 'static {
         &[]
     }
 
+    /// As [`Decode::is_cheap`].
+    fn is_cheap(&self) -> bool {
+        false
+    }
+
     /// Whether a small part takes nearly as long as a large one.
     fn in_bands(&self) -> bool {
         self.inputs().iter().any(Input::in_bands)
@@ -50,9 +55,16 @@ impl<C: Compute> Decode for Computed<C> {
     }
 
     fn decode(&self, at: u64, len: usize) -> io::Result<Vec<u8>> {
-        let mut bytes = vec![0; len];
-        self.0.fill(&mut bytes, at)?;
-        Ok(bytes)
+        self.decode_in(Vec::new(), at, len)
+    }
+
+    fn decode_in(&self, mut room: Vec<u8>, at: u64, len: usize) -> io::Result<Vec<u8>> {
+        match room.capacity() {
+            has if (len..=2 * len).contains(&has) => room.resize(len, 0),
+            _ => room = vec![0; len],
+        }
+        self.0.fill(&mut room, at)?;
+        Ok(room)
     }
 
     fn verify(&self) -> io::Result<()> {
@@ -67,6 +79,10 @@ impl<C: Compute> Decode for Computed<C> {
 
     fn in_bands(&self) -> bool {
         self.0.in_bands()
+    }
+
+    fn is_cheap(&self) -> bool {
+        self.0.is_cheap()
     }
 
     /// As much as the kernel asks for at once, so that one thread makes the next while another hands this one out.
@@ -90,6 +106,11 @@ impl Input {
 
     pub(super) fn len(&self) -> u64 {
         self.0.len()
+    }
+
+    /// As [`Decode::is_cheap`].
+    pub(super) fn is_cheap(&self) -> bool {
+        self.0.is_cheap()
     }
 
     /// Whether it is better read in few large parts.

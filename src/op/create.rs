@@ -148,10 +148,7 @@ fn stored_dtype(descr: &str, dtype: Dtype) -> Option<Dtype> {
     match dtype.numpy() {
         Numpy::Same(same) => (descr == same).then_some(dtype),
         Numpy::Widened(_) if descr.get(1..) == Some(&format!("V{}", dtype.width()?)) => Some(dtype),
-        Numpy::Widened(scalar) if descr == scalar.descr() => match scalar {
-            crate::dtype::Scalar::Float32 => Some(Dtype::Float32),
-            crate::dtype::Scalar::Int8 => Some(Dtype::Int8),
-        },
+        Numpy::Widened(dtype) => stored_dtype(descr, dtype),
         _ => None,
     }
 }

@@ -4,6 +4,7 @@
 //! number rounded to float16 first, smaller floats in float32, and the result rounded once. Integers are computed exactly.
 //! What leaves an integer's range is `ERANGE` for the reader and one line in the log.
 
+use std::cell::Cell;
 use std::fmt::Display;
 use std::hash::{Hash, Hasher};
 use std::io;
@@ -25,6 +26,7 @@ pub(super) enum Step {
 
 struct Elementwise {
     input: [Input; 1],
+    is_cheap: bool,
     from: Dtype,
     to: Dtype,
     step: Step,
@@ -71,19 +73,29 @@ pub(super) fn arithmetic(tensor: &Tensor, step: Step) -> Result<Tensor, String> 
 fn elementwise(tensor: &Tensor, to: Dtype, step: Step, saturate: bool) -> Result<Tensor, String> {
     let count = tensor.shape.num_elements().unwrap_or(0);
     let len = to.width().and_then(|width| count.checked_mul(width)).ok_or("too many elements")?;
-    let (input, told) = ([Input::new(tensor)], AtomicBool::new(false));
-    let elementwise = Elementwise { input, from: tensor.dtype, to, step, saturate, told };
+    let (input, told) = (Input::new(tensor), AtomicBool::new(false));
+    let (is_cheap, input) = (input.is_cheap(), [input]);
+    let elementwise = Elementwise { input, is_cheap, from: tensor.dtype, to, step, saturate, told };
     Ok(Tensor::new(to, tensor.shape.clone(), computed(elementwise, len), None))
 }
 
 /// Bytes of the tensor that are read at a time: what the processor keeps near, so that chains go through its cache.
 const BLOCK: usize = 128 << 10;
 
+thread_local! {
+    /// Room for a block. A chain takes one for each of its links, of which one is kept.
+    static BYTES: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
 impl Compute for Elementwise {
     const NAME: &'static str = "elementwise";
 
     fn inputs(&self) -> &[Input] {
         &self.input
+    }
+
+    fn is_cheap(&self) -> bool {
+        self.is_cheap
     }
 
     fn recipe(&self, mut to: &mut dyn Hasher) {
@@ -108,12 +120,16 @@ impl Elementwise {
         let (from, to) = (self.from.component_width(), self.to.component_width());
         let [input] = &self.input;
         let block = if input.in_bands() { buf.len() / to } else { BLOCK / from };
-        let mut bytes = vec![0; from * block.min(buf.len() / to)];
+        let mut bytes = BYTES.take();
+        bytes.resize(from * block.min(buf.len() / to), 0);
         for out in buf.chunks_mut(block * to) {
             let bytes = &mut bytes[..out.len() / to * from];
             input.read(bytes, first * from as u64)?;
             self.convert(bytes, out, first)?;
             first += (out.len() / to) as u64;
+        }
+        if bytes.len() <= BLOCK {
+            BYTES.set(bytes);
         }
         Ok(())
     }

@@ -22,7 +22,7 @@ fn file(variable: &Variable) -> Result<VirtualFile, String> {
         Numpy::Same(_) | Numpy::Widened(_) => {}
     }
     let put = if dtype.components() == 2 { put_part } else { put_line };
-    let lines = Elementwise { tensor: tensor.clone(), width: line_len(dtype), to: "text", put };
+    let lines = Elementwise { tensor: tensor.clone(), width: line_len(dtype), put };
     Ok([lines.extent()].into_iter().collect())
 }
 

@@ -117,6 +117,29 @@ fn the_error_survives_the_cache() {
 }
 
 #[test]
+fn pieces_in_the_room_of_others_are_the_same() {
+    let numbers: Vec<u8> = (0..700_001).flat_map(|i| (i as f32).to_le_bytes()).collect();
+    let made = cast(Dtype::Float64, false, &vector(Dtype::Float32, &numbers));
+    let cache = Cache::new(2 << 20);
+    let back_and_forth = (0..6).chain((0..6).rev()).map(|piece| piece << 20);
+    for at in back_and_forth {
+        let got = part(&made, &cache, at, 1 << 20).unwrap();
+        assert_eq!(got, part(&made, &Cache::new(0), at, 1 << 20).unwrap(), "{at}");
+    }
+    assert!(cache.counters().evictions.load(Ordering::Relaxed) > 0);
+}
+
+#[test]
+fn a_cast_of_what_is_there_is_cheap_and_one_of_what_is_computed_in_bands_is_not() {
+    let there = vector(Dtype::Float32, &[0; 64]);
+    let table = Arc::new(Op::Reshape(Shape([4, 4].into())).apply(&there).unwrap());
+    let turned = Arc::new(Op::Transpose([1, 0].into()).apply(&table).unwrap());
+    let casts =
+        [&there, &cast(Dtype::Float16, false, &there), &turned].map(|of| cast(Dtype::Bfloat16, false, of));
+    assert_eq!(casts.map(|made| made.file().is_cheap()), [true, true, false]);
+}
+
+#[test]
 fn quantized_kinds_are_cast_as_their_integers() {
     for (quantized, integer) in [
         (Dtype::Qint8, Dtype::Int8),
