@@ -167,13 +167,6 @@ impl Cache {
         Self { is_second: true, ..self }
     }
 
-    /// Whether pieces of a decoder are kept; else it is [read](Decode::read), which counts as a miss.
-    pub fn keeps(&self, decoder: &dyn Decode) -> bool {
-        let keeps = self.budget > 0 && !(self.is_second && decoder.is_cheap());
-        self.counters.misses.fetch_add(u64::from(!keeps), Ordering::Relaxed);
-        keeps
-    }
-
     /// The counters.
     pub fn counters(&self) -> &Counters {
         &self.counters
@@ -190,7 +183,7 @@ impl Cache {
     }
 
     /// Bytes of a decoder's piece in this cache: of one in bands as many of its pieces as fill half of the cache.
-    pub fn piece_len(&self, decoder: &dyn Decode) -> u64 {
+    pub(crate) fn piece_len(&self, decoder: &dyn Decode) -> u64 {
         let piece = decoder.piece_len();
         match decoder.in_bands() {
             true => ((self.budget as u64 / 2).min(LARGEST_BAND) / piece).max(1) * piece,
@@ -198,11 +191,39 @@ impl Cache {
         }
     }
 
+    /// Fills `buf` from `at` of a decoder's whole, which has `len` bytes: from its pieces, or past the cache where they are
+    /// not worth keeping.
+    ///
+    /// # Errors
+    /// Those of the decoder.
+    pub fn read(
+        &self,
+        decoder: &Arc<dyn Decode>,
+        len: u64,
+        mut buf: &mut [u8],
+        mut at: u64,
+    ) -> io::Result<()> {
+        if self.budget == 0 || self.is_second && decoder.is_cheap() {
+            self.counters.misses.fetch_add(1, Ordering::Relaxed);
+            return decoder.read(len, buf, at);
+        }
+        let piece_len = self.piece_len(decoder.as_ref());
+        while !buf.is_empty() {
+            let piece = self.piece(decoder, len, at / piece_len)?;
+            let from = (at % piece_len) as usize;
+            let n = buf.len().min(piece.len() - from);
+            buf[..n].copy_from_slice(&piece[from..from + n]);
+            at += n as u64;
+            buf = &mut buf[n..];
+        }
+        Ok(())
+    }
+
     /// Piece number `index` of a decoder whose whole is `len` bytes.
     ///
     /// # Errors
     /// Those of the decoder, for every reader that waited for it; nothing is kept then.
-    pub fn piece(&self, decoder: &Arc<dyn Decode>, len: u64, index: u64) -> io::Result<Arc<Vec<u8>>> {
+    fn piece(&self, decoder: &Arc<dyn Decode>, len: u64, index: u64) -> io::Result<Arc<Vec<u8>>> {
         let (key, piece_len) = ((decoder.identity(), index), self.piece_len(decoder.as_ref()));
         let at = index * piece_len;
         let want = piece_len.min(len - at) as usize;
@@ -332,172 +353,4 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::panic::{AssertUnwindSafe, catch_unwind};
-    use std::sync::Barrier;
-    use std::sync::atomic::AtomicUsize;
-    use std::thread;
-    use std::time::Duration;
-
-    use super::*;
-
-    struct Counting {
-        id: usize,
-        calls: AtomicUsize,
-        fail: fn() -> io::Result<()>,
-    }
-
-    fn counting(id: usize, fail: fn() -> io::Result<()>) -> (Arc<Counting>, Arc<dyn Decode>) {
-        let counting = Arc::new(Counting { id, calls: AtomicUsize::new(0), fail });
-        (counting.clone(), counting)
-    }
-
-    impl Decode for Counting {
-        fn identity(&self) -> Identity {
-            Identity { of: self.id, to: "test" }
-        }
-
-        fn decode(&self, at: u64, len: usize) -> io::Result<Vec<u8>> {
-            self.calls.fetch_add(1, Ordering::SeqCst);
-            thread::sleep(Duration::from_millis(20));
-            (self.fail)()?;
-            Ok((at..at + len as u64).map(|i| i as u8).collect())
-        }
-
-        fn piece_len(&self) -> u64 {
-            10
-        }
-    }
-
-    struct Cheap(Counting);
-
-    impl Decode for Cheap {
-        fn identity(&self) -> Identity {
-            self.0.identity()
-        }
-
-        fn decode(&self, at: u64, len: usize) -> io::Result<Vec<u8>> {
-            self.0.decode(at, len)
-        }
-
-        fn is_cheap(&self) -> bool {
-            true
-        }
-    }
-
-    #[test]
-    fn a_second_cache_keeps_what_is_dear() {
-        let cheap = Cheap(Counting { id: 1, calls: AtomicUsize::new(0), fail: || Ok(()) });
-        let (_, dear) = counting(2, || Ok(()));
-        let (first, second) = (Cache::new(100), Cache::new(100).second());
-        assert!(first.keeps(&cheap) && first.keeps(dear.as_ref()) && second.keeps(dear.as_ref()));
-        assert!(!second.keeps(&cheap));
-        let misses = |cache: &Cache| cache.counters().misses.load(Ordering::Relaxed);
-        assert_eq!((misses(&first), misses(&second)), (0, 1));
-    }
-
-    #[test]
-    fn many_readers_of_one_piece_cause_one_decode() {
-        let cache = Cache::new(100);
-        let (count, decoder) = counting(1, || Ok(()));
-        let barrier = Barrier::new(16);
-        thread::scope(|scope| {
-            for _ in 0..16 {
-                scope.spawn(|| {
-                    barrier.wait();
-                    assert_eq!(&cache.piece(&decoder, 25, 2).unwrap()[..], [20, 21, 22, 23, 24]);
-                });
-            }
-        });
-        assert_eq!(count.calls.load(Ordering::SeqCst), 1);
-        assert_eq!(cache.counters().hits.load(Ordering::SeqCst), 15);
-    }
-
-    #[test]
-    fn the_least_recently_used_piece_goes_first_and_the_budget_holds() {
-        let cache = Cache::new(20);
-        let (count, decoder) = counting(1, || Ok(()));
-        for index in [0, 1, 0, 2, 0] {
-            cache.piece(&decoder, 30, index).unwrap();
-        }
-        assert_eq!(count.calls.load(Ordering::SeqCst), 3);
-        assert_eq!(cache.counters().evictions.load(Ordering::SeqCst), 1);
-        assert!(lock(&cache.state).used <= 20);
-    }
-
-    /// Looks, while it makes a piece, at how much the cache holds.
-    struct Looking {
-        cache: Arc<Cache>,
-        seen: AtomicUsize,
-    }
-
-    impl Decode for Looking {
-        fn identity(&self) -> Identity {
-            Identity { of: std::ptr::from_ref(self).addr(), to: "looking" }
-        }
-
-        fn decode(&self, _: u64, len: usize) -> io::Result<Vec<u8>> {
-            self.seen.fetch_max(self.cache.used(), Ordering::SeqCst);
-            Ok(vec![0; len])
-        }
-
-        fn piece_len(&self) -> u64 {
-            10
-        }
-    }
-
-    #[test]
-    fn there_is_room_for_a_piece_before_it_is_made() {
-        let cache = Arc::new(Cache::new(20));
-        let looking = Arc::new(Looking { cache: cache.clone(), seen: AtomicUsize::new(0) });
-        let decoder: Arc<dyn Decode> = looking.clone();
-        for index in 0..5 {
-            cache.piece(&decoder, 50, index).unwrap();
-        }
-        assert_eq!((looking.seen.load(Ordering::SeqCst), cache.used()), (20, 20));
-    }
-
-    #[test]
-    fn a_piece_larger_than_the_cache_is_made_and_not_kept() {
-        let cache = Cache::new(5);
-        let (count, decoder) = counting(1, || Ok(()));
-        for _ in 0..2 {
-            assert_eq!(cache.piece(&decoder, 10, 0).unwrap().len(), 10);
-        }
-        assert_eq!((count.calls.load(Ordering::SeqCst), cache.used()), (2, 0));
-    }
-
-    #[test]
-    fn a_decoder_that_fails_leaves_nothing_behind() {
-        let cache = Cache::new(100);
-        let (count, decoder) = counting(1, || Err(io::Error::from_raw_os_error(libc::ESTALE)));
-        for _ in 0..2 {
-            assert_eq!(cache.piece(&decoder, 10, 0).unwrap_err().raw_os_error(), Some(libc::ESTALE));
-        }
-        assert_eq!((count.calls.load(Ordering::SeqCst), cache.used()), (2, 0));
-        assert!(lock(&cache.state).flying.is_empty());
-    }
-
-    #[test]
-    fn a_decoder_that_panics_leaves_nobody_waiting() {
-        let cache = Cache::new(100);
-        let (_, decoder) = counting(1, || panic!("decoder"));
-        thread::scope(|scope| {
-            scope.spawn(|| catch_unwind(AssertUnwindSafe(|| cache.piece(&decoder, 10, 0))).unwrap_err());
-            thread::sleep(Duration::from_millis(5));
-            let waiting = catch_unwind(AssertUnwindSafe(|| cache.piece(&decoder, 10, 0)));
-            assert!(waiting.is_err() || waiting.unwrap().is_err());
-        });
-        assert!(lock(&cache.state).flying.is_empty());
-    }
-
-    #[test]
-    fn decoders_of_one_identity_share_their_pieces() {
-        let cache = Cache::new(100);
-        let (first, one) = counting(7, || Ok(()));
-        let (second, two) = counting(7, || Ok(()));
-        cache.piece(&one, 10, 0).unwrap();
-        cache.piece(&two, 10, 0).unwrap();
-        assert_eq!((first.calls.load(Ordering::SeqCst), second.calls.load(Ordering::SeqCst)), (1, 0));
-    }
-}
+mod tests;

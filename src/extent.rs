@@ -78,8 +78,8 @@ impl Extent {
         match self {
             Self::Inline(bytes) => buf.copy_from_slice(&bytes[at as usize..][..buf.len()]),
             Self::Range { shard, offset, .. } => shard.read_exact_at(buf, offset + at)?,
-            Self::Decoded { data, len } => read_pieces(cache, data, *len, buf, at)?,
-            Self::Part { data, whole, offset, .. } => read_pieces(cache, data, *whole, buf, offset + at)?,
+            Self::Decoded { data, len } => cache.read(data, *len, buf, at)?,
+            Self::Part { data, whole, offset, .. } => cache.read(data, *whole, buf, offset + at)?,
         }
         Ok(())
     }
@@ -107,28 +107,6 @@ impl From<Vec<u8>> for Extent {
     fn from(bytes: Vec<u8>) -> Self {
         Self::Inline(bytes.into())
     }
-}
-
-fn read_pieces(
-    cache: &Cache,
-    data: &Arc<dyn Decode>,
-    len: u64,
-    mut buf: &mut [u8],
-    mut at: u64,
-) -> io::Result<()> {
-    if !cache.keeps(data.as_ref()) {
-        return data.read(len, buf, at);
-    }
-    let piece_len = cache.piece_len(data.as_ref());
-    while !buf.is_empty() {
-        let piece = cache.piece(data, len, at / piece_len)?;
-        let from = (at % piece_len) as usize;
-        let n = buf.len().min(piece.len() - from);
-        buf[..n].copy_from_slice(&piece[from..from + n]);
-        at += n as u64;
-        buf = &mut buf[n..];
-    }
-    Ok(())
 }
 
 /// A file that exists only as a recipe.

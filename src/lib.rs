@@ -4,7 +4,7 @@
 //!         source                remap                 view                tree           fuse
 //! path ──► Catalog ──► Catalog under new names ──► virtual files ──► names, inodes ──► kernel
 //!          └─ Tensor { dtype, shape, data: [Extent] }           │
-//!                                                               └─ read: inode → extents → memory | pread | cache
+//!                                                               └─ read: inode → extents → memory | pread | decoder, cache
 //! ```
 //!
 //! Everything that is shown is a [virtual file](extent::VirtualFile): an ordered list of extents, each of them bytes we

@@ -18,7 +18,7 @@ use super::{
     nearest::did_you_mean,
     options::{COLLISION, Choice, Options, UNMATCHED, UNUSED},
     place::{Place, Source},
-    rule::Rule,
+    rule::{Rule, VERBS},
     table::Table,
 };
 
@@ -131,7 +131,10 @@ impl Reader<'_> {
     }
 
     fn unknown_key(&mut self, key: &Key<'_>, known: &[&str], whose: &str) {
-        let help = did_you_mean(key.get_ref(), known.iter().copied());
+        let verb = VERBS.iter().find(|row| row.name == key.get_ref() && known == TOP_KEYS);
+        let rule =
+            verb.map(|row| format!("a rule is a table `[[rule]]`, in which there is `{} = …`", row.name));
+        let help = rule.or_else(|| did_you_mean(key.get_ref(), known.iter().copied()));
         let help = help.unwrap_or_else(|| format!("there are {}", quoted(known)));
         let what = format!("key `{}` means nothing {whose}", key.get_ref());
         self.errors.push(Error::new(Kind::Key, &self.place(key.span()), what).help(help));

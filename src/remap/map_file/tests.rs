@@ -73,6 +73,12 @@ match = 'name'
 }
 
 #[test]
+fn a_verb_where_a_rule_should_be_says_how_rules_are_written() {
+    let error = Map::parse(&[], &[file("[[rename]]\nfrom = 'a'\nto = 'b'")]).unwrap_err().to_string();
+    assert!(error.contains("help: a rule is a table `[[rule]]`, in which there is `rename = …`"), "{error}");
+}
+
+#[test]
 fn a_fault_in_a_text_with_escapes_points_at_the_whole_text() {
     assert_eq!(faults("[[rule]]\ndrop = \"re:\\\\d(\"")[0], "2:8 bad regular expression: unclosed group");
     assert_eq!(faults("[[rule]]\ndrop = \"re:d(\"")[0], "2:13 bad regular expression: unclosed group");
