@@ -111,6 +111,19 @@ fn of_a_directory_every_checkpoint_is_under_the_map() {
 }
 
 #[test]
+fn overlays_are_those_that_were_there_before_also_when_the_view_covers_them() {
+    let Some(train) = Train::new() else { return };
+    Bundle::new().floats("bert/w", &[8.0, 9.0]).write(&train.path("train/ckpt-8"));
+    Bundle::new().floats("lora", &[5.0]).write(&train.path("adapter/ckpt-1"));
+    let flags = ["--overlay", "adapter/ckpt-1", "--take", "bert/w=train/ckpt-8"];
+    let script =
+        format!("{CKPTFS} ls train/ckpt-9 && od -An -tf4 train/ckpt-9/raw/encoder/w train/ckpt-9/raw/lora");
+    let output = train.command(&flags, &script).output().unwrap();
+    let words = stdout(&output).split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(words, ["encoder/w", "lora", "step", "8", "9", "5"], "{}", stderr(&output));
+}
+
+#[test]
 fn nobody_else_sees_it_and_nothing_is_left() {
     let Some(train) = Train::new() else { return };
     let before = list(&train.path("train"));
