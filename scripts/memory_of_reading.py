@@ -23,8 +23,8 @@ import table  # noqa: E402
 
 MIB, GIB = 1 << 20, 1 << 30
 CACHE = 64
-# Beside the cache: what reading may take, and what computing may.
-READING, COMPUTING = 32, 64
+# Beside the cache: what reading may take, with the checksums that the background computes meanwhile, and what computing may.
+READING, COMPUTING = 48, 64
 BLOCK = 1 << 20
 WIDE = (1 << 14, 1 << 14)
 

@@ -25,8 +25,10 @@ const CREW: usize = 4;
 const CREWS: usize = 2;
 /// Bytes of a range.
 const RANGE: u64 = 16 << 20;
-/// Memory for pieces that values share.
-const CACHE: usize = 64 << 20;
+/// Memory for the pieces that each thread is at, some of which values share.
+const PIECES: usize = 4 << 20;
+/// Memory for bands, of which the source is read the less often the larger they are.
+const BANDS: usize = 64 << 20;
 /// The same for one who does something again.
 const OWN_CACHE: usize = 8 << 20;
 
@@ -41,6 +43,7 @@ pub(super) struct Work {
     all_done: Condvar,
     crews: AtomicUsize,
     cache: Cache,
+    bands: Cache,
 }
 
 /// A sum of a tensor.
@@ -83,16 +86,17 @@ impl Work {
             let sources = recorded.iter().map(job).collect();
             wanted.push(add(tensor, sources));
         }
-        let (left, cache) = (Mutex::new(tasks.len()), Cache::new(CACHE));
+        let (left, cache) = (Mutex::new(tasks.len()), Cache::new(CREWS * crew() * PIECES).second());
+        let bands = Cache::new(BANDS).second();
         let (next, all_done, crews) = Default::default();
-        Self { jobs, wanted, tasks, next, left, all_done, crews, cache }
+        Self { jobs, wanted, tasks, next, left, all_done, crews, cache, bands }
     }
 
     /// Helps until there is nothing left to do, and waits for those who do the last of it.
     pub(super) fn join_in(&self) {
         let number = self.crews.fetch_add(1, Ordering::Relaxed);
         let is_needed = number < CREWS;
-        let crew = thread::available_parallelism().map_or(1, NonZero::get).min(CREW).min(self.tasks.len());
+        let crew = crew().min(self.tasks.len());
         thread::scope(|scope| {
             for _ in 1..if is_needed { crew } else { 0 } {
                 scope.spawn(|| self.labour(number));
@@ -122,10 +126,11 @@ impl Work {
 
     /// Does what is left to do, as one of a crew; then what an earlier one is still at, without waiting for its pieces.
     fn labour(&self, crew: usize) {
-        let (mut buffer, own) = (Vec::new(), Cache::new(OWN_CACHE));
+        let (mut buffer, own) = (Vec::new(), Cache::new(OWN_CACHE).second());
         while let Some(task) = self.tasks.get(self.next.fetch_add(1, Ordering::Relaxed)) {
             task.crew.store(crew, Ordering::Relaxed);
-            self.sum(task, &self.cache, &mut buffer);
+            let in_bands = self.jobs[task.job].tensor.file().in_bands();
+            self.sum(task, if in_bands { &self.bands } else { &self.cache }, &mut buffer);
         }
         for task in self.tasks.iter().filter(|task| task.is_late(crew)) {
             self.sum(task, &own, &mut buffer);
@@ -168,6 +173,11 @@ impl Work {
         }
         Ok(whole)
     }
+}
+
+/// Threads of a crew on this machine.
+fn crew() -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get).min(CREW)
 }
 
 /// The source's own tensors of numbers that it is made of, if it is made, and whose checksums are recorded.

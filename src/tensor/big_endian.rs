@@ -83,6 +83,10 @@ impl Decode for Swapped {
     fn grain(&self) -> u64 {
         self.width as u64
     }
+
+    fn is_cheap(&self) -> bool {
+        self.stored.file().is_cheap()
+    }
 }
 
 #[cfg(test)]
