@@ -27,8 +27,6 @@ const CREWS: usize = 2;
 const RANGE: u64 = 16 << 20;
 /// Memory for the pieces that each thread is at, some of which values share.
 const PIECES: usize = 4 << 20;
-/// Memory for bands, of which the source is read the less often the larger they are.
-const BANDS: usize = 64 << 20;
 /// The same for one who does something again.
 const OWN_CACHE: usize = 8 << 20;
 
@@ -43,7 +41,6 @@ pub(super) struct Work {
     all_done: Condvar,
     crews: AtomicUsize,
     cache: Cache,
-    bands: Cache,
 }
 
 /// A sum of a tensor.
@@ -87,9 +84,8 @@ impl Work {
             wanted.push(add(tensor, sources));
         }
         let (left, cache) = (Mutex::new(tasks.len()), Cache::new(CREWS * crew() * PIECES).second());
-        let bands = Cache::new(BANDS).second();
         let (next, all_done, crews) = Default::default();
-        Self { jobs, wanted, tasks, next, left, all_done, crews, cache, bands }
+        Self { jobs, wanted, tasks, next, left, all_done, crews, cache }
     }
 
     /// Helps until there is nothing left to do, and waits for those who do the last of it.
@@ -129,8 +125,7 @@ impl Work {
         let (mut buffer, own) = (Vec::new(), Cache::new(OWN_CACHE).second());
         while let Some(task) = self.tasks.get(self.next.fetch_add(1, Ordering::Relaxed)) {
             task.crew.store(crew, Ordering::Relaxed);
-            let in_bands = self.jobs[task.job].tensor.file().in_bands();
-            self.sum(task, if in_bands { &self.bands } else { &self.cache }, &mut buffer);
+            self.sum(task, &self.cache, &mut buffer);
         }
         for task in self.tasks.iter().filter(|task| task.is_late(crew)) {
             self.sum(task, &own, &mut buffer);

@@ -83,6 +83,7 @@ fn tensor(bytes: &[u8]) -> Tensor {
     Tensor::new(Dtype::String, Shape::default(), data, Some(crc32c))
 }
 
+/// A graph, and the tensor that holds these bytes of it.
 pub(super) fn objects(graph: Graph, bytes: &[u8]) -> Objects {
     Objects { graph: Some(Arc::new(graph)), tensor: Arc::new(tensor(bytes)) }
 }

@@ -226,7 +226,7 @@ fn stays(variable: &Variable) -> bool {
 fn optimizer_state(catalog: &Catalog) -> Vec<bool> {
     let keys: Vec<_> = catalog.variables.iter().map(|variable| variable.key().as_bytes()).collect();
     match catalog.graph() {
-        Some(graph) => graph.names(&keys).into_iter().map(|name| name.optimizer_state).collect(),
+        Some(graph) => graph.roles(&keys).into_iter().map(|known| known.optimizer_state).collect(),
         None => vec![false; keys.len()],
     }
 }

@@ -17,7 +17,6 @@ use crate::dtype::Dtype;
 use crate::extent::Extent;
 use crate::format::crc::Masked;
 use crate::format::object_graph::{self, NodeId, ObjectGraph};
-use crate::format::string_tensor;
 use crate::graph::Graph;
 use crate::graph::synthesise::{self, Synthesis};
 use crate::tensor::{Shape, Tensor};
@@ -203,9 +202,8 @@ fn counter() -> Variable {
 
 /// A graph and the tensor that holds it.
 fn objects(objects: ObjectGraph) -> Objects {
-    let (bytes, crc32c) = string_tensor::encode(&[object_graph::encode(&objects)]);
-    let tensor = Tensor::new(Dtype::String, Shape::default(), vec![bytes.into()], Some(crc32c));
-    Objects { graph: Some(Arc::new(Graph::new(objects))), tensor: Arc::new(tensor) }
+    let bytes = object_graph::encode(&objects);
+    super::super::objects::objects(Graph::new(objects), &bytes)
 }
 
 /// Calls variables what they are called wherever there is a graph.
