@@ -36,7 +36,7 @@ use super::error::{Error, Errors, Kind};
 use super::misfit::Misfits;
 use super::report::{Report, Tallies, conclude};
 use super::{Map, Unfit};
-use crate::catalog::{Catalog, Objects};
+use crate::catalog::{Catalog, Objects, Variable};
 use crate::dtype::Dtype;
 use crate::extent::Extent;
 use crate::format::string_tensor;
@@ -86,6 +86,18 @@ fn tensor(bytes: &[u8]) -> Tensor {
 /// A graph, and the tensor that holds these bytes of it.
 pub(super) fn objects(graph: Graph, bytes: &[u8]) -> Objects {
     Objects { graph: Some(Arc::new(graph)), tensor: Arc::new(tensor(bytes)) }
+}
+
+/// Calls variables what they are called wherever there is a graph.
+pub(super) fn name_by_graph(variables: &mut [Variable], graph: Option<&Graph>) {
+    let keys: Vec<_> = variables.iter().map(|variable| variable.key().as_bytes()).collect();
+    let names = graph.map_or_else(Vec::new, |graph| graph.names(&keys));
+    for (variable, name) in variables.iter_mut().zip(names) {
+        let key = variable.key().clone();
+        variable.name = name.visible.into();
+        variable.key = Some(key).filter(|key| *key != variable.name);
+    }
+    variables.sort_by(|a, b| a.name.cmp(&b.name));
 }
 
 fn without_graph(map: &Map, catalog: &Catalog, tallies: Tallies) -> Unfit {

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::super::nearest::near_names;
-use super::super::objects::objects;
+use super::super::objects::{name_by_graph, objects};
 use super::{Fault, Overlay};
 use crate::catalog::{Catalog, Variable};
 use crate::format::object_graph;
@@ -84,13 +84,4 @@ fn add_objects(
 fn keys(catalog: &Catalog) -> HashSet<Name> {
     let keys = |variable: &Variable| [Some(variable.key().clone()), variable.plain_key.clone()];
     catalog.variables.iter().flat_map(keys).flatten().collect()
-}
-
-fn name_by_graph(variables: &mut [Variable], graph: Option<&Graph>) {
-    let keys: Vec<_> = variables.iter().map(|variable| variable.key().as_bytes()).collect();
-    let names = graph.map_or_else(Vec::new, |graph| graph.names(&keys));
-    for (variable, name) in variables.iter_mut().zip(names) {
-        variable.name = name.visible.into();
-    }
-    variables.sort_by(|a, b| a.name.cmp(&b.name));
 }

@@ -11,6 +11,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use super::super::objects;
 use super::super::slots::{self, Slot};
 use crate::catalog::{Catalog, Objects, Origin, Variable};
 use crate::dtype::Dtype;
@@ -46,7 +47,7 @@ pub(super) fn give_graph(catalog: &mut Catalog) {
     }
     variables.extend(added);
     let objects = objects(synthesis.finish());
-    name_by_graph(&mut variables, objects.graph.as_deref());
+    objects::name_by_graph(&mut variables, objects.graph.as_deref());
     (catalog.variables, catalog.objects) = (variables, Some(objects));
     catalog.changed();
 }
@@ -203,17 +204,5 @@ fn counter() -> Variable {
 /// A graph and the tensor that holds it.
 fn objects(objects: ObjectGraph) -> Objects {
     let bytes = object_graph::encode(&objects);
-    super::super::objects::objects(Graph::new(objects), &bytes)
-}
-
-/// Calls variables what they are called wherever there is a graph.
-fn name_by_graph(variables: &mut [Variable], graph: Option<&Graph>) {
-    let keys: Vec<_> = variables.iter().map(|variable| variable.key().as_bytes()).collect();
-    let names = graph.map_or_else(Vec::new, |graph| graph.names(&keys));
-    for (variable, name) in variables.iter_mut().zip(names) {
-        let key = variable.key().clone();
-        variable.name = name.visible.into();
-        variable.key = Some(key).filter(|key| *key != variable.name);
-    }
-    variables.sort_by(|a, b| a.name.cmp(&b.name));
+    objects::objects(Graph::new(objects), &bytes)
 }
