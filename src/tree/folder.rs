@@ -1,7 +1,10 @@
 //! A directory of the source in the mount: looked at again when somebody asks and the last look is too old.
 //!
-//! A look reads names. What a look finds unchanged keeps its inodes, plans and trees. The time of a directory changes with
-//! its names, by which the kernel knows that what it has cached of it is void.
+//! A look reads names. A checkpoint's own names are certain only once it is planned, so a listing plans all checkpoints and a
+//! look-up those that its name may belong to: both give the same answer at every moment. What a look finds unchanged keeps its
+//! inodes, plans and trees. The time of a directory changes when a look finds another source, by which the kernel knows that
+//! its cached listing is void. Plans leave the time alone, because no entry is served before its plan: tar compares the time
+//! before and after it reads.
 
 mod list;
 
@@ -15,6 +18,7 @@ use super::checkpoint::time;
 use super::directory::{Directory, Scan};
 use super::inodes::Inodes;
 use super::listing::{Listing, Named};
+use super::slot::Slot;
 use super::{Attr, Content, Entry, Ino, Kind, absent};
 use crate::extent::VirtualFile;
 use crate::name::printable;
@@ -23,6 +27,12 @@ use crate::name::printable;
 pub(super) const FRESH: Duration = Duration::from_millis(500);
 /// Listings that one who began may go on with.
 const KEPT: usize = 4;
+/// Times that a directory is listed again because a plan disagreed with its listing. A source that changes even faster
+/// gets the last listing.
+const ROUNDS: usize = 8;
+
+/// Selects checkpoints by their stems.
+type Stems<'a> = &'a dyn Fn(&[u8]) -> bool;
 
 /// A directory of the source.
 pub(super) struct Folder {
@@ -53,7 +63,10 @@ enum Place {
 #[derive(Default)]
 struct Looks {
     last: Option<Scan>,
+    /// Scans that differed from the one before.
     changes: u32,
+    /// Listings that were made: one for each change, and one more where plans disagreed with it.
+    listings: u32,
     /// Whether it was said that looking failed.
     complained: bool,
 }
@@ -132,10 +145,24 @@ impl Folder {
         }
     }
 
-    /// The same with `checkpoint` and `latest*`, for which the newest checkpoint is planned.
-    pub(super) fn whole_listing(self: &Arc<Self>, inodes: &Inodes) -> io::Result<Arc<Listing>> {
-        loop {
+    /// A listing in which the checkpoints of some stems are planned, so that their names are final.
+    fn planned_listing(self: &Arc<Self>, stems: Stems<'_>, inodes: &Inodes) -> io::Result<Arc<Listing>> {
+        for _ in 0..ROUNDS {
             let listing = self.listing(inodes)?;
+            let slots = listing.slots.iter().filter(|(stem, slot)| slot.known().is_none() && stems(stem));
+            slots.for_each(|(_, slot)| slot.plan());
+            if !self.astray.load(Ordering::Relaxed) {
+                return Ok(listing);
+            }
+        }
+        self.listing(inodes)
+    }
+
+    /// The same with `checkpoint` and `latest*`, for which the newest checkpoint is planned.
+    fn whole_listing(self: &Arc<Self>, stems: Stems<'_>, inodes: &Inodes) -> io::Result<Arc<Listing>> {
+        let mut rounds = 0..ROUNDS;
+        loop {
+            let listing = self.planned_listing(stems, inodes)?;
             if listing.own.get().is_some() {
                 return Ok(listing);
             }
@@ -143,8 +170,8 @@ impl Folder {
                 let outline = listing.slots[&listed.stem].outline(inodes);
                 outline.is_ok_and(|outline| outline.is_complete)
             });
-            // Else one that should have been planned does not fit, and the next listing knows.
-            if !self.astray.load(Ordering::Relaxed) {
+            // Otherwise a plan found other files than the listing names, and the next listing has them.
+            if !self.astray.load(Ordering::Relaxed) || rounds.next().is_none() {
                 let own = newest.map(|newest| self.own(&listing, newest, inodes)).unwrap_or_default();
                 let _ = listing.own.set(own);
                 return Ok(listing);
@@ -152,10 +179,14 @@ impl Folder {
         }
     }
 
-    /// The inode of a name. A checkpoint is planned when one of its names is looked up.
+    /// Returns the inode of a name. Plans the checkpoints that the name may belong to, because only a plan knows a
+    /// checkpoint's files.
     pub(super) fn lookup(self: &Arc<Self>, name: &[u8], inodes: &Inodes) -> io::Result<Ino> {
-        let is_ours = name == STATE || name.starts_with(LATEST);
-        let listing = if is_ours { self.whole_listing(inodes)? } else { self.listing(inodes)? };
+        let stems = |stem: &[u8]| is_of_stem(name, stem);
+        let listing = match names_newest(name) {
+            true => self.whole_listing(&stems, inodes)?,
+            false => self.planned_listing(&stems, inodes)?,
+        };
         let named = listing.get(name).ok_or_else(absent)?.clone();
         let ino = match &named {
             Named::Sibling(slot, _) => slot.outline(inodes).ok().and_then(|outline| outline.sibling(name)),
@@ -165,7 +196,8 @@ impl Folder {
         ino.ok_or_else(absent)
     }
 
-    /// Calls `each` with the entries from a place on, and with the place after each, until it has enough.
+    /// Calls `each` with the entries from a place on, and with the place after each, until it has enough. Plans all
+    /// checkpoints first, so that every entry can be looked up.
     pub(super) fn entries(
         self: &Arc<Self>,
         from: u64,
@@ -191,7 +223,7 @@ impl Folder {
             Some(listing) => Ok(listing),
             None => {
                 drop(listings);
-                self.whole_listing(inodes)
+                self.whole_listing(&|_| true, inodes)
             }
         }
     }
@@ -262,6 +294,15 @@ impl Folder {
         self.listings.read().unwrap_or_else(PoisonError::into_inner).back().cloned()
     }
 
+    /// Its checkpoints as they were last listed, the newest first; incomplete ones come last.
+    pub(super) fn newest_first(&self) -> Vec<Arc<Slot>> {
+        let Some(listing) = self.current() else { return Vec::new() };
+        let complete = listing.roster.iter().rev().map(|listed| &listed.stem);
+        let is_incomplete = |stem: &&Vec<u8>| listing.roster.iter().all(|listed| listed.stem != **stem);
+        let stems = complete.chain(listing.slots.keys().rev().filter(is_incomplete));
+        stems.filter_map(|stem| listing.slots.get(stem).cloned()).collect()
+    }
+
     fn now(&self) -> u64 {
         self.started.elapsed().as_millis() as u64
     }
@@ -289,9 +330,10 @@ impl Folder {
         match self.current() {
             Some(listing) if !astray && looks.last.as_ref() == Some(&scan) => Ok(listing),
             before => {
-                let listing = Arc::new(self.list(&scan, looks.changes, inodes)?);
+                looks.changes += u32::from(looks.last.as_ref() != Some(&scan));
+                looks.listings += 1;
+                let listing = Arc::new(self.list(&scan, looks.changes, looks.listings, inodes)?);
                 looks.last = Some(scan);
-                looks.changes += 1;
                 self.replace(before, listing.clone(), inodes);
                 Ok(listing)
             }
@@ -322,5 +364,16 @@ fn directory_mode(mode: u32) -> u16 {
 
 /// The name of the state file.
 const STATE: &[u8] = b"checkpoint";
-/// What the names that stand for the newest checkpoint begin with.
+/// The start of the names that stand for the newest checkpoint.
 const LATEST: &[u8] = b"latest";
+
+/// Returns true for the names that depend on which checkpoint is the newest. All of them change at the same moment, so a
+/// name that was looked up earlier must not outlive the others.
+pub fn names_newest(name: &[u8]) -> bool {
+    name == STATE || name.starts_with(LATEST)
+}
+
+/// Returns true if a name could be one of a checkpoint's: its directory, a file `STEM.…`, or either with a `%` behind it.
+fn is_of_stem(name: &[u8], stem: &[u8]) -> bool {
+    name.strip_prefix(stem).is_some_and(|rest| matches!(rest.first(), None | Some(b'.' | b'%')))
+}

@@ -12,6 +12,7 @@
 //! of variable names; everything in it is computed from an ordinal when it is asked for.
 
 mod checkpoint;
+mod checkpoints;
 mod directory;
 mod escape;
 mod folder;
@@ -32,7 +33,9 @@ use std::io;
 use std::time::SystemTime;
 
 pub use checkpoint::files;
+pub use checkpoints::{Checkpoints, Counts};
 pub use directory::{Directory, Found, Listed, Other, Scan};
+pub use folder::names_newest;
 pub use root::{Live, Planned, Tree};
 
 use crate::extent::VirtualFile;

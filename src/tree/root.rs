@@ -5,6 +5,7 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::checkpoint::CheckpointTree;
+use super::checkpoints::Checkpoints;
 use super::directory::Directory;
 use super::folder::Folder;
 use super::inodes::{Inodes, Node};
@@ -67,6 +68,11 @@ impl Tree {
             }
         }
         Ok(tree)
+    }
+
+    /// The checkpoints of the topmost directory.
+    pub fn checkpoints(&self) -> Checkpoints {
+        Checkpoints::new(self.root.clone())
     }
 
     /// Adds a file to the folder for what is about the mount itself.

@@ -92,19 +92,40 @@ impl Slot {
         if matches!(self.outcome.get(), Some(Err(_))) || self.built().is_some() {
             return self.built();
         }
+        let tree = self.planned()?;
+        self.keep(tree.clone(), inodes);
+        Some(tree)
+    }
+
+    /// Plans it, unless that was done. Keeps the outcome and no tree: a listing may plan many that nobody uses.
+    pub(super) fn plan(&self) {
+        let _planning = self.planning.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.outcome.get().is_none() {
+            let _ = self.planned();
+        }
+    }
+
+    fn planned(&self) -> Option<Arc<CheckpointTree>> {
         match self.directory.plan(&self.found.stem) {
-            Ok((catalog, stamp)) => self.build(catalog, stamp, inodes),
+            Ok((catalog, stamp)) => self.settle(catalog, stamp),
             Err(what) => self.fail(what),
         }
     }
 
-    /// Takes a plan that was made already.
-    pub(super) fn build(
-        self: &Arc<Self>,
-        catalog: Catalog,
-        stamp: Stamp,
-        inodes: &Inodes,
-    ) -> Option<Arc<CheckpointTree>> {
+    /// Takes a plan that was made already, and keeps its tree.
+    pub(super) fn build(self: &Arc<Self>, catalog: Catalog, stamp: Stamp, inodes: &Inodes) {
+        if let Some(tree) = self.settle(catalog, stamp) {
+            self.keep(tree, inodes);
+        }
+    }
+
+    fn keep(self: &Arc<Self>, tree: Arc<CheckpointTree>, inodes: &Inodes) {
+        *self.tree.write().unwrap_or_else(PoisonError::into_inner) = Some(tree);
+        inodes.built(self);
+    }
+
+    /// Notes what a plan says of the checkpoint.
+    fn settle(&self, catalog: Catalog, stamp: Stamp) -> Option<Arc<CheckpointTree>> {
         if !self.is_in_state(&stamp) {
             return self
                 .fail("its index changed while it was looked at; the next look will see it whole".into());
@@ -115,16 +136,15 @@ impl Slot {
             self.astray.fetch_or(!outline.is_as_promised(&self.found), Ordering::Relaxed);
             Ok(outline)
         });
-        *self.tree.write().unwrap_or_else(PoisonError::into_inner) = Some(tree.clone());
-        inodes.built(self);
         Some(tree)
     }
 
-    /// One that was planned before is stale now; that is not worth remembering, for the next look will find it changed.
+    /// Notes why it cannot be shown. One that was planned before keeps its outcome: its files changed since, and the next
+    /// listing has another in its place.
     fn fail(&self, what: String) -> Option<Arc<CheckpointTree>> {
+        self.astray.store(true, Ordering::Relaxed);
         self.outcome.get_or_init(|| {
             log::warn!("{}: not shown: {what}", printable(&self.found.stem));
-            self.astray.store(true, Ordering::Relaxed);
             Err(what)
         });
         None

@@ -17,10 +17,16 @@ use crate::shard::Stamp;
 
 impl Folder {
     /// The listing of a scan.
-    pub(super) fn list(self: &Arc<Self>, scan: &Scan, changes: u32, inodes: &Inodes) -> io::Result<Listing> {
+    pub(super) fn list(
+        self: &Arc<Self>,
+        scan: &Scan,
+        changes: u32,
+        generation: u32,
+        inodes: &Inodes,
+    ) -> io::Result<Listing> {
         let directory = self.directory()?;
         let mut listing = Listing {
-            generation: changes,
+            generation,
             names: BTreeMap::new(),
             slots: scan.checkpoints.iter().map(|found| self.slot(found, &directory, inodes)).collect(),
             roster: scan.roster.clone(),

@@ -1,0 +1,43 @@
+//! The checkpoints of a mount's topmost directory: planned in the background, and counted for `status`.
+
+use std::sync::Arc;
+
+use super::folder::Folder;
+
+/// The checkpoints of a mount's topmost directory.
+#[derive(Clone)]
+pub struct Checkpoints(Arc<Folder>);
+
+/// Numbers of checkpoints.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// All that the directory has.
+    pub all: usize,
+    /// Those that were planned.
+    pub planned: usize,
+    /// The stems of those that were planned and do not fit, the newest first.
+    pub unfit: Vec<Vec<u8>>,
+}
+
+impl Checkpoints {
+    pub(super) fn new(folder: Arc<Folder>) -> Self {
+        Self(folder)
+    }
+
+    /// Plans the checkpoints that were last listed, the newest first, and keeps what each plan says of its files.
+    pub fn plan(&self) {
+        self.0.newest_first().iter().for_each(|slot| slot.plan());
+    }
+
+    /// Counts them, by what is known now.
+    pub fn counts(&self) -> Counts {
+        let slots = self.0.newest_first();
+        let planned: Vec<_> = slots.iter().filter_map(|slot| Some((slot, slot.known()?))).collect();
+        let unfit = planned.iter().filter(|(_, outcome)| outcome.is_err());
+        Counts {
+            all: slots.len(),
+            planned: planned.len(),
+            unfit: unfit.map(|(slot, _)| slot.found().stem.clone()).collect(),
+        }
+    }
+}
