@@ -29,7 +29,7 @@ pub use activity::Activity;
 
 use crate::cache::Cache;
 use crate::extent::VirtualFile;
-use crate::tree::{Attr, Content, Ino, Kind, Tree};
+use crate::tree::{Attr, Content, Ino, Kind, Tree, names_newest};
 use checked::Checked;
 use handles::Handles;
 use passthrough::{PASSED_THROUGH, Passthrough};
@@ -244,9 +244,14 @@ fn file_type(kind: Kind) -> FileType {
     }
 }
 
-/// How long the kernel may go on believing what a name in a directory means.
-fn entry_ttl(directory: Ino) -> &'static Duration {
-    if directory.is_volatile() { &SHORT } else { &FOREVER }
+/// Returns how long the kernel may go on believing what a name in a directory means. It asks again for each use of
+/// `checkpoint` and `latest*`: a program that has read the one must not get an older step by the others.
+fn entry_ttl(directory: Ino, name: &[u8]) -> &'static Duration {
+    match directory.is_volatile() {
+        true if names_newest(name) => &NEVER,
+        true => &SHORT,
+        false => &FOREVER,
+    }
 }
 
 fn attr_ttl(attr: &Attr) -> &'static Duration {
@@ -281,7 +286,7 @@ impl Filesystem for Fuse {
         let directory = Ino(parent.0);
         match guarded(|| Ok(self.tree.lookup(directory, name.as_bytes())?)) {
             Ok(attr) => {
-                let (attr_ttl, entry_ttl) = (attr_ttl(&attr), entry_ttl(directory));
+                let (attr_ttl, entry_ttl) = (attr_ttl(&attr), entry_ttl(directory, name.as_bytes()));
                 reply.entry_with_ttls(attr_ttl, entry_ttl, &self.file_attr(&attr), GENERATION);
             }
             Err(error) => reply.error(error),
@@ -419,9 +424,9 @@ impl Filesystem for Fuse {
                 }
             }
             self.tree.entries(directory, offset.saturating_sub(DOTS), &mut |next, entry| {
-                // Nothing is planned or made for being listed; whoever wants to know more of it looks it up.
+                // No file is made for being listed; a look-up says more of it.
                 let known = self.tree.known_attr(entry.ino);
-                let ttl = if known.is_some() { entry_ttl(directory) } else { &NEVER };
+                let ttl = if known.is_some() { entry_ttl(directory, &entry.name) } else { &NEVER };
                 let attr = self.file_attr(&known.unwrap_or_else(|| Attr::unknown(entry)));
                 let (ino, name) = (INodeNo(entry.ino.0), OsStr::from_bytes(&entry.name));
                 reply.add(ino, next + DOTS, name, ttl, &attr, GENERATION)
