@@ -23,6 +23,8 @@ mod mount_helper;
 #[cfg(feature = "fuse")]
 mod mount_options;
 #[cfg(feature = "fuse")]
+mod planning;
+#[cfg(feature = "fuse")]
 mod run;
 #[cfg(feature = "fuse")]
 mod sample;

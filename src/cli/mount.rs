@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io::IsTerminal;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf, absolute};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use anyhow::{Context, anyhow};
 
 use super::map_flags::MapFlags;
 use super::mount_options::{self, parse_mode};
+use super::planning::{Misfits, Planning};
 use super::serving::{self, NewestIndex, Serving};
 use super::terminal::{bytes, counted, quoted, say, warning};
 use super::{Usage, logging};
@@ -17,7 +19,7 @@ use crate::fuse::Manner;
 use crate::mirror::{Mirror, Newest};
 use crate::mount::{self, Access, End, Options, READY, Role, Session};
 use crate::source::Checkpoint;
-use crate::tree::{Planned, Tree};
+use crate::tree::{Counts, Planned, Tree};
 
 /// Mount checkpoints on a directory, under the names a map gives its variables
 ///
@@ -95,6 +97,7 @@ impl Args {
         let newest_stem = newest.stem.clone();
         let tree = tree(mirror, newest)?;
         let index = NewestIndex::of(&tree, newest_stem.as_encoded_bytes());
+        let checkpoints = tree.checkpoints();
         if self.fake {
             return Ok(ExitCode::SUCCESS);
         }
@@ -102,8 +105,9 @@ impl Args {
         let session = Session::start(fuse, &mountpoint, &self.session(&source));
         let session = session.map_err(|error| self.advise(error, &newest_stem))?;
         self.warn_of_glob_characters();
+        let planning = Planning::start(checkpoints);
         if std::io::stderr().is_terminal() {
-            say(&message);
+            say(message + &misfits(&planning.first_counts(), &self.mountpoint));
         }
         log::info!("{} is mounted on {}", source.display(), mountpoint.display());
         if !self.foreground
@@ -174,6 +178,18 @@ fn end(end: &End) -> String {
         End::Unmounted => "unmounted".into(),
         End::Abandoned(signal) => format!("ended by a second signal {signal} while it was still in use"),
     }
+}
+
+/// The last lines of the message, where checkpoints do not fit.
+fn misfits(counts: &Counts, mountpoint: &Path) -> String {
+    let Some(newest) = counts.unfit.first() else { return String::new() };
+    let error = mountpoint.join(OsStr::from_bytes(newest)).with_added_extension("error");
+    format!(
+        "\n{}\n  help: cat {} says why; ckptfs status {} counts them all",
+        Misfits::from(counts),
+        quoted(&error.to_string_lossy()),
+        quoted(&mountpoint.to_string_lossy())
+    )
 }
 
 /// What is there, what the map did, and what to do next.

@@ -15,6 +15,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 
 use super::logging;
 use super::map_flags::MapFlags;
+use super::planning::Planning;
 use super::serving::{self, NewestIndex, Serving};
 use super::terminal;
 use crate::fuse::Manner;
@@ -62,10 +63,12 @@ impl Args {
         let stem = newest.stem.clone();
         let tree = super::mount::tree(mirror, newest)?;
         let index = NewestIndex::of(&tree, stem.as_encoded_bytes());
+        let checkpoints = tree.checkpoints();
         let fuse =
             self.serving.fuse(tree, (&source, &directory), recipe.map.to_toml(), log, Manner::default());
         let options = Options { signals: FORWARDED, ..Options::new(&source, self.serving.threads()) };
         let session = Session::start(fuse, &directory, &options)?;
+        Planning::start(checkpoints);
         index.prepare();
         self.serve(&session, &here)
     }

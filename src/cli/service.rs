@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use super::logging::Recent;
 use crate::cache::Cache;
 use crate::fuse::Activity;
-use crate::tree::Tree;
+use crate::name::printable;
+use crate::tree::{Checkpoints, Tree};
 
 /// The folder, in a mount.
 pub(super) const FOLDER: &str = ".ckptfs";
@@ -24,7 +25,11 @@ pub(super) struct About {
     pub(super) threads: usize,
     pub(super) cache: Arc<Cache>,
     pub(super) activity: Arc<Activity>,
+    pub(super) checkpoints: Checkpoints,
 }
+
+/// Checkpoints that do not fit and are named; more are counted.
+const NAMED: usize = 20;
 
 /// `status.json` is a multiple of this long whatever its numbers are, so that one that grows while it is read in pieces
 /// ends where it did.
@@ -42,6 +47,8 @@ impl About {
     fn status(&self, started: u64) -> Value {
         let (counters, activity) = (self.cache.counters(), &self.activity);
         let passthrough = activity.passthrough();
+        let checkpoints = self.checkpoints.counts();
+        let unfit: Vec<_> = checkpoints.unfit.iter().take(NAMED).map(|stem| printable(stem)).collect();
         json!({
             "version": env!("CARGO_PKG_VERSION"),
             "pid": std::process::id(),
@@ -59,6 +66,12 @@ impl About {
                 "hits": counters.hits.load(Ordering::Relaxed),
                 "misses": counters.misses.load(Ordering::Relaxed),
                 "evictions": counters.evictions.load(Ordering::Relaxed),
+            },
+            "checkpoints": {
+                "all": checkpoints.all,
+                "planned": checkpoints.planned,
+                "unfit": checkpoints.unfit.len(),
+                "unfit_names": unfit,
             },
             "passthrough": { "on": passthrough.is_ok(), "reason": passthrough.err() },
         })

@@ -83,6 +83,7 @@ impl Serving {
             threads: self.threads(),
             cache: cache.clone(),
             activity: activity.clone(),
+            checkpoints: tree.checkpoints(),
         };
         service::add(&mut tree, about, map, log);
         Fuse::new(
@@ -107,8 +108,8 @@ pub(super) fn keep() -> Option<Arc<dyn Keep>> {
     Store::of_user().map(|store| Arc::new(store) as Arc<dyn Keep>)
 }
 
-/// Politest of all.
-const NICE: i32 = 19;
+/// The lowest priority, of threads that work in the background.
+pub(super) const NICE: i32 = 19;
 
 /// The index of a mount's newest checkpoint.
 pub(super) struct NewestIndex(Option<VirtualFile>);

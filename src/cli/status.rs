@@ -11,6 +11,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use anyhow::bail;
 use serde_json::{Value, json};
 
+use super::planning::Misfits;
 use super::service;
 use super::terminal::{bytes, counted};
 use crate::mount::{self, Mounted};
@@ -133,9 +134,10 @@ fn paragraph(mounted: &Mounted, answer: &Answer) -> String {
                 Some(why) => format!("all of them, for the kernel reads none by itself: {why}"),
             };
             format!(
-                "{head}  state    answers, for {}\n  daemon   {daemon}, {}\n  served   {}, {}, {}; {passthrough}\n  \
+                "{head}  state    answers, for {}\n{}  daemon   {daemon}, {}\n  served   {}, {}, {}; {passthrough}\n  \
                  cache    {} of {}; {} found there, {} decoded\n",
                 lasting(number("/started")),
+                checkpoints(status),
                 count("/threads", "thread"),
                 count("/reads", "read"),
                 bytes(number("/bytes")),
@@ -147,6 +149,19 @@ fn paragraph(mounted: &Mounted, answer: &Answer) -> String {
             )
         }
     }
+}
+
+/// The line on a directory's checkpoints; empty for a mount of one that fits.
+fn checkpoints(status: &Value) -> String {
+    let number = |key: &str| status["checkpoints"][key].as_u64().unwrap_or(0) as usize;
+    let (all, planned, unfit) = (number("all"), number("planned"), number("unfit"));
+    if all <= 1 && unfit == 0 {
+        return String::new();
+    }
+    let names = status["checkpoints"]["unfit_names"].as_array().into_iter().flatten();
+    let names = names.filter_map(|name| Some(name.as_str()?.to_owned())).collect();
+    let misfits = Misfits { all, planned, unfit, names };
+    format!("  holds    {}: {misfits}\n", counted(all, "checkpoint"))
 }
 
 /// How long it is since a time, which is in seconds since the epoch.
