@@ -88,7 +88,7 @@ fn status_json_has_the_documented_keys() {
     let mounts = array(&["status", "--json", m.path().to_str().unwrap()]);
     agree("ckptfs status --json", &mounts, &[]);
     let file: Value = serde_json::from_slice(&m.read(".ckptfs/status.json")).unwrap();
-    agree(".ckptfs/status.json", &[file], &["cache", "passthrough"]);
+    agree(".ckptfs/status.json", &[file], &["cache", "checkpoints", "passthrough"]);
     assert_eq!(
         keys(&mounts[0]["status"], &[]),
         keys(&serde_json::from_slice(&m.read(".ckptfs/status.json")).unwrap(), &[])
