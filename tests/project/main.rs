@@ -9,3 +9,4 @@ mod layers;
 #[cfg(feature = "fuse")]
 mod readme;
 mod seeds;
+mod versions;

@@ -91,10 +91,11 @@ impl Place {
             .floats("bert/pooler/lora/b", &[0.0; 8])
             .write(&dir.join("adapter/ckpt-3"));
         copy(fixture("object_module").as_path(), &dir.join("module"));
-        fs::write(dir.join("eval.py"), "open('train/ckpt-9/vars/encoder/pooler/dense/kernel/shape')")
-            .unwrap();
+        fs::write(dir.join("eval.py"), "cat train/ckpt-9/vars/encoder/pooler/dense/kernel/shape").unwrap();
         fs::create_dir(dir.join("bin")).unwrap();
         std::os::unix::fs::symlink(CKPTFS, dir.join("bin/ckptfs")).unwrap();
+        // Debian has no `python`, only `python3`. A shell that runs `eval.py` opens the same file.
+        std::os::unix::fs::symlink("/bin/sh", dir.join("bin/python")).unwrap();
         place
     }
 
