@@ -407,7 +407,7 @@ def listing(fixtures):
 LIST_HEAD = """# Fixtures
 
 Small checkpoints under `<writer-version>/<name>/`. Made by `scripts/make_fixtures.py` and
-`scripts/hdf5_fixtures.py`, which write this list too; `tests/fixtures.rs` fails when it and the directories disagree.
+`scripts/hdf5_fixtures.py`, which write this list too; `tests/project/fixtures.rs` fails when it and the directories disagree.
 
 | name | writer | what is special |
 |---|---|---|

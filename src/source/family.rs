@@ -165,7 +165,7 @@ impl Part {
     /// What a save in progress is called is none: `part-00000-of-00001`, in a directory `…_temp`.
     pub fn of(name: &OsStr) -> Option<(OsString, Self)> {
         let bytes = name.as_bytes();
-        let stem = |stem: &[u8]| Some(OsString::from_vec(stem.to_vec())).filter(|_| !is_temporary(stem));
+        let stem = |stem: &[u8]| (!is_temporary(stem)).then(|| OsString::from_vec(stem.to_vec()));
         if let Some(rest) = bytes.strip_suffix(b".index") {
             return Some((stem(rest)?, Self::Index));
         }
@@ -178,7 +178,8 @@ impl Part {
         let number = |digits: &str| digits.parse::<u64>().ok().filter(|_| digits.len() >= 5);
         let (shard, num_shards) = (number(shard)?, number(of)?);
         let rest = bytes.len() - numbers.len() - ".data-".len();
-        Some((stem(&bytes[..rest])?, Self::Data { num_shards })).filter(|_| shard < num_shards)
+        let stem = stem(&bytes[..rest])?;
+        (shard < num_shards).then_some((stem, Self::Data { num_shards }))
     }
 }
 

@@ -79,12 +79,13 @@ fn of_file(path: &Path) -> Result<Prefix, Error> {
     }
     let Some((stem, part)) = Part::of(name) else { return Err(Error::not_a_checkpoint(path)) };
     let prefix = Prefix::new(&Prefix::of(path).dir, &stem);
-    match prefix.index().exists() {
-        true => Ok(prefix),
-        false if let Some(prefix) = of_other_format(&prefix) => Ok(prefix),
-        false if part == Part::Index => Err(Error::not_a_checkpoint(path)),
-        false => Err(Error::NoIndex { path: path.into(), index: prefix.index(), nearest: nearest(path) }),
+    if prefix.index().exists() {
+        return Ok(prefix);
     }
+    of_other_format(&prefix).ok_or_else(|| match part {
+        Part::Index => Error::not_a_checkpoint(path),
+        _ => Error::NoIndex { path: path.into(), index: prefix.index(), nearest: nearest(path) },
+    })
 }
 
 /// The checkpoint of another format than TensorFlow's whose head a file is, whatever its name.

@@ -20,7 +20,9 @@ const MIB: u64 = 1 << 20;
 struct Counting {
     id: usize,
     decoded: AtomicU64,
-    failures: AtomicUsize,
+    attempts: AtomicUsize,
+    /// The number of first attempts that fail.
+    failures: usize,
     fail: fn() -> io::Error,
 }
 
@@ -30,8 +32,7 @@ impl Decode for Counting {
     }
 
     fn decode(&self, at: u64, len: usize) -> io::Result<Vec<u8>> {
-        let may_fail = |left: usize| left.checked_sub(1);
-        if self.failures.fetch_update(Ordering::SeqCst, Ordering::SeqCst, may_fail).is_ok() {
+        if self.attempts.fetch_add(1, Ordering::SeqCst) < self.failures {
             return Err((self.fail)());
         }
         self.decoded.fetch_add(len as u64, Ordering::SeqCst);
@@ -49,7 +50,7 @@ impl Decode for Counting {
 }
 
 fn counting(id: usize, failures: usize, fail: fn() -> io::Error) -> Arc<Counting> {
-    Arc::new(Counting { id, decoded: AtomicU64::new(0), failures: AtomicUsize::new(failures), fail })
+    Arc::new(Counting { id, decoded: AtomicU64::new(0), attempts: AtomicUsize::new(0), failures, fail })
 }
 
 fn fine(id: usize) -> Arc<Counting> {

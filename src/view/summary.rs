@@ -120,7 +120,7 @@ impl Running {
         numbers.extend(bytes.chunks_exact(width).map(|bytes| number(value(bytes), &mut integers)));
         self.integers = integers;
         if self.dtype.components() == 2 {
-            *numbers = numbers.chunks_exact(2).map(|parts| magnitude(parts[0], parts[1])).collect();
+            *numbers = numbers.as_chunks().0.iter().map(|&[re, im]| magnitude(re, im)).collect();
         }
     }
 
@@ -228,8 +228,8 @@ fn count(numbers: &[f64], is: impl Fn(f64) -> bool) -> u64 {
 
 /// What all numbers come to, lane by lane and then the lanes. `start` must not matter however often it is put in.
 fn fold(numbers: &[f64], start: f64, map: impl Fn(f64) -> f64, join: impl Fn(f64, f64) -> f64) -> f64 {
-    let (mut lanes, chunks) = ([start; LANES], numbers.chunks_exact(LANES));
-    let rest = chunks.remainder().iter().fold(start, |so_far, &x| join(so_far, map(x)));
+    let (mut lanes, (chunks, rest)) = ([start; LANES], numbers.as_chunks::<LANES>());
+    let rest = rest.iter().fold(start, |so_far, &x| join(so_far, map(x)));
     for chunk in chunks {
         for (lane, &x) in lanes.iter_mut().zip(chunk) {
             *lane = join(*lane, map(x));

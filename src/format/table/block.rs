@@ -188,20 +188,19 @@ impl<'a> Entry<'a> {
 
 /// The restart array, held against the entries as they pass.
 struct Restarts<'a> {
-    offsets: std::slice::ChunksExact<'a, u8>,
+    offsets: std::slice::Iter<'a, [u8; size_of::<u32>()]>,
     next: Option<usize>,
 }
 
 impl<'a> Restarts<'a> {
     fn new(offsets: &'a [u8]) -> Self {
-        let mut restarts = Self { offsets: offsets.chunks_exact(size_of::<u32>()), next: None };
+        let mut restarts = Self { offsets: offsets.as_chunks().0.iter(), next: None };
         restarts.advance();
         restarts
     }
 
     fn advance(&mut self) {
-        let offset = self.offsets.next().and_then(|bytes| bytes.try_into().ok());
-        self.next = offset.and_then(|bytes| usize::try_from(u32::from_le_bytes(bytes)).ok());
+        self.next = self.offsets.next().and_then(|bytes| usize::try_from(u32::from_le_bytes(*bytes)).ok());
     }
 
     /// An entry at `at` of the contents passes.

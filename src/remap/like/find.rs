@@ -219,7 +219,7 @@ fn full_names(catalog: &Catalog) -> HashMap<&[u8], Option<usize>> {
 
 /// The name in the program that saved it, which in a name-based checkpoint is the name.
 fn full_name<'a>(catalog: &Catalog, variable: &'a Variable) -> Option<&'a [u8]> {
-    let plain = || Some(&variable.name).filter(|_| catalog.objects.is_none());
+    let plain = || catalog.objects.is_none().then_some(&variable.name);
     let name = variable.full_name.as_ref().or(variable.plain_key.as_ref()).or_else(plain)?;
     Some(name.as_bytes()).filter(|name| !name.is_empty())
 }

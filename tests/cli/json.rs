@@ -1,0 +1,93 @@
+//! The JSON that is documented is the JSON that comes: every key of `docs/json.md`, and no other.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use crate::support::bundle::Bundle;
+use crate::support::mount::{Place, mount};
+use crate::support::{ckptfs, fixture};
+use serde_json::Value;
+
+/// The keys of a section, and whether each is always there.
+fn documented(section: &str) -> BTreeMap<String, bool> {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/json.md")).unwrap();
+    let (_, rest) = text.split_once(&format!("## `{section}`\n")).unwrap();
+    let lines = rest.split("\n## ").next().unwrap().lines().filter_map(|line| line.strip_prefix("| `"));
+    lines.map(|line| (line.split('`').next().unwrap().to_owned(), !line.contains("*sometimes*"))).collect()
+}
+
+/// The keys of an object; those of an object in `nested` are `outer.inner`.
+fn keys(object: &Value, nested: &[&str]) -> BTreeSet<String> {
+    let of = |(key, value): (&String, &Value)| match value {
+        Value::Object(inner) if nested.contains(&key.as_str()) => {
+            inner.keys().map(|inner| format!("{key}.{inner}")).collect()
+        }
+        _ => vec![key.clone()],
+    };
+    object.as_object().unwrap().iter().flat_map(of).collect()
+}
+
+#[track_caller]
+fn agree(section: &str, objects: &[Value], nested: &[&str]) {
+    let documented = documented(section);
+    assert!(!documented.is_empty() && !objects.is_empty());
+    let mut seen = BTreeSet::new();
+    for object in objects {
+        let keys = keys(object, nested);
+        let undocumented: Vec<_> = keys.iter().filter(|key| !documented.contains_key(*key)).collect();
+        let missing: Vec<_> =
+            documented.iter().filter(|(key, always)| **always && !keys.contains(*key)).collect();
+        assert!(
+            undocumented.is_empty() && missing.is_empty(),
+            "{section}: undocumented {undocumented:?}, missing {missing:?}"
+        );
+        seen.extend(keys);
+    }
+    assert_eq!(seen, documented.into_keys().collect(), "{section}: what is there sometimes was seen too");
+}
+
+fn array(args: &[&str]) -> Vec<Value> {
+    let output = ckptfs(args);
+    serde_json::from_slice::<Value>(&output.stdout).unwrap().as_array().unwrap().clone()
+}
+
+#[test]
+fn ls_json_has_the_documented_keys() {
+    let dir = tempfile::tempdir().unwrap();
+    let prefix = dir.path().join("ckpt-9");
+    let bundle = Bundle::new().floats("a", &[1.0]).floats(b"\xff", &[2.0]);
+    bundle.write(&prefix);
+    let mut listed = array(&["ls", "--json", prefix.to_str().unwrap(), "--alias", "a=b"]);
+    let over = dir.path().join("over");
+    Bundle::new().floats("a", &[3.0]).write(&over);
+    listed.extend(array(&["ls", "--json", prefix.to_str().unwrap(), "--overlay", over.to_str().unwrap()]));
+    for name in ["object_module", "strings", "tf1_graph", "sliced_dtypes", "big_endian"] {
+        let fixture = fixture(name);
+        listed.extend(array(&["ls", "--json", fixture.to_str().unwrap()]));
+    }
+    agree("ckptfs ls --json", &listed, &[]);
+    let ruled: Vec<_> = listed.iter().filter_map(|variable| variable["rule"].as_object()).collect();
+    assert!(ruled.iter().all(|rule| rule.keys().eq(["place", "from"])) && !ruled.is_empty());
+}
+
+#[test]
+fn maps_json_has_the_documented_keys() {
+    let maps = array(&["maps", "--json"]);
+    agree("ckptfs maps --json", &maps, &[]);
+    assert!(maps.iter().any(|map| map["name"] == "ddp"));
+}
+
+#[test]
+fn status_json_has_the_documented_keys() {
+    let place = Place::new();
+    let Some(m) = mount(&place.prefix(), &[]) else { return };
+    let mounts = array(&["status", "--json", m.path().to_str().unwrap()]);
+    agree("ckptfs status --json", &mounts, &[]);
+    let file: Value = serde_json::from_slice(&m.read(".ckptfs/status.json")).unwrap();
+    agree(".ckptfs/status.json", &[file], &["cache", "checkpoints", "passthrough"]);
+    assert_eq!(
+        keys(&mounts[0]["status"], &[]),
+        keys(&serde_json::from_slice(&m.read(".ckptfs/status.json")).unwrap(), &[])
+    );
+}

@@ -1,0 +1,67 @@
+//! What the graph of TF1 beside a checkpoint tells of its variables.
+
+use std::fs;
+
+use crate::support::{ckptfs, copy, fixture, stdout};
+use ckptfs::source;
+
+const ORDER: [&str; 10] = [
+    "global_step",
+    "z/kernel",
+    "z/bias",
+    "a",
+    "m/moving_mean",
+    "k/resource",
+    "z/kernel/Momentum",
+    "z/bias/Momentum",
+    "a/Momentum",
+    "k/resource/Momentum",
+];
+
+#[test]
+fn variables_are_known_in_the_order_of_creation_under_whatever_name() {
+    let source = fixture("tf1_graph").join("ckpt-9");
+    let args = ["--rename", "z/kernel=moved/a", "--sort", "name"].map(Into::into);
+    let output =
+        ckptfs([vec!["ls".into(), source.into_os_string(), "--json".into()], args.to_vec()].concat());
+    let listed: Vec<serde_json::Value> = serde_json::from_str(&stdout(&output)).unwrap();
+    let mut rows: Vec<_> = listed.iter().map(|v| (v["created"].as_u64().unwrap(), v)).collect();
+    rows.sort_by_key(|row| row.0);
+    let names: Vec<_> = rows.iter().map(|(_, v)| v["name"].as_str().unwrap()).collect();
+    let mut expected = ORDER.to_vec();
+    (expected[1], expected[6]) = ("moved/a", "moved/a/Momentum");
+    assert_eq!(names, expected);
+    let trained = rows.iter().filter(|(_, v)| v["trainable"] == true).map(|(created, _)| *created);
+    assert_eq!(trained.collect::<Vec<_>>(), [1, 2, 3, 5]);
+}
+
+#[test]
+fn a_graph_that_cannot_be_read_leaves_the_checkpoint_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    copy(&fixture("tf1_graph"), dir.path());
+    for graph in [&b"node {\n  name: \"x\"\n}\n"[..], b"\xff\xff\xff\xff\xff", b"\x22\xff\xff\xff\xff\x0f"] {
+        fs::write(dir.path().join("ckpt-9.meta"), graph).unwrap();
+        let checkpoint = source::open(&dir.path().join("ckpt-9")).unwrap();
+        assert!(
+            checkpoint.catalog.variables.iter().all(|variable| checkpoint.catalog.made(variable).is_none())
+        );
+        let output = ckptfs(["ls".as_ref(), dir.path().join("ckpt-9").as_os_str(), "--tsv".as_ref()]);
+        assert!(output.status.success());
+        assert!(stdout(&output).starts_with("name\tdtype\tshape\tbytes\n"));
+    }
+}
+
+#[test]
+fn a_table_with_what_the_graph_tells_is_one_to_be_like() {
+    let source = fixture("tf1_graph").join("ckpt-9");
+    let ls = |more: &[&std::ffi::OsStr]| {
+        ckptfs([&["ls".as_ref(), source.as_os_str(), "--tsv".as_ref()], more].concat())
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let wanted = dir.path().join("wanted.tsv");
+    fs::write(&wanted, ls(&[]).stdout).unwrap();
+    let output = ls(&["--like".as_ref(), wanted.as_os_str()]);
+    assert!(output.status.success());
+    assert_eq!(stdout(&output), fs::read_to_string(&wanted).unwrap());
+    assert!(stdout(&output).starts_with("name\tdtype\tshape\tbytes\tcreated\ttrainable\n"));
+}

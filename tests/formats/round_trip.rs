@@ -1,0 +1,145 @@
+//! Every fixture in every form that a whole checkpoint is shown in, opened again: it says what the first one said.
+//!
+//! Sources are told by content and forms by a table, so that a new one of either is tested by being there.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ckptfs::cache::Cache;
+use ckptfs::catalog::{Catalog, H5Layout};
+use ckptfs::dtype::Dtype;
+use ckptfs::extent::VirtualFile;
+use ckptfs::{source, view};
+
+/// A form: what it is called, the file to open again, and what may become of a variable in it.
+struct Form {
+    name: &'static str,
+    write: fn(&Arc<Catalog>, &Path) -> Option<PathBuf>,
+    expected: fn(&Value) -> Option<Value>,
+}
+
+/// Dtype, shape and bytes.
+type Value = (Dtype, Vec<u64>, Vec<u8>);
+
+const FORMS: &[Form] = &[
+    Form { name: "bundle", write: bundle, expected: |value| Some(value.clone()) },
+    Form {
+        name: "safetensors",
+        write: |catalog, to| whole(catalog, to, "model.safetensors"),
+        expected: in_safetensors,
+    },
+    Form { name: "h5", write: |catalog, to| whole(catalog, to, "model.weights.h5"), expected: in_hdf5 },
+];
+
+/// Bytes that a test reads at once.
+const CACHE: usize = 64 << 20;
+
+#[test]
+fn every_source_reads_back_from_every_form() {
+    let sources = sources();
+    assert!(sources.len() > 35, "the fixtures were not found");
+    for source in &sources {
+        let first = opened(source);
+        for form in FORMS {
+            let dir = tempfile::tempdir().unwrap();
+            let written = (form.write)(&first, dir.path()).expect("no fixture has too many names");
+            compare(source, form, &first, &opened(&written));
+        }
+    }
+}
+
+/// Every checkpoint among the fixtures, by the path that a person would give.
+fn sources() -> Vec<PathBuf> {
+    let mut sources = Vec::new();
+    let mut directories = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")];
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().path()) {
+            match entry.is_dir() {
+                true => directories.push(entry),
+                false => sources.extend(source::meant(&entry).is_ok().then_some(entry)),
+            }
+        }
+    }
+    sources.retain(|path| source::open(path).is_ok());
+    sources.sort();
+    sources
+}
+
+fn opened(path: &Path) -> Arc<Catalog> {
+    let mut catalog =
+        source::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display())).catalog;
+    // Which Keras would read it is no matter here.
+    catalog.h5_layout = H5Layout::Keras3;
+    Arc::new(catalog)
+}
+
+fn compare(source: &Path, form: &Form, first: &Catalog, second: &Catalog) {
+    let left_out: Vec<String> = view::WHOLE
+        .iter()
+        .filter(|whole| whole.name.ends_with(form.name))
+        .flat_map(|whole| (whole.left_out)(&Catalog { h5_layout: H5Layout::Keras3, ..first.clone() }))
+        .collect();
+    let expected: BTreeMap<_, _> = values(first)
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, (form.expected)(&value)?)))
+        .filter(|(name, _)| !left_out.iter().any(|why| why.starts_with(&format!("{name}: "))))
+        .collect();
+    let (place, found) = (format!("{} as {}", source.display(), form.name), values(second));
+    let names = |values: &BTreeMap<String, Value>| values.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(&found), names(&expected), "{place}");
+    for (name, value) in expected {
+        assert_eq!(found[&name], value, "{place}: {name}");
+    }
+    if form.name == "bundle" {
+        assert_eq!(second.kind(), first.kind(), "{place}");
+    }
+}
+
+fn values(catalog: &Catalog) -> BTreeMap<String, Value> {
+    let value = |variable: &ckptfs::catalog::Variable| {
+        let tensor = &variable.tensor;
+        (variable.name.to_string(), (tensor.dtype, tensor.shape.0.to_vec(), read(&tensor.file())))
+    };
+    catalog.variables.iter().map(value).collect()
+}
+
+fn read(file: &VirtualFile) -> Vec<u8> {
+    let mut bytes = vec![0; file.len() as usize];
+    assert_eq!(file.read_at(&Cache::new(CACHE), &mut bytes, 0).unwrap(), bytes.len());
+    bytes
+}
+
+fn bundle(catalog: &Arc<Catalog>, to: &Path) -> Option<PathBuf> {
+    for (suffix, file) in view::bundle::files(catalog) {
+        fs::write(to.join(format!("model{suffix}")), read(&file)).unwrap();
+    }
+    Some(to.join("model"))
+}
+
+fn whole(catalog: &Arc<Catalog>, to: &Path, name: &str) -> Option<PathBuf> {
+    let whole = view::WHOLE.iter().find(|whole| whole.name == name && (whole.is_there)(catalog))?;
+    let path = to.join(name);
+    fs::write(&path, read(&(whole.file)(catalog))).unwrap();
+    Some(path)
+}
+
+/// Quantized numbers are there as the integers that they are.
+fn in_safetensors((dtype, shape, bytes): &Value) -> Option<Value> {
+    let (name, _) = dtype.safetensors()?;
+    Some((Dtype::from_safetensors(name)?, shape.clone(), bytes.clone()))
+}
+
+/// The same, and strings are padded to one length and come back as they were, unless they end in NUL.
+fn in_hdf5((dtype, shape, bytes): &Value) -> Option<Value> {
+    let dtype = match dtype {
+        Dtype::Qint8 => Dtype::Int8,
+        Dtype::Quint8 => Dtype::Uint8,
+        Dtype::Qint16 => Dtype::Int16,
+        Dtype::Quint16 => Dtype::Uint16,
+        Dtype::Qint32 => Dtype::Int32,
+        other => *other,
+    };
+    Some((dtype, shape.clone(), bytes.clone()))
+}
