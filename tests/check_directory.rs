@@ -128,7 +128,7 @@ fn the_report_fits_a_terminal_of_80_columns_and_is_whole_elsewhere() {
     let name = "bert/encoder/layer_0/attention/self/query/kernel";
     Bundle::new().floats(name, &[1.0]).write(&dir.path().join("ckpt-9"));
     let line =
-        format!("stty cols 80; {CKPTFS} check ckpt-9 --rename 'bert/**=encoder_of_the_new_program/**'");
+        format!("stty cols 80; {CKPTFS} check ckpt-9 --rename 'bert/**=encoder/**'");
     let mut command = Command::new("script");
     command
         .args(["-qec", &line, "/dev/null"])
