@@ -10,6 +10,7 @@
 //! What was computed may be [kept](Keep) from one mount to the next, under a key that follows from what every byte is made
 //! of: which bytes of which file in which state, and what is done to them.
 
+mod audit;
 mod key;
 mod store;
 mod work;
@@ -21,6 +22,7 @@ use crate::format::crc::Masked;
 use crate::tensor::Tensor;
 use work::Work;
 
+pub use audit::{Verdict, audit};
 pub use store::Store;
 
 /// A place for checksums that outlives a mount.

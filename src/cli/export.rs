@@ -1,19 +1,22 @@
 //! `ckptfs export`: what a mount would show, written to disk.
 
+mod foreign;
+mod target;
+
 use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, bail};
-use indicatif::{ProgressBar, ProgressStyle};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
+use super::Usage;
 use super::map_flags::MapFlags;
-use super::terminal::{bytes, counted, say, warning};
+use super::terminal::{bytes, counted, progress_bar, say, warning};
 use crate::catalog::{Catalog, H5Layout};
 use crate::export::{self, Manner, Output};
 use crate::extent::VirtualFile;
@@ -28,9 +31,10 @@ use crate::{tree, view};
 pub(super) struct Args {
     /// The checkpoint, as for ls
     source: PathBuf,
-    /// What to write: a prefix for a bundle (new/ckpt-9), a file for others, a directory for npy
+    /// What to write: a prefix for a bundle (new/ckpt-9), a file for others, a directory for npy. Into a directory that is
+    /// there, or that ends in `/`, it is written under the source's own name
     out: PathBuf,
-    /// The format; if not said, what the end of OUT's name says, else a bundle
+    /// The format; if not given, the ending of OUT's name decides: .safetensors, .weights.h5 or .h5, else a bundle
     #[arg(long, value_name = "FORMAT", value_parser = names())]
     format: Option<String>,
     /// Link the source's data files instead of copying them, and write only a new index and what a map changes. Restoring
@@ -49,14 +53,21 @@ struct Format {
     name: &'static str,
     /// What the name of a file of this format ends in.
     suffix: Option<&'static str>,
-    outputs: fn(&Args, Checkpoint) -> anyhow::Result<Vec<Output>>,
+    /// What follows the source's name in a directory.
+    ending: fn(&Args) -> &'static str,
+    outputs: fn(&Args, &Path, Checkpoint) -> anyhow::Result<Vec<Output>>,
 }
 
 const FORMATS: &[Format] = &[
-    Format { name: "bundle", suffix: None, outputs: bundle },
-    Format { name: "safetensors", suffix: Some(".safetensors"), outputs: safetensors },
-    Format { name: "h5", suffix: Some(".h5"), outputs: h5 },
-    Format { name: "npy", suffix: None, outputs: npy },
+    Format { name: "bundle", suffix: None, ending: |_| "", outputs: bundle },
+    Format {
+        name: "safetensors",
+        suffix: Some(".safetensors"),
+        ending: |_| ".safetensors",
+        outputs: safetensors,
+    },
+    Format { name: "h5", suffix: Some(".h5"), ending: h5_ending, outputs: h5 },
+    Format { name: "npy", suffix: None, ending: |_| "", outputs: npy },
 ];
 
 fn names() -> Vec<&'static str> {
@@ -65,13 +76,14 @@ fn names() -> Vec<&'static str> {
 
 impl Args {
     pub(super) fn run(&self) -> anyhow::Result<ExitCode> {
-        let format = self.format();
+        let format = self.format()?;
         if self.link && format.name != FORMATS[0].name {
             bail!("--link: only a bundle's data files are the source's own; {} is written anew", format.name);
         }
         let (checkpoint, _) = self.map.open(&self.source)?;
         let variables = counted(checkpoint.catalog.variables.len(), "variable");
-        let outputs = (format.outputs)(self, checkpoint)?;
+        let out = target::path(&self.out, &checkpoint.prefix.stem, (format.ending)(self));
+        let outputs = (format.outputs)(self, &out, checkpoint)?;
         let copied = |output: &&Output| !(self.link && output.file.whole_shard().is_some());
         let total = outputs.iter().filter(copied).map(|output| output.file.len()).sum();
         self.write(&outputs, total)?;
@@ -79,21 +91,24 @@ impl Args {
             let linked = outputs.iter().filter(|output| !copied(output)).count();
             let linked =
                 if linked > 0 { format!(", {} linked", counted(linked, "file")) } else { String::new() };
-            say(format_args!("{}: {variables}, {} written{linked}", self.out.display(), bytes(total)));
+            say(format_args!("{}: {variables}, {} written{linked}", out.display(), bytes(total)));
         }
         Ok(ExitCode::SUCCESS)
     }
 
-    fn format(&self) -> &'static Format {
-        let named = |format: &&Format| self.format.as_deref() == Some(format.name);
-        let ends =
-            |format: &&Format| self.format.is_none() && format.suffix.is_some_and(|end| self.named(end));
-        FORMATS.iter().find(named).or_else(|| FORMATS.iter().find(ends)).unwrap_or(&FORMATS[0])
-    }
-
-    /// Whether OUT's name ends so.
-    fn named(&self, end: &str) -> bool {
-        self.out.file_name().is_some_and(|name| name.as_bytes().ends_with(end.as_bytes()))
+    /// The format that `--format` names, else the one that OUT's name ends in, else a bundle.
+    fn format(&self) -> Result<&'static Format, Usage> {
+        if let Some(name) = &self.format {
+            return Ok(FORMATS.iter().find(|format| format.name == name).unwrap_or(&FORMATS[0]));
+        }
+        if target::is_directory(&self.out) {
+            return Ok(&FORMATS[0]);
+        }
+        let ends = |format: &&Format| format.suffix.is_some_and(|end| target::ends(&self.out, end));
+        match FORMATS.iter().find(ends) {
+            Some(format) => Ok(format),
+            None => foreign::refuse(&self.out).map_err(Usage).map(|()| &FORMATS[0]),
+        }
     }
 
     fn write(&self, outputs: &[Output], total: u64) -> anyhow::Result<()> {
@@ -113,16 +128,8 @@ impl Args {
     }
 }
 
-/// Drawn on a terminal only.
-fn progress_bar(total: u64) -> ProgressBar {
-    let style = "{bar:40} {decimal_bytes} of {decimal_total_bytes}, {decimal_bytes_per_sec}, {eta} to go";
-    let bar = ProgressBar::new(total);
-    bar.with_style(ProgressStyle::with_template(style).expect("the template is sound"))
-}
-
 /// The data files, then the index, without which they mean nothing.
-fn bundle(args: &Args, checkpoint: Checkpoint) -> anyhow::Result<Vec<Output>> {
-    let prefix = &args.out;
+fn bundle(_: &Args, prefix: &Path, checkpoint: Checkpoint) -> anyhow::Result<Vec<Output>> {
     let Some(stem) = prefix.file_name() else { bail!("{}: names no checkpoint", prefix.display()) };
     let with =
         |suffix: String| prefix.with_file_name([stem, OsStr::new(&suffix)].into_iter().collect::<OsString>());
@@ -135,32 +142,39 @@ fn bundle(args: &Args, checkpoint: Checkpoint) -> anyhow::Result<Vec<Output>> {
     Ok(outputs)
 }
 
-fn safetensors(args: &Args, checkpoint: Checkpoint) -> anyhow::Result<Vec<Output>> {
-    whole(args, checkpoint, "model.safetensors")
+fn safetensors(_: &Args, out: &Path, checkpoint: Checkpoint) -> anyhow::Result<Vec<Output>> {
+    whole(out, checkpoint, "model.safetensors")
 }
 
-/// The end of OUT's name says which Keras is to read it, for to Keras it does.
-fn h5(args: &Args, mut checkpoint: Checkpoint) -> anyhow::Result<Vec<Output>> {
-    let layout = if args.named(".weights.h5") { H5Layout::Keras3 } else { H5Layout::Legacy };
+/// The ending of the name says which Keras is to read it, as it does to Keras.
+fn h5(args: &Args, out: &Path, mut checkpoint: Checkpoint) -> anyhow::Result<Vec<Output>> {
+    let layout = if target::ends(out, KERAS_3) { H5Layout::Keras3 } else { H5Layout::Legacy };
     checkpoint.catalog.h5_layout = args.map.h5_layout().unwrap_or(layout);
     let legacy = checkpoint.catalog.h5_layout == H5Layout::Legacy;
-    whole(args, checkpoint, if legacy { "model.h5" } else { "model.weights.h5" })
+    whole(out, checkpoint, if legacy { "model.h5" } else { "model.weights.h5" })
+}
+
+/// What a file for Keras 3 ends in.
+const KERAS_3: &str = ".weights.h5";
+
+fn h5_ending(args: &Args) -> &'static str {
+    match args.map.h5_layout().unwrap_or_default() {
+        H5Layout::Keras3 => KERAS_3,
+        H5Layout::Legacy => ".h5",
+    }
 }
 
 /// The one file that a mount shows under that name.
-fn whole(args: &Args, checkpoint: Checkpoint, name: &str) -> anyhow::Result<Vec<Output>> {
+fn whole(out: &Path, checkpoint: Checkpoint, name: &str) -> anyhow::Result<Vec<Output>> {
     sound(&checkpoint.catalog)?;
     let whole = view::WHOLE.iter().find(|whole| whole.name == name && (whole.is_there)(&checkpoint.catalog));
-    let Some(whole) = whole else {
-        bail!("{}: too many names for a file of this format", args.out.display())
-    };
+    let Some(whole) = whole else { bail!("{}: too many names for a file of this format", out.display()) };
     (whole.left_out)(&checkpoint.catalog).iter().for_each(|what| warning(format_args!("left out: {what}")));
-    Ok(vec![Output { path: args.out.clone(), file: (whole.file)(&Arc::new(checkpoint.catalog)) }])
+    Ok(vec![Output { path: out.into(), file: (whole.file)(&Arc::new(checkpoint.catalog)) }])
 }
 
 /// A file for each variable that NumPy can hold.
-fn npy(args: &Args, checkpoint: Checkpoint) -> anyhow::Result<Vec<Output>> {
-    let directory = &args.out;
+fn npy(_: &Args, directory: &Path, checkpoint: Checkpoint) -> anyhow::Result<Vec<Output>> {
     sound(&checkpoint.catalog)?;
     for variable in &checkpoint.catalog.variables {
         if let Some(Err(why)) = view::format("npy").map(|format| (format.file)(variable)) {

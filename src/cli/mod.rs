@@ -1,6 +1,7 @@
 //! The command line: parsing and printing only. A file for each subcommand, a row for each in `Command`.
 
 mod cat;
+mod changes;
 mod check;
 mod completions;
 mod export;
@@ -11,6 +12,7 @@ mod maps;
 mod outline;
 mod overlay_flags;
 mod terminal;
+mod words;
 
 #[cfg(feature = "fuse")]
 mod demo;
@@ -37,7 +39,7 @@ mod status;
 #[cfg(feature = "fuse")]
 mod umount;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -92,7 +94,8 @@ pub fn run() -> ExitCode {
         return crate::mount::guard(path.as_ref(), &device.to_string_lossy())
             .map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
     }
-    let result = match Cli::parse_from(with_subcommand(args)).command {
+    let cli = Cli::try_parse_from(with_subcommand(args)).unwrap_or_else(|error| words::advised(error).exit());
+    let result = match cli.command {
         #[cfg(feature = "fuse")]
         Command::Mount(args) => args.run(),
         #[cfg(feature = "fuse")]
@@ -122,17 +125,15 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// The arguments, with the subcommand that mount(8) leaves out.
+/// The arguments, with the subcommand that mount(8) leaves out, or that one path needs.
 fn with_subcommand(args: Vec<OsString>) -> Vec<OsString> {
+    let mut ckptfs = Cli::command();
+    ckptfs.build();
+    let is_subcommand =
+        |word: &OsStr| word.to_str().is_some_and(|word| ckptfs.find_subcommand(word).is_some());
     #[cfg(feature = "fuse")]
-    let args = {
-        let mut ckptfs = Cli::command();
-        ckptfs.build();
-        mount_helper::arguments(args, |word| {
-            word.to_str().is_some_and(|word| ckptfs.find_subcommand(word).is_some())
-        })
-    };
-    args
+    let args = mount_helper::arguments(args, is_subcommand);
+    words::arguments(args, is_subcommand)
 }
 
 /// Whoever read our output has had enough, which is no failure of ours: `ckptfs ls ckpt | head`.

@@ -14,7 +14,7 @@ use super::mount_options::{self, parse_mode};
 use super::planning::{Misfits, Planning};
 use super::serving::{self, NewestIndex, Serving};
 use super::terminal::{bytes, counted, quoted, say, warning};
-use super::{Usage, logging};
+use super::{Usage, changes, logging};
 use crate::fuse::Manner;
 use crate::mirror::{Mirror, Newest};
 use crate::mount::{self, Access, End, Options, READY, Role, Session};
@@ -198,14 +198,9 @@ fn message(mirror: &Mirror, newest: &Newest, mountpoint: &Path) -> String {
     let report = &outcome.report;
     let catalog = &checkpoint.catalog;
     let (variables, size) = (counted(catalog.variables.len(), "variable"), bytes(catalog.len()));
-    let named = catalog.variables.iter().filter(|variable| variable.origin.is_some()).count();
     let map = match report.rules.len() {
         0 => String::new(),
-        n => format!(
-            "\n  map      {}: {named} under new names, {} left out",
-            counted(n, "rule"),
-            report.dropped.len()
-        ),
+        n => format!("\n  map      {}: {}", counted(n, "rule"), changes::done(catalog, report.dropped.len())),
     };
     let laid = outcome.laid.from.iter().map(|from| {
         let all = from.replaced.len() + from.added.len();

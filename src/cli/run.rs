@@ -35,8 +35,8 @@ pub(super) struct Args {
     map: MapFlags,
     #[command(flatten)]
     serving: Serving,
-    /// The command and its arguments
-    #[arg(last = true, required = true, value_name = "COMMAND")]
+    /// The command and its arguments. Flags of ckptfs come before it; `--` may stand between
+    #[arg(trailing_var_arg = true, required = true, value_name = "COMMAND")]
     command: Vec<OsString>,
 }
 
@@ -120,4 +120,37 @@ fn exit_code(status: ExitStatus) -> ExitCode {
 fn not_run(program: &OsString, error: &io::Error) -> ExitCode {
     terminal::error(&anyhow::anyhow!("{}: {error}", program.display()));
     ExitCode::from(if error.kind() == io::ErrorKind::NotFound { NOT_FOUND } else { NOT_EXECUTABLE })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn read(line: &str) -> (PathBuf, Vec<String>, Vec<OsString>) {
+        let args = Line::try_parse_from(["run"].into_iter().chain(line.split(' '))).unwrap().args;
+        (args.source, args.map.typed().to_vec(), args.command)
+    }
+
+    #[test]
+    fn a_command_needs_no_dashes_and_keeps_its_own_flags() {
+        let command = ["python", "eval.py", "--rename", "x", "--", "-v"].map(OsString::from).to_vec();
+        let flags = vec!["--rename 'a=b'".to_owned()];
+        for line in [
+            "train --rename a=b -- python eval.py --rename x -- -v",
+            "train --rename a=b python eval.py --rename x -- -v",
+            "--rename a=b train python eval.py --rename x -- -v",
+        ] {
+            assert_eq!(read(line), ("train".into(), flags.clone(), command.clone()), "{line}");
+        }
+        assert!(Line::try_parse_from(["run", "train"]).is_err(), "a command is required");
+        assert!(Line::try_parse_from(["run", "train", "--renam", "a=b", "true"]).is_err());
+    }
 }

@@ -3,7 +3,8 @@
 use std::fmt::Display;
 use std::io::Write;
 
-use anstyle::Style;
+use anstyle::{AnsiColor, Style};
+use indicatif::{ProgressBar, ProgressStyle};
 
 use super::map_flags::DoesNotParse;
 use crate::remap::{Errors, Unfit};
@@ -45,6 +46,30 @@ fn head(name: &str) -> String {
 }
 
 const BOLD: Style = Style::new().bold();
+/// What is as it should be.
+pub(super) const GOOD: Style = AnsiColor::Green.on_default();
+/// What is wrong.
+pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
+/// What matters less than what stands beside it.
+pub(super) const FAINT: Style = Style::new().dimmed();
+
+/// A text in a style. The stream takes the style out where there is no terminal.
+pub(super) fn styled(style: Style, text: impl Display) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+/// The columns of the terminal that standard output is; `None` if it is something else, or does not say.
+pub(super) fn columns() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
+    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+}
+
+/// A bar for bytes, drawn on a terminal only.
+pub(super) fn progress_bar(total: u64) -> ProgressBar {
+    let style = "{bar:40} {decimal_bytes} of {decimal_total_bytes}, {decimal_bytes_per_sec}, {eta} to go";
+    let bar = ProgressBar::new(total);
+    bar.with_style(ProgressStyle::with_template(style).expect("the template is sound"))
+}
 
 /// A number of bytes in the unit that suits it: `1.3 GB`, decimal as `ls --si` has it.
 pub(super) fn bytes(n: u64) -> String {

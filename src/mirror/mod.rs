@@ -123,8 +123,7 @@ impl Mirror {
             Kind::Around(prefix) => Some(prefix.stem.as_bytes()),
             _ => complete.or_else(incomplete).map(Vec::as_slice),
         };
-        let stem =
-            OsStr::from_bytes(stem.ok_or_else(|| source::Error::NoCheckpoints(self.folder.path().into()))?);
+        let stem = OsStr::from_bytes(stem.ok_or_else(|| source::Error::no_checkpoints(self.folder.path()))?);
         let mut checkpoint = self.checkpoint(stem)?;
         checkpoint.catalog.keep = self.keep.clone();
         let outcome = self.recipe.apply_to(&checkpoint.stamp, &mut checkpoint.catalog)?;

@@ -165,6 +165,11 @@ impl Map {
         &self.rules[id.index()]
     }
 
+    /// All rules, in the order of a report.
+    pub fn rules(&self) -> impl Iterator<Item = &Rule> {
+        self.rules.iter()
+    }
+
     /// A number of `[vars]`.
     pub fn var(&self, name: &str) -> Option<i64> {
         self.vars.get(name).map(|var| var.value)

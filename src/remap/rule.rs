@@ -268,6 +268,11 @@ impl Rule {
         self.patterns().iter().find_map(|pattern| pattern.captures(name))
     }
 
+    /// Returns `true` if one of its patterns matches the name.
+    pub fn is_match(&self, name: &[u8]) -> bool {
+        self.patterns().iter().any(|pattern| pattern.is_match(name))
+    }
+
     /// Whether it takes a variable: the first that matches does.
     pub(super) fn takes(&self) -> bool {
         matches!(self.verb, Verb::Rename | Verb::Split | Verb::Join)

@@ -3,6 +3,7 @@
 //! Every entry is checked before anything is served, because TensorFlow does not: an entry it cannot parse aborts its
 //! process, and one out of place reads as other numbers. Numbers of high byte first are turned round when they are read.
 
+mod ends;
 mod keys;
 mod partitions;
 
@@ -10,7 +11,7 @@ use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::Arc;
 
-use super::error::{Error, Fault};
+use super::error::{Cut, Error, Fault};
 use super::{Checkpoint, Prefix, identify, object_graph};
 use crate::catalog::{Catalog, Objects};
 use crate::dtype::Dtype;
@@ -24,6 +25,7 @@ use crate::shard::{self, Shard};
 use crate::tensor::slices::text;
 use crate::tensor::{Shape, Tensor};
 
+use ends::Ends;
 use partitions::Partitions;
 
 /// Far beyond any real number of shards; each is a file to be opened.
@@ -68,6 +70,8 @@ struct Rows<'a> {
     /// Slices that belong to no variable yet.
     partitions: Partitions,
     faults: Vec<Fault>,
+    /// Variables beyond the ends of data files.
+    ends: Ends,
     /// Whether it is no index but a whole checkpoint of the first version.
     is_v1: bool,
 }
@@ -91,6 +95,7 @@ impl<'a> Rows<'a> {
             graph: None,
             partitions: Partitions::default(),
             faults: vec![],
+            ends: Ends::default(),
             is_v1: false,
         };
         let decoded = table::decode_with(file, |key, value, at| rows.row(key, value, at));
@@ -101,9 +106,22 @@ impl<'a> Rows<'a> {
         rows.refuse_unsupported()?;
         let unclaimed = std::mem::take(&mut rows.partitions).unclaimed();
         rows.faults.extend(unclaimed.map(|(name, what)| Fault { key: name.into(), what }));
-        match rows.faults.is_empty() {
-            true => Ok(rows),
-            false => Err(Error::Entries(prefix.index(), rows.faults)),
+        rows.refuse_faults()?;
+        Ok(rows)
+    }
+
+    /// Refuses the index if an entry is wrong. A data file that ends too early is one fault.
+    fn refuse_faults(&mut self) -> Result<(), Error> {
+        let (cuts, faults) = std::mem::take(&mut self.ends).judge(&self.shards);
+        self.faults.extend(faults);
+        match (self.faults.is_empty(), cuts.is_empty()) {
+            (true, true) => Ok(()),
+            (true, false) => Err(Error::CutShort(cuts)),
+            (false, _) => {
+                let cut = |cut: Cut| Fault { key: cut.name().as_str().into(), what: cut.to_string() };
+                let faults = cuts.into_iter().map(cut).chain(self.faults.drain(..)).collect();
+                Err(Error::Entries(self.prefix.index(), faults))
+            }
         }
     }
 
@@ -117,7 +135,12 @@ impl<'a> Rows<'a> {
             return Ok(());
         }
         let is_graph = key == graph::KEY.as_bytes();
-        match entry.and_then(|entry| self.whole(key, &entry)) {
+        self.ends.all += usize::from(!is_graph);
+        let whole = entry.and_then(|entry| match self.ends.note(&self.shards, key, None, &entry) {
+            true => Ok(None),
+            false => self.whole(key, &entry),
+        });
+        match whole {
             Ok(Some(tensor)) if is_graph => self.graph = Some(tensor),
             Ok(Some(tensor)) => self.tensors.push((key.into(), Arc::new(tensor))),
             Ok(None) => {}
@@ -136,12 +159,13 @@ impl<'a> Rows<'a> {
             }
         };
         let tensor = entry.and_then(|entry| match entry.slices.is_empty() {
-            true => self.tensor(&entry),
+            true if self.ends.note(&self.shards, &name, Some(&slice), &entry) => Ok(None),
+            true => self.tensor(&entry).map(Some),
             false => Err("lists slices itself".into()),
         });
         let fault =
             |what| Fault { key: name.as_slice().into(), what: format!("slice {}: {what}", text(&slice)) };
-        let tensor = tensor.map_err(|what| self.faults.push(fault(what))).ok();
+        let tensor = tensor.map_err(|what| self.faults.push(fault(what))).ok().flatten();
         self.partitions.add(name, slice, tensor);
     }
 
@@ -200,13 +224,8 @@ impl<'a> Rows<'a> {
             )
         })?;
         let Entry { offset, size, .. } = *entry;
-        let fits = |len: u64| offset.checked_add(size).is_some_and(|end| end <= len);
-        match shard.len() {
-            Some(len) if !fits(len) => {
-                return Err(format!("bytes {offset}+{size} past the end of {} ({len} bytes)", shard.name()));
-            }
-            None if !fits(i64::MAX as u64) => return Err(format!("bytes {offset}+{size} overflow")),
-            _ => {}
+        if offset.checked_add(size).is_none_or(|end| end > i64::MAX as u64) {
+            return Err(format!("bytes {offset}+{size} overflow"));
         }
         let data = vec![Extent::Range { shard: shard.clone(), offset, len: size }];
         let tensor = Tensor::new(dtype, shape, data, Some(entry.crc32c));

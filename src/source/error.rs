@@ -4,11 +4,12 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::contents;
 use super::family::Prefix;
 use super::identify::{self, Lookalike};
 use crate::folder::Folder;
 use crate::format::Malformed;
-use crate::name::Name;
+use crate::name::{Name, listed};
 
 /// Why a source cannot be opened.
 #[derive(Debug)]
@@ -17,7 +18,11 @@ pub enum Error {
     #[allow(missing_docs, reason = "the path that was given, and what is called nearly so, nearest first")]
     NotFound { path: PathBuf, nearest: Vec<String> },
     /// A directory without checkpoints.
-    NoCheckpoints(PathBuf),
+    #[allow(
+        missing_docs,
+        reason = "the directory, what it holds instead, and where below it checkpoints are"
+    )]
+    NoCheckpoints { dir: PathBuf, holds: String, below: Vec<String> },
     /// A file that is something else.
     #[allow(missing_docs, reason = "the file, what it is, what to do about it, and prefixes nearby")]
     Lookalike { path: PathBuf, what: String, advice: String, nearest: Vec<String> },
@@ -32,6 +37,8 @@ pub enum Error {
     Unsupported(PathBuf, String),
     /// Entries that TensorFlow would misread or die of.
     Entries(PathBuf, Vec<Fault>),
+    /// Data files that end before the variables in them do.
+    CutShort(Vec<Cut>),
     /// An index and the files that it names do not agree.
     Disagree(PathBuf, Vec<String>),
     /// Groups and datasets of an HDF5 file that are damaged.
@@ -47,13 +54,52 @@ pub struct Fault {
     pub what: String,
 }
 
+/// A data file that ends too early.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// The file.
+    pub path: PathBuf,
+    /// Its length in bytes.
+    pub len: u64,
+    /// The length that the index needs.
+    pub needed: u64,
+    /// The variables beyond its end.
+    pub beyond: usize,
+    /// The variables of the checkpoint.
+    pub all: usize,
+}
+
+impl Cut {
+    /// The last component of the path.
+    pub(super) fn name(&self) -> String {
+        self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+}
+
+/// `1000 bytes of 1,223,643; 13 of 15 variables are beyond its end`
+impl fmt::Display for Cut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { beyond, all, .. } = self;
+        let (len, needed) = (grouped(self.len), grouped(self.needed));
+        write!(f, "{len} bytes of {needed}; {beyond} of {all} variables are beyond its end")
+    }
+}
+
 /// Faults that are spelled out; more are counted.
 const SHOWN: usize = 20;
+/// Directories that are listed; more are counted.
+const LISTED: usize = 10;
 
 impl Error {
     /// `path` exists and is no checkpoint: says what it is instead.
     pub(super) fn not_a_checkpoint(path: &Path) -> Self {
         Self::lookalike(path, identify::identify(path), super::locate::nearest(path))
+    }
+
+    /// A directory without checkpoints: says what it holds and which directories in it have some.
+    pub fn no_checkpoints(dir: &Path) -> Self {
+        let (holds, below) = (contents::held(dir), contents::below(dir));
+        Self::NoCheckpoints { dir: dir.into(), holds, below }
     }
 
     /// The index of a prefix is none, nor a damaged one.
@@ -77,12 +123,12 @@ impl fmt::Display for Error {
                 write!(f, "{}: no checkpoint there: neither {0}.index nor a directory", path.display())?;
                 help(f, nearest)
             }
-            Self::NoCheckpoints(dir) => {
-                write!(
-                    f,
-                    "{}: no checkpoints in this directory: no file *.index, nor one of another format",
-                    dir.display()
-                )
+            Self::NoCheckpoints { dir, holds, below } => {
+                write!(f, "{}: no checkpoints in this directory; {holds}", dir.display())?;
+                match below.as_slice() {
+                    [] => Ok(()),
+                    below => write!(f, "\n  help: checkpoints one level below: {}", listed(below, LISTED)),
+                }
             }
             Self::Lookalike { path, what, advice, nearest } => {
                 write!(f, "{}: this is {what}\n  help: {advice}", path.display())?;
@@ -106,6 +152,13 @@ impl fmt::Display for Error {
             }
             Self::Unsupported(path, what) => write!(f, "{}: {what}", path.display()),
             Self::Entries(path, faults) => entries(f, path, faults),
+            Self::CutShort(cuts) => {
+                cuts.iter().try_for_each(|cut| writeln!(f, "{}: {cut}", cut.path.display()))?;
+                write!(
+                    f,
+                    "  help: the copy or the save stopped early; copy the file again from where it was saved"
+                )
+            }
             Self::Disagree(path, faults) => disagree(f, path, faults),
             Self::Datasets(path, faults) => datasets(f, path, faults),
         }
@@ -113,6 +166,17 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+/// A number with commas, if it has five digits or more.
+fn grouped(n: u64) -> String {
+    let digits = n.to_string();
+    if digits.len() < 5 {
+        return digits;
+    }
+    let (first, rest) = digits.split_at((digits.len() - 1) % 3 + 1);
+    let groups = rest.as_bytes().chunks(3).map(|group| format!(",{}", String::from_utf8_lossy(group)));
+    first.to_owned() + &groups.collect::<String>()
+}
 
 fn help(f: &mut fmt::Formatter<'_>, nearest: &[String]) -> fmt::Result {
     match nearest {
@@ -152,4 +216,20 @@ fn disagree(f: &mut fmt::Formatter<'_>, path: &Path, faults: &[String]) -> fmt::
         write!(f, "\n  and {} more", faults.len() - SHOWN)?;
     }
     write!(f, "\n  help: copy all files of the model again, index and all")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cut_file_is_one_line_with_both_lengths() {
+        let path = "ckpt-9.data-00000-of-00001".into();
+        let cut = Cut { path, len: 1000, needed: 1_223_643, beyond: 13, all: 15 };
+        assert_eq!(cut.to_string(), "1000 bytes of 1,223,643; 13 of 15 variables are beyond its end");
+        assert_eq!(
+            ["12", "1234", "12345", "123456"].map(|n| grouped(n.parse().unwrap())),
+            ["12", "1234", "12,345", "123,456"]
+        );
+    }
 }

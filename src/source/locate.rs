@@ -10,6 +10,7 @@ use super::error::Error;
 use super::family::{Part, Prefix};
 use super::{families, identify, roster};
 use crate::folder::Folder;
+use crate::format::state::State;
 
 /// How many neighbours a message names.
 const NEAREST: usize = 5;
@@ -55,7 +56,12 @@ pub(super) fn locate(path: &Path) -> Result<(Prefix, Option<String>), Error> {
     match meant(path)? {
         Meant::Checkpoint(prefix) => Ok((prefix, None)),
         Meant::SavedModel(dir) => Ok((Prefix::new(&dir.join(VARIABLES), OsStr::new(VARIABLES)), None)),
-        Meant::Directory(dir) => newest(&dir),
+        Meant::Directory(dir) => newest(&dir).map(|(prefix, count)| {
+            let stem = prefix.stem.to_string_lossy();
+            let note = || format!("{} holds {count} checkpoints; using {stem}", dir.display());
+            let note = (count > 1).then(note);
+            (prefix, note)
+        }),
     }
 }
 
@@ -111,21 +117,31 @@ fn of_other_format(prefix: &Prefix) -> Option<Prefix> {
     Some(Prefix { dir: prefix.dir.clone(), stem: stem.into(), head })
 }
 
-/// The newest checkpoint of a directory: the newest complete one, as [`roster`] has it, else the newest index.
-fn newest(dir: &Path) -> Result<(Prefix, Option<String>), Error> {
+/// The newest checkpoint of a directory, and how many there are: the newest complete one, as [`roster`] has it, else the
+/// newest index.
+///
+/// # Errors
+/// Those of reading, and that there is none.
+pub fn newest(dir: &Path) -> Result<(Prefix, usize), Error> {
     let unreadable = |error| Error::Io(dir.into(), error);
     let folder = Folder::open(dir).map_err(unreadable)?;
-    let families = families(&folder, &folder.entries().map_err(unreadable)?);
+    let state = roster::state_file(&folder, OsStr::new("checkpoint"));
+    let mut families = families(&folder, &folder.entries().map_err(unreadable)?);
+    families.retain(|stem, _| !is_second_name(&folder, stem, state.as_ref()));
     let indexed = families.iter().filter(|(_, family)| family.index.is_some());
     let incomplete = indexed.clone().max_by(|a, b| roster::by_age(*a, *b)).map(|(stem, _)| stem);
-    let state = roster::state_file(&folder, OsStr::new("checkpoint"));
     let complete = roster::roster(&families, state.as_ref()).checkpoints.pop().map(|(stem, _)| stem);
-    let stem = complete.or(incomplete.cloned()).ok_or_else(|| Error::NoCheckpoints(dir.into()))?;
-    let prefix = families[&stem].prefix(dir, &stem);
-    let count = indexed.count();
-    let note = (count > 1)
-        .then(|| format!("{} holds {count} checkpoints; using {}", dir.display(), stem.to_string_lossy()));
-    Ok((prefix, note))
+    let stem = complete.or(incomplete.cloned()).ok_or_else(|| Error::no_checkpoints(dir))?;
+    Ok((families[&stem].prefix(dir, &stem), indexed.count()))
+}
+
+/// Where a mount says how it is.
+const STATUS: &str = ".ckptfs/status.json";
+
+/// Whether a stem is the one that a mount adds for its newest checkpoint. Its state file names all others.
+fn is_second_name(folder: &Folder, stem: &OsStr, state: Option<&State>) -> bool {
+    let is_named = || state.is_some_and(|state| roster::named(state).contains(&stem));
+    stem == "latest" && folder.metadata(OsStr::new(STATUS)).is_ok() && !is_named()
 }
 
 /// The prefixes in the directory of `path`, those with the most similar names first.
@@ -149,4 +165,30 @@ pub(super) fn nearest_in(folder: &Folder, wanted: &Prefix) -> Vec<String> {
         .collect();
     scored.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
     scored.into_iter().take(NEAREST).map(|(_, path)| path).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_second_name_of_a_mount_is_no_checkpoint_of_its_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| fs::write(dir.path().join(name), text).unwrap();
+        for stem in ["ckpt-8", "ckpt-9", "latest"] {
+            write(&format!("{stem}.index"), "");
+            write(&format!("{stem}.data-00000-of-00001"), "");
+        }
+        write(
+            "checkpoint",
+            "model_checkpoint_path: 'ckpt-9' all_model_checkpoint_paths: ['ckpt-8', 'ckpt-9']",
+        );
+        let newest = || newest(dir.path()).map(|(prefix, count)| (prefix.stem, count)).unwrap();
+        assert_eq!(newest(), ("ckpt-9".into(), 3), "in a directory of its own it is one");
+        fs::create_dir(dir.path().join(".ckptfs")).unwrap();
+        write(STATUS, "{}");
+        assert_eq!(newest(), ("ckpt-9".into(), 2));
+        write("checkpoint", "model_checkpoint_path: 'latest'");
+        assert_eq!(newest(), ("latest".into(), 3), "a mount of a checkpoint that is called so");
+    }
 }

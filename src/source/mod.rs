@@ -4,6 +4,7 @@
 //! its own and a row here.
 
 mod bundle;
+mod contents;
 mod error;
 mod family;
 mod hdf5;
@@ -21,10 +22,10 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 
-pub use error::{Error, Fault};
+pub use error::{Cut, Error, Fault};
 pub use family::{Family, Part, Prefix};
 pub use identify::{is_index, is_table};
-pub use locate::{Meant, VARIABLES, is_saved_model, meant};
+pub use locate::{Meant, VARIABLES, is_saved_model, meant, newest};
 pub use meta_graph::wanted as wanted_by_graph;
 pub use roster::{Roster, named, roster, state_file};
 

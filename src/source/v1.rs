@@ -46,7 +46,7 @@ fn open(prefix: &Prefix, folder: &Arc<Folder>) -> Result<Checkpoint, Error> {
         tensors::gather(&files).map_err(|faults| Error::Entries(prefix.path(), faults))?;
     let variables = tensors.into_iter().map(variable).collect();
     let stamp = files.first().and_then(|file| file.shard.stamp());
-    let stamp = stamp.ok_or_else(|| Error::NoCheckpoints(prefix.dir.clone()))?;
+    let stamp = stamp.ok_or_else(|| Error::no_checkpoints(&prefix.dir))?;
     let catalog = Catalog { variables, ..Catalog::default() };
     Ok(Checkpoint { prefix: prefix.clone(), catalog, stamp, warnings })
 }

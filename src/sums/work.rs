@@ -186,7 +186,7 @@ fn origins(tensor: &Tensor, found: &mut Vec<Arc<Tensor>>) {
     }
 }
 
-fn ranges(tensor: &Tensor) -> impl Iterator<Item = Range<u64>> {
+pub(super) fn ranges(tensor: &Tensor) -> impl Iterator<Item = Range<u64>> {
     let len = tensor.len();
     let is_one = len <= RANGE || tensor.dtype.width().is_none() || tensor.file().in_bands();
     let step = if is_one { len.max(1) } else { RANGE };
@@ -201,7 +201,7 @@ fn is_lasting(error: &io::Error) -> bool {
 }
 
 /// Errors are not for many; what they say is.
-fn copy(error: &io::Error) -> io::Error {
+pub(super) fn copy(error: &io::Error) -> io::Error {
     match error.raw_os_error() {
         Some(errno) => io::Error::from_raw_os_error(errno),
         None => io::Error::new(error.kind(), error.to_string()),

@@ -1,9 +1,10 @@
 //! Statistics of the variables: `stats.tsv` for all of them, and each one's `stats`.
 //!
-//! Computed when first read. Every cell has a fixed width, so that a file's length is known without reading any data and any
-//! part of the table is computed without the rest. Cells are blank where there is nothing to say: for `min` to `std` if no
-//! element is finite, and all of them for strings and variants. In the table also for a variable that cannot be read,
-//! which must not keep the others from being read; its own `stats` is an error then.
+//! Computed when first read. A file's length is known without reading any data, and any part of the table is computed
+//! without the rest: a line of the table is as long as its widest numbers would make it. Its last cell, a note for people,
+//! ends in the blanks that this takes; all other cells have none, so that programs read them as numbers. Cells are empty
+//! where there is nothing to say: for `min` to `std` if no element is finite, and all of them for strings and variants. In
+//! the table also for a variable that cannot be read, so that the others can be; its own `stats` is an error then.
 
 use std::io;
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use crate::dtype::Value;
 use crate::extent::{Extent, VirtualFile};
 use crate::tensor::Tensor;
 
-/// A column: its name, its width, and its cell.
+/// A column: its name, the width of its widest cell, and its cell.
 struct Column(&'static str, usize, fn(&Summary) -> Option<String>);
 
 const COLUMNS: &[Column] = &[
@@ -107,24 +108,35 @@ impl Decode for Table {
     }
 }
 
+/// The last column: why there are no numbers.
+const NOTE: &str = "note";
+
 fn header() -> String {
-    let names = COLUMNS.iter().map(|Column(name, width, _)| format!("\t{name:>width$}"));
-    format!("name{}\n", names.collect::<String>())
+    let names: String = COLUMNS.iter().map(|Column(name, ..)| format!("\t{name}")).collect();
+    format!("name{names}\t{NOTE}\n")
 }
 
 fn line(variable: &Variable) -> String {
     let unreadable = |error| log::warn!("{}: no statistics: {error}", variable.name);
-    let cells = match summary(&variable.tensor).map_err(unreadable) {
-        Ok(summary) => cells(summary.as_ref()),
-        Err(()) => cells(None),
+    let (summary, note) = match summary(&variable.tensor).map_err(unreadable) {
+        Ok(Some(summary)) if summary.min.is_some() => (Some(summary), ""),
+        Ok(Some(summary)) => (Some(summary), "no finite elements"),
+        Ok(None) => (None, "not numbers"),
+        Err(()) => (None, "cannot be read"),
     };
-    let cells: String = cells.iter().map(|cell| format!("\t{cell}")).collect();
-    format!("{}{cells}\n", variable.name)
+    let cells = COLUMNS.iter().map(|Column(.., cell)| summary.as_ref().and_then(cell).unwrap_or_default());
+    let cells: String = cells.map(|cell| format!("\t{}", cell.trim_start())).collect();
+    let mut line = format!("{}{cells}\t{note}", variable.name);
+    let blanks = (line_len(variable) - 1).saturating_sub(line.len());
+    line.extend(std::iter::repeat_n(' ', blanks));
+    line + "\n"
 }
 
+/// The bytes of a line: the name, the widest cells, each with a tab before it, a tab and a newline. A note needs no room of its
+/// own, because it comes with empty cells.
 fn line_len(variable: &Variable) -> usize {
     let cells: usize = COLUMNS.iter().map(|Column(_, width, _)| 1 + width).sum();
-    variable.name.to_string().len() + cells + 1
+    variable.name.to_string().len() + cells + 2
 }
 
 /// None for elements that are not numbers.
@@ -174,9 +186,9 @@ mod tests {
         Ok(String::from_utf8(bytes).unwrap())
     }
 
-    /// The cells of each line, without their padding.
+    /// The cells of each line as a program reads them: only the blanks at a line's end are left out.
     fn rows(table: &str) -> Vec<Vec<&str>> {
-        table.lines().map(|line| line.split('\t').map(str::trim).collect()).collect()
+        table.lines().map(|line| line.trim_end_matches(' ').split('\t').collect()).collect()
     }
 
     #[test]
@@ -191,11 +203,21 @@ mod tests {
         let table = text(&table(&catalog(variables))).unwrap();
         let std = format!("{:.16e}", (14f64 / 3.0).sqrt()).replace("e0", "e+00");
         let wanted = [
-            vec!["name", "min", "max", "mean", "std", "zeros", "nan", "inf"],
-            vec!["a\\tb", "-1.00000000e+00", "4.00000000e+00", "1.0000000000000000e+00", &std, "1", "0", "0"],
-            vec!["none", "", "", "", "", "0", "0", "0"],
-            vec!["steps", "9", "9", "9.0000000000000000e+00", "0.0000000000000000e+00", "0", "0", "0"],
-            vec!["words", "", "", "", "", "", "", ""],
+            vec!["name", "min", "max", "mean", "std", "zeros", "nan", "inf", "note"],
+            vec![
+                "a\\tb",
+                "-1.00000000e+00",
+                "4.00000000e+00",
+                "1.0000000000000000e+00",
+                &std,
+                "1",
+                "0",
+                "0",
+                "",
+            ],
+            vec!["none", "", "", "", "", "0", "0", "0", "no finite elements"],
+            vec!["steps", "9", "9", "9.0000000000000000e+00", "0.0000000000000000e+00", "0", "0", "0", ""],
+            vec!["words", "", "", "", "", "", "", "", "not numbers"],
         ];
         assert_eq!(rows(&table), wanted);
     }
@@ -230,7 +252,7 @@ mod tests {
     fn a_variable_that_cannot_be_read_leaves_the_others_in_the_table() {
         let catalog = catalog(vec![missing("gone"), floats("here", &[2.0])]);
         let table = text(&table(&catalog)).unwrap();
-        assert_eq!(rows(&table)[1], ["gone", "", "", "", "", "", "", ""]);
+        assert_eq!(rows(&table)[1], ["gone", "", "", "", "", "", "", "", "cannot be read"]);
         assert_eq!(rows(&table)[2][..2], ["here", "2.00000000e+00"]);
         assert!(text(&fact(&catalog.variables[0])).is_err());
     }

@@ -26,6 +26,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("tensor/strings", &["cache", "format", "name"]),
     ("op", &["cache", "dtype", "extent", "format", "minifloat", "tensor"]),
     ("sums", &["format", "tensor"]),
+    ("sums/audit", &["cache", "dtype", "format", "tensor"]),
     ("sums/work", &["cache", "format", "tensor"]),
     ("sums/tests", &["cache", "dtype", "extent", "op", "shard", "tensor"]),
     // What makes catalogs, and what changes them.

@@ -1,0 +1,93 @@
+//! Names that `ckptfs export` takes: endings of formats, directories, and endings that it refuses.
+
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use support::bundle::Bundle;
+use support::{ckptfs, list, stderr};
+use tempfile::TempDir;
+
+struct Place {
+    dir: TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        Bundle::new().floats("a/kernel", &[1.0, 2.0]).write(&dir.path().join("old/ckpt-9"));
+        Self { dir }
+    }
+
+    fn at(&self, path: &str) -> PathBuf {
+        self.dir.path().join(path)
+    }
+
+    fn export(&self, out: &str, flags: &[&str]) -> Output {
+        let paths = [self.at("old/ckpt-9"), self.at("").join(out)];
+        ckptfs(
+            [Path::new("export")]
+                .into_iter()
+                .chain(paths.iter().map(PathBuf::as_path))
+                .chain(flags.iter().map(Path::new)),
+        )
+    }
+}
+
+#[test]
+fn endings_of_other_tools_are_refused_and_nothing_is_written() {
+    let place = Place::new();
+    for name in [
+        "x.npz",
+        "x.onnx",
+        "x.pt",
+        "x.pth",
+        "x.bin",
+        "x.pkl",
+        "x.pb",
+        "x.tflite",
+        "x.gguf",
+        "x.msgpack",
+        "x.zip",
+        "x.tar",
+        "x.npy",
+    ] {
+        let refused = place.export(name, &[]);
+        assert_eq!(refused.status.code(), Some(2), "{name}");
+        assert!(stderr(&refused).contains("NAME.safetensors"), "{}", stderr(&refused));
+    }
+    assert_eq!(list(&place.at("")), ["old"]);
+}
+
+#[test]
+fn other_endings_are_prefixes_and_a_stated_bundle_wins() {
+    let place = Place::new();
+    assert!(place.export("model.ckpt-1000", &[]).status.success());
+    assert!(place.export("x.npz", &["--format", "bundle"]).status.success());
+    assert!(place.at("model.ckpt-1000.index").exists() && place.at("x.npz.index").exists());
+}
+
+#[test]
+fn a_directory_is_exported_into_under_the_sources_own_name() {
+    let place = Place::new();
+    fs::create_dir(place.at("there")).unwrap();
+    for (out, flags, written) in [
+        ("there", &["--link"][..], &["ckpt-9.data-00000-of-00001", "ckpt-9.index"][..]),
+        ("new/", &[], &["ckpt-9.data-00000-of-00001", "ckpt-9.index"]),
+        ("st/", &["--format", "safetensors"], &["ckpt-9.safetensors"]),
+        ("h5/", &["--format", "h5"], &["ckpt-9.weights.h5"]),
+        ("h5-2/", &["--format", "h5", "--h5-layout", "legacy"], &["ckpt-9.h5"]),
+        ("npy/", &["--format", "npy"], &["ckpt-9"]),
+    ] {
+        let done = place.export(out, flags);
+        assert!(done.status.success(), "{out}: {}", stderr(&done));
+        assert_eq!(list(&place.at(out)), written, "{out}");
+    }
+    assert_eq!(
+        list(&place.at("")),
+        ["h5", "h5-2", "new", "npy", "old", "st", "there"],
+        "nothing beside the directories"
+    );
+}
