@@ -109,7 +109,7 @@ impl Slot {
             return self
                 .fail("its index changed while it was looked at; the next look will see it whole".into());
         }
-        let tree = Arc::new(CheckpointTree::new(self.tag, &self.found.stem, catalog, stamp));
+        let tree = Arc::new(CheckpointTree::new(self.tag, &self.found.stem, catalog, stamp, inodes.show()));
         self.outcome.get_or_init(|| {
             let outline = Outline::of(&tree);
             self.astray.fetch_or(!outline.is_as_promised(&self.found), Ordering::Relaxed);
