@@ -11,6 +11,7 @@ mod maps;
 mod outline;
 mod overlay_flags;
 mod terminal;
+mod width;
 
 #[cfg(feature = "fuse")]
 mod demo;
