@@ -16,6 +16,10 @@ use crate::source::Checkpoint;
 ///
 /// Without a map it checks the checkpoint's index alone. Exits with 1 when something does not fit.
 #[derive(clap::Args)]
+#[command(after_long_help = "Examples:
+  $ ckptfs check train/ckpt-9
+  $ ckptfs check train/ckpt-9 --rename 'bert/**=encoder/**' --drop '**/adam_*'
+  $ ckptfs check train/ckpt-9 --map fix.toml --like wanted")]
 pub(super) struct Args {
     /// The checkpoint, as for ls
     source: PathBuf,

@@ -2,6 +2,7 @@
 
 mod cat;
 mod check;
+mod completer;
 mod completions;
 mod export;
 mod ls;
@@ -12,6 +13,9 @@ mod outline;
 mod overlay_flags;
 mod terminal;
 mod width;
+
+#[cfg(test)]
+mod examples;
 
 #[cfg(feature = "fuse")]
 mod demo;
@@ -47,6 +51,10 @@ use clap::{CommandFactory, Parser, Subcommand};
 /// the way, and as a tree of files, one for each variable, for ls, cat, grep and np.load. No bytes are copied.
 #[derive(Parser)]
 #[command(name = "ckptfs", version, max_term_width = 100)]
+#[command(after_long_help = "Examples:
+  $ ckptfs ls train/ckpt-9
+  $ ckptfs check train/ckpt-9 --rename 'bert/**=encoder/**'
+  $ ckptfs mount train/ckpt-9 m --rename 'bert/**=encoder/**'")]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -91,6 +99,9 @@ pub fn run() -> ExitCode {
         return crate::mount::guard(path.as_ref(), &device.to_string_lossy())
             .map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
     }
+    if completions::complete() {
+        return ExitCode::SUCCESS;
+    }
     let result = match Cli::parse_from(with_subcommand(args)).command {
         #[cfg(feature = "fuse")]
         Command::Mount(args) => args.run(),
@@ -107,7 +118,7 @@ pub fn run() -> ExitCode {
         Command::Maps(args) => args.run(),
         #[cfg(feature = "fuse")]
         Command::Demo(args) => args.run(),
-        Command::Completions(args) => args.run(Cli::command()),
+        Command::Completions(args) => args.run(),
         Command::Man(args) => args.run(Cli::command()),
     };
     match result {
