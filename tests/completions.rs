@@ -106,14 +106,9 @@ fn zsh_and_fish_scripts_call_ckptfs() {
     for shell in ["zsh", "fish"] {
         let script = stdout(&Command::new(CKPTFS).args(["completions", shell]).output().unwrap());
         assert!(script.contains("CKPTFS_COMPLETE") && script.contains("-- "), "{shell}: {script}");
-        let mut command = Command::new(CKPTFS);
-        command
-            .env("CKPTFS_COMPLETE", shell)
-            .env("_CLAP_COMPLETE_INDEX", "3")
-            .current_dir(checkpoint().path());
-        let dir = checkpoint();
-        let asked =
-            command.current_dir(dir.path()).args(["--", "ckptfs", "cat", "CK", "st"]).output().unwrap();
+        let (dir, mut command) = (checkpoint(), Command::new(CKPTFS));
+        command.env("CKPTFS_COMPLETE", shell).env("_CLAP_COMPLETE_INDEX", "3").current_dir(dir.path());
+        let asked = command.args(["--", "ckptfs", "cat", "CK", "st"]).output().unwrap();
         assert_eq!((stdout(&asked).trim_end(), stderr(&asked).as_str()), ("step", ""), "{shell}");
     }
 }

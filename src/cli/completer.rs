@@ -65,7 +65,8 @@ fn described(
     words: impl Iterator<Item = (String, &'static str)>,
     current: &OsStr,
 ) -> impl Iterator<Item = CompletionCandidate> {
-    let words = words.filter(|(word, _)| current.to_str().is_some_and(|current| word.starts_with(current)));
+    let words =
+        words.filter(move |(word, _)| current.to_str().is_some_and(|current| word.starts_with(current)));
     words.map(|(word, help)| CompletionCandidate::new(word).help(Some(help.into())))
 }
 

@@ -4,6 +4,9 @@ use clap::{Command, CommandFactory, Parser};
 
 use super::Cli;
 
+/// The columns of a line in a terminal of 80, without the indent and the prompt.
+const WIDTH: usize = 76;
+
 /// The command line and all subcommands, each with the words that lead to it.
 fn commands() -> Vec<Command> {
     let (mut all, mut open) = (Vec::new(), vec![Cli::command()]);
@@ -15,8 +18,8 @@ fn commands() -> Vec<Command> {
 }
 
 /// The command lines in a command's help, without the prompt.
-fn examples(command: &mut Command) -> Vec<String> {
-    let help = command.render_long_help().to_string();
+fn examples(command: &Command) -> Vec<String> {
+    let help = command.get_after_long_help().map(ToString::to_string).unwrap_or_default();
     let lines = help.lines().map(str::trim).map(|line| line.strip_prefix("$ ").unwrap_or(line));
     lines.filter(|line| line.starts_with("ckptfs ")).map(str::to_owned).collect()
 }
@@ -29,10 +32,11 @@ fn words(line: &str) -> Vec<String> {
 
 #[test]
 fn every_command_has_two_or_three_examples_and_each_parses() {
-    for mut command in commands() {
-        let examples = examples(&mut command);
+    for command in commands() {
+        let examples = examples(&command);
         assert!((2..=3).contains(&examples.len()), "{}: {examples:?}", command.get_name());
         for line in examples {
+            assert!(line.len() <= WIDTH, "{line}");
             let parsed = Cli::try_parse_from(words(&line)).map(|_| ());
             assert!(parsed.is_ok(), "{line}: {}", parsed.unwrap_err());
         }

@@ -14,7 +14,7 @@ use crate::remap::{BUNDLED, Bundled};
 #[command(after_long_help = "Examples:
   $ ckptfs maps
   $ ckptfs maps show @bert-to-modelgarden > own.toml
-  $ ckptfs mount bert/model.ckpt m --map @bert-to-modelgarden")]
+  $ ckptfs check bert/model.ckpt --map @bert-to-modelgarden")]
 #[command(args_conflicts_with_subcommands = true)]
 pub(super) struct Args {
     /// An array of objects

@@ -51,10 +51,19 @@ use clap::{CommandFactory, Parser, Subcommand};
 /// the way, and as a tree of files, one for each variable, for ls, cat, grep and np.load. No bytes are copied.
 #[derive(Parser)]
 #[command(name = "ckptfs", version, max_term_width = 100)]
-#[command(after_long_help = "Examples:
+#[cfg_attr(
+    feature = "fuse",
+    command(after_long_help = "Examples:
   $ ckptfs ls train/ckpt-9
   $ ckptfs check train/ckpt-9 --rename 'bert/**=encoder/**'
-  $ ckptfs mount train/ckpt-9 m --rename 'bert/**=encoder/**'")]
+  $ ckptfs mount train/ckpt-9 m --rename 'bert/**=encoder/**'")
+)]
+#[cfg_attr(
+    not(feature = "fuse"),
+    command(after_long_help = "Examples:
+  $ ckptfs ls train/ckpt-9
+  $ ckptfs export train/ckpt-9 new/model --rename 'bert/**=encoder/**'")
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

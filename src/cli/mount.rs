@@ -26,7 +26,7 @@ use crate::tree::{Planned, Show, Tree};
 #[derive(clap::Args)]
 #[command(after_long_help = "Examples:
   $ ckptfs mount train/ckpt-9 m --rename 'bert/**=encoder/**' --drop '**/adam_*'
-  $ ckptfs mount train/ m --map fix.toml --show npy,raw      # all checkpoints, in two forms
+  $ ckptfs mount train/ m --map fix.toml --show npy,raw    # two forms of each
   $ ckptfs mount bert/model.ckpt m --map @bert-to-modelgarden
 
 Without a subcommand, `ckptfs SOURCE MOUNTPOINT -o …` is a mount: `mount -t fuse.ckptfs` and fstab call it so. \

@@ -29,7 +29,7 @@ use crate::mount::{self, Options, Session};
 #[derive(clap::Args)]
 #[command(after_long_help = "Examples:
   $ ckptfs run train/ --rename 'bert/**=encoder/**' -- python eval.py
-  $ ckptfs run train/ckpt-9 --map fix.toml -- python eval.py --checkpoint train/ckpt-9")]
+  $ ckptfs run train/ckpt-9 --map fix.toml -- python eval.py")]
 pub(super) struct Args {
     /// One checkpoint (train/ckpt-9) or any of its files, a directory, of which all are mapped, or a SavedModel
     source: PathBuf,
