@@ -351,11 +351,11 @@ ckpt-9                       15 variables         6.3 kB 100 %
         let names = [
             (
                 "bert/encoder/layer_0/attention/output/a_rather_long_name_of_a_dense_layer/kernel",
-                &[768, 3072][..],
+                &[3072, 1][..],
             ),
-            ("bert/embeddings/word_embeddings_of_the_encoder", &[30522, 768]),
-            ("bert/embeddings/word_embeddings_of_the_encoder/adam_m", &[30522, 768]),
-            (&deep, &[1, 2, 3, 4, 5, 6, 7, 8, 9]),
+            ("bert/embeddings/word_embeddings_of_the_encoder", &[30522, 1]),
+            ("bert/embeddings/word_embeddings_of_the_encoder/adam_m", &[30522, 1]),
+            (&deep, &[1, 1, 1, 1, 1, 1, 1, 1, 9]),
             ("層/カーネル", &[2]),
         ];
         for columns in 1..=200 {
