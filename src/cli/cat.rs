@@ -15,6 +15,10 @@ use crate::{remap, view};
 
 /// Write one variable to standard output
 #[derive(clap::Args)]
+#[command(after_long_help = "Examples:
+  $ ckptfs cat train/ckpt-9 bert/pooler/dense/bias
+  $ ckptfs cat train/ckpt-9 bert/pooler/dense/kernel --as npy > kernel.npy
+  $ ckptfs cat train/ckpt-9 global_step --as info")]
 pub(super) struct Args {
     /// The checkpoint, as for ls
     source: PathBuf,

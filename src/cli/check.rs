@@ -25,6 +25,10 @@ use page::{PLAIN, Page};
 /// Without a map it checks the checkpoint's index alone. Of a directory it checks every checkpoint that `mount` would serve,
 /// the newest in detail. Exits with 1 when something does not fit.
 #[derive(clap::Args)]
+#[command(after_long_help = "Examples:
+  $ ckptfs check train/ckpt-9
+  $ ckptfs check train/ckpt-9 --rename 'bert/**=encoder/**' --drop '**/adam_*'
+  $ ckptfs check train/ckpt-9 --map fix.toml --like wanted")]
 pub(super) struct Args {
     /// The checkpoint, as for ls, or a directory: all its checkpoints
     source: PathBuf,

@@ -17,6 +17,9 @@ use super::terminal::quoted;
 ///
 /// Writes the sample to a temporary directory, mounts it under other names, looks around, and unmounts on Ctrl-C.
 #[derive(clap::Args)]
+#[command(after_long_help = "Examples:
+  $ ckptfs demo
+  $ ckptfs demo --once")]
 pub(super) struct Args {
     /// Unmount at once instead of waiting for Ctrl-C
     #[arg(long)]

@@ -28,6 +28,10 @@ use crate::{tree, view};
 ///
 /// All is written or nothing: an export that fails or is interrupted leaves no file.
 #[derive(clap::Args)]
+#[command(after_long_help = "Examples:
+  $ ckptfs export train/ckpt-9 new/model --map fix.toml --link  # copies no data
+  $ ckptfs export train/ckpt-9 model.safetensors --drop-optimizer
+  $ ckptfs export train/ckpt-9 arrays --format npy")]
 pub(super) struct Args {
     /// The checkpoint, as for ls
     source: PathBuf,

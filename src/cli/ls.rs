@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use super::map_flags::MapFlags;
 use super::outline::{self, Order};
+use super::width;
 use crate::catalog::{Catalog, Variable};
 use crate::view::table::VARIABLES;
 use crate::{remap, view};
@@ -17,6 +18,10 @@ use crate::{remap, view};
 /// SOURCE is a prefix (train/ckpt-9), any file of a checkpoint, a SavedModel, or a directory, which means its newest
 /// checkpoint. Patterns are those of maps: `*` stays within a component, `**` does not.
 #[derive(clap::Args)]
+#[command(after_long_help = "Examples:
+  $ ckptfs ls train/ckpt-9
+  $ ckptfs ls train/ckpt-9 '**/kernel' --long --sort size
+  $ ckptfs ls train/ --rename 'bert/**=encoder/**' --tsv > names.tsv")]
 pub(super) struct Args {
     /// The checkpoint
     source: PathBuf,
@@ -63,15 +68,22 @@ impl Args {
         if self.sort == "size" {
             listed.sort_by_key(|variable| std::cmp::Reverse(variable.tensor.len()));
         }
-        let mut out = BufWriter::new(io::stdout().lock());
         match self.draws_a_tree() {
-            true => {
-                outline::write(&checkpoint.prefix.stem.to_string_lossy(), &listed, self.order(), &mut out)?
+            true => self.draw(&checkpoint.prefix.stem.to_string_lossy(), &listed)?,
+            false => {
+                let mut out = BufWriter::new(io::stdout().lock());
+                self.writer()(&checkpoint.catalog, &listed, &mut out)?;
+                out.flush()?;
             }
-            false => self.writer()(&checkpoint.catalog, &listed, &mut out)?,
         }
-        out.flush()?;
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// Draws the tree, in colors where the terminal has them and neither `NO_COLOR` nor `CLICOLOR` forbids it.
+    fn draw(&self, title: &str, listed: &[&Variable]) -> io::Result<()> {
+        let mut out = BufWriter::new(anstream::AutoStream::auto(io::stdout().lock()));
+        outline::write(title, listed, self.order(), width::columns(), &mut out)?;
+        out.flush()
     }
 
     fn draws_a_tree(&self) -> bool {

@@ -13,6 +13,9 @@ use super::Usage;
 ///
 /// `ckptfs man mount | man -l -` reads it.
 #[derive(clap::Args)]
+#[command(after_long_help = "Examples:
+  $ ckptfs man mount | man -l -
+  $ ckptfs man --all /usr/local/share/man/man1")]
 pub(super) struct Args {
     /// The command
     #[arg(conflicts_with = "all")]

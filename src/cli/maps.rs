@@ -11,6 +11,10 @@ use crate::remap::{BUNDLED, Bundled};
 ///
 /// `ckptfs maps show NAME > own.toml` is a beginning for a map of one's own.
 #[derive(clap::Args)]
+#[command(after_long_help = "Examples:
+  $ ckptfs maps
+  $ ckptfs maps show @bert-to-modelgarden > own.toml
+  $ ckptfs check bert/model.ckpt --map @bert-to-modelgarden")]
 #[command(args_conflicts_with_subcommands = true)]
 pub(super) struct Args {
     /// An array of objects
@@ -23,6 +27,9 @@ pub(super) struct Args {
 #[derive(clap::Subcommand)]
 enum Action {
     /// Print a map, the comments that say what it expects first
+    #[command(after_long_help = "Examples:
+  $ ckptfs maps show ddp
+  $ ckptfs maps show @bert-to-modelgarden > own.toml")]
     Show {
         /// Its name, with or without the @
         name: String,

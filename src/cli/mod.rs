@@ -3,6 +3,7 @@
 mod cat;
 mod changes;
 mod check;
+mod completer;
 mod completions;
 mod export;
 mod ls;
@@ -12,7 +13,11 @@ mod maps;
 mod outline;
 mod overlay_flags;
 mod terminal;
+mod width;
 mod words;
+
+#[cfg(test)]
+mod examples;
 
 #[cfg(feature = "fuse")]
 mod demo;
@@ -50,6 +55,19 @@ use clap::{CommandFactory, Parser, Subcommand};
 /// the way, and as a tree of files, one for each variable, for ls, cat, grep and np.load. No bytes are copied.
 #[derive(Parser)]
 #[command(name = "ckptfs", version, max_term_width = 100)]
+#[cfg_attr(
+    feature = "fuse",
+    command(after_long_help = "Examples:
+  $ ckptfs ls train/ckpt-9
+  $ ckptfs check train/ckpt-9 --rename 'bert/**=encoder/**'
+  $ ckptfs mount train/ckpt-9 m --rename 'bert/**=encoder/**'")
+)]
+#[cfg_attr(
+    not(feature = "fuse"),
+    command(after_long_help = "Examples:
+  $ ckptfs ls train/ckpt-9
+  $ ckptfs export train/ckpt-9 new/model --rename 'bert/**=encoder/**'")
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -94,6 +112,9 @@ pub fn run() -> ExitCode {
         return crate::mount::guard(path.as_ref(), &device.to_string_lossy())
             .map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
     }
+    if completions::complete() {
+        return ExitCode::SUCCESS;
+    }
     let cli = Cli::try_parse_from(with_subcommand(args)).unwrap_or_else(|error| words::advised(error).exit());
     let result = match cli.command {
         #[cfg(feature = "fuse")]
@@ -111,7 +132,7 @@ pub fn run() -> ExitCode {
         Command::Maps(args) => args.run(),
         #[cfg(feature = "fuse")]
         Command::Demo(args) => args.run(),
-        Command::Completions(args) => args.run(Cli::command()),
+        Command::Completions(args) => args.run(),
         Command::Man(args) => args.run(Cli::command()),
     };
     match result {

@@ -19,17 +19,20 @@ use crate::fuse::Manner;
 use crate::mirror::{Mirror, Newest};
 use crate::mount::{self, Access, End, Options, READY, Role, Session};
 use crate::source::Checkpoint;
-use crate::tree::{Counts, Planned, Tree};
+use crate::tree::{Counts, Planned, Show, Tree};
 
 /// Mount checkpoints on a directory, under the names a map gives its variables
 ///
 /// Returns when the mount answers, and leaves it to a process in the background, until `ckptfs umount`. The mount is
 /// read-only and its owner's alone.
 #[derive(clap::Args)]
-#[command(
-    after_help = "Without a subcommand, `ckptfs SOURCE MOUNTPOINT -o …` is a mount: `mount -t fuse.ckptfs` and fstab \
-    call it so. Link /sbin/mount.ckptfs to ckptfs, and `mount -t ckptfs` does too."
-)]
+#[command(after_long_help = "Examples:
+  $ ckptfs mount train/ckpt-9 m --rename 'bert/**=encoder/**' --drop '**/adam_*'
+  $ ckptfs mount train/ m --map fix.toml --show npy,raw    # two forms of each
+  $ ckptfs mount bert/model.ckpt m --map @bert-to-modelgarden
+
+Without a subcommand, `ckptfs SOURCE MOUNTPOINT -o …` is a mount: `mount -t fuse.ckptfs` and fstab call it so. \
+Link /sbin/mount.ckptfs to ckptfs, and `mount -t ckptfs` works too.")]
 pub(super) struct Args {
     /// A directory of checkpoints, one checkpoint (train/ckpt-9) or any of its files, or a SavedModel
     source: PathBuf,
@@ -93,9 +96,9 @@ impl Args {
         // Absolute, because a daemon leaves the directory it was started in.
         let mirror = Mirror::open(&absolute(&self.source)?, recipe.clone())?.keeping(serving::keep());
         let (newest, source) = (mirror.newest()?, mirror.path());
-        let message = message(&mirror, &newest, &self.mountpoint);
+        let message = message(&mirror, &newest, &self.mountpoint, &self.serving.show);
         let newest_stem = newest.stem.clone();
-        let tree = tree(mirror, newest)?;
+        let tree = tree(mirror, newest, &self.serving.show)?;
         let index = NewestIndex::of(&tree, newest_stem.as_encoded_bytes());
         let checkpoints = tree.checkpoints();
         if self.fake {
@@ -163,13 +166,13 @@ impl Args {
 }
 
 /// The tree of a mirror whose newest checkpoint is planned; says what is odd about that.
-pub(super) fn tree(mirror: Mirror, newest: Newest) -> anyhow::Result<Tree> {
+pub(super) fn tree(mirror: Mirror, newest: Newest, show: &Show) -> anyhow::Result<Tree> {
     newest.checkpoint.warnings.iter().for_each(warning);
     newest.outcome.laid.warnings.iter().for_each(warning);
     newest.outcome.report.warnings.iter().for_each(warning);
     let Newest { stem, checkpoint: Checkpoint { catalog, stamp, .. }, .. } = newest;
     let (path, planned) = (mirror.path(), Planned { stem: stem.into_encoded_bytes(), catalog, stamp });
-    Tree::new(Box::new(mirror), [planned]).with_context(|| path.display().to_string())
+    Tree::showing(show.clone(), Box::new(mirror), [planned]).with_context(|| path.display().to_string())
 }
 
 fn end(end: &End) -> String {
@@ -193,7 +196,7 @@ fn misfits(counts: &Counts, mountpoint: &Path) -> String {
 }
 
 /// What is there, what the map did, and what to do next.
-fn message(mirror: &Mirror, newest: &Newest, mountpoint: &Path) -> String {
+fn message(mirror: &Mirror, newest: &Newest, mountpoint: &Path, show: &Show) -> String {
     let Newest { stem, checkpoint, outcome, count } = newest;
     let report = &outcome.report;
     let catalog = &checkpoint.catalog;
@@ -212,15 +215,17 @@ fn message(mirror: &Mirror, newest: &Newest, mountpoint: &Path) -> String {
         n => format!("{n} checkpoints, the newest {}: ", stem.display()),
     };
     let prefix = mountpoint.join(stem);
+    let look = show.folder().map_or_else(|| prefix.clone(), |folder| prefix.join(folder));
     format!(
         "{} is mounted on {}: {checkpoints}{variables}, {size}{map}\n  \
          restore  {prefix}\n  \
-         look     ls {prefix}/vars\n  \
+         look     ls {look}\n  \
          unmount  ckptfs umount {}\n\
          It is read-only: save new checkpoints elsewhere.",
         mirror.path().display(),
         mountpoint.display(),
         mountpoint.display(),
         prefix = prefix.display(),
+        look = look.display(),
     )
 }

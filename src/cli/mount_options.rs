@@ -1,6 +1,7 @@
 //! `-o a,b=c`: the words of mount(8) and fstab, and the flags they stand for.
 
 use super::mount::Args;
+use crate::tree::Show;
 
 /// What a word does.
 enum Effect {
@@ -36,6 +37,7 @@ const WORDS: &[(&str, Effect)] = &[
     ("missing", With(|args, value| args.map.set("missing", value))),
     ("nonempty", Set(|args| args.nonempty = true)),
     ("overlay", With(|args, value| args.map.set("overlay", value))),
+    ("show", With(|args, value| Show::parse(value).map(|show| args.serving.show = show))),
     ("take", With(|args, value| args.map.set("take", value))),
     ("target", With(|args, value| args.map.set("target", value))),
     ("threads", With(|args, value| parse_threads(value).map(|n| args.serving.threads = Some(n)))),
@@ -189,6 +191,14 @@ mod tests {
             assert!(args.map.typed().contains(&flag.to_owned()), "{flag}");
         }
         assert!(applied("allow_root").allow_root);
+    }
+
+    #[test]
+    fn forms_to_show_have_colons_between_them() {
+        assert_eq!(Ok(applied("ro,show=npy:raw,nodev").serving.show), Show::parse("npy,raw"));
+        assert_eq!(applied("ro").serving.show, Show::default());
+        let said = fault("show=numpy");
+        assert!(said.contains("show=numpy: unknown `numpy`; it is one or more of ") && said.contains("npy"));
     }
 
     #[test]

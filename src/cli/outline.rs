@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Write};
 
+use anstyle::{AnsiColor, Style};
+
 use super::terminal::{bytes, counted};
+use super::width::{cut, padded, width};
 use crate::catalog::Variable;
 use crate::name::printable;
 
@@ -13,8 +16,6 @@ use crate::name::printable;
 const DEPTH: usize = 32;
 /// From how many on layers that are alike are drawn once.
 const ALIKE: usize = 3;
-/// Longest name that widens the column for names.
-const WIDEST: usize = 64;
 
 /// A scope, a variable, or both.
 #[derive(Default)]
@@ -40,7 +41,10 @@ enum Run {
 
 /// One line of the picture.
 struct Line {
+    /// The branches that lead to it.
+    indent: String,
     name: String,
+    is_scope: bool,
     detail: String,
     bytes: u64,
     biggest: bool,
@@ -53,11 +57,12 @@ pub(super) enum Order {
     Size,
 }
 
-/// Draws the variables below a line for all of them.
+/// Draws the variables below a line for all of them, in colors. No line is wider than `columns`.
 pub(super) fn write(
     title: &str,
     variables: &[&Variable],
     order: Order,
+    columns: usize,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let names = variables.iter().map(|variable| (components(variable.name.as_bytes()), *variable));
@@ -65,18 +70,81 @@ pub(super) fn write(
     let biggest = variables.iter().map(|variable| variable.tensor.len()).max().unwrap_or(0);
     let mut lines = vec![Line::of(&root, String::new(), biggest)];
     root.draw("", biggest, &mut lines);
-    let width =
-        |cell: fn(&Line) -> &str| lines.iter().map(|line| cell(line).chars().count()).max().unwrap_or(0);
-    let (name, detail) = (width(|line| &line.name).min(WIDEST), width(|line| &line.detail));
-    for line in &lines {
-        let share = (line.bytes as f64 / root.bytes.max(1) as f64 * 100.0).round();
-        let share = if share >= 1.0 { format!("{share:>4} %") } else { String::new() };
-        let mark = if line.biggest { "  ◀ biggest" } else { "" };
-        let text =
-            format!("{:name$}  {:detail$}  {:>10}{share}{mark}", line.name, line.detail, bytes(line.bytes));
-        writeln!(out, "{}", text.trim_end())?;
+    let layout = Layout::of(&lines, root.bytes, columns);
+    lines.iter().try_for_each(|line| layout.write(line, out))
+}
+
+/// The widths of the columns.
+struct Layout {
+    name: usize,
+    detail: usize,
+    /// What marks the biggest variables.
+    mark: &'static str,
+    total: u64,
+    columns: usize,
+}
+
+const GAP: usize = 2;
+const SIZE: usize = 10;
+const SHARE: usize = 6;
+const MARKS: [&str; 2] = ["  ◀ biggest", "  ◀"];
+/// Fewer columns have no room for a mark.
+const TIGHT: usize = 60;
+/// Columns that are narrowed no more while others can be, and the fewest that a name keeps beside its branches.
+const NARROW: usize = 24;
+const NAME: usize = 8;
+
+const BRANCH: Style = Style::new().dimmed();
+const SCOPE: Style = AnsiColor::Blue.on_default().bold();
+const BIGGEST: Style = AnsiColor::Yellow.on_default().bold();
+
+impl Layout {
+    /// The widest layout that fits: first the mark gets shorter, then names do, then dtypes and shapes.
+    fn of(lines: &[Line], total: u64, columns: usize) -> Self {
+        let widest = |cell: fn(&Line) -> usize| lines.iter().map(cell).max().unwrap_or(0);
+        let name = widest(|line| width(&line.indent) + width(&line.name));
+        let detail = widest(|line| width(&line.detail));
+        let room = |mark: &str| columns.saturating_sub(2 * GAP + SIZE + SHARE + width(mark));
+        let narrow = if columns < TIGHT { "" } else { MARKS[1] };
+        let mark = MARKS.into_iter().find(|mark| name + detail <= room(mark)).unwrap_or(narrow);
+        let room = room(mark);
+        let name = name.min(room.saturating_sub(detail).max(NARROW));
+        Self { name, detail: detail.min(room.saturating_sub(name)), mark, total, columns }
     }
-    Ok(())
+
+    fn write(&self, line: &Line, out: &mut dyn Write) -> io::Result<()> {
+        let share = (line.bytes as f64 / self.total.max(1) as f64 * 100.0).round();
+        let share = if share >= 1.0 { format!("{share:>4} %") } else { String::new() };
+        let (indent, name) = self.named(line);
+        let name_style = if line.is_scope { SCOPE } else { Style::new() };
+        let name_end = padded("", self.name.saturating_sub(width(&indent) + width(&name)));
+        let rest = format!(
+            "{name_end}  {}  {:>SIZE$}{share}",
+            padded(&cut(&line.detail, self.detail), self.detail),
+            bytes(line.bytes)
+        );
+        let left = self.columns.saturating_sub(width(&indent) + width(&name));
+        let rest = cut(rest.trim_end(), left);
+        let mark = if line.biggest { self.mark } else { "" };
+        writeln!(
+            out,
+            "{BRANCH}{indent}{BRANCH:#}{name_style}{name}{name_style:#}{rest}{BIGGEST}{mark}{BIGGEST:#}"
+        )
+    }
+
+    /// The branches and the name, cut to their column. Of branches that leave a name no room the last ones stay.
+    fn named(&self, line: &Line) -> (String, String) {
+        let column = self.name.min(self.columns);
+        let name = cut(&line.name, column.saturating_sub(width(&line.indent)).max(NAME).min(column));
+        let room = column - width(&name);
+        let deep = width(&line.indent).saturating_sub(room);
+        let indent = match (deep, room) {
+            (0, _) => line.indent.clone(),
+            (_, 0) => String::new(),
+            _ => std::iter::once('…').chain(line.indent.chars().skip(deep + 1)).collect(),
+        };
+        (indent, name)
+    }
 }
 
 impl<'a> Node<'a> {
@@ -147,7 +215,8 @@ impl Line {
         };
         let is_biggest =
             node.variable.is_some_and(|variable| variable.tensor.len() == biggest && biggest > 0);
-        Self { name: format!("{indent}{}{slots}", node.name), detail, bytes: node.bytes, biggest: is_biggest }
+        let (name, is_scope) = (format!("{}{slots}", node.name), node.variable.is_none());
+        Self { indent, name, is_scope, detail, bytes: node.bytes, biggest: is_biggest }
     }
 }
 
@@ -221,7 +290,8 @@ mod tests {
     use crate::extent::Extent;
     use crate::tensor::{Shape, Tensor};
 
-    fn drawn(names: &[(&str, &[u64])], order: Order) -> String {
+    /// The picture without its colors.
+    fn drawn(names: &[(&str, &[u64])], order: Order, columns: usize) -> String {
         let variable = |(name, shape): &(&str, &[u64])| {
             let data = vec![Extent::from(vec![0; 4 * shape.iter().product::<u64>() as usize])];
             let tensor = Tensor::new(Dtype::Float32, Shape((*shape).into()), data, None);
@@ -235,9 +305,9 @@ mod tests {
             }
         };
         let variables: Vec<_> = names.iter().map(variable).collect();
-        let mut out = Vec::new();
-        write("ckpt-9", &variables.iter().collect::<Vec<_>>(), order, &mut out).unwrap();
-        String::from_utf8(out).unwrap()
+        let mut out = anstream::StripStream::new(Vec::new());
+        write("ckpt-9", &variables.iter().collect::<Vec<_>>(), order, columns, &mut out).unwrap();
+        String::from_utf8(out.into_inner()).unwrap()
     }
 
     #[test]
@@ -255,14 +325,14 @@ ckpt-9                       15 variables         6.3 kB 100 %
 │       └── kernel           float32 [8, 8]    256 bytes   4 %
 └── step                     float32 []          4 bytes
 ";
-        assert_eq!(drawn(&names, Order::Name), want);
+        assert_eq!(drawn(&names, Order::Name, 120), want);
     }
 
     #[test]
     fn numbers_sort_as_numbers_and_different_layers_stay_apart() {
         let names = [("l10/a", &[1][..]), ("l2/a", &[2]), ("l9/a", &[1])];
         let order = |order| {
-            let text = drawn(&names, order);
+            let text = drawn(&names, order, 120);
             text.lines().skip(1).step_by(2).map(|line| line[10..13].trim().to_owned()).collect::<Vec<_>>()
         };
         assert_eq!(order(Order::Name), ["l2", "l9", "l10"]);
@@ -272,6 +342,44 @@ ckpt-9                       15 variables         6.3 kB 100 %
     #[test]
     fn a_name_of_very_many_components_is_drawn_too() {
         let name = "a/".repeat(100_000);
-        assert_eq!(drawn(&[(&name, &[1])], Order::Name).lines().count(), DEPTH + 1);
+        assert_eq!(drawn(&[(&name, &[1])], Order::Name, 120).lines().count(), DEPTH + 1);
+    }
+
+    #[test]
+    fn no_line_is_wider_than_the_terminal() {
+        let deep = "deep/".repeat(20) + "kernel";
+        let names = [
+            (
+                "bert/encoder/layer_0/attention/output/a_rather_long_name_of_a_dense_layer/kernel",
+                &[3072, 1][..],
+            ),
+            ("bert/embeddings/word_embeddings_of_the_encoder", &[30522, 1]),
+            ("bert/embeddings/word_embeddings_of_the_encoder/adam_m", &[30522, 1]),
+            (&deep, &[1, 1, 1, 1, 1, 1, 1, 1, 9]),
+            ("層/カーネル", &[2]),
+        ];
+        for columns in 1..=200 {
+            let text = drawn(&names, Order::Name, columns);
+            let widest = text.lines().map(width).max().unwrap();
+            assert!(widest <= columns, "{widest} of {columns} columns:\n{text}");
+        }
+    }
+
+    #[test]
+    fn names_are_cut_in_the_middle_and_all_else_stays_in_80_columns() {
+        let long = "bert/encoder/a_layer_with_a_name_that_is_long_beyond_all_the_others/kernel";
+        let text = drawn(&[(long, &[768, 3072]), ("bert/step", &[])], Order::Name, 80);
+        let line = text.lines().find(|line| line.contains('…')).expect("a name is cut");
+        assert!(
+            line.contains("a_layer_with") && line.contains("the_others ") && line.ends_with("9.4 MB 100 %"),
+            "{text}"
+        );
+        assert!(text.contains("kernel  ") && text.contains("float32 [768, 3072]"), "{text}");
+    }
+
+    #[test]
+    fn what_fits_is_drawn_as_on_a_wide_terminal() {
+        let names = [("a/kernel", &[8, 8][..]), ("step", &[])];
+        assert_eq!(drawn(&names, Order::Name, 62), drawn(&names, Order::Name, 200));
     }
 }

@@ -28,6 +28,9 @@ use crate::mount::{self, Options, Session};
 /// when the command ends: programs whose paths cannot be changed restore what the map makes of them. All other files are
 /// there too.
 #[derive(clap::Args)]
+#[command(after_long_help = "Examples:
+  $ ckptfs run train/ --rename 'bert/**=encoder/**' -- python eval.py
+  $ ckptfs run train/ckpt-9 --map fix.toml -- python eval.py")]
 pub(super) struct Args {
     /// One checkpoint (train/ckpt-9) or any of its files, a directory, of which all are mapped, or a SavedModel
     source: PathBuf,
@@ -61,7 +64,7 @@ impl Args {
         let (newest, source) = (mirror.newest()?, mirror.path());
         let directory = fs::canonicalize(mirror.directory())?;
         let stem = newest.stem.clone();
-        let tree = super::mount::tree(mirror, newest)?;
+        let tree = super::mount::tree(mirror, newest, &self.serving.show)?;
         let index = NewestIndex::of(&tree, stem.as_encoded_bytes());
         let checkpoints = tree.checkpoints();
         let fuse =

@@ -14,7 +14,7 @@ use crate::cache::Cache;
 use crate::extent::VirtualFile;
 use crate::fuse::{Activity, CacheMode, Fuse, Manner};
 use crate::sums::{Keep, Store};
-use crate::tree::{Content, Ino, Tree};
+use crate::tree::{Content, Ino, Show, Tree};
 
 /// How a mount is served.
 #[derive(clap::Args)]
@@ -39,6 +39,13 @@ pub(super) struct Serving {
     /// its page cache through ckptfs; direct keeps nothing, which suits one pass over large files
     #[arg(long, value_name = "MODE", default_value = "auto")]
     cache: Mode,
+    /// Show only these forms of the variables: npy,raw
+    ///
+    /// The words are vars, npy, raw, text, graph and names, the endings of files (safetensors, h5, tsv, json), whole names
+    /// of files (stats.tsv), all and none. The checkpoint itself is always there. A mount shows every form of a variable, so
+    /// du, tar and grep -r count its bytes several times; this limits that.
+    #[arg(long, value_name = "FORM,…", default_value = "all", hide_default_value = true, value_parser = Show::parse)]
+    pub(super) show: Show,
 }
 
 #[derive(Clone, Copy, ValueEnum)]

@@ -20,6 +20,10 @@ use crate::mount::{self, Mounted};
 ///
 /// Exits with 1 when nothing is mounted on MOUNTPOINT, or it does not answer.
 #[derive(clap::Args)]
+#[command(after_long_help = "Examples:
+  $ ckptfs status
+  $ ckptfs status m
+  $ ckptfs status --json | jq '.[].state'")]
 pub(super) struct Args {
     /// The mount; all of them if there is none
     mountpoint: Option<PathBuf>,

@@ -9,6 +9,9 @@ use crate::mount;
 
 /// Unmount what ckptfs mounted
 #[derive(clap::Args)]
+#[command(after_long_help = "Examples:
+  $ ckptfs umount m
+  $ ckptfs umount --lazy m other/m    # even if they are in use")]
 pub(super) struct Args {
     /// The directories it is mounted on
     #[arg(required = true)]

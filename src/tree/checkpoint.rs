@@ -14,6 +14,7 @@ use super::linked::{self, Linked};
 use super::links::{FolderId, Item, Links};
 use super::names::{Names, Node, NodeId};
 use super::role::{ROLES, Role};
+use super::show::Show;
 use super::top::{Top, tops};
 use super::{Attr, Content, Entry, Ino, Kind};
 use crate::catalog::{Catalog, Variable};
@@ -31,6 +32,7 @@ pub(super) struct CheckpointTree {
     /// The files of the directory, by name.
     tops: Vec<(Vec<u8>, Top)>,
     linked: Linked,
+    show: Show,
     /// For each variable the node of its name; made when a link first needs it.
     nodes_of: OnceLock<Vec<NodeId>>,
     mtime: SystemTime,
@@ -50,7 +52,7 @@ enum Place {
 
 /// The files of a format, each with its path below the format's folder: what a mount shows there, without one.
 pub fn files(catalog: Catalog, stamp: Stamp, format: &str) -> Vec<(Vec<u8>, VirtualFile)> {
-    let tree = CheckpointTree::new(1, b"", catalog, stamp);
+    let tree = CheckpointTree::new(1, b"", catalog, stamp, &Show::default());
     let mut files = Vec::new();
     let mut folders: Vec<_> =
         tree.lookup(0, format.as_bytes()).map(|folder| (folder, Vec::new())).into_iter().collect();
@@ -70,19 +72,19 @@ pub fn files(catalog: Catalog, stamp: Stamp, format: &str) -> Vec<(Vec<u8>, Virt
 
 impl CheckpointTree {
     /// The tree of a catalog that is called `stem`. `tag` is the upper half of its inode numbers.
-    pub(super) fn new(tag: u32, stem: &[u8], catalog: Catalog, stamp: Stamp) -> Self {
+    pub(super) fn new(tag: u32, stem: &[u8], catalog: Catalog, stamp: Stamp, show: &Show) -> Self {
         let names: Vec<_> = catalog.variables.iter().map(|variable| variable.name.as_bytes()).collect();
         let names = Names::new(&names);
         let catalog = Arc::new(catalog);
         let bundle = view::bundle::files(&catalog);
-        let tops = tops(stem, bundle.iter().map(|(suffix, _)| suffix.as_str()), &catalog);
+        let tops = tops(stem, bundle.iter().map(|(suffix, _)| suffix.as_str()), &catalog, show);
         let own = view::own(&catalog).map(|(suffix, file)| (suffix.to_owned(), file));
         let named = |(suffix, file): (String, _)| ([stem, suffix.as_bytes()].concat(), file);
         let siblings = bundle.into_iter().chain(own).map(named).collect();
         let mtime = time(stamp.mtime);
         let mode = stamp.mode as u16 & 0o444 | 0o400;
         let (linked, nodes_of) = (Linked::default(), OnceLock::new());
-        Self { tag, catalog, names, siblings, tops, linked, nodes_of, mtime, mode }
+        Self { tag, catalog, names, siblings, tops, linked, show: show.clone(), nodes_of, mtime, mode }
     }
 
     pub(super) fn num_variables(&self) -> usize {
@@ -163,7 +165,7 @@ impl CheckpointTree {
     /// How many positions a directory has; some may be empty.
     pub(super) fn positions(&self, ordinal: u32) -> usize {
         match self.place(ordinal) {
-            Some(Place::Root) => self.tops.len() + FORMATS.len() + 1 + self.num_linked(),
+            Some(Place::Root) => self.tops.len() + self.folders().count(),
             Some(Place::Node(node, Role::Vars)) => {
                 FACTS.len() + FORMATS.len() + self.names.node(node).children.len()
             }
@@ -213,7 +215,8 @@ impl CheckpointTree {
 
     fn place(&self, ordinal: u32) -> Option<Place> {
         if let Some((tree, item)) = linked::place(ordinal) {
-            return self.links(tree)?.has(item).then_some(Place::Linked(tree, item));
+            let is_shown = self.shown_links().any(|(shown, _)| shown == tree);
+            return (is_shown && self.links(tree)?.has(item)).then_some(Place::Linked(tree, item));
         }
         match ordinal {
             0 => Some(Place::Root),
@@ -221,7 +224,8 @@ impl CheckpointTree {
             n if n < self.first_node() => Some(Place::Top((n - self.first_top()) as usize)),
             n => {
                 let n = n - self.first_node();
-                (n / ROLES < self.names.len()).then(|| Place::Node(n / ROLES, Role::of(n % ROLES)))
+                let (node, role) = (n / ROLES, Role::of(n % ROLES));
+                (node < self.names.len() && role.is_shown(&self.show)).then_some(Place::Node(node, role))
             }
         }
     }
@@ -252,7 +256,7 @@ impl CheckpointTree {
 
     fn subdirectories(&self, place: &Place) -> u32 {
         match place {
-            Place::Root => 1 + FORMATS.len() as u32 + self.num_linked() as u32,
+            Place::Root => self.folders().count() as u32,
             Place::Node(node, Role::Vars) => self.names.node(*node).children.len() as u32,
             Place::Node(node, Role::Folder(_)) => self.names.node(*node).branches,
             Place::Linked(tree, Item::Folder(folder)) => {
@@ -294,19 +298,22 @@ impl CheckpointTree {
             let ino = Ino::new(self.tag, self.first_top() + position as u32);
             return Some(Entry { ino, kind: top.kind(), name: name.into() });
         }
-        let position = position - self.tops.len();
-        let tree = position.checked_sub(FORMATS.len() + 1);
-        if let Some((tree, name)) =
-            tree.and_then(|tree| Some((tree, linked::names(&self.catalog).nth(tree)?)))
-        {
-            let ino = Ino::new(self.tag, linked::ordinal(tree, Item::Folder(0)));
-            return Some(Entry { ino, kind: Kind::Directory, name: name.as_bytes().into() });
-        }
-        let (name, role) = match FORMATS.get(position) {
-            Some(format) => (format.name, Role::Folder(position)),
-            None => (VARS, Role::Vars),
-        };
-        Some(self.node_entry(0, role, Kind::Directory, name))
+        let (name, ordinal) = self.folders().nth(position - self.tops.len())?;
+        let ino = Ino::new(self.tag, ordinal);
+        Some(Entry { ino, kind: Kind::Directory, name: name.as_bytes().into() })
+    }
+
+    /// The folders of the checkpoint's directory that are shown: their names and ordinals.
+    fn folders(&self) -> impl Iterator<Item = (&'static str, u32)> {
+        let formats = FORMATS.iter().enumerate().map(|(i, format)| (format.name, Role::Folder(i)));
+        let roles = formats.chain([(VARS, Role::Vars)]).filter(|(_, role)| role.is_shown(&self.show));
+        let links = |(tree, name)| (name, linked::ordinal(tree, Item::Folder(0)));
+        roles.map(|(name, role)| (name, self.ordinal(0, role))).chain(self.shown_links().map(links))
+    }
+
+    /// The trees of links that are shown: their numbers and names.
+    fn shown_links(&self) -> impl Iterator<Item = (usize, &'static str)> {
+        linked::shown(&self.catalog, &self.show)
     }
 
     fn entry_of_links(&self, tree: usize, folder: FolderId, position: usize) -> Option<Entry<'_>> {
@@ -323,10 +330,6 @@ impl CheckpointTree {
         self.linked.tree(&self.catalog, tree)
     }
 
-    fn num_linked(&self) -> usize {
-        linked::names(&self.catalog).len()
-    }
-
     /// A variable's directory, from the checkpoint's.
     fn directory_of(&self, ordinal: u32) -> String {
         let node = self.nodes_of.get_or_init(|| self.names.nodes_of(self.catalog.variables.len()));
@@ -338,12 +341,8 @@ impl CheckpointTree {
         if let Some(i) = self.tops.iter().position(|(top, _)| top == name) {
             return Some(self.first_top() + i as u32);
         }
-        if let Some(tree) = linked::names(&self.catalog).position(|tree| tree.as_bytes() == name) {
-            return Some(linked::ordinal(tree, Item::Folder(0)));
-        }
-        let format = FORMATS.iter().position(|format| format.name.as_bytes() == name).map(Role::Folder);
-        let role = if name == VARS.as_bytes() { Role::Vars } else { format? };
-        Some(self.ordinal(0, role))
+        let mut folders = self.folders();
+        folders.find(|(folder, _)| folder.as_bytes() == name).map(|(_, ordinal)| ordinal)
     }
 
     fn entry_of_vars(&self, node: NodeId, position: usize) -> Option<Entry<'_>> {
@@ -354,7 +353,8 @@ impl CheckpointTree {
         let position = position - FACTS.len();
         if let Some(format) = FORMATS.get(position) {
             let link = self.node_entry(node, Role::Link(position), Kind::Link, format.link);
-            return self.has_file(node, position).then_some(link);
+            let is_shown = Role::Link(position).is_shown(&self.show);
+            return (is_shown && self.has_file(node, position)).then_some(link);
         }
         let child = self.names.node(node).children.clone().nth(position - FORMATS.len())?;
         Some(self.node_entry(child, Role::Vars, Kind::Directory, self.name_in_vars(child)))
@@ -374,7 +374,8 @@ impl CheckpointTree {
             let fact = FACTS.iter().position(|fact| fact.name == name).map(Role::Fact);
             let link = || FORMATS.iter().position(|format| format.link == name).map(Role::Link);
             if RESERVED.contains(&name) {
-                return Some(self.ordinal(node, fact.or_else(link)?));
+                let role = fact.or_else(link).filter(|role| role.is_shown(&self.show))?;
+                return Some(self.ordinal(node, role));
             }
             if let Some(reserved) = RESERVED.iter().find(|reserved| escape_first(reserved) == name) {
                 return Some(self.ordinal(self.names.child(node, reserved)?, Role::Vars));
@@ -434,7 +435,8 @@ impl CheckpointTree {
     }
 }
 
-const VARS: &str = "vars";
+/// The folder of facts.
+pub(super) const VARS: &str = "vars";
 
 /// A file's time as the standard library has it.
 pub(super) fn time((seconds, nanoseconds): (i64, i64)) -> SystemTime {

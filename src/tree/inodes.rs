@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use super::folder::Folder;
+use super::show::Show;
 use super::slot::Slot;
 use super::{Attr, Content, Ino};
 
@@ -29,6 +30,8 @@ pub(super) struct Inodes {
     /// Checkpoints whose trees are built.
     built: Mutex<Vec<Arc<Slot>>>,
     clock: AtomicU64,
+    /// What their trees show of each.
+    show: Show,
 }
 
 /// What stands in a directory of the source.
@@ -72,6 +75,16 @@ impl Ino {
 }
 
 impl Inodes {
+    /// No numbers yet, for trees that show this much.
+    pub(super) fn new(show: Show) -> Self {
+        Self { show, ..Self::default() }
+    }
+
+    /// What a checkpoint's tree shows.
+    pub(super) fn show(&self) -> &Show {
+        &self.show
+    }
+
     pub(super) fn node(&self, ino: Ino) -> Option<Node> {
         self.nodes.read().unwrap_or_else(PoisonError::into_inner).get(&ino).cloned()
     }

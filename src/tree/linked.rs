@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 
 use super::links::{Item, Links};
+use super::show::Show;
 use super::{full_names, paths};
 use crate::catalog::Catalog;
 use crate::graph::Graph;
@@ -12,6 +13,9 @@ type Row = (&'static str, fn(&Catalog, &Graph) -> Links);
 
 const ROWS: [Row; 2] = [("graph", paths::links), ("names", full_names::links)];
 
+/// The names of the trees.
+pub(super) const NAMES: [&str; ROWS.len()] = [ROWS[0].0, ROWS[1].0];
+
 /// The first ordinal of the first tree. Each has as many as there are to the next.
 const FIRST: u32 = 1 << 31;
 const BITS: u32 = 30;
@@ -20,10 +24,10 @@ const BITS: u32 = 30;
 #[derive(Default)]
 pub(super) struct Linked([OnceLock<Links>; ROWS.len()]);
 
-/// The names of the trees that a checkpoint has.
-pub(super) fn names(catalog: &Catalog) -> impl ExactSizeIterator<Item = &'static str> {
-    let count = if catalog.graph().is_some() { ROWS.len() } else { 0 };
-    ROWS[..count].iter().map(|(name, _)| *name)
+/// The trees that a checkpoint has and shows, with their names.
+pub(super) fn shown(catalog: &Catalog, show: &Show) -> impl Iterator<Item = (usize, &'static str)> {
+    let count = if catalog.graph().is_some() { NAMES.len() } else { 0 };
+    NAMES[..count].iter().copied().enumerate().filter(|(_, name)| show.has(name))
 }
 
 pub(super) fn ordinal(tree: usize, item: Item) -> u32 {

@@ -4,7 +4,7 @@
 //! root.rs        what a number stands for
 //!  ├─ folder.rs      a directory of the source: listing.rs its names, slot.rs its checkpoints, each planned when used
 //!  │   └─ directory.rs   the source's side of it
-//!  ├─ checkpoint.rs  the files of one checkpoint: names.rs, escape.rs, role.rs, top.rs
+//!  ├─ checkpoint.rs  the files of one checkpoint: names.rs, escape.rs, role.rs, top.rs, show.rs
 //!  └─ inodes.rs      who has which number
 //! ```
 //!
@@ -25,6 +25,7 @@ mod names;
 mod paths;
 mod role;
 mod root;
+mod show;
 mod slot;
 mod top;
 
@@ -37,6 +38,7 @@ pub use checkpoints::{Checkpoints, Counts};
 pub use directory::{Directory, Found, Listed, Other, Scan};
 pub use folder::names_newest;
 pub use root::{Live, Planned, Tree};
+pub use show::Show;
 
 use crate::extent::VirtualFile;
 use crate::format::state::{self, State};

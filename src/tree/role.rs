@@ -1,5 +1,7 @@
 //! What a node of the names can be in a checkpoint's tree, and the number of each.
 
+use super::checkpoint::VARS;
+use super::show::Show;
 use crate::view::{FACTS, FORMATS};
 
 /// What a node of the names can be.
@@ -30,6 +32,15 @@ impl Role {
             Self::File(i) => 1 + facts + 2 * formats + i,
         };
         number as u32
+    }
+
+    /// Returns whether nodes appear in this role. A link appears together with the file that it leads to.
+    pub(super) fn is_shown(self, show: &Show) -> bool {
+        match self {
+            Self::Vars | Self::Fact(_) => show.has(VARS),
+            Self::Link(i) => show.has(VARS) && show.has(FORMATS[i].name),
+            Self::Folder(i) | Self::File(i) => show.has(FORMATS[i].name),
+        }
     }
 
     /// The role of a number.

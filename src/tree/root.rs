@@ -10,6 +10,7 @@ use super::directory::Directory;
 use super::folder::Folder;
 use super::inodes::{Inodes, Node};
 use super::listing::Named;
+use super::show::Show;
 use super::{Attr, Content, Entry, Ino, Kind, absent};
 use crate::catalog::Catalog;
 use crate::shard::Stamp;
@@ -56,10 +57,22 @@ impl Tree {
         directory: Box<dyn Directory>,
         planned: impl IntoIterator<Item = Planned>,
     ) -> io::Result<Self> {
+        Self::showing(Show::default(), directory, planned)
+    }
+
+    /// The same, with a part of what there is to show of each checkpoint.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn showing(
+        show: Show,
+        directory: Box<dyn Directory>,
+        planned: impl IntoIterator<Item = Planned>,
+    ) -> io::Result<Self> {
         let service = (SERVICE, Named::Node(SERVICE_INO, Kind::Directory));
         let root = Folder::top(directory, vec![service]);
         let (inodes, service, live, asked) =
-            (Inodes::default(), BTreeMap::new(), Vec::new(), Mutex::default());
+            (Inodes::new(show), BTreeMap::new(), Vec::new(), Mutex::default());
         let tree = Self { root, inodes, service, live, asked };
         let listing = tree.root.listing(&tree.inodes)?;
         for Planned { stem, catalog, stamp } in planned {

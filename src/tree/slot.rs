@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use super::checkpoint::CheckpointTree;
 use super::directory::{Directory, Found};
 use super::inodes::Inodes;
+use super::show::Show;
 use super::{Attr, Ino};
 use crate::catalog::Catalog;
 use crate::name::printable;
@@ -25,6 +26,8 @@ pub(super) struct Slot {
     /// Held while it is planned, so that it is planned once however many wait for it.
     planning: Mutex<()>,
     used: AtomicU64,
+    /// The part of it that the mount shows.
+    show: Show,
 }
 
 /// What is kept of a plan: enough to list the directory that the checkpoint is in.
@@ -45,10 +48,11 @@ impl Slot {
         directory: Arc<dyn Directory>,
         parent: Ino,
         astray: Arc<AtomicBool>,
+        show: Show,
     ) -> Self {
         let (outcome, tree, planning) = (OnceLock::new(), RwLock::default(), Mutex::default());
         let used = AtomicU64::new(0);
-        Self { tag, found, directory, parent, astray, outcome, tree, planning, used }
+        Self { tag, found, directory, parent, astray, outcome, tree, planning, used, show }
     }
 
     pub(super) fn tag(&self) -> u32 {
@@ -130,7 +134,7 @@ impl Slot {
             return self
                 .fail("its index changed while it was looked at; the next look will see it whole".into());
         }
-        let tree = Arc::new(CheckpointTree::new(self.tag, &self.found.stem, catalog, stamp));
+        let tree = Arc::new(CheckpointTree::new(self.tag, &self.found.stem, catalog, stamp, &self.show));
         self.outcome.get_or_init(|| {
             let outline = Outline::of(&tree);
             self.astray.fetch_or(!outline.is_as_promised(&self.found), Ordering::Relaxed);

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use super::show::Show;
 use super::{Content, Kind, state_file};
 use crate::catalog::Catalog;
 use crate::extent::VirtualFile;
@@ -45,6 +46,7 @@ pub(super) fn tops<'a>(
     stem: &[u8],
     suffixes: impl Iterator<Item = &'a str>,
     catalog: &Catalog,
+    show: &Show,
 ) -> Vec<(Vec<u8>, Top)> {
     let beside = [b"../", stem].concat();
     let link = |suffix: &str| {
@@ -52,7 +54,7 @@ pub(super) fn tops<'a>(
     };
     let mut tops: Vec<_> = suffixes.map(link).collect();
     tops.push((b"checkpoint".to_vec(), Top::Made(Content::File(state_file(&beside)))));
-    let wholes = WHOLE.iter().filter(|whole| (whole.is_there)(catalog));
+    let wholes = WHOLE.iter().filter(|whole| show.has(whole.name) && (whole.is_there)(catalog));
     tops.extend(wholes.map(|whole| (whole.name.into(), Top::Whole(whole, OnceLock::new()))));
     tops.sort_by(|a, b| a.0.cmp(&b.0));
     tops

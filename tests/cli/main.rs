@@ -3,8 +3,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod check_directory;
 mod command_line;
+mod completions;
 mod export;
+mod export_names;
 #[cfg(feature = "fuse")]
 mod json;
 mod overlay;

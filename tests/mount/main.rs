@@ -15,6 +15,7 @@ mod options;
 mod other_formats;
 mod overlay;
 mod run;
+mod show;
 mod status;
 mod sums;
 mod tools;

@@ -83,6 +83,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("tree/full_names", &["catalog", "graph"]),
     ("tree/linked", &["catalog", "graph"]),
     ("tree/role", &["view"]),
+    ("tree/show", &["view"]),
     ("tree/root", &["catalog", "shard", "view"]),
     ("tree/top", &["catalog", "extent", "view"]),
     ("tree/paths", &["catalog", "dtype", "format", "graph", "name", "tensor"]),

@@ -67,7 +67,8 @@ impl Folder {
         let content = |stamp: &Stamp| (stamp.dev, stamp.ino, stamp.len, stamp.mtime);
         let data: Vec<_> = data.iter().map(|(name, stamp)| (name, stamp.as_ref().map(content))).collect();
         let identity = inodes::hash((&self.path, stem, content(index), data));
-        let new = |tag| Slot::new(tag, found.clone(), directory.clone(), self.ino, self.astray.clone());
+        let (astray, show) = (self.astray.clone(), inodes.show().clone());
+        let new = |tag| Slot::new(tag, found.clone(), directory.clone(), self.ino, astray, show);
         (stem.clone(), inodes.slot_of(identity, new))
     }
 

@@ -1,13 +1,11 @@
 //! `ckptfs check` of directories, and of the data of checkpoints.
 
-mod support;
-
 use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use support::bundle::Bundle;
-use support::{CKPTFS, ckptfs, copy, fixture, list, stderr, stdout};
+use crate::support::bundle::Bundle;
+use crate::support::{CKPTFS, ckptfs, copy, fixture, list, stderr, stdout};
 use tempfile::TempDir;
 
 /// `ckpt-7`, which lacks `a/`, `ckpt-8` and `ckpt-9`, and `eval/ckpt-3` below them.
@@ -19,7 +17,7 @@ fn train(bad: bool) -> TempDir {
         fs::create_dir_all(prefix.parent().unwrap()).unwrap();
         Bundle::new().floats(name, &[1.0]).floats("b", &[2.0]).write(&prefix);
     };
-    [("ckpt-7", old), ("ckpt-8", "a/w"), ("ckpt-9", "a/w"), ("eval/ckpt-3", "a/w")]
+    let _ = [("ckpt-7", old), ("ckpt-8", "a/w"), ("ckpt-9", "a/w"), ("eval/ckpt-3", "a/w")]
         .map(|(path, name)| write(path, name));
     fs::write(dir.path().join("checkpoint"), "model_checkpoint_path: 'ckpt-9'").unwrap();
     dir
@@ -127,8 +125,7 @@ fn the_report_fits_a_terminal_of_80_columns_and_is_whole_elsewhere() {
     let dir = tempfile::tempdir().unwrap();
     let name = "bert/encoder/layer_0/attention/self/query/kernel";
     Bundle::new().floats(name, &[1.0]).write(&dir.path().join("ckpt-9"));
-    let line =
-        format!("stty cols 80; {CKPTFS} check ckpt-9 --rename 'bert/**=encoder/**'");
+    let line = format!("stty cols 80; {CKPTFS} check ckpt-9 --rename 'bert/**=encoder/**'");
     let mut command = Command::new("script");
     command
         .args(["-qec", &line, "/dev/null"])

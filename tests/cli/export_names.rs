@@ -1,13 +1,11 @@
 //! Names that `ckptfs export` takes: endings of formats, directories, and endings that it refuses.
 
-mod support;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use support::bundle::Bundle;
-use support::{ckptfs, list, stderr};
+use crate::support::bundle::Bundle;
+use crate::support::{ckptfs, list, stderr};
 use tempfile::TempDir;
 
 struct Place {
