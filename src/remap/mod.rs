@@ -5,7 +5,7 @@
 //!                    ├─► rules ─► survey.rs ─────►├─ naming.rs      what they are called: rename, alias, slots
 //! files ─► map_file ─┘   (pattern.rs,  who is     │                 grouping.rs: join
 //!                         template.rs,  meant     ├─ steps.rs       what is done to their values: ops, convert
-//!                         ops)                    ├─ collision.rs   one name, one variable
+//!                         ops; scope.rs)          ├─ collision.rs   one name, one variable
 //!                                                 └─ report.rs      what each rule did
 //! ```
 //!
@@ -43,6 +43,7 @@ mod real_maps;
 mod recipe;
 mod report;
 mod rule;
+mod scope;
 mod selection;
 mod slots;
 mod steps;
@@ -172,7 +173,8 @@ impl Map {
 
     /// Holds the map against a checkpoint. `names` are its variables' own names: sorted bytewise, each once.
     pub fn plan(&self, names: &[&[u8]]) -> Result<Plan, Unfit> {
-        Draft::new(self, names, &[]).conclude(self, names)
+        let map = &*scope::with_scopes(self, names);
+        Draft::new(map, names, &[]).conclude(map, names)
     }
 
     fn ids(&self) -> impl Iterator<Item = RuleId> {

@@ -123,6 +123,19 @@ impl Pattern {
         is_deep.then(|| expression(&tokens, &self.holes, self.ignore_case))
     }
 
+    /// The one name that it matches, if it has no wildcards.
+    pub(super) fn literal(&self) -> Option<&str> {
+        match self.tokens.as_slice() {
+            [Token::Literal(text)] => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Its bare stars, as indices of holes.
+    pub(super) fn stars(&self) -> impl Iterator<Item = usize> {
+        self.holes.iter().enumerate().filter(|(_, hole)| hole.is_star).map(|(at, _)| at)
+    }
+
     /// The text that every match begins with.
     pub(super) fn literal_head(&self) -> &str {
         match self.tokens.first() {
@@ -139,7 +152,7 @@ impl Pattern {
     pub(super) fn catches(&self) -> (usize, Vec<&str>) {
         let mut names: Vec<_> = self.holes.iter().filter_map(|hole| hole.name.as_deref()).collect();
         names.sort_unstable();
-        (self.holes.iter().filter(|hole| hole.is_star).count(), names)
+        (self.stars().count(), names)
     }
 
     /// What stars and names catch, in the order of [`Self::catches`]: equal for the members of one group.
