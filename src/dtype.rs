@@ -241,7 +241,9 @@ mod tests {
 
     #[test]
     fn usual_words_mean_a_type_and_are_no_types_name() {
-        for (word, name) in [("fp16", "float16"), ("bf16", "bfloat16"), ("half", "float16"), ("double", "float64")] {
+        for (word, name) in
+            [("fp16", "float16"), ("bf16", "bfloat16"), ("half", "float16"), ("double", "float64")]
+        {
             assert_eq!(Dtype::written(word), Dtype::named(name), "{word}");
         }
         assert!(OTHER_WORDS.iter().all(|(word, _)| Dtype::named(word).is_none()));

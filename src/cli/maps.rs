@@ -5,13 +5,14 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
+use super::reference;
 use crate::remap::{BUNDLED, Bundled};
 
 /// List the bundled maps, for --map @NAME, or show one
 ///
-/// `ckptfs maps show NAME > own.toml` is a beginning for a map of one's own.
+/// `ckptfs maps show NAME > own.toml` is a beginning for a map of your own. The language of maps is explained below.
 #[derive(clap::Args)]
-#[command(args_conflicts_with_subcommands = true)]
+#[command(args_conflicts_with_subcommands = true, after_long_help = reference::for_terminal())]
 pub(super) struct Args {
     /// An array of objects
     #[arg(long)]

@@ -10,6 +10,7 @@ mod map_flags;
 mod maps;
 mod outline;
 mod overlay_flags;
+mod reference;
 mod terminal;
 
 #[cfg(feature = "fuse")]

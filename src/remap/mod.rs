@@ -41,6 +41,7 @@ mod place;
 #[cfg(test)]
 mod real_maps;
 mod recipe;
+mod reference;
 mod report;
 mod rule;
 mod scope;
@@ -73,6 +74,7 @@ pub use named::{Unnamed, named};
 pub use nearest::near_names;
 pub use place::Place;
 pub use recipe::{Outcome, Recipe, Unmade};
+pub use reference::REFERENCE;
 pub use report::{Example, Lost, Report, RuleReport, Status};
 pub use rule::{MatchOn, Rule, Verb};
 pub use target::{TARGETS, Target, retarget};

@@ -78,6 +78,18 @@ pub(super) struct Hole {
     group: usize,
 }
 
+impl Hole {
+    /// The hole as it is written, without what it lets through where it has a name.
+    pub(super) fn text(&self) -> String {
+        match (&self.name, &self.kind) {
+            (Some(name), _) => format!("{{{name}}}"),
+            (None, Kind::Star) => "*".into(),
+            (None, Kind::OneOf(choices)) => format!("{{{}}}", choices.join("|")),
+            (None, _) => "**".into(),
+        }
+    }
+}
+
 /// What each hole of a pattern caught.
 pub(super) type Caught<'n> = Vec<Option<&'n [u8]>>;
 

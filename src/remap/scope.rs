@@ -32,11 +32,17 @@ pub(super) fn replaced(map: &Map, other: impl Fn(usize, &Rule) -> Option<Rule>) 
 }
 
 impl Rule {
+    /// Returns whether its pattern may name a scope.
+    pub(super) fn may_be_scope(&self) -> bool {
+        VERBS.contains(&self.verb)
+    }
+
     /// Returns the rule for everything in a scope, if that is what its pattern names among these names, which come sorted.
     pub(super) fn of_scope(&self, names: &[&[u8]]) -> Option<Self> {
-        let pattern = self.pattern().filter(|_| VERBS.contains(&self.verb))?;
+        let pattern = self.pattern().filter(|_| self.may_be_scope())?;
         let below = Pattern::parse(&in_scope(pattern.literal()?), pattern.ignore_case).ok()?;
-        let is_scope = !has_match(pattern, pattern.literal()?, names) && has_match(&below, below.literal_head(), names);
+        let is_scope =
+            !has_match(pattern, pattern.literal()?, names) && has_match(&below, below.literal_head(), names);
         if !is_scope {
             return None;
         }
@@ -99,7 +105,8 @@ mod tests {
 
     #[test]
     fn in_a_file_it_means_the_same_and_each_target_is_a_scope() {
-        let text = "[[rule]]\nalias = 'BERT'\nto = ['x', 'y/z']\nignore_case = true\n[[rule]]\nkeep = 'bert/b'\n";
+        let text =
+            "[[rule]]\nalias = 'BERT'\nto = ['x', 'y/z']\nignore_case = true\n[[rule]]\nkeep = 'bert/b'\n";
         assert_eq!(planned(&[], text, BERT), ["bert/b <- bert/b", "x/b <- bert/b", "y/z/b <- bert/b"]);
     }
 
@@ -123,7 +130,10 @@ mod tests {
 
     #[test]
     fn characters_with_a_meaning_stay_characters() {
-        assert_eq!(planned(&[Flag::Rename(r"a\*\{=\*$2".replace("$2", r"\$2"))], "", &["a*{/w"]), ["*$2/w <- a*{/w"]);
+        assert_eq!(
+            planned(&[Flag::Rename(r"a\*\{=\*$2".replace("$2", r"\$2"))], "", &["a*{/w"]),
+            ["*$2/w <- a*{/w"]
+        );
     }
 
     #[test]

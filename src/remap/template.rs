@@ -273,7 +273,10 @@ mod tests {
     fn references_to_groups_by_number_are_refused_with_what_does_it_here() {
         assert_eq!(fault("re:(a)(b)", r"x\1y").0, 1..3);
         assert_eq!(fault("re:(a)(b)", "x$12y").0, 1..4);
-        assert_eq!(fault("re:(?<x>a)", "${x}/y"), (0..4, "`${x}` does not stand for what a group matched".into()));
+        assert_eq!(
+            fault("re:(?<x>a)", "${x}/y"),
+            (0..4, "`${x}` does not stand for what a group matched".into())
+        );
         for target in [r"\1", "$1", "${1}", "${"] {
             let help = help("re:(a)", target);
             assert!(help.contains("`(?<x>…)`") && help.contains("`{x}`"), "{help}");

@@ -42,23 +42,24 @@ impl<'a> Parser<'a> {
         while let Some(c) = self.rest().chars().next() {
             let start = self.at;
             self.at += c.len_utf8();
-            let fault = match c {
-                '*' => {
-                    self.star(start);
-                    Ok(())
-                }
-                '{' => self.braces(start),
-                '}' => Err(Fault::new(start..self.at, "`}` without `{`")
-                    .help("write `\\}` for a brace in a name")),
-                '\\' => self.escaped(start),
-                '$' if self.rest().starts_with(|c: char| c == '{' || c.is_ascii_digit()) => {
-                    Err(self.group_reference(start))
-                }
-                c => {
-                    self.literal(c);
-                    Ok(())
-                }
-            };
+            let fault =
+                match c {
+                    '*' => {
+                        self.star(start);
+                        Ok(())
+                    }
+                    '{' => self.braces(start),
+                    '}' => Err(Fault::new(start..self.at, "`}` without `{`")
+                        .help("write `\\}` for a brace in a name")),
+                    '\\' => self.escaped(start),
+                    '$' if self.rest().starts_with(|c: char| c == '{' || c.is_ascii_digit()) => {
+                        Err(self.group_reference(start))
+                    }
+                    c => {
+                        self.literal(c);
+                        Ok(())
+                    }
+                };
             self.faults.extend(fault.err());
         }
     }
@@ -96,7 +97,8 @@ impl<'a> Parser<'a> {
         };
         self.at += len;
         let written = &self.text[start..self.at];
-        let fault = Fault::new(start..self.at, format!("`{written}` does not stand for what a group matched"));
+        let fault =
+            Fault::new(start..self.at, format!("`{written}` does not stand for what a group matched"));
         let help = "name the group in the pattern, `(?<x>…)`, and write `{x}` for what it matched";
         match written.strip_prefix('$') {
             Some(_) => fault.help(format!("{help}; write `\\$` for a dollar sign in a name")),
@@ -119,16 +121,25 @@ impl<'a> Parser<'a> {
 
     fn surplus_stars(&self, first: Range<usize>) -> Fault {
         let (text, pattern) = (self.text, &self.pattern.text);
-        let [in_target, in_pattern] = [self.stars, self.pattern.stars().count()].map(|n| counted(n, "wildcard"));
-        let fault = Fault::new(first, format!("`{text}` has {in_target}, but the pattern `{pattern}` has {in_pattern}"));
+        let [in_target, in_pattern] =
+            [self.stars, self.pattern.stars().count()].map(|n| counted(n, "wildcard"));
+        let fault = Fault::new(
+            first,
+            format!("`{text}` has {in_target}, but the pattern `{pattern}` has {in_pattern}"),
+        );
         fault.help(match self.pattern.literal() {
-            Some(scope) => format!("write `{}/**` for all that is in that scope", escape(scope.trim_end_matches('/'))),
-            None if pattern.starts_with("re:") => {
-                "name a group of the regular expression, `(?<x>…)`, and write `{x}` for what it matched".into()
+            Some(scope) => {
+                format!("write `{}/**` for all that is in that scope", escape(scope.trim_end_matches('/')))
             }
-            None => "the n-th `*` or `**` stands for the n-th of the pattern, and `{x}` for what `{x}` matched; \
+            None if pattern.starts_with("re:") => {
+                "name a group of the regular expression, `(?<x>…)`, and write `{x}` for what it matched"
+                    .into()
+            }
+            None => {
+                "the n-th `*` or `**` stands for the n-th of the pattern, and `{x}` for what `{x}` matched; \
                      write `\\*` for a star in a name"
-                .into(),
+                    .into()
+            }
         })
     }
 
