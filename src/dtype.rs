@@ -142,6 +142,16 @@ const ROWS: &[Row] = &[
     widened(Dtype::Float4E2m1fn, "float4_e2m1fn", 1, Dtype::Float32, |b| small(&minifloat::FLOAT4_E2M1FN, b)),
 ];
 
+/// Other words for a type: those of `tf.half` and `tf.double`, and those of mixed precision.
+const OTHER_WORDS: &[(&str, Dtype)] = &[
+    ("fp16", Dtype::Float16),
+    ("half", Dtype::Float16),
+    ("bf16", Dtype::Bfloat16),
+    ("fp32", Dtype::Float32),
+    ("fp64", Dtype::Float64),
+    ("double", Dtype::Float64),
+];
+
 fn fixed<const N: usize>(bytes: &[u8]) -> [u8; N] {
     bytes[..N].try_into().expect("a slice of N bytes is an array of N")
 }
@@ -159,6 +169,12 @@ impl Dtype {
     /// The type that TensorFlow calls so.
     pub fn named(name: &str) -> Option<Self> {
         ROWS.iter().find(|row| row.name == name).map(|row| row.dtype)
+    }
+
+    /// Returns the type that a user means: by TensorFlow's name, or by another usual word, such as `bf16`.
+    pub fn written(word: &str) -> Option<Self> {
+        let other = || OTHER_WORDS.iter().find(|(other, _)| *other == word).map(|(_, dtype)| *dtype);
+        Self::named(word).or_else(other)
     }
 
     /// TensorFlow's number.
@@ -221,6 +237,18 @@ mod tests {
         for absent in [0, 20, 34, 101] {
             assert_eq!(Dtype::from_tensorflow(absent), None);
         }
+    }
+
+    #[test]
+    fn usual_words_mean_a_type_and_are_no_types_name() {
+        for (word, name) in
+            [("fp16", "float16"), ("bf16", "bfloat16"), ("half", "float16"), ("double", "float64")]
+        {
+            assert_eq!(Dtype::written(word), Dtype::named(name), "{word}");
+        }
+        assert!(OTHER_WORDS.iter().all(|(word, _)| Dtype::named(word).is_none()));
+        assert_eq!(Dtype::written("float16"), Some(Dtype::Float16));
+        assert_eq!(Dtype::written("fp17"), None);
     }
 
     #[test]

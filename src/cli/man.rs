@@ -1,4 +1,4 @@
-//! `ckptfs man`.
+//! `ckptfs man`: a page for each command, ckptfs-*.1, and one for the language of maps, ckptfs-map.5.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -7,17 +7,21 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap_mangen::Man;
 
-use super::Usage;
+use super::{Usage, reference};
 
-/// Write the manual page of ckptfs, or of one of its commands
+/// What is asked for instead of a command, and the file of its page.
+const MAP: &str = "map";
+const MAP_PAGE: &str = "ckptfs-map.5";
+
+/// Write the manual page of ckptfs, of one of its commands, or of the language of maps (map)
 ///
-/// `ckptfs man mount | man -l -` reads it.
+/// `ckptfs man mount | man -l -` reads it; `ckptfs man map` is ckptfs-map(5).
 #[derive(clap::Args)]
 #[command(after_long_help = "Examples:
   $ ckptfs man mount | man -l -
   $ ckptfs man --all /usr/local/share/man/man1")]
 pub(super) struct Args {
-    /// The command
+    /// The command, or map
     #[arg(conflicts_with = "all")]
     command: Option<String>,
     /// Write all pages to a directory, which is made
@@ -27,7 +31,9 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) fn run(&self, ckptfs: clap::Command) -> anyhow::Result<ExitCode> {
-        let ckptfs = ckptfs.disable_help_subcommand(true);
+        // The reference has a page of its own.
+        let maps = |maps: clap::Command| maps.after_long_help("The language of maps: ckptfs-map(5).");
+        let ckptfs = ckptfs.disable_help_subcommand(true).mut_subcommand("maps", maps);
         match &self.all {
             Some(dir) => write_all(ckptfs, dir).with_context(|| dir.display().to_string())?,
             None => self.write(ckptfs)?,
@@ -36,6 +42,9 @@ impl Args {
     }
 
     fn write(&self, mut ckptfs: clap::Command) -> anyhow::Result<()> {
+        if self.command.as_deref() == Some(MAP) {
+            return Ok(io::stdout().write_all(reference::as_manual_page().as_bytes())?);
+        }
         ckptfs.build();
         let page = match &self.command {
             None => ckptfs,
@@ -54,5 +63,6 @@ impl Args {
 
 fn write_all(ckptfs: clap::Command, dir: &std::path::Path) -> io::Result<()> {
     std::fs::create_dir_all(dir)?;
+    std::fs::write(dir.join(MAP_PAGE), reference::as_manual_page())?;
     clap_mangen::generate_to(ckptfs, dir)
 }

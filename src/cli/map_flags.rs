@@ -9,6 +9,7 @@ use clap::builder::PossibleValuesParser;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
+use super::Usage;
 use super::overlay_flags::{self, OVERLAY, OverlayFlags, TAKE};
 use super::terminal::{self, counted, quoted};
 use crate::catalog::{H5_LAYOUTS, H5Layout};
@@ -58,9 +59,9 @@ const FITS: &[(&str, bool)] = &[("like", true)];
 
 #[rustfmt::skip]
 const ROWS: &[Row] = &[
-    Row { name: "rename", value: "FROM=TO", help: "Give variables another name: 'bert/**=encoder/**'", flag: Flag::Rename },
+    Row { name: "rename", value: "FROM=TO", help: "Give variables another name: 'bert/**=encoder/**', or for a scope bert=encoder", flag: Flag::Rename },
     Row { name: "alias", value: "FROM=TO", help: "Give them one more name", flag: Flag::Alias },
-    Row { name: "drop", value: "PATTERN", help: "Leave variables out: '**/adam_*'", flag: Flag::Drop },
+    Row { name: "drop", value: "PATTERN", help: "Leave variables out: '**/adam_*', or a scope", flag: Flag::Drop },
     Row { name: "keep", value: "PATTERN", help: "Leave all others out", flag: Flag::Keep },
     Row { name: "cast", value: "PATTERN=DTYPE", help: "Give their values another dtype: '**=bfloat16'", flag: Flag::Cast },
     Row { name: "strip-prefix", value: "TEXT", help: "Take TEXT off names that begin with it", flag: Flag::StripPrefix },
@@ -284,8 +285,28 @@ fn map_text(path: &Path) -> anyhow::Result<MapText> {
     if let Some(name) = path.to_str().filter(|path| path.starts_with(SIGN)) {
         return Ok(Bundled::named(name).map_err(|unknown| elsewhere(unknown, path))?.into());
     }
+    if let Some(instead) = instead(path) {
+        return Err(Usage(format!("map {}: {instead}", path.display())).into());
+    }
     let text = fs::read_to_string(path).with_context(|| format!("map {}", path.display()))?;
     Ok(MapText { name: path.display().to_string(), text })
+}
+
+/// Endings of the formats in which other programs have their settings.
+const NOT_TOML: &[&str] = &["yaml", "yml", "json", "ini", "py"];
+
+/// Returns what would work instead of a path that cannot be a map's.
+fn instead(path: &Path) -> Option<String> {
+    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+    if NOT_TOML.contains(&ending.to_lowercase().as_str()) {
+        let toml = path.with_extension("toml");
+        let help = format!("write the rules into {}, as `ckptfs maps --help` shows", toml.display());
+        return Some(format!("maps are TOML files, not {}\n  help: {help}", ending.to_uppercase()));
+    }
+    let name = path.to_str()?.trim_end_matches(".toml");
+    let bundled = Bundled::named(name).ok().filter(|_| !path.exists())?;
+    let help = format!("`--map {SIGN}{}` is the map of that name that comes with ckptfs", bundled.name);
+    Some(format!("no such file\n  help: {help}"))
 }
 
 /// A name with the sign may be meant for a file.
@@ -343,4 +364,23 @@ pub(super) fn open(source: &Path) -> anyhow::Result<Checkpoint> {
     let checkpoint = source::open(source)?;
     checkpoint.warnings.iter().for_each(terminal::warning);
     Ok(checkpoint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_that_cannot_be_a_maps_is_refused_with_what_would_work() {
+        for (path, said) in [
+            ("ddp", "`--map @ddp`"),
+            ("bert-to-modelgarden.toml", "`--map @bert-to-modelgarden`"),
+            ("fix.yaml", "write the rules into fix.toml"),
+            ("dir/fix.JSON", "maps are TOML files, not JSON"),
+        ] {
+            let error = map_text(Path::new(path)).unwrap_err();
+            assert!(error.is::<Usage>() && error.to_string().contains(said), "{error}");
+        }
+        assert!(!map_text(Path::new("own.toml")).unwrap_err().is::<Usage>());
+    }
 }

@@ -1,27 +1,40 @@
 //! `ckptfs maps`: the maps that ckptfs brings along.
 
+use std::fmt::Write as _;
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 
+use clap::builder::StyledStr;
 use serde_json::json;
 
+use super::reference;
 use crate::remap::{BUNDLED, Bundled};
 
 /// List the bundled maps, for --map @NAME, or show one
 ///
-/// `ckptfs maps show NAME > own.toml` is a beginning for a map of one's own.
+/// `ckptfs maps show NAME > own.toml` is a beginning for a map of your own. The language of maps is explained below.
 #[derive(clap::Args)]
-#[command(after_long_help = "Examples:
-  $ ckptfs maps
-  $ ckptfs maps show @bert-to-modelgarden > own.toml
-  $ ckptfs check bert/model.ckpt --map @bert-to-modelgarden")]
-#[command(args_conflicts_with_subcommands = true)]
+#[command(args_conflicts_with_subcommands = true, after_long_help = help())]
 pub(super) struct Args {
     /// An array of objects
     #[arg(long)]
     json: bool,
     #[command(subcommand)]
     action: Option<Action>,
+}
+
+const EXAMPLES: &str = "Examples:
+  $ ckptfs maps
+  $ ckptfs maps show @bert-to-modelgarden > own.toml
+  $ ckptfs check bert/model.ckpt --map @bert-to-modelgarden
+
+";
+
+/// Returns the examples, and the reference of the language below them.
+fn help() -> StyledStr {
+    let mut help = StyledStr::from(EXAMPLES);
+    let _ = write!(help, "{}", reference::for_terminal().ansi());
+    help
 }
 
 #[derive(clap::Subcommand)]

@@ -12,6 +12,7 @@ mod map_flags;
 mod maps;
 mod outline;
 mod overlay_flags;
+mod reference;
 mod terminal;
 mod width;
 mod words;

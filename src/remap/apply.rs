@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::report::Draft;
+use super::scope::with_scopes;
 use super::values::{Values, described};
 use super::{Map, Planned, Report, Unfit, objects};
 use crate::catalog::{Catalog, Kind, Origin, Variable};
@@ -22,6 +23,7 @@ pub fn apply(map: &Map, catalog: &mut Catalog) -> Result<Report, Unfit> {
     }
     let names: Vec<_> = catalog.variables.iter().map(|variable| variable.name.as_bytes()).collect();
     let shapes: Vec<_> = catalog.variables.iter().map(|variable| &variable.tensor.shape).collect();
+    let map = &*with_scopes(map, &names);
     let mut draft = Draft::new(map, &names, &shapes);
     let rules: Vec<_> = map.rules.iter().map(|rule| rule.place().to_string().as_str().into()).collect();
     let mut values = Values::new(map, &catalog.variables);

@@ -40,7 +40,8 @@ pub(super) fn unescape(text: &str) -> String {
 pub(super) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for (at, c) in text.char_indices() {
-        if "\\*{}".contains(c) || (at == 0 && text.starts_with("re:")) {
+        let is_group = c == '$' && text[at + 1..].starts_with(|c: char| c.is_ascii_digit());
+        if "\\*{}".contains(c) || is_group || (at == 0 && text.starts_with("re:")) {
             escaped.push('\\');
         }
         escaped.push(c);

@@ -104,7 +104,7 @@ fn cast(source: &Arc<Source>, errors: &mut Errors) -> Option<Rule> {
     let (from, name) = (Written::in_flag(source, 0..equals), &text[equals + 1..]);
     let rule = Rule::new(Verb::Convert, from, vec![], Manner::default(), &[], errors);
     let place = Place::new(source, equals + 1..text.len());
-    let Some(dtype) = Dtype::named(name) else {
+    let Some(dtype) = Dtype::written(name) else {
         let error = Error::new(Kind::Key, &place, format!("no dtype is called `{name}`"));
         errors.push(error.help(near_dtype(name)));
         return None;

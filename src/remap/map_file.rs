@@ -24,8 +24,8 @@ use super::{
 
 pub(super) use read::near_dtype;
 
-const TOP_KEYS: &[&str] = &["version", "vars", "tables", "options", "rule"];
-const OPTION_KEYS: &[&str] = &["unmatched", "unused", "collision"];
+pub(super) const TOP_KEYS: &[&str] = &["version", "vars", "tables", "options", "rule"];
+pub(super) const OPTION_KEYS: &[&str] = &["unmatched", "unused", "collision"];
 
 pub(super) type Key<'t> = Spanned<Cow<'t, str>>;
 pub(super) type Value<'t> = Spanned<DeValue<'t>>;

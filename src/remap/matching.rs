@@ -13,7 +13,7 @@ use super::rule::{Manner, Rule, Verb};
 /// Patterns that do not parse, and those that match nothing, all at once.
 pub fn matching(patterns: &[String], names: &[&[u8]]) -> Result<Vec<usize>, Errors> {
     let mut errors = Errors::default();
-    let rules: Vec<_> = patterns.iter().filter_map(|text| rule(text, &mut errors)).collect();
+    let rules: Vec<_> = patterns.iter().filter_map(|text| rule(text, names, &mut errors)).collect();
     let mut hits = vec![0; rules.len()];
     let mut any = |name: &[u8]| {
         let matches =
@@ -29,10 +29,12 @@ pub fn matching(patterns: &[String], names: &[&[u8]]) -> Result<Vec<usize>, Erro
     if errors.is_empty() { Ok(found) } else { Err(errors) }
 }
 
-fn rule(text: &str, errors: &mut Errors) -> Option<Rule> {
+/// `names` come sorted: a pattern may be a scope.
+fn rule(text: &str, names: &[&[u8]], errors: &mut Errors) -> Option<Rule> {
     let source = Arc::new(Source { name: "PATTERN".into(), text: text.into(), is_flag: true });
     let from = Written::in_flag(&source, 0..text.len());
-    Rule::new(Verb::Keep, from, vec![], Manner::default(), &[], errors)
+    let rule = Rule::new(Verb::Keep, from, vec![], Manner::default(), &[], errors)?;
+    Some(rule.of_scope(names).unwrap_or(rule))
 }
 
 #[cfg(test)]
@@ -47,6 +49,7 @@ mod tests {
             |patterns: &[&str]| matching(&patterns.iter().map(|&p| p.to_owned()).collect::<Vec<_>>(), NAMES);
         assert_eq!(found(&["a/**", "*/kernel"]).unwrap(), [0, 1, 2]);
         assert_eq!(found(&["*/kernel"]).unwrap(), [0, 2]);
+        assert_eq!(found(&["a"]).unwrap(), [0, 1]);
     }
 
     #[test]

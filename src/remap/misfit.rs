@@ -14,9 +14,15 @@ use crate::name::printable;
 /// Variables that a message names before "and N more".
 const SHOWN: usize = 5;
 
-/// Targets that could not be filled. Variables that share the reason share the message.
+/// Parts of a message before "and N more".
+const EXAMPLES: usize = 3;
+
+/// Targets that could not be filled. All that one part of a target cannot be filled for is one message.
 #[derive(Default)]
-pub(super) struct Misfits(BTreeMap<Misfit, Vec<Vec<u8>>>);
+pub(super) struct Misfits(BTreeMap<Misfit, Reasons>);
+
+/// Why it could not be filled, and for which variables.
+type Reasons = BTreeMap<String, Vec<Vec<u8>>>;
 
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Misfit {
@@ -24,7 +30,6 @@ struct Misfit {
     target: usize,
     start: usize,
     end: usize,
-    what: String,
 }
 
 impl Misfits {
@@ -45,18 +50,30 @@ impl Misfits {
             Err(refused) => refused,
         };
         let (Range { start, end }, what) = refused;
-        self.0.entry(Misfit { rule, target, start, end, what }).or_default().push(name.to_vec());
+        let reasons = self.0.entry(Misfit { rule, target, start, end }).or_default();
+        reasons.entry(what).or_default().push(name.to_vec());
         None
     }
 
     pub(super) fn into_errors(self, map: &Map, errors: &mut Errors) {
-        for (misfit, names) in self.0 {
+        for (misfit, reasons) in self.0 {
             let (_, written) = &map.rule(misfit.rule).targets[misfit.target];
-            let error = Error::new(Kind::Name, &written.part(misfit.start..misfit.end), misfit.what);
-            let names: Vec<_> = names.iter().map(Vec::as_slice).collect();
-            errors.push(error.note(format!("for {}", list(&names, SHOWN))));
+            let what = reasons.keys().next().map_or("", String::as_str);
+            let error = Error::new(Kind::Name, &written.part(misfit.start..misfit.end), what);
+            errors.push(notes(&reasons).into_iter().fold(error, Error::note));
         }
     }
+}
+
+/// The variables of each reason, and the reason where there are several.
+fn notes(reasons: &Reasons) -> Vec<String> {
+    let of = |names: &[Vec<u8>]| list(&names.iter().map(Vec::as_slice).collect::<Vec<_>>(), SHOWN);
+    let others =
+        reasons.iter().skip(1).take(EXAMPLES - 1).map(|(what, names)| format!("{what} for {}", of(names)));
+    let more = reasons.len().saturating_sub(EXAMPLES);
+    let more = (more > 0).then(|| format!("and {more} more like these"));
+    let first = reasons.values().next().map(|names| format!("for {}", of(names)));
+    first.into_iter().chain(others).chain(more).collect()
 }
 
 /// Why a name cannot be.

@@ -5,7 +5,7 @@
 //!                    ├─► rules ─► survey.rs ─────►├─ naming.rs      what they are called: rename, alias, slots
 //! files ─► map_file ─┘   (pattern.rs,  who is     │                 grouping.rs: join
 //!                         template.rs,  meant     ├─ steps.rs       what is done to their values: ops, convert
-//!                         ops)                    ├─ collision.rs   one name, one variable
+//!                         ops; scope.rs)          ├─ collision.rs   one name, one variable
 //!                                                 └─ report.rs      what each rule did
 //! ```
 //!
@@ -41,8 +41,10 @@ mod place;
 #[cfg(test)]
 mod real_maps;
 mod recipe;
+mod reference;
 mod report;
 mod rule;
+mod scope;
 mod selection;
 mod slots;
 mod steps;
@@ -72,6 +74,7 @@ pub use named::{Unnamed, named};
 pub use nearest::near_names;
 pub use place::Place;
 pub use recipe::{Outcome, Recipe, Unmade};
+pub use reference::REFERENCE;
 pub use report::{Example, Lost, Report, RuleReport, Status};
 pub use rule::{MatchOn, Rule, Verb};
 pub use target::{TARGETS, Target, retarget};
@@ -177,7 +180,8 @@ impl Map {
 
     /// Holds the map against a checkpoint. `names` are its variables' own names: sorted bytewise, each once.
     pub fn plan(&self, names: &[&[u8]]) -> Result<Plan, Unfit> {
-        Draft::new(self, names, &[]).conclude(self, names)
+        let map = &*scope::with_scopes(self, names);
+        Draft::new(map, names, &[]).conclude(map, names)
     }
 
     fn ids(&self) -> impl Iterator<Item = RuleId> {

@@ -368,6 +368,19 @@ mod tests {
         assert!(errors.to_string().contains("for `n\\u{0}x`"));
     }
 
+    #[test]
+    fn numbers_that_cannot_be_are_one_error_a_target_whatever_the_numbers() {
+        let names: Vec<String> = (0..30).map(|i| format!("l{i}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let errors = unfit(&[Rename("l{i:int}={i-50}".into())], "", &names).errors;
+        assert_eq!(errors.len(), 1, "{errors}");
+        let message = errors.to_string();
+        assert!(
+            message.contains("error: 0 - 50 is negative") && message.contains("and 27 more like these"),
+            "{message}"
+        );
+    }
+
     proptest! {
         #[test]
         fn renames_and_then_their_inverse_change_nothing(

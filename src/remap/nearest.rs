@@ -30,12 +30,18 @@ fn is_near(distance: usize, a: &str, b: &str) -> bool {
     distance <= (a.chars().count().max(b.chars().count()) / 3).max(1)
 }
 
-/// Patterns like this one that do match, with how many names each; the nearest first.
-pub(super) fn near_patterns(pattern: &Pattern, names: &[&[u8]]) -> Vec<(String, usize)> {
+/// Patterns like this one that do match, with how many names each; the nearest first. With `scopes` they may be scopes.
+pub(super) fn near_patterns(pattern: &Pattern, names: &[&[u8]], scopes: bool) -> Vec<(String, usize)> {
     let text = pattern.text.as_str();
     let mut edits: Vec<String> = edits(pattern, &sample(names)).into_iter().collect();
     edits.sort_by_cached_key(|edit| osa_distance(text, edit));
-    let near = edits.into_iter().filter_map(|edit| Some((matches(&edit, pattern.ignore_case, names)?, edit)));
+    let hits = |edit: &str| {
+        let in_scope = || {
+            matches(&format!("{edit}/**"), pattern.ignore_case, names).filter(|_| scopes && is_plain(edit))
+        };
+        matches(edit, pattern.ignore_case, names).or_else(in_scope)
+    };
+    let near = edits.into_iter().filter_map(|edit| Some((hits(&edit)?, edit)));
     near.take(SUGGESTIONS).map(|(hits, edit)| (edit, hits)).collect()
 }
 
@@ -54,6 +60,11 @@ pub fn near_names(text: &str, names: &[&[u8]]) -> Vec<String> {
 /// All names, or of very many every n-th.
 fn sample<'a>(names: &[&'a [u8]]) -> Vec<&'a [u8]> {
     names.iter().step_by(names.len() / NAMES + 1).copied().collect()
+}
+
+/// Whether a pattern has no wildcards.
+fn is_plain(pattern: &str) -> bool {
+    Pattern::parse(pattern, false).is_ok_and(|pattern| pattern.literal().is_some())
 }
 
 /// How many names a pattern matches; none if none.
@@ -149,7 +160,7 @@ mod tests {
     ];
 
     fn near(pattern: &str) -> Vec<(String, usize)> {
-        near_patterns(&Pattern::parse(pattern, false).unwrap(), &NAMES)
+        near_patterns(&Pattern::parse(pattern, false).unwrap(), &NAMES, false)
     }
 
     fn first(pattern: &str) -> (String, usize) {
@@ -177,6 +188,12 @@ mod tests {
         assert_eq!(first("cls"), ("cls/**".into(), 1));
         assert_eq!(first("pooler/kernel"), ("**/pooler/kernel".into(), 1));
         assert_eq!(first("bert.pooler.kernel"), ("bert/pooler/kernel".into(), 1));
+    }
+
+    #[test]
+    fn a_mistyped_scope_is_a_scope() {
+        let near = near_patterns(&Pattern::parse("bert/encodr", false).unwrap(), &NAMES, true);
+        assert_eq!(near[0], ("bert/encoder".into(), 3));
     }
 
     #[test]

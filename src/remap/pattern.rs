@@ -78,6 +78,18 @@ pub(super) struct Hole {
     group: usize,
 }
 
+impl Hole {
+    /// The hole as it is written, without what it lets through where it has a name.
+    pub(super) fn text(&self) -> String {
+        match (&self.name, &self.kind) {
+            (Some(name), _) => format!("{{{name}}}"),
+            (None, Kind::Star) => "*".into(),
+            (None, Kind::OneOf(choices)) => format!("{{{}}}", choices.join("|")),
+            (None, _) => "**".into(),
+        }
+    }
+}
+
 /// What each hole of a pattern caught.
 pub(super) type Caught<'n> = Vec<Option<&'n [u8]>>;
 
@@ -123,6 +135,19 @@ impl Pattern {
         is_deep.then(|| expression(&tokens, &self.holes, self.ignore_case))
     }
 
+    /// The one name that it matches, if it has no wildcards.
+    pub(super) fn literal(&self) -> Option<&str> {
+        match self.tokens.as_slice() {
+            [Token::Literal(text)] => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Its bare stars, as indices of holes.
+    pub(super) fn stars(&self) -> impl Iterator<Item = usize> {
+        self.holes.iter().enumerate().filter(|(_, hole)| hole.is_star).map(|(at, _)| at)
+    }
+
     /// The text that every match begins with.
     pub(super) fn literal_head(&self) -> &str {
         match self.tokens.first() {
@@ -139,7 +164,7 @@ impl Pattern {
     pub(super) fn catches(&self) -> (usize, Vec<&str>) {
         let mut names: Vec<_> = self.holes.iter().filter_map(|hole| hole.name.as_deref()).collect();
         names.sort_unstable();
-        (self.holes.iter().filter(|hole| hole.is_star).count(), names)
+        (self.stars().count(), names)
     }
 
     /// What stars and names catch, in the order of [`Self::catches`]: equal for the members of one group.

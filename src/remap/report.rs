@@ -331,8 +331,11 @@ pub(super) fn unused(rule: &Rule, names: &[&[u8]], total: usize) -> Error {
         return Error::new(Kind::Unused, rule.place(), what).help("there is nothing to drop: leave it out");
     };
     let what = format!("`{}` matched none of {}", pattern.text, counted(total, "variable"));
-    let error = Error::new(Kind::Unused, &rule.from().part(0..rule.from().text.len()), what)
-        .label(nearest(pattern, names));
+    let error = Error::new(Kind::Unused, &rule.from().part(0..rule.from().text.len()), what).label(nearest(
+        pattern,
+        names,
+        rule.may_be_scope(),
+    ));
     let error = error.helps(ordinary_characters(pattern));
     match rule.is_flag() {
         true => error,
@@ -342,8 +345,9 @@ pub(super) fn unused(rule: &Rule, names: &[&[u8]], total: usize) -> Error {
     }
 }
 
-fn nearest(pattern: &Pattern, names: &[&[u8]]) -> String {
-    let patterns = near_patterns(pattern, names).into_iter().map(|(text, hits)| format!("`{text}` ({hits})"));
+fn nearest(pattern: &Pattern, names: &[&[u8]], scopes: bool) -> String {
+    let patterns =
+        near_patterns(pattern, names, scopes).into_iter().map(|(text, hits)| format!("`{text}` ({hits})"));
     let mut near: Vec<_> = patterns.collect();
     if near.is_empty() {
         near = near_names(&pattern.text, names).into_iter().map(|name| format!("`{name}`")).collect();

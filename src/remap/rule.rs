@@ -218,6 +218,12 @@ impl Rule {
         Self { verb, matcher, from, targets, optional, follow_slots, match_on, ops, making, given, text }
     }
 
+    /// The same rule with another pattern and other targets in its words.
+    pub(super) fn spelled(self, from: Vec<Written>, targets: Vec<(Template, Written)>) -> Self {
+        let text = rule_text(self.verb, &from, &targets);
+        Self { from, targets, text, ..self }
+    }
+
     /// What it does.
     pub fn verb(&self) -> Verb {
         self.verb

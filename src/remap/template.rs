@@ -99,6 +99,20 @@ impl Template {
         Some(Self { pieces })
     }
 
+    /// The name that it gives to everything, if nothing in it is filled.
+    pub(super) fn literal(&self) -> Option<String> {
+        let text = |piece: &Piece| match piece {
+            Piece::Literal(text) => Some(text.clone()),
+            Piece::Fill(_) => None,
+        };
+        self.pieces.iter().map(text).collect()
+    }
+
+    /// Whether what a hole caught stands in it.
+    pub(super) fn has(&self, hole: usize) -> bool {
+        self.pieces.iter().any(|piece| matches!(piece, Piece::Fill(fill) if fill.hole == hole))
+    }
+
     /// Marks the fills that stand alone between slashes.
     fn with_components(mut self) -> Self {
         for at in 0..self.pieces.len() {
@@ -239,13 +253,45 @@ mod tests {
         gives("{v:**}/b", "{v}", "b", "");
     }
 
+    fn help(pattern: &str, target: &str) -> String {
+        let pattern = Pattern::parse(pattern, false).unwrap();
+        let faults = Template::parse(target, &pattern, &[]).unwrap_err();
+        assert_eq!(faults.len(), 1, "{faults:?}");
+        faults.into_iter().find_map(|fault| fault.help).unwrap()
+    }
+
+    #[test]
+    fn more_wildcards_than_the_pattern_has_are_one_fault_and_fewer_are_none() {
+        assert!(help("bert", "encoder/**").contains("`bert/**`"));
+        assert!(help("re:bert/(.*)", "x/*/*").contains("`(?<x>…)`"));
+        assert!(help("*/{x}", "*/*").contains("the n-th of the pattern"));
+        gives("*/**", "x", "a/b", "x");
+        gives("*/*/*", "*/*", "a/b/c", "a/b");
+    }
+
+    #[test]
+    fn references_to_groups_by_number_are_refused_with_what_does_it_here() {
+        assert_eq!(fault("re:(a)(b)", r"x\1y").0, 1..3);
+        assert_eq!(fault("re:(a)(b)", "x$12y").0, 1..4);
+        assert_eq!(
+            fault("re:(?<x>a)", "${x}/y"),
+            (0..4, "`${x}` does not stand for what a group matched".into())
+        );
+        for target in [r"\1", "$1", "${1}", "${"] {
+            let help = help("re:(a)", target);
+            assert!(help.contains("`(?<x>…)`") && help.contains("`{x}`"), "{help}");
+        }
+        gives("a", r"\$1$x", "a", "$1$x");
+        gives("a", &super::super::escape::escape("$1/${x}"), "a", "$1/${x}");
+    }
+
     #[test]
     fn faults_say_what_and_where() {
         assert_eq!(fault("a", ""), (0..0, "the target is empty".into()));
         assert_eq!(fault("{layer}", "x/{layr}"), (3..7, "the pattern catches no `layr`".into()));
         assert_eq!(
-            fault("a/*", "*/**"),
-            (2..4, "star 2 of the target stands for nothing: the pattern has only 1 star".into())
+            fault("a/*", "*/**/*"),
+            (2..4, "`*/**/*` has 3 wildcards, but the pattern `a/*` has 1 wildcard".into())
         );
         assert_eq!(fault("{x}", "{x+1}"), (0..5, "`x` need not be a number".into()));
         assert_eq!(fault("{x}", "{x:02}").1, "`x` need not be a number");

@@ -92,7 +92,7 @@ impl Reader<'_> {
             self.wrong(value, format!("`{key}` is the name of a dtype, such as \"bfloat16\""));
             return None;
         };
-        let dtype = Dtype::named(name);
+        let dtype = Dtype::written(name);
         if dtype.is_none() {
             let error =
                 Error::new(Kind::Key, &self.place(value.span()), format!("no dtype is called `{name}`"));

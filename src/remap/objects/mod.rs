@@ -20,6 +20,7 @@ mod cover;
 mod leaves;
 mod making;
 mod outcome;
+mod scopes;
 mod search;
 mod selection;
 mod survey;
@@ -45,6 +46,7 @@ use crate::tensor::{Shape, Tensor};
 use copying::Copying;
 use making::Making;
 use outcome::Outcome;
+use scopes::with_scopes;
 use selection::select;
 use survey::Survey;
 use taking::Taking;
@@ -52,10 +54,12 @@ use wishes::Wishes;
 
 /// Gives a catalog with an object graph the names that the map wants, and a graph that leads to them.
 pub(super) fn apply(map: &Map, catalog: &mut Catalog) -> Result<Report, Unfit> {
-    let (mut tallies, mut errors) = (Tallies::new(map), Errors::default());
     let Some(graph) = catalog.objects.as_ref().and_then(|objects| objects.graph.clone()) else {
-        return Err(without_graph(map, catalog, tallies));
+        return Err(without_graph(map, catalog));
     };
+    let scoped = with_scopes(map, &graph, &catalog.variables);
+    let map = &*scoped;
+    let (mut tallies, mut errors) = (Tallies::new(map), Errors::default());
     let survey = Survey::new(map, &graph, &catalog.variables, &mut errors);
     let mut selected = select(&survey, &mut tallies);
     outcome::unmatched(&survey, &mut selected, &mut errors);
@@ -100,7 +104,7 @@ pub(super) fn name_by_graph(variables: &mut [Variable], graph: Option<&Graph>) {
     variables.sort_by(|a, b| a.name.cmp(&b.name));
 }
 
-fn without_graph(map: &Map, catalog: &Catalog, tallies: Tallies) -> Unfit {
+fn without_graph(map: &Map, catalog: &Catalog) -> Unfit {
     let mut errors = Errors::default();
     if let Some(rule) = map.rules.first() {
         let what = "the object graph, in which the names live, is in a data file that is missing";
@@ -108,7 +112,7 @@ fn without_graph(map: &Map, catalog: &Catalog, tallies: Tallies) -> Unfit {
     }
     let total = catalog.variables.len();
     let report = Report { total, ..Report::default() };
-    let report = match conclude(map, tallies, &[], report, Errors::default()) {
+    let report = match conclude(map, Tallies::new(map), &[], report, Errors::default()) {
         Ok(report) => report,
         Err(unfit) => *unfit.report,
     };

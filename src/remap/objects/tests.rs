@@ -475,3 +475,38 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn one_rule_that_gives_many_one_name_is_one_error_with_the_target_that_works() {
+    let mut catalog = of_fixture("modules");
+    let errors = apply(&map(&flags(&["net/**=a"]), ""), &mut catalog).unwrap_err().errors;
+    assert_eq!(errors.len(), 1, "{errors}");
+    let message = errors.to_string();
+    assert!(message.contains("new names cannot be given") && message.contains("write `a/**`"), "{message}");
+    assert!(message.lines().count() <= 12, "{message}");
+}
+
+#[test]
+fn a_scope_of_full_names_means_what_is_in_it_and_an_object_of_that_name_wins() {
+    let full_names = |rule: &str| {
+        let (catalog, report) = applied("keras2_weights", &[rule]);
+        let names = catalog.variables.iter().filter_map(|variable| variable.full_name.clone());
+        (names.map(|name| name.to_string()).collect::<BTreeSet<_>>(), report.rules[0].text.clone())
+    };
+    let scope = scope_of_full_names("keras2_weights");
+    let (short, text) = full_names(&format!("{scope}=renamed"));
+    assert_eq!(short, full_names(&format!("{scope}/**=renamed/**")).0);
+    assert_eq!(text, format!("rename '{scope}/**' -> 'renamed/**'"));
+    assert!(short.iter().any(|name| name.starts_with("renamed/")), "{short:?}");
+    let (_, report) = applied("modules", &["net=model"]);
+    assert_eq!(report.rules[0].text, "rename 'net' -> 'model'");
+}
+
+/// A first component of full names that no path begins with.
+fn scope_of_full_names(name: &str) -> String {
+    let catalog = of_fixture(name);
+    let graph = catalog.objects.as_ref().unwrap().graph.clone().unwrap();
+    let names = catalog.variables.iter().filter_map(|variable| variable.full_name.clone());
+    let scopes = names.filter_map(|name| Some(name.to_string().split_once('/')?.0.to_owned()));
+    scopes.filter(|scope| graph.resolve(scope).is_none()).min().unwrap()
+}

@@ -5,6 +5,7 @@ use foldhash::HashMap;
 use super::super::RuleId;
 use super::super::error::{Error, Errors, Kind};
 use super::super::options::Collision;
+use super::super::rule::Rule;
 use super::claims::{Claims, by_rule, respelled};
 use super::copying::Copying;
 use super::making::{Making, Place, as_full_name};
@@ -14,6 +15,9 @@ use super::survey::Survey;
 use super::taking::{How, Take, Taking, joined};
 use crate::graph::edit::{self, Edit, Rewrite};
 use crate::graph::key::escape;
+
+/// Faults of one sort that an error shows before "and N more".
+const EXAMPLES: usize = 3;
 
 /// The edit, and which rule wished for what.
 pub(super) struct Wishes<'g> {
@@ -69,10 +73,9 @@ impl<'g> Wishes<'g> {
         match self.edit.finish_owned(&keys) {
             Ok(rewrite) => Some(rewrite),
             Err(faults) => {
-                for fault in faults {
-                    let kind = kind(&fault);
-                    errors.push_with(kind, || self.error(survey, kind, &fault));
-                }
+                self.groups(&faults)
+                    .iter()
+                    .for_each(|(rule, group)| errors.push(error(survey, *rule, group)));
                 None
             }
         }
@@ -210,7 +213,21 @@ impl<'g> Wishes<'g> {
         }
     }
 
-    fn error(&self, survey: &Survey<'_>, kind: Kind, fault: &edit::Error) -> Error {
+    /// Faults of one sort that one rule made.
+    fn groups<'e>(&self, faults: &'e [edit::Error]) -> Vec<(Option<RuleId>, Vec<&'e edit::Error>)> {
+        let (mut groups, mut known) = (vec![], HashMap::default());
+        for fault in faults {
+            let rule = self.rule_of(fault);
+            let at = *known.entry((rule, std::mem::discriminant(fault))).or_insert(groups.len());
+            if at == groups.len() {
+                groups.push((rule, vec![]));
+            }
+            groups[at].1.push(fault);
+        }
+        groups
+    }
+
+    fn rule_of(&self, fault: &edit::Error) -> Option<RuleId> {
         let rule = match fault {
             edit::Error::Taken { from, to } => {
                 // Within a merge the path is one below that of the wish.
@@ -225,17 +242,39 @@ impl<'g> Wishes<'g> {
             }
             _ => None,
         };
-        let first = survey.map.ids().next();
-        let place = rule.copied().or(first).map(|rule| survey.map.rule(rule).place());
-        let error = Error::new(kind, place.expect("without a rule nothing changes"), fault.to_string());
-        match fault {
-            edit::Error::Taken { .. } => error.help(
-                "drop or rename the other, or let the first win: `collision = \"first\"`, `--collision first`",
-            ),
-            edit::Error::Occupied { .. } => error.help("drop the other, or give it another name"),
-            _ => error,
-        }
+        rule.copied()
     }
+}
+
+/// Faults of one sort that one rule made are one error.
+fn error(survey: &Survey<'_>, rule: Option<RuleId>, faults: &[&edit::Error]) -> Error {
+    let rule = rule.or_else(|| survey.map.ids().next()).map(|rule| survey.map.rule(rule));
+    let rule = rule.expect("without a rule nothing changes");
+    let (first, more) = (faults[0], faults.len().saturating_sub(EXAMPLES));
+    let error = match faults {
+        [fault] => Error::new(kind(fault), rule.place(), fault.to_string()),
+        _ => {
+            let what = format!("{} new names cannot be given", faults.len());
+            let examples = faults.iter().take(EXAMPLES).map(|fault| fault.to_string());
+            let more = (more > 0).then(|| format!("and {more} more like these"));
+            examples.chain(more).fold(Error::new(kind(first), rule.place(), what), Error::note)
+        }
+    };
+    match first {
+        edit::Error::Taken { .. } => error.helps(with_content(rule)).help(
+            "drop or rename the other, or let the first win: `collision = \"first\"`, `--collision first`",
+        ),
+        edit::Error::Occupied { .. } => error.help("drop the other, or give it another name"),
+        _ => error,
+    }
+}
+
+/// The target that keeps what a final `**` matches, where a rule leaves that out.
+fn with_content(rule: &Rule) -> Option<String> {
+    let ([(template, to)], Some(pattern)) = (rule.targets.as_slice(), rule.pattern()) else { return None };
+    let is_deep = pattern.text == "**" || pattern.text.ends_with("/**");
+    template.literal().filter(|_| is_deep)?;
+    Some(format!("to keep what `**` matches write `{}/**`", to.text.trim_end_matches('/')))
 }
 
 fn kind(fault: &edit::Error) -> Kind {

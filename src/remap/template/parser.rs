@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::{
     super::{
         error::counted,
-        escape::find_unescaped,
+        escape::{escape, find_unescaped},
         nearest::did_you_mean,
         pattern::{Fault, Hole, Kind, Pattern, is_name},
         table::Table,
@@ -20,18 +20,21 @@ pub(super) struct Parser<'a> {
     pattern: &'a Pattern,
     tables: &'a [Table],
     stars: usize,
+    /// The first star for which the pattern has none.
+    surplus: Option<Range<usize>>,
     pieces: Vec<Piece>,
     faults: Vec<Fault>,
 }
 
 impl<'a> Parser<'a> {
     pub(super) fn new(text: &'a str, pattern: &'a Pattern, tables: &'a [Table]) -> Self {
-        Self { text, at: 0, pattern, tables, stars: 0, pieces: vec![], faults: vec![] }
+        Self { text, at: 0, pattern, tables, stars: 0, surplus: None, pieces: vec![], faults: vec![] }
     }
 
     /// The pieces, or all faults.
     pub(super) fn parse(mut self) -> Result<Vec<Piece>, Vec<Fault>> {
         self.parse_pieces();
+        self.faults.extend(self.surplus.clone().map(|at| self.surplus_stars(at)));
         if self.faults.is_empty() { Ok(self.pieces) } else { Err(self.faults) }
     }
 
@@ -41,11 +44,17 @@ impl<'a> Parser<'a> {
             self.at += c.len_utf8();
             let fault =
                 match c {
-                    '*' => self.star(start),
+                    '*' => {
+                        self.star(start);
+                        Ok(())
+                    }
                     '{' => self.braces(start),
                     '}' => Err(Fault::new(start..self.at, "`}` without `{`")
                         .help("write `\\}` for a brace in a name")),
                     '\\' => self.escaped(start),
+                    '$' if self.rest().starts_with(|c: char| c == '{' || c.is_ascii_digit()) => {
+                        Err(self.group_reference(start))
+                    }
                     c => {
                         self.literal(c);
                         Ok(())
@@ -71,30 +80,67 @@ impl<'a> Parser<'a> {
             let fault = Fault::new(start..self.at, "`\\` with nothing after it");
             return Err(fault.help("write `\\\\` for a backslash in a name"));
         };
+        if c.is_ascii_digit() {
+            return Err(self.group_reference(start));
+        }
         self.at += c.len_utf8();
         self.literal(c);
         Ok(())
     }
 
-    fn star(&mut self, start: usize) -> Result<(), Fault> {
-        self.at += usize::from(self.rest().starts_with('*'));
-        let holes = self.pattern.holes.iter().enumerate().filter(|(_, hole)| hole.is_star);
-        let stars: Vec<usize> = holes.map(|(at, _)| at).collect();
-        self.stars += 1;
-        let hole = *stars.get(self.stars - 1).ok_or_else(|| self.surplus_star(start, stars.len()))?;
-        let fill = Fill::plain(hole, self.pattern, start..self.at);
-        self.pieces.push(Piece::Fill(fill));
-        Ok(())
+    /// `\1`, `$1`, `${1}` or `${x}`, as other languages write what a group matched.
+    fn group_reference(&mut self, start: usize) -> Fault {
+        let rest = self.rest();
+        let len = match find_unescaped(rest, '}').filter(|_| rest.starts_with('{')) {
+            Some(closing) => closing + 1,
+            None => rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len()).max(1),
+        };
+        self.at += len;
+        let written = &self.text[start..self.at];
+        let fault =
+            Fault::new(start..self.at, format!("`{written}` does not stand for what a group matched"));
+        let help = "name the group in the pattern, `(?<x>…)`, and write `{x}` for what it matched";
+        match written.strip_prefix('$') {
+            Some(_) => fault.help(format!("{help}; write `\\$` for a dollar sign in a name")),
+            None => fault.help(help),
+        }
     }
 
-    fn surplus_star(&self, start: usize, stars: usize) -> Fault {
-        let had = match stars {
-            0 => "no star".to_owned(),
-            n => format!("only {}", counted(n, "star")),
-        };
-        let what = format!("star {} of the target stands for nothing: the pattern has {had}", self.stars);
-        Fault::new(start..self.at, what)
-            .help("`{x}` stands for what `{x}` caught; write `\\*` for a star in a name")
+    fn star(&mut self, start: usize) {
+        self.at += usize::from(self.rest().starts_with('*'));
+        let mut stars = self.pattern.stars();
+        self.stars += 1;
+        match stars.nth(self.stars - 1) {
+            Some(hole) => {
+                let fill = Fill::plain(hole, self.pattern, start..self.at);
+                self.pieces.push(Piece::Fill(fill));
+            }
+            None => _ = self.surplus.get_or_insert(start..self.at),
+        }
+    }
+
+    fn surplus_stars(&self, first: Range<usize>) -> Fault {
+        let (text, pattern) = (self.text, &self.pattern.text);
+        let [in_target, in_pattern] =
+            [self.stars, self.pattern.stars().count()].map(|n| counted(n, "wildcard"));
+        let fault = Fault::new(
+            first,
+            format!("`{text}` has {in_target}, but the pattern `{pattern}` has {in_pattern}"),
+        );
+        fault.help(match self.pattern.literal() {
+            Some(scope) => {
+                format!("write `{}/**` for all that is in that scope", escape(scope.trim_end_matches('/')))
+            }
+            None if pattern.starts_with("re:") => {
+                "name a group of the regular expression, `(?<x>…)`, and write `{x}` for what it matched"
+                    .into()
+            }
+            None => {
+                "the n-th `*` or `**` stands for the n-th of the pattern, and `{x}` for what `{x}` matched; \
+                     write `\\*` for a star in a name"
+                    .into()
+            }
+        })
     }
 
     fn braces(&mut self, open: usize) -> Result<(), Fault> {
