@@ -4,9 +4,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[cfg(feature = "fuse")]
+mod documents;
 mod fixtures;
 mod layers;
 #[cfg(feature = "fuse")]
 mod readme;
 mod seeds;
-mod versions;

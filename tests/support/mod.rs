@@ -4,6 +4,7 @@
 
 pub(crate) mod bundle;
 pub(crate) mod mount;
+pub(crate) mod samples;
 
 use std::fs;
 use std::path::{Path, PathBuf};
