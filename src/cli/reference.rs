@@ -209,7 +209,7 @@ mod tests {
     fn the_page_opens_with_its_name_and_section_and_escapes_text() {
         let page = as_manual_page();
         assert!(page.starts_with(".TH ckptfs-map 5 "), "{}", &page[..60]);
-        assert!(page.contains(".SH PATTERNS\n") && page.contains("[[rule]]") && page.contains(r"\e"));
+        assert!(page.contains(".SH PATTERNS\n") && page.contains("[[rule]]") && page.contains(r"\fB\\*\fR"));
         assert!(!page.contains('`'), "a backtick is left");
     }
 

@@ -330,7 +330,7 @@ impl Folder {
         match self.current() {
             Some(listing) if !astray && looks.last.as_ref() == Some(&scan) => Ok(listing),
             before => {
-                looks.changes += u32::from(looks.last.as_ref() != Some(&scan));
+                looks.changes += u32::from(looks.last.as_ref().is_some_and(|last| *last != scan));
                 looks.listings += 1;
                 let listing = Arc::new(self.list(&scan, looks.changes, looks.listings, inodes)?);
                 looks.last = Some(scan);

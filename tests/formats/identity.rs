@@ -131,7 +131,9 @@ fn mapped(prefix: &Path, flags: &[Flag]) -> Catalog {
 
 /// A rename of one name, each of whose characters means itself.
 fn rename(from: &str, to: &str) -> Flag {
-    let literal = |text: &str| text.chars().flat_map(|c| ['\\', c]).collect::<String>();
+    // A digit stands for itself; with a backslash it would refer to a group.
+    let escaped = |c: char| if c.is_ascii_digit() { c.to_string() } else { format!("\\{c}") };
+    let literal = |text: &str| text.chars().map(escaped).collect::<String>();
     Flag::Rename(format!("{}={}", literal(from), literal(to)))
 }
 

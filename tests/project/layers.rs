@@ -61,6 +61,8 @@ const ARROWS: &[(&str, &[&str])] = &[
         "source/bundle",
         &["catalog", "dtype", "extent", "folder", "format", "graph", "name", "shard", "tensor"],
     ),
+    ("source/contents", &["folder", "name"]),
+    ("source/locate", &["folder", "format"]),
     ("source/error", &["folder", "format", "name"]),
     ("source/identify", &["folder", "format"]),
     ("source/meta_graph", &["catalog", "dtype", "folder", "format", "name", "shard", "tensor"]),

@@ -7,6 +7,8 @@
 //! * A rule for all that is in an object (`old/**` to `new/**`) takes the object itself, with its references and slots. If
 //!   an object is there already, what is in the one joins what is in the other.
 
+use std::collections::BTreeMap;
+
 use foldhash::HashMap;
 
 use super::super::RuleId;
@@ -257,14 +259,25 @@ impl<'a> Taking<'a> {
                 Some(_) => How::Moves,
             };
         }
+        let mut faults = BTreeMap::<(RuleId, &'static str), Vec<LeafFault>>::new();
         for (rule, found, to) in std::mem::take(&mut self.leaves) {
-            self.leaf_goes_along(rule, &found, &to);
+            if let Some((why, fault)) = self.leaf_fault(&found, to) {
+                faults.entry((rule, why)).or_default().push(fault);
+            }
+        }
+        for ((rule, why), faults) in faults {
+            // A rule that gives many objects one path has an error of its own, which covers what is below them.
+            let collides =
+                |to: &str| self.takes.iter().filter(|take| take.rule == rule && take.to == to).count() > 1;
+            if !faults.iter().all(|fault| collides(&fault.to)) {
+                self.errors.push(leaf_error(self.survey.map.rule(rule), why, &faults));
+            }
         }
     }
 
-    /// What is below an object and is none has the place the graph gives it.
-    fn leaf_goes_along(&mut self, rule: RuleId, found: &Found, to: &str) {
-        let Some(leaf) = &found.leaf else { return };
+    /// Returns the reason why a path below an object cannot be the rule's: the object's own path decides it.
+    fn leaf_fault(&self, found: &Found, to: String) -> Option<(&'static str, LeafFault)> {
+        let leaf = found.leaf.as_ref()?;
         let object = &found.path[..found.path.len() - leaf.text.len()].trim_end_matches('/');
         let below = match leaf.text.strip_prefix(OPTIMIZER_SLOT.trim_start_matches('/')) {
             Some(slot) => {
@@ -275,18 +288,11 @@ impl<'a> Taking<'a> {
             None => format!("/{}", leaf.text),
         };
         let along = self.position(&found.way, object, found.way.len()).0 + &below;
-        if to != along && to != found.path {
-            let what = format!("`{}` cannot become `{to}`", found.path);
-            let why = match leaf.slot {
-                Some(_) => "a slot goes where its variable and its optimizer go",
-                None => "it is part of an object and goes where that goes",
-            };
-            self.errors.push(
-                Error::new(Kind::Name, self.survey.map.rule(rule).place(), what)
-                    .note(why)
-                    .help(format!("it will be `{along}`")),
-            );
-        }
+        let why = match leaf.slot {
+            Some(_) => "a slot goes where its variable and its optimizer go",
+            None => "it is part of an object and goes where that goes",
+        };
+        (to != along && to != found.path).then(|| (why, LeafFault { path: found.path.clone(), to, along }))
     }
 
     fn take_full_names(
@@ -314,6 +320,33 @@ impl<'a> Taking<'a> {
 
     fn is_container(&self, take: &Take) -> bool {
         self.survey.matches[take.rule.index()].meaning == Meaning::Containers
+    }
+}
+
+/// A path below an object, to which a rule gives a path that the object's own path does not allow.
+struct LeafFault {
+    path: String,
+    to: String,
+    /// The path that it gets with its object.
+    along: String,
+}
+
+/// Paths below objects that an error shows; more are counted.
+const SHOWN: usize = 3;
+
+/// The error for all such paths of a rule.
+fn leaf_error(rule: &Rule, why: &'static str, faults: &[LeafFault]) -> Error {
+    let sentence = |LeafFault { path, to, .. }: &LeafFault| format!("`{path}` cannot become `{to}`");
+    let help = |fault: &LeafFault| format!("it will be `{}`", fault.along);
+    if let [fault] = faults {
+        return Error::new(Kind::Name, rule.place(), sentence(fault)).note(why).help(help(fault));
+    }
+    let what = format!("{} paths cannot be renamed apart from their objects", faults.len());
+    let error = Error::new(Kind::Name, rule.place(), what).note(why);
+    let error = faults.iter().take(SHOWN).fold(error, |error, fault| error.note(sentence(fault)));
+    match faults.len() - SHOWN.min(faults.len()) {
+        0 => error,
+        more => error.note(format!("and {more} more like these")),
     }
 }
 
