@@ -40,7 +40,7 @@ pub(super) fn example(rule: &Rule, report: &RuleReport, old: &Catalog, new: &Cat
 fn is_unchanged(example: &Example, old: &Catalog, new: &Catalog) -> bool {
     let Example { from, to } = example;
     let [to] = to.as_slice() else { return false };
-    from == &[to.clone()] && new.variable(to).is_some_and(|variable| !changes(variable, old))
+    from == std::slice::from_ref(to) && new.variable(to).is_some_and(|variable| !changes(variable, old))
 }
 
 /// Returns `true` if a variable's name, dtype or shape is not what it was.

@@ -181,7 +181,7 @@ fn wider(pattern: &Pattern, target: &str, tables: &[Table], names: &[&[u8]]) -> 
     let components: Vec<_> =
         split_unescaped(&pattern.text, '/').into_iter().map(|at| &pattern.text[at]).collect();
     let varies = |component: &&str| ['*', '{'].iter().any(|c| find_unescaped(component, *c).is_some());
-    let tail = components[components.iter().position(|component| varies(component))?..].join("/");
+    let tail = components[components.iter().position(varies)?..].join("/");
     let wider = format!("{}/{}", target.trim_end_matches('/'), without_kinds(&tail)?);
     let template = Template::parse(&wider, pattern, tables).ok()?;
     let fill = |name: &&[u8]| template.fill(&pattern.captures(name)?, tables).ok();
