@@ -1,5 +1,6 @@
 """What every test of the suite may ask for: mounts that always come down, and the checkpoints of other writers."""
 
+import collections
 import contextlib
 import os
 import shutil
@@ -17,6 +18,15 @@ WITHOUT_FUSE = "CKPTFS_TEST_WITHOUT_FUSE"
 def pytest_configure():
     if not os.access(harness.binary(), os.X_OK):
         pytest.exit(f"no ckptfs at {harness.binary()}: cargo build --release, or set CKPTFS_BIN", returncode=2)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Says in one line which tests were skipped."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    reasons = collections.Counter(report.longrepr[2].removeprefix("Skipped: ") for report in skipped)
+    if reasons:
+        counted = "; ".join(f"{count} because {reason}" for reason, count in reasons.most_common())
+        terminalreporter.write_line(f"{len(skipped)} skipped: {counted}")
 
 
 @pytest.fixture(scope="session")
@@ -80,5 +90,5 @@ def real():
     """The directory of real checkpoints, which are not part of the project."""
     where = Path(os.environ.get("CKPTFS_REAL_CHECKPOINTS") or harness.ROOT.parent / "shared" / "checkpoints")
     if not where.is_dir():
-        pytest.skip(f"no real checkpoints at {where} (CKPTFS_REAL_CHECKPOINTS)")
+        pytest.skip("CKPTFS_REAL_CHECKPOINTS names no real checkpoints")
     return where
