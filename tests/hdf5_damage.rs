@@ -32,6 +32,13 @@ impl Sample {
         Self { whole: fs::read(&from).unwrap(), path, _dir: dir }
     }
 
+    /// The same sample in a directory of its own.
+    fn copy(&self) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(self.path.file_name().unwrap());
+        Self { whole: self.whole.clone(), path, _dir: dir }
+    }
+
     fn shown(&self, bytes: &[u8]) -> Result<Vec<Shown>, String> {
         fs::write(&self.path, bytes).unwrap();
         let checkpoint = source::open(&self.path).map_err(|error| error.to_string())?;
@@ -87,18 +94,28 @@ fn a_flipped_bit_where_there_are_checksums_is_an_error_or_the_same() {
     });
 }
 
-/// Flips each bit of a file, one after the other; what opens nevertheless is handed on.
-fn flips(sample: &Sample, each: impl Fn(usize, Vec<Shown>)) {
-    for at in 0..sample.whole.len() {
-        // Long runs of zeros are room that nothing uses: a bit here and there will do.
-        let room = sample.whole[at.saturating_sub(32)..=at].iter().all(|&byte| byte == 0);
-        let bits = if !room { 8 } else { usize::from(at % 16 == 0) };
-        for bit in 0..bits {
-            let mut bytes = sample.whole.clone();
-            bytes[at] ^= 1 << bit;
-            if let Ok(found) = sample.shown(&bytes) {
-                each(at, found);
-            }
+/// Flips each bit of a file, one after the other, on all processors; `each` gets what opens nevertheless.
+fn flips(sample: &Sample, each: impl Fn(usize, Vec<Shown>) + Sync) {
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    let flip = |worker: usize| {
+        // A file of its own: each worker writes its damage there.
+        let sample = sample.copy();
+        (worker..sample.whole.len()).step_by(workers).for_each(|at| flip_byte(&sample, at, &each));
+    };
+    std::thread::scope(|scope| {
+        (0..workers).for_each(|worker| _ = scope.spawn(move || flip(worker)));
+    });
+}
+
+fn flip_byte(sample: &Sample, at: usize, each: &impl Fn(usize, Vec<Shown>)) {
+    // Long runs of zeros are room that nothing uses: a bit here and there will do.
+    let room = sample.whole[at.saturating_sub(32)..=at].iter().all(|&byte| byte == 0);
+    let bits = if !room { 8 } else { usize::from(at % 16 == 0) };
+    for bit in 0..bits {
+        let mut bytes = sample.whole.clone();
+        bytes[at] ^= 1 << bit;
+        if let Ok(found) = sample.shown(&bytes) {
+            each(at, found);
         }
     }
 }
