@@ -110,7 +110,7 @@ fn flips(sample: &Sample, each: impl Fn(usize, Vec<Shown>) + Sync) {
 fn flip_byte(sample: &Sample, at: usize, each: &impl Fn(usize, Vec<Shown>)) {
     // Long runs of zeros are room that nothing uses: a bit here and there will do.
     let room = sample.whole[at.saturating_sub(32)..=at].iter().all(|&byte| byte == 0);
-    let bits = if !room { 8 } else { usize::from(at % 16 == 0) };
+    let bits = if !room { 8 } else { usize::from(at.is_multiple_of(16)) };
     for bit in 0..bits {
         let mut bytes = sample.whole.clone();
         bytes[at] ^= 1 << bit;
