@@ -126,12 +126,20 @@ fn escape_commas(source: &Path) -> OsString {
     OsString::from_vec(escaped.collect())
 }
 
+/// Failures of the helper that a person can mend: a part of its message, and what helps.
+const HELPS: &[(&str, &str)] = &[
+    (DEVICE, "users may not open /dev/fuse here; as root: `chmod 666 /dev/fuse`"),
+    (
+        "/etc/mtab",
+        "fusermount3 reads /etc/mtab, which is missing here; as root: `ln -s /proc/self/mounts /etc/mtab`",
+    ),
+];
+
 fn helper_failed(output: &Output) -> Error {
     let said = String::from_utf8_lossy(&output.stderr);
     let said = said.trim().trim_start_matches("fusermount3: ").to_owned();
-    // The one that a person can do something about, and that others do not explain.
-    let help = format!("\n  help: users may not open {DEVICE} here; as root: `chmod 666 {DEVICE}`");
-    Error::Helper(if said.contains(DEVICE) { said + &help } else { said })
+    let help = HELPS.iter().find(|(part, _)| said.contains(part));
+    Error::Helper(said + &help.map_or(String::new(), |(_, help)| format!("\n  help: {help}")))
 }
 
 /// Takes the device from the socket.
@@ -180,6 +188,19 @@ fn unmount_by_helper(path: &Path, lazy: bool) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_failure_of_the_helper_comes_with_what_helps() {
+        let failed = |said: &str| {
+            let status = std::os::unix::process::ExitStatusExt::from_raw(256);
+            helper_failed(&Output { status, stdout: vec![], stderr: said.into() }).to_string()
+        };
+        let said = failed("fusermount3: failed to open /etc/mtab: No such file or directory\n");
+        assert!(said.contains("ln -s /proc/self/mounts /etc/mtab"), "{said}");
+        let said = failed("fusermount3: failed to open /dev/fuse: Permission denied\n");
+        assert!(said.contains("chmod 666 /dev/fuse"), "{said}");
+        assert!(!failed("fusermount3: other").contains("help"));
+    }
 
     #[test]
     fn a_line_that_is_commented_out_allows_nothing() {

@@ -3,7 +3,7 @@
 //! `fusermount3` has such a mode, but only for mounts that it made itself, which those of root are not. Ours holds one
 //! end of a pipe and waits for the other to close, which the kernel does for whoever dies.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{ChildStdin, Command, Stdio};
@@ -16,6 +16,8 @@ use super::mountpoint::{self, Mounted};
 
 /// The word on the command line that makes a process a guardian. Its arguments are the mountpoint and the device.
 pub const WORD: &str = "guard";
+/// The word that it writes when signals no longer end it.
+const READY: &[u8] = b"ready";
 
 /// The daemon's end of the pipe.
 pub(super) struct Guardian(#[allow(dead_code, reason = "held to be closed")] ChildStdin);
@@ -27,9 +29,12 @@ impl Guardian {
         command.arg0("ckptfs").arg(WORD).arg(&mounted.path).arg(&mounted.device);
         // A group of its own, so that what is sent to the daemon's does not end it too.
         command.current_dir("/").process_group(0);
-        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-        let stdin = command.spawn()?.stdin.take();
-        Ok(Self(stdin.expect("it was asked to be a pipe")))
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut guardian = command.spawn()?;
+        let (stdin, stdout) = (guardian.stdin.take(), guardian.stdout.take());
+        // It is no guardian before it ignores signals.
+        stdout.expect("a pipe").read_exact(&mut [0; READY.len()])?;
+        Ok(Self(stdin.expect("a pipe")))
     }
 }
 
@@ -41,6 +46,8 @@ pub fn guard(path: &Path, device: &str) -> io::Result<()> {
     // Signals for the whole control group are the daemon's to obey; the guardian ends with it.
     let ignored = signal_hook::iterator::Signals::new([SIGHUP, SIGINT, SIGTERM])?;
     let _ = rustix::process::setsid();
+    io::stdout().write_all(READY)?;
+    io::stdout().flush()?;
     io::stdin().lock().read_to_end(&mut Vec::new())?;
     drop(ignored);
     let left = mountpoint::find(path).filter(|left| left.is_ours() && left.device == device);

@@ -149,7 +149,9 @@ fn as_nobody(place: &Place, script: &str) -> Output {
     fs::copy(CKPTFS, &program).unwrap();
     fs::set_permissions(&place.root, Permissions::from_mode(0o777)).unwrap();
     fs::set_permissions(place.mountpoint(), Permissions::from_mode(0o777)).unwrap();
-    let world = "set -e; cd \"$0\"; mknod -m 666 node c 10 229; mount --bind node /dev/fuse; printf '# nothing\\n#user_allow_other\\n' > conf; \
+    // fusermount3 reads /etc/mtab, which a minimal system lacks.
+    let world = "set -e; cd \"$0\"; \
+        [ -e /etc/mtab ] || { cp -a /etc etc; ln -s /proc/self/mounts etc/mtab; mount --bind etc /etc; }; mknod -m 666 node c 10 229; mount --bind node /dev/fuse; printf '# nothing\\n#user_allow_other\\n' > conf; \
         mount --bind conf /etc/fuse.conf; chown 65534 m; exec setpriv --reuid=65534 --regid=65534 --clear-groups sh -c \"$1\"";
     Command::new("unshare").args(["-m", "sh", "-c", world]).arg(&place.root).arg(script).output().unwrap()
 }
