@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::setpriority_process;
 
@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Checkpoints that a message names.
 const NAMED: usize = 3;
 
-/// The plans of all checkpoints, made by a thread of the lowest priority.
+/// The plans of all checkpoints, made by a thread of their own.
 pub(super) struct Planning {
     checkpoints: Checkpoints,
     done: Receiver<()>,
@@ -28,8 +28,13 @@ impl Planning {
         let (sender, done) = channel();
         let background = checkpoints.clone();
         thread::spawn(move || {
-            let _ = setpriority_process(None, NICE);
-            background.plan();
+            let started = Instant::now();
+            // A person may wait for the first plans. The rest takes what others leave of the machine.
+            background.plan(|| {
+                if started.elapsed() >= PATIENCE {
+                    let _ = setpriority_process(None, NICE);
+                }
+            });
             let _ = sender.send(());
         });
         Self { checkpoints, done }

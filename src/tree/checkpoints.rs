@@ -24,9 +24,13 @@ impl Checkpoints {
         Self(folder)
     }
 
-    /// Plans the checkpoints that were last listed, the newest first, and keeps what each plan says of its files.
-    pub fn plan(&self) {
-        self.0.newest_first().iter().for_each(|slot| slot.plan());
+    /// Plans the checkpoints that were last listed, the newest first, and keeps what each plan says of its files. Calls
+    /// `before_each` before each.
+    pub fn plan(&self, mut before_each: impl FnMut()) {
+        for slot in self.0.newest_first() {
+            before_each();
+            slot.plan();
+        }
     }
 
     /// Counts them, by what is known now.

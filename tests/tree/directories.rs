@@ -205,7 +205,7 @@ fn checkpoints_are_planned_newest_first_and_counted() {
     assert_eq!(checkpoints.counts(), Counts { all: 2, planned: 0, unfit: vec![] });
     assert!(attr(&m.tree, "ckpt-9.index").is_ok());
     assert_eq!(checkpoints.counts(), Counts { all: 2, planned: 1, unfit: vec![] });
-    checkpoints.plan();
+    checkpoints.plan(|| ());
     assert_eq!(checkpoints.counts(), Counts { all: 2, planned: 2, unfit: vec![b"ckpt-8".to_vec()] });
 }
 
