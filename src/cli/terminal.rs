@@ -58,12 +58,6 @@ pub(super) fn styled(style: Style, text: impl Display) -> String {
     format!("{style}{text}{style:#}")
 }
 
-/// The columns of the terminal that standard output is; `None` if it is something else, or does not say.
-pub(super) fn columns() -> Option<usize> {
-    let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
-    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
-}
-
 /// A bar for bytes, drawn on a terminal only.
 pub(super) fn progress_bar(total: u64) -> ProgressBar {
     let style = "{bar:40} {decimal_bytes} of {decimal_total_bytes}, {decimal_bytes_per_sec}, {eta} to go";

@@ -15,7 +15,8 @@ pub(super) fn columns() -> usize {
     set.filter(|columns| *columns > 0).or_else(of_terminal).unwrap_or(PIPED)
 }
 
-fn of_terminal() -> Option<usize> {
+/// Returns the columns of the terminal that standard output is; `None` if it is something else, or does not say.
+pub(super) fn of_terminal() -> Option<usize> {
     let stdout = io::stdout();
     let size = stdout.is_terminal().then(|| rustix::termios::tcgetwinsize(stdout).ok())??;
     Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)

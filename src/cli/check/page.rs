@@ -5,7 +5,8 @@ use std::io::{self, BufWriter, StdoutLock, Write};
 use anstream::AutoStream;
 use anstyle::Style;
 
-use crate::cli::terminal::{columns, styled};
+use crate::cli::terminal::styled;
+use crate::cli::width::{cut, of_terminal, width};
 
 /// No style.
 pub(super) const PLAIN: Style = Style::new();
@@ -20,7 +21,7 @@ impl Page<BufWriter<AutoStream<StdoutLock<'static>>>> {
     /// The page that is standard output.
     pub(super) fn standard_output() -> Self {
         let out = BufWriter::new(AutoStream::auto(io::stdout().lock()));
-        Self { out, columns: columns() }
+        Self { out, columns: of_terminal() }
     }
 }
 
@@ -54,28 +55,12 @@ fn folded(text: &str, columns: Option<usize>, hang: usize) -> Vec<String> {
         if width(&line) + width(word.trim_end()) > columns && !line.trim().is_empty() {
             lines.push(std::mem::replace(&mut line, " ".repeat(hang)));
         }
-        let room = columns.saturating_sub(width(&line));
-        line += &cut(word, room);
+        let (text, blank) = word.split_at(word.trim_end().len());
+        line += &cut(text, columns.saturating_sub(width(&line)));
+        line += blank;
     }
     lines.push(line);
     lines.into_iter().map(|line| line.trim_end().to_owned()).collect()
-}
-
-/// A word without its middle, if it is too long.
-fn cut(word: &str, room: usize) -> String {
-    let chars: Vec<_> = word.chars().collect();
-    if width(word.trim_end()) <= room || room == 0 {
-        return word.into();
-    }
-    let (head, tail) = (room / 2, room - room / 2 - 1);
-    let word: Vec<_> = word.trim_end().chars().collect();
-    let (head, tail) = (&word[..head], &word[word.len() - tail..]);
-    let end = if chars.last() == Some(&' ') { " " } else { "" };
-    head.iter().chain(&['…']).chain(tail).collect::<String>() + end
-}
-
-fn width(text: &str) -> usize {
-    text.chars().count()
 }
 
 #[cfg(test)]
