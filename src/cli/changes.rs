@@ -1,4 +1,4 @@
-//! What a map changed, for reports: counts, and an example that shows a change.
+//! The changes of a map, for reports: counts, and an example that shows a change.
 
 use crate::catalog::{Catalog, Variable};
 use crate::remap::{Example, Rule, RuleReport, Verb};

@@ -15,7 +15,7 @@ use crate::source;
 
 type Complete = fn(&OsStr) -> Vec<CompletionCandidate>;
 
-/// What completes an argument: its command (nothing: any), its id and the function.
+/// The completer of an argument: its command (nothing: any), its id and the function.
 const COMPLETERS: &[(&str, &str, Complete)] = &[
     ("", "map", maps),
     ("show", "name", bundled),

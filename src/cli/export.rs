@@ -57,7 +57,7 @@ struct Format {
     name: &'static str,
     /// What the name of a file of this format ends in.
     suffix: Option<&'static str>,
-    /// What follows the source's name in a directory.
+    /// The text behind the source's name in a directory.
     ending: fn(&Args) -> &'static str,
     outputs: fn(&Args, &Path, Checkpoint) -> anyhow::Result<Vec<Output>>,
 }
@@ -158,7 +158,7 @@ fn h5(args: &Args, out: &Path, mut checkpoint: Checkpoint) -> anyhow::Result<Vec
     whole(out, checkpoint, if legacy { "model.h5" } else { "model.weights.h5" })
 }
 
-/// What a file for Keras 3 ends in.
+/// The ending of a file for Keras 3.
 const KERAS_3: &str = ".weights.h5";
 
 fn h5_ending(args: &Args) -> &'static str {

@@ -9,7 +9,7 @@ use clap_mangen::Man;
 
 use super::{Usage, reference};
 
-/// What is asked for instead of a command, and the file of its page.
+/// The word for the page of the map language, and the file of that page.
 const MAP: &str = "map";
 const MAP_PAGE: &str = "ckptfs-map.5";
 

@@ -78,7 +78,7 @@ pub(super) fn write(
 struct Layout {
     name: usize,
     detail: usize,
-    /// What marks the biggest variables.
+    /// The mark of the biggest variables.
     mark: &'static str,
     total: u64,
     columns: usize,

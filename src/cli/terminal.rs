@@ -46,11 +46,11 @@ fn head(name: &str) -> String {
 }
 
 const BOLD: Style = Style::new().bold();
-/// What is as it should be.
+/// The style of good results.
 pub(super) const GOOD: Style = AnsiColor::Green.on_default();
-/// What is wrong.
+/// The style of faults.
 pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
-/// What matters less than what stands beside it.
+/// The style of details.
 pub(super) const FAINT: Style = Style::new().dimmed();
 
 /// A text in a style. The stream takes the style out where there is no terminal.

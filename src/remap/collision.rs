@@ -133,7 +133,7 @@ fn sentence(names: &Sharers<'_>) -> String {
     }
 }
 
-/// What the labels of the two rules say: the variable, or how many.
+/// The labels of the two rules: the variable, or a count of them.
 fn labels(survey: &Survey<'_>, clashes: &[Clash]) -> [String; 2] {
     match clashes {
         [Clash { first, second, .. }] => [*first, *second].map(|source| described(survey, source)),
@@ -159,7 +159,7 @@ fn examples(names: &Sharers<'_>) -> impl Iterator<Item = String> {
     names.iter().take(EXAMPLES).map(line).chain(more).collect::<Vec<_>>().into_iter()
 }
 
-/// What tells a rule's variables apart, where its target leaves that out: as the target that would keep it, if there is one.
+/// The target that would keep the variables of a rule apart, if there is one: the present one leaves out where they differ.
 fn left_out(survey: &Survey<'_>, rule: RuleId, clashes: &[Clash]) -> Option<String> {
     let rule = survey.rule(rule);
     let sources: BTreeSet<_> =

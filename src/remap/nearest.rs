@@ -62,7 +62,7 @@ fn sample<'a>(names: &[&'a [u8]]) -> Vec<&'a [u8]> {
     names.iter().step_by(names.len() / NAMES + 1).copied().collect()
 }
 
-/// Whether a pattern has no wildcards.
+/// Returns true if a pattern has no wildcards.
 fn is_plain(pattern: &str) -> bool {
     Pattern::parse(pattern, false).is_ok_and(|pattern| pattern.literal().is_some())
 }

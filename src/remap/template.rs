@@ -108,7 +108,7 @@ impl Template {
         self.pieces.iter().map(text).collect()
     }
 
-    /// Whether what a hole caught stands in it.
+    /// Returns true if the match of a hole stands in it.
     pub(super) fn has(&self, hole: usize) -> bool {
         self.pieces.iter().any(|piece| matches!(piece, Piece::Fill(fill) if fill.hole == hole))
     }

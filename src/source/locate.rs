@@ -138,7 +138,7 @@ pub fn newest(dir: &Path) -> Result<(Prefix, usize), Error> {
 /// Where a mount says how it is.
 const STATUS: &str = ".ckptfs/status.json";
 
-/// Whether a stem is the one that a mount adds for its newest checkpoint. Its state file names all others.
+/// Returns true for the stem that a mount adds for its newest checkpoint. Its state file names all others.
 fn is_second_name(folder: &Folder, stem: &OsStr, state: Option<&State>) -> bool {
     let is_named = || state.is_some_and(|state| roster::named(state).contains(&stem));
     stem == "latest" && folder.metadata(OsStr::new(STATUS)).is_ok() && !is_named()

@@ -16,7 +16,7 @@ use crate::tensor::{Tensor, mismatch};
 /// Memory of each thread for pieces that are decoded.
 const PIECES: usize = 16 << 20;
 
-/// What an audit says of a tensor.
+/// The verdict of an audit on a tensor.
 #[derive(Debug)]
 pub enum Verdict {
     /// Its bytes have the checksums that were recorded.

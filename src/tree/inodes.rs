@@ -30,7 +30,7 @@ pub(super) struct Inodes {
     /// Checkpoints whose trees are built.
     built: Mutex<Vec<Arc<Slot>>>,
     clock: AtomicU64,
-    /// What their trees show of each.
+    /// The forms that their trees show.
     show: Show,
 }
 
@@ -80,7 +80,7 @@ impl Inodes {
         Self { show, ..Self::default() }
     }
 
-    /// What a checkpoint's tree shows.
+    /// Returns the forms that a checkpoint's tree shows.
     pub(super) fn show(&self) -> &Show {
         &self.show
     }

@@ -43,7 +43,7 @@ fn bash(dir: &Path, call: &str) -> Output {
         .unwrap()
 }
 
-/// What is offered, without a word on standard error.
+/// The words that are offered, without a line on standard error.
 #[track_caller]
 fn offered(call: &str) -> Vec<String> {
     let dir = checkpoint();

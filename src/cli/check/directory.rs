@@ -16,7 +16,7 @@ use crate::remap::Recipe;
 use crate::source;
 use crate::tree::{Directory, Kind, Scan};
 
-/// What marks a mount of ckptfs, in which a checkpoint has other forms of itself below it, and a second name.
+/// The file that only a mount of ckptfs has. There a checkpoint has other forms below it, and a second name.
 const MOUNT: &str = ".ckptfs/status.json";
 const SECOND_NAME: &[u8] = b"latest";
 

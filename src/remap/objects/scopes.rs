@@ -16,7 +16,7 @@ pub(super) fn with_scopes<'m>(map: &'m Map, graph: &Graph, variables: &[Variable
     if !map.rules.iter().any(may_be_scope) {
         return Cow::Borrowed(map);
     }
-    // What is wrong with patterns is said by the survey that counts.
+    // The survey that counts reports the faults of patterns.
     let survey = Survey::new(map, graph, variables, &mut Errors::default());
     replaced(map, |at, rule| {
         let is_unmatched = survey.matches[at].found.is_empty() && survey.matches[at].entries.is_empty();
