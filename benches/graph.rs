@@ -6,8 +6,10 @@ use std::sync::Arc;
 use ckptfs::catalog::{Catalog, Variable};
 use ckptfs::dtype::Dtype;
 use ckptfs::graph::Graph;
-use ckptfs::remap::{self, Flag, Map, Target};
+use ckptfs::map::{Flag, Map};
+use ckptfs::remap;
 use ckptfs::tensor::{Shape, Tensor};
+use ckptfs::transform::{self, Target};
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 
@@ -40,7 +42,7 @@ fn catalog() -> Catalog {
     };
     let mut catalog =
         Catalog { variables: names().into_iter().map(variable).collect(), ..Catalog::default() };
-    remap::retarget(&mut catalog, Target::Object);
+    transform::retarget(&mut catalog, Target::Object);
     let nodes = catalog.graph().expect("it has one now").objects().nodes.len();
     eprintln!("{nodes} nodes, {} variables", catalog.variables.len());
     catalog

@@ -2,11 +2,10 @@
 //!
 //! Prints for matrices of 1 GiB how many bytes were read of them, how long it took, and how much memory there was at most.
 
-use std::fs;
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
+use std::{fs, io};
 
 use ckptfs::cache::{Cache, Decode, Identity};
 use ckptfs::dtype::Dtype;

@@ -18,21 +18,20 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+pub use activity::Activity;
+use checked::Checked;
 use fuser::{
     Errno, FileAttr, FileHandle, FileType, Filesystem, FopenFlags, Generation, INodeNo, InitFlags,
     KernelConfig, LockOwner, OpenFlags, ReplyAttr, ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty,
     ReplyEntry, ReplyOpen, ReplyStatfs, ReplyXattr, Request,
 };
+use handles::Handles;
+use passthrough::{PASSED_THROUGH, Passthrough};
 use rustix::process::{getgid, getuid};
-
-pub use activity::Activity;
 
 use crate::cache::Cache;
 use crate::extent::VirtualFile;
 use crate::tree::{Attr, Content, Ino, Kind, Tree, names_newest};
-use checked::Checked;
-use handles::Handles;
-use passthrough::{PASSED_THROUGH, Passthrough};
 
 /// What a name inside a checkpoint means never changes.
 const FOREVER: Duration = Duration::from_secs(u32::MAX as u64);

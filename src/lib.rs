@@ -29,15 +29,18 @@ pub mod extent;
 pub mod folder;
 pub mod format;
 pub mod graph;
+pub mod map;
 pub mod minifloat;
 pub mod mirror;
 pub mod name;
 pub mod op;
 pub mod remap;
 pub mod shard;
+pub(crate) mod slot_names;
 pub mod source;
 pub mod sums;
 pub mod tensor;
+pub mod transform;
 pub mod tree;
 pub mod view;
 

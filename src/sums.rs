@@ -18,12 +18,12 @@ mod work;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::format::crc::Masked;
-use crate::tensor::Tensor;
-use work::Work;
-
 pub use audit::{Verdict, audit};
 pub use store::Store;
+use work::Work;
+
+use crate::format::crc::Masked;
+use crate::tensor::Tensor;
 
 /// A place for checksums that outlives a mount.
 pub trait Keep: Send + Sync {

@@ -9,14 +9,14 @@ pub mod strings;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
+pub use checksum::mismatch;
+use slices::Part;
+use strings::Strings;
+
 use crate::dtype::Dtype;
 use crate::extent::{Extent, VirtualFile};
 use crate::format::crc::Masked;
 use crate::shard::Shard;
-
-pub use checksum::mismatch;
-use slices::Part;
-use strings::Strings;
 
 /// Sizes of the dimensions, outermost first; empty for a scalar.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]

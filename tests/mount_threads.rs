@@ -4,13 +4,11 @@
 
 mod support;
 
-use std::fs;
-use std::io;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Condvar, Mutex, Once};
-use std::thread;
 use std::time::Duration;
+use std::{fs, io, thread};
 
 use ckptfs::cache::{Cache, Decode, Identity};
 use ckptfs::catalog::{Catalog, Variable};
@@ -22,7 +20,9 @@ use ckptfs::mount::{Options, Session};
 use ckptfs::shard::Shard;
 use ckptfs::tensor::{Shape, Tensor};
 use ckptfs::tree::{Planned, Tree};
-use support::{bundle::Bundle, list, mount::can_mount};
+use support::bundle::Bundle;
+use support::list;
+use support::mount::can_mount;
 use tempfile::TempDir;
 
 const THREADS: usize = 2;

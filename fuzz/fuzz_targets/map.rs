@@ -2,7 +2,8 @@
 //! as makes the same of them. After a NUL byte each line is a flag, told apart by its first letter.
 #![no_main]
 
-use ckptfs::remap::{Flag, Map, MapText, Plan, Unfit};
+use ckptfs::map::{Flag, Map, MapText};
+use ckptfs::remap::{Plan, Unfit, plan_names};
 use libfuzzer_sys::fuzz_target;
 
 const NAMES: &[&[u8]] = &[
@@ -48,7 +49,7 @@ fn check(map: &Map) {
     let text = map.to_toml();
     let again = Map::parse(&[], &[MapText { name: "written.toml".into(), text: text.clone() }])
         .unwrap_or_else(|errors| panic!("{text}\n{errors}"));
-    assert_eq!(outcome(map.plan(NAMES)), outcome(again.plan(NAMES)), "{text}");
+    assert_eq!(outcome(plan_names(&map, NAMES)), outcome(plan_names(&again, NAMES)), "{text}");
 }
 
 /// A name with its source and its rule.
@@ -59,7 +60,7 @@ fn outcome(plan: Result<Plan, Unfit>) -> Result<Vec<Outcome>, usize> {
     match plan {
         Ok(Plan { variables, report }) => {
             let _ = report.warnings.to_string();
-            let rule = |id: ckptfs::remap::RuleId| id.index();
+            let rule = |id: ckptfs::map::RuleId| id.index();
             Ok(variables.into_iter().map(|it| (it.name, it.source, it.rule.map(rule))).collect())
         }
         Err(unfit) => {

@@ -9,9 +9,9 @@ use log::LevelFilter;
 
 use super::map_flags::MapFlags;
 use crate::cache::Cache;
-use crate::catalog::Variable;
+use crate::catalog::{Variable, named};
 use crate::extent::VirtualFile;
-use crate::{remap, view};
+use crate::view;
 
 /// Write one variable to standard output
 #[derive(clap::Args)]
@@ -46,7 +46,7 @@ impl Args {
     pub(super) fn run(&self) -> anyhow::Result<ExitCode> {
         log_damage();
         let (checkpoint, _) = self.map.open(&self.source)?;
-        let variable = remap::named(&checkpoint.catalog, &self.name)?;
+        let variable = named(&checkpoint.catalog, &self.name)?;
         match view::format(&self.form) {
             None => writeln!(io::stdout(), "{:#}", view::info(&checkpoint.catalog, variable))?,
             Some(format) => {

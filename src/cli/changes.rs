@@ -1,7 +1,8 @@
 //! The changes of a map, for reports: counts, and an example that shows a change.
 
 use crate::catalog::{Catalog, Variable};
-use crate::remap::{Example, Rule, RuleReport, Verb};
+use crate::map::rule::{Rule, Verb};
+use crate::remap::report::{Example, RuleReport};
 
 /// Counts what a map did to the variables of a catalog: `199 under new names, 412 left out`.
 #[cfg(feature = "fuse")]
@@ -55,7 +56,9 @@ mod tests {
 
     use super::*;
     use crate::dtype::Dtype;
-    use crate::remap::{self, Flag, Map};
+    use crate::map::Map;
+    use crate::map::flags::Flag;
+    use crate::remap;
     use crate::tensor::{Shape, Tensor};
 
     fn catalog() -> Catalog {

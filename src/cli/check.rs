@@ -9,16 +9,19 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use super::changes;
+use page::{PLAIN, Page};
+
 use super::map_flags::{self, MapFlags};
-use super::overlay_flags;
 use super::terminal::{FAINT, GOOD, bytes, counted, error, warning};
+use super::{changes, overlay_flags};
 use crate::catalog::{Catalog, Variable};
 use crate::folder::Folder;
+use crate::map::Map;
 use crate::name::printable;
-use crate::remap::{self, Example, Map, Recipe, Report, RuleReport, Status};
+use crate::remap;
+use crate::remap::report::{Example, Report, RuleReport, Status};
 use crate::source::{self, Checkpoint, Meant};
-use page::{PLAIN, Page};
+use crate::transform::Recipe;
 
 /// Say what a map does to a checkpoint, and what is wrong with either
 ///

@@ -10,8 +10,8 @@ use clap_complete::engine::{ArgValueCompleter, CompletionCandidate, PathComplete
 
 use super::Cli;
 use super::map_flags::MapFlags;
-use crate::remap::{self, BUNDLED, SIGN};
-use crate::source;
+use crate::map::builtin::{BUNDLED, SIGN};
+use crate::{remap, source};
 
 type Complete = fn(&OsStr) -> Vec<CompletionCandidate>;
 

@@ -8,8 +8,9 @@ use super::map_flags::MapFlags;
 use super::outline::{self, Order};
 use super::width;
 use crate::catalog::{Catalog, Variable};
+use crate::map::filter::matching;
+use crate::view;
 use crate::view::table::VARIABLES;
-use crate::{remap, view};
 
 /// List the variables of a checkpoint
 ///
@@ -63,7 +64,7 @@ impl Args {
         let names: Vec<_> = variables.iter().map(|variable| variable.name.as_bytes()).collect();
         let mut listed: Vec<_> = match self.patterns.as_slice() {
             [] => variables.iter().collect(),
-            patterns => remap::matching(patterns, &names)?.into_iter().map(|i| &variables[i]).collect(),
+            patterns => matching(patterns, &names)?.into_iter().map(|i| &variables[i]).collect(),
         };
         if self.sort == "size" {
             listed.sort_by_key(|variable| std::cmp::Reverse(variable.tensor.len()));

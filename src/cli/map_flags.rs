@@ -13,11 +13,16 @@ use super::Usage;
 use super::overlay_flags::{self, OVERLAY, OverlayFlags, TAKE};
 use super::terminal::{self, counted, quoted};
 use crate::catalog::{H5_LAYOUTS, H5Layout};
-use crate::remap::like::{self, Filling, Likeness, Wanted};
-use crate::remap::{
-    Bundled, Errors, Flag, Map, MapText, Outcome, Recipe, Report, SIGN, TARGETS, Target, UnknownMap,
-};
+use crate::map::Map;
+use crate::map::builtin::{Bundled, SIGN, UnknownMap};
+use crate::map::diagnostic::Errors;
+use crate::map::flags::Flag;
+use crate::map::toml::file::MapText;
+use crate::remap::report::Report;
 use crate::source::{self, Checkpoint};
+use crate::transform::kind::{TARGETS, Target};
+use crate::transform::like::{Filling, Likeness, Wanted};
+use crate::transform::{Outcome, Recipe, like};
 
 /// The map of a command line.
 #[derive(Clone, Debug, Default)]

@@ -8,7 +8,7 @@ use clap::builder::StyledStr;
 use serde_json::json;
 
 use super::reference;
-use crate::remap::{BUNDLED, Bundled};
+use crate::map::builtin::{BUNDLED, Bundled};
 
 /// List the bundled maps, for --map @NAME, or show one
 ///

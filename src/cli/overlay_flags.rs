@@ -8,8 +8,9 @@ use anyhow::anyhow;
 use clap::{Arg, ArgAction, ArgMatches};
 
 use super::terminal::{counted, warning};
-use crate::remap::overlay::{Laid, Overlay, Overlays, Take};
 use crate::source;
+use crate::transform::overlay::summary::Laid;
+use crate::transform::overlay::{Overlay, Overlays, Take};
 
 pub(super) const OVERLAY: &str = "overlay";
 pub(super) const TAKE: &str = "take";

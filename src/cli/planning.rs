@@ -1,9 +1,8 @@
 //! Planning of a directory's checkpoints in the background, so that a person soon hears which of them the map does not fit.
 
-use std::fmt;
 use std::sync::mpsc::{Receiver, channel};
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{fmt, thread};
 
 use rustix::process::setpriority_process;
 

@@ -9,7 +9,7 @@ use anstyle::Style;
 use clap::builder::StyledStr;
 use roff::{Inline, Roff, bold, roman};
 
-use crate::remap::REFERENCE;
+use crate::map::reference::REFERENCE;
 
 /// Columns of a terminal that the text fits into, whatever the terminal has.
 const WIDTH: usize = 79;

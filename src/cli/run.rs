@@ -1,23 +1,20 @@
 //! `ckptfs run`.
 
-use std::env;
 use std::ffi::OsString;
-use std::fs;
-use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf, absolute};
 use std::process::{Child, Command, ExitCode, ExitStatus};
 use std::sync::Arc;
+use std::{env, fs, io};
 
 use anyhow::Context;
 use rustix::process::{Pid, PidfdFlags, Signal, getpgrp, pidfd_open, pidfd_send_signal};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 
-use super::logging;
 use super::map_flags::MapFlags;
 use super::planning::Planning;
 use super::serving::{self, NewestIndex, Serving};
-use super::terminal;
+use super::{logging, terminal};
 use crate::fuse::Manner;
 use crate::mirror::Mirror;
 use crate::mount::{self, Options, Session};

@@ -1,8 +1,7 @@
 //! The built-in sample: a small checkpoint with names as BERT has them, written as TensorFlow writes it.
 
-use std::fs;
-use std::io;
 use std::path::Path;
+use std::{fs, io};
 
 use crate::dtype::Dtype;
 use crate::format::bundle::{Entry, Header, Version};

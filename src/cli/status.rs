@@ -1,12 +1,11 @@
 //! `ckptfs status`: what is mounted, and how it fares.
 
-use std::fs;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::{fs, thread};
 
 use anyhow::bail;
 use serde_json::{Value, json};

@@ -7,7 +7,8 @@ use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::map_flags::DoesNotParse;
-use crate::remap::{Errors, Unfit};
+use crate::map::diagnostic::Errors;
+use crate::remap::plan::Unfit;
 
 /// An error and its causes. The mistakes of a map bring their own layout.
 pub(super) fn error(error: &anyhow::Error) {

@@ -1,10 +1,9 @@
 //! Links to the files of a source.
 
-use std::fs;
-use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::{fs, io};
 
 use rustix::fs::{AtFlags, CWD, linkat};
 use rustix::io::Errno;

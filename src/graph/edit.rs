@@ -14,13 +14,11 @@ mod place;
 mod shape;
 
 use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
+pub use keys::{Rekeyed, Rewrite};
 use smol_str::SmolStr;
 
-use crate::format::object_graph::{NodeId, Slot};
-
 use super::{Graph, Guide, ROOT, key};
-
-pub use keys::{Rekeyed, Rewrite};
+use crate::format::object_graph::{NodeId, Slot};
 
 /// Why an edit cannot be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -13,11 +13,10 @@
 use foldhash::{HashMap, HashMapExt};
 use smol_str::{SmolStr, format_smolstr};
 
-use crate::format::object_graph::{Attribute, Child, Node, NodeId, ObjectGraph};
-
 use super::key::{ATTRIBUTES, escape, split};
 use super::walk::MAX_PATH;
 use super::{Graph, ROOT};
+use crate::format::object_graph::{Attribute, Child, Node, NodeId, ObjectGraph};
 
 /// A graph in the making.
 pub struct Graft<'g> {

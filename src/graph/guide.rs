@@ -1,9 +1,8 @@
 //! Looking up many paths, most of which begin as the one before.
 
-use crate::format::object_graph::NodeId;
-
 use super::key::unescape;
 use super::{Graph, ROOT};
+use crate::format::object_graph::NodeId;
 
 /// Follows paths in a graph, from where the last one parted from the next.
 #[derive(Clone, Debug)]

@@ -21,15 +21,14 @@ mod walk;
 
 use std::sync::OnceLock;
 
-use crate::format::{Malformed, object_graph};
-
-pub use crate::format::object_graph::{NodeId, ObjectGraph};
 pub use guide::Guide;
 pub use names::{Known, Name, Role};
-pub use slots::Slots;
-
 use owners::Owners;
+pub use slots::Slots;
 use walk::Walk;
+
+pub use crate::format::object_graph::{NodeId, ObjectGraph};
+use crate::format::{Malformed, object_graph};
 
 /// The key of the graph itself among a bundle's keys. It is not a variable.
 pub const KEY: &str = "_CHECKPOINTABLE_OBJECT_GRAPH";

@@ -20,10 +20,9 @@ use foldhash::{HashMap, HashMapExt, HashSet};
 use hashbrown::HashTable;
 use smol_str::SmolStr;
 
-use crate::format::object_graph::{Attribute, NodeId};
-
 use super::key::{self, ATTRIBUTES, VARIABLE_VALUE};
 use super::{Graph, ROOT};
+use crate::format::object_graph::{Attribute, NodeId};
 
 /// What a key of the bundle is called and what it is.
 #[derive(Clone, Debug, PartialEq, Eq)]

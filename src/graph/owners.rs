@@ -5,9 +5,8 @@ use std::hash::BuildHasher;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
-use crate::format::object_graph::{NodeId, ObjectGraph};
-
 use super::{Graph, key};
+use crate::format::object_graph::{NodeId, ObjectGraph};
 
 /// A node's attribute: the node, and which of its attributes.
 type Place = (NodeId, usize);

@@ -7,11 +7,10 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use crate::format::object_graph::NodeId;
-
 use super::key::escape;
 use super::walk::MAX_PATH;
 use super::{Graph, ROOT};
+use crate::format::object_graph::NodeId;
 
 /// Steps taken back for each path asked for.
 const PATIENCE: usize = 1024;

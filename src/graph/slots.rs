@@ -5,10 +5,9 @@
 
 use foldhash::{HashMap, HashMapExt};
 
-use crate::format::object_graph::NodeId;
-
 use super::Graph;
 use super::key::{self, OPTIMIZER_SLOT};
+use crate::format::object_graph::NodeId;
 
 /// The slot variables of a graph.
 #[derive(Clone, Debug)]

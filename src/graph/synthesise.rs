@@ -9,10 +9,9 @@ use std::collections::HashMap;
 
 use smol_str::SmolStr;
 
-use crate::format::object_graph::{Attribute, Child, Node, NodeId, ObjectGraph, Slot};
-
 use super::ROOT;
 use super::key::{ATTRIBUTES, OPTIMIZER_SLOT, VARIABLE_VALUE, escape};
+use crate::format::object_graph::{Attribute, Child, Node, NodeId, ObjectGraph, Slot};
 
 /// A graph in the making.
 #[derive(Clone, Debug)]

@@ -15,18 +15,18 @@ mod saved_model;
 mod scan;
 
 use std::ffi::{OsStr, OsString};
-use std::fs;
-use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
+use std::{fs, io};
 
 use crate::catalog::Catalog;
 use crate::folder::Folder;
-use crate::remap::{self, Outcome, Recipe, Unmade};
+use crate::remap;
 use crate::shard::{Shard, Stamp};
 use crate::source::{self, Checkpoint, Meant};
 use crate::sums::Keep;
+use crate::transform::{Outcome, Recipe, Unmade};
 use crate::tree::{Directory, Scan};
 
 /// A directory of a source, and what is done to its checkpoints.

@@ -1,10 +1,9 @@
 //! The directory to mount on, and what the kernel says is mounted there (`/proc/self/mountinfo`).
 
 use std::ffi::OsString;
-use std::fs;
-use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 /// The file-system type that our mounts have.
 pub(super) const TYPE: &str = "fuse.ckptfs";

@@ -3,8 +3,7 @@
 //! Where the right to make one is missing, a user namespace comes with it, in which the user is who he was and may mount.
 //! The process must not have started threads yet.
 
-use std::fs;
-use std::io;
+use std::{fs, io};
 
 use nix::sched::{CloneFlags, unshare};
 use rustix::mount::{MountPropagationFlags, mount_change};

@@ -30,14 +30,14 @@ mod transpose;
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::dtype::Dtype;
-use crate::tensor::{Shape, Tensor};
-use elementwise::Step;
-use rows::{Segment, rows};
-
 pub use create::{Create, create};
+use elementwise::Step;
 pub use fused::{Layout, join, split};
 pub use literal::Literal;
+use rows::{Segment, rows};
+
+use crate::dtype::Dtype;
+use crate::tensor::{Shape, Tensor};
 
 /// One operation, its numbers resolved against the shape that it meets.
 #[derive(Clone, Debug, PartialEq)]

@@ -3,12 +3,15 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::report::Draft;
-use super::scope::with_scopes;
-use super::values::{Values, described};
-use super::{Map, Planned, Report, Unfit, objects};
 use crate::catalog::{Catalog, Kind, Origin, Variable};
+use crate::map::Map;
+use crate::map::scope::with_scopes;
 use crate::name::Name;
+use crate::remap::names::Draft;
+use crate::remap::objects;
+use crate::remap::plan::{Planned, Unfit};
+use crate::remap::report::Report;
+use crate::remap::values::{Values, described};
 
 /// Gives the variables of a catalog the names that the map gives them, and with an object graph one that leads to them.
 ///

@@ -1,6 +1,6 @@
 //! Maps of real migrations, on the names that google-research/bert, PyTorch and TF1 write.
 
-use super::trial::{plan, planned};
+use crate::remap::test_util::{plan, planned};
 
 /// All names of a BERT of two layers with its optimizer's slots, as google-research/bert saves it.
 fn bert() -> Vec<String> {

@@ -4,26 +4,23 @@
 //! put together. A slot follows what its variable goes through as far as that moves elements, if it has the variable's shape
 //! and no rule means the slot itself.
 
-use super::{
-    RuleId,
-    error::{Error, Errors, Kind},
-    report::Tallies,
-    rule::{Rule, Verb},
-    slots::Role,
-    survey::Survey,
-};
+use crate::map::diagnostic::{Error, Errors, Kind};
+use crate::map::rule::{Rule, RuleId, Verb};
 use crate::name::printable;
+use crate::remap::counts::Tallies;
+use crate::remap::names::matches::Survey;
+use crate::slot_names::Role;
 
 /// A rule whose ops are applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Step {
-    pub(super) rule: RuleId,
-    pub(super) scope: Scope,
+pub(crate) struct Step {
+    pub(crate) rule: RuleId,
+    pub(crate) scope: Scope,
 }
 
 /// Which of its ops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Scope {
+pub(crate) enum Scope {
     All,
     /// Those that move elements. New elements of an optimizer's slots are zeros, whatever its variable has there.
     Layout {
@@ -33,21 +30,21 @@ pub(super) enum Scope {
 
 /// A value of the source, and what is done to it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Input {
-    pub(super) source: usize,
-    pub(super) steps: Vec<Step>,
+pub(crate) struct Input {
+    pub(crate) source: usize,
+    pub(crate) steps: Vec<Step>,
 }
 
 /// How a value is made of the source's.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Derived {
-    pub(super) inputs: Vec<Input>,
-    pub(super) end: End,
+pub(crate) struct Derived {
+    pub(crate) inputs: Vec<Input>,
+    pub(crate) end: End,
 }
 
 /// What comes after the steps of each input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
+pub(crate) enum End {
     Whole,
     /// This part of what the rule splits.
     Part(RuleId, usize),
@@ -58,13 +55,13 @@ pub(super) enum End {
 
 impl Derived {
     /// One variable's value; none if nothing is done to it.
-    pub(super) fn whole(source: usize, steps: Vec<Step>) -> Option<Box<Self>> {
+    pub(crate) fn whole(source: usize, steps: Vec<Step>) -> Option<Box<Self>> {
         (!steps.is_empty()).then(|| Box::new(Self { inputs: vec![Input { source, steps }], end: End::Whole }))
     }
 }
 
 /// Whether a rule does anything to the values of what it matches.
-pub(super) fn has_ops(rule: &Rule, scope: Scope) -> bool {
+pub(crate) fn has_ops(rule: &Rule, scope: Scope) -> bool {
     match scope {
         Scope::All => !rule.ops.is_empty(),
         Scope::Layout { .. } => rule.ops.iter().any(|op| op.is_layout()),
@@ -72,7 +69,7 @@ pub(super) fn has_ops(rule: &Rule, scope: Scope) -> bool {
 }
 
 /// Finds the steps of variables.
-pub(super) struct Stepper<'a> {
+pub(crate) struct Stepper<'a> {
     survey: &'a Survey<'a>,
     /// The rule that took each variable.
     takers: &'a [Option<RuleId>],
@@ -81,13 +78,13 @@ pub(super) struct Stepper<'a> {
 }
 
 impl<'a> Stepper<'a> {
-    pub(super) fn new(survey: &'a Survey<'a>, takers: &'a [Option<RuleId>]) -> Self {
+    pub(crate) fn new(survey: &'a Survey<'a>, takers: &'a [Option<RuleId>]) -> Self {
         let idle = survey.map.rules.iter().all(|rule| rule.ops.is_empty());
         Self { survey, takers, idle }
     }
 
     /// The steps of a variable, or of what an alias calls it too.
-    pub(super) fn steps(&self, variable: usize, alias: Option<RuleId>) -> Vec<Step> {
+    pub(crate) fn steps(&self, variable: usize, alias: Option<RuleId>) -> Vec<Step> {
         if self.idle {
             return vec![];
         }
@@ -129,7 +126,7 @@ impl<'a> Stepper<'a> {
     }
 
     /// The steps that can be taken: those that a slot follows need its variable's shape.
-    pub(super) fn possible(&self, variable: usize, steps: Vec<Step>, warnings: &mut Errors) -> Vec<Step> {
+    pub(crate) fn possible(&self, variable: usize, steps: Vec<Step>, warnings: &mut Errors) -> Vec<Step> {
         let Some(slot) = self.survey.slot(variable) else { return steps };
         if self.survey.is_shaped_alike(variable, slot) {
             return steps;
@@ -145,7 +142,7 @@ impl<'a> Stepper<'a> {
     }
 
     /// Warns of a slot that keeps its name because its variable is split or joined, and it has another shape.
-    pub(super) fn warn_of_torn(&self, variable: usize, warnings: &mut Errors) {
+    pub(crate) fn warn_of_torn(&self, variable: usize, warnings: &mut Errors) {
         let Some(slot) = self.survey.slot(variable) else { return };
         let taker = self.takers[slot.of].filter(|taker| self.survey.rule(*taker).follow_slots);
         let Some(taker) = taker.filter(|taker| self.survey.rule(*taker).verb != Verb::Rename) else { return };
@@ -155,7 +152,7 @@ impl<'a> Stepper<'a> {
     }
 
     /// A slot of another shape, such as Adafactor's.
-    pub(super) fn left(&self, variable: usize, rule: RuleId) -> Error {
+    pub(crate) fn left(&self, variable: usize, rule: RuleId) -> Error {
         let [slot, of] = [variable, self.survey.slot(variable).map_or(variable, |slot| slot.of)].map(|at| {
             let shape = self.survey.shape(at).map(ToString::to_string).unwrap_or_default();
             format!("`{}` {shape}", printable(self.survey.names[at]))
@@ -167,7 +164,7 @@ impl<'a> Stepper<'a> {
     }
 
     /// Notes what each `convert` did to a variable, which is now called `new`.
-    pub(super) fn count(&self, variable: usize, steps: &[Step], new: &[u8], tallies: &mut Tallies) {
+    pub(crate) fn count(&self, variable: usize, steps: &[Step], new: &[u8], tallies: &mut Tallies) {
         let old = self.survey.names[variable];
         for rule in self.survey.matching(variable, Verb::Convert) {
             tallies.hit(rule, old, new);

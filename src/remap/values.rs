@@ -3,23 +3,23 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{
-    Map,
-    error::{Error, Errors, Kind},
-    ops::{Files, Met, Misshapen, WrittenOp},
-    rule::{Making, Rule},
-    steps::{Derived, End, Input, Scope, Step},
-};
 use crate::catalog::Variable;
 use crate::dtype::{Dtype, Value};
-use crate::op::{self, Fill, Op};
+use crate::map::Map;
+use crate::map::diagnostic::{Error, Errors, Kind};
+use crate::map::ops::files::Files;
+use crate::map::ops::{Met, Misshapen, WrittenOp};
+use crate::map::rule::{Making, Rule};
+use crate::op;
+use crate::op::{Fill, Op};
+use crate::remap::steps::{Derived, End, Input, Scope, Step};
 use crate::tensor::Tensor;
 
 /// Variables that a message names before "and N more".
 const SHOWN: usize = 5;
 
 /// Makes the tensors that a plan wants, and notes what cannot be made.
-pub(super) struct Values<'a> {
+pub(crate) struct Values<'a> {
     map: &'a Map,
     variables: &'a [Variable],
     files: Files,
@@ -41,13 +41,13 @@ struct Misfit {
 }
 
 impl<'a> Values<'a> {
-    pub(super) fn new(map: &'a Map, variables: &'a [Variable]) -> Self {
+    pub(crate) fn new(map: &'a Map, variables: &'a [Variable]) -> Self {
         let (files, done, split, misfits, known, spared) = Default::default();
         Self { map, variables, files, done, split, misfits, known, spared }
     }
 
     /// The tensor of a value; none if it cannot be, which is noted.
-    pub(super) fn tensor(&mut self, derived: &Derived) -> Option<Arc<Tensor>> {
+    pub(crate) fn tensor(&mut self, derived: &Derived) -> Option<Arc<Tensor>> {
         match derived.end {
             End::Whole => self.input(derived.inputs.first()?),
             End::Part(rule, part) => {
@@ -63,7 +63,7 @@ impl<'a> Values<'a> {
     }
 
     /// All that does not fit, and what is odd.
-    pub(super) fn finish(self, errors: &mut Errors, warnings: &mut Errors) {
+    pub(crate) fn finish(self, errors: &mut Errors, warnings: &mut Errors) {
         for Misfit { fault, of } in self.misfits {
             let error = Error::new(Kind::Value, &fault.place, fault.what).helps(fault.help);
             errors.push(if of.is_empty() { error } else { error.note(format!("for {}", list(&of))) });
@@ -246,7 +246,7 @@ fn list(names: &[String]) -> String {
 }
 
 /// What is done to a value, in the words of the map.
-pub(super) fn described(map: &Map, derived: &Derived, variables: &[Variable]) -> String {
+pub(crate) fn described(map: &Map, derived: &Derived, variables: &[Variable]) -> String {
     let steps = derived.inputs.first().map_or(&[][..], |input| &input.steps);
     let ops = steps.iter().flat_map(|step| {
         let ops = map.rule(step.rule).ops.iter().filter(|op| has_ops_of(op, step.scope));

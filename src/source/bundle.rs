@@ -11,6 +11,9 @@ use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::Arc;
 
+use ends::Ends;
+use partitions::Partitions;
+
 use super::error::{Cut, Error, Fault};
 use super::{Checkpoint, Prefix, identify, object_graph};
 use crate::catalog::{Catalog, Objects};
@@ -24,9 +27,6 @@ use crate::name::Name;
 use crate::shard::{self, Shard};
 use crate::tensor::slices::text;
 use crate::tensor::{Shape, Tensor};
-
-use ends::Ends;
-use partitions::Partitions;
 
 /// Far beyond any real number of shards; each is a file to be opened.
 const MAX_SHARDS: u32 = 100_000;

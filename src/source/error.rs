@@ -1,8 +1,7 @@
 //! Why a source cannot be opened: what, where, and what to do next.
 
-use std::fmt;
-use std::io;
 use std::path::{Path, PathBuf};
+use std::{fmt, io};
 
 use super::contents;
 use super::family::Prefix;

@@ -1,10 +1,9 @@
 //! From the path a person gives to the checkpoint a person means.
 
 use std::ffi::OsStr;
-use std::fs;
-use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use super::error::Error;
 use super::family::{Part, Prefix};

@@ -24,6 +24,7 @@ use std::sync::Arc;
 
 pub use error::{Cut, Error, Fault};
 pub use family::{Family, Part, Prefix};
+use identify::Ends;
 pub use identify::{is_index, is_table};
 pub use locate::{Meant, VARIABLES, is_saved_model, meant, newest};
 pub use meta_graph::wanted as wanted_by_graph;
@@ -32,7 +33,6 @@ pub use roster::{Roster, named, roster, state_file};
 use crate::catalog::{Catalog, Own};
 use crate::folder::{Entry, Folder};
 use crate::shard::{Shard, Stamp};
-use identify::Ends;
 
 /// A checkpoint that was opened: its index was read and checked, its data were not touched.
 pub struct Checkpoint {

@@ -15,6 +15,9 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use block::Block;
+use file::File;
+
 use super::error::Error;
 use super::identify::TABLE;
 use super::{Checkpoint, Prefix, Source};
@@ -24,9 +27,6 @@ use crate::format::Malformed;
 use crate::name::Name;
 use crate::shard;
 use crate::tensor::Tensor;
-
-use block::Block;
-use file::File;
 
 pub(super) const SOURCE: Source =
     Source { stem: files::likely_stem, is_head: |ends| ends.tail == TABLE, own: None, open };

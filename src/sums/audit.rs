@@ -1,11 +1,10 @@
 //! An audit: all bytes of some tensors are read, on all cores, and compared with the checksums that the source recorded.
 
-use std::io;
 use std::num::NonZero;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::thread;
+use std::{io, thread};
 
 use super::work::ranges;
 use crate::cache::Cache;

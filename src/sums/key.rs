@@ -1,9 +1,8 @@
 //! What identifies the checksums of some tensors: everything that their bytes follow from, this program among it.
 
-use std::env;
-use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
+use std::{env, fs};
 
 use crate::tensor::Tensor;
 

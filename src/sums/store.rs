@@ -3,12 +3,11 @@
 //! A file that is damaged or another's is as good as none, and where none can be written there are none. The oldest go when
 //! there are many.
 
-use std::env;
 use std::ffi::OsStr;
-use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
+use std::{env, fs};
 
 use tempfile::Builder;
 

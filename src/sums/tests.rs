@@ -1,10 +1,9 @@
 use std::collections::HashMap;
-use std::fs;
 use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::thread;
 use std::time::{Duration, SystemTime};
+use std::{fs, thread};
 
 use super::*;
 use crate::cache::{Decode, Identity};

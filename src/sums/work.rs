@@ -8,12 +8,11 @@
 //! again what they are still at, so that nobody waits for anyone who is in less of a hurry.
 
 use std::collections::HashMap;
-use std::io;
 use std::num::NonZero;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
-use std::thread;
+use std::{io, thread};
 
 use crate::cache::Cache;
 use crate::format::crc::Masked;

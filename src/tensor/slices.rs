@@ -16,13 +16,13 @@ mod runs;
 use std::ops::Range;
 use std::sync::Arc;
 
+use runs::Runs;
+
 use super::{Made, Shape, Tensor};
 use crate::dtype::Dtype;
 use crate::extent::Extent;
 use crate::format::bundle::Slice;
 use crate::format::crc::Masked;
-
-use runs::Runs;
 
 /// One slice of a tensor that was saved in several.
 #[derive(Clone)]

@@ -8,11 +8,11 @@ mod index;
 
 use std::sync::Arc;
 
+use index::{Index, Unsummed};
+
 use crate::catalog::Catalog;
 use crate::extent::VirtualFile;
 use crate::sums::Sums;
-
-use index::{Index, Unsummed};
 
 /// The files of the bundle, each with what follows the prefix in its name. Data files that the source lacks are left out.
 pub fn files(catalog: &Arc<Catalog>) -> Vec<(String, VirtualFile)> {

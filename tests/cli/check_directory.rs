@@ -4,9 +4,10 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use tempfile::TempDir;
+
 use crate::support::bundle::Bundle;
 use crate::support::{CKPTFS, ckptfs, copy, fixture, list, stderr, stdout};
-use tempfile::TempDir;
 
 /// `ckpt-7`, which lacks `a/`, `ckpt-8` and `ckpt-9`, and `eval/ckpt-3` below them.
 fn train(bad: bool) -> TempDir {

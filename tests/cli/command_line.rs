@@ -5,12 +5,13 @@ use std::io::Read;
 use std::path::Path;
 use std::process::Stdio;
 
-use crate::support::bundle::{Bundle, f32s};
-use crate::support::{CKPTFS, fixture};
 use assert_cmd::Command;
 use assert_cmd::assert::Assert;
 use ckptfs::dtype::Dtype;
 use tempfile::TempDir;
+
+use crate::support::bundle::{Bundle, f32s};
+use crate::support::{CKPTFS, fixture};
 
 /// A checkpoint `ckpt-9` with a name that a terminal would act on, and the directory it is in.
 fn sample() -> TempDir {

@@ -4,9 +4,10 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use tempfile::TempDir;
+
 use crate::support::bundle::Bundle;
 use crate::support::{CKPTFS, stderr, stdout};
-use tempfile::TempDir;
 
 fn checkpoint() -> TempDir {
     let dir = tempfile::tempdir().unwrap();

@@ -5,9 +5,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use tempfile::TempDir;
+
 use crate::support::bundle::{Bundle, f32s};
 use crate::support::{CKPTFS, ckptfs, eventually, fixture, list, stderr, stdout};
-use tempfile::TempDir;
 
 /// A checkpoint in two data files, and a place to write to.
 fn trial() -> (TempDir, PathBuf, PathBuf) {

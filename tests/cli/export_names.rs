@@ -4,9 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
+use tempfile::TempDir;
+
 use crate::support::bundle::Bundle;
 use crate::support::{ckptfs, list, stderr};
-use tempfile::TempDir;
 
 struct Place {
     dir: TempDir,

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
+use serde_json::Value;
+
 use crate::support::bundle::Bundle;
 use crate::support::mount::{Place, mount};
 use crate::support::{ckptfs, fixture};
-use serde_json::Value;
 
 /// The keys of a section, and whether each is always there.
 fn documented(section: &str) -> BTreeMap<String, bool> {

@@ -6,8 +6,6 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::sync::Arc;
 
-use crate::support::bundle::{Bundle, f32s};
-use crate::support::{ckptfs, fixture, stderr, stdout};
 use ckptfs::cache::Cache;
 use ckptfs::catalog::Catalog;
 use ckptfs::dtype::Dtype;
@@ -16,11 +14,14 @@ use ckptfs::format::bundle::{Endianness, Entry};
 use ckptfs::format::{object_graph, string_tensor};
 use ckptfs::graph::Graph;
 use ckptfs::graph::synthesise::{Synthesis, edges};
-use ckptfs::remap::overlay::{Fault, Laid, Overlay, Overlays, Take, Unlaid};
 use ckptfs::source;
+use ckptfs::transform::overlay::{Fault, Laid, Overlay, Overlays, Take, Unlaid};
 use ckptfs::view::bundle;
 use proptest::prelude::*;
 use tempfile::TempDir;
+
+use crate::support::bundle::{Bundle, f32s};
+use crate::support::{ckptfs, fixture, stderr, stdout};
 
 /// A directory with checkpoints.
 struct Place(TempDir);

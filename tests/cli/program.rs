@@ -2,8 +2,9 @@
 
 use std::fs;
 
-use crate::support::{ckptfs, copy, fixture, stdout};
 use ckptfs::source;
+
+use crate::support::{ckptfs, copy, fixture, stdout};
 
 const ORDER: [&str; 10] = [
     "global_step",

@@ -4,9 +4,10 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use tempfile::TempDir;
+
 use crate::support::bundle::Bundle;
 use crate::support::{ckptfs, fixture, stderr, stdout};
-use tempfile::TempDir;
 
 /// `train/` with complete `ckpt-8` and `ckpt-9`, each with one variable named after it; `ckpt-8` has the later time.
 fn train() -> TempDir {

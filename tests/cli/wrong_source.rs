@@ -7,9 +7,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use tempfile::TempDir;
+
 use crate::support::bundle::Bundle;
 use crate::support::{CKPTFS, ckptfs, stderr, stdout};
-use tempfile::TempDir;
 
 const LFS: &[u8] =
     b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935\nsize 267844284\n";

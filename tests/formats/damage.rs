@@ -6,8 +6,6 @@ use std::os::unix::fs::FileExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use crate::support::bundle::Bundle;
-use crate::support::{copy, fixture};
 use ckptfs::dtype::Dtype;
 use ckptfs::format::bundle::{Entry, Header};
 use ckptfs::format::crc::Masked;
@@ -15,6 +13,9 @@ use ckptfs::format::table;
 use ckptfs::format::varint::{Reader, put};
 use ckptfs::source::{self, Error};
 use tempfile::TempDir;
+
+use crate::support::bundle::Bundle;
+use crate::support::{copy, fixture};
 
 fn small() -> Bundle {
     Bundle::new().floats("dense/kernel", &[1.0, 2.0]).floats("dense/bias", &[3.0]).floats("step", &[9.0])

@@ -6,19 +6,20 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::support::bundle::Bundle;
-use crate::support::{fixture, fixture_indexes};
 use ckptfs::cache::Cache;
 use ckptfs::catalog::{Catalog, Kind, Variable};
 use ckptfs::dtype::{Dtype, Numpy, Value};
 use ckptfs::extent::VirtualFile;
 use ckptfs::format::bundle::{Entry, Extent};
 use ckptfs::format::{slice_key, table};
-use ckptfs::remap::{self, Flag, Map};
-use ckptfs::{source, view};
+use ckptfs::map::{Flag, Map};
+use ckptfs::{remap, source, view};
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use tempfile::TempDir;
+
+use crate::support::bundle::Bundle;
+use crate::support::{fixture, fixture_indexes};
 
 /// A variable in the making.
 #[derive(Clone, Debug)]

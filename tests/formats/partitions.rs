@@ -5,8 +5,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::support::bundle::{Bundle, f32s};
-use crate::support::{copy, fixture};
 use ckptfs::cache::Cache;
 use ckptfs::catalog::Catalog;
 use ckptfs::dtype::{Dtype, Numpy};
@@ -14,9 +12,12 @@ use ckptfs::extent::VirtualFile;
 use ckptfs::format::bundle::{Endianness, Entry, Extent, Header, Slice};
 use ckptfs::format::crc::Masked;
 use ckptfs::format::{slice_key, table};
-use ckptfs::remap::{self, Flag, Map};
-use ckptfs::{source, view};
+use ckptfs::map::{Flag, Map};
+use ckptfs::{remap, source, view};
 use tempfile::TempDir;
+
+use crate::support::bundle::{Bundle, f32s};
+use crate::support::{copy, fixture};
 
 const ALL: Extent = Extent { start: 0, length: None };
 

@@ -4,7 +4,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::support::{copy, fixture};
 use ckptfs::cache::Cache;
 use ckptfs::catalog::{Catalog, Variable};
 use ckptfs::dtype::Dtype;
@@ -12,6 +11,8 @@ use ckptfs::extent::{Extent, VirtualFile};
 use ckptfs::source::{self, Checkpoint};
 use ckptfs::view::WHOLE;
 use tempfile::TempDir;
+
+use crate::support::{copy, fixture};
 
 const INDEX: &str = "model.safetensors.index.json";
 const SECOND: &str = "model-00002-of-00003.safetensors";

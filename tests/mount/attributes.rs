@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::bundle::{Bundle, f32s};
-use crate::support::mount::{MountGuard, mount};
-use crate::support::stderr;
 use ckptfs::format::crc::Masked;
 use rustix::fs::{getxattr, listxattr};
 use rustix::io::Errno;
+
+use crate::support::bundle::{Bundle, f32s};
+use crate::support::mount::{MountGuard, mount};
+use crate::support::stderr;
 
 fn mounted() -> Option<(tempfile::TempDir, MountGuard)> {
     let dir = tempfile::tempdir().unwrap();

@@ -6,11 +6,12 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use ckptfs::dtype::Dtype;
+use tempfile::TempDir;
+
 use crate::support::bundle::{Bundle, f32s};
 use crate::support::mount::{MountGuard, mount};
 use crate::support::{ckptfs, eventually, stderr};
-use ckptfs::dtype::Dtype;
-use tempfile::TempDir;
 
 const GONE: [i32; 2] = [libc::EIO, libc::ESTALE];
 const LEN: usize = 300_000;

@@ -6,11 +6,12 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+use tempfile::TempDir;
+
 use crate::support::bundle::Bundle;
 use crate::support::mount::{MountGuard, Place, can_mount, mount, mount_on};
 use crate::support::{CKPTFS, ckptfs, fixture, list, stderr, stdout};
-use serde_json::Value;
-use tempfile::TempDir;
 
 /// Ten object-based checkpoints. The map adds a data file to each, and the damaged one fits no map.
 fn train() -> TempDir {

@@ -5,10 +5,11 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::mount::{Place, can_mount, is_alive, mount, mountinfo, run_to_end};
-use crate::support::{CKPTFS, eventually, list, stderr, stdout};
 use rustix::mount::{UnmountFlags, unmount};
 use rustix::process::{Signal, kill_process};
+
+use crate::support::mount::{Place, can_mount, is_alive, mount, mountinfo, run_to_end};
+use crate::support::{CKPTFS, eventually, list, stderr, stdout};
 
 #[test]
 fn each_signal_unmounts_and_ends_the_daemon_and_in_the_foreground_that_is_exit_0() {

@@ -10,9 +10,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, geteuid, kill_process};
+
 use crate::support::mount::{MountGuard, Place, can_mount, is_alive, mount, mountinfo, run_to_end};
 use crate::support::{CKPTFS, ckptfs, eventually, stderr, stdout};
-use rustix::process::{Pid, Signal, geteuid, kill_process};
 
 /// Unmounts when it is dropped, whatever mounted it.
 struct Unmounting(PathBuf);

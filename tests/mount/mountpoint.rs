@@ -7,9 +7,10 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use rustix::process::{Signal, geteuid};
+
 use crate::support::mount::{Place, can_mount, is_alive, mount_on, mountinfo};
 use crate::support::{CKPTFS, ckptfs, eventually, list, stderr};
-use rustix::process::{Signal, geteuid};
 
 fn umount(args: &[&Path]) -> Output {
     ckptfs([Path::new("umount")].iter().chain(args))

@@ -7,11 +7,12 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use ckptfs::dtype::Dtype;
+use tempfile::TempDir;
+
 use crate::support::bundle::Bundle;
 use crate::support::mount::{MountGuard, can_mount, mount, mount_on};
 use crate::support::{ckptfs, list, stderr};
-use ckptfs::dtype::Dtype;
-use tempfile::TempDir;
 
 fn source(stem: &str, bundle: &Bundle) -> (TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
+use tempfile::TempDir;
+
 use crate::support::bundle::{Bundle, f32s};
 use crate::support::mount::{can_mount, mount};
 use crate::support::{CKPTFS, eventually, list, stderr};
-use tempfile::TempDir;
 
 /// A directory of two checkpoints, an adapter, and a checkpoint without `a`.
 fn place() -> (TempDir, PathBuf) {

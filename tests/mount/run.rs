@@ -7,11 +7,12 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
+use rustix::process::{Pid, Signal, geteuid, kill_process};
+use tempfile::TempDir;
+
 use crate::support::bundle::Bundle;
 use crate::support::mount::{can_mount, is_alive, mountinfo};
 use crate::support::{CKPTFS, eventually, list, stderr, stdout};
-use rustix::process::{Pid, Signal, geteuid, kill_process};
-use tempfile::TempDir;
 
 /// `train/ckpt-9` with the variables `bert/w` and `step`.
 struct Train {

@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::support::fixture;
 use ckptfs::mirror::Mirror;
 use ckptfs::tree::{Attr, Content, Ino, Kind, Show, Tree};
+
+use crate::support::fixture;
 
 /// A tree of an object-based checkpoint, so that there are trees of links too.
 fn tree(show: &str) -> Tree {

@@ -2,10 +2,11 @@
 
 use std::process::Output;
 
-use crate::support::mount::{MountGuard, Place};
-use crate::support::{ckptfs, eventually, stderr, stdout};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+
+use crate::support::mount::{MountGuard, Place};
+use crate::support::{ckptfs, eventually, stderr, stdout};
 
 fn status(args: &[&str]) -> Output {
     ckptfs([&["status"], args].concat())

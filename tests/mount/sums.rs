@@ -5,14 +5,15 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
-use crate::support::bundle::{Bundle, f32s};
-use crate::support::mount::{MountGuard, can_mount};
-use crate::support::{CKPTFS, eventually, list, stderr};
 use ckptfs::dtype::Dtype;
 use ckptfs::format::bundle::Entry;
 use ckptfs::format::crc::Masked;
 use ckptfs::format::table;
 use tempfile::TempDir;
+
+use crate::support::bundle::{Bundle, f32s};
+use crate::support::mount::{MountGuard, can_mount};
+use crate::support::{CKPTFS, eventually, list, stderr};
 
 const INDEX: &str = "ckpt-9.index";
 const DATA: &str = "ckpt-9.data-00000-of-00001";

@@ -5,11 +5,12 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use ckptfs::dtype::Dtype;
+use tempfile::TempDir;
+
 use crate::support::bundle::{Bundle, f32s};
 use crate::support::mount::{MountGuard, mount};
 use crate::support::{copy, fixture, stdout};
-use ckptfs::dtype::Dtype;
-use tempfile::TempDir;
 
 /// Checkpoints with names and types of every kind, and the files that lie about in a directory of them.
 fn source() -> TempDir {

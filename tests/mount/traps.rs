@@ -4,11 +4,12 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::process::Command;
 
+use rustix::process::geteuid;
+use serde_json::Value;
+
 use crate::support::bundle::Bundle;
 use crate::support::mount::{MountGuard, Place, mount};
 use crate::support::stderr;
-use rustix::process::geteuid;
-use serde_json::Value;
 
 fn status(m: &MountGuard) -> Value {
     serde_json::from_slice(&m.read(".ckptfs/status.json")).unwrap()

@@ -9,11 +9,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
+use ckptfs::dtype::Dtype;
+use tempfile::TempDir;
+
 use crate::support::bundle::{Bundle, f32s};
 use crate::support::mount::{MountGuard, mount};
 use crate::support::{copy, fixture, list};
-use ckptfs::dtype::Dtype;
-use tempfile::TempDir;
 
 fn source(bundle: &Bundle) -> (TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();

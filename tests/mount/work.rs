@@ -5,11 +5,12 @@ use std::os::unix::fs::FileExt;
 use std::sync::Barrier;
 use std::thread;
 
+use ckptfs::dtype::Dtype;
+use serde_json::Value;
+
 use crate::support::bundle::Bundle;
 use crate::support::list;
 use crate::support::mount::{MountGuard, Place, mount};
-use ckptfs::dtype::Dtype;
-use serde_json::Value;
 
 const READERS: usize = 16;
 /// What is decoded at once.

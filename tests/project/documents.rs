@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::support::{ckptfs, list, stdout};
 use regex::Regex;
+
+use crate::support::{ckptfs, list, stdout};
 
 /// The documents beside the README and those of docs/.
 const OTHERS: &[&str] =

@@ -9,11 +9,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::mount::{can_mount, mountinfo};
-use crate::support::{ckptfs, list, samples, stderr, stdout};
 use regex::Regex;
 use rustix::mount::{UnmountFlags, unmount};
 use tempfile::TempDir;
+
+use crate::support::mount::{can_mount, mountinfo};
+use crate::support::{ckptfs, list, samples, stderr, stdout};
 
 /// A test for each document, and the number of commands that it has at least.
 macro_rules! documents {

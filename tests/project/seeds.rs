@@ -8,7 +8,7 @@ use ckptfs::format::v1::{Meta, Slice};
 use ckptfs::format::{
     Malformed, meta_graph, object_graph, safetensors, slice_key, state, string_tensor, table,
 };
-use ckptfs::remap::{Map, MapText};
+use ckptfs::map::{Map, MapText};
 
 /// A fuzz target, and whether it takes some bytes as what it decodes.
 type Target = (&'static str, fn(&[u8]) -> bool);

@@ -10,13 +10,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::support::bundle::Bundle;
-use crate::support::eventually;
 use ckptfs::cache::Cache;
+use ckptfs::map::{Flag, Map};
 use ckptfs::mirror::Mirror;
-use ckptfs::remap::{Flag, Map};
 use ckptfs::tree::{Attr, Content, Counts, Ino, Kind, Tree};
 use tempfile::TempDir;
+
+use crate::support::bundle::Bundle;
+use crate::support::eventually;
 
 /// A directory of the source and its tree.
 struct Mounted {

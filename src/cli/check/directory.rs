@@ -12,8 +12,8 @@ use crate::catalog::Catalog;
 use crate::cli::terminal::{BAD, GOOD, counted};
 use crate::folder::Folder;
 use crate::mirror::Mirror;
-use crate::remap::Recipe;
 use crate::source;
+use crate::transform::Recipe;
 use crate::tree::{Directory, Kind, Scan};
 
 /// The file that only a mount of ckptfs has. There a checkpoint has other forms below it, and a second name.

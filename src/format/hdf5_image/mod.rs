@@ -27,7 +27,6 @@ pub use attribute::{Attribute, MAX_STRING};
 pub use datatype::{
     BFLOAT16, BOOL, COMPLEX64, COMPLEX128, Datatype, FLOAT16, FLOAT32, FLOAT64, fixed_string, integer,
 };
-
 use writer::Writer;
 
 /// Components that a name may have: each is a group, and readers follow them one within another.

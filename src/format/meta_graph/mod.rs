@@ -15,11 +15,11 @@ use std::collections::HashSet;
 pub mod nodes;
 mod walk;
 
+use walk::{behind, walk, whole};
+
 use super::varint::Reader;
 use super::wire::{Field, Fields, fields};
 use super::{Malformed, Result};
-
-use walk::{behind, walk, whole};
 
 /// A variable of the program.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -14,9 +14,9 @@ pub mod index;
 mod json;
 mod kind;
 
-use super::{Malformed, Result};
-
 pub use kind::Kind;
+
+use super::{Malformed, Result};
 
 /// Bytes of the length that a file begins with.
 pub const LENGTH: usize = 8;

@@ -8,7 +8,8 @@
 
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
-use safetensors::{Dtype, SafeTensors, serialize, tensor::TensorView};
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors, serialize};
 
 use super::kind::KINDS;
 use super::*;

@@ -9,10 +9,11 @@
 
 mod number;
 
+use number::{natural, put_natural, put_signed, signed};
+
 use super::bundle::Extent;
 use super::varint::Reader;
 use super::{Malformed, Result};
-use number::{natural, put_natural, put_signed, signed};
 
 const NAME_END: u8 = 0x01;
 const WHOLE: i64 = -1;

@@ -15,8 +15,9 @@
 mod literal;
 mod token;
 
-use super::Result;
 use token::{Token, Tokens};
+
+use super::Result;
 
 /// Paths are as written: relative ones count from the directory of the file.
 #[derive(Clone, Debug, Default, PartialEq)]

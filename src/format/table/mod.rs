@@ -14,13 +14,13 @@ mod block;
 mod outline;
 mod writer;
 
-use super::varint::Reader;
-use super::{Malformed, Result};
 use block::Block;
-
 pub use block::Handle;
 pub use outline::{BLOCK_TRAILER, Keys, blocks, entries_len, footer, is_plain, unpack};
 pub use writer::encode;
+
+use super::varint::Reader;
+use super::{Malformed, Result};
 
 /// Length of the footer.
 pub const FOOTER: usize = 48;

@@ -19,12 +19,12 @@ mod meta;
 mod slice;
 mod starts;
 
-use super::Malformed;
-
 pub use coding::{Coding, Form};
 pub use meta::{Meta, Saved};
 pub use slice::{Slice, encode_numbers, encode_strings, strings};
 pub use starts::Starts;
+
+use super::Malformed;
 
 /// Bytes that are read as they are needed. Offsets may count from anywhere; errors speak of the same ones.
 pub trait Window {

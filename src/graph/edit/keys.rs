@@ -11,12 +11,11 @@ use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 use memchr::memchr_iter;
 use smol_str::SmolStr;
 
-use crate::format::object_graph::{self, NodeId, ObjectGraph, Slot};
-
 use super::super::key::{self, ATTRIBUTES, OPTIMIZER_SLOT, escape};
 use super::super::{Graph, Guide, ROOT};
 use super::shape::Shape;
 use super::{Edit, Error, How, Lost, make};
+use crate::format::object_graph::{self, NodeId, ObjectGraph, Slot};
 
 /// An edited graph, and how the bundle has to change with it.
 #[derive(Clone, Debug)]

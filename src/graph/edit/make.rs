@@ -4,14 +4,13 @@
 
 use smol_str::SmolStr;
 
-use crate::format::object_graph::{Attribute, Node, NodeId, Slot};
-
 use super::super::key::{ATTRIBUTES, OPTIMIZER_SLOT, VARIABLE_VALUE, escape};
 use super::super::{Graph, ROOT};
 use super::keys::Rekeyed;
 use super::place::spell;
 use super::shape::Work;
 use super::{Edit, Error, new_names};
+use crate::format::object_graph::{Attribute, Node, NodeId, Slot};
 
 /// A new variable.
 #[derive(Clone, Debug)]

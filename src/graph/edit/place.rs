@@ -1,14 +1,12 @@
 //! A place in the edited graph, and who has it when two objects want it.
 
 use foldhash::{HashSet, HashSetExt};
-
 use smol_str::SmolStr;
-
-use crate::format::object_graph::{Child, Node, NodeId};
 
 use super::super::{ROOT, key};
 use super::shape::Work;
 use super::{Error, How, Join, Lost};
+use crate::format::object_graph::{Child, Node, NodeId};
 
 impl Work<'_> {
     pub(super) fn join(&mut self, join: &Join) -> Result<(), Error> {

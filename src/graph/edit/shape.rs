@@ -3,10 +3,9 @@
 use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 use smol_str::SmolStr;
 
-use crate::format::object_graph::{Child, Node, NodeId, ObjectGraph, Slot};
-
 use super::super::{FEW, ROOT, key};
 use super::{Edit, Error, How, Join, Lost};
+use crate::format::object_graph::{Child, Node, NodeId, ObjectGraph, Slot};
 
 /// The edited graph's nodes, and which of them are copies.
 pub(super) struct Shape {

@@ -12,48 +12,39 @@
 //! a path; what it changes is the path's last edge, so an object that loses a name has lost it by all paths. A variable
 //! goes when no path is left.
 
-mod automaton;
-mod claims;
-mod copying;
-mod counting;
-mod cover;
-mod leaves;
-mod making;
-mod outcome;
-mod scopes;
-mod search;
-mod selection;
-mod survey;
-mod taking;
-mod targets;
+pub(crate) mod edit;
+pub(crate) mod matching;
+pub(crate) mod plan;
+pub(crate) mod result;
 #[cfg(test)]
 mod tests;
-mod values;
-mod wishes;
 
 use std::sync::Arc;
 
-use super::error::{Error, Errors, Kind};
-use super::misfit::Misfits;
-use super::report::{Report, Tallies, conclude};
-use super::{Map, Unfit};
 use crate::catalog::{Catalog, Objects, Variable};
 use crate::dtype::Dtype;
 use crate::extent::Extent;
 use crate::format::string_tensor;
 use crate::graph::Graph;
+use crate::map::Map;
+use crate::map::diagnostic::{Error, Errors, Kind};
+use crate::remap::counts::Tallies;
+use crate::remap::judge::conclude;
+use crate::remap::objects::edit::Wishes;
+use crate::remap::objects::matching::Survey;
+use crate::remap::objects::matching::scopes::with_scopes;
+use crate::remap::objects::plan::aliases::Copying;
+use crate::remap::objects::plan::moves::Taking;
+use crate::remap::objects::plan::new_values::Making;
+use crate::remap::objects::plan::selection::select;
+use crate::remap::objects::result::Outcome;
+use crate::remap::plan::Unfit;
+use crate::remap::rejected_names::Misfits;
+use crate::remap::report::Report;
 use crate::tensor::{Shape, Tensor};
-use copying::Copying;
-use making::Making;
-use outcome::Outcome;
-use scopes::with_scopes;
-use selection::select;
-use survey::Survey;
-use taking::Taking;
-use wishes::Wishes;
 
 /// Gives a catalog with an object graph the names that the map wants, and a graph that leads to them.
-pub(super) fn apply(map: &Map, catalog: &mut Catalog) -> Result<Report, Unfit> {
+pub(crate) fn apply(map: &Map, catalog: &mut Catalog) -> Result<Report, Unfit> {
     let Some(graph) = catalog.objects.as_ref().and_then(|objects| objects.graph.clone()) else {
         return Err(without_graph(map, catalog));
     };
@@ -62,7 +53,7 @@ pub(super) fn apply(map: &Map, catalog: &mut Catalog) -> Result<Report, Unfit> {
     let (mut tallies, mut errors) = (Tallies::new(map), Errors::default());
     let survey = Survey::new(map, &graph, &catalog.variables, &mut errors);
     let mut selected = select(&survey, &mut tallies);
-    outcome::unmatched(&survey, &mut selected, &mut errors);
+    crate::remap::objects::result::unmatched(&survey, &mut selected, &mut errors);
     let mut misfits = Misfits::default();
     let taking = Taking::new(&survey, &selected, &mut tallies, &mut misfits);
     let copying = Copying::new(&survey, &taking, &mut tallies, &mut misfits);
@@ -88,12 +79,12 @@ fn tensor(bytes: &[u8]) -> Tensor {
 }
 
 /// A graph, and the tensor that holds these bytes of it.
-pub(super) fn objects(graph: Graph, bytes: &[u8]) -> Objects {
+pub(crate) fn objects(graph: Graph, bytes: &[u8]) -> Objects {
     Objects { graph: Some(Arc::new(graph)), tensor: Arc::new(tensor(bytes)) }
 }
 
 /// Calls variables what they are called wherever there is a graph.
-pub(super) fn name_by_graph(variables: &mut [Variable], graph: Option<&Graph>) {
+pub(crate) fn name_by_graph(variables: &mut [Variable], graph: Option<&Graph>) {
     let keys: Vec<_> = variables.iter().map(|variable| variable.key().as_bytes()).collect();
     let names = graph.map_or_else(Vec::new, |graph| graph.names(&keys));
     for (variable, name) in variables.iter_mut().zip(names) {

@@ -3,16 +3,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use super::super::trial::{map, plan};
-use super::super::{Flag, Status};
 use super::*;
 use crate::cache::Cache;
 use crate::catalog::{Kind, Variable};
 use crate::format::object_graph::tests::{any_graph, fixture};
-use crate::format::object_graph::{Attribute, Child, Node, ObjectGraph};
+use crate::format::object_graph::{Attribute, Child, Node, NodeId, ObjectGraph};
+use crate::graph::ROOT;
 use crate::graph::edit::tests::{as_saved, bundle_keys, canonical, passes_by_nothing};
-use crate::graph::{NodeId, ROOT};
+use crate::map::flags::Flag;
+use crate::map::test_util::map;
 use crate::name::Name;
+use crate::remap::report::Status;
+use crate::remap::test_util::plan;
 
 const VALUE: &str = "/.ATTRIBUTES/VARIABLE_VALUE";
 
@@ -289,7 +291,7 @@ proptest! {
         let before = catalog(graph, &keys);
         let mut catalog = before.clone();
         for (from, to) in [(old, &new), (&new, old)] {
-            let rename = Flag::Rename(format!("{}={to}", super::super::escape::escape(from)));
+            let rename = Flag::Rename(format!("{}={to}", crate::map::escape::escape(from)));
             apply(&map(&[rename], ""), &mut catalog).map_err(|unfit| TestCaseError::fail(unfit.to_string()))?;
             assert_agrees(&catalog);
         }

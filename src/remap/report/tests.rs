@@ -1,8 +1,9 @@
-use super::super::{
-    Flag, Map, RuleId,
-    trial::{map, plan, planned, statuses, unfit},
-};
 use super::*;
+use crate::map::Map;
+use crate::map::flags::Flag;
+use crate::map::rule::RuleId;
+use crate::map::test_util::map;
+use crate::remap::test_util::{plan, planned, statuses, unfit};
 
 fn shadowed_by(index: usize) -> Status {
     Status::Shadowed { by: Some(RuleId::at(index)) }

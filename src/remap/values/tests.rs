@@ -1,10 +1,13 @@
 //! Maps on catalogs of small tensors: who is changed by what, and what is told when it cannot be.
 
-use super::super::trial::{file, map};
-use super::super::{Flag, Report, Unfit, apply};
 use super::*;
 use crate::catalog::Catalog;
+use crate::map::flags::Flag;
+use crate::map::test_util::{file, map};
 use crate::name::Name;
+use crate::remap::apply;
+use crate::remap::plan::Unfit;
+use crate::remap::report::Report;
 use crate::tensor::Shape;
 
 fn catalog(variables: &[(&str, &[u64])]) -> Catalog {
@@ -31,7 +34,7 @@ fn applied(flags: &[Flag], text: &str, variables: &[(&str, &[u64])]) -> Result<(
     let report = apply(&map(flags, text), &mut catalog)?;
     // What is written of the map does the same.
     let written = Map::parse(&[], &[file(&map(flags, text).to_toml())]).unwrap();
-    let mut again = self::catalog(variables);
+    let mut again = crate::remap::values::tests::catalog(variables);
     apply(&written, &mut again).unwrap();
     let shown = |catalog: Catalog| {
         let line = |v: &Variable| format!("{} {} {}", v.name, v.tensor.shape, v.tensor.dtype);

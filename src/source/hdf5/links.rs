@@ -4,7 +4,6 @@
 //! messages in its own header (a few links of a newer file), or link messages in a heap with a B-tree (many). The library
 //! that reads the format hides links it does not follow; here each is seen, so that each can be reported.
 
-use hdf5_reader::Hdf5File;
 use hdf5_reader::error::{Error, Result};
 use hdf5_reader::fractal_heap::{FractalHeap, FractalHeapDirectBlockCache};
 use hdf5_reader::io::Cursor;
@@ -13,7 +12,7 @@ use hdf5_reader::messages::link::{self, LinkMessage, LinkTarget};
 use hdf5_reader::messages::link_info::LinkInfoMessage;
 use hdf5_reader::messages::symbol_table_msg::SymbolTableMessage;
 use hdf5_reader::symbol_table::{SymbolTableEntry, SymbolTableNode};
-use hdf5_reader::{Storage, btree_v1, btree_v2, local_heap};
+use hdf5_reader::{Hdf5File, Storage, btree_v1, btree_v2, local_heap};
 
 /// A name in a group.
 pub(super) struct Link {

@@ -23,7 +23,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use bytes::Bytes;
+use chunks::DataFile;
+use dataset::{Placed, Reading};
 use hdf5_reader::{Hdf5File, Storage};
+use names::Named;
+use trouble::Trouble;
+use walk::Tree;
 
 use super::error::{Error, Fault};
 use super::{Checkpoint, Prefix, Source, identify, without};
@@ -31,13 +37,6 @@ use crate::catalog::{Catalog, H5Layout, Variable};
 use crate::folder::Folder;
 use crate::format::Malformed;
 use crate::shard::Shard;
-
-use bytes::Bytes;
-use chunks::DataFile;
-use dataset::{Placed, Reading};
-use names::Named;
-use trouble::Trouble;
-use walk::Tree;
 
 /// Weights as Keras 3 has them.
 pub(super) const WEIGHTS: Source = source(|name| without(name, ".weights.h5"), Some(".weights.h5"));

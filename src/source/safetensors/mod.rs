@@ -10,6 +10,8 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+pub(super) use index::SOURCE as INDEX;
+
 use super::{Checkpoint, Error, Prefix, Source, without};
 use crate::catalog::{Catalog, Variable};
 use crate::dtype::Dtype;
@@ -19,8 +21,6 @@ use crate::format::safetensors::{self, Entry, Header};
 use crate::name::{Name, listed};
 use crate::shard::{Shard, Stamp};
 use crate::tensor::{Shape, Tensor};
-
-pub(super) use index::SOURCE as INDEX;
 
 /// One file.
 pub(super) const FILE: Source = Source {

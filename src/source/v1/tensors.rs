@@ -7,11 +7,10 @@ use std::sync::Arc;
 
 use super::super::bundle::no_dtype;
 use super::super::error::Fault;
-use super::block;
 use super::file::{File, Place};
 use super::numbers::{Numbers, Run};
 use super::pages::Pages;
-use super::{Trouble, rebased};
+use super::{Trouble, block, rebased};
 use crate::dtype::Dtype;
 use crate::extent::Extent;
 use crate::format::v1::{self, Coding, Saved, Slice};

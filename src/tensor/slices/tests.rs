@@ -3,8 +3,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::cache::Cache;
-use crate::format::bundle;
-use crate::format::string_tensor;
+use crate::format::{bundle, string_tensor};
 
 const NUMBERS: [Dtype; 5] =
     [Dtype::Uint8, Dtype::Float16, Dtype::Float32, Dtype::Complex64, Dtype::Complex128];

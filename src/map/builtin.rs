@@ -1,0 +1,130 @@
+//! The maps that ckptfs brings along, `--map @NAME`: the files of `maps/`, each opening with comments that say from what to
+//! what it leads, what it expects and how it was checked.
+
+use crate::map::suggest::did_you_mean;
+use crate::map::toml::file::MapText;
+
+/// What the name of a bundled map begins with, where a file's might stand.
+pub const SIGN: char = '@';
+
+/// A bundled map.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bundled {
+    /// Its name, without the sign.
+    pub name: &'static str,
+    /// The map file.
+    pub text: &'static str,
+}
+
+macro_rules! bundled {
+    ($($name:literal),* $(,)?) => {
+        &[$(Bundled { name: $name, text: include_str!(concat!("../../maps/", $name, ".toml")) }),*]
+    };
+}
+
+/// All of them, sorted by name.
+pub const BUNDLED: &[Bundled] = bundled![
+    "averages",
+    "bert-to-huggingface",
+    "bert-to-modelgarden",
+    "ddp",
+    "gpt2-to-huggingface",
+    "keras2-h5-to-keras3-h5",
+    "keras2-to-keras3",
+    "slim-resnet-to-keras",
+    "slim-resnet50-to-keras3-h5",
+];
+
+/// No bundled map has that name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no map is called {SIGN}{name}\n  help: {help}")]
+pub struct UnknownMap {
+    name: String,
+    help: String,
+}
+
+impl Bundled {
+    /// The map of that name, which may have the sign in front.
+    ///
+    /// # Errors
+    /// There is none; with the nearest, and all that there are.
+    pub fn named(name: &str) -> Result<Self, UnknownMap> {
+        let name = name.strip_prefix(SIGN).unwrap_or(name);
+        let found = BUNDLED.iter().find(|map| map.name == name);
+        found.copied().ok_or_else(|| UnknownMap { name: name.into(), help: help(name) })
+    }
+
+    /// Its first line: from what to what it leads.
+    pub fn summary(self) -> &'static str {
+        self.text.lines().next().unwrap_or_default().trim_start_matches(['#', ' '])
+    }
+}
+
+/// Messages name a bundled map as it is typed.
+impl From<Bundled> for MapText {
+    fn from(map: Bundled) -> Self {
+        Self { name: format!("{SIGN}{}", map.name), text: map.text.into() }
+    }
+}
+
+fn help(name: &str) -> String {
+    let names = BUNDLED.iter().map(|map| map.name);
+    let near = did_you_mean(name, names.clone()).map(|near| near + " ").unwrap_or_default();
+    format!("{near}there are {}", names.collect::<Vec<_>>().join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+    use crate::map::Map;
+
+    /// What a user has to say beside a map, so that it can be read at all.
+    const BESIDE: &str = "[tables]\nlayer = { 0 = 'dense' }";
+
+    #[test]
+    fn every_file_of_the_folder_is_bundled_under_its_name() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("maps");
+        let files =
+            fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
+        let mut files: Vec<_> = files.collect();
+        files.sort();
+        assert_eq!(files, BUNDLED.iter().map(|map| format!("{}.toml", map.name)).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn every_map_is_sound_and_written_again_as_one_that_is() {
+        for map in BUNDLED {
+            let beside = MapText { name: "own.toml".into(), text: BESIDE.into() };
+            let parsed =
+                Map::parse(&[], &[(*map).into(), beside]).unwrap_or_else(|errors| panic!("{errors}"));
+            assert!(!parsed.is_empty());
+            let written = MapText { name: "written.toml".into(), text: parsed.to_toml() };
+            assert!(Map::parse(&[], &[written]).is_ok(), "{}", map.name);
+        }
+    }
+
+    #[test]
+    fn every_map_says_what_it_is_what_it_expects_and_how_it_was_checked() {
+        for map in BUNDLED {
+            let comment: Vec<_> = map.text.lines().take_while(|line| line.starts_with('#')).collect();
+            let said = comment.join("\n");
+            assert!(["Expects", "Checked"].iter().all(|word| said.contains(word)), "{}", map.name);
+            assert!(!map.summary().is_empty() && map.summary().len() <= 100, "{}", map.summary());
+        }
+    }
+
+    #[test]
+    fn a_map_is_found_by_its_name_with_and_without_the_sign() {
+        assert_eq!(Bundled::named("@ddp"), Bundled::named("ddp"));
+        assert_eq!(MapText::from(Bundled::named("ddp").unwrap()).name, "@ddp");
+        let unknown = Bundled::named("@dpd").unwrap_err().to_string();
+        assert!(
+            unknown.contains("no map is called @dpd") && unknown.contains("did you mean `ddp`?"),
+            "{unknown}"
+        );
+        assert!(BUNDLED.iter().all(|map| unknown.contains(map.name)), "{unknown}");
+    }
+}

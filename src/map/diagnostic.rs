@@ -1,0 +1,285 @@
+//! The mistakes of a map, all of them at once, each shown with its line and a caret under the culprit.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+
+use crate::map::span::{Place, Source};
+
+/// What sort of mistake. Only so many of one sort are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// The file is not TOML.
+    Syntax,
+    /// A key, verb or word that the language does not have, or a value of the wrong type.
+    Key,
+    /// A pattern or a target that does not parse.
+    Pattern,
+    /// A rule that this version cannot carry out.
+    Unsupported,
+    /// Two places that contradict each other.
+    Conflict,
+    /// A rule that matched nothing.
+    Unused,
+    /// A rule that matched only what other rules had taken.
+    Shadowed,
+    /// A variable that no rule names, under `unmatched = "error"`.
+    Unmatched,
+    /// A new name that cannot be made for some variable, or should not be.
+    Name,
+    /// Two variables with one new name.
+    Collision,
+    /// A value that cannot be what a rule wants.
+    Value,
+}
+
+/// Shown of one kind, before "and N more".
+const SHOWN: usize = 20;
+
+/// One mistake: what, where, and what to do about it.
+#[derive(Clone, Debug)]
+pub struct Error {
+    kind: Kind,
+    warning: bool,
+    what: String,
+    place: Place,
+    label: String,
+    related: Vec<(Place, String)>,
+    notes: Vec<String>,
+    helps: Vec<String>,
+}
+
+impl Error {
+    pub(crate) fn new(kind: Kind, place: &Place, what: impl Into<String>) -> Self {
+        let (what, place) = (what.into(), place.clone());
+        Self {
+            kind,
+            warning: false,
+            what,
+            place,
+            label: String::new(),
+            related: vec![],
+            notes: vec![],
+            helps: vec![],
+        }
+    }
+
+    pub(crate) fn warning(self) -> Self {
+        Self { warning: true, ..self }
+    }
+
+    /// Words beside the caret.
+    pub(crate) fn label(self, label: impl Into<String>) -> Self {
+        Self { label: label.into(), ..self }
+    }
+
+    /// Another place that has to do with it.
+    pub(crate) fn related(mut self, place: &Place, label: impl Into<String>) -> Self {
+        self.related.push((place.clone(), label.into()));
+        self
+    }
+
+    pub(crate) fn note(mut self, note: impl Into<String>) -> Self {
+        self.notes.push(note.into());
+        self
+    }
+
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+        self.helps.push(help.into());
+        self
+    }
+
+    pub(crate) fn helps(mut self, helps: impl IntoIterator<Item = String>) -> Self {
+        self.helps.extend(helps);
+        self
+    }
+
+    /// What sort of mistake it is.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The mistake in one line.
+    pub fn what(&self) -> &str {
+        &self.what
+    }
+
+    /// Where it was made.
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// The map file or the flag.
+    pub fn file(&self) -> &str {
+        self.place.file()
+    }
+
+    /// Line in it, from 1.
+    pub fn line(&self) -> usize {
+        self.place.line()
+    }
+
+    /// Column in that line, from 1.
+    pub fn column(&self) -> usize {
+        self.place.column()
+    }
+
+    fn render(&self, renderer: &Renderer) -> String {
+        let level = if self.warning { Level::WARNING } else { Level::ERROR };
+        let group = level.primary_title(&*self.what).elements(self.snippets());
+        let group = group.elements(self.notes.iter().map(|note| Level::NOTE.message(&**note)));
+        let group: Group<'_> = group.elements(self.helps.iter().map(|help| Level::HELP.message(&**help)));
+        renderer.render(&[group])
+    }
+
+    /// One snippet for each text that has a say, the culprit's first.
+    fn snippets(&self) -> Vec<Snippet<'_, annotate_snippets::Annotation<'_>>> {
+        let mut parts: Vec<(&Arc<Source>, Vec<_>)> = vec![];
+        let culprit = (&self.place, &self.label, AnnotationKind::Primary);
+        let others = self.related.iter().map(|(place, label)| (place, label, AnnotationKind::Context));
+        for (place, label, kind) in std::iter::once(culprit).chain(others) {
+            let span = shown_span(place);
+            let annotation = kind.span(span).label((!label.is_empty()).then_some(label.as_str()));
+            match parts.iter_mut().find(|(source, _)| *source == &place.source) {
+                Some((_, annotations)) => annotations.push(annotation),
+                None => parts.push((&place.source, vec![annotation])),
+            }
+        }
+        let alone = parts.len() == 1;
+        parts
+            .into_iter()
+            .map(|(source, annotations)| snippet(source, alone).annotations(annotations))
+            .collect()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.render(&Renderer::plain()))
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// A file is shown by name and line, a flag as it stands on the command line, which needs no name when it is alone.
+fn snippet<'a, T: Clone>(source: &'a Source, alone: bool) -> Snippet<'a, T> {
+    match source.is_flag {
+        true if alone => Snippet::source(flag_line(source)).line_numbering(false),
+        true => Snippet::source(flag_line(source)).line_numbering(false).path("command line"),
+        false => Snippet::source(&*source.text).path(&*source.name).line_start(1),
+    }
+}
+
+fn flag_line(source: &Source) -> String {
+    match source.text.as_str() {
+        "" => source.name.clone(),
+        text => format!("{} '{text}'", source.name),
+    }
+}
+
+fn shown_span(place: &Place) -> Range<usize> {
+    let Source { name, text, is_flag } = &*place.source;
+    match (is_flag, text.is_empty()) {
+        (false, _) => place.span.clone(),
+        (true, true) => 0..name.len(),
+        (true, false) => place.span.start + name.len() + 2..place.span.end + name.len() + 2,
+    }
+}
+
+/// Mistakes in the order they were found. Of one kind only the first twenty are kept; the rest are counted.
+#[derive(Clone, Debug, Default)]
+pub struct Errors {
+    kept: Vec<Error>,
+    counts: BTreeMap<Kind, usize>,
+}
+
+impl Errors {
+    /// Takes the error if its kind is still to be shown; the maker is not run otherwise.
+    pub(crate) fn push_with(&mut self, kind: Kind, error: impl FnOnce() -> Error) {
+        let count = self.counts.entry(kind).or_default();
+        *count += 1;
+        if *count <= SHOWN {
+            self.kept.push(error());
+        }
+    }
+
+    pub(crate) fn push(&mut self, error: Error) {
+        self.push_with(error.kind, || error);
+    }
+
+    /// Flags in their order, then each file from top to bottom.
+    pub(crate) fn sort(&mut self) {
+        self.kept.sort_by_cached_key(|Error { place, .. }| match place.source.is_flag {
+            true => (false, String::new(), 0),
+            false => (true, place.source.name.clone(), place.span.start),
+        });
+    }
+
+    /// How many there are, shown or not.
+    pub fn len(&self) -> usize {
+        self.counts.values().sum()
+    }
+
+    /// Whether all is well.
+    pub fn is_empty(&self) -> bool {
+        self.counts.is_empty()
+    }
+
+    /// Those that are shown.
+    pub fn iter(&self) -> std::slice::Iter<'_, Error> {
+        self.kept.iter()
+    }
+
+    /// The same text as `Display`, with the colours of a terminal.
+    pub fn to_coloured_string(&self) -> String {
+        self.render(&Renderer::styled())
+    }
+
+    fn render(&self, renderer: &Renderer) -> String {
+        let mut blocks: Vec<String> = self.kept.iter().map(|error| error.render(renderer)).collect();
+        let hidden = self.counts.iter().filter(|(_, count)| **count > SHOWN);
+        blocks.extend(hidden.map(|(kind, count)| format!("... and {} more {}", count - SHOWN, many(*kind))));
+        blocks.join("\n\n")
+    }
+}
+
+fn many(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Syntax => "syntax errors",
+        Kind::Key => "wrong keys or values",
+        Kind::Pattern => "faulty patterns or targets",
+        Kind::Unsupported => "rules that cannot be carried out",
+        Kind::Conflict => "contradictions",
+        Kind::Unused => "rules that matched nothing",
+        Kind::Shadowed => "shadowed rules",
+        Kind::Unmatched => "variables without a rule",
+        Kind::Name => "new names that cannot be",
+        Kind::Collision => "collisions",
+        Kind::Value => "values that cannot be as the rules want",
+    }
+}
+
+impl fmt::Display for Errors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.render(&Renderer::plain()))
+    }
+}
+
+impl std::error::Error for Errors {}
+
+impl<'a> IntoIterator for &'a Errors {
+    type Item = &'a Error;
+    type IntoIter = std::slice::Iter<'a, Error>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+/// `1 variable`, `2 variables`.
+pub(crate) fn counted(n: usize, noun: &str) -> String {
+    format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
+}

@@ -1,0 +1,50 @@
+//! The backslash, shared by patterns, targets and flags: it takes the next character as it is.
+
+use std::ops::Range;
+
+/// The first `wanted` that no backslash takes.
+pub(crate) fn find_unescaped(text: &str, wanted: char) -> Option<usize> {
+    let mut chars = text.char_indices();
+    while let Some((at, c)) = chars.next() {
+        match c {
+            '\\' => _ = chars.next(),
+            c if c == wanted => return Some(at),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// The spans between unescaped separators; one more than there are separators.
+pub(crate) fn split_unescaped(text: &str, separator: char) -> Vec<Range<usize>> {
+    let (mut parts, mut start) = (vec![], 0);
+    while let Some(at) = find_unescaped(&text[start..], separator) {
+        parts.push(start..start + at);
+        start += at + separator.len_utf8();
+    }
+    parts.push(start..text.len());
+    parts
+}
+
+/// The text with its backslashes taken; a last one alone stays.
+pub(crate) fn unescape(text: &str) -> String {
+    let mut chars = text.chars();
+    let mut plain = String::with_capacity(text.len());
+    while let Some(c) = chars.next() {
+        plain.push(if c == '\\' { chars.next().unwrap_or('\\') } else { c });
+    }
+    plain
+}
+
+/// A pattern, and a target too, that means just `text`.
+pub(crate) fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for (at, c) in text.char_indices() {
+        let is_group = c == '$' && text[at + 1..].starts_with(|c: char| c.is_ascii_digit());
+        if "\\*{}".contains(c) || is_group || (at == 0 && text.starts_with("re:")) {
+            escaped.push('\\');
+        }
+        escaped.push(c);
+    }
+    escaped
+}

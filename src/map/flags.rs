@@ -1,0 +1,227 @@
+//! Flags as rules.
+//!
+//! `--rename` and `--alias` take `FROM=TO`, split at the first `=` that is neither escaped by `\` nor inside `{}`.
+//! They apply in the order given, before the rules of files.
+//!
+//! `--strip-prefix P` takes the text P, slash or no slash, off every name that begins with it, as a rename in its
+//! place among the flags. `--add-prefix P` puts P in front of every name that no rename takes, and of what
+//! `--strip-prefix` leaves of a name, so that the two compose as one reads them: strip, then add. It takes last of all,
+//! after the files' rules, for it would leave them nothing.
+
+use std::sync::Arc;
+
+use crate::dtype::Dtype;
+use crate::map::diagnostic::{Error, Errors, Kind};
+use crate::map::escape::escape;
+use crate::map::lookup::Table;
+use crate::map::ops::{CAST, WrittenOp};
+use crate::map::options::{Choice, Collision, Options};
+use crate::map::pattern::Pattern;
+use crate::map::rule::{Manner, OPS, Rule, Verb};
+use crate::map::span::{Place, Source, Written};
+use crate::map::toml::value_reader::near_dtype;
+
+/// The rules that flags make.
+pub(crate) struct FlagRules {
+    pub(crate) before_files: Vec<Rule>,
+    pub(crate) after_files: Vec<Rule>,
+}
+
+impl FlagRules {
+    pub(crate) fn parse(
+        flags: &[Flag],
+        tables: &[Table],
+        options: &mut Options,
+        errors: &mut Errors,
+    ) -> Self {
+        let added = added_prefix(flags, errors);
+        let stripped = flags.iter().any(|flag| matches!(flag, Flag::StripPrefix(_)));
+        let mut before_files = vec![];
+        for flag in flags {
+            let source = source(flag);
+            before_files.extend(match flag {
+                Flag::Rename(_) => from_to(Verb::Rename, &source, tables, errors),
+                Flag::Alias(_) => from_to(Verb::Alias, &source, tables, errors),
+                Flag::Drop(_) => pattern(Verb::Drop, &source, tables, errors),
+                Flag::Keep(_) => pattern(Verb::Keep, &source, tables, errors),
+                Flag::Cast(_) => cast(&source, errors),
+                Flag::StripPrefix(prefix) => strip(prefix, added.as_ref(), &source, errors),
+                Flag::DropOptimizer => {
+                    Some(Rule::drop_optimizer(Written::in_flag(&source, 0..0), Manner::default()))
+                }
+                // The numbers are read before any rule.
+                Flag::AddPrefix(_) | Flag::Var(_) => None,
+                Flag::CollisionFirst => {
+                    let place = Place::new(&source, 0..0);
+                    options.collision.set("collision", Choice { value: Collision::First, place }, errors);
+                    None
+                }
+            });
+        }
+        let after_files = added.and_then(|(prefix, source)| add(prefix, &source, stripped, errors));
+        Self { before_files, after_files: after_files.into_iter().collect() }
+    }
+}
+
+/// The flag as messages show it.
+fn source(flag: &Flag) -> Arc<Source> {
+    let (name, text) = match flag {
+        Flag::Rename(text) => ("--rename", text.as_str()),
+        Flag::Alias(text) => ("--alias", text.as_str()),
+        Flag::Drop(text) => ("--drop", text.as_str()),
+        Flag::Keep(text) => ("--keep", text.as_str()),
+        Flag::Cast(text) => ("--cast", text.as_str()),
+        Flag::StripPrefix(text) => ("--strip-prefix", text.as_str()),
+        Flag::AddPrefix(text) => ("--add-prefix", text.as_str()),
+        Flag::DropOptimizer => ("--drop-optimizer", ""),
+        Flag::CollisionFirst => ("--collision", "first"),
+        Flag::Var(text) => ("--var", text.as_str()),
+    };
+    Arc::new(Source { name: name.to_owned(), text: text.to_owned(), is_flag: true })
+}
+
+fn from_to(verb: Verb, source: &Arc<Source>, tables: &[Table], errors: &mut Errors) -> Option<Rule> {
+    let text = &source.text;
+    let Some(equals) = equals_sign(text) else {
+        errors.push(no_equals_sign(source, "FROM=TO", "'old/**=new/**'"));
+        return None;
+    };
+    let from = Written::in_flag(source, 0..equals);
+    let to = Written::in_flag(source, equals + 1..text.len());
+    Rule::new(verb, from, vec![to], Manner::default(), tables, errors)
+}
+
+/// `PATTERN=DTYPE`
+fn cast(source: &Arc<Source>, errors: &mut Errors) -> Option<Rule> {
+    let text = &source.text;
+    let Some(equals) = equals_sign(text) else {
+        errors.push(no_equals_sign(source, "PATTERN=DTYPE", "'**=bfloat16'"));
+        return None;
+    };
+    let (from, name) = (Written::in_flag(source, 0..equals), &text[equals + 1..]);
+    let rule = Rule::new(Verb::Convert, from, vec![], Manner::default(), &[], errors);
+    let place = Place::new(source, equals + 1..text.len());
+    let Some(dtype) = Dtype::written(name) else {
+        let error = Error::new(Kind::Key, &place, format!("no dtype is called `{name}`"));
+        errors.push(error.help(near_dtype(name)));
+        return None;
+    };
+    let op = toml::Table::from_iter([(CAST.to_owned(), name.to_owned().into())]);
+    let (ops, given) = (vec![WrittenOp::cast(dtype, place)], vec![(OPS, vec![toml::Value::from(op)].into())]);
+    Some(Rule { ops, given, text: format!("cast '{}' to {dtype}", &text[..equals]), ..rule? })
+}
+
+/// A brace that is never closed hides the `=`, so that is said first.
+fn no_equals_sign(source: &Arc<Source>, form: &str, example: &str) -> Error {
+    let all = Written::in_flag(source, 0..source.text.len());
+    if let (Err(fault), true) = (Pattern::parse(&all.text, false), all.text.contains('=')) {
+        return fault.place_in(&all);
+    }
+    Error::new(Kind::Pattern, &all.place, format!("`{}` needs {form}", source.name))
+        .label("no `=` here that is not escaped")
+        .help(format!("as in {} {example}", source.name))
+}
+
+/// The first `=` that is neither escaped nor inside braces.
+fn equals_sign(text: &str) -> Option<usize> {
+    let (mut chars, mut depth) = (text.char_indices(), 0usize);
+    while let Some((at, c)) = chars.next() {
+        match c {
+            '\\' => _ = chars.next(),
+            '{' => depth += 1,
+            '}' => depth = depth.saturating_sub(1),
+            '=' if depth == 0 => return Some(at),
+            _ => {}
+        }
+    }
+    None
+}
+
+fn pattern(verb: Verb, source: &Arc<Source>, tables: &[Table], errors: &mut Errors) -> Option<Rule> {
+    let from = Written::in_flag(source, 0..source.text.len());
+    Rule::new(verb, from, vec![], Manner::default(), tables, errors)
+}
+
+/// `P**` becomes `**`, behind the prefix to add if there is one.
+fn strip(
+    prefix: &str,
+    added: Option<&(&str, Arc<Source>)>,
+    source: &Arc<Source>,
+    errors: &mut Errors,
+) -> Option<Rule> {
+    let added = added.map_or("", |(added, _)| added);
+    let (pattern, target) = (format!("{}**", escape(prefix)), format!("{}**", escape(added)));
+    prefix_rule(prefix, pattern, target, source, Manner::default(), errors)
+}
+
+/// `**` becomes `P**`. After `--strip-prefix` it is no mistake when nothing is left to take.
+fn add(prefix: &str, source: &Arc<Source>, stripped: bool, errors: &mut Errors) -> Option<Rule> {
+    let manner = Manner { optional: stripped, ..Manner::default() };
+    prefix_rule(prefix, "**".into(), format!("{}**", escape(prefix)), source, manner, errors)
+}
+
+fn prefix_rule(
+    prefix: &str,
+    pattern: String,
+    target: String,
+    source: &Arc<Source>,
+    manner: Manner,
+    errors: &mut Errors,
+) -> Option<Rule> {
+    let place = Place::new(source, 0..source.text.len());
+    if prefix.is_empty() {
+        errors.push(Error::new(Kind::Pattern, &place, format!("`{}` needs a prefix", source.name)));
+        return None;
+    }
+    let (pattern, target) = (Written::made(pattern, place.clone()), Written::made(target, place));
+    let rule = Rule::new(Verb::Rename, pattern, vec![target], manner, &[], errors)?;
+    Some(Rule { text: format!("{} '{prefix}'", source.name.trim_start_matches('-')), ..rule })
+}
+
+/// The one prefix to add.
+fn added_prefix<'a>(flags: &'a [Flag], errors: &mut Errors) -> Option<(&'a str, Arc<Source>)> {
+    let mut added: Option<(&str, Arc<Source>)> = None;
+    for flag in flags {
+        let Flag::AddPrefix(prefix) = flag else { continue };
+        let source = source(flag);
+        match &added {
+            None => added = Some((prefix, source)),
+            Some((_, first)) => errors.push(
+                Error::new(
+                    Kind::Conflict,
+                    &Place::new(&source, 0..prefix.len()),
+                    "`--add-prefix` is given twice",
+                )
+                .related(&Place::new(first, 0..first.text.len()), "first here")
+                .help("write the whole prefix in one"),
+            ),
+        }
+    }
+    added
+}
+
+/// One flag of the command line, in the order given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Flag {
+    /// `--rename FROM=TO`, split at the first `=` that is neither escaped by `\` nor inside `{}`.
+    Rename(String),
+    /// `--alias FROM=TO`, split likewise.
+    Alias(String),
+    /// `--drop PATTERN`
+    Drop(String),
+    /// `--keep PATTERN`
+    Keep(String),
+    /// `--cast PATTERN=DTYPE`, split likewise: a `convert` of one op.
+    Cast(String),
+    /// `--strip-prefix P`: takes the text P off every name that begins with it. A rename in its place among the flags.
+    StripPrefix(String),
+    /// `--add-prefix P`: puts P in front of every name that no rename takes, and of what `--strip-prefix` leaves of a
+    /// name: strip, then add. It takes last of all, after the files' rules.
+    AddPrefix(String),
+    /// `--drop-optimizer`: drops slots of existing variables, averages apart, and the optimizer's own numbers.
+    DropOptimizer,
+    /// `--collision first`
+    CollisionFirst,
+    /// `--var NAME=NUMBER`: a number of `[vars]`, whatever files say.
+    Var(String),
+}

@@ -1,0 +1,31 @@
+//! `[tables]`: look-ups that targets may use, from what was caught to what to write.
+
+use std::collections::BTreeMap;
+
+use crate::map::span::Place;
+use crate::name::printable;
+
+/// A look-up; its keys and values were texts or whole numbers.
+#[derive(Clone, Debug)]
+pub(crate) struct Table {
+    pub(crate) name: String,
+    pub(crate) place: Place,
+    pub(crate) entries: BTreeMap<String, String>,
+}
+
+impl Table {
+    /// What `key` stands for, with zeros in front to `width` if it is a number.
+    pub(crate) fn look_up(&self, key: &[u8], width: usize) -> Result<Vec<u8>, String> {
+        let value = std::str::from_utf8(key).ok().and_then(|key| self.entries.get(key));
+        let value =
+            value.ok_or_else(|| format!("table `{}` has nothing for `{}`", self.name, printable(key)))?;
+        Ok(if width > 0 { format!("{value:0>width$}") } else { value.clone() }.into_bytes())
+    }
+
+    #[cfg(test)]
+    pub(crate) fn of(name: &str, entries: &[(&str, &str)]) -> Self {
+        let source = crate::map::span::Source { name: "test".into(), text: String::new(), is_flag: false };
+        let entries = entries.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
+        Self { name: name.into(), place: Place::new(&std::sync::Arc::new(source), 0..0), entries }
+    }
+}

@@ -1,0 +1,93 @@
+//! The map language: text becomes a [`Map`].
+
+pub(crate) mod builtin;
+pub(crate) mod diagnose;
+pub(crate) mod diagnostic;
+pub(crate) mod escape;
+pub(crate) mod filter;
+pub(crate) mod flags;
+pub(crate) mod lookup;
+pub(crate) mod ops;
+pub(crate) mod options;
+pub(crate) mod pattern;
+pub(crate) mod reference;
+pub(crate) mod rule;
+pub(crate) mod scope;
+pub(crate) mod span;
+pub(crate) mod suggest;
+pub(crate) mod template;
+#[cfg(test)]
+pub(crate) mod test_util;
+pub(crate) mod toml;
+pub(crate) mod vars;
+
+use std::collections::BTreeMap;
+
+pub use builtin::{BUNDLED, Bundled, SIGN, UnknownMap};
+pub use diagnostic::{Error, Errors, Kind};
+pub use filter::matching;
+pub use flags::Flag;
+pub use reference::REFERENCE;
+pub use rule::{MatchOn, Rule, RuleId, Verb};
+pub use span::Place;
+pub use suggest::near_names;
+
+use crate::map::flags::FlagRules;
+use crate::map::lookup::Table;
+use crate::map::options::Options;
+pub use crate::map::toml::file::MapText;
+use crate::map::toml::file::{MapFile, Var};
+
+/// A map: parsed, compiled, and not yet held against a checkpoint. The default is the empty map.
+#[derive(Clone, Debug, Default)]
+pub struct Map {
+    pub(crate) rules: Vec<Rule>,
+    pub(crate) options: Options,
+    pub(crate) tables: Vec<Table>,
+    pub(crate) vars: BTreeMap<String, Var>,
+}
+
+impl Map {
+    /// Flags first, then files. The errors are every mistake of every flag and file at once.
+    pub fn parse(flags: &[Flag], files: &[MapText]) -> Result<Self, Errors> {
+        let (mut map, mut errors) = (Self::default(), Errors::default());
+        let files: Vec<_> = files.iter().filter_map(|file| MapFile::parse(file, &mut errors)).collect();
+        map.vars = vars::given(flags, &mut errors);
+        vars::check_known(&map.vars, &files, &mut errors);
+        for file in &files {
+            file.read_settings(&mut map.options, &mut map.tables, &mut map.vars, &mut errors);
+        }
+        let flags = FlagRules::parse(flags, &map.tables, &mut map.options, &mut errors);
+        map.rules = flags.before_files;
+        for file in &files {
+            map.rules.extend(file.rules(&map.tables, &map.vars, &mut errors));
+        }
+        map.rules.extend(flags.after_files);
+        errors.sort();
+        if errors.is_empty() { Ok(map) } else { Err(errors) }
+    }
+
+    /// Whether nothing can change: no rule at all, and options that need none.
+    pub fn is_empty(&self) -> bool {
+        self.rules.is_empty() && self.options.are_default()
+    }
+
+    /// A rule, to show its place and text.
+    pub fn rule(&self, id: RuleId) -> &Rule {
+        &self.rules[id.index()]
+    }
+
+    /// All rules, in the order of a report.
+    pub fn rules(&self) -> impl Iterator<Item = &Rule> {
+        self.rules.iter()
+    }
+
+    /// A number of `[vars]`.
+    pub fn var(&self, name: &str) -> Option<i64> {
+        self.vars.get(name).map(|var| var.value)
+    }
+
+    pub(crate) fn ids(&self) -> impl Iterator<Item = RuleId> {
+        (0..self.rules.len()).map(RuleId::at)
+    }
+}

@@ -1,0 +1,133 @@
+//! Ops that name axes: transpose, squeeze, expand, flip. A negative axis counts from the end, as in Python.
+
+use std::sync::Arc;
+
+use crate::map::ops::{Given, Met, Misshapen, Resolve};
+use crate::map::span::Place;
+use crate::map::toml::value_reader::{Reader, Value};
+use crate::op::Op;
+use crate::tensor::Shape;
+
+/// An axis as it is written.
+#[derive(Clone, Debug)]
+pub(crate) struct Axis {
+    axis: i64,
+    pub(crate) place: Place,
+}
+
+impl Axis {
+    pub(crate) fn read(reader: &mut Reader<'_>, key: &str, value: &Value<'_>) -> Option<Self> {
+        let axis = reader.whole(key, value)?;
+        Some(Self { axis, place: reader.place(value.span()) })
+    }
+
+    /// Which of so many axes it is.
+    pub(crate) fn of(&self, rank: usize) -> Result<usize, Misshapen> {
+        let from_end = self.axis.checked_add_unsigned(rank as u64).filter(|_| self.axis < 0);
+        let axis = from_end.unwrap_or(self.axis);
+        usize::try_from(axis).ok().filter(|axis| *axis < rank).ok_or_else(|| {
+            let axes = match rank {
+                0 => "none".to_owned(),
+                1 => "one".to_owned(),
+                n => format!("{n}"),
+            };
+            Misshapen::new(&self.place, format!("there is no axis {}: the tensor has {axes}", self.axis))
+        })
+    }
+}
+
+/// The axes of a list, none of them twice.
+fn distinct(axes: &[Axis], rank: usize) -> Result<Vec<usize>, Misshapen> {
+    let mut found = Vec::with_capacity(axes.len());
+    for axis in axes {
+        let at = axis.of(rank)?;
+        if found.contains(&at) {
+            return Err(Misshapen::new(&axis.place, format!("axis {at} stands here twice")));
+        }
+        found.push(at);
+    }
+    Ok(found)
+}
+
+pub(crate) fn transpose(reader: &mut Reader<'_>, given: &Given<'_>) -> Option<Arc<dyn Resolve>> {
+    let axes = reader.list(given.name, given.value, Axis::read)?;
+    Some(Arc::new(Transpose { axes, place: reader.place(given.value.span()) }))
+}
+
+#[derive(Debug)]
+struct Transpose {
+    axes: Vec<Axis>,
+    place: Place,
+}
+
+impl Resolve for Transpose {
+    fn resolve(&self, met: &Met<'_>) -> Result<Op, Misshapen> {
+        let rank = met.dims.len();
+        let axes = distinct(&self.axes, rank)?;
+        if axes.len() != rank {
+            let what = format!("the tensor's axes are {rank}, but {} stand here", axes.len());
+            return Err(Misshapen::new(&self.place, what).help("each axis stands in `transpose` once"));
+        }
+        Ok(Op::Transpose(axes.into()))
+    }
+}
+
+pub(crate) fn squeeze(reader: &mut Reader<'_>, given: &Given<'_>) -> Option<Arc<dyn Resolve>> {
+    Some(Arc::new(Squeeze(one_or_more(reader, given)?)))
+}
+
+#[derive(Debug)]
+struct Squeeze(Vec<Axis>);
+
+impl Resolve for Squeeze {
+    fn resolve(&self, met: &Met<'_>) -> Result<Op, Misshapen> {
+        let axes = distinct(&self.0, met.dims.len())?;
+        for (axis, at) in self.0.iter().zip(&axes) {
+            if met.dims[*at] != 1 {
+                let what = format!("axis {at} has the size {}, not 1", met.dims[*at]);
+                return Err(Misshapen::new(&axis.place, what));
+            }
+        }
+        let left = met.dims.iter().enumerate().filter(|(at, _)| !axes.contains(at));
+        Ok(Op::Reshape(Shape(left.map(|(_, dim)| *dim).collect())))
+    }
+}
+
+pub(crate) fn expand(reader: &mut Reader<'_>, given: &Given<'_>) -> Option<Arc<dyn Resolve>> {
+    Some(Arc::new(Expand(one_or_more(reader, given)?)))
+}
+
+/// The axes of the result that are new.
+#[derive(Debug)]
+struct Expand(Vec<Axis>);
+
+impl Resolve for Expand {
+    fn resolve(&self, met: &Met<'_>) -> Result<Op, Misshapen> {
+        let rank = met.dims.len() + self.0.len();
+        let axes = distinct(&self.0, rank)?;
+        let mut old = met.dims.iter();
+        let dims = (0..rank).map(|at| if axes.contains(&at) { 1 } else { *old.next().unwrap_or(&1) });
+        Ok(Op::Reshape(Shape(dims.collect())))
+    }
+}
+
+pub(crate) fn flip(reader: &mut Reader<'_>, given: &Given<'_>) -> Option<Arc<dyn Resolve>> {
+    Some(Arc::new(Flip(Axis::read(reader, given.name, given.value)?)))
+}
+
+#[derive(Debug)]
+struct Flip(Axis);
+
+impl Resolve for Flip {
+    fn resolve(&self, met: &Met<'_>) -> Result<Op, Misshapen> {
+        Ok(Op::Flip(self.0.of(met.dims.len())?))
+    }
+}
+
+/// `0`, `[0, 1]`
+fn one_or_more(reader: &mut Reader<'_>, given: &Given<'_>) -> Option<Vec<Axis>> {
+    match given.value.get_ref().as_array() {
+        Some(_) => reader.list(given.name, given.value, Axis::read),
+        None => Some(vec![Axis::read(reader, given.name, given.value)?]),
+    }
+}

@@ -1,0 +1,86 @@
+//! Ops on elements: cast, scale, add.
+
+use std::sync::Arc;
+
+use crate::dtype::Dtype;
+use crate::map::ops::{Given, Met, Misshapen, Resolve};
+use crate::map::span::Place;
+use crate::map::toml::value_reader::{Reader, Value};
+use crate::op::{Fill, Op};
+
+/// The spread that models begin with where nothing else is said, which is BERT's.
+pub(crate) const DEFAULT_STD: f64 = 0.02;
+
+pub(crate) fn cast(reader: &mut Reader<'_>, given: &Given<'_>) -> Option<Arc<dyn Resolve>> {
+    let saturate = reader.boolean(given.table, "saturate", false);
+    let dtype = reader.dtype(given.name, given.value)?;
+    Some(Arc::new(Cast { dtype, saturate, place: reader.place(given.value.span()) }))
+}
+
+#[derive(Debug)]
+pub(crate) struct Cast {
+    dtype: Dtype,
+    saturate: bool,
+    place: Place,
+}
+
+impl Cast {
+    pub(crate) fn new(dtype: Dtype, place: Place) -> Self {
+        Self { dtype, saturate: false, place }
+    }
+}
+
+impl Resolve for Cast {
+    fn resolve(&self, met: &Met<'_>) -> Result<Op, Misshapen> {
+        match (met.dtype.width(), self.dtype.width()) {
+            (Some(_), Some(_)) => Ok(Op::Cast { dtype: self.dtype, saturate: self.saturate }),
+            (None, _) => Err(Misshapen::new(&self.place, format!("a {} is no number", met.dtype))),
+            (_, None) => Err(Misshapen::new(&self.place, format!("a number is no {}", self.dtype))),
+        }
+    }
+}
+
+pub(crate) fn scale(reader: &mut Reader<'_>, given: &Given<'_>) -> Option<Arc<dyn Resolve>> {
+    each(reader, given, Op::Scale)
+}
+
+pub(crate) fn add(reader: &mut Reader<'_>, given: &Given<'_>) -> Option<Arc<dyn Resolve>> {
+    each(reader, given, Op::Add)
+}
+
+fn each(reader: &mut Reader<'_>, given: &Given<'_>, op: fn(f64) -> Op) -> Option<Arc<dyn Resolve>> {
+    let op = op(reader.real(given.name, given.value)?);
+    Some(Arc::new(Each { op, place: reader.place(given.value.span()) }))
+}
+
+#[derive(Debug)]
+struct Each {
+    op: Op,
+    place: Place,
+}
+
+impl Resolve for Each {
+    fn resolve(&self, met: &Met<'_>) -> Result<Op, Misshapen> {
+        match met.dtype.width() {
+            Some(_) => Ok(self.op.clone()),
+            None => Err(Misshapen::new(&self.place, format!("a {} is no number", met.dtype))),
+        }
+    }
+}
+
+/// `{ std = 0.02, seed = 1 }`: both may be left out.
+pub(crate) fn normal(reader: &mut Reader<'_>, key: &str, value: &Value<'_>) -> Option<Fill> {
+    let Some(table) = value.get_ref().as_table() else {
+        reader.wrong(value, format!("`{key}` is a table: {{ std = {DEFAULT_STD}, seed = 0 }}"));
+        return None;
+    };
+    reader.known_keys(table, &["std", "seed"], &format!("in `{key}`"));
+    let std = table.get("std").map_or(Some(DEFAULT_STD), |value| reader.real("std", value));
+    let seed = table.get("seed").map_or(Some(0), |value| reader.natural("seed", value));
+    let std = std?;
+    if !std.is_finite() || std < 0.0 {
+        reader.wrong(table.get("std")?, "`std` is a number from 0 up");
+        return None;
+    }
+    Some(Fill::Normal { std, seed: seed? })
+}

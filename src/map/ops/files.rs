@@ -1,0 +1,80 @@
+//! Files that ops name: vocabularies, indices, arrays. They are looked for beside the map file, and read once each time the
+//! map is held against a checkpoint.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::{fs, io};
+
+use crate::extent::VirtualFile;
+use crate::map::ops::Misshapen;
+use crate::map::span::Place;
+use crate::map::toml::value_reader::{Reader, Value};
+use crate::shard::Shard;
+
+/// A file as it is written, and where it is.
+#[derive(Clone, Debug)]
+pub(crate) struct File {
+    pub(crate) path: PathBuf,
+    pub(crate) place: Place,
+}
+
+impl File {
+    pub(crate) fn read(reader: &mut Reader<'_>, key: &str, value: &Value<'_>) -> Option<Self> {
+        let Some(name) = value.get_ref().as_str().filter(|name| !name.is_empty()) else {
+            reader.wrong(value, format!("`{key}` is the path of a file, beside the map"));
+            return None;
+        };
+        Some(Self { path: reader.beside(name), place: reader.place(value.span()) })
+    }
+}
+
+/// What was read so far.
+#[derive(Default)]
+pub(crate) struct Files(RefCell<HashMap<PathBuf, Read>>);
+
+/// The bytes of a file, or why there are none.
+type Read = Result<Arc<[u8]>, String>;
+
+impl Files {
+    /// All of a file.
+    pub(crate) fn bytes(&self, file: &File) -> Result<Arc<[u8]>, Misshapen> {
+        let mut read = self.0.borrow_mut();
+        let bytes = read.entry(file.path.clone()).or_insert_with(|| bytes(&file.path));
+        bytes.clone().map_err(|what| Misshapen::new(&file.place, what))
+    }
+
+    /// The file itself, whose bytes are read when they are wanted.
+    pub(crate) fn open(&self, file: &File) -> Result<VirtualFile, Misshapen> {
+        let misfit = |why: String| Misshapen::new(&file.place, format!("{}: {why}", file.path.display()));
+        match fs::metadata(&file.path) {
+            Ok(meta) if meta.is_file() => {}
+            Ok(_) => return Err(misfit("not a regular file".into())),
+            Err(error) => return Err(misfit(error.to_string())),
+        }
+        let shard = Shard::open(&file.path);
+        match shard.fault() {
+            Some(fault) => Err(misfit(fault.to_string())),
+            None => Ok(VirtualFile::whole(shard)),
+        }
+    }
+
+    /// Its lines, without their ends.
+    pub(crate) fn lines(&self, file: &File) -> Result<Vec<Vec<u8>>, Misshapen> {
+        let bytes = self.bytes(file)?;
+        let text = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
+        let lines =
+            text.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line).to_vec());
+        Ok(if bytes.is_empty() { Vec::new() } else { lines.collect() })
+    }
+}
+
+/// A pipe or a device would never end.
+fn bytes(path: &Path) -> Read {
+    let read = || match fs::metadata(path)?.is_file() {
+        true => fs::read(path),
+        false => Err(io::Error::other("not a regular file")),
+    };
+    read().map(Into::into).map_err(|error| format!("{}: {error}", path.display()))
+}

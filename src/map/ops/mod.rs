@@ -1,0 +1,187 @@
+//! Operations on values as a map writes them, and what each comes to on a tensor that it meets.
+//!
+//! `OPS` has a row for each: its name, the keys beside it, and how it is read. What is read keeps its places, and is
+//! resolved against dtypes and shapes alone: into an [`Op`], or a message about the place that does not fit.
+
+pub(crate) mod axes;
+pub(crate) mod concat;
+pub(crate) mod create;
+pub(crate) mod elements;
+pub(crate) mod files;
+pub(crate) mod rows;
+pub(crate) mod size_expr;
+pub(crate) mod sizes;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::sync::Arc;
+
+use toml::de::DeTable;
+
+use crate::dtype::Dtype;
+pub(crate) use crate::map::ops::files::Files;
+use crate::map::pattern::Fault;
+use crate::map::span::{Place, Written};
+use crate::map::toml::value_reader::{Key, Reader, Value};
+use crate::op::Op;
+
+/// An op: a row of the language.
+pub(crate) struct OpRow {
+    pub(crate) name: &'static str,
+    /// Keys beside it in its table.
+    pub(crate) keys: &'static [&'static str],
+    /// Whether it moves elements only, so that slots follow.
+    pub(crate) is_layout: bool,
+    read: fn(&mut Reader<'_>, &Given<'_>) -> Option<Arc<dyn Resolve>>,
+}
+
+/// The op that a flag has too.
+pub(crate) const CAST: &str = "cast";
+
+#[rustfmt::skip]
+pub(crate) const OPS: &[OpRow] = &[
+    OpRow { name: CAST,        keys: &["saturate"], is_layout: false, read: elements::cast },
+    OpRow { name: "transpose", keys: &[],           is_layout: true,  read: axes::transpose },
+    OpRow { name: "reshape",   keys: &[],           is_layout: true,  read: sizes::reshape },
+    OpRow { name: "squeeze",   keys: &[],           is_layout: true,  read: axes::squeeze },
+    OpRow { name: "expand",    keys: &[],           is_layout: true,  read: axes::expand },
+    OpRow { name: "slice",     keys: &[],           is_layout: true,  read: sizes::slice },
+    OpRow { name: "pad",       keys: &[],           is_layout: true,  read: sizes::pad },
+    OpRow { name: "vocab",     keys: &[],           is_layout: true,  read: rows::vocab },
+    OpRow { name: "flip",      keys: &[],           is_layout: true,  read: axes::flip },
+    OpRow { name: "gather",    keys: &[],           is_layout: true,  read: rows::gather },
+    OpRow { name: "scale",     keys: &[],           is_layout: false, read: elements::scale },
+    OpRow { name: "add",       keys: &[],           is_layout: false, read: elements::add },
+];
+
+/// What the key of an op is set to, and the table it stands in.
+pub(crate) struct Given<'a> {
+    pub(crate) name: &'static str,
+    pub(crate) value: &'a Value<'a>,
+    pub(crate) table: &'a DeTable<'a>,
+}
+
+/// What an op meets.
+pub(crate) struct Met<'a> {
+    pub(crate) dtype: Dtype,
+    pub(crate) dims: &'a [u64],
+    pub(crate) files: &'a Files,
+}
+
+/// What was read of an op.
+pub(crate) trait Resolve: fmt::Debug + Send + Sync {
+    /// The operation on what it meets.
+    fn resolve(&self, met: &Met<'_>) -> Result<Op, Misshapen>;
+}
+
+/// An op that does not fit what it meets: where it says so, and why.
+#[derive(Clone, Debug)]
+pub(crate) struct Misshapen {
+    pub(crate) place: Place,
+    pub(crate) what: String,
+    pub(crate) help: Option<String>,
+}
+
+impl Misshapen {
+    pub(crate) fn new(place: &Place, what: impl Into<String>) -> Self {
+        Self { place: place.clone(), what: what.into(), help: None }
+    }
+
+    pub(crate) fn help(self, help: impl Into<String>) -> Self {
+        Self { help: Some(help.into()), ..self }
+    }
+
+    /// A fault within a text.
+    fn within(written: &Written, fault: Fault) -> Self {
+        Self { place: written.part(fault.at), what: fault.what, help: fault.help }
+    }
+}
+
+/// An op of a rule, with its place.
+#[derive(Clone)]
+pub(crate) struct WrittenOp {
+    row: &'static OpRow,
+    how: Arc<dyn Resolve>,
+    pub(crate) place: Place,
+    /// What it says: `reshape = ["d0", -1]`.
+    pub(crate) text: Arc<str>,
+}
+
+impl fmt::Debug for WrittenOp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl WrittenOp {
+    /// `{ reshape = ["d0", -1] }`
+    pub(crate) fn read(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Self> {
+        let Some(table) = value.get_ref().as_table() else {
+            reader.wrong(value, "an op is a table: { transpose = [1, 0] }");
+            return None;
+        };
+        let (key, row) = Self::row(reader, value, table)?;
+        let known: Vec<_> = [row.name].iter().chain(row.keys).copied().collect();
+        let faults = reader.faults();
+        reader.known_keys(table, &known, &format!("beside `{}`: each op has a table of its own", row.name));
+        let given = Given { name: row.name, value: table.get(row.name)?, table };
+        let how = (row.read)(reader, &given)?;
+        let text = reader.plain(value).as_table().map(ToString::to_string).unwrap_or_default();
+        let text = text.trim_end().replace('\n', ", ").into();
+        let place = reader.place(key.span().start..given.value.span().end);
+        (reader.faults() == faults).then_some(Self { row, how, place, text })
+    }
+
+    /// The cast that a flag is.
+    pub(crate) fn cast(dtype: Dtype, place: Place) -> Self {
+        let row = OPS.iter().find(|row| row.name == CAST).expect("the table has it");
+        let text = format!("{} = \"{dtype}\"", row.name).into();
+        Self { row, how: Arc::new(elements::Cast::new(dtype, place.clone())), place, text }
+    }
+
+    /// Which op a table is.
+    fn row<'v>(
+        reader: &mut Reader<'_>,
+        value: &Value<'_>,
+        table: &'v DeTable<'v>,
+    ) -> Option<(&'v Key<'v>, &'static OpRow)> {
+        let mut found = table
+            .iter()
+            .filter_map(|(key, _)| Some((key, OPS.iter().find(|row| row.name == key.get_ref())?)))
+            .collect::<Vec<_>>();
+        found.sort_by_key(|(key, _)| key.span().start);
+        let names: Vec<_> = OPS.iter().map(|row| row.name).collect();
+        match (found.as_slice(), table.len()) {
+            ([one], _) => Some(*one),
+            ([], 0) => {
+                reader.wrong(value, "an op is missing");
+                None
+            }
+            ([], _) => {
+                reader.known_keys(table, &names, "among ops");
+                None
+            }
+            ([_, (second, row), ..], _) => {
+                let what = format!("`{}` is a second op in one table", row.name);
+                reader.wrong_at(second.span(), what, "ops are a list: [{ ... }, { ... }]");
+                None
+            }
+        }
+    }
+
+    /// Whether it changes the dtype.
+    pub(crate) fn is_cast(&self) -> bool {
+        self.row.name == CAST
+    }
+
+    /// Whether it moves elements only.
+    pub(crate) fn is_layout(&self) -> bool {
+        self.row.is_layout
+    }
+
+    /// The operation on what it meets.
+    pub(crate) fn resolve(&self, met: &Met<'_>) -> Result<Op, Misshapen> {
+        self.how.resolve(met)
+    }
+}

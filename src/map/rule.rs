@@ -1,0 +1,348 @@
+//! Rules: the verbs, the keys each may have, and a rule once it is parsed and compiled.
+
+use crate::map::diagnostic::{Error, Errors, Kind, counted};
+use crate::map::lookup::Table;
+use crate::map::ops::concat::Division;
+use crate::map::ops::create::Creation;
+use crate::map::ops::{WrittenOp, concat as division, create as creation};
+use crate::map::pattern::{Caught, Fault, Pattern};
+use crate::map::span::{Place, Written};
+use crate::map::template::Template;
+
+/// What a rule does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verb {
+    /// Gives a variable another name. The first that matches takes.
+    Rename,
+    /// Gives it one more name.
+    Alias,
+    /// Leaves it out.
+    Drop,
+    /// Leaves out all that no `keep` matches.
+    Keep,
+    /// Changes its value, whatever it is called.
+    Convert,
+    /// Makes one variable of several. Takes them.
+    Join,
+    /// Makes several variables of one. Takes it.
+    Split,
+    /// Adds a variable that the source does not have.
+    Create,
+}
+
+/// How many targets (`to`) a verb has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Targets {
+    None,
+    One,
+    Many,
+}
+
+/// A row of the language.
+pub(crate) struct VerbRow {
+    pub(crate) name: &'static str,
+    pub(crate) verb: Verb,
+    pub(crate) targets: Targets,
+    /// Whether it may have `ops`.
+    pub(crate) ops: bool,
+    /// Keys of its own, beside `to`, `ops` and [`COMMON_KEYS`].
+    pub(crate) keys: &'static [&'static [&'static str]],
+}
+
+#[rustfmt::skip]
+pub(crate) const VERBS: &[VerbRow] = &[
+    VerbRow { name: "rename",  verb: Verb::Rename,  targets: Targets::One,  ops: true,  keys: &[] },
+    VerbRow { name: "alias",   verb: Verb::Alias,   targets: Targets::Many, ops: true,  keys: &[] },
+    VerbRow { name: "drop",    verb: Verb::Drop,    targets: Targets::None, ops: false, keys: &[] },
+    VerbRow { name: "keep",    verb: Verb::Keep,    targets: Targets::None, ops: false, keys: &[] },
+    VerbRow { name: "convert", verb: Verb::Convert, targets: Targets::None, ops: true,  keys: &[] },
+    VerbRow { name: "join",    verb: Verb::Join,    targets: Targets::One,  ops: true,  keys: &[division::KEYS] },
+    VerbRow { name: "split",   verb: Verb::Split,   targets: Targets::Many, ops: true,  keys: &[division::KEYS, &["sizes"]] },
+    VerbRow { name: "create",  verb: Verb::Create,  targets: Targets::None, ops: false, keys: &[creation::KEYS] },
+];
+
+/// The key of what is done to values.
+pub(crate) const OPS: &str = "ops";
+
+/// Keys that every rule may have.
+pub(crate) const COMMON_KEYS: &[&str] = &["optional", "ignore_case", "follow_slots", "match"];
+
+/// Which of a variable's names a pattern is held against. For a name-based checkpoint they are all its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MatchOn {
+    /// The key in the index.
+    Key,
+    /// A path of the object graph.
+    Path,
+    /// The name that the variable had in its program.
+    FullName,
+}
+
+pub(crate) const MATCH_ON: &[(&str, MatchOn)] =
+    &[("key", MatchOn::Key), ("path", MatchOn::Path), ("full_name", MatchOn::FullName)];
+
+/// Which variables a rule means.
+#[derive(Clone, Debug)]
+pub(crate) enum Matcher {
+    Pattern(Pattern),
+    /// Those that a `join` joins, one pattern for each. All catch the same.
+    Members(Vec<Pattern>),
+    /// Optimizer state by its role, whatever its names: `--drop-optimizer`, `drop = { role = "optimizer" }`.
+    Optimizer,
+    /// None: it makes one.
+    Nothing,
+}
+
+/// How a rule makes values that are not one variable's.
+#[derive(Clone, Debug)]
+pub(crate) enum Making {
+    Join(Division),
+    Split(Division),
+    Create(Creation),
+}
+
+/// The key that says a role instead of a pattern, and the one role there is.
+pub(crate) const ROLE: &str = "role";
+pub(crate) const OPTIMIZER: &str = "optimizer";
+
+/// A rule of the map, with the place it was written at.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    pub(crate) verb: Verb,
+    pub(crate) matcher: Matcher,
+    /// What was written as its pattern; of a `join` several.
+    pub(crate) from: Vec<Written>,
+    pub(crate) targets: Vec<(Template, Written)>,
+    pub(crate) optional: bool,
+    pub(crate) follow_slots: bool,
+    pub(crate) match_on: Option<MatchOn>,
+    /// What is done to the value.
+    pub(crate) ops: Vec<WrittenOp>,
+    pub(crate) making: Option<Making>,
+    /// The keys that say what becomes of values, as they are written.
+    pub(crate) given: Vec<(&'static str, toml::Value)>,
+    pub(crate) text: String,
+}
+
+/// The keys of a rule that are not its verb, pattern and targets.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Manner {
+    pub(crate) optional: bool,
+    pub(crate) ignore_case: bool,
+    pub(crate) follow_slots: bool,
+    pub(crate) match_on: Option<MatchOn>,
+}
+
+impl Default for Manner {
+    fn default() -> Self {
+        Self { optional: false, ignore_case: false, follow_slots: true, match_on: None }
+    }
+}
+
+impl Rule {
+    /// Compiles a rule, or says all that is wrong with its pattern and targets.
+    pub(crate) fn new(
+        verb: Verb,
+        from: Written,
+        targets: Vec<Written>,
+        manner: Manner,
+        tables: &[Table],
+        errors: &mut Errors,
+    ) -> Option<Self> {
+        let pattern = match Pattern::parse(&from.text, manner.ignore_case) {
+            Ok(pattern) => pattern,
+            Err(fault) => {
+                errors.push(fault.place_in(&from));
+                return None;
+            }
+        };
+        let compiled = templates(&pattern, &targets, tables, errors)?;
+        let matcher = Matcher::Pattern(pattern);
+        Some(Self::made(verb, matcher, vec![from], compiled, manner))
+    }
+
+    /// A rule that joins what so many patterns match.
+    pub(crate) fn join(
+        members: Vec<Written>,
+        target: Written,
+        manner: Manner,
+        tables: &[Table],
+        errors: &mut Errors,
+    ) -> Option<Self> {
+        let parsed: Vec<_> = members
+            .iter()
+            .map(|member| {
+                let pattern = Pattern::parse(&member.text, manner.ignore_case);
+                pattern.map_err(|fault| errors.push(fault.place_in(member))).ok()
+            })
+            .collect();
+        let patterns = parsed.into_iter().collect::<Option<Vec<_>>>()?;
+        let first = patterns.first()?;
+        for (pattern, member) in patterns.iter().zip(&members) {
+            if pattern.catches() != first.catches() {
+                let what = format!("{} where `{}` catches {}", caught(pattern), first.text, caught(first));
+                let what = format!("`{}` catches {what}", pattern.text);
+                let error = Error::new(Kind::Pattern, &member.place, what);
+                errors.push(error.help("the members of a group are those that catch the same"));
+                return None;
+            }
+        }
+        let compiled = templates(first, &[target], tables, errors)?;
+        Some(Self::made(Verb::Join, Matcher::Members(patterns), members, compiled, manner))
+    }
+
+    /// A rule that drops optimizer state. `from` is where it was written.
+    pub(crate) fn drop_optimizer(from: Written, manner: Manner) -> Self {
+        let rule = Self::made(Verb::Drop, Matcher::Optimizer, vec![from], vec![], manner);
+        Self { text: "drop-optimizer".into(), ..rule }
+    }
+
+    /// A rule that makes a variable of this name.
+    pub(crate) fn create(name: Written, creation: Creation, manner: Manner) -> Self {
+        let rule = Self::made(Verb::Create, Matcher::Nothing, vec![name], vec![], manner);
+        Self { making: Some(Making::Create(creation)), ..rule }
+    }
+
+    fn made(
+        verb: Verb,
+        matcher: Matcher,
+        from: Vec<Written>,
+        targets: Vec<(Template, Written)>,
+        manner: Manner,
+    ) -> Self {
+        let text = rule_text(verb, &from, &targets);
+        let Manner { optional, follow_slots, match_on, .. } = manner;
+        let (ops, making, given) = Default::default();
+        Self { verb, matcher, from, targets, optional, follow_slots, match_on, ops, making, given, text }
+    }
+
+    /// The same rule with another pattern and other targets in its words.
+    pub(crate) fn spelled(self, from: Vec<Written>, targets: Vec<(Template, Written)>) -> Self {
+        let text = rule_text(self.verb, &from, &targets);
+        Self { from, targets, text, ..self }
+    }
+
+    /// What it does.
+    pub fn verb(&self) -> Verb {
+        self.verb
+    }
+
+    /// Where it was written: `fix.toml:12`, `--rename`.
+    pub fn place(&self) -> &Place {
+        &self.from().place
+    }
+
+    /// The rule in one line: `rename 'a/**' -> 'b/**'`.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Which of a variable's names it looks at; none: all of them.
+    pub fn match_on(&self) -> Option<MatchOn> {
+        self.match_on
+    }
+
+    /// What was written as its (first) pattern.
+    pub(crate) fn from(&self) -> &Written {
+        &self.from[0]
+    }
+
+    pub(crate) fn is_flag(&self) -> bool {
+        self.place().source.is_flag
+    }
+
+    pub(crate) fn pattern(&self) -> Option<&Pattern> {
+        match &self.matcher {
+            Matcher::Pattern(pattern) => Some(pattern),
+            Matcher::Members(_) | Matcher::Optimizer | Matcher::Nothing => None,
+        }
+    }
+
+    /// All its patterns.
+    pub(crate) fn patterns(&self) -> &[Pattern] {
+        match &self.matcher {
+            Matcher::Pattern(pattern) => std::slice::from_ref(pattern),
+            Matcher::Members(patterns) => patterns,
+            Matcher::Optimizer | Matcher::Nothing => &[],
+        }
+    }
+
+    /// What the first of its patterns that matches catches.
+    pub(crate) fn captures<'n>(&self, name: &'n [u8]) -> Option<Caught<'n>> {
+        self.patterns().iter().find_map(|pattern| pattern.captures(name))
+    }
+
+    /// Returns `true` if one of its patterns matches the name.
+    pub fn is_match(&self, name: &[u8]) -> bool {
+        self.patterns().iter().any(|pattern| pattern.is_match(name))
+    }
+
+    /// Whether it takes a variable: the first that matches does.
+    pub(crate) fn takes(&self) -> bool {
+        matches!(self.verb, Verb::Rename | Verb::Split | Verb::Join)
+    }
+
+    /// Whether it means every variable there is: `**`.
+    pub(crate) fn means_all(&self) -> bool {
+        self.pattern().is_some_and(|pattern| pattern.text == "**")
+    }
+}
+
+fn templates(
+    pattern: &Pattern,
+    targets: &[Written],
+    tables: &[Table],
+    errors: &mut Errors,
+) -> Option<Vec<(Template, Written)>> {
+    let mut compiled = vec![];
+    for target in targets {
+        match Template::parse(&target.text, pattern, tables) {
+            Ok(template) => compiled.push((template, target.clone())),
+            Err(faults) => {
+                faults.into_iter().for_each(|fault| errors.push(fault.place_in(target)));
+                return None;
+            }
+        }
+    }
+    Some(compiled)
+}
+
+/// What a pattern catches, in words.
+fn caught(pattern: &Pattern) -> String {
+    let (stars, names) = pattern.catches();
+    let stars = (stars > 0).then(|| counted(stars, "star"));
+    let all: Vec<_> = stars.into_iter().chain(names.iter().map(|name| format!("`{name}`"))).collect();
+    if all.is_empty() { "nothing".into() } else { all.join(", ") }
+}
+
+fn rule_text(verb: Verb, from: &[Written], targets: &[(Template, Written)]) -> String {
+    let row = VERBS.iter().find(|row| row.verb == verb).map_or("", |row| row.name);
+    let list = |texts: &mut dyn Iterator<Item = &Written>| {
+        texts.map(|written| format!("'{}'", written.text)).collect::<Vec<_>>().join(", ")
+    };
+    let (from, to) = (list(&mut from.iter()), list(&mut targets.iter().map(|(_, target)| target)));
+    let arrow = if to.is_empty() { "" } else { " -> " };
+    format!("{row} {from}{arrow}{to}")
+}
+
+impl Fault {
+    /// The fault as an error at its place.
+    pub(crate) fn place_in(self, written: &Written) -> Error {
+        Error::new(Kind::Pattern, &written.part(self.at), self.what).helps(self.help)
+    }
+}
+
+/// A rule of a map: its place in the order in which rules apply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RuleId(u32);
+
+impl RuleId {
+    pub(crate) fn at(index: usize) -> Self {
+        Self(index as u32)
+    }
+
+    /// The rule's position in [`Report::rules`].
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}

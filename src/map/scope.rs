@@ -1,0 +1,73 @@
+//! Scopes: a pattern without wildcards that is the name of no variable, but what names begin with before a `/`, means
+//! everything in that scope. `bert=encoder` is then taken as `bert/**=encoder/**`.
+
+use std::borrow::Cow;
+
+use crate::map::Map;
+use crate::map::escape::escape;
+use crate::map::pattern::Pattern;
+use crate::map::rule::{Matcher, Rule, Verb};
+use crate::map::span::Written;
+use crate::map::template::Template;
+
+/// The verbs whose patterns may name a scope.
+const VERBS: &[Verb] = &[Verb::Rename, Verb::Alias, Verb::Drop, Verb::Keep];
+
+/// Returns the map with its rules as they are taken for these names, which come sorted.
+pub(crate) fn with_scopes<'m>(map: &'m Map, names: &[&[u8]]) -> Cow<'m, Map> {
+    replaced(map, |_, rule| rule.of_scope(names))
+}
+
+/// Returns the map with those rules replaced for which there is another.
+pub(crate) fn replaced(map: &Map, other: impl Fn(usize, &Rule) -> Option<Rule>) -> Cow<'_, Map> {
+    let mut replaced = Cow::Borrowed(map);
+    for (at, rule) in map.rules.iter().enumerate() {
+        if let Some(rule) = other(at, rule) {
+            replaced.to_mut().rules[at] = rule;
+        }
+    }
+    replaced
+}
+
+impl Rule {
+    /// Returns whether its pattern may name a scope.
+    pub(crate) fn may_be_scope(&self) -> bool {
+        VERBS.contains(&self.verb)
+    }
+
+    /// Returns the rule for everything in a scope, if that is what its pattern names among these names, which come sorted.
+    pub(crate) fn of_scope(&self, names: &[&[u8]]) -> Option<Self> {
+        let pattern = self.pattern().filter(|_| self.may_be_scope())?;
+        let below = Pattern::parse(&in_scope(pattern.literal()?), pattern.ignore_case).ok()?;
+        let is_scope =
+            !has_match(pattern, pattern.literal()?, names) && has_match(&below, below.literal_head(), names);
+        if !is_scope {
+            return None;
+        }
+        let target = |(template, written): &(Template, Written)| {
+            let text = in_scope(&template.literal()?);
+            let template = Template::parse(&text, &below, &[]).ok()?;
+            Some((template, Written::made(text, written.place.clone())))
+        };
+        let targets = self.targets.iter().map(target).collect::<Option<Vec<_>>>()?;
+        let from = vec![Written::made(below.text.clone(), self.place().clone())];
+        Some(Self { matcher: Matcher::Pattern(below), ..self.clone() }.spelled(from, targets))
+    }
+}
+
+/// Returns the pattern, or the target, for everything in a scope; for the scope without a name `**`.
+fn in_scope(scope: &str) -> String {
+    match scope.trim_end_matches('/') {
+        "" => "**".into(),
+        scope => format!("{}/**", escape(scope)),
+    }
+}
+
+/// Returns whether a pattern matches a name. All its matches begin with `head`, unless it ignores case.
+fn has_match(pattern: &Pattern, head: &str, names: &[&[u8]]) -> bool {
+    if pattern.ignore_case {
+        return names.iter().any(|name| pattern.is_match(name));
+    }
+    let first = names.partition_point(|name| *name < head.as_bytes());
+    names.get(first).is_some_and(|name| pattern.is_match(name))
+}

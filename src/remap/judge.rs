@@ -1,0 +1,98 @@
+//! Errors and warnings about the work of each rule.
+
+use crate::map::Map;
+use crate::map::diagnose::unused;
+use crate::map::diagnostic::{Error, Errors, Kind, counted};
+use crate::map::options::Unused;
+use crate::map::rule::{Rule, RuleId};
+use crate::name::printable;
+use crate::remap::counts::{Tallies, Tally};
+use crate::remap::plan::Unfit;
+use crate::remap::report::{Example, Report, RuleReport, Status};
+/// The report with what the rules did in it, unless something is wrong. `names` are those a pattern may have meant.
+pub(crate) fn conclude(
+    map: &Map,
+    tallies: Tallies,
+    names: &[&[u8]],
+    mut report: Report,
+    mut errors: Errors,
+) -> Result<Report, Unfit> {
+    for (id, tally) in map.ids().zip(tallies.0) {
+        let (rule, total) = (map.rule(id), report.total);
+        judge(map, rule, &tally, (names, total), &mut errors, &mut report.warnings);
+        report.rules.push(rule_report(rule, tally));
+    }
+    match errors.is_empty() {
+        true => Ok(report),
+        false => Err(Unfit { errors, report: Box::new(report) }),
+    }
+}
+
+fn rule_report(rule: &Rule, tally: Tally) -> RuleReport {
+    let status = status(rule, &tally);
+    let Tally { hits, followed, example, .. } = tally;
+    RuleReport {
+        place: rule.place().to_string(),
+        text: rule.text().to_owned(),
+        hits,
+        followed,
+        example,
+        status,
+    }
+}
+
+fn status(rule: &Rule, tally: &Tally) -> Status {
+    match tally {
+        Tally { hits: 0, followed: 0, matched: 0, .. } if rule.optional => Status::Optional,
+        Tally { hits: 0, followed: 0, matched: 0, .. } => Status::Unused,
+        Tally { hits: 0, followed: 0, shadowed_by, .. } => Status::Shadowed { by: *shadowed_by },
+        _ => Status::Used,
+    }
+}
+
+/// Says what is wrong or odd about what a rule did.
+fn judge(
+    map: &Map,
+    rule: &Rule,
+    tally: &Tally,
+    (names, total): (&[&[u8]], usize),
+    errors: &mut Errors,
+    warnings: &mut Errors,
+) {
+    match status(rule, tally) {
+        Status::Unused if rule.is_flag() || map.options.unused.or(Unused::Error) == Unused::Error => {
+            errors.push_with(Kind::Unused, || unused(rule, names, total));
+        }
+        Status::Unused => warnings.push_with(Kind::Unused, || unused(rule, names, total).warning()),
+        Status::Shadowed { by } if !rule.optional => warnings.push(shadowed(map, rule, tally, by)),
+        _ => {}
+    }
+    if let Some(Example { from, to }) = &tally.example
+        && let (Some(old), Some(new)) = (from.first(), to.first())
+        && has_empty_component(new)
+        && !has_empty_component(old)
+    {
+        warnings.push(empty_component(rule, old, new));
+    }
+}
+
+fn shadowed(map: &Map, rule: &Rule, tally: &Tally, by: Option<RuleId>) -> Error {
+    let matched = counted(tally.matched, "variable");
+    let what = format!("`{}` matched {matched}, but other rules had them all", rule.from().text);
+    let error = Error::new(Kind::Shadowed, rule.place(), what).warning();
+    match by {
+        Some(by) => error.related(map.rule(by).place(), "this one was first"),
+        None => error,
+    }
+}
+
+fn has_empty_component(name: &[u8]) -> bool {
+    name.starts_with(b"/") || name.windows(2).any(|pair| pair == b"//")
+}
+
+fn empty_component(rule: &Rule, old: &[u8], new: &[u8]) -> Error {
+    let what = format!("`{}` becomes `{}`, which has a slash too many", printable(old), printable(new));
+    Error::new(Kind::Name, rule.place(), what)
+        .help("prefixes and components end in their own slash")
+        .warning()
+}

@@ -1,0 +1,183 @@
+//! Joins: the variables that one rule makes one of, group by group.
+//!
+//! A group is what the patterns of a `join` match while they catch the same. Slots of its members make a group of their
+//! own where each member has one of that kind; where not, they stay as they are, with a warning.
+
+use std::collections::HashMap;
+
+use crate::map::diagnostic::{Error, Errors, Kind};
+use crate::map::rule::RuleId;
+use crate::name::printable;
+use crate::remap::counts::Tallies;
+use crate::remap::names::matches::Survey;
+use crate::remap::names::naming::Named;
+use crate::remap::rejected_names::Misfits;
+use crate::slot_names::Slot;
+
+/// A variable that a rule makes of several.
+pub(crate) struct Joined {
+    pub(crate) name: Vec<u8>,
+    pub(crate) rule: RuleId,
+    /// In the order of the rule's patterns.
+    pub(crate) members: Vec<usize>,
+    /// They are slots of the members of another group.
+    follows: bool,
+}
+
+impl Joined {
+    /// Notes what the rule did.
+    pub(crate) fn count(&self, survey: &Survey<'_>, tallies: &mut Tallies) {
+        let members: Vec<_> = self.members.iter().map(|member| survey.names[*member]).collect();
+        match self.follows {
+            false => tallies.hit_all(self.rule, &members, &[&self.name]),
+            true => tallies.follow_all(self.rule, &members, &[&self.name]),
+        }
+    }
+}
+
+/// The groups so far, in the order in which they were met: those of slots after those of their variables.
+#[derive(Default)]
+pub(crate) struct Groups {
+    groups: Vec<Group>,
+    by_key: HashMap<Key, usize>,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Key {
+    /// What the patterns of a rule catch.
+    Caught(RuleId, Vec<Option<Vec<u8>>>),
+    /// What slots have before and after the names of a group's members.
+    Slots(usize, Vec<u8>, Vec<u8>),
+}
+
+struct Group {
+    rule: RuleId,
+    key: Key,
+    members: Vec<Option<usize>>,
+    /// What would be a member twice.
+    double: Option<usize>,
+}
+
+impl Groups {
+    /// Puts a variable that a rule takes in its group.
+    pub(crate) fn add(&mut self, survey: &Survey<'_>, variable: usize, rule: RuleId) -> usize {
+        let (name, patterns) = (survey.names[variable], survey.rule(rule).patterns());
+        let found = patterns.iter().enumerate().find_map(|(at, pattern)| {
+            let caught = pattern.captures(name)?;
+            let key = pattern.key(&caught).into_iter().map(|part| part.map(<[u8]>::to_vec));
+            Some((at, key.collect()))
+        });
+        let (at, caught) = found.expect("the rule matches");
+        self.put(variable, rule, at, Key::Caught(rule, caught), patterns.len())
+    }
+
+    /// Puts a slot of a member in the group of such slots.
+    pub(crate) fn add_slot(&mut self, of: usize, variable: usize, slot: &Slot, name: &[u8]) -> usize {
+        let Group { rule, members, .. } = &self.groups[of];
+        let at = members.iter().position(|member| *member == Some(slot.of)).unwrap_or(0);
+        let (before, after) = slot.around(name);
+        let key = Key::Slots(of, before.to_vec(), after.to_vec());
+        self.put(variable, *rule, at, key, members.len())
+    }
+
+    fn put(&mut self, variable: usize, rule: RuleId, at: usize, key: Key, members: usize) -> usize {
+        let id = *self.by_key.entry(key.clone()).or_insert_with(|| {
+            self.groups.push(Group { rule, key, members: vec![None; members], double: None });
+            self.groups.len() - 1
+        });
+        match &mut self.groups[id] {
+            Group { members, .. } if members[at].is_none() => members[at] = Some(variable),
+            Group { double, .. } => *double = Some(variable),
+        }
+        id
+    }
+
+    /// The groups that are whole. What is left of others is an error, or of slots a warning.
+    pub(crate) fn finish(
+        self,
+        survey: &Survey<'_>,
+        named: &mut [Named],
+        misfits: &mut Misfits,
+        (errors, warnings): (&mut Errors, &mut Errors),
+    ) -> Vec<Joined> {
+        let mut names: Vec<Option<Vec<u8>>> = Vec::with_capacity(self.groups.len());
+        let mut joined = Vec::new();
+        for group in &self.groups {
+            let whole: Option<Vec<usize>> = group.members.iter().copied().collect();
+            let follows = matches!(group.key, Key::Slots(..));
+            let name = match (&whole, &group.double, &group.key) {
+                (Some(members), None, Key::Caught(..)) => new_name(survey, group.rule, members[0], misfits),
+                (Some(_), None, Key::Slots(of, before, after)) => {
+                    names[*of].as_ref().map(|name| [before, name.as_slice(), after].concat())
+                }
+                (_, _, Key::Caught(_, key)) => {
+                    errors.push_with(Kind::Value, || group.incomplete(survey, named, key));
+                    None
+                }
+                (None, _, Key::Slots(..)) | (_, Some(_), Key::Slots(..)) => None,
+            };
+            names.push(name.clone());
+            match (whole, name) {
+                (Some(members), Some(name)) => {
+                    joined.push(Joined { name, rule: group.rule, members, follows })
+                }
+                _ if follows => group.stay(survey, named, warnings),
+                _ => {}
+            }
+        }
+        joined
+    }
+}
+
+fn new_name(survey: &Survey<'_>, rule: RuleId, first: usize, misfits: &mut Misfits) -> Option<Vec<u8>> {
+    let old = survey.names[first];
+    let caught = survey.rule(rule).patterns().first()?.captures(old)?;
+    misfits.fill(survey.map, (rule, 0), &caught, old)
+}
+
+impl Group {
+    /// A member that is missing, or that two variables would be.
+    fn incomplete(&self, survey: &Survey<'_>, named: &[Named], key: &[Option<Vec<u8>>]) -> Error {
+        let (rule, key): (_, Vec<_>) = (survey.rule(self.rule), key.iter().map(Option::as_deref).collect());
+        let there: Vec<_> = self.members.iter().flatten().map(|at| shown(survey.names[*at])).collect();
+        if let Some(double) = self.double {
+            let what = format!(
+                "{} is one too many for the group of {}",
+                shown(survey.names[double]),
+                there.join(", ")
+            );
+            return Error::new(Kind::Value, rule.place(), what);
+        }
+        let missing = self.members.iter().position(Option::is_none).unwrap_or(0);
+        let name = rule.patterns()[missing].spelled(&key);
+        let what = format!("{} is missing, to be joined with {}", shown(&name), there.join(", "));
+        let error = Error::new(Kind::Value, &rule.from[missing].place, what);
+        let Ok(at) = survey.names.binary_search(&name.as_slice()) else {
+            return error.note("the checkpoint has no variable of that name");
+        };
+        match named[at].taker {
+            Some(by) => error.related(survey.rule(by).place(), "this rule has it"),
+            None => error.note("it is there, but a rule leaves it out"),
+        }
+    }
+
+    /// Slots that cannot be joined keep their names.
+    fn stay(&self, survey: &Survey<'_>, named: &mut [Named], warnings: &mut Errors) {
+        for &member in self.members.iter().flatten() {
+            let name = survey.names[member];
+            named[member].name = Some((name.to_vec(), None));
+            (named[member].taker, named[member].group) = (None, None);
+            let what = format!(
+                "the slot {} stays as it is: not every variable that is joined has such a slot",
+                shown(name)
+            );
+            warnings.push_with(Kind::Value, || {
+                Error::new(Kind::Value, survey.rule(self.rule).place(), what).warning()
+            });
+        }
+    }
+}
+
+fn shown(name: &[u8]) -> String {
+    format!("`{}`", printable(name))
+}

@@ -1,0 +1,132 @@
+//! The source as the rules see it: which rules match which name, and which names are slots of others.
+
+use regex::bytes::RegexSet;
+
+use crate::map::Map;
+use crate::map::pattern::Pattern;
+use crate::map::rule::{Matcher, Rule, RuleId, Verb};
+use crate::slot_names::{Role, Slot, is_optimizer_number, slots};
+use crate::tensor::Shape;
+
+/// Everything that is known about the names before any rule acts.
+pub(crate) struct Survey<'a> {
+    pub(crate) map: &'a Map,
+    pub(crate) names: &'a [&'a [u8]],
+    /// For each name the rules whose patterns match it, in order.
+    pub(crate) matched: Vec<Vec<RuleId>>,
+    slots: Vec<Option<Slot>>,
+    /// The shapes of the variables, where they are known.
+    shapes: &'a [&'a Shape],
+}
+
+impl<'a> Survey<'a> {
+    pub(crate) fn new(map: &'a Map, names: &'a [&'a [u8]], shapes: &'a [&'a Shape]) -> Self {
+        let slots = slots(names);
+        let set = PatternSet::new(map);
+        let matched =
+            names.iter().zip(&slots).map(|(name, slot)| matched(map, &set, name, slot.as_ref())).collect();
+        Self { map, names, matched, slots, shapes }
+    }
+
+    pub(crate) fn rule(&self, id: RuleId) -> &'a Rule {
+        self.map.rule(id)
+    }
+
+    pub(crate) fn slot(&self, variable: usize) -> Option<&Slot> {
+        self.slots[variable].as_ref()
+    }
+
+    /// The rules of one verb that match a variable's own name, in order.
+    pub(crate) fn matching(&self, variable: usize, verb: Verb) -> impl Iterator<Item = RuleId> {
+        self.matched[variable].iter().copied().filter(move |id| self.rule(*id).verb == verb)
+    }
+
+    pub(crate) fn first(&self, variable: usize, verb: Verb) -> Option<RuleId> {
+        self.matching(variable, verb).next()
+    }
+
+    pub(crate) fn is_matched(&self, variable: usize, rule: RuleId) -> bool {
+        self.matched[variable].binary_search(&rule).is_ok()
+    }
+
+    /// The rule that takes a variable, if none that takes what it is a slot of comes first.
+    pub(crate) fn taker(&self, variable: usize) -> Option<RuleId> {
+        self.matched[variable].iter().copied().find(|id| self.rule(*id).takes())
+    }
+
+    /// Whether a slot has the shape of its variable, so that what moves the elements of the one moves those of the other.
+    /// Where shapes are not known it has.
+    pub(crate) fn is_shaped_alike(&self, variable: usize, slot: &Slot) -> bool {
+        self.shapes.get(variable) == self.shapes.get(slot.of)
+    }
+
+    pub(crate) fn shape(&self, variable: usize) -> Option<&'a Shape> {
+        self.shapes.get(variable).copied()
+    }
+
+    /// Whether a rule that gives names or keeps means this slot, and not its variable as well.
+    pub(crate) fn names_itself(&self, variable: usize, slot: &Slot) -> bool {
+        let own = |id: &RuleId| self.rule(*id).verb != Verb::Drop && !self.is_matched(slot.of, *id);
+        self.matched[variable].iter().any(own)
+    }
+
+    /// All variables, each after the one it is a slot of, whose name is a part of its own.
+    pub(crate) fn variables_first(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.names.len()).collect();
+        order.sort_by_key(|at| self.names[*at].len());
+        order
+    }
+}
+
+fn matched(map: &Map, set: &PatternSet<'_>, name: &[u8], slot: Option<&Slot>) -> Vec<RuleId> {
+    let of_optimizer = || slot.is_some_and(|slot| slot.role == Role::Optimizer) || is_optimizer_number(name);
+    let mut matched: Vec<RuleId> = set.matches(name);
+    matched
+        .extend(map.ids().filter(|id| matches!(map.rule(*id).matcher, Matcher::Optimizer) && of_optimizer()));
+    matched.sort();
+    matched.dedup();
+    matched
+}
+
+/// All patterns tried in one go; if they are too big for that together, one after the other.
+struct PatternSet<'a> {
+    map: &'a Map,
+    ids: Vec<RuleId>,
+    set: Option<RegexSet>,
+}
+
+impl<'a> PatternSet<'a> {
+    fn new(map: &'a Map) -> Self {
+        let ids = map.ids().flat_map(|id| map.rule(id).patterns().iter().map(move |_| id)).collect();
+        let patterns = map.rules.iter().flat_map(Rule::patterns).map(Pattern::as_regex);
+        let set = RegexSet::new(patterns).ok();
+        Self { map, ids, set }
+    }
+
+    fn matches(&self, name: &[u8]) -> Vec<RuleId> {
+        match &self.set {
+            Some(set) => set.matches(name).iter().map(|at| self.ids[at]).collect(),
+            None => self.ids.iter().copied().filter(|id| self.is_match(*id, name)).collect(),
+        }
+    }
+
+    fn is_match(&self, id: RuleId, name: &[u8]) -> bool {
+        self.map.rule(id).patterns().iter().any(|pattern| pattern.is_match(name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::map::flags::Flag;
+    use crate::map::test_util::map;
+
+    #[test]
+    fn patterns_too_big_for_one_set_are_tried_one_by_one() {
+        let flags: Vec<_> = (0..30).map(|i| Flag::Drop(format!("re:(?:[ab]{{100}}){{150}}|x{i}"))).collect();
+        let map = map(&flags, "");
+        assert!(PatternSet::new(&map).set.is_none(), "the set fits after all: make the patterns bigger");
+        let names: [&[u8]; 2] = [b"x1", b"x29"];
+        assert_eq!(Survey::new(&map, &names, &[]).matched, [[RuleId::at(1)], [RuleId::at(29)]]);
+    }
+}

@@ -1,0 +1,412 @@
+//! Naming: every `alias` that matches adds a name, then the first `rename`, `split` or `join` that matches takes.
+//!
+//! A slot is called after its variable, unless a rule means the slot itself. Which is which:
+//! * a rule that matches the slot and not its variable means the slot: it takes;
+//! * one that matches both (`bert/**`) and takes the variable takes the slot as it is written;
+//! * one that matches both, but whose variable an earlier rule took, does not tear the slot away: it follows.
+
+use crate::map::diagnostic::Errors;
+use crate::map::options::Unmatched;
+use crate::map::rule::{RuleId, Verb};
+use crate::remap::counts::Tallies;
+use crate::remap::names::join::{Groups, Joined};
+use crate::remap::names::matches::Survey;
+use crate::remap::names::selection::Fate;
+use crate::remap::rejected_names::{Misfits, without_rule};
+
+/// What one variable is called.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Named {
+    /// Its name, and the rule that took it; none: it went for want of a rule, or was never there.
+    pub(crate) name: Option<(Vec<u8>, Option<RuleId>)>,
+    pub(crate) aliases: Vec<(Vec<u8>, RuleId)>,
+    /// The rule that took it, or whose name it follows.
+    pub(crate) taker: Option<RuleId>,
+    /// What its parts are called, when the taker splits it.
+    pub(crate) parts: Vec<Vec<u8>>,
+    /// Of which group it is, when the taker joins it.
+    pub(crate) group: Option<usize>,
+}
+
+impl Named {
+    /// Whether nothing of it is left.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.name.is_none() && self.parts.is_empty() && self.group.is_none()
+    }
+}
+
+/// Names all variables that selection left, and what they are joined to.
+pub(crate) fn name(
+    survey: &Survey<'_>,
+    fates: &[Fate],
+    tallies: &mut Tallies,
+    errors: &mut Errors,
+    warnings: &mut Errors,
+) -> (Vec<Named>, Vec<Joined>) {
+    let named = vec![Named::default(); fates.len()];
+    let (misfits, groups, without_rule) = Default::default();
+    let mut namer = Namer { survey, tallies, named, misfits, groups, without_rule };
+    for variable in survey.variables_first() {
+        if fates[variable] == Fate::Stays {
+            namer.name(variable);
+        }
+    }
+    let Namer { mut named, mut misfits, groups, without_rule, .. } = namer;
+    let joined = groups.finish(survey, &mut named, &mut misfits, (errors, warnings));
+    joined.iter().for_each(|joined| joined.count(survey, tallies));
+    misfits.into_errors(survey.map, errors);
+    unmatched(survey, without_rule, errors);
+    (named, joined)
+}
+
+struct Namer<'a, 't> {
+    survey: &'a Survey<'a>,
+    tallies: &'t mut Tallies,
+    named: Vec<Named>,
+    misfits: Misfits,
+    groups: Groups,
+    /// Variables that `unmatched = "error"` refuses.
+    without_rule: Vec<usize>,
+}
+
+/// How a variable comes by its name.
+enum Way {
+    Taken(RuleId),
+    /// With the variable it is a slot of.
+    Follows(RuleId),
+    /// It is no longer there when its variable is not.
+    Goes,
+    Keeps,
+}
+
+impl Namer<'_, '_> {
+    fn name(&mut self, variable: usize) {
+        self.named[variable].aliases = self.aliases(variable);
+        let old = self.survey.names[variable];
+        let way = self.way(variable);
+        match way {
+            Way::Taken(rule) => self.take(variable, rule),
+            Way::Follows(rule) => self.follow(variable, rule),
+            Way::Keeps => self.named[variable].name = Some((old.to_vec(), None)),
+            Way::Goes => {}
+        }
+        self.count(variable, &way);
+    }
+
+    fn take(&mut self, variable: usize, rule: RuleId) {
+        let old = self.survey.names[variable];
+        self.named[variable].taker = Some(rule);
+        match self.survey.rule(rule).verb {
+            Verb::Join => self.named[variable].group = Some(self.groups.add(self.survey, variable, rule)),
+            Verb::Split => {
+                let targets = 0..self.survey.rule(rule).targets.len();
+                let parts = targets.map(|target| self.fill(variable, rule, target).unwrap_or(old.to_vec()));
+                self.named[variable].parts = parts.collect();
+            }
+            _ => {
+                let new = self.fill(variable, rule, 0).unwrap_or(old.to_vec());
+                self.named[variable].name = Some((new, Some(rule)));
+            }
+        }
+    }
+
+    /// Gives a slot what its variable has.
+    fn follow(&mut self, variable: usize, rule: RuleId) {
+        let Some(slot) = self.survey.slot(variable) else { return };
+        let (old, of) = (self.survey.names[variable], &self.named[slot.of]);
+        let name = of.name.as_ref().map(|(name, _)| (slot.renamed(old, name), Some(rule)));
+        let parts = of.parts.iter().map(|part| slot.renamed(old, part)).collect();
+        let group = of.group.map(|group| self.groups.add_slot(group, variable, slot, old));
+        let aliases = std::mem::take(&mut self.named[variable].aliases);
+        self.named[variable] = Named { name, aliases, taker: Some(rule), parts, group };
+    }
+
+    fn way(&mut self, variable: usize) -> Way {
+        let own = self.survey.taker(variable);
+        let Some(slot) = self.survey.slot(variable) else {
+            return own.map_or_else(|| self.without_rename(variable), Way::Taken);
+        };
+        let taker = self.named[slot.of].taker.filter(|taker| self.survey.rule(*taker).follow_slots);
+        // What has another shape cannot be cut or joined as its variable is, and stays.
+        let can = |taker: &RuleId| {
+            self.survey.rule(*taker).verb == Verb::Rename || self.survey.is_shaped_alike(variable, slot)
+        };
+        let taker = taker.filter(can);
+        match (own, taker) {
+            (Some(own), Some(taker)) if taker < own && self.survey.is_matched(slot.of, own) => {
+                Way::Follows(taker)
+            }
+            (Some(own), _) => Way::Taken(own),
+            (None, Some(taker)) => Way::Follows(taker),
+            (None, None) if self.left_with(variable) => Way::Goes,
+            (None, None) => Way::Keeps,
+        }
+    }
+
+    /// `unmatched` never judges a slot, but when it drops the variable a slot without a rule goes along.
+    fn left_with(&self, variable: usize) -> bool {
+        let Some(slot) = self.survey.slot(variable) else { return false };
+        self.survey.map.options.unmatched.or(Unmatched::Keep) == Unmatched::Drop
+            && self.survey.matched[variable].is_empty()
+            && self.is_gone_unmatched(slot.of)
+    }
+
+    fn is_gone_unmatched(&self, variable: usize) -> bool {
+        self.named[variable].is_gone() && self.survey.matched[variable].is_empty()
+    }
+
+    fn without_rename(&mut self, variable: usize) -> Way {
+        let is_matched = !self.survey.matched[variable].is_empty();
+        match self.survey.map.options.unmatched.or(Unmatched::Keep) {
+            Unmatched::Drop if !is_matched => return Way::Goes,
+            Unmatched::Error if !is_matched => self.without_rule.push(variable),
+            _ => {}
+        }
+        Way::Keeps
+    }
+
+    /// Its own aliases, and those it has because its variable has them.
+    fn aliases(&mut self, variable: usize) -> Vec<(Vec<u8>, RuleId)> {
+        let (survey, old) = (self.survey, self.survey.names[variable]);
+        let mut aliases = vec![];
+        for rule in survey.matching(variable, Verb::Alias) {
+            for target in 0..survey.rule(rule).targets.len() {
+                aliases.extend(self.fill(variable, rule, target).map(|name| (name, rule)));
+            }
+            self.tallies.hit(rule, old, aliases.last().map_or(b"", |(name, _)| name));
+        }
+        let Some(slot) = survey.slot(variable) else { return aliases };
+        let follows = |rule| survey.rule(rule).follow_slots && !survey.is_matched(variable, rule);
+        for (name, rule) in self.named[slot.of].aliases.iter().filter(|(_, rule)| follows(*rule)) {
+            let name = slot.renamed(old, name);
+            self.tallies.follow(*rule, old, &name);
+            aliases.push((name, *rule));
+        }
+        aliases
+    }
+
+    /// The new name that a rule's target gives. If it gives none, the reason is noted.
+    fn fill(&mut self, variable: usize, rule: RuleId, target: usize) -> Option<Vec<u8>> {
+        let caught = self.survey.rule(rule).captures(self.survey.names[variable])?;
+        self.misfits.fill(self.survey.map, (rule, target), &caught, self.survey.names[variable])
+    }
+
+    /// Notes what the rules that would take a variable did to it. Those that join are counted by groups.
+    fn count(&mut self, variable: usize, way: &Way) {
+        let (Way::Taken(taker) | Way::Follows(taker)) = way else { return };
+        let (survey, old) = (self.survey, self.survey.names[variable]);
+        for rule in survey.matched[variable].iter().filter(|rule| *rule != taker) {
+            if survey.rule(*rule).takes() {
+                self.tallies.shadowed(*rule, Some(*taker));
+            }
+        }
+        let Named { name, parts, group, .. } = &self.named[variable];
+        let new: Vec<&[u8]> = name.iter().map(|(name, _)| name).chain(parts).map(Vec::as_slice).collect();
+        match way {
+            _ if group.is_some() => {}
+            Way::Taken(_) => self.tallies.hit_all(*taker, &[old], &new),
+            _ => self.tallies.follow_all(*taker, &[old], &new),
+        }
+    }
+}
+
+/// `unmatched = "error"`: one error for all.
+fn unmatched(survey: &Survey<'_>, mut variables: Vec<usize>, errors: &mut Errors) {
+    let Some(option) = survey.map.options.unmatched.0.as_ref().filter(|_| !variables.is_empty()) else {
+        return;
+    };
+    variables.sort_unstable();
+    let names: Vec<_> = variables.iter().map(|variable| survey.names[*variable]).collect();
+    errors.push(without_rule(option, &names));
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use crate::map::flags::Flag;
+    use crate::map::flags::Flag::{AddPrefix, Alias, Rename, StripPrefix};
+    use crate::map::test_util::map;
+    use crate::remap::names::plan_names;
+    use crate::remap::test_util::{planned, unfit};
+
+    fn renames(rules: &[(&str, &str)]) -> String {
+        rules.iter().map(|(from, to)| format!("[[rule]]\nrename = '{from}'\nto = '{to}'\n")).collect()
+    }
+
+    fn by_flags(flags: &[Flag], names: &[&str]) -> Vec<String> {
+        planned(flags, "", names)
+    }
+
+    #[test]
+    fn rules_see_the_sources_own_names_so_a_pair_swaps() {
+        assert_eq!(planned(&[], &renames(&[("a", "b"), ("b", "a")]), &["a", "b"]), ["a <- b", "b <- a"]);
+    }
+
+    #[test]
+    fn the_first_rename_that_matches_takes_and_flags_come_first() {
+        let text = renames(&[("a/*", "file/*"), ("b/*", "file/*")]);
+        let names = ["a/1", "b/2"];
+        assert_eq!(planned(&[Rename("a/**=flag/**".into())], &(text + "optional = true"), &names).len(), 2);
+        assert_eq!(
+            planned(&[], &renames(&[("{x}", "1/{x}"), ("**", "2/**")]), &["a", "a/b"]),
+            ["1/a <- a", "2/a/b <- a/b"]
+        );
+    }
+
+    #[test]
+    fn an_alias_adds_names_and_takes_nothing() {
+        let flags = [Alias("a=b".into()), Alias("a=c".into()), Rename("a=d".into())];
+        assert_eq!(by_flags(&flags, &["a"]), ["b <- a", "c <- a", "d <- a"]);
+        assert_eq!(
+            planned(&[], "[[rule]]\nalias = 'g'\nto = ['s', 't/s']", &["g"]),
+            ["g <- g", "s <- g", "t/s <- g"]
+        );
+    }
+
+    #[test]
+    fn an_alias_to_the_name_it_has_is_no_collision() {
+        assert_eq!(by_flags(&[Alias("a=a".into())], &["a"]), ["a <- a"]);
+    }
+
+    #[test]
+    fn slots_follow_renames_and_aliases() {
+        let names = ["Adam/w/m", "w", "w/Adam", "w/Adam/ExponentialMovingAverage"];
+        assert_eq!(
+            by_flags(&[Rename("w=model/w".into())], &names),
+            [
+                "Adam/model/w/m <- Adam/w/m",
+                "model/w <- w",
+                "model/w/Adam <- w/Adam",
+                "model/w/Adam/ExponentialMovingAverage <- w/Adam/ExponentialMovingAverage",
+            ]
+        );
+        assert_eq!(
+            by_flags(&[Alias("w=v".into())], &["w", "w/Adam"]),
+            ["v <- w", "v/Adam <- w/Adam", "w <- w", "w/Adam <- w/Adam"]
+        );
+    }
+
+    #[test]
+    fn slots_stay_when_the_rule_says_so_and_when_a_rule_means_them() {
+        let text = "[[rule]]\nrename = 'w'\nto = 'v'\nfollow_slots = false";
+        assert_eq!(planned(&[], text, &["w", "w/Adam"]), ["v <- w", "w/Adam <- w/Adam"]);
+        let text = renames(&[("w", "v"), ("**/Adam", "slots/**")]);
+        assert_eq!(planned(&[], &text, &["w", "w/Adam"]), ["slots/w <- w/Adam", "v <- w"]);
+    }
+
+    #[test]
+    fn a_rule_for_all_does_not_tear_a_slot_from_a_variable_that_another_took() {
+        let text = renames(&[("w", "v"), ("**", "m/**")]);
+        assert_eq!(planned(&[], &text, &["w", "w/Adam", "x"]), ["m/x <- x", "v <- w", "v/Adam <- w/Adam"]);
+    }
+
+    #[test]
+    fn a_rule_that_takes_a_variable_takes_its_slot_as_written() {
+        assert_eq!(
+            by_flags(&[Rename("**=**_old".into())], &["w", "w/Adam"]),
+            ["w/Adam_old <- w/Adam", "w_old <- w"]
+        );
+    }
+
+    #[test]
+    fn prefixes_are_stripped_then_added() {
+        let names = ["bert/w", "x"];
+        assert_eq!(by_flags(&[StripPrefix("bert/".into())], &names), ["w <- bert/w", "x <- x"]);
+        assert_eq!(by_flags(&[AddPrefix("m/".into())], &names), ["m/bert/w <- bert/w", "m/x <- x"]);
+        let both = [AddPrefix("m/".into()), StripPrefix("bert/".into())];
+        assert_eq!(by_flags(&both, &names), ["m/w <- bert/w", "m/x <- x"]);
+        assert_eq!(planned(&both, &renames(&[("x", "y")]), &names), ["m/w <- bert/w", "y <- x"]);
+        assert_eq!(by_flags(&[StripPrefix("module.".into())], &["module.a.b"]), ["a.b <- module.a.b"]);
+        assert_eq!(by_flags(&[StripPrefix("{a}*".into())], &["{a}*b"]), ["b <- {a}*b"]);
+    }
+
+    #[test]
+    fn a_flag_splits_at_the_first_free_equals_sign() {
+        assert_eq!(by_flags(&[Rename("{x:a=|b=}c\\=d=e=f".into())], &["a=c=d"]), ["e=f <- a=c=d"]);
+    }
+
+    #[test]
+    fn unmatched_variables_go_or_are_refused_but_slots_are_never_judged() {
+        let rule = renames(&[("w", "v")]);
+        let names = ["w", "w/Adam", "x", "x/Adam"];
+        let dropping = format!("[options]\nunmatched = 'drop'\n{rule}");
+        assert_eq!(planned(&[], &dropping, &names), ["v <- w", "v/Adam <- w/Adam"]);
+        let errors = unfit(&[], &format!("[options]\nunmatched = 'error'\n{rule}"), &names).errors;
+        assert_eq!(errors.len(), 1);
+        let message = errors.to_string();
+        assert!(message.contains("1 variable without a rule") && message.contains("`x`"), "{message}");
+        assert!(!message.contains("x/Adam"), "{message}");
+    }
+
+    #[test]
+    fn names_that_cannot_be_are_refused_with_the_variables_that_would_have_them() {
+        let text = renames(&[
+            ("{v:**}/a", "{v}"),
+            ("l{i:int}", "{i-2}"),
+            ("g", "_CHECKPOINTABLE_OBJECT_GRAPH"),
+            ("re:n(?<z>.*)", "{z}"),
+        ]);
+        let errors = unfit(&[], &text, &["a", "g", "l1", "n\0x"]).errors;
+        let whats: Vec<_> = errors.iter().map(|error| error.what().split(',').next().unwrap()).collect();
+        assert_eq!(
+            whats,
+            [
+                "the new name is empty",
+                "1 - 2 is negative",
+                "with this name in it TensorFlow takes the checkpoint for an object-based one",
+                "the new name begins with a NUL byte",
+            ]
+        );
+        assert_eq!(
+            errors.iter().map(|error| (error.line(), error.column())).collect::<Vec<_>>()[..2],
+            [(3, 7), (6, 7)]
+        );
+        assert!(errors.to_string().contains("for `l1`"));
+        assert!(errors.to_string().contains("for `n\\u{0}x`"));
+    }
+
+    #[test]
+    fn numbers_that_cannot_be_are_one_error_a_target_whatever_the_numbers() {
+        let names: Vec<String> = (0..30).map(|i| format!("l{i}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let errors = unfit(&[Rename("l{i:int}={i-50}".into())], "", &names).errors;
+        assert_eq!(errors.len(), 1, "{errors}");
+        let message = errors.to_string();
+        assert!(
+            message.contains("error: 0 - 50 is negative") && message.contains("and 27 more like these"),
+            "{message}"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn renames_and_then_their_inverse_change_nothing(
+            stems in proptest::collection::btree_set("[a-e]{1,3}(/[a-e]{1,2}){0,2}", 1..12),
+            by in 1usize..12,
+        ) {
+            let old: Vec<&str> = stems.iter().map(String::as_str).collect();
+            let mut new = old.clone();
+            new.rotate_left(by % old.len());
+            let there: Vec<_> = old.iter().copied().zip(new.iter().copied()).collect();
+            let back: Vec<_> = new.iter().copied().zip(old.iter().copied()).collect();
+            let sorted: Vec<&[u8]> = old.iter().map(|name| name.as_bytes()).collect();
+
+            let first = plan_names(&map(&[], &renames(&there)), &sorted).unwrap();
+            let between: Vec<&[u8]> = first.variables.iter().map(|planned| &planned.name[..]).collect();
+            let second = plan_names(&map(&[], &renames(&back)), &between).unwrap();
+            for planned in second.variables {
+                prop_assert_eq!(&planned.name[..], sorted[first.variables[planned.source.unwrap()].source.unwrap()]);
+            }
+        }
+
+        #[test]
+        fn a_scope_added_and_stripped_changes_nothing(names in proptest::collection::btree_set("[a-c/.]{1,6}", 1..12)) {
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            let added = by_flags(&[Rename("**=new/**".into())], &names);
+            let added: Vec<&str> = added.iter().map(|line| line.split(" <- ").next().unwrap()).collect();
+            let expected: Vec<_> = names.iter().map(|name| format!("{name} <- new/{name}")).collect();
+            prop_assert_eq!(by_flags(&[Rename("new/**=**".into())], &added), expected);
+        }
+    }
+}

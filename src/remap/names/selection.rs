@@ -1,0 +1,166 @@
+//! Selection, which comes before all naming: a variable that any `drop` matches is gone, and with any `keep` in force so is
+//! one that no `keep` matches.
+//!
+//! A slot goes where its variable goes, unless a rule that renames, aliases or keeps means the slot itself: with
+//! `drop = "w"` and a rule that renames `w/ExponentialMovingAverage`, the average stays.
+
+use crate::map::rule::{RuleId, Verb};
+use crate::remap::counts::Tallies;
+use crate::remap::names::matches::Survey;
+
+/// What selection says of one variable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    Stays,
+    /// By a `drop`; none: no `keep` wanted it.
+    Goes(Option<RuleId>),
+}
+
+/// The fate of each variable.
+pub(crate) fn select(survey: &Survey<'_>, tallies: &mut Tallies) -> Vec<Fate> {
+    let first_keep = survey.map.ids().find(|id| survey.rule(*id).verb == Verb::Keep);
+    let mut selector = Selector {
+        survey,
+        keeps: first_keep.is_some(),
+        fates: vec![Fate::Stays; survey.names.len()],
+        keepers: vec![None; survey.names.len()],
+    };
+    for variable in survey.variables_first() {
+        selector.decide(variable, tallies);
+    }
+    for (variable, fate) in selector.fates.iter().enumerate() {
+        count(survey, variable, *fate, first_keep, tallies);
+    }
+    selector.fates
+}
+
+struct Selector<'a> {
+    survey: &'a Survey<'a>,
+    /// Some rule keeps, so what none keeps goes.
+    keeps: bool,
+    fates: Vec<Fate>,
+    /// The rule that keeps each variable.
+    keepers: Vec<Option<RuleId>>,
+}
+
+impl Selector<'_> {
+    fn decide(&mut self, variable: usize, tallies: &mut Tallies) {
+        let (own, follows) = (self.survey.first(variable, Verb::Keep), self.follows(variable));
+        let followed = self.keeper_followed(variable);
+        self.keepers[variable] = own.or(followed);
+        self.fates[variable] = match (self.survey.first(variable, Verb::Drop), follows) {
+            (Some(drop), _) => Fate::Goes(Some(drop)),
+            (None, Some(drop)) => {
+                tallies.follow(drop, self.survey.names[variable], b"");
+                Fate::Goes(Some(drop))
+            }
+            (None, None) if self.keeps && self.keepers[variable].is_none() => Fate::Goes(None),
+            (None, None) => Fate::Stays,
+        };
+        if let (Fate::Stays, None, Some(keep)) = (self.fates[variable], own, followed) {
+            tallies.follow(keep, self.survey.names[variable], self.survey.names[variable]);
+        }
+    }
+
+    /// The `drop` that a slot follows its variable out by.
+    fn follows(&self, variable: usize) -> Option<RuleId> {
+        let slot = self.survey.slot(variable)?;
+        match self.fates[slot.of] {
+            Fate::Goes(Some(drop)) if self.survey.rule(drop).follow_slots => {
+                (!self.survey.names_itself(variable, slot)).then_some(drop)
+            }
+            _ => None,
+        }
+    }
+
+    /// The `keep` that a slot stays with its variable by.
+    fn keeper_followed(&self, variable: usize) -> Option<RuleId> {
+        let slot = self.survey.slot(variable)?;
+        self.keepers[slot.of].filter(|keep| self.survey.rule(*keep).follow_slots)
+    }
+}
+
+/// Notes what the rules that match a variable did to it, as far as selection goes.
+fn count(
+    survey: &Survey<'_>,
+    variable: usize,
+    fate: Fate,
+    first_keep: Option<RuleId>,
+    tallies: &mut Tallies,
+) {
+    let name = survey.names[variable];
+    for id in &survey.matched[variable] {
+        tallies.matched(*id);
+        match (survey.rule(*id).verb, fate) {
+            (Verb::Drop, _) => tallies.hit(*id, name, b""),
+            (Verb::Keep, Fate::Stays) => tallies.hit(*id, name, name),
+            (_, Fate::Goes(by)) => tallies.shadowed(*id, by.or(first_keep)),
+            (_, Fate::Stays) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::map::flags::Flag;
+    use crate::remap::test_util::planned;
+
+    const WITH_SLOTS: [&str; 6] =
+        ["v", "w", "w/Adam", "w/Adam/ExponentialMovingAverage", "w/ExponentialMovingAverage", "x"];
+
+    fn left(text: &str) -> Vec<String> {
+        planned(&[], text, &WITH_SLOTS)
+            .iter()
+            .map(|line| line.split(" <- ").next().unwrap().to_owned())
+            .collect()
+    }
+
+    #[test]
+    fn a_drop_counts_wherever_it_stands() {
+        let names = left("[[rule]]\nrename = 'v'\nto = 'u'\noptional = true\n[[rule]]\ndrop = 'v'");
+        assert!(!names.contains(&"u".into()) && !names.contains(&"v".into()));
+    }
+
+    #[test]
+    fn with_a_keep_in_force_the_rest_goes() {
+        assert_eq!(left("[[rule]]\nkeep = 'x'\n[[rule]]\nkeep = 'v'"), ["v", "x"]);
+        assert_eq!(left("[[rule]]\nkeep = 'x'\n[[rule]]\nkeep = '*'\n[[rule]]\ndrop = 'w'"), ["v", "x"]);
+    }
+
+    #[test]
+    fn slots_of_slots_go_and_stay_with_their_variable() {
+        assert_eq!(left("[[rule]]\ndrop = 'w'"), ["v", "x"]);
+        assert_eq!(left("[[rule]]\nkeep = 'w'"), WITH_SLOTS[1..5]);
+        assert_eq!(left("[[rule]]\ndrop = 'w/Adam'"), ["v", "w", "w/ExponentialMovingAverage", "x"]);
+    }
+
+    #[test]
+    fn slots_stay_behind_when_the_rule_says_so() {
+        assert_eq!(left("[[rule]]\ndrop = 'w'\nfollow_slots = false").len(), 5);
+        assert_eq!(left("[[rule]]\nkeep = 'w'\nfollow_slots = false"), ["w"]);
+    }
+
+    #[test]
+    fn a_slot_that_a_rule_means_outlives_its_variable() {
+        let text = "[[rule]]\ndrop = 'w'\n[[rule]]\nrename = '{v:**}/ExponentialMovingAverage'\nto = '{v}'";
+        let names = ["w", "w/ExponentialMovingAverage", "w/Momentum"];
+        assert_eq!(planned(&[], text, &names), ["w <- w/ExponentialMovingAverage"]);
+    }
+
+    #[test]
+    fn the_optimizer_goes_by_its_role_and_averages_stay() {
+        let names = [
+            "Adam/iter",
+            "Adam/w/m",
+            "beta1_power",
+            "s/beta2_power_1",
+            "w",
+            "w/Adam_1",
+            "w/ExponentialMovingAverage",
+        ];
+        assert_eq!(
+            planned(&[Flag::DropOptimizer], "", &names),
+            ["w <- w", "w/ExponentialMovingAverage <- w/ExponentialMovingAverage"]
+        );
+    }
+}

@@ -1,0 +1,128 @@
+//! What variables are called: the path that a rule gave them, which their keys then have too.
+
+use std::borrow::Cow;
+
+use foldhash::HashSet;
+use smol_str::SmolStr;
+
+use crate::format::object_graph::NodeId;
+use crate::graph::key::{components, escape};
+use crate::graph::{Guide, ROOT};
+use crate::map::rule::RuleId;
+use crate::remap::objects::matching::Survey;
+use crate::remap::objects::plan::moves::{How, Taking};
+
+/// The new path of each variable that a rule gives one, with the rule.
+pub(crate) struct Claims(Vec<Option<(RuleId, SmolStr)>>);
+
+impl Claims {
+    /// None yet for so many nodes.
+    pub(crate) fn new(nodes: usize) -> Self {
+        Self(vec![None; nodes])
+    }
+
+    /// A variable whose visible path is renamed is called by what that becomes.
+    pub(crate) fn visible(&mut self, survey: &Survey<'_>, taking: &Taking<'_>) {
+        let (mut guide, mut way) = (Guide::new(survey.graph), Vec::new());
+        for entry in (0..survey.entries.len()).filter(|entry| !survey.is_slot(*entry)) {
+            let (Some(node), Some(path)) = (survey.entries[entry].node, survey.visible_path(entry)) else {
+                continue;
+            };
+            way.clear();
+            way.extend(guide.way(path).into_iter().flatten());
+            if way.last().is_some_and(|edge| survey.child(*edge) == node) {
+                let (to, rule) = taking.position(&way, path, way.len());
+                if let Some(rule) = rule.filter(|_| to != path) {
+                    self.claim(node, rule, to);
+                }
+            }
+        }
+    }
+
+    /// One that has another of its paths renamed is called by that, if the rule comes first.
+    pub(crate) fn moved(&mut self, survey: &Survey<'_>, taking: &Taking<'_>) {
+        let mut seen = vec![false; survey.graph.objects().nodes.len()];
+        seen[ROOT] = true;
+        for take in taking.takes.iter().filter(|take| take.how == How::Moves) {
+            let way: HashSet<_> = take.way.iter().map(|edge| edge.0).collect();
+            // Objects below the one that moves, each with where it was come to from: a step and a name.
+            let (mut steps, mut open) = (vec![(0, "")], vec![(take.node, 0)]);
+            while let Some((node, step)) = open.pop() {
+                if survey.graph.is_optimizer(node) || std::mem::replace(&mut seen[node], true) {
+                    continue;
+                }
+                let is_called = |claim: &(RuleId, SmolStr)| claim.0 <= take.rule;
+                if survey.of_node.has(node) && !self.get(node).is_some_and(is_called) {
+                    self.claim(node, take.rule, spelled(&take.to, &steps, step));
+                }
+                for (child, edge) in survey.node(node).children.iter().enumerate().rev() {
+                    if !way.contains(&edge.node) && !taking.is_taken_before((node, child), take.rule) {
+                        open.push((edge.node, steps.len()));
+                        steps.push((step, &edge.local_name));
+                    }
+                }
+            }
+        }
+    }
+
+    fn claim(&mut self, node: NodeId, rule: RuleId, path: String) {
+        if self.get(node).is_none_or(|claim| rule < claim.0) {
+            self.insert(node, rule, path);
+        }
+    }
+
+    /// The claims by node, in which neighbours have much of their paths in common.
+    pub(crate) fn in_order(&self) -> impl Iterator<Item = (NodeId, RuleId, &SmolStr)> {
+        let claims = self.0.iter().enumerate();
+        claims.filter_map(|(node, claim)| claim.as_ref().map(|(rule, path)| (node, *rule, path)))
+    }
+
+    /// The rule and the path of a variable.
+    pub(crate) fn get(&self, node: NodeId) -> Option<&(RuleId, SmolStr)> {
+        self.0[node].as_ref()
+    }
+
+    /// Gives a variable this path, whatever it had.
+    pub(crate) fn insert(&mut self, node: NodeId, rule: RuleId, path: String) {
+        self.0[node] = Some((rule, path.into()));
+    }
+}
+
+/// The path that begins so and goes on along these steps.
+fn spelled(above: &str, steps: &[(usize, &str)], mut step: usize) -> String {
+    let mut names = Vec::new();
+    while step != 0 {
+        names.push(escape(steps[step].1));
+        step = steps[step].0;
+    }
+    names.push(above.into());
+    names.reverse();
+    names.join("/")
+}
+
+/// The full name that spells `to` as this one spells `path`, or the end of it.
+pub(crate) fn respelled(path: &str, to: &str, full_name: &str) -> Option<String> {
+    if !path.ends_with(full_name.rsplit(['/', '.']).next()?) {
+        return None;
+    }
+    let (path, to) = (unescaped(path)?, unescaped(to)?);
+    let above = path.strip_suffix(full_name)?;
+    if !above.is_empty() && !above.ends_with('/') {
+        return None;
+    }
+    Some(to.strip_prefix(above)?.to_owned()).filter(|new| !new.is_empty())
+}
+
+/// A path with its names as the program has them.
+fn unescaped(path: &str) -> Option<Cow<'_, str>> {
+    let is_escaped = path.contains('.');
+    if is_escaped { Some(components(path)?.join("/").into()) } else { Some(path.into()) }
+}
+
+/// What a rule for paths makes of a full name that it matches as well.
+pub(crate) fn by_rule(survey: &Survey<'_>, rule: RuleId, full_name: &str) -> Option<String> {
+    let rule = survey.map.rule(rule);
+    let caught = rule.captures(full_name.as_bytes())?;
+    let filled = rule.targets.first()?.0.fill(&caught, &survey.map.tables).ok()?;
+    String::from_utf8(filled).ok().filter(|new| !new.is_empty())
+}

@@ -1,0 +1,44 @@
+//! Scopes in an object graph: a pattern without wildcards that names no object and no variable, but what full names (or
+//! keys, where a rule looks at those) begin with before a `/`.
+
+use std::borrow::Cow;
+
+use crate::catalog::Variable;
+use crate::graph::{Graph, key};
+use crate::map::Map;
+use crate::map::diagnostic::Errors;
+use crate::map::rule::{MatchOn, Rule};
+use crate::map::scope::replaced;
+use crate::remap::objects::matching::{Entry, Survey};
+
+/// Returns the map with its rules as they are taken for this graph.
+pub(crate) fn with_scopes<'m>(map: &'m Map, graph: &Graph, variables: &[Variable]) -> Cow<'m, Map> {
+    if !map.rules.iter().any(may_be_scope) {
+        return Cow::Borrowed(map);
+    }
+    // The survey that counts reports the faults of patterns.
+    let survey = Survey::new(map, graph, variables, &mut Errors::default());
+    replaced(map, |at, rule| {
+        let is_unmatched = survey.matches[at].found.is_empty() && survey.matches[at].entries.is_empty();
+        if !is_unmatched || !may_be_scope(rule) {
+            return None;
+        }
+        let mut names: Vec<_> = survey.entries.iter().flat_map(|entry| names(entry, rule.match_on)).collect();
+        names.sort_unstable();
+        rule.of_scope(&names)
+    })
+}
+
+fn may_be_scope(rule: &Rule) -> bool {
+    rule.may_be_scope() && rule.pattern().is_some_and(|pattern| pattern.literal().is_some())
+}
+
+/// The names of a value that a rule looks at.
+fn names<'a>(entry: &Entry<'a>, on: Option<MatchOn>) -> Vec<&'a [u8]> {
+    match on {
+        Some(MatchOn::Key) => vec![key::stem(entry.key)],
+        Some(MatchOn::FullName) => entry.full_name.into_iter().collect(),
+        Some(MatchOn::Path) => vec![entry.visible],
+        None => entry.full_name.into_iter().chain([entry.visible]).collect(),
+    }
+}

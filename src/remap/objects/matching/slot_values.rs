@@ -1,0 +1,46 @@
+//! What is shown below an object and is no object of the graph: the slots that optimizers keep for a variable, and values
+//! that are not a variable's (`table/.ATTRIBUTES/table-keys`).
+
+use std::rc::Rc;
+
+use crate::format::object_graph::NodeId;
+use crate::graph::key::{ATTRIBUTES, VARIABLE_VALUE};
+use crate::graph::{Graph, key};
+
+/// Something below an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Leaf {
+    /// What follows the object's path and a slash.
+    pub(crate) text: Rc<str>,
+    /// The variable that is the slot; none: a value of the object's own.
+    pub(crate) slot: Option<NodeId>,
+}
+
+/// The leaves of each object.
+#[derive(Debug, Default)]
+pub(crate) struct Leaves(Vec<Vec<Leaf>>);
+
+impl Leaves {
+    /// Those of a graph whose bundle has these keys, each with the object it belongs to.
+    pub(crate) fn new<'k>(graph: &Graph, keys: impl Iterator<Item = (&'k [u8], Option<NodeId>)>) -> Self {
+        let mut leaves = vec![Vec::new(); graph.objects().nodes.len()];
+        let slots = graph.slots();
+        let texts: Vec<Rc<str>> =
+            slots.texts().iter().map(|text| text.trim_start_matches('/').into()).collect();
+        for (slot, variable, text) in slots.iter() {
+            leaves[variable].push(Leaf { text: texts[text].clone(), slot: Some(slot) });
+        }
+        for (key, node) in keys {
+            let attribute = key::split(key).and_then(|(_, attribute)| std::str::from_utf8(attribute).ok());
+            if let (Some(attribute), Some(node)) = (attribute.filter(|a| *a != VARIABLE_VALUE), node) {
+                let text = format!("{}{attribute}", ATTRIBUTES.trim_start_matches('/'));
+                leaves[node].push(Leaf { text: text.into(), slot: None });
+            }
+        }
+        Self(leaves)
+    }
+
+    pub(crate) fn below(&self, node: NodeId) -> &[Leaf] {
+        self.0.get(node).map_or(&[], Vec::as_slice)
+    }
+}

@@ -1,0 +1,359 @@
+//! Renames, splits and joins: the first that matches a path takes it, a rename with all that is below.
+//!
+//! * A path below one that an earlier rule took is that rule's. Among the matches of one rule a deeper one that only says
+//!   what the one above it says (`model/**` meets `model/a` and `model/a/w`) is no move of its own.
+//! * A rule that matches an object and would take something below it elsewhere than it would go along with the object
+//!   means what is below, as it would if names were all there is.
+//! * A rule for all that is in an object (`old/**` to `new/**`) takes the object itself, with its references and slots. If
+//!   an object is there already, what is in the one joins what is in the other.
+
+use std::collections::BTreeMap;
+
+use foldhash::HashMap;
+
+use crate::format::object_graph::NodeId;
+use crate::graph::ROOT;
+use crate::graph::key::{OPTIMIZER_SLOT, VARIABLE_VALUE};
+use crate::map::diagnostic::{Error, Kind};
+use crate::map::rule::{Rule, RuleId, Verb};
+use crate::remap::counts::Tallies;
+use crate::remap::objects::matching::search::{Edge, Found, Meaning};
+use crate::remap::objects::matching::{Matches, Survey};
+use crate::remap::objects::plan::selection::Selected;
+use crate::remap::objects::plan::targets::Targets;
+use crate::remap::rejected_names::Misfits;
+
+/// A path that a rule takes, and where to.
+#[derive(Debug)]
+pub(crate) struct Take {
+    pub(crate) rule: RuleId,
+    pub(crate) path: String,
+    pub(crate) way: Vec<Edge>,
+    pub(crate) node: NodeId,
+    pub(crate) to: String,
+    pub(crate) how: How,
+}
+
+/// How a path comes to be where its rule wants it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum How {
+    /// It goes along with what is above it.
+    Along,
+    /// Its last edge moves.
+    Moves,
+    /// Everything in the object moves.
+    Empties,
+}
+
+/// A variable that a rule joins or splits.
+#[derive(Debug)]
+pub(crate) struct Input {
+    pub(crate) rule: RuleId,
+    pub(crate) entry: usize,
+    /// The path or the full name that the rule matches.
+    pub(crate) name: String,
+}
+
+/// All that is taken.
+pub(crate) struct Taking<'a> {
+    pub(crate) survey: &'a Survey<'a>,
+    pub(crate) selected: &'a Selected,
+    pub(crate) takes: Vec<Take>,
+    by_edge: HashMap<Edge, Vec<usize>>,
+    /// All that is in the root.
+    of_root: Option<usize>,
+    /// The matches that each rule acted on.
+    pub(crate) acted: HashMap<RuleId, Vec<usize>>,
+    /// What is below objects, and where rules want it.
+    leaves: Vec<(RuleId, Found, String)>,
+    /// New full names, and the rule of each.
+    pub(crate) full_names: HashMap<usize, (RuleId, String)>,
+    /// What is joined and split, and the paths that it loses by that; or all of them, where a full name said which it is.
+    pub(crate) inputs: Vec<Input>,
+    pub(crate) used: HashMap<Edge, RuleId>,
+    pub(crate) used_up: HashMap<NodeId, RuleId>,
+    pub(crate) errors: Vec<Error>,
+}
+
+impl<'a> Taking<'a> {
+    pub(crate) fn new(
+        survey: &'a Survey<'a>,
+        selected: &'a Selected,
+        tallies: &mut Tallies,
+        misfits: &mut Misfits,
+    ) -> Self {
+        let (takes, by_edge, acted, leaves, full_names) = Default::default();
+        let (inputs, used, used_up) = Default::default();
+        let mut taking = Self {
+            survey,
+            selected,
+            takes,
+            by_edge,
+            of_root: None,
+            acted,
+            leaves,
+            full_names,
+            inputs,
+            used,
+            used_up,
+            errors: vec![],
+        };
+        for (id, rule, matches) in survey.all_rules().filter(|(_, rule, _)| rule.takes()) {
+            if rule.verb != Verb::Rename {
+                taking.use_variables(id, matches, tallies);
+                continue;
+            }
+            let mut targets = Targets::new(survey, id, 0);
+            targets.fill(&matches.found, matches.meaning, misfits);
+            for (at, found) in matches.found.iter().enumerate() {
+                tallies.matched(id);
+                match (taking.blocker(found, id, matches.meaning), targets.filled[at].take()) {
+                    (Some(by), _) => tallies.shadowed(id, by),
+                    (None, Some(to)) => taking.take(id, found, to, at),
+                    (None, None) => {}
+                }
+            }
+            taking.take_full_names(id, rule, &matches.entries, tallies, misfits);
+        }
+        taking.settle();
+        taking
+    }
+
+    /// Where the first `n` edges of a path of the source lead in the result, and the rule that says so.
+    pub(crate) fn position(&self, way: &[Edge], path: &str, n: usize) -> (String, Option<RuleId>) {
+        let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
+        let end = n.checked_sub(1).and_then(|last| ends.clone().nth(last)).unwrap_or(0);
+        let takes = way[..n].iter().zip(ends).filter_map(|(edge, at)| Some((self.by_edge.get(edge)?, at)));
+        if let Some((takes, at)) = takes.last() {
+            let same = takes.iter().find(|take| self.takes[**take].path == path[..at]);
+            let take = &self.takes[*same.unwrap_or(&takes[0])];
+            return (joined(&take.to, path[at..end].trim_start_matches('/')), Some(take.rule));
+        }
+        match self.of_root.map(|take| &self.takes[take]) {
+            Some(take) => (joined(&take.to, &path[..end]), Some(take.rule)),
+            None => (path[..end].to_owned(), None),
+        }
+    }
+
+    /// Whether an edge of the source is no longer where it was.
+    pub(crate) fn is_left(&self, edge: Edge) -> bool {
+        let moved = || self.by_edge.get(&edge)?.iter().find(|take| self.takes[**take].how == How::Moves);
+        self.is_gone(edge)
+            || self.selected.objects.contains_key(&self.survey.child(edge))
+            || moved().is_some()
+    }
+
+    /// Whether an edge is dropped, or some rule sends it elsewhere than along with what is above it.
+    pub(crate) fn has_its_own_way(&self, edge: Edge) -> bool {
+        let goes = |take: &usize| self.takes[*take].how != How::Along;
+        self.is_gone(edge) || self.by_edge.get(&edge).is_some_and(|takes| takes.iter().any(goes))
+    }
+
+    /// Whether a rule before this one took an edge.
+    pub(crate) fn is_taken_before(&self, edge: Edge, rule: RuleId) -> bool {
+        self.is_gone(edge)
+            || self
+                .by_edge
+                .get(&edge)
+                .is_some_and(|takes| takes.iter().any(|take| self.takes[*take].rule < rule))
+    }
+
+    /// Whether an edge is dropped, or went into a new variable.
+    fn is_gone(&self, edge: Edge) -> bool {
+        self.selected.cut.contains_key(&edge)
+            || self.used.contains_key(&edge)
+            || !self.used_up.is_empty() && self.used_up.contains_key(&self.survey.child(edge))
+    }
+
+    /// The object of the source that is at a path and stays there.
+    pub(crate) fn occupant(&self, path: &str) -> Option<NodeId> {
+        let way = self.survey.way(path)?;
+        let stays = way.iter().all(|edge| !self.is_left(*edge));
+        stays.then(|| way.last().map_or(ROOT, |edge| self.survey.child(*edge)))
+    }
+
+    /// The rule that has a path already: by a drop, or because it took what is above.
+    fn blocker(&self, found: &Found, id: RuleId, meaning: Meaning) -> Option<Option<RuleId>> {
+        if let Some(drop) = found.way.iter().find_map(|edge| self.selected.cut.get(edge)) {
+            return Some(Some(*drop));
+        }
+        let used = found.way.iter().find_map(|edge| self.used.get(edge));
+        if let Some(by) = used.or_else(|| self.used_up.get(&found.node)) {
+            return Some(Some(*by));
+        }
+        if let Some(by) = self.selected.objects.get(&found.node).filter(|_| meaning == Meaning::Paths) {
+            return Some(*by);
+        }
+        if let Some(slot) = found.leaf.as_ref().and_then(|leaf| leaf.slot)
+            && let Some(by) = self.selected.slots.get(&slot)
+        {
+            return Some(*by);
+        }
+        let before = |take: &&usize| self.takes[**take].rule < id;
+        let of_root = self.of_root.as_ref().filter(before).map(|take| self.takes[*take].rule);
+        let is_last = |at: usize| at + 1 == found.way.len() && found.leaf.is_none();
+        let of_edge = found.way.iter().enumerate().find_map(|(at, edge)| {
+            let mut takes = self.by_edge.get(edge)?.iter().filter(before);
+            let take = takes.find(|take| !is_last(at) || self.takes[**take].path == found.path)?;
+            Some(self.takes[*take].rule)
+        });
+        of_root.or(of_edge).map(Some)
+    }
+
+    fn take(&mut self, rule: RuleId, found: &Found, to: String, at: usize) {
+        self.acted.entry(rule).or_default().push(at);
+        if found.leaf.is_some() {
+            return self.leaves.push((rule, found.clone(), to));
+        }
+        match found.way.last() {
+            Some(edge) => self.by_edge.entry(*edge).or_default().push(self.takes.len()),
+            None => self.of_root = Some(self.takes.len()),
+        }
+        let (path, way, node) = (found.path.clone(), found.way.clone(), found.node);
+        self.takes.push(Take { rule, path, way, node, to, how: How::Along });
+    }
+
+    /// Takes the variables that a rule joins or splits. Objects without a value are not what it is about.
+    fn use_variables(&mut self, rule: RuleId, matches: &Matches, tallies: &mut Tallies) {
+        for found in &matches.found {
+            let Some((entry, edge)) = self.survey.variable_at(found).zip(found.way.last()) else { continue };
+            tallies.matched(rule);
+            match self.blocker(found, rule, Meaning::Paths) {
+                Some(by) if by == Some(rule) => {}
+                Some(by) => tallies.shadowed(rule, by),
+                None => {
+                    self.used.insert(*edge, rule);
+                    self.inputs.push(Input { rule, entry, name: found.path.clone() });
+                }
+            }
+        }
+        for &entry in matches.entries.iter().filter(|entry| !self.survey.is_slot(**entry)) {
+            let full_name = self.survey.entries[entry].full_name.and_then(|name| str::from_utf8(name).ok());
+            let Some((node, name)) = self.survey.node_of(entry).zip(full_name) else { continue };
+            tallies.matched(rule);
+            match self.selected.objects.get(&node).copied().or(self.used_up.get(&node).map(|by| Some(*by))) {
+                Some(by) => tallies.shadowed(rule, by),
+                None => {
+                    self.used_up.insert(node, rule);
+                    self.inputs.push(Input { rule, entry, name: name.to_owned() });
+                }
+            }
+        }
+    }
+
+    /// How each path comes to its place, now that it is known where those above it go.
+    fn settle(&mut self) {
+        for at in 0..self.takes.len() {
+            let Take { path, way, node, to, .. } = &self.takes[at];
+            let along = way.len().checked_sub(1).map(|above| {
+                let name = path.rsplit('/').next().unwrap_or_default();
+                joined(&self.position(way, path, above).0, name)
+            });
+            let has_value = || self.survey.node(*node).attributes.iter().any(|a| a.name == VARIABLE_VALUE);
+            self.takes[at].how = match along {
+                None => How::Empties,
+                Some(along) if along == *to => How::Along,
+                Some(_) if self.is_container(&self.takes[at]) && (to.is_empty() || has_value()) => {
+                    How::Empties
+                }
+                Some(_) => How::Moves,
+            };
+        }
+        let mut faults = BTreeMap::<(RuleId, &'static str), Vec<LeafFault>>::new();
+        for (rule, found, to) in std::mem::take(&mut self.leaves) {
+            if let Some((why, fault)) = self.leaf_fault(&found, to) {
+                faults.entry((rule, why)).or_default().push(fault);
+            }
+        }
+        for ((rule, why), faults) in faults {
+            // A rule that gives many objects one path has an error of its own, which covers what is below them.
+            let collides =
+                |to: &str| self.takes.iter().filter(|take| take.rule == rule && take.to == to).count() > 1;
+            if !faults.iter().all(|fault| collides(&fault.to)) {
+                self.errors.push(leaf_error(self.survey.map.rule(rule), why, &faults));
+            }
+        }
+    }
+
+    /// Returns the reason why a path below an object cannot be the rule's: the object's own path decides it.
+    fn leaf_fault(&self, found: &Found, to: String) -> Option<(&'static str, LeafFault)> {
+        let leaf = found.leaf.as_ref()?;
+        let object = &found.path[..found.path.len() - leaf.text.len()].trim_end_matches('/');
+        let below = match leaf.text.strip_prefix(OPTIMIZER_SLOT.trim_start_matches('/')) {
+            Some(slot) => {
+                let (optimizer, name) = slot.rsplit_once('/').unwrap_or(("", slot));
+                let way = self.survey.way(optimizer).unwrap_or_default();
+                format!("{OPTIMIZER_SLOT}{}", joined(&self.position(&way, optimizer, way.len()).0, name))
+            }
+            None => format!("/{}", leaf.text),
+        };
+        let along = self.position(&found.way, object, found.way.len()).0 + &below;
+        let why = match leaf.slot {
+            Some(_) => "a slot goes where its variable and its optimizer go",
+            None => "it is part of an object and goes where that goes",
+        };
+        (to != along && to != found.path).then(|| (why, LeafFault { path: found.path.clone(), to, along }))
+    }
+
+    fn take_full_names(
+        &mut self,
+        id: RuleId,
+        rule: &Rule,
+        entries: &[usize],
+        tallies: &mut Tallies,
+        misfits: &mut Misfits,
+    ) {
+        for &entry in entries {
+            tallies.matched(id);
+            let Some(full_name) = self.survey.entries[entry].full_name else { continue };
+            if let Some((by, _)) = self.full_names.get(&entry) {
+                tallies.shadowed(id, Some(*by));
+                continue;
+            }
+            let Some(caught) = rule.captures(full_name) else { continue };
+            let to = misfits.fill(self.survey.map, (id, 0), &caught, full_name);
+            if let Some(to) = to.and_then(|to| String::from_utf8(to).ok()) {
+                self.full_names.insert(entry, (id, to));
+            }
+        }
+    }
+
+    fn is_container(&self, take: &Take) -> bool {
+        self.survey.matches[take.rule.index()].meaning == Meaning::Containers
+    }
+}
+
+/// A path below an object, to which a rule gives a path that the object's own path does not allow.
+struct LeafFault {
+    path: String,
+    to: String,
+    /// The path that it gets with its object.
+    along: String,
+}
+
+/// Paths below objects that an error shows; more are counted.
+const SHOWN: usize = 3;
+
+/// The error for all such paths of a rule.
+fn leaf_error(rule: &Rule, why: &'static str, faults: &[LeafFault]) -> Error {
+    let sentence = |LeafFault { path, to, .. }: &LeafFault| format!("`{path}` cannot become `{to}`");
+    let help = |fault: &LeafFault| format!("it will be `{}`", fault.along);
+    if let [fault] = faults {
+        return Error::new(Kind::Name, rule.place(), sentence(fault)).note(why).help(help(fault));
+    }
+    let what = format!("{} paths cannot be renamed apart from their objects", faults.len());
+    let error = Error::new(Kind::Name, rule.place(), what).note(why);
+    let error = faults.iter().take(SHOWN).fold(error, |error, fault| error.note(sentence(fault)));
+    match faults.len() - SHOWN.min(faults.len()) {
+        0 => error,
+        more => error.note(format!("and {more} more like these")),
+    }
+}
+
+/// Two parts of a path.
+pub(crate) fn joined(above: &str, below: &str) -> String {
+    match (above, below) {
+        ("", path) | (path, "") => path.to_owned(),
+        _ => [above, "/", below].concat(),
+    }
+}

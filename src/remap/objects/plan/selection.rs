@@ -1,0 +1,129 @@
+//! Selection, which comes before all naming: paths that a `drop` matches are gone, and with any `keep` in force so is a
+//! variable none of whose paths a `keep` matches.
+//!
+//! A `drop` acts on the last edge of a path. What is left without a path goes by itself, with its slots; so the weights
+//! that a Keras 3 optimizer lists stay when it goes.
+
+use foldhash::{HashMap, HashSet, HashSetExt};
+
+use crate::format::object_graph::NodeId;
+use crate::map::rule::{RuleId, Verb};
+use crate::remap::counts::Tallies;
+use crate::remap::objects::matching::Survey;
+use crate::remap::objects::matching::search::{Edge, Found, Meaning};
+use crate::remap::objects::plan::subtree::Cover;
+
+/// What a Keras 3 optimizer calls the list of the weights it trains.
+const TRAINED: &str = "_trainable_variables";
+
+/// What goes, each with the `drop` that says so; none: no `keep` wanted it, or no rule at all.
+#[derive(Default)]
+pub(crate) struct Selected {
+    pub(crate) cut: HashMap<Edge, RuleId>,
+    pub(crate) objects: HashMap<NodeId, Option<RuleId>>,
+    pub(crate) slots: HashMap<NodeId, Option<RuleId>>,
+}
+
+pub(crate) fn select(survey: &Survey<'_>, tallies: &mut Tallies) -> Selected {
+    let mut selected = Selected::default();
+    for (id, rule, matches) in survey.rules(Verb::Drop) {
+        if rule.pattern().is_none() {
+            selected.drop_lists(survey, id);
+        }
+        for found in &matches.found {
+            tallies.matched(id);
+            match matches.meaning {
+                Meaning::Paths => selected.drop_path(found, id),
+                Meaning::Containers => selected.drop_content(survey, found.node, id),
+            }
+        }
+        for &entry in &matches.entries {
+            tallies.matched(id);
+            selected.drop_entry(survey, entry, Some(id));
+        }
+    }
+    selected.keep(survey, tallies);
+    selected
+}
+
+impl Selected {
+    fn drop_path(&mut self, found: &Found, id: RuleId) {
+        match (&found.leaf, found.way.last()) {
+            (Some(leaf), _) => match leaf.slot {
+                Some(slot) => drop(self.slots.entry(slot).or_insert(Some(id))),
+                None => drop(self.objects.entry(found.node).or_insert(Some(id))),
+            },
+            (None, Some(edge)) => drop(self.cut.entry(*edge).or_insert(id)),
+            (None, None) => {}
+        }
+    }
+
+    /// All names in an object, and what else there is in it.
+    fn drop_content(&mut self, survey: &Survey<'_>, node: NodeId, id: RuleId) {
+        for edge in (0..survey.node(node).children.len()).map(|child| (node, child)) {
+            if !survey.is_counter(edge) {
+                self.cut.entry(edge).or_insert(id);
+            }
+        }
+        for leaf in survey.leaves.below(node) {
+            match leaf.slot {
+                Some(slot) => drop(self.slots.entry(slot).or_insert(Some(id))),
+                None => drop(self.objects.entry(node).or_insert(Some(id))),
+            }
+        }
+        for slot in &survey.node(node).slots {
+            self.slots.entry(slot.variable).or_insert(Some(id));
+        }
+    }
+
+    /// The lists that optimizers have of the weights they train, where the weights have other names too: with the list
+    /// their keys would keep the optimizer's name.
+    fn drop_lists(&mut self, survey: &Survey<'_>, id: RuleId) {
+        let optimizers =
+            (0..survey.graph.objects().nodes.len()).filter(|&node| survey.graph.is_optimizer(node));
+        for edge in
+            optimizers.flat_map(|node| (0..survey.node(node).children.len()).map(move |child| (node, child)))
+        {
+            let (node, child) = edge;
+            let is_list = survey.node(node).children[child].local_name == TRAINED;
+            let mut trained = survey.node(survey.child(edge)).children.iter();
+            if is_list && trained.all(|child| survey.graph.is_outside_optimizers(child.node)) {
+                self.cut.entry(edge).or_insert(id);
+            }
+        }
+    }
+
+    /// A value by itself, whatever its paths.
+    pub(crate) fn drop_entry(&mut self, survey: &Survey<'_>, entry: usize, by: Option<RuleId>) {
+        let Some(node) = survey.entries[entry].node else { return };
+        let gone = if survey.is_slot(entry) { &mut self.slots } else { &mut self.objects };
+        gone.entry(node).or_insert(by);
+    }
+
+    fn keep(&mut self, survey: &Survey<'_>, tallies: &mut Tallies) {
+        if survey.rules(Verb::Keep).next().is_none() {
+            return;
+        }
+        let mut kept: HashSet<usize> = HashSet::new();
+        for (id, _, matches) in survey.rules(Verb::Keep) {
+            let mut cover = Cover::new(survey);
+            for found in &matches.found {
+                tallies.matched(id);
+                cover.add(found, matches.meaning, |_| false);
+            }
+            let covered = cover.entries().into_iter().chain(matches.entries.iter().copied());
+            for entry in covered.filter(|&entry| !survey.is_slot(entry)) {
+                let name = survey.entries[entry].visible;
+                matches.entries.contains(&entry).then(|| tallies.matched(id));
+                tallies.hit(id, name, name);
+                kept.insert(entry);
+            }
+        }
+        for entry in (0..survey.entries.len()).filter(|entry| !kept.contains(entry)) {
+            let Some(node) = survey.entries[entry].node else { continue };
+            if !survey.is_slot(entry) && survey.counter() != Some(node) {
+                self.drop_entry(survey, entry, None);
+            }
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Where a rule wants what it matches: its target, filled for each match.
+
+use foldhash::{HashMap, HashMapExt};
+
+use crate::map::rule::{Rule, RuleId};
+use crate::remap::objects::matching::Survey;
+use crate::remap::objects::matching::search::{Found, Meaning};
+use crate::remap::objects::plan::moves::joined;
+use crate::remap::rejected_names::Misfits;
+
+/// The targets of one rule's matches.
+pub(crate) struct Targets<'a> {
+    survey: &'a Survey<'a>,
+    rule: RuleId,
+    target: usize,
+    /// The new path of each match; none if it has none, or leaves what it matches to what is below.
+    pub(crate) filled: Vec<Option<String>>,
+    /// Whether a match above it takes it there anyway.
+    pub(crate) along: Vec<bool>,
+}
+
+impl<'a> Targets<'a> {
+    pub(crate) fn new(survey: &'a Survey<'a>, rule: RuleId, target: usize) -> Self {
+        Self { survey, rule, target, filled: Vec::new(), along: Vec::new() }
+    }
+
+    pub(crate) fn fill(&mut self, found: &[Found], meaning: Meaning, misfits: &mut Misfits) {
+        let rule = self.survey.map.rule(self.rule);
+        let spelled_out = rule.pattern().is_some_and(|pattern| pattern.holes.is_empty());
+        for found in found {
+            // An object without a value that cannot have the new name is not what the rule is about.
+            let has_value = self.survey.of_node.has(found.node);
+            let mut ignored = Misfits::default();
+            let misfits = if has_value || spelled_out { &mut *misfits } else { &mut ignored };
+            let to = match meaning {
+                Meaning::Paths => self.path(rule, found, misfits),
+                Meaning::Containers => self.container(rule, found),
+            };
+            self.filled.push(to);
+        }
+        self.along = vec![false; found.len()];
+        if found.len() > 1 {
+            self.compare_with_what_is_above(found, meaning);
+        }
+    }
+
+    fn path(&self, rule: &Rule, found: &Found, misfits: &mut Misfits) -> Option<String> {
+        let caught = rule.captures(found.path.as_bytes())?;
+        let to = misfits.fill(self.survey.map, (self.rule, self.target), &caught, found.path.as_bytes())?;
+        String::from_utf8(to).ok()
+    }
+
+    /// Where all that is in an object goes.
+    fn container(&self, rule: &Rule, found: &Found) -> Option<String> {
+        let pattern = rule.pattern()?;
+        let something = joined(&found.path, "x");
+        let caught = pattern.captures(something.as_bytes())?;
+        let template = rule.targets[self.target].0.container(pattern.holes.len() - 1)?;
+        String::from_utf8(template.fill(&caught, &self.survey.map.tables).ok()?).ok()
+    }
+
+    /// Takes the targets from objects whose content would be torn from them, and finds what goes along.
+    fn compare_with_what_is_above(&mut self, found: &[Found], meaning: Meaning) {
+        let mut at_path: HashMap<&str, usize> = HashMap::with_capacity(found.len());
+        for (at, one) in found.iter().enumerate() {
+            at_path.entry(&one.path).or_insert(at);
+        }
+        let above = |path: &str, slash: usize| at_path.get(&path[..slash]).copied();
+        for (at, one) in found.iter().enumerate().filter(|_| meaning == Meaning::Paths) {
+            let Some(to) = self.filled[at].clone() else { continue };
+            for (slash, _) in one.path.rmatch_indices('/') {
+                let Some(above) = above(&one.path, slash) else { continue };
+                let Some(above_to) = &self.filled[above] else { continue };
+                let agrees = to.strip_prefix(above_to.as_str()) == Some(&one.path[slash..]);
+                if agrees || self.survey.of_node.has(found[above].node) {
+                    break;
+                }
+                self.filled[above] = None;
+            }
+        }
+        for (at, one) in found.iter().enumerate() {
+            let Some(to) = &self.filled[at] else { continue };
+            let nearest = one
+                .path
+                .rmatch_indices('/')
+                .find_map(|(slash, _)| Some((slash, self.filled[above(&one.path, slash)?].as_ref()?)));
+            let agrees = |(slash, above): (usize, &String)| {
+                to.strip_prefix(above.as_str()) == Some(&one.path[slash..])
+            };
+            self.along[at] = nearest.is_some_and(agrees);
+        }
+    }
+}

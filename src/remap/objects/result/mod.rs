@@ -1,0 +1,298 @@
+//! What came of it: the variables under their new names, and what each rule did.
+
+pub(crate) mod counts;
+pub(crate) mod values;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
+use smol_str::SmolStr;
+
+use crate::catalog::{Objects, Origin, Variable};
+use crate::format::object_graph::NodeId;
+use crate::graph::edit::{Rekeyed, Rewrite};
+use crate::graph::{Guide, Role};
+use crate::map::diagnostic::Errors;
+use crate::map::options::Unmatched;
+use crate::map::rule::RuleId;
+use crate::name::Name;
+use crate::remap::counts::Tallies;
+use crate::remap::judge::conclude;
+use crate::remap::objects::edit::Wishes;
+use crate::remap::objects::matching::Survey;
+use crate::remap::objects::plan::aliases::Copying;
+use crate::remap::objects::plan::moves::Taking;
+use crate::remap::objects::plan::new_values::Making;
+use crate::remap::objects::plan::selection::Selected;
+use crate::remap::objects::plan::subtree::Cover;
+use crate::remap::objects::result::values::Steps;
+use crate::remap::plan::Unfit;
+use crate::remap::rejected_names::without_rule;
+use crate::remap::report::{Lost, Report};
+use crate::remap::values::{Values, described};
+
+/// Applies `unmatched` to the variables none of whose names any rule matches.
+pub(crate) fn unmatched(survey: &Survey<'_>, selected: &mut Selected, errors: &mut Errors) {
+    let options = &survey.map.options.unmatched;
+    let unmatched = options.or(Unmatched::Keep);
+    if unmatched == Unmatched::Keep {
+        return;
+    }
+    let mut cover = Cover::new(survey);
+    let mut matched: HashSet<usize> = HashSet::new();
+    for matches in &survey.matches {
+        matches.found.iter().for_each(|found| cover.add(found, matches.meaning, |_| false));
+        matched.extend(&matches.entries);
+    }
+    matched.extend(cover.entries());
+    let is_judged = |entry: &usize| {
+        let node = survey.entries[*entry].node;
+        !matched.contains(entry) && !survey.is_slot(*entry) && node.is_some() && node != survey.counter()
+    };
+    let left: Vec<_> = (0..survey.entries.len()).filter(is_judged).collect();
+    match (unmatched, &options.0) {
+        (Unmatched::Error, Some(option)) if !left.is_empty() => {
+            let names: Vec<_> = left.iter().map(|entry| survey.entries[*entry].visible).collect();
+            errors.push(without_rule(option, &names));
+        }
+        (Unmatched::Drop, _) => left.iter().for_each(|entry| selected.drop_entry(survey, *entry, None)),
+        _ => {}
+    }
+}
+
+pub(crate) struct Outcome<'a> {
+    pub(crate) survey: &'a Survey<'a>,
+    pub(crate) taking: &'a Taking<'a>,
+    pub(crate) copying: &'a Copying,
+    pub(crate) making: &'a Making,
+    wishes: &'a Wishes<'a>,
+    rewrite: Option<Rewrite>,
+    /// The values under their new names.
+    pub(crate) shown: Vec<Shown>,
+    /// The new values; their entries are which of them.
+    pub(crate) made: Vec<Shown>,
+    /// What each entry is called now, or what was made of it; none if it is gone.
+    pub(crate) names: Vec<Option<Name>>,
+}
+
+/// A value under its new name.
+pub(crate) struct Shown {
+    pub(crate) entry: usize,
+    pub(crate) key: Name,
+    pub(crate) name: Name,
+    pub(crate) full_name: Option<Name>,
+    /// The rule that made it a copy.
+    pub(crate) copied_by: Option<RuleId>,
+}
+
+impl<'a> Outcome<'a> {
+    pub(crate) fn new(
+        survey: &'a Survey<'a>,
+        taking: &'a Taking<'a>,
+        (copying, making): (&'a Copying, &'a Making),
+        wishes: &'a Wishes<'a>,
+        rewrite: Option<Rewrite>,
+    ) -> Self {
+        let (shown, made, names) = Default::default();
+        let mut outcome = Self { survey, taking, copying, making, wishes, rewrite, shown, made, names };
+        outcome.name();
+        outcome
+    }
+
+    /// The report, the variables and their graph.
+    pub(crate) fn conclude(
+        self,
+        mut tallies: Tallies,
+        mut errors: Errors,
+        mut warnings: Errors,
+    ) -> Result<(Report, Vec<Variable>, Objects), Unfit> {
+        let by_drop = self.count_drops(&mut tallies);
+        self.count_renames(&mut tallies);
+        self.count_aliases(&mut tallies);
+        self.count_made(&mut tallies);
+        let steps = Steps::new(self.survey, self.taking);
+        steps.count(&self.names, &by_drop, &mut tallies);
+        let mut values = Values::new(self.survey.map, self.survey.variables);
+        let variables = self.variables(&steps, &mut values, &mut warnings);
+        values.finish(&mut errors, &mut warnings);
+        let candidates = if tallies.any_unused() { self.candidates() } else { BTreeSet::new() };
+        let candidates: Vec<_> = candidates.iter().map(|name| name.as_slice()).collect();
+        let gone = self.names.iter().enumerate().filter(|(_, name)| name.is_none());
+        let dropped = gone.map(|(entry, _)| (entry, by_drop.get(&entry).copied())).collect();
+        let total = self.survey.entries.len();
+        let report = Report { dropped, lost: self.lost(), total, warnings, ..Report::default() };
+        let report = conclude(self.survey.map, tallies, &candidates, report, errors)?;
+        let rewrite = self.rewrite.expect("without an error there is a graph");
+        Ok((report, variables, crate::remap::objects::objects(rewrite.graph, &rewrite.graph_bytes)))
+    }
+
+    /// Finds the new names of everything. What has a path by a rule is called by that.
+    fn name(&mut self) {
+        let entries = &self.survey.entries;
+        let Some(rewrite) = &self.rewrite else {
+            self.names = entries.iter().map(|entry| Some(entry.visible.into())).collect();
+            return;
+        };
+        let mut guide = Guide::new(&rewrite.graph);
+        let mut preferred = HashMap::new();
+        for (node, _, path) in self.wishes.claims.in_order() {
+            if guide.resolve(path) == Some(node) {
+                preferred.insert(node, path.clone());
+            }
+        }
+        preferred.extend(self.paths_of_copies(rewrite));
+        let all = || rewrite.keys.iter().chain(&rewrite.aliases).chain(&rewrite.made);
+        let keys: Vec<_> = all().map(|rekeyed| (&rekeyed.key[..], rekeyed.node)).collect();
+        let names = rewrite.graph.names_with(&keys, &preferred);
+        self.names = vec![None; entries.len()];
+        let (copies, made) = (rewrite.keys.len(), rewrite.keys.len() + rewrite.aliases.len());
+        for (at, (Rekeyed { from: entry, key, .. }, name)) in all().zip(names).enumerate() {
+            let is_copy = at >= copies && at < made;
+            let copied_by = is_copy.then(|| self.copier(key)).flatten();
+            let (name, full_name) = (Name::from(name.visible), name.full_name.map(Name::from));
+            if at < copies {
+                self.names[*entry] = Some(name.clone());
+            }
+            let shown = Shown { entry: *entry, key: key.as_slice().into(), name, full_name, copied_by };
+            if at < made { self.shown.push(shown) } else { self.made.push(shown) }
+        }
+        self.name_inputs();
+    }
+
+    /// What went into something new is not gone.
+    fn name_inputs(&mut self) {
+        self.made.retain_mut(|shown| match self.wishes.value_of(shown.entry) {
+            Some(value) => {
+                shown.entry = value;
+                true
+            }
+            None => false,
+        });
+        for shown in &self.made {
+            for &input in &self.making.values[shown.entry].inputs {
+                self.names[input].get_or_insert_with(|| shown.name.clone());
+            }
+        }
+    }
+
+    /// A copy is called by the path it was asked for under.
+    fn paths_of_copies(&self, rewrite: &Rewrite) -> Vec<(NodeId, SmolStr)> {
+        let asked =
+            self.copying.copies.iter().filter_map(|copy| Some((rewrite.graph.resolve(&copy.to)?, &copy.to)));
+        asked
+            .filter(|(node, _)| rewrite.copies.contains_key(node))
+            .map(|(node, to)| (node, to.as_str().into()))
+            .collect()
+    }
+
+    /// The rule that made a copy with this key: that of the path it begins with.
+    fn copier(&self, key: &[u8]) -> Option<RuleId> {
+        let ends = key.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
+        let copy = |end: usize| self.copying.copies.iter().find(|copy| copy.to.as_bytes() == &key[..end]);
+        ends.collect::<Vec<_>>().into_iter().rev().find_map(copy).map(|copy| copy.rule)
+    }
+
+    /// The variables; without those whose values cannot be, which is noted.
+    fn variables(&self, steps: &Steps<'_>, values: &mut Values<'_>, warnings: &mut Errors) -> Vec<Variable> {
+        let places: Vec<Arc<str>> =
+            self.survey.map.rules.iter().map(|rule| rule.place().to_string().as_str().into()).collect();
+        let variable = |shown: &Shown| {
+            let source = &self.survey.variables[shown.entry];
+            let derived = steps.derived(shown.entry, shown.copied_by, warnings);
+            let tensor = match &derived {
+                Some(derived) => values.tensor(derived)?,
+                None => source.tensor.clone(),
+            };
+            let named_by = shown.copied_by.or_else(|| self.renamer(shown));
+            let rule = named_by.or_else(|| Some(derived.as_ref()?.inputs.first()?.steps.first()?.rule));
+            let done =
+                derived.as_ref().map(|derived| described(self.survey.map, derived, self.survey.variables));
+            let origin = rule.map(|rule| Origin {
+                name: source.name.clone(),
+                rule: places[rule.index()].clone(),
+                value: done.map(|done| done.as_str().into()),
+            });
+            Some(Variable {
+                name: shown.name.clone(),
+                key: Some(shown.key.clone()),
+                // The name it has for readers without a graph stays with what no rule calls otherwise.
+                plain_key: source.plain_key.clone().filter(|_| named_by.is_none()),
+                full_name: shown.full_name.clone(),
+                tensor,
+                origin: origin.or_else(|| source.origin.clone()),
+            })
+        };
+        let mut variables = Vec::with_capacity(self.shown.len() + self.made.len());
+        variables.extend(self.shown.iter().filter_map(variable));
+        let made = self.made.iter().filter_map(|shown| self.new_variable(shown, steps, values, &places));
+        variables.extend(made);
+        variables.sort_by(|a, b| a.name.cmp(&b.name));
+        variables
+    }
+
+    fn new_variable(
+        &self,
+        shown: &Shown,
+        steps: &Steps<'_>,
+        values: &mut Values<'_>,
+        places: &[Arc<str>],
+    ) -> Option<Variable> {
+        let (survey, value) = (self.survey, &self.making.values[shown.entry]);
+        let derived = steps.made(value);
+        let name = value.inputs.first().map_or(Name::from(""), |input| survey.variables[*input].name.clone());
+        let done = described(survey.map, &derived, survey.variables);
+        let origin =
+            Origin { name, rule: places[value.rule.index()].clone(), value: Some(done.as_str().into()) };
+        Some(Variable {
+            name: shown.name.clone(),
+            key: Some(shown.key.clone()),
+            plain_key: None,
+            full_name: shown.full_name.clone(),
+            tensor: values.tensor(&derived)?,
+            origin: Some(origin),
+        })
+    }
+
+    /// The rule by which a value is called otherwise than in the source: its own, or its variable's.
+    fn renamer(&self, shown: &Shown) -> Option<RuleId> {
+        let entry = &self.survey.entries[shown.entry];
+        if entry.visible == shown.name.as_bytes() {
+            return None;
+        }
+        let of = match entry.role {
+            Role::Slot { of: Some(of) } => self.survey.entries[of].node,
+            _ => entry.node,
+        };
+        let claimed = self.wishes.claims.get(of?).map(|(rule, _)| *rule);
+        claimed.or_else(|| self.taking.takes.iter().map(|take| take.rule).min())
+    }
+
+    /// Every name that a pattern may have meant: what values are called, and the objects above them.
+    fn candidates(&self) -> BTreeSet<Vec<u8>> {
+        let mut names = BTreeSet::new();
+        for entry in &self.survey.entries {
+            let ends = entry.visible.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
+            for end in ends.chain([entry.visible.len()]) {
+                if !names.contains(&entry.visible[..end]) {
+                    names.insert(entry.visible[..end].to_vec());
+                }
+            }
+        }
+        names
+    }
+
+    fn lost(&self) -> Vec<Lost> {
+        let lost = self.rewrite.iter().flat_map(|rewrite| &rewrite.lost);
+        let entry = |node: &NodeId| self.survey.of_node.get(*node).first().copied();
+        let rule_of = |from: &str, to: &str| {
+            self.taking.takes.iter().find(|take| take.path == from && take.to == to).map(|take| take.rule)
+        };
+        let row = |lost: &crate::graph::edit::Lost| {
+            let rule = lost.from.as_ref().and_then(|from| rule_of(from, &lost.to));
+            let (source, to) = (entry(&lost.node)?, entry(&lost.other)?);
+            Some(Lost { source, name: lost.to.clone().into_bytes(), rule, to })
+        };
+        lost.filter_map(row).collect()
+    }
+}

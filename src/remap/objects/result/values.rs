@@ -1,0 +1,186 @@
+//! Which rules change the values of an object graph, and in which order: those of names have the same (steps.rs).
+//!
+//! A rule that takes a path has its ops applied to all variables that it takes, and so has an alias to all that it copies.
+//! A `convert` means the variables that it matches, not what is below an object. Slots follow their variables.
+
+use foldhash::{HashMap, HashSet};
+
+use crate::graph::Role;
+use crate::map::diagnostic::{Error, Errors, Kind};
+use crate::map::rule::{Rule, RuleId, Verb};
+use crate::name::Name;
+use crate::remap::counts::Tallies;
+use crate::remap::objects::matching::{Matches, Survey};
+use crate::remap::objects::plan::moves::Taking;
+use crate::remap::objects::plan::new_values::NewValue;
+use crate::remap::objects::plan::subtree::Cover;
+use crate::remap::steps::{Derived, Input, Scope, Step, has_ops};
+
+/// The rules that concern each entry.
+pub(crate) struct Steps<'a> {
+    survey: &'a Survey<'a>,
+    /// No rule has ops, as in most maps.
+    idle: bool,
+    /// The rename that took each entry.
+    takers: HashMap<usize, RuleId>,
+    /// What each `convert` matches by itself.
+    converts: Vec<(RuleId, HashSet<usize>)>,
+}
+
+impl<'a> Steps<'a> {
+    pub(crate) fn new(survey: &'a Survey<'a>, taking: &Taking<'_>) -> Self {
+        let idle = survey.map.rules.iter().all(|rule| rule.ops.is_empty());
+        let takers = if idle { HashMap::default() } else { takers(survey, taking) };
+        let converts = survey.rules(Verb::Convert).map(|(id, _, matches)| (id, meant(survey, matches)));
+        Self { survey, idle, takers, converts: converts.collect() }
+    }
+
+    /// How the value of an entry, or of its copy by an alias, is made; none: it is the source's.
+    pub(crate) fn derived(
+        &self,
+        entry: usize,
+        alias: Option<RuleId>,
+        warnings: &mut Errors,
+    ) -> Option<Box<Derived>> {
+        if self.idle {
+            return None;
+        }
+        let steps = self.steps(entry, self.takers.get(&entry).copied(), alias);
+        Derived::whole(entry, self.possible(entry, steps, warnings))
+    }
+
+    /// How a value that a rule makes comes of the source's.
+    pub(crate) fn made(&self, value: &NewValue) -> Derived {
+        let steps = |entry| if self.idle { vec![] } else { self.steps(entry, Some(value.rule), None) };
+        let input = |&source: &usize| Input { source, steps: steps(source) };
+        Derived { inputs: value.inputs.iter().map(input).collect(), end: value.end }
+    }
+
+    fn steps(&self, entry: usize, taker: Option<RuleId>, alias: Option<RuleId>) -> Vec<Step> {
+        let mut rules: Vec<_> = self.of_entry(entry).into_iter().chain(alias).collect();
+        rules.sort_unstable();
+        let steps = taker.into_iter().chain(rules).map(|rule| {
+            let own = !self.survey.is_slot(entry) || self.is_converted(entry, rule);
+            Step { rule, scope: if own { Scope::All } else { Scope::Layout { zeros: true } } }
+        });
+        steps.filter(|step| has_ops(self.survey.map.rule(step.rule), step.scope)).collect()
+    }
+
+    fn is_converted(&self, entry: usize, rule: RuleId) -> bool {
+        self.converts.iter().any(|(id, meant)| *id == rule && meant.contains(&entry))
+    }
+
+    /// The `convert` rules that concern an entry: those that match it, and of a slot those of its variable.
+    fn of_entry(&self, entry: usize) -> Vec<RuleId> {
+        let matching = |entry: usize| {
+            self.converts.iter().filter(move |(_, meant)| meant.contains(&entry)).map(|(id, _)| *id)
+        };
+        let mut rules: Vec<_> = matching(entry).collect();
+        let moves = |id: &RuleId| has_ops(self.survey.map.rule(*id), Scope::Layout { zeros: true });
+        if let Some(of) = self.variable_of(entry)
+            && !rules.iter().any(|id| moves(id) && !self.is_converted(of, *id))
+        {
+            let follows = |id: &RuleId| self.survey.map.rule(*id).follow_slots;
+            rules.extend(matching(of).filter(follows).filter(|id| !self.is_converted(entry, *id)));
+        }
+        rules
+    }
+
+    /// The variable that an entry is a slot of.
+    fn variable_of(&self, entry: usize) -> Option<usize> {
+        match self.survey.entries[entry].role {
+            Role::Slot { of } => of,
+            _ => None,
+        }
+    }
+
+    /// The steps that can be taken: those that a slot follows need its variable's shape.
+    fn possible(&self, entry: usize, steps: Vec<Step>, warnings: &mut Errors) -> Vec<Step> {
+        let Some(of) = self.variable_of(entry) else { return steps };
+        let [slot, variable] = [entry, of].map(|at| &self.survey.variables[at]);
+        if slot.tensor.shape == variable.tensor.shape {
+            return steps;
+        }
+        let (own, followed): (Vec<_>, Vec<_>) = steps.into_iter().partition(|step| step.scope == Scope::All);
+        if let (Some(step), false) = (followed.first(), slot.tensor.shape.0.is_empty()) {
+            let (a, b) = (&slot.tensor.shape, &variable.tensor.shape);
+            let what = format!(
+                "the slot `{}` {a} keeps its value: it has not the shape of `{}` {b}",
+                slot.name, variable.name
+            );
+            let place = self.survey.map.rule(step.rule).place();
+            warnings.push_with(Kind::Value, || Error::new(Kind::Value, place, what).warning());
+        }
+        own
+    }
+
+    /// Notes what each `convert` did. `names` are the new ones; `by_drop` is why those are gone that have none.
+    pub(crate) fn count(
+        &self,
+        names: &[Option<Name>],
+        by_drop: &HashMap<usize, RuleId>,
+        tallies: &mut Tallies,
+    ) {
+        for (id, meant) in &self.converts {
+            let mut meant: Vec<_> = meant.iter().copied().collect();
+            meant.sort_unstable();
+            for entry in meant {
+                tallies.matched(*id);
+                match &names[entry] {
+                    Some(new) => tallies.hit(*id, self.survey.entries[entry].visible, new.as_bytes()),
+                    None => tallies.shadowed(*id, by_drop.get(&entry).copied()),
+                }
+            }
+        }
+        for entry in (0..names.len()).filter(|entry| self.survey.is_slot(*entry)) {
+            let steps =
+                if self.idle { vec![] } else { self.steps(entry, self.takers.get(&entry).copied(), None) };
+            let followed = |step: &&Step| step.scope != Scope::All && self.rule(step).verb == Verb::Convert;
+            for step in steps.iter().filter(followed) {
+                if let Some(new) = &names[entry] {
+                    tallies.follow(step.rule, self.survey.entries[entry].visible, new.as_bytes());
+                }
+            }
+        }
+    }
+
+    fn rule(&self, step: &Step) -> &Rule {
+        self.survey.map.rule(step.rule)
+    }
+}
+
+/// The first rename that takes each entry, or what it is a slot of.
+fn takers(survey: &Survey<'_>, taking: &Taking<'_>) -> HashMap<usize, RuleId> {
+    let mut acted: Vec<_> = taking.acted.iter().collect();
+    acted.sort_unstable();
+    let mut takers = HashMap::default();
+    for (&id, acted) in acted {
+        let (matches, rule) = (&survey.matches[id.index()], survey.map.rule(id));
+        let mut cover = Cover::new(survey);
+        acted.iter().for_each(|at| {
+            cover.add(&matches.found[*at], matches.meaning, |edge| taking.is_taken_before(edge, id));
+        });
+        let followers = if rule.follow_slots { cover.followers() } else { Default::default() };
+        let followers = followers.iter().flat_map(|slot| survey.of_node.get(*slot)).copied();
+        for entry in cover.entries().into_iter().chain(followers) {
+            takers.entry(entry).or_insert(id);
+        }
+    }
+    for (&entry, (id, _)) in &taking.full_names {
+        takers.entry(entry).or_insert(*id);
+    }
+    takers
+}
+
+/// The variables and slots that a pattern matches by themselves.
+fn meant(survey: &Survey<'_>, matches: &Matches) -> HashSet<usize> {
+    let mut meant: HashSet<_> = matches.entries.iter().copied().collect();
+    for found in &matches.found {
+        let node = match &found.leaf {
+            Some(leaf) => leaf.slot,
+            None => Some(found.node),
+        };
+        meant.extend(node.iter().flat_map(|node| survey.of_node.get(*node)));
+    }
+    meant
+}

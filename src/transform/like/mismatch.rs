@@ -1,0 +1,164 @@
+//! Everything that keeps a source from being like WANTED, said at once.
+
+use std::fmt;
+
+use crate::catalog::Catalog;
+use crate::dtype::Dtype;
+use crate::map::suggest::near_names;
+use crate::name::Name;
+use crate::tensor::Shape;
+
+/// One thing that does not fit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "fields are what the texts below call them")]
+pub enum Problem {
+    /// The source has nothing for a variable.
+    Missing { name: Name, full_name: Option<Name>, dtype: Dtype, shape: Shape, nearest: Vec<String> },
+    /// It has it in another shape.
+    Shape { name: Name, from: Name, dtype: Dtype, wanted: Shape, found: Shape, can_fit: bool },
+    /// It has it in another dtype.
+    Dtype { name: Name, from: Name, wanted: Dtype, found: Dtype },
+    /// It has several that it could be.
+    Ambiguous { name: Name, candidates: Vec<(Name, &'static str)> },
+    /// Two variables would be the same one of the source.
+    Twice { source: Name, names: [Name; 2] },
+    /// There is no zero of that dtype, or too many of them.
+    NoZero { name: Name, dtype: Dtype },
+    /// All values together are more than a file can hold.
+    TooLarge { bytes: u128 },
+    /// WANTED is to give values and has none.
+    NoValues,
+    /// WANTED's object graph cannot be read.
+    NoGraph,
+}
+
+/// All of them.
+#[derive(Clone, Debug)]
+pub struct Unlike {
+    wanted: String,
+    /// How many variables are wanted.
+    total: usize,
+    problems: Vec<Problem>,
+}
+
+/// For so many missing variables the nearest is looked for.
+const NEAREST: usize = 20;
+
+/// What each sort of problem is headed by, in the order in which they are shown, and what helps.
+const HEADINGS: &[(&str, &str)] = &[
+    ("cannot be used", ""),
+    (
+        "missing",
+        "--missing zeros fills them, --missing like takes WANTED's own values; or a --rename brings a name closer",
+    ),
+    ("of another shape", "--fit like takes the rest of an axis that is too short from WANTED's rows"),
+    ("of another dtype", "WANTED must have the source's dtypes: nothing is cast here"),
+    ("could be several of the source's", "a --rename to WANTED's own name decides"),
+];
+
+impl Problem {
+    /// Its place among the headings.
+    fn heading(&self) -> usize {
+        match self {
+            Self::NoValues | Self::NoGraph | Self::TooLarge { .. } => 0,
+            Self::Missing { .. } | Self::NoZero { .. } => 1,
+            Self::Shape { .. } => 2,
+            Self::Dtype { .. } => 3,
+            Self::Ambiguous { .. } | Self::Twice { .. } => 4,
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing { name, full_name, dtype, shape, nearest } => {
+                let full_name = full_name.as_ref().map_or(String::new(), |name| format!(" ({name})"));
+                write!(f, "{name}{full_name}  {dtype} {shape}")?;
+                if nearest.is_empty() { Ok(()) } else { write!(f, "  nearest: {}", nearest.join(", ")) }
+            }
+            Self::Shape { name, from, dtype, wanted, found, can_fit } => {
+                let why = if *can_fit { "" } else { ", which cannot be made to fit" };
+                write!(f, "{name}  {dtype} {wanted}, but {from} is {found}{why}")
+            }
+            Self::Dtype { name, from, wanted, found } => write!(f, "{name}  {wanted}, but {from} is {found}"),
+            Self::Ambiguous { name, candidates } => {
+                let all: Vec<_> = candidates.iter().map(|(name, how)| format!("{name} ({how})")).collect();
+                write!(f, "{name}: {}", all.join(", "))
+            }
+            Self::Twice { source, names: [first, second] } => {
+                write!(f, "{first} and {second} would both be {source}")
+            }
+            Self::NoZero { name, dtype } => {
+                write!(f, "{name}  {dtype}, of which there is no zero, or not so many")
+            }
+            Self::TooLarge { bytes } => write!(f, "{bytes} bytes of values are more than a file can hold"),
+            Self::NoValues => f.write_str("a table has names and shapes, but no values to take"),
+            Self::NoGraph => {
+                f.write_str("its object graph cannot be read: the data file that holds it is missing")
+            }
+        }
+    }
+}
+
+impl Unlike {
+    pub(crate) fn new(wanted: &str, total: usize) -> Self {
+        Self { wanted: wanted.to_owned(), total, problems: vec![] }
+    }
+
+    pub(crate) fn push(&mut self, problem: Problem) {
+        self.problems.push(problem);
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.problems.is_empty()
+    }
+
+    /// The problems, in WANTED's order.
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+
+    /// Adds to what is missing the names of the source's that look like it and have no place yet.
+    pub(crate) fn add_nearest(&mut self, source: &Catalog, unused: &[Name]) {
+        let names = |name: &Name| {
+            let variable = source.variable(name.as_bytes());
+            let full_name = variable.and_then(|variable| variable.full_name.clone());
+            [Some(name.clone()), full_name]
+        };
+        let names: Vec<_> = unused.iter().flat_map(names).flatten().collect();
+        let mut names: Vec<_> = names.iter().map(Name::as_bytes).collect();
+        names.sort();
+        names.dedup();
+        let missing = self.problems.iter_mut().filter_map(|problem| match problem {
+            Problem::Missing { name, full_name, nearest, .. } => {
+                Some((full_name.as_ref().unwrap_or(name), nearest))
+            }
+            _ => None,
+        });
+        for (name, nearest) in missing.take(NEAREST) {
+            *nearest = near_names(&name.to_string(), &names);
+        }
+    }
+}
+
+impl fmt::Display for Unlike {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the source is not like {}", self.wanted)?;
+        for (number, (heading, help)) in HEADINGS.iter().enumerate() {
+            let problems: Vec<_> =
+                self.problems.iter().filter(|problem| problem.heading() == number).collect();
+            if problems.is_empty() {
+                continue;
+            }
+            write!(f, "\n  {heading}, {} of {}:", problems.len(), self.total)?;
+            problems.iter().try_for_each(|problem| write!(f, "\n    {problem}"))?;
+            if !help.is_empty() {
+                write!(f, "\n  help: {help}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Unlike {}

@@ -1,0 +1,124 @@
+//! A table of what is wanted: the columns of `ls --tsv`, in any order, others beside them allowed.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::catalog::{Catalog, Variable};
+use crate::dtype::Dtype;
+use crate::name::Name;
+use crate::tensor::{Shape, Tensor};
+
+/// Lines of a table that are none of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    file: String,
+    lines: Vec<(usize, String)>,
+}
+
+/// Shown of them.
+const SHOWN: usize = 20;
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = self.lines.iter().take(SHOWN);
+        let lines: Vec<_> = shown.map(|(line, what)| format!("{}:{line}: {what}", self.file)).collect();
+        f.write_str(&lines.join("\n"))?;
+        if self.lines.len() > SHOWN {
+            write!(f, "\n… and {} more lines", self.lines.len() - SHOWN)?;
+        }
+        f.write_str(
+            "\n  help: the columns are those of `ckptfs ls --tsv`: name, dtype, shape, with tabs between",
+        )
+    }
+}
+
+impl std::error::Error for Fault {}
+
+/// The variables of a table; their tensors have no data.
+pub(crate) fn decode(file: &str, text: &[u8]) -> Result<Catalog, Fault> {
+    let mut lines = text.split(|&byte| byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    let header = Columns::find(lines.next().unwrap_or_default());
+    let mut fault = Fault { file: file.to_owned(), lines: vec![] };
+    let Some(columns) = header else {
+        fault.lines.push((1, "no header with the columns name, dtype and shape".into()));
+        return Err(fault);
+    };
+    let (mut variables, mut seen) = (Vec::new(), BTreeSet::new());
+    for (number, line) in (2..).zip(lines).filter(|(_, line)| !line.is_empty()) {
+        match columns.variable(line) {
+            Ok(variable) if seen.insert(variable.name.clone()) => variables.push(variable),
+            Ok(variable) => fault.lines.push((number, format!("{} a second time", variable.name))),
+            Err(what) => fault.lines.push((number, what)),
+        }
+    }
+    variables.sort_by(|a, b| a.name.cmp(&b.name));
+    let catalog = Catalog { variables, ..Catalog::default() };
+    if fault.lines.is_empty() { Ok(catalog) } else { Err(fault) }
+}
+
+/// Where the columns stand.
+struct Columns {
+    name: usize,
+    dtype: usize,
+    shape: usize,
+}
+
+impl Columns {
+    fn find(header: &[u8]) -> Option<Self> {
+        let columns: Vec<_> = header.split(|&byte| byte == b'\t').collect();
+        let at = |name: &str| columns.iter().position(|column| *column == name.as_bytes());
+        Some(Self { name: at("name")?, dtype: at("dtype")?, shape: at("shape")? })
+    }
+
+    fn variable(&self, line: &[u8]) -> Result<Variable, String> {
+        let cells: Vec<_> = line.split(|&byte| byte == b'\t').collect();
+        let cell =
+            |at: usize| cells.get(at).copied().ok_or_else(|| format!("{} columns are too few", cells.len()));
+        let text = |at| Ok::<_, String>(String::from_utf8_lossy(cell(at)?).into_owned());
+        let (name, dtype, shape) = (text(self.name)?, text(self.dtype)?, text(self.shape)?);
+        let name = Name::parse(&name).ok_or_else(|| format!("{name:?} is no escaped name"))?;
+        let dtype = Dtype::named(&dtype).ok_or_else(|| format!("{dtype:?} is no dtype"))?;
+        let dims = shape.split_ascii_whitespace().map(str::parse).collect::<Result<Vec<u64>, _>>();
+        let shape =
+            dims.map_err(|_| format!("{shape:?} is no shape, which is numbers with blanks between"))?;
+        let shape = Shape(shape.into());
+        let elements = shape.num_elements().and_then(|n| n.checked_mul(dtype.width().unwrap_or(1)));
+        elements.ok_or_else(|| format!("shape {shape} has more elements than can be"))?;
+        let tensor = Arc::new(Tensor::new(dtype, shape, vec![], None));
+        Ok(Variable { name, key: None, plain_key: None, full_name: None, tensor, origin: None })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_columns_may_stand_in_any_order_beside_others() {
+        let text = b"shape\tname\tbytes\tdtype\n2 3\tb/kernel\t24\tfloat32\r\n\ta\\nb\t8\tint64\n";
+        let catalog = decode("w.tsv", text).unwrap();
+        let shown = catalog.variables.iter().map(|v| {
+            let Tensor { dtype, shape, .. } = &*v.tensor;
+            (v.name.as_bytes(), *dtype, shape.to_string())
+        });
+        assert_eq!(
+            shown.collect::<Vec<_>>(),
+            [
+                (&b"a\nb"[..], Dtype::Int64, "[]".to_owned()),
+                (b"b/kernel", Dtype::Float32, "[2, 3]".to_owned())
+            ]
+        );
+    }
+
+    #[test]
+    fn every_wrong_line_is_named() {
+        let text = "name\tdtype\tshape\na\tfloat31\t2\nb\tfloat32\tx\na\tint8\t1\nc\na\tint8\t1\nd\tint8\t99999999999999999999\n\
+                    e\tint8\t9999999999 9999999999\n\\q\tint8\t1\n";
+        let fault = decode("w.tsv", text.as_bytes()).err().unwrap();
+        assert_eq!(fault.lines.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [2, 3, 5, 6, 7, 8, 9]);
+        assert!(fault.to_string().starts_with("w.tsv:2: \"float31\" is no dtype\n"), "{fault}");
+        let header = decode("w.tsv", b"\x89HDF").err().unwrap().to_string();
+        assert!(header.starts_with("w.tsv:1: no header"), "{header}");
+    }
+}

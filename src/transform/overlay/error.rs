@@ -1,0 +1,92 @@
+//! Everything that keeps other checkpoints from being laid over one, said at once.
+
+use std::fmt;
+
+use crate::catalog::Unnamed;
+use crate::name::{Name, listed};
+use crate::transform::overlay::LISTED;
+
+/// One thing that does not fit. Each has the flag that asked for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "fields are what the texts below call them")]
+pub enum Fault {
+    /// It is the very checkpoint that it is to be laid over.
+    Itself { flag: String },
+    /// A checkpoint has no variable of that name.
+    Unnamed { flag: String, place: String, unnamed: Unnamed },
+    /// What is taken is not of the same kind.
+    Unlike { flag: String, found: String, wanted: String },
+    /// A data file is missing.
+    NoValues { flag: String, names: Vec<Name> },
+    /// Two of its variables are one of the base's.
+    Twice { flag: String, name: Name, both: [Name; 2] },
+    /// It has names, and the base an object graph, in which they have no place.
+    NoPlace { flag: String, names: Vec<Name>, nearest: Vec<String> },
+    /// Objects that cannot be added to the base's graph, each with the reason.
+    NoObjects { flag: String, objects: Vec<(Name, String)> },
+}
+
+/// All of them.
+#[derive(Clone, Debug)]
+pub struct Unlaid(pub Vec<Fault>);
+
+impl Unlaid {
+    pub(crate) fn none(self) -> Result<(), Self> {
+        if self.0.is_empty() { Ok(()) } else { Err(self) }
+    }
+}
+
+impl fmt::Display for Unlaid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, fault) in self.0.iter().enumerate() {
+            write!(f, "{}{fault}", if i == 0 { "" } else { "\n" })?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Unlaid {}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Itself { flag } => write!(f, "{flag}: that is the checkpoint itself"),
+            Self::Unnamed { flag, place, unnamed } => {
+                write!(f, "{flag}: no variable `{}` in {place}", unnamed.name)?;
+                nearest(f, &unnamed.nearest)
+            }
+            Self::Unlike { flag, found, wanted } => {
+                write!(f, "{flag}: it is {found} there, and {wanted} here\n  ")?;
+                write!(f, "help: --overlay takes values of other shapes and dtypes too")
+            }
+            Self::NoValues { flag, names } => {
+                write!(
+                    f,
+                    "{flag}: a data file is missing, so there are no values of {}",
+                    listed(names, LISTED)
+                )
+            }
+            Self::Twice { flag, name, both: [first, second] } => {
+                write!(f, "{flag}: {first} and {second} are two there, and here both are {name}")
+            }
+            Self::NoPlace { flag, names, nearest: near } => {
+                write!(
+                    f,
+                    "{flag}: the checkpoint has an object graph, in which there is no {}",
+                    listed(names, LISTED)
+                )?;
+                nearest(f, near)?;
+                write!(f, "\n  help: what `export --target name` writes of it takes new names; ")?;
+                write!(f, "`--target object` then gives all of them a graph")
+            }
+            Self::NoObjects { flag, objects } => {
+                write!(f, "{flag}: {} of its objects cannot be added to the object graph", objects.len())?;
+                objects.iter().try_for_each(|(name, why)| write!(f, "\n  {name}: {why}"))
+            }
+        }
+    }
+}
+
+fn nearest(f: &mut fmt::Formatter<'_>, names: &[String]) -> fmt::Result {
+    if names.is_empty() { Ok(()) } else { write!(f, "\n  help: nearest: {}", names.join(", ")) }
+}

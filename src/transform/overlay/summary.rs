@@ -1,0 +1,136 @@
+//! What came from where.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use crate::catalog::Catalog;
+use crate::name::Name;
+use crate::transform::overlay::{LISTED, Overlay};
+
+/// What came of laying checkpoints over one.
+#[derive(Clone, Debug, Default)]
+pub struct Laid {
+    /// For each flag, what is its in the end.
+    pub from: Vec<From>,
+    /// Variables that stayed the base's.
+    pub own: usize,
+    /// What the user should know.
+    pub warnings: Vec<String>,
+}
+
+/// What came from one other checkpoint.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct From {
+    /// The flag that asked for it.
+    pub flag: String,
+    /// Variables that the base has too.
+    pub replaced: Vec<Name>,
+    /// Variables that it does not have.
+    pub added: Vec<Name>,
+    /// Variables that stay the base's whatever the other has.
+    pub left: usize,
+}
+
+/// What is told of a variable that another replaces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Note {
+    /// The other is of another shape or dtype.
+    Unlike,
+    /// They have one path, which only counts, and different names in their programs.
+    Counted,
+}
+
+/// What each note says of one variable, and of several.
+const NOTES: &[(Note, [&str; 2])] = &[
+    (Note::Unlike, ["variable is of another shape or dtype", "variables are of another shape or dtype"]),
+    (
+        Note::Counted,
+        [
+            "path that only counts leads to another full name",
+            "paths that only count lead to other full names",
+        ],
+    ),
+];
+
+/// What came from where so far.
+pub(crate) struct Ledger {
+    flags: Vec<(String, usize)>,
+    /// The last that gave a variable its value, and whether the base has it.
+    last: BTreeMap<Name, (usize, bool, Arc<str>)>,
+    notes: Vec<(String, Note, String)>,
+    base: usize,
+}
+
+impl Ledger {
+    pub(crate) fn new(base: &Catalog) -> Self {
+        Self { flags: vec![], last: BTreeMap::new(), notes: vec![], base: base.variables.len() }
+    }
+
+    /// A checkpoint is laid over, `left` variables of which are not.
+    pub(crate) fn opened(&mut self, flag: String, left: usize) {
+        self.flags.push((flag, left));
+    }
+
+    pub(crate) fn replaced(&mut self, name: Name, flag: String, from: &Overlay) {
+        let is_bases = self.last.get(&name).is_none_or(|(_, is_bases, _)| *is_bases);
+        self.put(name, flag, from, is_bases);
+    }
+
+    pub(crate) fn added(&mut self, name: Name, flag: String, from: &Overlay) {
+        self.put(name, flag, from, false);
+    }
+
+    /// Something is to be told of a variable.
+    pub(crate) fn note(&mut self, flag: &str, note: Note, what: String) {
+        self.notes.push((flag.to_owned(), note, what));
+    }
+
+    fn put(&mut self, name: Name, flag: String, from: &Overlay, is_bases: bool) {
+        let known = self.flags.iter().rposition(|(other, _)| *other == flag);
+        let at = known.unwrap_or_else(|| {
+            self.flags.push((flag, 0));
+            self.flags.len() - 1
+        });
+        self.last.insert(name, (at, is_bases, from.path.clone()));
+    }
+
+    /// Notes in the catalog where values come from, and sums up.
+    pub(crate) fn close(self, catalog: &mut Catalog) -> Laid {
+        let blank = |(flag, left): (String, usize)| From { flag, left, ..From::default() };
+        let mut laid = Laid { warnings: self.warnings(), ..Laid::default() };
+        laid.from = self.flags.into_iter().map(blank).collect();
+        let mut paths = HashMap::new();
+        for (name, (at, is_bases, path)) in self.last {
+            let from = &mut laid.from[at];
+            if is_bases { &mut from.replaced } else { &mut from.added }.push(name.clone());
+            paths.insert(name, path);
+        }
+        laid.own = self.base - laid.from.iter().map(|from| from.replaced.len()).sum::<usize>();
+        catalog.overlaid = Some(Arc::new(paths));
+        laid
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        let of = |(flag, left): &(String, usize)| {
+            let notes = NOTES.iter().map(|(note, texts)| self.warning(flag, *note, *texts));
+            let plural = if *left == 1 { "variable stays" } else { "variables stay" };
+            let left = (*left > 0).then(|| {
+                format!("{flag}: {left} {plural} the base's: optimizer state, save_counter, configurations")
+            });
+            notes.chain([left]).flatten().collect::<Vec<_>>()
+        };
+        self.flags.iter().flat_map(of).collect()
+    }
+
+    /// All notes of a kind on one flag.
+    fn warning(&self, flag: &str, kind: Note, [one, several]: [&str; 2]) -> Option<String> {
+        let all: Vec<_> = self.notes.iter().filter(|(of, note, _)| of == flag && *note == kind).collect();
+        let lines: String = all.iter().take(LISTED).map(|(_, _, what)| format!("\n  {what}")).collect();
+        let rest = match all.len().saturating_sub(LISTED) {
+            0 => String::new(),
+            more => format!("\n  and {more} more"),
+        };
+        let plural = if all.len() == 1 { one } else { several };
+        (!all.is_empty()).then(|| format!("{flag}: {} {plural}{lines}{rest}", all.len()))
+    }
+}
