@@ -12,7 +12,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::cache::{Cache, Decode};
-use crate::shard::Shard;
+use crate::source_file::Shard;
 
 /// A contiguous run of a virtual file.
 #[derive(Clone)]

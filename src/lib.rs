@@ -22,23 +22,23 @@
 
 pub mod cache;
 pub mod catalog;
+pub mod checksums;
 pub mod cli;
+pub mod directory;
 pub mod dtype;
 pub mod export;
 pub mod extent;
-pub mod folder;
 pub mod format;
 pub mod graph;
 pub mod map;
 pub mod minifloat;
-pub mod mirror;
+pub mod mounted_source;
 pub mod name;
 pub mod op;
 pub mod remap;
-pub mod shard;
 pub(crate) mod slot_names;
 pub mod source;
-pub mod sums;
+pub mod source_file;
 pub mod tensor;
 pub mod transform;
 pub mod tree;

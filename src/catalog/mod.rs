@@ -7,10 +7,10 @@ use std::sync::{Arc, LazyLock};
 
 pub use find::{Unnamed, named};
 
+use crate::checksums::Keep;
 use crate::graph::Graph;
 use crate::name::Name;
-use crate::shard::Shard;
-use crate::sums::Keep;
+use crate::source_file::Shard;
 use crate::tensor::Tensor;
 
 /// A checkpoint's variables, under the names that ckptfs shows.

@@ -1,54 +1,27 @@
-//! The command line: parsing and printing only. A file for each subcommand, a row for each in `Command`.
+//! The command line: parsing and printing only.
+//!
+//! ```text
+//! commands/   one file a subcommand
+//! flags/      flags that several commands share, completion, hints for unknown words
+//! output/     errors, tables and trees on a terminal; manual pages
+//! mount/      what `mount` and `run` share: serving, `.ckptfs/`, logs, `-o` options
+//! ```
 
-mod cat;
-mod changes;
-mod check;
-mod completer;
-mod completions;
-mod export;
-mod ls;
-mod man;
-mod map_flags;
-mod maps;
-mod outline;
-mod overlay_flags;
-mod reference;
-mod terminal;
-mod width;
-mod words;
-
-#[cfg(test)]
-mod examples;
-
-#[cfg(feature = "fuse")]
-mod demo;
-#[cfg(feature = "fuse")]
-mod logging;
+mod commands;
+mod flags;
 #[cfg(feature = "fuse")]
 mod mount;
-#[cfg(feature = "fuse")]
-mod mount_helper;
-#[cfg(feature = "fuse")]
-mod mount_options;
-#[cfg(feature = "fuse")]
-mod planning;
-#[cfg(feature = "fuse")]
-mod run;
-#[cfg(feature = "fuse")]
-mod sample;
-#[cfg(feature = "fuse")]
-mod service;
-#[cfg(feature = "fuse")]
-mod serving;
-#[cfg(feature = "fuse")]
-mod status;
-#[cfg(feature = "fuse")]
-mod umount;
+mod output;
 
 use std::ffi::{OsStr, OsString};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
+use commands::{cat, check, completions, export, ls, man, maps};
+#[cfg(feature = "fuse")]
+use commands::{demo, mount as mount_command, run as run_command, status, umount};
+use flags::{map_flags, other_words};
+use output::terminal;
 
 /// Mount TensorFlow checkpoints as files, under the names your program wants.
 ///
@@ -77,11 +50,11 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     #[cfg(feature = "fuse")]
-    Mount(mount::Args),
+    Mount(mount_command::Args),
     #[cfg(feature = "fuse")]
     Umount(umount::Args),
     #[cfg(feature = "fuse")]
-    Run(run::Args),
+    Run(run_command::Args),
     #[cfg(feature = "fuse")]
     Status(status::Args),
     Ls(ls::Args),
@@ -116,7 +89,8 @@ pub fn run() -> ExitCode {
     if completions::complete() {
         return ExitCode::SUCCESS;
     }
-    let cli = Cli::try_parse_from(with_subcommand(args)).unwrap_or_else(|error| words::advised(error).exit());
+    let cli =
+        Cli::try_parse_from(with_subcommand(args)).unwrap_or_else(|error| other_words::advised(error).exit());
     let result = match cli.command {
         #[cfg(feature = "fuse")]
         Command::Mount(args) => args.run(),
@@ -154,8 +128,8 @@ fn with_subcommand(args: Vec<OsString>) -> Vec<OsString> {
     let is_subcommand =
         |word: &OsStr| word.to_str().is_some_and(|word| ckptfs.find_subcommand(word).is_some());
     #[cfg(feature = "fuse")]
-    let args = mount_helper::arguments(args, is_subcommand);
-    words::arguments(args, is_subcommand)
+    let args = mount::helper::arguments(args, is_subcommand);
+    other_words::arguments(args, is_subcommand)
 }
 
 /// Whoever read our output has had enough, which is no failure of ours: `ckptfs ls ckpt | head`.

@@ -1,6 +1,6 @@
 //! Element types as safetensors names them.
 
-use super::Dtype;
+use crate::dtype::Dtype;
 
 /// Types that are the same there and here.
 const SAME: &[(&str, Dtype)] = &[

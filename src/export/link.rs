@@ -8,7 +8,7 @@ use std::{fs, io};
 use rustix::fs::{AtFlags, CWD, linkat};
 use rustix::io::Errno;
 
-use crate::shard::Shard;
+use crate::source_file::Shard;
 
 /// A hard link to the file that is open, whatever its name leads to by now; a symbolic one where that cannot be: on another
 /// device, on a file system without hard links, or to somebody else's file.

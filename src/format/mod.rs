@@ -11,6 +11,8 @@
 )]
 
 pub mod bundle;
+pub mod checkpoint_state;
+pub mod checksums;
 pub mod crc;
 pub mod hdf5_image;
 pub mod hdf5_type;
@@ -22,9 +24,7 @@ pub mod object_graph;
 mod real;
 pub mod safetensors;
 pub mod slice_key;
-pub mod state;
 pub mod string_tensor;
-pub mod sums;
 pub mod table;
 pub mod v1;
 pub mod varint;

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fuser::{BackingId, Errno, FileHandle, FopenFlags, ReplyOpen};
 
-use super::activity::Activity;
+use crate::fuse::metrics::Activity;
 
 /// What file handles of such files are; those of others are not.
 pub(super) const PASSED_THROUGH: FileHandle = FileHandle(1);

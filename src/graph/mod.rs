@@ -8,27 +8,27 @@
 //! Nothing here recurses and no function costs more than the graph's nodes and edges, however many paths there are.
 
 pub mod edit;
-pub mod graft;
-mod guide;
+pub mod import;
 pub mod key;
+mod key_index;
 mod names;
 mod optimizer;
-mod owners;
+mod path_cursor;
 mod paths;
 mod slots;
-pub mod synthesise;
+pub mod synthesize;
 mod walk;
 
 use std::sync::OnceLock;
 
-pub use guide::Guide;
-pub use names::{Known, Name, Role};
-use owners::Owners;
 pub use slots::Slots;
 use walk::Walk;
 
 pub use crate::format::object_graph::{NodeId, ObjectGraph};
 use crate::format::{Malformed, object_graph};
+use crate::graph::key_index::Owners;
+pub use crate::graph::names::{Known, Name, Role};
+pub use crate::graph::path_cursor::Guide;
 
 /// The key of the graph itself among a bundle's keys. It is not a variable.
 pub const KEY: &str = "_CHECKPOINTABLE_OBJECT_GRAPH";

@@ -3,9 +3,9 @@
 //! The mount is made here rather than by the FUSE library, and unmade only as long as it is still ours: an unmount of a
 //! path that somebody else has mounted by then would take theirs down.
 
+mod auto_unmount;
 mod daemon;
 mod device;
-mod guardian;
 mod mountpoint;
 mod namespace;
 mod notify;
@@ -13,8 +13,9 @@ mod session;
 
 pub use daemon::{Role, background, detach, role};
 pub use device::{Error, unmount};
-pub use guardian::{WORD as GUARD, guard};
 pub use mountpoint::{Mounted, Obstacle, check, daemon_of, find, has_glob_characters, ours};
 pub use namespace::{Refused, enter};
 pub use notify::{READY, notify};
 pub use session::{Access, End, Options, Session};
+
+pub use crate::mount::auto_unmount::{WORD as GUARD, guard};

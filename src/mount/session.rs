@@ -10,10 +10,10 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::device::{self, Error};
-use super::guardian::Guardian;
 use super::mountpoint::{self, Mounted};
 use super::notify::{STOPPING, notify};
 use crate::fuse::Fuse;
+use crate::mount::auto_unmount::Guardian;
 
 /// How a mount is to be.
 #[derive(Clone, Debug)]

@@ -12,15 +12,15 @@
 //! mean normal create     what no tensor gives
 //! ```
 
+mod blocks;
 mod compute;
+mod concat;
 mod create;
 mod elementwise;
-mod fused;
 mod literal;
 mod mean;
 mod normal;
 mod number;
-mod rows;
 mod runs;
 mod strings;
 #[cfg(test)]
@@ -32,11 +32,11 @@ use std::sync::Arc;
 
 pub use create::{Create, create};
 use elementwise::Step;
-pub use fused::{Layout, join, split};
 pub use literal::Literal;
-use rows::{Segment, rows};
 
 use crate::dtype::Dtype;
+use crate::op::blocks::{Segment, rows};
+pub use crate::op::concat::{Layout, join, split};
 use crate::tensor::{Shape, Tensor};
 
 /// One operation, its numbers resolved against the shape that it meets.

@@ -33,4 +33,5 @@ pub(crate) mod values;
 pub use apply::{add, apply};
 pub use names::plan_names;
 pub use plan::{Plan, Planned, Unfit};
-pub use report::{Example, Lost, Report, RuleReport, Status};
+
+pub use crate::remap::report::{Example, Lost, Report, RuleReport, Status};

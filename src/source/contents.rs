@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::Path;
 
-use super::family::Part;
-use super::{families, is_saved_model};
-use crate::folder::{Entry, Folder};
+use super::families;
+use crate::directory::{Entry, Folder};
 use crate::name::listed;
+use crate::source::checkpoint_files::Part;
+use crate::source::resolve::is_saved_model;
 
 /// Kinds that are named; more are counted.
 const KINDS: usize = 6;

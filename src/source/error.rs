@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
 use super::contents;
-use super::family::Prefix;
-use super::identify::{self, Lookalike};
-use crate::folder::Folder;
+use crate::directory::Folder;
 use crate::format::Malformed;
 use crate::name::{Name, listed};
+use crate::source::checkpoint_files::Prefix;
+use crate::source::sniff;
+use crate::source::sniff::Lookalike;
 
 /// Why a source cannot be opened.
 #[derive(Debug)]
@@ -92,7 +93,7 @@ const LISTED: usize = 10;
 impl Error {
     /// `path` exists and is no checkpoint: says what it is instead.
     pub(super) fn not_a_checkpoint(path: &Path) -> Self {
-        Self::lookalike(path, identify::identify(path), super::locate::nearest(path))
+        Self::lookalike(path, sniff::identify(path), crate::source::resolve::nearest(path))
     }
 
     /// A directory without checkpoints: says what it holds and which directories in it have some.
@@ -103,8 +104,8 @@ impl Error {
 
     /// The index of a prefix is none, nor a damaged one.
     pub(super) fn not_an_index(prefix: &Prefix, folder: &Folder) -> Self {
-        let known = identify::identify(&folder.reach(&prefix.head));
-        Self::lookalike(&prefix.index(), known, super::locate::nearest_in(folder, prefix))
+        let known = sniff::identify(&folder.reach(&prefix.head));
+        Self::lookalike(&prefix.index(), known, crate::source::resolve::nearest_in(folder, prefix))
     }
 
     fn lookalike(path: &Path, known: Option<&Lookalike>, nearest: Vec<String>) -> Self {

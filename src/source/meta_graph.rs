@@ -7,13 +7,14 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Error, Prefix};
+use super::Error;
 use crate::catalog::{Catalog, Made, Program, Variable};
+use crate::directory::Folder;
 use crate::dtype::Dtype;
-use crate::folder::Folder;
 use crate::format::{Malformed, meta_graph};
 use crate::name::Name;
-use crate::shard::Shard;
+use crate::source::checkpoint_files::Prefix;
+use crate::source_file::Shard;
 use crate::tensor::{Shape, Tensor};
 
 /// The program of a checkpoint, if there is such a file.

@@ -4,16 +4,16 @@
 //! its own and a row here.
 
 mod bundle;
+mod checkpoint_files;
+mod checkpoint_list;
 mod contents;
 mod error;
-mod family;
 mod hdf5;
-mod identify;
-mod locate;
 mod meta_graph;
 mod object_graph;
-mod roster;
+mod resolve;
 mod safetensors;
+mod sniff;
 mod v1;
 
 use std::collections::BTreeMap;
@@ -23,16 +23,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use error::{Cut, Error, Fault};
-pub use family::{Family, Part, Prefix};
-use identify::Ends;
-pub use identify::{is_index, is_table};
-pub use locate::{Meant, VARIABLES, is_saved_model, meant, newest};
 pub use meta_graph::wanted as wanted_by_graph;
-pub use roster::{Roster, named, roster, state_file};
 
 use crate::catalog::{Catalog, Own};
-use crate::folder::{Entry, Folder};
-use crate::shard::{Shard, Stamp};
+use crate::directory::{Entry, Folder};
+pub use crate::source::checkpoint_files::{Family, Part, Prefix};
+pub use crate::source::checkpoint_list::{Roster, named, roster, state_file};
+pub use crate::source::resolve::{Meant, VARIABLES, is_saved_model, meant, newest};
+use crate::source::sniff::Ends;
+pub use crate::source::sniff::{is_index, is_table};
+use crate::source_file::{Shard, Stamp};
 
 /// A checkpoint that was opened: its index was read and checked, its data were not touched.
 pub struct Checkpoint {
@@ -83,7 +83,7 @@ impl Source {
 /// # Errors
 /// What is there instead of a checkpoint, or everything that is wrong with it.
 pub fn open(path: &Path) -> Result<Checkpoint, Error> {
-    let (prefix, note) = locate::locate(path)?;
+    let (prefix, note) = resolve::locate(path)?;
     let folder = Folder::open(&prefix.dir).map_err(|error| Error::Io(prefix.dir.clone(), error))?;
     let mut checkpoint = open_prefix(&prefix, &Arc::new(folder))?;
     checkpoint.warnings.splice(0..0, note);
@@ -127,7 +127,7 @@ fn open_other(prefix: &Prefix, folder: &Arc<Folder>) -> Result<Checkpoint, Error
 
 /// The checkpoints of a folder by stem: bundles, or where there are none those of another format.
 pub fn families(folder: &Folder, entries: &[Entry]) -> BTreeMap<OsString, Family> {
-    let bundles = family::bundles(folder, entries);
+    let bundles = checkpoint_files::bundles(folder, entries);
     if bundles.values().any(|family| family.index.is_some()) {
         return bundles;
     }
@@ -146,7 +146,7 @@ pub fn families(folder: &Folder, entries: &[Entry]) -> BTreeMap<OsString, Family
 /// The files of one checkpoint.
 pub fn family(folder: &Folder, entries: &[Entry], prefix: &Prefix) -> Option<Family> {
     match prefix.is_bundle() {
-        true => family::bundles(folder, entries).remove(&prefix.stem),
+        true => checkpoint_files::bundles(folder, entries).remove(&prefix.stem),
         false => {
             let source = of_head(&folder.reach(&prefix.head))?;
             Some(Family::of_head(folder, &prefix.head, source.own))
@@ -166,7 +166,7 @@ fn of_head(path: &Path) -> Option<&'static Source> {
     let is_named = |source: &&Source| (source.stem)(name).is_some_and(|stem| stem != name);
     let mut by_content = SOURCES.iter().filter(|source| (source.is_head)(&ends));
     let by_both = by_content.clone().find(is_named);
-    let by_name = || identify::identify(path).is_none().then(|| SOURCES.iter().find(is_named))?;
+    let by_name = || sniff::identify(path).is_none().then(|| SOURCES.iter().find(is_named))?;
     by_both.or_else(|| by_content.next()).or_else(by_name)
 }
 

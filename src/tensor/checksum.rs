@@ -4,11 +4,12 @@ use std::io;
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use super::{Tensor, strings};
+use super::strings;
 use crate::cache::Cache;
 use crate::dtype::Dtype;
 use crate::format::crc::Masked;
 use crate::format::string_tensor;
+use crate::tensor::Tensor;
 
 /// Bytes that are read at once: as many as the processor keeps near.
 const CHUNK: u64 = 1 << 20;

@@ -3,9 +3,9 @@
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::Tensor;
 use crate::cache::{Decode, Identity};
 use crate::extent::Extent;
+use crate::tensor::Tensor;
 
 type Make = Box<dyn Fn() -> io::Result<Vec<u8>> + Send + Sync>;
 

@@ -7,12 +7,13 @@ use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{Tensor, mismatch};
+use super::mismatch;
 use crate::cache::Cache;
 use crate::format::bundle::Endianness;
 use crate::format::string_tensor;
 use crate::format::varint::Reader;
 use crate::name::{Name, printable};
+use crate::tensor::Tensor;
 
 /// What one reading of a tensor of strings tells.
 #[derive(Debug, Default)]

@@ -12,7 +12,7 @@ use crate::map::Map;
 use crate::remap::apply;
 use crate::remap::plan::Unfit;
 use crate::remap::report::Report;
-use crate::shard::Stamp;
+use crate::source_file::Stamp;
 use crate::transform::like::mismatch::Unlike;
 use crate::transform::like::{Filling, Likeness, Wanted, like};
 use crate::transform::overlay::Overlays;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::folder::Folder;
+use crate::tree::source_dir::Folder;
 
 /// The checkpoints of a mount's topmost directory.
 #[derive(Clone)]

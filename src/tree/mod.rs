@@ -11,37 +11,27 @@
 //! Directories of the source are short lists. Below them each checkpoint has a tree whose directories follow the components
 //! of variable names; everything in it is computed from an ordinal when it is asked for.
 
+mod backend;
 mod checkpoint;
 mod checkpoints;
-mod directory;
 mod escape;
-mod folder;
-mod full_names;
-mod inodes;
-mod linked;
-mod links;
-mod listing;
-mod names;
-mod paths;
-mod role;
 mod root;
-mod show;
-mod slot;
-mod top;
+mod source_dir;
 
 use std::borrow::Cow;
 use std::io;
 use std::time::SystemTime;
 
-pub use checkpoint::files;
 pub use checkpoints::{Checkpoints, Counts};
-pub use directory::{Directory, Found, Listed, Other, Scan};
-pub use folder::names_newest;
 pub use root::{Live, Planned, Tree};
-pub use show::Show;
 
 use crate::extent::VirtualFile;
-use crate::format::state::{self, State};
+use crate::format::checkpoint_state;
+use crate::format::checkpoint_state::State;
+pub use crate::tree::backend::{Directory, Found, Listed, Other, Scan};
+pub use crate::tree::checkpoint::files;
+pub use crate::tree::checkpoint::show::Show;
+pub use crate::tree::source_dir::names_newest;
 
 /// An inode number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -160,5 +150,5 @@ fn state_file(prefix: &[u8]) -> VirtualFile {
         all_model_checkpoint_paths: vec![prefix.to_vec()],
         ..State::default()
     };
-    state::encode(&named).into()
+    checkpoint_state::encode(&named).into()
 }

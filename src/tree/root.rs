@@ -4,16 +4,16 @@ use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::checkpoint::CheckpointTree;
 use super::checkpoints::Checkpoints;
-use super::directory::Directory;
-use super::folder::Folder;
-use super::inodes::{Inodes, Node};
-use super::listing::Named;
-use super::show::Show;
 use super::{Attr, Content, Entry, Ino, Kind, absent};
 use crate::catalog::Catalog;
-use crate::shard::Stamp;
+use crate::source_file::Stamp;
+use crate::tree::backend::Directory;
+use crate::tree::checkpoint::CheckpointTree;
+use crate::tree::checkpoint::show::Show;
+use crate::tree::source_dir::Folder;
+use crate::tree::source_dir::inodes::{Inodes, Node};
+use crate::tree::source_dir::listing::Named;
 use crate::view;
 
 /// All names and inodes of a mount.

@@ -3,7 +3,6 @@
 //!
 //! A new view is a file of its own and a row in a table here; the tree, `info.json` and `ckptfs cat` follow the tables.
 
-mod attribute;
 pub mod bundle;
 mod elementwise;
 mod info;
@@ -17,14 +16,14 @@ mod summary;
 pub mod table;
 mod text;
 mod weights_h5;
+mod xattr;
 
 use std::sync::Arc;
-
-pub use attribute::{attribute, attributes};
 
 use crate::catalog::{Catalog, Variable};
 use crate::dtype::Dtype;
 use crate::extent::VirtualFile;
+pub use crate::view::xattr::{attribute, attributes};
 
 /// A format in which every variable has a file of its own: `npy/dense/kernel.npy`.
 pub struct Format {

@@ -9,13 +9,13 @@
 use std::io;
 use std::sync::Arc;
 
-use super::summary::Summary;
 use super::text::number;
 use crate::cache::{Decode, Identity};
 use crate::catalog::{Catalog, Variable};
 use crate::dtype::Value;
 use crate::extent::{Extent, VirtualFile};
 use crate::tensor::Tensor;
+use crate::view::summary::Summary;
 
 /// A column: its name, the width of its widest cell, and its cell.
 struct Column(&'static str, usize, fn(&Summary) -> Option<String>);
@@ -158,7 +158,7 @@ mod tests {
     use crate::cache::Cache;
     use crate::dtype::Dtype;
     use crate::format::string_tensor;
-    use crate::shard::Shard;
+    use crate::source_file::Shard;
     use crate::tensor::Shape;
 
     fn variable(name: &str, dtype: Dtype, elements: u64, data: Extent) -> Variable {

@@ -13,7 +13,7 @@ use ckptfs::extent::VirtualFile;
 use ckptfs::format::bundle::{Endianness, Entry};
 use ckptfs::format::{object_graph, string_tensor};
 use ckptfs::graph::Graph;
-use ckptfs::graph::synthesise::{Synthesis, edges};
+use ckptfs::graph::synthesize::{Synthesis, edges};
 use ckptfs::source;
 use ckptfs::transform::overlay::{Fault, Laid, Overlay, Overlays, Take, Unlaid};
 use ckptfs::view::bundle;

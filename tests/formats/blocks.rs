@@ -11,8 +11,8 @@ use ckptfs::dtype::Dtype;
 use ckptfs::extent::{Extent, VirtualFile};
 use ckptfs::format::bundle;
 use ckptfs::op::Op;
-use ckptfs::shard::Shard;
 use ckptfs::source;
+use ckptfs::source_file::Shard;
 use ckptfs::tensor::slices::Part;
 use ckptfs::tensor::{Shape, Tensor};
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use ckptfs::mirror::Mirror;
+use ckptfs::mounted_source::Mirror;
 use ckptfs::tree::{Attr, Content, Ino, Kind, Show, Tree};
 
 use crate::support::fixture;

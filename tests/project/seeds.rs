@@ -6,7 +6,7 @@ use std::path::Path;
 use ckptfs::format::bundle::{Entry, Header};
 use ckptfs::format::v1::{Meta, Slice};
 use ckptfs::format::{
-    Malformed, meta_graph, object_graph, safetensors, slice_key, state, string_tensor, table,
+    Malformed, checkpoint_state, meta_graph, object_graph, safetensors, slice_key, string_tensor, table,
 };
 use ckptfs::map::{Map, MapText};
 
@@ -28,7 +28,9 @@ const TARGETS: [Target; 11] = [
         .contains(&Ok(bytes.to_vec()))
     }),
     ("string_tensor", |bytes| string_tensor::decode(&bytes[1..], bytes[0].into()).is_ok()),
-    ("state", |bytes| state::decode(bytes).is_ok_and(|state| !state.model_checkpoint_path.is_empty())),
+    ("state", |bytes| {
+        checkpoint_state::decode(bytes).is_ok_and(|state| !state.model_checkpoint_path.is_empty())
+    }),
     ("slice_key", |bytes| slice_key::decode(bytes).is_ok()),
     ("hdf5", |bytes| {
         let directory = tempfile::tempdir().unwrap();

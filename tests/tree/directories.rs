@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 
 use ckptfs::cache::Cache;
 use ckptfs::map::{Flag, Map};
-use ckptfs::mirror::Mirror;
+use ckptfs::mounted_source::Mirror;
 use ckptfs::tree::{Attr, Content, Counts, Ino, Kind, Tree};
 use tempfile::TempDir;
 

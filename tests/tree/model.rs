@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ckptfs::cache::{Cache, Decode, Identity};
 use ckptfs::extent::{Extent, VirtualFile};
-use ckptfs::shard::Shard;
+use ckptfs::source_file::Shard;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use tempfile::TempDir;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use assert_cmd::Command;
 use ckptfs::cache::Cache;
-use ckptfs::mirror::Mirror;
+use ckptfs::mounted_source::Mirror;
 use ckptfs::source;
 use ckptfs::tree::{Content, Ino, Tree};
 

@@ -11,16 +11,18 @@
 //! own files. Only the footer's padding is covered by no checksum, and is not looked at.
 
 mod block;
-mod outline;
+mod block_list;
 mod writer;
 
 use block::Block;
 pub use block::Handle;
-pub use outline::{BLOCK_TRAILER, Keys, blocks, entries_len, footer, is_plain, unpack};
 pub use writer::encode;
 
 use super::varint::Reader;
 use super::{Malformed, Result};
+pub use crate::format::table::block_list::{
+    BLOCK_TRAILER, Keys, blocks, entries_len, footer, is_plain, unpack,
+};
 
 /// Length of the footer.
 pub const FOOTER: usize = 48;
@@ -75,7 +77,7 @@ fn split_footer(file: &[u8]) -> Result<(&[u8], [Handle; 2])> {
         let what = format!("{} bytes are too few for a table, whose footer alone has {FOOTER}", file.len());
         return Err(Malformed::new(what, 0));
     };
-    Ok((body, outline::footer(footer, body.len() as u64)?))
+    Ok((body, block_list::footer(footer, body.len() as u64)?))
 }
 
 /// What must hold from one data block to the next.

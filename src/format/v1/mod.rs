@@ -14,17 +14,17 @@
 //! writes, are malformed.
 
 mod coding;
-mod frame;
+mod field_header;
 mod meta;
 mod slice;
-mod starts;
+mod varint_index;
 
 pub use coding::{Coding, Form};
 pub use meta::{Meta, Saved};
 pub use slice::{Slice, encode_numbers, encode_strings, strings};
-pub use starts::Starts;
 
 use super::Malformed;
+pub use crate::format::v1::varint_index::Starts;
 
 /// Bytes that are read as they are needed. Offsets may count from anywhere; errors speak of the same ones.
 pub trait Window {

@@ -7,7 +7,7 @@ use super::super::wire::{self, fields_at};
 use super::super::{Malformed, Result};
 use super::Window;
 use super::coding::{CONTENT, Coding, Form, LAST, STRINGS};
-use super::frame::Frame;
+use crate::format::v1::field_header::Frame;
 
 /// A slice as its value has it.
 #[derive(Clone, Debug, PartialEq, Eq)]

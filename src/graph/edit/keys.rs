@@ -12,10 +12,12 @@ use memchr::memchr_iter;
 use smol_str::SmolStr;
 
 use super::super::key::{self, ATTRIBUTES, OPTIMIZER_SLOT, escape};
-use super::super::{Graph, Guide, ROOT};
-use super::shape::Shape;
-use super::{Edit, Error, How, Lost, make};
-use crate::format::object_graph::{self, NodeId, ObjectGraph, Slot};
+use super::super::{Graph, ROOT};
+use crate::format::object_graph;
+use crate::format::object_graph::{NodeId, ObjectGraph, Slot};
+use crate::graph::edit::nodes::Shape;
+use crate::graph::edit::{Edit, Error, How, Lost, add_variable};
+use crate::graph::path_cursor::Guide;
 
 /// An edited graph, and how the bundle has to change with it.
 #[derive(Clone, Debug)]
@@ -57,7 +59,7 @@ pub(super) fn rewrite(
     let mut graph = Graph::new(objects);
     let (paths, mut errors) = Paths::new(edit, &graph, &copies, &gone).all();
     let (keys, aliases) = rename_keys(&copies, &paths, keys);
-    let made = make::keys(edit, &mut graph, &made, &gone);
+    let made = add_variable::keys(edit, &mut graph, &made, &gone);
     errors.extend(collisions(&[&keys, &aliases, &made]));
     if !errors.is_empty() {
         return Err(errors);

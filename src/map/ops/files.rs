@@ -11,7 +11,7 @@ use crate::extent::VirtualFile;
 use crate::map::ops::Misshapen;
 use crate::map::span::Place;
 use crate::map::toml::value_reader::{Reader, Value};
-use crate::shard::Shard;
+use crate::source_file::Shard;
 
 /// A file as it is written, and where it is.
 #[derive(Clone, Debug)]

@@ -1,7 +1,7 @@
 //! Every operation on every dtype against loops over indices that anyone can check, read whole and in any part.
 
 mod casts;
-mod fused;
+mod concat;
 mod messages;
 mod moves;
 mod numbers;

@@ -6,7 +6,9 @@ use foldhash::HashMap;
 
 use crate::catalog::Variable;
 use crate::format::bundle::Slice;
-use crate::graph::{self, Graph, NodeId};
+use crate::format::object_graph::NodeId;
+use crate::graph;
+use crate::graph::Graph;
 use crate::name::Name;
 use crate::tensor::Tensor;
 

@@ -39,7 +39,8 @@ impl Partitions {
             Some(Part { slice: slice.clone(), tensor: tensor??.into() })
         };
         let Some(parts) = claimed.into_iter().map(part).collect::<Option<Vec<_>>>() else { return Ok(None) };
-        let dtype = Dtype::from_tensorflow(entry.dtype).ok_or_else(|| super::no_dtype(entry.dtype))?;
+        let dtype = Dtype::from_tensorflow(entry.dtype)
+            .ok_or_else(|| crate::source::bundle::no_dtype(entry.dtype))?;
         Tensor::sliced(dtype, Shape(entry.shape.as_slice().into()), parts).map(Some)
     }
 

@@ -9,8 +9,8 @@ use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
 use super::super::error::Error;
-use super::bytes::Bytes;
-use crate::shard::Shard;
+use crate::source::hdf5::storage::Bytes;
+use crate::source_file::Shard;
 
 /// The member that holds the weights.
 const WEIGHTS: &str = "model.weights.h5";

@@ -13,11 +13,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use hdf5_reader::error::{Error, Result};
 use hdf5_reader::{Dataset, Datatype, H5Type, Hdf5File, OpenOptions, SliceInfo, SliceInfoElem};
 
-use super::bytes::{Bytes, MAX_READ};
 use super::decoders::swap;
 use super::filters;
-use super::trouble::Trouble;
 use crate::cache::{Decode, Identity};
+use crate::source::hdf5::error::Trouble;
+use crate::source::hdf5::storage::{Bytes, MAX_READ};
 use crate::tensor::Shape;
 
 /// Bytes of decoded chunks that an open file keeps, beside the cache.

@@ -4,9 +4,9 @@ use std::hash::{Hash, Hasher};
 use std::io;
 use std::sync::Arc;
 
-use super::bytes::Bytes;
 use crate::cache::{Decode, Identity};
 use crate::extent::Extent;
+use crate::source::hdf5::storage::Bytes;
 
 /// Numbers in one piece whose high byte comes first.
 pub(super) struct Swapped {

@@ -4,8 +4,8 @@ use hdf5_reader::FilterRegistry;
 use hdf5_reader::error::{Error, Result};
 use hdf5_reader::messages::filter_pipeline::{FilterDescription, FilterPipelineMessage};
 
-use super::trouble::Trouble;
 use crate::format::lzf;
+use crate::source::hdf5::error::Trouble;
 
 /// Filters that the reader undoes: deflate, shuffle, Fletcher's checksum, scale-offset; and LZF, which is given to it.
 const FILTERS: [u16; 5] = [1, 2, 3, 6, LZF];

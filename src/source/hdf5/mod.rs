@@ -6,15 +6,15 @@
 //! with a warning that says so; a damaged one stops everything.
 
 mod archive;
-mod bytes;
 mod chunks;
 mod dataset;
 mod decoders;
+mod error;
 mod filters;
 mod links;
 mod names;
+mod storage;
 mod strings;
-mod trouble;
 mod walk;
 
 use std::ffi::{OsStr, OsString};
@@ -23,20 +23,22 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use chunks::DataFile;
 use dataset::{Placed, Reading};
 use hdf5_reader::{Hdf5File, Storage};
 use names::Named;
-use trouble::Trouble;
 use walk::Tree;
 
 use super::error::{Error, Fault};
-use super::{Checkpoint, Prefix, Source, identify, without};
+use super::{Checkpoint, Source, without};
 use crate::catalog::{Catalog, H5Layout, Variable};
-use crate::folder::Folder;
+use crate::directory::Folder;
 use crate::format::Malformed;
-use crate::shard::Shard;
+use crate::source::checkpoint_files::Prefix;
+use crate::source::hdf5::error::Trouble;
+use crate::source::hdf5::storage::Bytes;
+use crate::source::sniff;
+use crate::source_file::Shard;
 
 /// Weights as Keras 3 has them.
 pub(super) const WEIGHTS: Source = source(|name| without(name, ".weights.h5"), Some(".weights.h5"));
@@ -46,7 +48,7 @@ pub(super) const LEGACY: Source =
 /// A model with its weights in an archive, which a map cannot make anew.
 pub(super) const ARCHIVE: Source = Source {
     stem: |name| without(name, ".keras"),
-    is_head: |ends| MEMBERS.iter().any(|member| identify::zip_holds(ends, member)),
+    is_head: |ends| MEMBERS.iter().any(|member| sniff::zip_holds(ends, member)),
     own: None,
     open,
 };

@@ -3,11 +3,11 @@
 
 use hdf5_reader::Dataset;
 
-use super::trouble::Trouble;
 use crate::dtype::Dtype;
 use crate::extent::Extent;
 use crate::format::hdf5_type::{Padding, Type};
 use crate::format::string_tensor;
+use crate::source::hdf5::error::Trouble;
 use crate::tensor::{Shape, Tensor};
 
 /// Bytes of all strings of a file together.

@@ -11,7 +11,7 @@ use hdf5_reader::error::Error;
 use hdf5_reader::messages::HdfMessage;
 
 use super::links::{self, Link, Target};
-use super::trouble::Trouble;
+use crate::source::hdf5::error::Trouble;
 
 /// Far more than any file of weights has.
 const MAX_LINKS: usize = 4_000_000;

@@ -8,11 +8,13 @@ use std::path::{Component, Path};
 use std::sync::Arc;
 
 use super::{File, OWN, SHOWN, checkpoint, stamp, unreadable};
-use crate::folder::Folder;
+use crate::directory::Folder;
 use crate::format::safetensors::index;
 use crate::name::{Name, listed};
-use crate::shard::{self, Shard};
-use crate::source::{Checkpoint, Error, Prefix, Source, without};
+use crate::source::checkpoint_files::Prefix;
+use crate::source::{Checkpoint, Error, Source, without};
+use crate::source_file;
+use crate::source_file::Shard;
 
 /// An index, and files.
 pub(in crate::source) const SOURCE: Source = Source {
@@ -36,7 +38,7 @@ fn open(prefix: &Prefix, folder: &Arc<Folder>) -> Result<Checkpoint, Error> {
     let index = Shard::open_in(folder, &prefix.head);
     let stamp = stamp(&index)?;
     let map = read(&index, stamp.len)?;
-    shard::make_room(map.len() as u64);
+    source_file::make_room(map.len() as u64);
     let (mut files, mut faults, mut warnings) = (Vec::new(), Vec::new(), Vec::new());
     for (name, tensors) in map {
         match file(folder, &name, &tensors) {

@@ -12,14 +12,15 @@ use std::sync::Arc;
 
 pub(super) use index::SOURCE as INDEX;
 
-use super::{Checkpoint, Error, Prefix, Source, without};
+use super::{Checkpoint, Error, Source, without};
 use crate::catalog::{Catalog, Variable};
+use crate::directory::Folder;
 use crate::dtype::Dtype;
 use crate::extent::Extent;
-use crate::folder::Folder;
 use crate::format::safetensors::{self, Entry, Header};
 use crate::name::{Name, listed};
-use crate::shard::{Shard, Stamp};
+use crate::source::checkpoint_files::Prefix;
+use crate::source_file::{Shard, Stamp};
 use crate::tensor::{Shape, Tensor};
 
 /// One file.

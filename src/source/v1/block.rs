@@ -7,13 +7,13 @@
 use std::io;
 use std::sync::{Arc, OnceLock};
 
-use super::Trouble;
 use crate::cache::Cache;
 use crate::extent::{Extent, VirtualFile};
 use crate::format::Malformed;
 use crate::format::crc::Masked;
 use crate::format::table::{self, Handle};
-use crate::shard::Shard;
+use crate::source::v1::Trouble;
+use crate::source_file::Shard;
 
 /// Bytes that pass by at once.
 const CHUNK: u64 = 1 << 20;

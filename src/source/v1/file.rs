@@ -9,15 +9,15 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::block::{self, Block};
-use super::pages::Pages;
-use super::{Trouble, rebased};
+use crate::directory::Folder;
 use crate::extent::VirtualFile;
-use crate::folder::Folder;
-use crate::format::Malformed;
 use crate::format::bundle::Header;
-use crate::format::table::{self, FOOTER, Handle, Keys};
+use crate::format::table::{FOOTER, Handle, Keys};
 use crate::format::v1::{Meta, Window};
-use crate::shard::Shard;
+use crate::format::{Malformed, table};
+use crate::source::v1::sparse_reader::Pages;
+use crate::source::v1::{Trouble, rebased};
+use crate::source_file::Shard;
 
 /// Far beyond any real list of tensors or blocks, which are read whole.
 const MAX_META: u64 = 1 << 30;

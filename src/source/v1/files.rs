@@ -6,13 +6,14 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
 use super::super::error::Error;
-use super::super::{Prefix, identify};
-use crate::folder::Folder;
+use crate::directory::Folder;
+use crate::source::checkpoint_files::Prefix;
+use crate::source::sniff;
 
 /// The names of the files of a checkpoint of the first version; none if there is no such checkpoint. Of several sets of
 /// shards the complete ones count, and of those all, which [`check_complete`] then refuses.
 pub(super) fn files(prefix: &Prefix, folder: &Folder) -> Vec<OsString> {
-    if identify::is_table(folder, &prefix.stem) {
+    if sniff::is_table(folder, &prefix.stem) {
         return vec![prefix.stem.clone()];
     }
     let mut sets: BTreeMap<u64, BTreeSet<OsString>> = BTreeMap::new();
@@ -23,7 +24,7 @@ pub(super) fn files(prefix: &Prefix, folder: &Folder) -> Vec<OsString> {
             sets.entry(of).or_default().insert(entry.name);
         }
     }
-    sets.retain(|_, names| names.iter().any(|name| identify::is_table(folder, name)));
+    sets.retain(|_, names| names.iter().any(|name| sniff::is_table(folder, name)));
     let is_complete = |(of, names): (&u64, &BTreeSet<_>)| *of == names.len() as u64;
     if sets.iter().any(is_complete) {
         sets.retain(|of, names| is_complete((of, names)));

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::{Part, Place, text};
 use crate::tensor::Shape;
+use crate::tensor::slices::{Part, Place, text};
 
 /// So many slices are named when something is missing beside them.
 const NAMED: usize = 8;

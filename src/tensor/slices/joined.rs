@@ -6,9 +6,10 @@ use std::io;
 use std::sync::Arc;
 
 use super::super::{memory, strings};
-use super::{Part, Runs};
+use super::Runs;
 use crate::extent::Extent;
 use crate::format::string_tensor;
+use crate::tensor::slices::Part;
 
 /// Bytes of the checksum of lengths.
 const CHECKSUM: u64 = 4;

@@ -1,7 +1,7 @@
 //! How a slice lies in the whole: runs of equal length, in the order in which the slice has them.
 
-use super::Place;
 use crate::tensor::Shape;
+use crate::tensor::slices::Place;
 
 /// The runs of a slice, in bytes or whatever unit they were made with.
 #[derive(Hash)]

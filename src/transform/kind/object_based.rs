@@ -17,8 +17,8 @@ use crate::extent::Extent;
 use crate::format::crc::Masked;
 use crate::format::object_graph;
 use crate::format::object_graph::{NodeId, ObjectGraph};
-use crate::graph::synthesise::Synthesis;
-use crate::graph::{Graph, synthesise};
+use crate::graph::synthesize::Synthesis;
+use crate::graph::{Graph, synthesize};
 use crate::remap::objects;
 use crate::slot_names as slots;
 use crate::slot_names::Slot;
@@ -107,7 +107,7 @@ impl<'a> Placing<'a> {
             }
             let Some((name, edges)) = edges(name) else { continue };
             // A name that is spelled like this one's key leaves it no place.
-            if !self.has(synthesise::key(&edges).as_bytes()) {
+            if !self.has(synthesize::key(&edges).as_bytes()) {
                 let (node, key) = self.synthesis.variable(&edges, name);
                 (self.nodes[at], self.keys[at]) = (Some(node), Some(key));
             }
@@ -176,7 +176,7 @@ struct InTf2<'a> {
 
 fn edges(name: &[u8]) -> Option<(&str, Vec<&str>)> {
     let name = str::from_utf8(name).ok()?;
-    Some((name, synthesise::edges(name)?))
+    Some((name, synthesize::edges(name)?))
 }
 
 /// Whether it can count steps as TF2 does.

@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use crate::catalog::{Catalog, Variable, named};
 use crate::graph::key;
-use crate::shard::Stamp;
+use crate::source_file::Stamp;
 use crate::tensor::Tensor;
 pub use crate::transform::overlay::error::{Fault, Unlaid};
 pub use crate::transform::overlay::summary::{From, Laid};

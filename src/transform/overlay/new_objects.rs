@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use crate::catalog::{Catalog, Variable};
 use crate::format::object_graph;
 use crate::graph::Graph;
-use crate::graph::graft::{Graft, Unfit};
+use crate::graph::import::{Graft, Unfit};
 use crate::map::suggest::near_names;
 use crate::name::Name;
 use crate::remap::objects::{name_by_graph, objects};

@@ -7,14 +7,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::cache::{Decode, Identity};
 use crate::catalog::Catalog;
+use crate::checksums::Sums;
 use crate::extent::{Extent, VirtualFile};
 use crate::format::bundle::{Endianness, Entry, Header, Version};
 use crate::format::crc::Masked;
 use crate::format::{slice_key, table};
 use crate::graph;
 use crate::name::Name;
-use crate::shard::Shard;
-use crate::sums::Sums;
+use crate::source_file::Shard;
 use crate::tensor::Tensor;
 
 /// What TensorFlow writes: the version of the format since its beginning.
@@ -214,8 +214,8 @@ mod tests {
 
     #[test]
     fn an_index_without_checksums_is_as_long_as_the_one_with_them_and_equal_once_read() {
-        let lazy = super::super::files(&catalog(None));
-        let eager = super::super::files(&catalog(Some(Masked::of(b"abc"))));
+        let lazy = crate::view::bundle::files(&catalog(None));
+        let eager = crate::view::bundle::files(&catalog(Some(Masked::of(b"abc"))));
         assert!(!lazy[0].1.is_inline() && eager[0].1.is_inline());
         assert_eq!(lazy[0].1.len(), eager[0].1.len());
         assert_eq!(read(&lazy[0].1), read(&eager[0].1));

@@ -10,7 +10,8 @@ use std::collections::{HashMap, HashSet};
 
 use super::legacy::{Layer, Weight};
 use crate::catalog::{Catalog, Variable};
-use crate::graph::{Graph, NodeId};
+use crate::format::object_graph::NodeId;
+use crate::graph::Graph;
 
 pub(super) struct Order<'a> {
     graph: Option<&'a Graph>,

@@ -1,0 +1,88 @@
+//! `ckptfs cat`: one variable, to standard output.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::anyhow;
+use log::LevelFilter;
+
+use crate::cache::Cache;
+use crate::catalog::{Variable, named};
+use crate::cli::flags::map_flags::MapFlags;
+use crate::extent::VirtualFile;
+use crate::view;
+
+/// Write one variable to standard output
+#[derive(clap::Args)]
+#[command(after_long_help = "Examples:
+  $ ckptfs cat train/ckpt-9 bert/pooler/dense/bias
+  $ ckptfs cat train/ckpt-9 bert/pooler/dense/kernel --as npy > kernel.npy
+  $ ckptfs cat train/ckpt-9 global_step --as info")]
+pub(crate) struct Args {
+    /// The checkpoint, as for ls
+    source: PathBuf,
+    /// The variable's name, as ls shows it
+    name: String,
+    /// In which form
+    #[arg(long = "as", value_name = "FORM", default_value = "text", value_parser = forms())]
+    form: String,
+    #[command(flatten)]
+    map: MapFlags,
+}
+
+/// The form that is no format of values.
+const INFO: &str = "info";
+/// Bytes that are read, and then written, at once.
+const CHUNK: usize = 1 << 20;
+/// Two pieces of four mebibytes: a reader from front to back needs no more.
+const CACHE: usize = 8 << 20;
+
+fn forms() -> Vec<&'static str> {
+    view::FORMATS.iter().map(|format| format.name).chain([INFO]).collect()
+}
+
+impl Args {
+    pub(crate) fn run(&self) -> anyhow::Result<ExitCode> {
+        log_damage();
+        let (checkpoint, _) = self.map.open(&self.source)?;
+        let variable = named(&checkpoint.catalog, &self.name)?;
+        match view::format(&self.form) {
+            None => writeln!(io::stdout(), "{:#}", view::info(&checkpoint.catalog, variable))?,
+            Some(format) => {
+                let file = (format.file)(variable);
+                let file =
+                    file.map_err(|why| anyhow!("{}: no {} form: {why}", variable.name, format.name))?;
+                copy(&file).map_err(|error| name_the_variable(error, variable))?;
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Says on standard error what is wrong with a tensor. What is wrong with its files was said when they were opened.
+fn log_damage() {
+    let mut log = env_logger::Builder::new();
+    for module in ["ckptfs::tensor", "ckptfs::source"] {
+        log.filter_module(module, LevelFilter::Warn);
+    }
+    log.format(|out, record| writeln!(out, "ckptfs: {}", record.args())).init();
+}
+
+fn copy(file: &VirtualFile) -> io::Result<()> {
+    let (cache, mut out) = (Cache::new(CACHE), io::stdout().lock());
+    let (mut buffer, mut at) = (vec![0; CHUNK.min(file.len() as usize)], 0);
+    while at < file.len() {
+        let n = file.read_at(&cache, &mut buffer, at)?;
+        out.write_all(&buffer[..n])?;
+        at += n as u64;
+    }
+    out.flush()
+}
+
+fn name_the_variable(error: io::Error, variable: &Variable) -> anyhow::Error {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => error.into(),
+        _ => anyhow::Error::new(error).context(format!("{}: its values cannot be read", variable.name)),
+    }
+}

@@ -1,0 +1,150 @@
+//! The other checkpoints of a directory: all that a mount of it would serve, a line for each.
+
+use std::ffi::{OsStr, OsString};
+use std::io::Write;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::catalog::Catalog;
+use crate::cli::commands::check::data;
+use crate::cli::commands::check::page::{PLAIN, Page};
+use crate::cli::output::terminal::{BAD, GOOD, counted};
+use crate::directory::Folder;
+use crate::mounted_source::Mirror;
+use crate::source;
+use crate::transform::Recipe;
+use crate::tree::{Directory, Kind, Scan};
+
+/// The file that only a mount of ckptfs has. There a checkpoint has other forms below it, and a second name.
+const MOUNT: &str = ".ckptfs/status.json";
+const SECOND_NAME: &[u8] = b"latest";
+
+/// The checkpoints that were checked.
+pub(crate) struct Others<'a> {
+    recipe: &'a Arc<Recipe>,
+    reads_data: bool,
+    all: usize,
+    good: usize,
+}
+
+impl<'a> Others<'a> {
+    pub(crate) fn new(recipe: &'a Arc<Recipe>, reads_data: bool) -> Self {
+        Self { recipe, reads_data, all: 0, good: 0 }
+    }
+
+    pub(crate) fn are_good(&self) -> bool {
+        self.good == self.all
+    }
+
+    /// Checks the checkpoints of a directory, the newest first and without the one that was checked before, and those of
+    /// the directories below it.
+    pub(crate) fn check<W: Write>(
+        &mut self,
+        dir: &Path,
+        checked: Option<&OsStr>,
+        page: &mut Page<W>,
+    ) -> anyhow::Result<()> {
+        // With a slash, because a checkpoint beside the directory may have its name.
+        let mirror = Mirror::open(&dir.join(""), self.recipe.clone())?;
+        let is_saved_model = Folder::open(dir).is_ok_and(|folder| source::is_saved_model(&folder));
+        let is_mount = dir.join(MOUNT).exists();
+        let Scan { mut checkpoints, others, .. } = mirror.scan()?;
+        checkpoints.retain(|found| checked != Some(OsStr::from_bytes(&found.stem)));
+        checkpoints.retain(|found| !is_mount || found.stem != SECOND_NAME);
+        checkpoints.sort_by_key(|found| std::cmp::Reverse(found.index.mtime));
+        for found in checkpoints {
+            let path =
+                if is_saved_model { dir.into() } else { dir.join(OsString::from_vec(found.stem.clone())) };
+            self.one(&path, &mirror, &found.stem, page)?;
+        }
+        let directories = others.into_iter().filter(|other| other.kind == Kind::Directory);
+        let below = directories.map(|other| dir.join(OsString::from_vec(other.name)));
+        let below: Vec<PathBuf> = below.filter(|_| !is_saved_model && !is_mount).collect();
+        let below = below.iter().filter(|dir| Folder::open(*dir).is_ok());
+        for dir in below {
+            self.check(dir, None, page)?;
+        }
+        Ok(())
+    }
+
+    fn one<W: Write>(
+        &mut self,
+        path: &Path,
+        mirror: &Mirror,
+        stem: &[u8],
+        page: &mut Page<W>,
+    ) -> anyhow::Result<()> {
+        let verdict =
+            mirror.plan(stem).map_err(|error| cause(&error, path)).and_then(|(catalog, _)| fits(&catalog));
+        self.all += 1;
+        let path = path.display();
+        let mut is_good = verdict.is_ok();
+        match verdict {
+            Ok(names) => page.line(PLAIN, 2, &format!("{path}: fits, {names}"))?,
+            Err(cause) => page.line(BAD, 2, &format!("{path}: does not fit: {cause}"))?,
+        }
+        if self.reads_data {
+            // As the source has them: the map may leave variables out.
+            let source = Mirror::open(&mirror.directory().join(""), Arc::default())?;
+            is_good &= match source.plan(stem) {
+                Ok((catalog, _)) => data::check(&catalog, page)?,
+                Err(_) => false,
+            };
+        }
+        self.good += usize::from(is_good);
+        page.flush()?;
+        Ok(())
+    }
+
+    /// Says how many checkpoints are good, the newest among them, if there are several.
+    pub(crate) fn summary<W: Write>(&self, newest: bool, page: &mut Page<W>) -> std::io::Result<()> {
+        let (good, all) = (self.good + usize::from(newest), self.all + 1);
+        let style = if good == all { GOOD } else { BAD };
+        let verdict = if self.reads_data { "fit and are intact" } else { "fit" };
+        match self.all {
+            0 => Ok(()),
+            _ => page.line(style, 2, &format!("{good} of {} {verdict}", counted(all, "checkpoint"))),
+        }
+    }
+}
+
+/// The names of a checkpoint whose data files are there.
+fn fits(catalog: &Catalog) -> Result<String, String> {
+    match catalog.is_complete() {
+        true => Ok(counted(catalog.variables.len(), "name")),
+        false => Err("data files are missing".into()),
+    }
+}
+
+/// The first cause of an error in one line, and how many more there are.
+fn cause(error: &str, path: &Path) -> String {
+    const ERROR: &str = "error: ";
+    let errors: Vec<_> = error.lines().filter_map(|line| line.strip_prefix(ERROR)).collect();
+    let head = || {
+        let line = error.lines().next().unwrap_or_default();
+        let path = path.display().to_string();
+        let rest = line.strip_prefix(&path).map(|rest| rest.strip_prefix(".index").unwrap_or(rest));
+        rest.and_then(|rest| rest.strip_prefix(": ")).unwrap_or(line)
+    };
+    match errors.as_slice() {
+        [] => head().to_owned(),
+        [only] => (*only).to_owned(),
+        [first, rest @ ..] => format!("{first}; {} more", counted(rest.len(), "error")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_becomes_one_line() {
+        let said = |error| cause(error, Path::new("train/ckpt-8"));
+        assert_eq!(said("train/ckpt-8.index: the file is damaged\n  help: copy it"), "the file is damaged");
+        assert_eq!(
+            said("train/ckpt-8: the map does not fit\nerror: `a` matched none\n |\nerror: b"),
+            "`a` matched none; 1 error more"
+        );
+    }
+}

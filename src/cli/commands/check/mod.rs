@@ -1,0 +1,220 @@
+//! `ckptfs check`: what a map would do, without doing it.
+
+mod data;
+mod directory;
+mod page;
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use crate::catalog::{Catalog, Variable};
+use crate::cli::commands::check::page::{PLAIN, Page};
+use crate::cli::flags::map_flags::MapFlags;
+use crate::cli::flags::{map_flags, overlay_flags};
+use crate::cli::output::changes;
+use crate::cli::output::terminal::{FAINT, GOOD, bytes, counted, error, warning};
+use crate::directory::Folder;
+use crate::map::Map;
+use crate::name::printable;
+use crate::remap::report::{Example, Report, RuleReport, Status};
+use crate::source::{Checkpoint, Meant};
+use crate::transform::Recipe;
+use crate::{remap, source};
+
+/// Say what a map does to a checkpoint, and what is wrong with either
+///
+/// Without a map it checks the checkpoint's index alone. Of a directory it checks every checkpoint that `mount` would serve,
+/// the newest in detail. Exits with 1 when something does not fit.
+#[derive(clap::Args)]
+#[command(after_long_help = "Examples:
+  $ ckptfs check train/ckpt-9
+  $ ckptfs check train/ckpt-9 --rename 'bert/**=encoder/**' --drop '**/adam_*'
+  $ ckptfs check train/ckpt-9 --map fix.toml --like wanted")]
+pub(crate) struct Args {
+    /// The checkpoint, as for ls, or a directory: all its checkpoints
+    source: PathBuf,
+    /// Read all data too, and compare them with the checksums that were saved
+    #[arg(long)]
+    data: bool,
+    #[command(flatten)]
+    map: MapFlags,
+}
+
+impl Args {
+    pub(crate) fn run(&self) -> anyhow::Result<ExitCode> {
+        let recipe = Arc::new(self.map.recipe()?);
+        let mut page = Page::standard_output();
+        let is_good = match source::meant(&self.source)? {
+            Meant::Directory(dir) => self.directory(&dir, &recipe, &mut page)?,
+            _ => self.detail(map_flags::open(&self.source)?, &recipe, &mut page)?,
+        };
+        page.flush()?;
+        Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    /// Checks all checkpoints of a directory: the newest in detail, the others in a line each.
+    fn directory<W: Write>(
+        &self,
+        dir: &Path,
+        recipe: &Arc<Recipe>,
+        page: &mut Page<W>,
+    ) -> anyhow::Result<bool> {
+        let (prefix, _) = source::newest(dir)?;
+        let folder = Folder::open(&prefix.dir)?;
+        let opened = source::open_prefix(&prefix, &Arc::new(folder)).map_err(anyhow::Error::from);
+        let checked = opened.and_then(|checkpoint| {
+            checkpoint.warnings.iter().for_each(warning);
+            self.detail(checkpoint, recipe, page)
+        });
+        let newest = match checked {
+            Ok(is_good) => is_good,
+            Err(trouble) if crate::cli::is_broken_pipe(&trouble) => return Err(trouble),
+            Err(trouble) => {
+                page.flush()?;
+                error(&trouble);
+                false
+            }
+        };
+        let mut others = directory::Others::new(recipe, self.data);
+        others.check(dir, Some(&prefix.stem), page)?;
+        others.summary(newest, page)?;
+        Ok(newest && others.are_good())
+    }
+
+    /// Says all about one checkpoint. Returns `true` if nothing is wrong.
+    fn detail<W: Write>(
+        &self,
+        mut checkpoint: Checkpoint,
+        recipe: &Recipe,
+        page: &mut Page<W>,
+    ) -> anyhow::Result<bool> {
+        let map = &recipe.map;
+        describe(&checkpoint, page)?;
+        page.flush()?;
+        recipe.overlays.refuse_base(&checkpoint.stamp)?;
+        let laid = recipe.overlays.lay(&mut checkpoint.catalog)?;
+        overlay_flags::summary(&laid).iter().try_for_each(|line| page.line(PLAIN, 4, line))?;
+        laid.warnings.iter().try_for_each(|warning| writeln!(page, "{warning}"))?;
+        let is_intact = !self.data || data::check(&checkpoint.catalog, page)?;
+        let fits = map.is_empty() || check(map, &checkpoint, page)?;
+        if fits {
+            // What was said so far stands before an error.
+            page.flush()?;
+            remap::apply(map, &mut checkpoint.catalog)?;
+            let likeness = recipe.fit(&mut checkpoint.catalog)?;
+            let summary = likeness.map(|likeness| self.map.summary(&likeness)).unwrap_or_default();
+            summary.iter().try_for_each(|line| page.line(PLAIN, 4, line))?;
+        }
+        page.flush()?;
+        Ok(fits && is_intact && checkpoint.catalog.is_complete())
+    }
+}
+
+fn describe<W: Write>(checkpoint: &Checkpoint, page: &mut Page<W>) -> io::Result<()> {
+    let catalog = &checkpoint.catalog;
+    let (variables, shards) =
+        (counted(catalog.variables.len(), "variable"), counted(catalog.shards.len(), "data file"));
+    let (path, size) = (checkpoint.prefix.path(), bytes(catalog.len()));
+    page.line(PLAIN, 2, &format!("{}: {variables}, {size}, in {shards}", path.display()))
+}
+
+/// Prints what each rule does. Returns `true` if all of it fits.
+fn check<W: Write>(map: &Map, checkpoint: &Checkpoint, out: &mut Page<W>) -> anyhow::Result<bool> {
+    let names: Vec<_> =
+        checkpoint.catalog.variables.iter().map(|variable| variable.name.as_bytes()).collect();
+    let mut catalog = checkpoint.catalog.clone();
+    match remap::apply(map, &mut catalog) {
+        Ok(report) => {
+            rules(map, &report, (&checkpoint.catalog, Some(&catalog)), out)?;
+            summary(map, &report, catalog.variables.len(), &names, out)?;
+            report.warnings.iter().try_for_each(|warning| writeln!(out, "{warning}"))?;
+            Ok(true)
+        }
+        Err(unfit) => {
+            rules(map, &unfit.report, (&checkpoint.catalog, None), out)?;
+            out.flush()?;
+            error(&unfit.errors.into());
+            Ok(false)
+        }
+    }
+}
+
+/// Prints what each rule does, with examples as they are and, where all fits, as they will be.
+fn rules<W: Write>(
+    map: &Map,
+    report: &Report,
+    catalogs: (&Catalog, Option<&Catalog>),
+    page: &mut Page<W>,
+) -> io::Result<()> {
+    let place = report.rules.iter().map(|rule| rule.place.len()).max().unwrap_or(0);
+    for (rule, report) in map.rules().zip(&report.rules) {
+        let RuleReport { hits, followed, text, .. } = report;
+        let line = format!("  {:place$}  {:>6}  {text}", report.place, hits + followed);
+        page.line(PLAIN, place + 12, &line)?;
+        let example = match catalogs {
+            (old, Some(new)) => changes::example(rule, report, old, new),
+            _ => report.example.clone(),
+        };
+        if let Some(detail) = detail(map, report, example.as_ref(), catalogs) {
+            page.line(FAINT, place + 14, &format!("  {:place$}  {:>6}    {detail}", "", ""))?;
+        }
+    }
+    Ok(())
+}
+
+/// An example of what the rule did, or why it did nothing.
+fn detail(
+    map: &Map,
+    rule: &RuleReport,
+    example: Option<&Example>,
+    (old, new): (&Catalog, Option<&Catalog>),
+) -> Option<String> {
+    let followed = match rule.followed {
+        0 => String::new(),
+        n => format!(" (with {} that followed)", counted(n, "slot")),
+    };
+    match (example, rule.status) {
+        (Some(Example { from, to }), _) => Some(match (shown(from, Some(old)), shown(to, new)) {
+            (from, to) if to.is_empty() => format!("{from} is left out{followed}"),
+            (from, to) if from.is_empty() => format!("{to} is new{followed}"),
+            (from, to) => format!("{from} -> {to}{followed}"),
+        }),
+        (None, Status::Unused) => Some("matched nothing".into()),
+        (None, Status::Optional) => Some("matched nothing, which is all right (optional)".into()),
+        (None, Status::Shadowed { by: Some(by) }) => {
+            Some(format!("shadowed: all it matches went to {}", map.rule(by).place()))
+        }
+        (None, Status::Shadowed { by: None }) => Some("shadowed: all it matches was left out".into()),
+        (None, Status::Used) => None,
+    }
+}
+
+/// `name [shape] dtype`, as far as it is known.
+fn shown(names: &[Vec<u8>], catalog: Option<&Catalog>) -> String {
+    let one = |name: &Vec<u8>| match catalog.and_then(|catalog| catalog.variable(name)) {
+        Some(Variable { tensor, .. }) => format!("{} {} {}", printable(name), tensor.shape, tensor.dtype),
+        None => printable(name),
+    };
+    names.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+fn summary<W: Write>(
+    map: &Map,
+    report: &Report,
+    shown: usize,
+    names: &[&[u8]],
+    page: &mut Page<W>,
+) -> io::Result<()> {
+    let (dropped, all) = (report.dropped.len(), counted(names.len(), "variable"));
+    let line = format!("{dropped} of {all} are left out; {} in all", counted(shown, "name"));
+    page.line(GOOD, 2, &line)?;
+    for lost in &report.lost {
+        let (loser, winner) = (printable(names[lost.source]), printable(names[lost.to]));
+        let rule = lost.rule.map_or(String::new(), |rule| format!(" ({})", map.rule(rule).place()));
+        let line = format!("  {loser} gives way to {winner}, both {}{rule}", printable(&lost.name));
+        page.line(PLAIN, 4, &line)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,52 @@
+//! `ckptfs completions`, and the completions themselves.
+//!
+//! A shell's script calls ckptfs with [`VAR`] set and the words that were typed after `--`. So completions know what only the
+//! files can tell: the names of a checkpoint's variables.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap_complete::Shell;
+use clap_complete::env::{CompleteEnv, EnvCompleter, Shells};
+
+use crate::cli::flags::completer;
+
+/// Write a shell's completions
+///
+/// They complete commands and flags, the bundled maps after --map @, and the names of a checkpoint's variables.
+#[derive(clap::Args)]
+#[command(after_long_help = "Examples:
+  $ ckptfs completions bash > /etc/bash_completion.d/ckptfs
+  $ ckptfs completions zsh > ~/.zfunc/_ckptfs       # a directory of $fpath
+  $ ckptfs completions fish > ~/.config/fish/completions/ckptfs.fish")]
+pub(crate) struct Args {
+    /// The shell
+    shell: Shell,
+}
+
+/// The variable that makes a call one for completions.
+const VAR: &str = "CKPTFS_COMPLETE";
+const NAME: &str = "ckptfs";
+
+/// The function for bash that puts together the words that bash divides at `@`, `=` and `:`.
+const BASH: &str = include_str!("completions.bash");
+
+impl Args {
+    pub(crate) fn run(&self) -> anyhow::Result<ExitCode> {
+        let (shells, shell) = (Shells::builtins(), self.shell.to_string());
+        let completer: &dyn EnvCompleter = shells.completer(&shell).expect("every shell has a completer");
+        let mut text = vec![];
+        completer.write_registration(VAR, NAME, NAME, NAME, &mut text)?;
+        text.extend_from_slice(if self.shell == Shell::Bash { BASH.as_bytes() } else { b"" });
+        io::stdout().write_all(&text)?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Completes the words of this process, if a shell's script called it. An error is not shown: it would end up in the line
+/// that is being typed.
+pub(crate) fn complete() -> bool {
+    let directory = std::env::current_dir().ok();
+    let completion = CompleteEnv::with_factory(completer::command).var(VAR);
+    completion.try_complete(std::env::args_os(), directory.as_deref()).unwrap_or(true)
+}

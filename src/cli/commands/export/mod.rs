@@ -1,0 +1,223 @@
+//! `ckptfs export`: what a mount would show, written to disk.
+
+mod foreign;
+mod target;
+
+use std::ffi::{OsStr, OsString};
+use std::io::IsTerminal;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context, bail};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+
+use crate::catalog::{Catalog, H5Layout};
+use crate::cli::Usage;
+use crate::cli::flags::map_flags::MapFlags;
+use crate::cli::output::terminal::{bytes, counted, progress_bar, say, warning};
+use crate::export::{Manner, Output};
+use crate::extent::VirtualFile;
+use crate::name::listed;
+use crate::source::Checkpoint;
+use crate::{export, tree, view};
+
+/// Write a checkpoint to disk, as a mount would show it: under new names, or in another format
+///
+/// All is written or nothing: an export that fails or is interrupted leaves no file.
+#[derive(clap::Args)]
+#[command(after_long_help = "Examples:
+  $ ckptfs export train/ckpt-9 new/model --map fix.toml --link  # copies no data
+  $ ckptfs export train/ckpt-9 model.safetensors --drop-optimizer
+  $ ckptfs export train/ckpt-9 arrays --format npy")]
+pub(crate) struct Args {
+    /// The checkpoint, as for ls
+    source: PathBuf,
+    /// What to write: a prefix for a bundle (new/ckpt-9), a file for others, a directory for npy. Into a directory that is
+    /// there, or that ends in `/`, it is written under the source's own name
+    out: PathBuf,
+    /// The format; if not given, the ending of OUT's name decides: .safetensors, .weights.h5 or .h5, else a bundle
+    #[arg(long, value_name = "FORMAT", value_parser = names())]
+    format: Option<String>,
+    /// Link the source's data files instead of copying them, and write only a new index and what a map changes. Restoring
+    /// works without a mount, and training may go on saving beside it
+    #[arg(long)]
+    link: bool,
+    /// Replace what is there
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    map: MapFlags,
+}
+
+/// A format that can be written.
+struct Format {
+    name: &'static str,
+    /// What the name of a file of this format ends in.
+    suffix: Option<&'static str>,
+    /// The text behind the source's name in a directory.
+    ending: fn(&Args) -> &'static str,
+    outputs: fn(&Args, &Path, Checkpoint) -> anyhow::Result<Vec<Output>>,
+}
+
+const FORMATS: &[Format] = &[
+    Format { name: "bundle", suffix: None, ending: |_| "", outputs: bundle },
+    Format {
+        name: "safetensors",
+        suffix: Some(".safetensors"),
+        ending: |_| ".safetensors",
+        outputs: safetensors,
+    },
+    Format { name: "h5", suffix: Some(".h5"), ending: h5_ending, outputs: h5 },
+    Format { name: "npy", suffix: None, ending: |_| "", outputs: npy },
+];
+
+fn names() -> Vec<&'static str> {
+    FORMATS.iter().map(|format| format.name).collect()
+}
+
+impl Args {
+    pub(crate) fn run(&self) -> anyhow::Result<ExitCode> {
+        let format = self.format()?;
+        if self.link && format.name != FORMATS[0].name {
+            bail!("--link: only a bundle's data files are the source's own; {} is written anew", format.name);
+        }
+        let (checkpoint, _) = self.map.open(&self.source)?;
+        let variables = counted(checkpoint.catalog.variables.len(), "variable");
+        let out = target::path(&self.out, &checkpoint.prefix.stem, (format.ending)(self));
+        let outputs = (format.outputs)(self, &out, checkpoint)?;
+        let copied = |output: &&Output| !(self.link && output.file.whole_shard().is_some());
+        let total = outputs.iter().filter(copied).map(|output| output.file.len()).sum();
+        self.write(&outputs, total)?;
+        if std::io::stderr().is_terminal() {
+            let linked = outputs.iter().filter(|output| !copied(output)).count();
+            let linked =
+                if linked > 0 { format!(", {} linked", counted(linked, "file")) } else { String::new() };
+            say(format_args!("{}: {variables}, {} written{linked}", out.display(), bytes(total)));
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// The format that `--format` names, else the one that OUT's name ends in, else a bundle.
+    fn format(&self) -> Result<&'static Format, Usage> {
+        if let Some(name) = &self.format {
+            return Ok(FORMATS.iter().find(|format| format.name == name).unwrap_or(&FORMATS[0]));
+        }
+        if target::is_directory(&self.out) {
+            return Ok(&FORMATS[0]);
+        }
+        let ends = |format: &&Format| format.suffix.is_some_and(|end| target::ends(&self.out, end));
+        match FORMATS.iter().find(ends) {
+            Some(format) => Ok(format),
+            None => foreign::refuse(&self.out).map_err(Usage).map(|()| &FORMATS[0]),
+        }
+    }
+
+    fn write(&self, outputs: &[Output], total: u64) -> anyhow::Result<()> {
+        let stop = Arc::new(AtomicBool::new(false));
+        for signal in [SIGINT, SIGTERM, SIGHUP] {
+            signal_hook::flag::register(signal, stop.clone())?;
+        }
+        let bar = progress_bar(total);
+        let progress = |n: u64| {
+            bar.inc(n);
+            !stop.load(Ordering::Relaxed)
+        };
+        let manner = Manner { link: self.link, replace: self.force, progress: &progress };
+        let written = export::write(outputs, &manner);
+        bar.finish_and_clear();
+        Ok(written?)
+    }
+}
+
+/// The data files, then the index, without which they mean nothing.
+fn bundle(_: &Args, prefix: &Path, checkpoint: Checkpoint) -> anyhow::Result<Vec<Output>> {
+    let Some(stem) = prefix.file_name() else { bail!("{}: names no checkpoint", prefix.display()) };
+    let with =
+        |suffix: String| prefix.with_file_name([stem, OsStr::new(&suffix)].into_iter().collect::<OsString>());
+    let catalog = Arc::new(checkpoint.catalog);
+    let files = view::bundle::files(&catalog);
+    let mut outputs: Vec<_> =
+        files.into_iter().map(|(suffix, file)| Output { path: with(suffix), file }).collect();
+    complete(&catalog)?;
+    outputs.rotate_left(1);
+    Ok(outputs)
+}
+
+fn safetensors(_: &Args, out: &Path, checkpoint: Checkpoint) -> anyhow::Result<Vec<Output>> {
+    whole(out, checkpoint, "model.safetensors")
+}
+
+/// The ending of the name says which Keras is to read it, as it does to Keras.
+fn h5(args: &Args, out: &Path, mut checkpoint: Checkpoint) -> anyhow::Result<Vec<Output>> {
+    let layout = if target::ends(out, KERAS_3) { H5Layout::Keras3 } else { H5Layout::Legacy };
+    checkpoint.catalog.h5_layout = args.map.h5_layout().unwrap_or(layout);
+    let legacy = checkpoint.catalog.h5_layout == H5Layout::Legacy;
+    whole(out, checkpoint, if legacy { "model.h5" } else { "model.weights.h5" })
+}
+
+/// The ending of a file for Keras 3.
+const KERAS_3: &str = ".weights.h5";
+
+fn h5_ending(args: &Args) -> &'static str {
+    match args.map.h5_layout().unwrap_or_default() {
+        H5Layout::Keras3 => KERAS_3,
+        H5Layout::Legacy => ".h5",
+    }
+}
+
+/// The one file that a mount shows under that name.
+fn whole(out: &Path, checkpoint: Checkpoint, name: &str) -> anyhow::Result<Vec<Output>> {
+    sound(&checkpoint.catalog)?;
+    let whole = view::WHOLE.iter().find(|whole| whole.name == name && (whole.is_there)(&checkpoint.catalog));
+    let Some(whole) = whole else { bail!("{}: too many names for a file of this format", out.display()) };
+    (whole.left_out)(&checkpoint.catalog).iter().for_each(|what| warning(format_args!("left out: {what}")));
+    Ok(vec![Output { path: out.into(), file: (whole.file)(&Arc::new(checkpoint.catalog)) }])
+}
+
+/// A file for each variable that NumPy can hold.
+fn npy(_: &Args, directory: &Path, checkpoint: Checkpoint) -> anyhow::Result<Vec<Output>> {
+    sound(&checkpoint.catalog)?;
+    for variable in &checkpoint.catalog.variables {
+        if let Some(Err(why)) = view::format("npy").map(|format| (format.file)(variable)) {
+            warning(format_args!("{}: left out: {why}", variable.name));
+        }
+    }
+    let files = tree::files(checkpoint.catalog, checkpoint.stamp, "npy");
+    let output = |(path, file): (Vec<u8>, VirtualFile)| Output {
+        path: directory.join(OsStr::from_bytes(&path)),
+        file,
+    };
+    Ok(files.into_iter().map(output).collect())
+}
+
+/// What has no checksums of its own is written only of what is intact: nobody could tell later.
+fn sound(catalog: &Catalog) -> anyhow::Result<()> {
+    complete(catalog)?;
+    let mut damaged = Vec::new();
+    for variable in &catalog.variables {
+        let is_intact = variable.tensor.is_intact().with_context(|| variable.name.to_string())?;
+        damaged.extend((!is_intact).then(|| variable.name.to_string()));
+    }
+    match damaged.as_slice() {
+        [] => Ok(()),
+        names => bail!(
+            "damaged, by the checksums that were saved with them: {}\n  \
+             help: leave them out (--drop), or take them from another checkpoint (--take)",
+            listed(names, LISTED)
+        ),
+    }
+}
+
+/// Names that are listed; more are counted.
+const LISTED: usize = 20;
+
+/// Nothing is written of a checkpoint that lacks a data file.
+fn complete(catalog: &Catalog) -> anyhow::Result<()> {
+    match catalog.is_complete() {
+        true => Ok(()),
+        false => bail!("some of its data files are missing (see above), so it cannot be written"),
+    }
+}

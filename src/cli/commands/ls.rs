@@ -1,0 +1,150 @@
+//! `ckptfs ls`: a checkpoint's variables, one a line.
+
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::catalog::{Catalog, Variable};
+use crate::cli::flags::map_flags::MapFlags;
+use crate::cli::output::tree_printer::Order;
+use crate::cli::output::{tree_printer, width};
+use crate::map::filter::matching;
+use crate::view;
+use crate::view::table::VARIABLES;
+
+/// List the variables of a checkpoint
+///
+/// On a terminal it draws a tree; elsewhere it prints one name a line.
+///
+/// SOURCE is a prefix (train/ckpt-9), any file of a checkpoint, a SavedModel, or a directory, which means its newest
+/// checkpoint. Patterns are those of maps: `*` stays within a component, `**` does not.
+#[derive(clap::Args)]
+#[command(after_long_help = "Examples:
+  $ ckptfs ls train/ckpt-9
+  $ ckptfs ls train/ckpt-9 '**/kernel' --long --sort size
+  $ ckptfs ls train/ --rename 'bert/**=encoder/**' --tsv > names.tsv")]
+pub(crate) struct Args {
+    /// The checkpoint
+    source: PathBuf,
+    /// List these only
+    #[arg(value_name = "PATTERN")]
+    patterns: Vec<String>,
+    /// A tree: scopes with their counts and sizes, alike layers once
+    #[arg(short, long, group = "form")]
+    tree: bool,
+    /// Dtype, shape and bytes before the name
+    #[arg(short, long, group = "form")]
+    long: bool,
+    /// A table: name, dtype, shape, bytes, with tabs between
+    #[arg(long, group = "form")]
+    tsv: bool,
+    /// An array of objects, with everything known
+    #[arg(long, group = "form")]
+    json: bool,
+    /// Below each name, every path of the object graph that leads to it (of very many, the shortest)
+    #[arg(long, group = "form")]
+    paths: bool,
+    /// What comes first: names in their order, or what is largest
+    #[arg(long, value_name = "BY", default_value = "name", value_parser = ["name", "size"])]
+    sort: String,
+    #[command(flatten)]
+    map: MapFlags,
+}
+
+type Writer = fn(&Catalog, &[&Variable], &mut dyn Write) -> io::Result<()>;
+
+/// Paths that are listed below a name, and those that are counted.
+const PATHS: usize = 10;
+const COUNTED: usize = 1000;
+
+impl Args {
+    pub(crate) fn run(&self) -> anyhow::Result<ExitCode> {
+        let (checkpoint, _) = self.map.open(&self.source)?;
+        let variables = &checkpoint.catalog.variables;
+        let names: Vec<_> = variables.iter().map(|variable| variable.name.as_bytes()).collect();
+        let mut listed: Vec<_> = match self.patterns.as_slice() {
+            [] => variables.iter().collect(),
+            patterns => matching(patterns, &names)?.into_iter().map(|i| &variables[i]).collect(),
+        };
+        if self.sort == "size" {
+            listed.sort_by_key(|variable| std::cmp::Reverse(variable.tensor.len()));
+        }
+        match self.draws_a_tree() {
+            true => self.draw(&checkpoint.prefix.stem.to_string_lossy(), &listed)?,
+            false => {
+                let mut out = BufWriter::new(io::stdout().lock());
+                self.writer()(&checkpoint.catalog, &listed, &mut out)?;
+                out.flush()?;
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// Draws the tree, in colors where the terminal has them and neither `NO_COLOR` nor `CLICOLOR` forbids it.
+    fn draw(&self, title: &str, listed: &[&Variable]) -> io::Result<()> {
+        let mut out = BufWriter::new(anstream::AutoStream::auto(io::stdout().lock()));
+        tree_printer::write(title, listed, self.order(), width::columns(), &mut out)?;
+        out.flush()
+    }
+
+    fn draws_a_tree(&self) -> bool {
+        let form = self.long || self.tsv || self.json || self.paths;
+        self.tree || !form && io::stdout().is_terminal()
+    }
+
+    fn order(&self) -> Order {
+        if self.sort == "size" { Order::Size } else { Order::Name }
+    }
+
+    fn writer(&self) -> Writer {
+        match self {
+            Self { long: true, .. } => long,
+            Self { tsv: true, .. } => tsv,
+            Self { json: true, .. } => json,
+            Self { paths: true, .. } => paths,
+            _ => plain,
+        }
+    }
+}
+
+fn plain(_: &Catalog, variables: &[&Variable], out: &mut dyn Write) -> io::Result<()> {
+    variables.iter().try_for_each(|variable| writeln!(out, "{}", variable.name))
+}
+
+fn long(_: &Catalog, variables: &[&Variable], out: &mut dyn Write) -> io::Result<()> {
+    let cells =
+        |v: &&Variable| [v.tensor.dtype.to_string(), v.tensor.shape.to_string(), v.tensor.len().to_string()];
+    let rows: Vec<_> = variables.iter().map(cells).collect();
+    let width = |i: usize| rows.iter().map(|row| row[i].len()).max().unwrap_or(0);
+    let (dtype, shape, bytes) = (width(0), width(1), width(2));
+    for (row, variable) in rows.iter().zip(variables) {
+        writeln!(out, "{:dtype$}  {:shape$}  {:>bytes$}  {}", row[0], row[1], row[2], variable.name)?;
+    }
+    Ok(())
+}
+
+fn tsv(catalog: &Catalog, variables: &[&Variable], out: &mut dyn Write) -> io::Result<()> {
+    VARIABLES.lines(catalog, variables.iter().copied()).try_for_each(|line| writeln!(out, "{line}"))
+}
+
+fn json(catalog: &Catalog, variables: &[&Variable], out: &mut dyn Write) -> io::Result<()> {
+    write!(out, "[")?;
+    for (i, variable) in variables.iter().enumerate() {
+        write!(out, "{}\n  {}", if i == 0 { "" } else { "," }, view::info(catalog, variable))?;
+    }
+    writeln!(out, "\n]")
+}
+
+fn paths(catalog: &Catalog, variables: &[&Variable], out: &mut dyn Write) -> io::Result<()> {
+    for variable in variables {
+        writeln!(out, "{}", variable.name)?;
+        let paths = catalog.paths(variable, COUNTED + 1);
+        paths.iter().take(PATHS).try_for_each(|path| writeln!(out, "  {path}"))?;
+        match paths.len() {
+            n if n > COUNTED => writeln!(out, "  … and more than {} others", COUNTED - PATHS)?,
+            n if n > PATHS => writeln!(out, "  … and {} others", n - PATHS)?,
+            _ => {}
+        }
+    }
+    Ok(())
+}

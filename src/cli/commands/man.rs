@@ -1,0 +1,69 @@
+//! `ckptfs man`: a page for each command, ckptfs-*.1, and one for the language of maps, ckptfs-map.5.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap_mangen::Man;
+
+use crate::cli::Usage;
+use crate::cli::output::reference;
+
+/// The word for the page of the map language, and the file of that page.
+const MAP: &str = "map";
+const MAP_PAGE: &str = "ckptfs-map.5";
+
+/// Write the manual page of ckptfs, of one of its commands, or of the language of maps (map)
+///
+/// `ckptfs man mount | man -l -` reads it; `ckptfs man map` is ckptfs-map(5).
+#[derive(clap::Args)]
+#[command(after_long_help = "Examples:
+  $ ckptfs man mount | man -l -
+  $ ckptfs man --all /usr/local/share/man/man1")]
+pub(crate) struct Args {
+    /// The command, or map
+    #[arg(conflicts_with = "all")]
+    command: Option<String>,
+    /// Write all pages to a directory, which is made
+    #[arg(long, value_name = "DIRECTORY")]
+    all: Option<PathBuf>,
+}
+
+impl Args {
+    pub(crate) fn run(&self, ckptfs: clap::Command) -> anyhow::Result<ExitCode> {
+        // The reference has a page of its own.
+        let maps = |maps: clap::Command| maps.after_long_help("The language of maps: ckptfs-map(5).");
+        let ckptfs = ckptfs.disable_help_subcommand(true).mut_subcommand("maps", maps);
+        match &self.all {
+            Some(dir) => write_all(ckptfs, dir).with_context(|| dir.display().to_string())?,
+            None => self.write(ckptfs)?,
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn write(&self, mut ckptfs: clap::Command) -> anyhow::Result<()> {
+        if self.command.as_deref() == Some(MAP) {
+            return Ok(io::stdout().write_all(reference::as_manual_page().as_bytes())?);
+        }
+        ckptfs.build();
+        let page = match &self.command {
+            None => ckptfs,
+            Some(name) => {
+                let found = ckptfs.find_subcommand(name);
+                found
+                    .cloned()
+                    .ok_or_else(|| Usage(format!("no command `{name}`: `ckptfs --help` lists them")))?
+            }
+        };
+        let mut text = vec![];
+        Man::new(page).render(&mut text)?;
+        Ok(io::stdout().write_all(&text)?)
+    }
+}
+
+fn write_all(ckptfs: clap::Command, dir: &std::path::Path) -> io::Result<()> {
+    std::fs::create_dir_all(dir)?;
+    std::fs::write(dir.join(MAP_PAGE), reference::as_manual_page())?;
+    clap_mangen::generate_to(ckptfs, dir)
+}

@@ -1,0 +1,74 @@
+//! `ckptfs maps`: the maps that ckptfs brings along.
+
+use std::fmt::Write as _;
+use std::io::{self, BufWriter, Write};
+use std::process::ExitCode;
+
+use clap::builder::StyledStr;
+use serde_json::json;
+
+use crate::cli::output::reference;
+use crate::map::builtin::{BUNDLED, Bundled};
+
+/// List the bundled maps, for --map @NAME, or show one
+///
+/// `ckptfs maps show NAME > own.toml` is a beginning for a map of your own. The language of maps is explained below.
+#[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true, after_long_help = help())]
+pub(crate) struct Args {
+    /// An array of objects
+    #[arg(long)]
+    json: bool,
+    #[command(subcommand)]
+    action: Option<Action>,
+}
+
+const EXAMPLES: &str = "Examples:
+  $ ckptfs maps
+  $ ckptfs maps show @bert-to-modelgarden > own.toml
+  $ ckptfs check bert/model.ckpt --map @bert-to-modelgarden
+
+";
+
+/// Returns the examples, and the reference of the language below them.
+fn help() -> StyledStr {
+    let mut help = StyledStr::from(EXAMPLES);
+    let _ = write!(help, "{}", reference::for_terminal().ansi());
+    help
+}
+
+#[derive(clap::Subcommand)]
+enum Action {
+    /// Print a map, the comments that say what it expects first
+    #[command(after_long_help = "Examples:
+  $ ckptfs maps show ddp
+  $ ckptfs maps show @bert-to-modelgarden > own.toml")]
+    Show {
+        /// Its name, with or without the @
+        name: String,
+    },
+}
+
+impl Args {
+    pub(crate) fn run(&self) -> anyhow::Result<ExitCode> {
+        let mut out = BufWriter::new(io::stdout().lock());
+        match &self.action {
+            Some(Action::Show { name }) => out.write_all(Bundled::named(name)?.text.as_bytes())?,
+            None if self.json => json(&mut out)?,
+            None => list(&mut out)?,
+        }
+        out.flush()?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn list(out: &mut impl Write) -> io::Result<()> {
+    let width = BUNDLED.iter().map(|map| map.name.len()).max().unwrap_or(0);
+    BUNDLED.iter().try_for_each(|map| writeln!(out, "@{:width$}  {}", map.name, map.summary()))
+}
+
+fn json(out: &mut impl Write) -> io::Result<()> {
+    let maps: Vec<_> =
+        BUNDLED.iter().map(|map| json!({ "name": map.name, "summary": map.summary() })).collect();
+    writeln!(out, "{:#}", json!(maps))
+}

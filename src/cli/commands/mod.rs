@@ -1,0 +1,19 @@
+//! The subcommands: one file each, which has its flags (`Args`) and runs it.
+
+pub(crate) mod cat;
+pub(crate) mod check;
+pub(crate) mod completions;
+#[cfg(feature = "fuse")]
+pub(crate) mod demo;
+pub(crate) mod export;
+pub(crate) mod ls;
+pub(crate) mod man;
+pub(crate) mod maps;
+#[cfg(feature = "fuse")]
+pub(crate) mod mount;
+#[cfg(feature = "fuse")]
+pub(crate) mod run;
+#[cfg(feature = "fuse")]
+pub(crate) mod status;
+#[cfg(feature = "fuse")]
+pub(crate) mod umount;

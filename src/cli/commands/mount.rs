@@ -1,0 +1,234 @@
+//! `ckptfs mount`.
+
+use std::ffi::OsStr;
+use std::io::IsTerminal;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf, absolute};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, anyhow};
+
+use crate::cli::Usage;
+use crate::cli::flags::map_flags::MapFlags;
+use crate::cli::mount::options::parse_mode;
+use crate::cli::mount::planning::{Misfits, Planning};
+use crate::cli::mount::serve::{NewestIndex, Serving};
+use crate::cli::mount::{logging, options, serve};
+use crate::cli::output::changes;
+use crate::cli::output::terminal::{bytes, counted, quoted, say, warning};
+use crate::fuse::Manner;
+use crate::mount;
+use crate::mount::{Access, End, Options, READY, Role, Session};
+use crate::mounted_source::{Mirror, Newest};
+use crate::source::Checkpoint;
+use crate::tree::{Counts, Planned, Show, Tree};
+
+/// Mount checkpoints on a directory, under the names a map gives its variables
+///
+/// Returns when the mount answers, and leaves it to a process in the background, until `ckptfs umount`. The mount is
+/// read-only and its owner's alone.
+#[derive(clap::Args)]
+#[command(after_long_help = "Examples:
+  $ ckptfs mount train/ckpt-9 m --rename 'bert/**=encoder/**' --drop '**/adam_*'
+  $ ckptfs mount train/ m --map fix.toml --show npy,raw    # two forms of each
+  $ ckptfs mount bert/model.ckpt m --map @bert-to-modelgarden
+
+Without a subcommand, `ckptfs SOURCE MOUNTPOINT -o …` is a mount: `mount -t fuse.ckptfs` and fstab call it so. \
+Link /sbin/mount.ckptfs to ckptfs, and `mount -t ckptfs` works too.")]
+pub(crate) struct Args {
+    /// A directory of checkpoints, one checkpoint (train/ckpt-9) or any of its files, or a SavedModel
+    source: PathBuf,
+    /// An empty directory
+    mountpoint: PathBuf,
+    #[command(flatten)]
+    pub(crate) map: MapFlags,
+    /// Stay in the foreground; the log goes to standard error
+    #[arg(short, long)]
+    pub(crate) foreground: bool,
+    #[command(flatten)]
+    pub(crate) serving: Serving,
+    /// Mount on a directory that is not empty
+    #[arg(long)]
+    pub(crate) nonempty: bool,
+    /// Unmount even if ckptfs is killed
+    #[arg(long)]
+    pub(crate) auto_unmount: bool,
+    /// Let other users in
+    #[arg(long, conflicts_with = "allow_root")]
+    pub(crate) allow_other: bool,
+    /// Let root in
+    #[arg(long)]
+    pub(crate) allow_root: bool,
+    /// The user that files belong to, instead of yours
+    #[arg(long, value_name = "ID")]
+    pub(crate) uid: Option<u32>,
+    /// Their group
+    #[arg(long, value_name = "ID")]
+    pub(crate) gid: Option<u32>,
+    /// Permission bits that files and directories lack, in octal
+    #[arg(long, value_name = "MODE", value_parser = parse_mode)]
+    pub(crate) umask: Option<u16>,
+    /// Options in the manner of mount(8): the long flags, and the words of fstab
+    #[arg(short = 'o', value_name = "WORD,…")]
+    pub(crate) options: Vec<String>,
+    /// Do everything but mount, as `mount --fake` has it
+    #[arg(long, hide = true)]
+    fake: bool,
+}
+
+/// The permission bits of all but the owner.
+const OTHERS: u16 = 0o077;
+
+impl Args {
+    pub(crate) fn run(mut self) -> anyhow::Result<ExitCode> {
+        let warnings = options::apply(&mut self).map_err(Usage)?;
+        if !self.foreground && !self.fake && mount::role() == Role::Parent {
+            return Ok(mount::background()?);
+        }
+        warnings.iter().for_each(warning);
+        self.serve()
+    }
+
+    /// Mounts and serves, in the process that stays.
+    fn serve(self) -> anyhow::Result<ExitCode> {
+        let stderr = if self.foreground { logging::Stderr::All } else { logging::Stderr::Silent };
+        let log = self.serving.start_log(stderr)?;
+        let recipe = Arc::new(self.map.recipe()?);
+        let mountpoint = mount::check(&self.mountpoint, self.nonempty)?;
+        // Absolute, because a daemon leaves the directory it was started in.
+        let mirror = Mirror::open(&absolute(&self.source)?, recipe.clone())?.keeping(serve::keep());
+        let (newest, source) = (mirror.newest()?, mirror.path());
+        let message = message(&mirror, &newest, &self.mountpoint, &self.serving.show);
+        let newest_stem = newest.stem.clone();
+        let tree = tree(mirror, newest, &self.serving.show)?;
+        let index = NewestIndex::of(&tree, newest_stem.as_encoded_bytes());
+        let checkpoints = tree.checkpoints();
+        if self.fake {
+            return Ok(ExitCode::SUCCESS);
+        }
+        let fuse = self.serving.fuse(tree, (&source, &mountpoint), recipe.map.to_toml(), log, self.manner());
+        let session = Session::start(fuse, &mountpoint, &self.session(&source));
+        let session = session.map_err(|error| self.advise(error, &newest_stem))?;
+        self.warn_of_glob_characters();
+        let planning = Planning::start(checkpoints);
+        if std::io::stderr().is_terminal() {
+            say(message + &misfits(&planning.first_counts(), &self.mountpoint));
+        }
+        log::info!("{} is mounted on {}", source.display(), mountpoint.display());
+        if !self.foreground
+            && let Err(error) = mount::detach()
+        {
+            session.unmount();
+            return Err(error.into());
+        }
+        if self.foreground {
+            mount::notify(READY);
+        }
+        index.prepare();
+        log::info!("{}", end(&session.wait()?));
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// Where nothing can be mounted, links to the data and a new index do what a mount would.
+    fn advise(&self, error: mount::Error, stem: &OsStr) -> anyhow::Error {
+        if !matches!(error, mount::Error::NoDevice | mount::Error::NotPermitted) {
+            return error.into();
+        }
+        let paths = [self.source.to_string_lossy(), self.mountpoint.join(stem).to_string_lossy()]
+            .map(|path| quoted(&path));
+        let flags: Vec<_> = [&paths[..], self.map.typed()].concat();
+        anyhow!("{error}\n  help: without a mount: ckptfs export --link {}", flags.join(" "))
+    }
+
+    fn manner(&self) -> Manner {
+        let own = Manner::default();
+        let (uid, gid) = (self.uid.unwrap_or(own.uid), self.gid.unwrap_or(own.gid));
+        // The kernel lets everybody in for root's sake, and then root alone needs no permission.
+        let others = if self.allow_root { OTHERS } else { 0 };
+        Manner { uid, gid, umask: self.umask.unwrap_or(0) | others, ..own }
+    }
+
+    fn session(&self, source: &Path) -> Options {
+        let access = match (self.allow_other, self.allow_root) {
+            (true, _) => Access::Everybody,
+            (false, true) => Access::Root,
+            (false, false) => Access::Owner,
+        };
+        Options { access, auto_unmount: self.auto_unmount, ..Options::new(source, self.serving.threads()) }
+    }
+
+    fn warn_of_glob_characters(&self) {
+        if mount::has_glob_characters(&self.mountpoint) {
+            warning(format_args!(
+                "{}: TensorFlow takes * ? [ ] \\ in a path for a pattern, and will not find checkpoints here",
+                self.mountpoint.display()
+            ));
+        }
+    }
+}
+
+/// The tree of a mirror whose newest checkpoint is planned; says what is odd about that.
+pub(crate) fn tree(mirror: Mirror, newest: Newest, show: &Show) -> anyhow::Result<Tree> {
+    newest.checkpoint.warnings.iter().for_each(warning);
+    newest.outcome.laid.warnings.iter().for_each(warning);
+    newest.outcome.report.warnings.iter().for_each(warning);
+    let Newest { stem, checkpoint: Checkpoint { catalog, stamp, .. }, .. } = newest;
+    let (path, planned) = (mirror.path(), Planned { stem: stem.into_encoded_bytes(), catalog, stamp });
+    Tree::showing(show.clone(), Box::new(mirror), [planned]).with_context(|| path.display().to_string())
+}
+
+fn end(end: &End) -> String {
+    match end {
+        End::Signal(signal) => format!("unmounted on signal {signal}"),
+        End::Unmounted => "unmounted".into(),
+        End::Abandoned(signal) => format!("ended by a second signal {signal} while it was still in use"),
+    }
+}
+
+/// The last lines of the message, where checkpoints do not fit.
+fn misfits(counts: &Counts, mountpoint: &Path) -> String {
+    let Some(newest) = counts.unfit.first() else { return String::new() };
+    let error = mountpoint.join(OsStr::from_bytes(newest)).with_added_extension("error");
+    format!(
+        "\n{}\n  help: cat {} says why; ckptfs status {} counts them all",
+        Misfits::from(counts),
+        quoted(&error.to_string_lossy()),
+        quoted(&mountpoint.to_string_lossy())
+    )
+}
+
+/// What is there, what the map did, and what to do next.
+fn message(mirror: &Mirror, newest: &Newest, mountpoint: &Path, show: &Show) -> String {
+    let Newest { stem, checkpoint, outcome, count } = newest;
+    let report = &outcome.report;
+    let catalog = &checkpoint.catalog;
+    let (variables, size) = (counted(catalog.variables.len(), "variable"), bytes(catalog.len()));
+    let map = match report.rules.len() {
+        0 => String::new(),
+        n => format!("\n  map      {}: {}", counted(n, "rule"), changes::done(catalog, report.dropped.len())),
+    };
+    let laid = outcome.laid.from.iter().map(|from| {
+        let all = from.replaced.len() + from.added.len();
+        format!("\n  over it  {}: {}, {} of them new", from.flag, counted(all, "variable"), from.added.len())
+    });
+    let map = laid.collect::<String>() + &map;
+    let checkpoints = match count {
+        1 => String::new(),
+        n => format!("{n} checkpoints, the newest {}: ", stem.display()),
+    };
+    let prefix = mountpoint.join(stem);
+    let look = show.folder().map_or_else(|| prefix.clone(), |folder| prefix.join(folder));
+    format!(
+        "{} is mounted on {}: {checkpoints}{variables}, {size}{map}\n  \
+         restore  {prefix}\n  \
+         look     ls {look}\n  \
+         unmount  ckptfs umount {}\n\
+         It is read-only: save new checkpoints elsewhere.",
+        mirror.path().display(),
+        mountpoint.display(),
+        mountpoint.display(),
+        prefix = prefix.display(),
+        look = look.display(),
+    )
+}

@@ -1,0 +1,158 @@
+//! `ckptfs run`.
+
+use std::ffi::OsString;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf, absolute};
+use std::process::{Child, Command, ExitCode, ExitStatus};
+use std::sync::Arc;
+use std::{env, fs, io};
+
+use anyhow::Context;
+use rustix::process::{Pid, PidfdFlags, Signal, getpgrp, pidfd_open, pidfd_send_signal};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
+
+use crate::cli::flags::map_flags::MapFlags;
+use crate::cli::mount::planning::Planning;
+use crate::cli::mount::serve::{NewestIndex, Serving};
+use crate::cli::mount::{logging, serve};
+use crate::cli::output::terminal;
+use crate::fuse::Manner;
+use crate::mount;
+use crate::mount::{Options, Session};
+use crate::mounted_source::Mirror;
+
+/// Run a command that sees a checkpoint under new names, in its usual place
+///
+/// The directory is covered by a read-only mount that the command and what it starts see, and nobody else, and that goes
+/// when the command ends: programs whose paths cannot be changed restore what the map makes of them. All other files are
+/// there too.
+#[derive(clap::Args)]
+#[command(after_long_help = "Examples:
+  $ ckptfs run train/ --rename 'bert/**=encoder/**' -- python eval.py
+  $ ckptfs run train/ckpt-9 --map fix.toml -- python eval.py")]
+pub(crate) struct Args {
+    /// One checkpoint (train/ckpt-9) or any of its files, a directory, of which all are mapped, or a SavedModel
+    source: PathBuf,
+    #[command(flatten)]
+    map: MapFlags,
+    #[command(flatten)]
+    serving: Serving,
+    /// The command and its arguments. Flags of ckptfs come before it; `--` may stand between
+    #[arg(trailing_var_arg = true, required = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
+}
+
+/// What the command is told of. Those of the terminal reach it by themselves.
+const FORWARDED: &[i32] = &[SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2];
+const OF_THE_TERMINAL: &[i32] = &[SIGINT, SIGQUIT];
+
+/// What shells answer when a command is not there, and when it cannot be run.
+const NOT_FOUND: u8 = 127;
+const NOT_EXECUTABLE: u8 = 126;
+/// Added to the number of the signal that ended a command.
+const SIGNALLED: i32 = 128;
+
+impl Args {
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        let log = self.serving.start_log(logging::Stderr::Warnings)?;
+        let recipe = Arc::new(self.map.recipe()?);
+        let here = env::current_dir().context("the current directory")?;
+        // Before any thread is started.
+        mount::enter()?;
+        let mirror = Mirror::around(&absolute(&self.source)?, recipe.clone())?.keeping(serve::keep());
+        let (newest, source) = (mirror.newest()?, mirror.path());
+        let directory = fs::canonicalize(mirror.directory())?;
+        let stem = newest.stem.clone();
+        let tree = crate::cli::commands::mount::tree(mirror, newest, &self.serving.show)?;
+        let index = NewestIndex::of(&tree, stem.as_encoded_bytes());
+        let checkpoints = tree.checkpoints();
+        let fuse =
+            self.serving.fuse(tree, (&source, &directory), recipe.map.to_toml(), log, Manner::default());
+        let options = Options { signals: FORWARDED, ..Options::new(&source, self.serving.threads()) };
+        let session = Session::start(fuse, &directory, &options)?;
+        Planning::start(checkpoints);
+        index.prepare();
+        self.serve(&session, &here)
+    }
+
+    /// Runs the command where the user is, and answers what it answered.
+    fn serve(&self, session: &Session, here: &Path) -> anyhow::Result<ExitCode> {
+        let [program, args @ ..] = self.command.as_slice() else {
+            unreachable!("the command line demands it")
+        };
+        let child = match Command::new(program).args(args).current_dir(here).spawn() {
+            Ok(child) => child,
+            Err(error) => return Ok(not_run(program, &error)),
+        };
+        let signals = Forward::to(&child)?;
+        Ok(exit_code(session.serve(child, |signal| signals.send(signal))?))
+    }
+}
+
+/// Passes signals on to a child, and to no process that has its number later.
+struct Forward(std::os::fd::OwnedFd);
+
+impl Forward {
+    fn to(child: &Child) -> io::Result<Self> {
+        Ok(Self(pidfd_open(Pid::from_child(child), PidfdFlags::empty())?))
+    }
+
+    fn send(&self, signal: i32) {
+        if OF_THE_TERMINAL.contains(&signal) && has_the_terminal() {
+            return;
+        }
+        if let Some(signal) = Signal::from_named_raw(signal) {
+            // It may have ended meanwhile.
+            let _ = pidfd_send_signal(&self.0, signal);
+        }
+    }
+}
+
+/// Whether Ctrl-C in the terminal goes to this process, and so to the command too, which is of its group.
+fn has_the_terminal() -> bool {
+    let terminal = fs::File::open("/dev/tty");
+    terminal.is_ok_and(|terminal| rustix::termios::tcgetpgrp(terminal) == Ok(getpgrp()))
+}
+
+fn exit_code(status: ExitStatus) -> ExitCode {
+    let code = status.code().or_else(|| Some(SIGNALLED + status.signal()?));
+    code.and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from)
+}
+
+fn not_run(program: &OsString, error: &io::Error) -> ExitCode {
+    terminal::error(&anyhow::anyhow!("{}: {error}", program.display()));
+    ExitCode::from(if error.kind() == io::ErrorKind::NotFound { NOT_FOUND } else { NOT_EXECUTABLE })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn read(line: &str) -> (PathBuf, Vec<String>, Vec<OsString>) {
+        let args = Line::try_parse_from(["run"].into_iter().chain(line.split(' '))).unwrap().args;
+        (args.source, args.map.typed().to_vec(), args.command)
+    }
+
+    #[test]
+    fn a_command_needs_no_dashes_and_keeps_its_own_flags() {
+        let command = ["python", "eval.py", "--rename", "x", "--", "-v"].map(OsString::from).to_vec();
+        let flags = vec!["--rename 'a=b'".to_owned()];
+        for line in [
+            "train --rename a=b -- python eval.py --rename x -- -v",
+            "train --rename a=b python eval.py --rename x -- -v",
+            "--rename a=b train python eval.py --rename x -- -v",
+        ] {
+            assert_eq!(read(line), ("train".into(), flags.clone(), command.clone()), "{line}");
+        }
+        assert!(Line::try_parse_from(["run", "train"]).is_err(), "a command is required");
+        assert!(Line::try_parse_from(["run", "train", "--renam", "a=b", "true"]).is_err());
+    }
+}

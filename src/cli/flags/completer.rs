@@ -1,0 +1,172 @@
+//! Completions of values: bundled maps, forms, and the names of the checkpoint that the command line names.
+
+use std::collections::BTreeSet;
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+
+use clap::{ArgMatches, Command, CommandFactory, FromArgMatches};
+use clap_complete::engine::{ArgValueCompleter, CompletionCandidate, PathCompleter, ValueCompleter};
+
+use crate::cli::Cli;
+use crate::cli::flags::map_flags::MapFlags;
+use crate::map::builtin::{BUNDLED, SIGN};
+use crate::{remap, source};
+
+type Complete = fn(&OsStr) -> Vec<CompletionCandidate>;
+
+/// The completer of an argument: its command (nothing: any), its id and the function.
+const COMPLETERS: &[(&str, &str, Complete)] = &[
+    ("", "map", maps),
+    ("show", "name", bundled),
+    ("cat", "name", mapped),
+    ("ls", "patterns", mapped),
+    ("", "drop", own),
+    ("", "keep", own),
+    ("", "rename", own_assigned),
+    ("", "alias", own_assigned),
+    ("", "cast", own_assigned),
+    ("", "take", own_assigned),
+    #[cfg(feature = "fuse")]
+    ("", "show", forms),
+];
+
+/// Returns the command line with its completers.
+pub(crate) fn command() -> Command {
+    completed(Cli::command())
+}
+
+fn completed(command: Command) -> Command {
+    let name = command.get_name().to_owned();
+    let of = |command: &str, id: &str, arg: &clap::Arg| {
+        (command.is_empty() || command == name) && arg.get_id() == id
+    };
+    let command =
+        command.mut_args(|arg| match COMPLETERS.iter().find(|(command, id, _)| of(command, id, &arg)) {
+            Some((_, _, complete)) => arg.add(ArgValueCompleter::new(*complete)),
+            None => arg,
+        });
+    command.mut_subcommands(completed)
+}
+
+/// `@NAME`, or a file.
+fn maps(current: &OsStr) -> Vec<CompletionCandidate> {
+    let is_named = current.to_str().is_some_and(|text| text.starts_with(SIGN));
+    let files = if is_named { Vec::new() } else { PathCompleter::file().complete(current) };
+    let names = BUNDLED.iter().map(|map| (format!("{SIGN}{}", map.name), map.summary()));
+    described(names, current).chain(files).collect()
+}
+
+fn bundled(current: &OsStr) -> Vec<CompletionCandidate> {
+    described(BUNDLED.iter().map(|map| (map.name.to_owned(), map.summary())), current).collect()
+}
+
+fn described(
+    words: impl Iterator<Item = (String, &'static str)>,
+    current: &OsStr,
+) -> impl Iterator<Item = CompletionCandidate> {
+    let words =
+        words.filter(move |(word, _)| current.to_str().is_some_and(|current| word.starts_with(current)));
+    words.map(|(word, help)| CompletionCandidate::new(word).help(Some(help.into())))
+}
+
+/// The last of several words with commas between them.
+#[cfg(feature = "fuse")]
+fn forms(current: &OsStr) -> Vec<CompletionCandidate> {
+    let current = current.to_string_lossy();
+    let (before, last) = current.split_at(current.rfind(',').map_or(0, |at| at + 1));
+    let words = crate::tree::Show::words().into_iter().filter(|word| word.starts_with(last));
+    words.map(|word| CompletionCandidate::new(format!("{before}{word}"))).collect()
+}
+
+/// Names as the map makes them.
+fn mapped(current: &OsStr) -> Vec<CompletionCandidate> {
+    candidates(true, current, "")
+}
+
+/// Names as the source has them.
+fn own(current: &OsStr) -> Vec<CompletionCandidate> {
+    candidates(false, current, "")
+}
+
+/// The same where another value follows.
+fn own_assigned(current: &OsStr) -> Vec<CompletionCandidate> {
+    candidates(false, current, "=")
+}
+
+fn candidates(is_mapped: bool, current: &OsStr, after: &str) -> Vec<CompletionCandidate> {
+    let Some(current) = current.to_str().filter(|current| !current.contains('=')) else { return Vec::new() };
+    let names = typed().and_then(|typed| names(&typed, is_mapped)).unwrap_or_default();
+    let next = next(&names, current).into_iter();
+    next.map(|name| if name.ends_with('/') { name } else { name + after })
+        .map(CompletionCandidate::new)
+        .collect()
+}
+
+/// Returns what may follow `current`, up to the next slash, or further where there is no choice.
+fn next(names: &[String], current: &str) -> Vec<String> {
+    let (mut current, mut found) = (current.to_owned(), BTreeSet::new());
+    loop {
+        for name in names.iter().filter(|name| name.starts_with(&current)) {
+            let end = name[current.len()..].find('/').map_or(name.len(), |at| current.len() + at + 1);
+            found.insert(name[..end].to_owned());
+        }
+        match found.pop_first() {
+            Some(scope) if found.is_empty() && scope.ends_with('/') && scope != current => current = scope,
+            first => return first.into_iter().chain(found).collect(),
+        }
+    }
+}
+
+/// Returns the names of the checkpoint that was typed. Only its index is read.
+fn names(typed: &ArgMatches, is_mapped: bool) -> Option<Vec<String>> {
+    let path = typed.try_get_one::<PathBuf>("source").ok()??;
+    let mut catalog = source::open(path).ok()?.catalog;
+    if is_mapped {
+        let map = MapFlags::from_arg_matches(typed).ok()?.parse().ok()?;
+        remap::apply(&map, &mut catalog).ok()?;
+    }
+    let names = catalog.variables.iter().map(|variable| str::from_utf8(variable.name.as_bytes()));
+    Some(names.flatten().filter(|name| !name.contains(char::is_control)).map(str::to_owned).collect())
+}
+
+/// Returns the subcommand's arguments that were typed, without the word that is to be completed.
+fn typed() -> Option<ArgMatches> {
+    let mut words: Vec<OsString> = env::args_os().skip_while(|word| word != "--").skip(1).collect();
+    let index = env::var("_CLAP_COMPLETE_INDEX").ok().and_then(|index| index.parse().ok());
+    let index = index.unwrap_or(words.len().saturating_sub(1));
+    if index < words.len() {
+        words.remove(index);
+    }
+    let typed = Cli::command().ignore_errors(true).try_get_matches_from(words).ok()?;
+    typed.subcommand().map(|(_, typed)| typed.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_completer_has_its_argument() {
+        let mut found = Vec::new();
+        let mut open = vec![Cli::command()];
+        while let Some(command) = open.pop() {
+            let name = command.get_name().to_owned();
+            found.extend(command.get_arguments().map(|arg| (name.clone(), arg.get_id().to_string())));
+            open.extend(command.get_subcommands().cloned());
+        }
+        for (command, id, _) in COMPLETERS {
+            let is_it = |(name, arg): &(String, String)| arg == id && (command.is_empty() || name == command);
+            assert!(found.iter().any(is_it), "{command} {id}");
+        }
+    }
+
+    #[test]
+    fn names_are_completed_a_component_at_a_time() {
+        let names = ["a/b/c", "a/b/d", "a/b/d/Adam", "step"].map(String::from);
+        assert_eq!(next(&names, ""), ["a/", "step"]);
+        assert_eq!(next(&names, "a"), ["a/b/c", "a/b/d", "a/b/d/"]);
+        assert_eq!(next(&names, "a/b/d/"), ["a/b/d/Adam"]);
+        assert!(next(&names, "x").is_empty());
+    }
+}

@@ -1,0 +1,8 @@
+//! Flags that several commands share, their completion, and advice where a command line is not understood.
+
+pub(crate) mod completer;
+#[cfg(test)]
+pub(crate) mod examples;
+pub(crate) mod map_flags;
+pub(crate) mod other_words;
+pub(crate) mod overlay_flags;

@@ -1,0 +1,8 @@
+//! The parts that every way of mounting shares.
+
+pub(crate) mod control_dir;
+pub(crate) mod helper;
+pub(crate) mod logging;
+pub(crate) mod options;
+pub(crate) mod planning;
+pub(crate) mod serve;

@@ -1,0 +1,287 @@
+//! `-o a,b=c`: the words of mount(8) and fstab, and the flags they stand for.
+
+use crate::cli::commands::mount::Args;
+use crate::tree::Show;
+
+/// What a word does.
+enum Effect {
+    /// Sets something, without a value.
+    Set(fn(&mut Args)),
+    /// Sets something to the value.
+    With(fn(&mut Args, &str) -> Result<(), String>),
+    /// Means nothing to us, and is no mistake: words for mount(8) itself, and what every mount of ours is.
+    Swallowed,
+    /// Cannot be had, and is no reason to fail.
+    Refused(&'static str),
+}
+
+use Effect::{Refused, Set, Swallowed, With};
+
+const WORDS: &[(&str, Effect)] = &[
+    ("allow_other", Set(|args| args.allow_other = true)),
+    ("allow_root", Set(|args| args.allow_root = true)),
+    ("auto_unmount", Set(|args| args.auto_unmount = true)),
+    ("cache_size", With(|args, value| parse_size(value).map(|size| args.serving.cache_size = size))),
+    ("foreground", Set(|args| args.foreground = true)),
+    ("gid", With(|args, value| parse_id(value).map(|id| args.gid = Some(id)))),
+    ("fit", With(|args, value| args.map.set("fit", value))),
+    ("h5_layout", With(|args, value| args.map.set("h5-layout", value))),
+    ("like", With(|args, value| args.map.set("like", value))),
+    (
+        "map",
+        With(|args, value| {
+            args.map.add_file(value.into());
+            Ok(())
+        }),
+    ),
+    ("missing", With(|args, value| args.map.set("missing", value))),
+    ("nonempty", Set(|args| args.nonempty = true)),
+    ("overlay", With(|args, value| args.map.set("overlay", value))),
+    ("show", With(|args, value| Show::parse(value).map(|show| args.serving.show = show))),
+    ("take", With(|args, value| args.map.set("take", value))),
+    ("target", With(|args, value| args.map.set("target", value))),
+    ("threads", With(|args, value| parse_threads(value).map(|n| args.serving.threads = Some(n)))),
+    ("uid", With(|args, value| parse_id(value).map(|id| args.uid = Some(id)))),
+    ("umask", With(|args, value| parse_mode(value).map(|mode| args.umask = Some(mode)))),
+    (
+        "var",
+        With(|args, value| {
+            args.map.add_var(value);
+            Ok(())
+        }),
+    ),
+    ("verify", Set(|args| args.serving.verify = true)),
+    ("rw", Refused("mounted read-only all the same, for ckptfs never writes; `ro` says so")),
+    ("ro", Swallowed),
+    ("nosuid", Swallowed),
+    ("nodev", Swallowed),
+    ("noexec", Swallowed),
+    ("noatime", Swallowed),
+    ("default_permissions", Swallowed),
+    ("_netdev", Swallowed),
+    ("async", Swallowed),
+    ("auto", Swallowed),
+    ("defaults", Swallowed),
+    ("dev", Swallowed),
+    ("exec", Swallowed),
+    ("group", Swallowed),
+    ("noauto", Swallowed),
+    ("nofail", Swallowed),
+    ("nouser", Swallowed),
+    ("owner", Swallowed),
+    ("relatime", Swallowed),
+    ("suid", Swallowed),
+    ("user", Swallowed),
+    ("users", Swallowed),
+];
+/// What words for other programs begin with: `x-systemd.automount`.
+const OTHERS: &str = "x-";
+
+/// Applies the words of all `-o`; returns what the user should know.
+///
+/// # Errors
+/// Words that are unknown or lack a value, and words that exclude each other, all at once.
+pub(crate) fn apply(args: &mut Args) -> Result<Vec<String>, String> {
+    let (mut warnings, mut faults) = (Vec::new(), Vec::new());
+    for word in args.options.iter().flat_map(|words| split(words)).collect::<Vec<_>>() {
+        let (name, value) = word.split_once('=').map_or((&*word, None), |(name, value)| (name, Some(value)));
+        match (WORDS.iter().find(|(known, _)| *known == name).map(|(_, effect)| effect), value) {
+            _ if name.starts_with(OTHERS) || name.is_empty() => {}
+            (Some(Set(set)), None) => set(args),
+            (Some(With(set)), Some(value)) => {
+                faults.extend(set(args, value).err().map(|what| format!("{name}={value}: {what}")))
+            }
+            (Some(With(_)), None) => faults.push(format!("{name} needs a value: {name}=…")),
+            (Some(Swallowed), _) => {}
+            (Some(Refused(why)), _) => warnings.push(format!("-o {name}: {why}")),
+            (Some(Set(_)), Some(_)) => faults.push(format!("{name} takes no value")),
+            (None, _) => faults.push(format!("{name} is unknown")),
+        }
+    }
+    if args.allow_other && args.allow_root {
+        faults.push("allow_other and allow_root exclude each other".into());
+    }
+    faults.extend(args.map.lacks());
+    match faults.is_empty() {
+        true => Ok(warnings),
+        false => Err(format!("-o: {}\n  help: it knows {}", faults.join("; "), known())),
+    }
+}
+
+/// The words between commas. A backslash takes the next character as it is, as in other FUSE programs.
+fn split(words: &str) -> Vec<String> {
+    let (mut split, mut chars) = (vec![String::new()], words.chars());
+    while let Some(c) = chars.next() {
+        match c {
+            ',' => split.push(String::new()),
+            '\\' => split.last_mut().expect("it begins with one").extend(chars.next()),
+            c => split.last_mut().expect("it begins with one").push(c),
+        }
+    }
+    split
+}
+
+fn known() -> String {
+    let ours = WORDS.iter().filter(|(_, effect)| matches!(effect, Set(_) | With(_)));
+    ours.map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
+}
+
+fn parse_id(text: &str) -> Result<u32, String> {
+    text.parse().map_err(|_| "an id is a number".into())
+}
+
+fn parse_threads(text: &str) -> Result<u16, String> {
+    text.parse().ok().filter(|n| (2..=256).contains(n)).ok_or_else(|| "a number from 2 to 256".into())
+}
+
+/// Permission bits in octal: `022`.
+pub(crate) fn parse_mode(text: &str) -> Result<u16, String> {
+    let mode = u16::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777);
+    mode.ok_or_else(|| "permission bits are three octal digits: 022".into())
+}
+
+/// A number of bytes, perhaps with a unit: `256M`, `1G`, `64KiB`.
+pub(crate) fn parse_size(text: &str) -> Result<usize, String> {
+    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let shift = match text[digits.len()..].trim_end_matches("iB").trim_end_matches('B') {
+        "" => 0,
+        "k" | "K" => 10,
+        "m" | "M" => 20,
+        "g" | "G" => 30,
+        _ => return Err("a size is a number and perhaps K, M or G: 256M".into()),
+    };
+    let number: usize = digits.parse().map_err(|_| "a size is a number and perhaps K, M or G: 256M")?;
+    number.checked_mul(1 << shift).ok_or_else(|| "too large".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Args as _, FromArgMatches};
+
+    use super::*;
+
+    fn args(words: &[&str]) -> Args {
+        let command = Args::augment_args(clap::Command::new("mount"));
+        let options = words.iter().flat_map(|word| ["-o", word]);
+        let matches = command.get_matches_from(["mount", "source", "m"].into_iter().chain(options));
+        Args::from_arg_matches(&matches).unwrap()
+    }
+
+    fn applied(words: &str) -> Args {
+        let mut args = args(&[words]);
+        apply(&mut args).unwrap();
+        args
+    }
+
+    fn fault(words: &str) -> String {
+        apply(&mut args(&[words])).unwrap_err()
+    }
+
+    #[test]
+    fn each_word_sets_what_its_flag_sets() {
+        let args = applied(
+            "allow_other,auto_unmount,nonempty,foreground,uid=7,gid=8,umask=027,cache_size=1M,threads=3,h5_layout=legacy,map=@ddp,var=heads=2",
+        );
+        assert!(
+            args.allow_other && args.auto_unmount && args.nonempty && args.foreground && !args.allow_root
+        );
+        assert_eq!((args.uid, args.gid, args.umask), (Some(7), Some(8), Some(0o27)));
+        assert_eq!((args.serving.cache_size, args.serving.threads), (1 << 20, Some(3)));
+        for flag in ["--h5-layout legacy", "--map @ddp", "--var 'heads=2'"] {
+            assert!(args.map.typed().contains(&flag.to_owned()), "{flag}");
+        }
+        assert!(applied("allow_root").allow_root);
+    }
+
+    #[test]
+    fn forms_to_show_have_colons_between_them() {
+        assert_eq!(Ok(applied("ro,show=npy:raw,nodev").serving.show), Show::parse("npy,raw"));
+        assert_eq!(applied("ro").serving.show, Show::default());
+        let said = fault("show=numpy");
+        assert!(said.contains("show=numpy: unknown `numpy`; it is one or more of ") && said.contains("npy"));
+    }
+
+    #[test]
+    fn words_of_the_map_are_its_flags() {
+        let words = "overlay=a,take=x=b,target=object,like=wanted,missing=zeros,fit=like,overlay=c";
+        let flags = [
+            "overlay a",
+            "take 'x=b'",
+            "target object",
+            "like wanted",
+            "missing zeros",
+            "fit like",
+            "overlay c",
+        ];
+        assert_eq!(applied(words).map.typed(), flags.map(|flag| format!("--{flag}")));
+    }
+
+    #[test]
+    fn what_the_map_cannot_use_is_said_at_once() {
+        let said = fault("take=x,target=9,missing=8,fit=7");
+        for part in [
+            "take=x: it is NAME=SOURCE",
+            "target=9: it is object or name",
+            "missing=8: it is zeros or like",
+            "fit=7: it is like",
+        ] {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+        assert!(fault("missing=zeros").contains("missing and fit need like=…"));
+    }
+
+    #[test]
+    fn every_word_of_ours_has_its_long_flag() {
+        let command = Args::augment_args(clap::Command::new("mount"));
+        let flags: Vec<_> = command.get_arguments().filter_map(|arg| arg.get_long()).collect();
+        for (word, effect) in WORDS {
+            let ours = matches!(effect, Set(_) | With(_));
+            assert_eq!(flags.contains(&&*word.replace('_', "-")), ours, "{word}");
+        }
+    }
+
+    #[test]
+    fn the_words_of_fstab_are_swallowed_and_rw_is_answered() {
+        let words =
+            "rw,x-systemd.automount,x-gvfs-show=1,_netdev,nofail,noauto,user=me,defaults,auto,dev,suid,exec,";
+        let said = apply(&mut args(&[words])).unwrap();
+        assert!(matches!(said.as_slice(), [rw] if rw.contains("read-only")), "{said:?}");
+        assert!(apply(&mut args(&["ro,nosuid,nodev"])).unwrap().is_empty());
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_said_at_once() {
+        let said = fault(
+            "alow_other,threads,uid=me,umask=9,nonempty=1,threads=1,h5_layout=4,allow_other,allow_root",
+        );
+        for part in [
+            "alow_other is unknown",
+            "threads needs a value",
+            "uid=me: an id is a number",
+            "umask=9: permission bits",
+            "nonempty takes no value",
+            "threads=1: a number from 2",
+            "h5_layout=4: it is keras3 or legacy",
+            "exclude each other",
+            "help: it knows allow_other",
+        ] {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+    }
+
+    #[test]
+    fn a_backslash_keeps_a_comma_in_its_word() {
+        assert_eq!(split(r"map=a\,b.toml,ro"), ["map=a,b.toml", "ro"]);
+        assert_eq!(split(""), [""]);
+    }
+
+    #[test]
+    fn sizes_have_units() {
+        assert_eq!(parse_size("256M"), Ok(256 << 20));
+        assert_eq!(parse_size("64KiB"), Ok(64 << 10));
+        assert_eq!(parse_size("7"), Ok(7));
+        assert!(
+            parse_size("M").is_err() && parse_size("1X").is_err() && parse_size("99999999999999G").is_err()
+        );
+    }
+}

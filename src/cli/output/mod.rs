@@ -1,0 +1,7 @@
+//! Output for people: errors and warnings, trees, widths, reports of changes, and the reference of the map language.
+
+pub(crate) mod changes;
+pub(crate) mod reference;
+pub(crate) mod terminal;
+pub(crate) mod tree_printer;
+pub(crate) mod width;

@@ -1,0 +1,103 @@
+//! What a person reads on standard error: errors, warnings, and sizes in units.
+
+use std::fmt::Display;
+use std::io::Write;
+
+use anstyle::{AnsiColor, Style};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::cli::flags::map_flags::DoesNotParse;
+use crate::map::diagnostic::Errors;
+use crate::remap::plan::Unfit;
+
+/// An error and its causes. The mistakes of a map bring their own layout.
+pub(crate) fn error(error: &anyhow::Error) {
+    match coloured(error) {
+        Some(text) => say(text),
+        None => say(format_args!("{}: {error:#}", head("ckptfs"))),
+    }
+}
+
+/// Something that the user should know and that stops nothing.
+pub(crate) fn warning(text: impl Display) {
+    let text = text.to_string();
+    match text.starts_with("warning") {
+        true => say(text),
+        false => say(format_args!("{}: warning: {text}", head("ckptfs"))),
+    }
+}
+
+/// A line on standard error. Where nobody reads that, the work goes on all the same.
+pub(crate) fn say(line: impl Display) {
+    let _ = writeln!(anstream::stderr(), "{line}");
+}
+
+/// The text with the colours of a terminal, which are taken out again where it is none, or `NO_COLOR` is set.
+fn coloured(error: &anyhow::Error) -> Option<String> {
+    let causes = || error.chain();
+    let unfit = causes().find_map(|cause| cause.downcast_ref::<Unfit>()).map(|unfit| &unfit.errors);
+    let unparsed = || causes().find_map(|cause| cause.downcast_ref::<DoesNotParse>()).map(|errors| &errors.0);
+    let errors = || causes().find_map(|cause| cause.downcast_ref::<Errors>());
+    unfit.or_else(unparsed).or_else(errors).map(Errors::to_coloured_string)
+}
+
+/// The name that what follows is said by.
+fn head(name: &str) -> String {
+    format!("{BOLD}{name}{BOLD:#}")
+}
+
+const BOLD: Style = Style::new().bold();
+/// The style of good results.
+pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
+/// The style of faults.
+pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
+/// The style of details.
+pub(crate) const FAINT: Style = Style::new().dimmed();
+
+/// A text in a style. The stream takes the style out where there is no terminal.
+pub(crate) fn styled(style: Style, text: impl Display) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+/// A bar for bytes, drawn on a terminal only.
+pub(crate) fn progress_bar(total: u64) -> ProgressBar {
+    let style = "{bar:40} {decimal_bytes} of {decimal_total_bytes}, {decimal_bytes_per_sec}, {eta} to go";
+    let bar = ProgressBar::new(total);
+    bar.with_style(ProgressStyle::with_template(style).expect("the template is sound"))
+}
+
+/// A number of bytes in the unit that suits it: `1.3 GB`, decimal as `ls --si` has it.
+pub(crate) fn bytes(n: u64) -> String {
+    const UNITS: &[(u64, &str)] =
+        &[(1_000_000_000_000, "TB"), (1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")];
+    match UNITS.iter().find(|(unit, _)| n >= *unit) {
+        Some((unit, name)) => format!("{:.1} {name}", n as f64 / *unit as f64),
+        None => format!("{n} bytes"),
+    }
+}
+
+/// `1 variable`, `2 variables`.
+pub(crate) fn counted(n: usize, noun: &str) -> String {
+    format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
+}
+
+/// A word as a shell takes it.
+pub(crate) fn quoted(word: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-:,@+".contains(&byte);
+    match !word.is_empty() && word.bytes().all(is_plain) {
+        true => word.into(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_written_in_the_unit_that_suits_them() {
+        assert_eq!(bytes(999), "999 bytes");
+        assert_eq!(bytes(1_330_000_000), "1.3 GB");
+        assert_eq!(counted(1, "variable"), "1 variable");
+    }
+}

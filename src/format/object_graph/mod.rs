@@ -1,0 +1,263 @@
+//! `TrackableObjectGraph`: which object of a TF2 program owns which variable of the checkpoint.
+//!
+//! ```text
+//! graph     := 1 node*
+//! node      := 1 child*  2 attribute*  3 slot variable*  4 registered saver?  5 BoolValue(1 has checkpoint values)?
+//! child     := 1 node id   2 local name (not escaped)
+//! attribute := 1 name      2 full name    3 checkpoint key
+//! slot      := 1 original variable's node id   2 slot name   3 slot variable's node id
+//! saver     := 1 name      2 object name
+//! ```
+//!
+//! Node 0 is the root; the nodes are a general directed graph. What was decoded holds these invariants: there is a
+//! root, every node id names a node, and no node has two children of one name. Fields that are not known are kept and
+//! written after the known ones, which is where a newer writer would have put them. So a graph that was written in
+//! field order comes back byte for byte. TensorFlow writes so; TensorFlow Serving's sample SavedModel, written by
+//! some other serializer, has `local name` before `node id` and comes back the same but for that order.
+
+use std::collections::HashSet;
+
+use smol_str::SmolStr;
+
+use crate::format::wire::{Field, Fields, fields, put_bytes, put_int, put_string};
+use crate::format::{Malformed, Result};
+
+/// A node's place in [`ObjectGraph::nodes`].
+pub type NodeId = usize;
+
+/// The whole graph.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ObjectGraph {
+    /// The objects; the first is the root.
+    pub nodes: Vec<Node>,
+    /// Fields that are not known, as they stood.
+    pub unknown: Vec<u8>,
+}
+
+/// One object of the program.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Node {
+    /// The objects it refers to by name.
+    pub children: Vec<Child>,
+    /// The values it has in the checkpoint.
+    pub attributes: Vec<Attribute>,
+    /// If it is an optimizer: what it keeps for each variable.
+    pub slots: Vec<Slot>,
+    /// What saves it, if not TensorFlow itself.
+    pub registered_saver: Option<RegisteredSaver>,
+    /// Whether it or something below it has values; absent in files of older writers.
+    pub has_checkpoint_values: Option<bool>,
+    /// Fields that are not known, as they stood.
+    pub unknown: Vec<u8>,
+}
+
+/// An edge to another object.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Child {
+    /// The object.
+    pub node: NodeId,
+    /// Its name here, as the program has it.
+    pub local_name: SmolStr,
+    /// Fields that are not known, as they stood.
+    pub unknown: Vec<u8>,
+}
+
+/// A value in the checkpoint.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Attribute {
+    /// `VARIABLE_VALUE` for a variable.
+    pub name: SmolStr,
+    /// The variable's own name, which a TF1 program would ask for; not unique.
+    pub full_name: SmolStr,
+    /// Its key in the bundle; for tables and iterators only the key's front part.
+    pub checkpoint_key: SmolStr,
+    /// Fields that are not known, as they stood.
+    pub unknown: Vec<u8>,
+}
+
+/// What an optimizer keeps for a variable.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Slot {
+    /// The variable it is kept for.
+    pub original: NodeId,
+    /// What it is: `m`, `v`, `momentum`…
+    pub name: SmolStr,
+    /// The variable that holds it.
+    pub variable: NodeId,
+    /// Fields that are not known, as they stood.
+    pub unknown: Vec<u8>,
+}
+
+/// The name under which a program registered its own way of saving an object.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RegisteredSaver {
+    /// The saver.
+    pub name: String,
+    /// What the saver calls the object; it may name files by it.
+    pub object_name: String,
+    /// Fields that are not known, as they stood.
+    pub unknown: Vec<u8>,
+}
+
+/// Reads a serialized graph.
+pub fn decode(bytes: &[u8]) -> Result<ObjectGraph> {
+    let mut graph = ObjectGraph::default();
+    let count = fields(bytes).filter(|f| matches!(f, Ok(f) if f.number == 1)).count();
+    for field in fields(bytes) {
+        let field = field?;
+        match field.number {
+            1 => graph.nodes.push(decode_node(&field, graph.nodes.len(), count)?),
+            _ => graph.unknown.extend_from_slice(field.raw),
+        }
+    }
+    if graph.nodes.is_empty() {
+        return Err(Malformed::new("object graph without a root", 0));
+    }
+    Ok(graph)
+}
+
+fn decode_node(field: &Field, id: NodeId, count: usize) -> Result<Node> {
+    let mut node = Node::default();
+    for field in field.message()? {
+        let field = field?;
+        let in_node =
+            |fault: Malformed| Malformed { what: format!("node {id}: {}", fault.what).into(), ..fault };
+        match field.number {
+            1 => node.children.push(decode_child(&field, count).map_err(in_node)?),
+            2 => node.attributes.push(decode_attribute(&field).map_err(in_node)?),
+            3 => node.slots.push(decode_slot(&field, count).map_err(in_node)?),
+            4 => decode_saver(&field, node.registered_saver.get_or_insert_default()).map_err(in_node)?,
+            5 => node.has_checkpoint_values = Some(decode_bool(field.message()?).map_err(in_node)?),
+            _ => node.unknown.extend_from_slice(field.raw),
+        }
+    }
+    let mut names = HashSet::with_capacity(node.children.len());
+    match node.children.iter().find(|child| !names.insert(child.local_name.as_str())) {
+        Some(child) => {
+            Err(Malformed::new(format!("node {id}: two children called {:?}", child.local_name), field.at))
+        }
+        None => Ok(node),
+    }
+}
+
+fn decode_child(field: &Field, count: usize) -> Result<Child> {
+    let mut child = Child::default();
+    for field in field.message()? {
+        let field = field?;
+        match field.number {
+            1 => child.node = node_id(&field, count)?,
+            2 => child.local_name = field.string()?.into(),
+            _ => child.unknown.extend_from_slice(field.raw),
+        }
+    }
+    Ok(child)
+}
+
+fn decode_attribute(field: &Field) -> Result<Attribute> {
+    let mut attribute = Attribute::default();
+    for field in field.message()? {
+        let field = field?;
+        match field.number {
+            1 => attribute.name = field.string()?.into(),
+            2 => attribute.full_name = field.string()?.into(),
+            3 => attribute.checkpoint_key = field.string()?.into(),
+            _ => attribute.unknown.extend_from_slice(field.raw),
+        }
+    }
+    Ok(attribute)
+}
+
+fn decode_slot(field: &Field, count: usize) -> Result<Slot> {
+    let mut slot = Slot::default();
+    for field in field.message()? {
+        let field = field?;
+        match field.number {
+            1 => slot.original = node_id(&field, count)?,
+            2 => slot.name = field.string()?.into(),
+            3 => slot.variable = node_id(&field, count)?,
+            _ => slot.unknown.extend_from_slice(field.raw),
+        }
+    }
+    Ok(slot)
+}
+
+fn decode_saver(field: &Field, saver: &mut RegisteredSaver) -> Result<()> {
+    for field in field.message()? {
+        let field = field?;
+        match field.number {
+            1 => saver.name = field.string()?.to_owned(),
+            2 => saver.object_name = field.string()?.to_owned(),
+            _ => saver.unknown.extend_from_slice(field.raw),
+        }
+    }
+    Ok(())
+}
+
+/// `google.protobuf.BoolValue`, which has one field and never gets another.
+fn decode_bool(mut fields: Fields) -> Result<bool> {
+    fields.try_fold(false, |last, field| match field? {
+        field if field.number == 1 => Ok(field.int64()? != 0),
+        _ => Ok(last),
+    })
+}
+
+fn node_id(field: &Field, count: usize) -> Result<NodeId> {
+    let id = field.int64()?;
+    let known = usize::try_from(id).ok().filter(|&id| id < count);
+    known.ok_or_else(|| Malformed::new(format!("node id {id} of {count} nodes"), field.at))
+}
+
+/// Writes a graph as TensorFlow does: in field order, zeros and empty strings left out.
+pub fn encode(graph: &ObjectGraph) -> Vec<u8> {
+    let (mut out, mut message, mut inner) = (Vec::new(), Vec::new(), Vec::new());
+    for node in &graph.nodes {
+        message.clear();
+        encode_node(node, &mut message, &mut inner);
+        put_bytes(&mut out, 1, &message);
+    }
+    out.extend_from_slice(&graph.unknown);
+    out
+}
+
+/// Appends a node's fields; `inner` is room for one message at a time.
+fn encode_node(node: &Node, out: &mut Vec<u8>, inner: &mut Vec<u8>) {
+    for child in &node.children {
+        encode_reference(child.node, &child.local_name, 0, &child.unknown, inner);
+        put_bytes(out, 1, inner);
+    }
+    for Attribute { name, full_name, checkpoint_key, unknown } in &node.attributes {
+        encode_strings(&[name, full_name, checkpoint_key], unknown, inner);
+        put_bytes(out, 2, inner);
+    }
+    for slot in &node.slots {
+        encode_reference(slot.original, &slot.name, slot.variable, &slot.unknown, inner);
+        put_bytes(out, 3, inner);
+    }
+    if let Some(RegisteredSaver { name, object_name, unknown }) = &node.registered_saver {
+        encode_strings(&[name, object_name], unknown, inner);
+        put_bytes(out, 4, inner);
+    }
+    if let Some(value) = node.has_checkpoint_values {
+        put_bytes(out, 5, if value { &[0x08, 1] } else { &[] });
+    }
+    out.extend_from_slice(&node.unknown);
+}
+
+fn encode_reference(first: NodeId, name: &str, third: NodeId, unknown: &[u8], out: &mut Vec<u8>) {
+    out.clear();
+    put_int(out, 1, first as u64);
+    put_string(out, 2, name);
+    put_int(out, 3, third as u64);
+    out.extend_from_slice(unknown);
+}
+
+fn encode_strings(strings: &[&str], unknown: &[u8], out: &mut Vec<u8>) {
+    out.clear();
+    for (number, string) in (1..).zip(strings) {
+        put_string(out, number, string);
+    }
+    out.extend_from_slice(unknown);
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,182 @@
+//! A table too large for memory, from pieces of its file: where its blocks lie, and where the values in them.
+//!
+//! The pieces are the caller's to read: the footer, the index block, then of each data block its trailer and the heads of
+//! its entries. What a checksum covers that was not read whole is not checked here.
+
+use crate::format::table::block::{Block, Entry, Handle, RAW, SNAPPY, TRAILER};
+use crate::format::table::{FOOTER, MAGIC};
+use crate::format::varint::Reader;
+use crate::format::{Malformed, Result};
+
+/// Length of what follows a block's contents: its type and its checksum.
+pub const BLOCK_TRAILER: u64 = TRAILER;
+
+/// The handles of the metaindex and index blocks, from the footer, which lies at `at`.
+pub fn footer(footer: &[u8; FOOTER], at: u64) -> Result<[Handle; 2]> {
+    let at = usize::try_from(at).unwrap_or(usize::MAX);
+    let (handles, magic) = footer.split_at(FOOTER.saturating_sub(MAGIC.len()));
+    if magic != MAGIC {
+        return Err(Malformed::new("not a table (bad magic number)", at.saturating_add(handles.len())));
+    }
+    let mut reader = Reader::based(handles, at);
+    Ok([Handle::read(&mut reader)?, Handle::read(&mut reader)?])
+}
+
+impl Handle {
+    /// Length of the block with its trailer, if it lies before `end`.
+    pub fn len_within(self, end: u64) -> Result<u64> {
+        let len = self.size.checked_add(TRAILER);
+        match len.and_then(|len| self.offset.checked_add(len)) {
+            Some(stop) if stop <= end => Ok(stop.saturating_sub(self.offset)),
+            _ => {
+                let what = format!("block of {} bytes reaches past the {end} that blocks have", self.size);
+                Err(Malformed { what: what.into(), at: self.offset })
+            }
+        }
+    }
+}
+
+/// The handles of the data blocks, one after the other and all before `end`; from the index block with its trailer, which
+/// lies at `at`.
+pub fn blocks(index: &[u8], at: u64, end: u64) -> Result<Vec<Handle>> {
+    let at = usize::try_from(at).unwrap_or(usize::MAX);
+    let mut blocks: Vec<Handle> = Vec::new();
+    Block::decode(index, at)?.entries(|_, handle, at| {
+        let handle = Handle::read(&mut Reader::based(handle, at))?;
+        handle.len_within(end)?;
+        if blocks.last().is_some_and(|last| handle.offset < last.offset.saturating_add(last.size)) {
+            return Err(Malformed::new("blocks overlap or are out of order", at));
+        }
+        blocks.push(handle);
+        Ok(())
+    })?;
+    Ok(blocks)
+}
+
+/// Whether a block of that type, which is the first byte of the trailer, lies in the file as it is.
+pub fn is_plain(kind: u8, at: u64) -> Result<bool> {
+    match kind {
+        RAW => Ok(true),
+        SNAPPY => Ok(false),
+        _ => {
+            Err(Malformed { what: format!("block type {kind}, neither 0 (plain) nor 1 (snappy)").into(), at })
+        }
+    }
+}
+
+/// The contents of a block, given with its trailer, whose checksum holds.
+pub fn unpack(block: &[u8], at: u64) -> Result<Vec<u8>> {
+    let at = usize::try_from(at).unwrap_or(usize::MAX);
+    Ok(Block::decode(block, at)?.into_contents().into_owned())
+}
+
+/// Length of the entries in contents of `len` bytes, from the last four of those: the rest is restarts.
+pub fn entries_len(last: [u8; 4], len: u64) -> Result<u64> {
+    let restarts = u64::from(u32::from_le_bytes(last)).saturating_add(1).saturating_mul(4);
+    len.checked_sub(restarts)
+        .ok_or(Malformed { what: "restart array longer than its block".into(), at: len.saturating_sub(4) })
+}
+
+/// The keys of a table, in order.
+#[derive(Debug, Default)]
+pub struct Keys {
+    key: Vec<u8>,
+    is_past_first: bool,
+}
+
+impl Keys {
+    /// Reads the head of the next entry, with which `window` begins, and which lies at `at` of its block's contents.
+    /// Returns the lengths of the head and of the value after it. Once this fails for want of bytes it may be tried anew
+    /// with more of them.
+    pub fn advance(&mut self, window: &[u8], at: u64) -> Result<(u64, u64)> {
+        let mut reader = Reader::based(window, usize::try_from(at).unwrap_or(usize::MAX));
+        let (entry, value_len) = Entry::head(&mut reader)?;
+        let fault = |what| Malformed { what, at };
+        if at == 0 && entry.shared != 0 {
+            return Err(fault("first key of a block shares with none".into()));
+        }
+        entry.follow(&mut self.key, !self.is_past_first).map_err(fault)?;
+        self.is_past_first = true;
+        Ok((window.len().saturating_sub(reader.rest().len()) as u64, value_len.into()))
+    }
+
+    /// The key of the entry that was read last.
+    pub fn key(&self) -> &[u8] {
+        &self.key
+    }
+}
+
+#[cfg(test)]
+#[expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test may panic"
+)]
+mod tests {
+    use super::*;
+    use crate::format::table::decode;
+    use crate::format::table::writer::encode;
+
+    fn rows() -> Vec<(Vec<u8>, Vec<u8>)> {
+        let row = |n: usize| (format!("key{n:04}").into_bytes(), vec![n.to_le_bytes()[0]; n * 37]);
+        (0..300).map(row).collect()
+    }
+
+    /// Every key with its value, found by the outline alone.
+    fn outlined(file: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
+        let (body, last) = file.split_last_chunk::<FOOTER>().ok_or(Malformed::new("short", 0))?;
+        let end = body.len() as u64;
+        let [_, index] = footer(last, end)?;
+        let block = |handle: Handle| -> Result<&[u8]> {
+            let len = handle.len_within(end)?;
+            Ok(&body[usize::try_from(handle.offset).unwrap()..][..usize::try_from(len).unwrap()])
+        };
+        let (mut keys, mut found) = (Keys::default(), Vec::new());
+        for handle in blocks(block(index)?, index.offset, end)? {
+            let contents = unpack(block(handle)?, handle.offset)?;
+            let (_, count) = contents.split_last_chunk().ok_or(Malformed::new("short", 0))?;
+            let (mut at, end) = (0, entries_len(*count, handle.size)?);
+            while at < end {
+                let window = &contents[usize::try_from(at).unwrap()..];
+                let (head, len) = keys.advance(window, at)?;
+                let value = Reader::new(&window[usize::try_from(head).unwrap()..]).take(len)?;
+                found.push((keys.key().to_vec(), value.to_vec()));
+                at += head + len;
+            }
+        }
+        Ok(found)
+    }
+
+    #[test]
+    fn the_outline_leads_to_every_row() {
+        let rows = rows();
+        let file = encode(rows.iter().map(|(key, value)| (&key[..], &value[..])));
+        assert_eq!(outlined(&file).unwrap(), rows);
+        assert!(decode(&file).unwrap().iter().map(|row| row.at).max() > Some(0), "one block only");
+    }
+
+    #[test]
+    fn a_table_with_any_bit_flipped_is_malformed_or_the_same() {
+        let rows = [(&b"a"[..], &b"1"[..]), (b"ab", b"22"), (b"b", b"")];
+        let file = encode(rows);
+        let sound = outlined(&file).unwrap();
+        for bit in 0..file.len() * 8 {
+            let mut bytes = file.clone();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            assert!(outlined(&bytes).is_err() || outlined(&bytes) == Ok(sound.clone()), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn the_head_of_an_entry_is_read_again_with_more_of_its_bytes() {
+        let mut keys = Keys::default();
+        let head = b"\x00\x03\x02key";
+        for len in 0..head.len() {
+            assert!(keys.advance(&head[..len], 0).is_err());
+        }
+        assert_eq!(keys.advance(head, 0), Ok((6, 2)));
+        assert_eq!(keys.key(), b"key");
+        assert!(keys.advance(head, 8).unwrap_err().what.contains("twice"));
+    }
+}

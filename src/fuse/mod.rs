@@ -1,0 +1,466 @@
+//! The kernel adapter: turns requests into look-ups in the [`Tree`] and reads of its files. It knows names and extents,
+//! and nothing of tensors.
+//!
+//! Nothing is kept for a lookup, so a forgotten inode means the same when it comes back. A file of the source that is open
+//! is kept with its handle, so that it reads on whatever becomes of its name. A handler that panics answers EIO.
+
+mod handles;
+mod metrics;
+mod passthrough;
+mod verified;
+
+use std::cell::RefCell;
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use fuser::{
+    Errno, FileAttr, FileHandle, FileType, Filesystem, FopenFlags, Generation, INodeNo, InitFlags,
+    KernelConfig, LockOwner, OpenFlags, ReplyAttr, ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty,
+    ReplyEntry, ReplyOpen, ReplyStatfs, ReplyXattr, Request,
+};
+use rustix::process::{getgid, getuid};
+
+use crate::cache::Cache;
+use crate::extent::VirtualFile;
+use crate::fuse::handles::Handles;
+pub use crate::fuse::metrics::Activity;
+use crate::fuse::passthrough::{PASSED_THROUGH, Passthrough};
+use crate::fuse::verified::Checked;
+use crate::tree::{Attr, Content, Ino, Kind, Tree, names_newest};
+
+/// What a name inside a checkpoint means never changes.
+const FOREVER: Duration = Duration::from_secs(u32::MAX as u64);
+/// What a name in a directory of the source means may: this, and what the tree knows may be as old again.
+const SHORT: Duration = Duration::from_millis(500);
+/// The kernel is to ask again when it needs to know.
+const NEVER: Duration = Duration::ZERO;
+/// Files from this length on are worth more in large reads than in the kernel's page cache, with [`CacheMode::Direct`].
+const LARGE: u64 = 1 << 20;
+/// The most the kernel may stack file systems on this one's files: itself over, say, an overlay.
+const STACK_DEPTH: u32 = 2;
+
+/// Requests the kernel keeps in flight.
+const MAX_BACKGROUND: u16 = 64;
+const GENERATION: Generation = Generation(0);
+/// The handle of files that are in memory; others are those of [`Handles`], or passed through.
+const ORDINARY: FileHandle = FileHandle(0);
+
+/// Who keeps the bytes that were read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CacheMode {
+    /// The kernel reads whole shards by itself where it lets us ask for that; else as [`Self::Kernel`].
+    #[default]
+    Auto,
+    /// The kernel's page cache, filled through us.
+    Kernel,
+    /// Nobody, for large files: fastest for one sequential read without privileges, slow for small random ones.
+    Direct,
+}
+
+/// How files look and are served.
+#[derive(Clone, Copy, Debug)]
+pub struct Manner {
+    /// Who keeps the bytes.
+    pub cache: CacheMode,
+    /// The user that files belong to.
+    pub uid: u32,
+    /// Their group.
+    pub gid: u32,
+    /// Permission bits that they lack.
+    pub umask: u16,
+    /// Whether a variable is held against its checksum when a file of it is first opened.
+    pub verify: bool,
+}
+
+impl Default for Manner {
+    /// Files belong to the user and group of this process.
+    fn default() -> Self {
+        let (uid, gid) = (getuid().as_raw(), getgid().as_raw());
+        Self { cache: CacheMode::default(), uid, gid, umask: 0, verify: false }
+    }
+}
+
+/// A mount's file system.
+pub struct Fuse {
+    tree: Arc<Tree>,
+    cache: Arc<Cache>,
+    manner: Manner,
+    activity: Arc<Activity>,
+    passthrough: Passthrough,
+    handles: Handles,
+    checked: Checked,
+}
+
+/// How a file was opened.
+enum Opened {
+    Ordinary(FileHandle, FopenFlags),
+    PassedThrough,
+}
+
+impl Fuse {
+    /// Serves a tree, and counts in `activity` what it does.
+    pub fn new(tree: Arc<Tree>, cache: Arc<Cache>, manner: Manner, activity: Arc<Activity>) -> Self {
+        let passthrough = Passthrough::new(activity.clone());
+        let (handles, checked) = (Handles::default(), Checked::default());
+        Self { tree, cache, manner, activity, passthrough, handles, checked }
+    }
+
+    fn file_attr(&self, attr: &Attr) -> FileAttr {
+        let time = attr.mtime;
+        FileAttr {
+            ino: INodeNo(attr.ino.0),
+            size: attr.len,
+            blocks: attr.len.div_ceil(512),
+            atime: time,
+            mtime: time,
+            ctime: time,
+            crtime: time,
+            kind: file_type(attr.kind),
+            perm: match attr.kind {
+                // A link's own bits mean nothing, and are all set by custom.
+                Kind::Link => attr.mode,
+                Kind::Directory | Kind::File => attr.mode & !self.manner.umask,
+            },
+            nlink: attr.nlink,
+            uid: self.manner.uid,
+            gid: self.manner.gid,
+            rdev: 0,
+            blksize: 1 << 17,
+            flags: 0,
+        }
+    }
+
+    fn file(&self, ino: INodeNo) -> Result<VirtualFile, Errno> {
+        match self.tree.content(Ino(ino.0))? {
+            Content::File(file) => Ok(file),
+            Content::Directory => Err(Errno::EISDIR),
+            Content::Link(_) => Err(Errno::EINVAL),
+        }
+    }
+
+    fn open_file(&self, ino: INodeNo, reply: &ReplyOpen) -> Result<Opened, Errno> {
+        let file = self.file(ino)?;
+        file.verify()?;
+        if self.manner.verify {
+            self.checked.once(ino.0, || self.tree.is_intact(Ino(ino.0)))?;
+        }
+        let shard = file.whole_shard().and_then(|shard| shard.backing());
+        if shard.is_some_and(|descriptor| self.passthrough.open(ino.0, descriptor, reply)) {
+            log::debug!("inode {:#x} is open: {} bytes, read by the kernel itself", ino.0, file.len());
+            return Ok(Opened::PassedThrough);
+        }
+        log::debug!("inode {:#x} is open: {} bytes", ino.0, file.len());
+        let volatile = self.tree.attr(Ino(ino.0)).map_or(true, |attr| attr.volatile);
+        let direct = self.manner.cache == CacheMode::Direct && file.len() >= LARGE;
+        let flags = match () {
+            // What is made anew for each read may have grown since the kernel asked for its length.
+            () if direct || volatile && file.is_inline() => FopenFlags::FOPEN_DIRECT_IO,
+            () if volatile => FopenFlags::empty(),
+            () => FopenFlags::FOPEN_KEEP_CACHE,
+        };
+        Ok(Opened::Ordinary(if file.is_inline() { ORDINARY } else { self.handles.add(file) }, flags))
+    }
+
+    fn ask_for_passthrough(&self, config: &mut KernelConfig) {
+        let unwanted = match self.manner {
+            Manner { verify: true, .. } => Some("not wanted (--verify)"),
+            Manner { cache: CacheMode::Auto, .. } => None,
+            _ => Some("not wanted (--cache)"),
+        };
+        if let Some(reason) = unwanted {
+            self.activity.refuse_passthrough(reason);
+            return;
+        }
+        let offered = config.add_capabilities(InitFlags::FUSE_PASSTHROUGH).is_ok();
+        match offered && config.set_max_stack_depth(STACK_DEPTH).is_ok() {
+            true => self.activity.passthrough.store(true, Ordering::Relaxed),
+            false => _ = self.activity.refuse_passthrough("this kernel does not offer it"),
+        }
+    }
+
+    /// Counts a failure of what reads; `ENOENT` and the like are no failures.
+    fn failed(&self, error: Errno) -> Errno {
+        self.activity.failed();
+        error
+    }
+
+    /// Calls `answer` with the bytes, from a mapping or a buffer of this thread.
+    fn read_file(
+        &self,
+        ino: INodeNo,
+        handle: FileHandle,
+        offset: u64,
+        size: u32,
+        answer: impl FnOnce(&[u8]),
+    ) -> Result<(), Errno> {
+        let file = match self.handles.file(handle) {
+            Some(file) => file,
+            None => Arc::new(self.file(ino)?),
+        };
+        let want = u64::from(size).min(file.len().saturating_sub(offset));
+        if self.manner.cache == CacheMode::Direct
+            && let Some((shard, at)) = file.within_shard(offset, want)
+            && let Some(bytes) = shard.reply_from_map(at, want as usize)?
+        {
+            answer(bytes);
+            return Ok(());
+        }
+        BUFFER.with_borrow_mut(|buffer| {
+            if buffer.len() < want as usize {
+                buffer.resize(want as usize, 0);
+            }
+            let bytes = &mut buffer[..want as usize];
+            file.read_at(&self.cache, bytes, offset)?;
+            answer(bytes);
+            Ok(())
+        })
+    }
+}
+
+thread_local! {
+    /// Grows to the largest read, which the kernel bounds.
+    static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Runs a handler; one that panics cost its thread for ever otherwise.
+fn guarded<T>(handler: impl FnOnce() -> Result<T, Errno>) -> Result<T, Errno> {
+    catch_unwind(AssertUnwindSafe(handler)).unwrap_or_else(|_| {
+        log::error!("a request made a handler panic; its caller gets EIO");
+        Err(Errno::EIO)
+    })
+}
+
+fn file_type(kind: Kind) -> FileType {
+    match kind {
+        Kind::Directory => FileType::Directory,
+        Kind::File => FileType::RegularFile,
+        Kind::Link => FileType::Symlink,
+    }
+}
+
+/// Returns how long the kernel may go on believing what a name in a directory means. It asks again for each use of
+/// `checkpoint` and `latest*`: a program that has read the one must not get an older step by the others.
+fn entry_ttl(directory: Ino, name: &[u8]) -> &'static Duration {
+    match directory.is_volatile() {
+        true if names_newest(name) => &NEVER,
+        true => &SHORT,
+        false => &FOREVER,
+    }
+}
+
+fn attr_ttl(attr: &Attr) -> &'static Duration {
+    if attr.volatile { &SHORT } else { &FOREVER }
+}
+
+/// `.` and `..` take the first two offsets of a directory.
+const DOTS: u64 = 2;
+
+impl Filesystem for Fuse {
+    fn init(&mut self, _request: &Request, config: &mut KernelConfig) -> io::Result<()> {
+        for wish in [
+            InitFlags::FUSE_DO_READDIRPLUS | InitFlags::FUSE_READDIRPLUS_AUTO,
+            InitFlags::FUSE_NO_OPENDIR_SUPPORT,
+            // What is cached of a directory is void once its time is another.
+            InitFlags::FUSE_AUTO_INVAL_DATA,
+            InitFlags::FUSE_PARALLEL_DIROPS,
+            InitFlags::FUSE_DIRECT_IO_ALLOW_MMAP,
+            // A link that leads elsewhere is another inode.
+            InitFlags::FUSE_CACHE_SYMLINKS,
+            // `ls -l` asks for the access list of each file; that there is none is remembered.
+            InitFlags::FUSE_POSIX_ACL,
+        ] {
+            let _ = config.add_capabilities(wish);
+        }
+        let _ = config.set_max_background(MAX_BACKGROUND);
+        self.ask_for_passthrough(config);
+        Ok(())
+    }
+
+    fn lookup(&self, _request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
+        let directory = Ino(parent.0);
+        match guarded(|| Ok(self.tree.lookup(directory, name.as_bytes())?)) {
+            Ok(attr) => {
+                let (attr_ttl, entry_ttl) = (attr_ttl(&attr), entry_ttl(directory, name.as_bytes()));
+                reply.entry_with_ttls(attr_ttl, entry_ttl, &self.file_attr(&attr), GENERATION);
+            }
+            Err(error) => reply.error(error),
+        }
+    }
+
+    fn getattr(&self, _request: &Request, ino: INodeNo, _handle: Option<FileHandle>, reply: ReplyAttr) {
+        match guarded(|| Ok(self.tree.attr(Ino(ino.0))?)) {
+            Ok(attr) => reply.attr(attr_ttl(&attr), &self.file_attr(&attr)),
+            Err(error) => reply.error(error),
+        }
+    }
+
+    fn readlink(&self, _request: &Request, ino: INodeNo, reply: ReplyData) {
+        let target = guarded(|| match self.tree.content(Ino(ino.0))? {
+            Content::Link(target) => Ok(target),
+            _ => Err(Errno::EINVAL),
+        });
+        match target {
+            Ok(target) => reply.data(&target),
+            Err(error) => reply.error(error),
+        }
+    }
+
+    fn open(&self, _request: &Request, ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
+        match guarded(|| self.open_file(ino, &reply)) {
+            Ok(Opened::Ordinary(handle, flags)) => reply.opened(handle, flags),
+            Ok(Opened::PassedThrough) => self.passthrough.reply(ino.0, reply),
+            Err(error) => reply.error(self.failed(error)),
+        }
+    }
+
+    fn read(
+        &self,
+        _request: &Request,
+        ino: INodeNo,
+        handle: FileHandle,
+        offset: u64,
+        size: u32,
+        _flags: OpenFlags,
+        _lock_owner: Option<LockOwner>,
+        reply: ReplyData,
+    ) {
+        let mut reply = Some(reply);
+        let answer = |bytes: &[u8]| {
+            if let Some(reply) = reply.take() {
+                self.activity.read(bytes.len() as u64);
+                reply.data(bytes);
+            }
+        };
+        let read = guarded(|| self.read_file(ino, handle, offset, size, answer));
+        if let (Err(error), Some(reply)) = (read, reply) {
+            reply.error(self.failed(error));
+        }
+    }
+
+    fn release(
+        &self,
+        _request: &Request,
+        ino: INodeNo,
+        handle: FileHandle,
+        _flags: OpenFlags,
+        _lock_owner: Option<LockOwner>,
+        _flush: bool,
+        reply: ReplyEmpty,
+    ) {
+        self.handles.remove(handle);
+        if handle == PASSED_THROUGH {
+            self.passthrough.release(ino.0);
+        }
+        reply.ok();
+    }
+
+    /// Nothing is ever written, so there is nothing to flush; the kernel stops asking.
+    fn flush(
+        &self,
+        _request: &Request,
+        _ino: INodeNo,
+        _handle: FileHandle,
+        _lock_owner: LockOwner,
+        reply: ReplyEmpty,
+    ) {
+        reply.error(Errno::ENOSYS);
+    }
+
+    /// Not needed, which makes the kernel stop asking and list what it has cached.
+    fn opendir(&self, _request: &Request, _ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
+        self.activity.opendir();
+        reply.error(Errno::ENOSYS);
+    }
+
+    fn readdir(
+        &self,
+        _request: &Request,
+        ino: INodeNo,
+        _handle: FileHandle,
+        offset: u64,
+        mut reply: ReplyDirectory,
+    ) {
+        let directory = Ino(ino.0);
+        let listed = guarded(|| {
+            let dots = [(directory, "."), (self.tree.parent(directory), "..")];
+            for (i, (ino, name)) in (1..).zip(dots).skip(offset.min(DOTS) as usize) {
+                if reply.add(INodeNo(ino.0), i, FileType::Directory, name) {
+                    return Ok(());
+                }
+            }
+            self.tree.entries(directory, offset.saturating_sub(DOTS), &mut |next, entry| {
+                let name = OsStr::from_bytes(&entry.name);
+                reply.add(INodeNo(entry.ino.0), next + DOTS, file_type(entry.kind), name)
+            })?;
+            Ok(())
+        });
+        match listed {
+            Ok(()) => reply.ok(),
+            Err(error) => reply.error(error),
+        }
+    }
+
+    fn readdirplus(
+        &self,
+        _request: &Request,
+        ino: INodeNo,
+        _handle: FileHandle,
+        offset: u64,
+        mut reply: ReplyDirectoryPlus,
+    ) {
+        let directory = Ino(ino.0);
+        let listed = guarded(|| {
+            let dots = [(directory, "."), (self.tree.parent(directory), "..")];
+            for (i, (ino, name)) in (1..).zip(dots).skip(offset.min(DOTS) as usize) {
+                let attr = self.tree.attr(ino)?;
+                if reply.add(INodeNo(ino.0), i, name, attr_ttl(&attr), &self.file_attr(&attr), GENERATION) {
+                    return Ok(());
+                }
+            }
+            self.tree.entries(directory, offset.saturating_sub(DOTS), &mut |next, entry| {
+                // No file is made for being listed; a look-up says more of it.
+                let known = self.tree.known_attr(entry.ino);
+                let ttl = if known.is_some() { entry_ttl(directory, &entry.name) } else { &NEVER };
+                let attr = self.file_attr(&known.unwrap_or_else(|| Attr::unknown(entry)));
+                let (ino, name) = (INodeNo(entry.ino.0), OsStr::from_bytes(&entry.name));
+                reply.add(ino, next + DOTS, name, ttl, &attr, GENERATION)
+            })?;
+            Ok(())
+        });
+        match listed {
+            Ok(()) => reply.ok(),
+            Err(error) => reply.error(error),
+        }
+    }
+
+    fn statfs(&self, _request: &Request, _ino: INodeNo, reply: ReplyStatfs) {
+        const BLOCK: u32 = 512;
+        let blocks = self.tree.len().div_ceil(BLOCK.into());
+        reply.statfs(blocks, 0, 0, 0, 0, BLOCK, 255, BLOCK);
+    }
+
+    /// `ENODATA` for what is unknown: the default would be ENOSYS, which turns attributes off until the mount ends.
+    fn getxattr(&self, _request: &Request, ino: INodeNo, name: &OsStr, size: u32, reply: ReplyXattr) {
+        let value = guarded(|| self.tree.attribute(Ino(ino.0), name.as_bytes()).ok_or(Errno::ENODATA));
+        answer_attribute(value, size, reply);
+    }
+
+    fn listxattr(&self, _request: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
+        answer_attribute(guarded(|| Ok(self.tree.attributes(Ino(ino.0)))), size, reply);
+    }
+}
+
+/// A buffer of no size asks how large it must be.
+fn answer_attribute(value: Result<Vec<u8>, Errno>, size: u32, reply: ReplyXattr) {
+    match value {
+        Err(error) => reply.error(error),
+        Ok(value) if size == 0 => reply.size(value.len() as u32),
+        Ok(value) if value.len() > size as usize => reply.error(Errno::ERANGE),
+        Ok(value) => reply.data(&value),
+    }
+}

@@ -1,0 +1,125 @@
+//! Variables that the source does not have, and the slots that its optimizers are to keep for them.
+//!
+//! Their values are others' business: here they are numbers, in the order in which they were wished for.
+
+use smol_str::SmolStr;
+
+use crate::format::object_graph::{Attribute, Node, NodeId, Slot};
+use crate::graph::edit::edge::spell;
+use crate::graph::edit::keys::Rekeyed;
+use crate::graph::edit::nodes::Work;
+use crate::graph::edit::{Edit, Error, new_names};
+use crate::graph::key::{ATTRIBUTES, OPTIMIZER_SLOT, VARIABLE_VALUE, escape};
+use crate::graph::{Graph, ROOT};
+
+/// A new variable.
+#[derive(Clone, Debug)]
+pub(crate) struct Make {
+    place: Place,
+    full_name: String,
+}
+
+#[derive(Clone, Debug)]
+enum Place {
+    /// At the end of a path, by its names.
+    Path(Vec<SmolStr>),
+    /// Kept by an optimizer for another new variable.
+    Slot { of: usize, optimizer: NodeId, name: SmolStr },
+}
+
+impl Edit<'_> {
+    /// A new variable shall be at a path; gives its number among the new values.
+    pub fn make(&mut self, path: &str, full_name: &str) -> Result<usize, Error> {
+        let place = Place::Path(new_names(path)?);
+        Ok(self.add(Make { place, full_name: full_name.to_owned() }))
+    }
+
+    /// An optimizer shall keep a slot of that name for a new variable; gives the slot's number among the new values.
+    pub fn make_slot(&mut self, of: usize, optimizer: NodeId, name: &str) -> usize {
+        let full_name = format!("{}/{name}", self.makes[of].full_name);
+        self.add(Make { place: Place::Slot { of, optimizer, name: name.into() }, full_name })
+    }
+
+    /// A new variable shall be at this path too.
+    pub fn link_made(&mut self, made: usize, path: &str) -> Result<(), Error> {
+        self.made_links.push((made, new_names(path)?));
+        Ok(())
+    }
+
+    fn add(&mut self, make: Make) -> usize {
+        self.makes.push(make);
+        self.makes.len() - 1
+    }
+}
+
+impl Work<'_> {
+    /// Puts the new variables where they are to be; gives the node of each.
+    pub(crate) fn make(&mut self) -> Result<Vec<NodeId>, Vec<Error>> {
+        let (edit, mut made, mut errors) = (self.edit, Vec::new(), Vec::new());
+        for make in &edit.makes {
+            let node = self.nodes.len();
+            self.nodes.push(self.variable(make));
+            made.push(node);
+            match &make.place {
+                Place::Path(names) => errors.extend(self.put_made(names, node).err()),
+                Place::Slot { of, optimizer, name } => {
+                    let slot =
+                        Slot { original: made[*of], name: name.clone(), variable: node, unknown: vec![] };
+                    self.nodes[*optimizer].slots.push(slot);
+                }
+            }
+        }
+        for (at, names) in &edit.made_links {
+            errors.extend(self.put_made(names, made[*at]).err());
+        }
+        if errors.is_empty() { Ok(made) } else { Err(errors) }
+    }
+
+    fn put_made(&mut self, names: &[SmolStr], node: NodeId) -> Result<(), Error> {
+        let Some((name, above)) = names.split_last() else { return Ok(()) };
+        let parent = above.iter().fold(ROOT, |node, name| self.child_or_new(node, name));
+        let there = self.child(parent, name).map(|at| self.nodes[parent].children[at].node);
+        if there.is_some_and(|there| there != node && !self.free.contains(&there)) {
+            return Err(Error::Occupied { path: spell(names) });
+        }
+        self.put(parent, name, node);
+        Ok(())
+    }
+
+    /// A variable at its path; the key of a slot depends on where its optimizer goes and comes later.
+    fn variable(&self, make: &Make) -> Node {
+        let path = match &make.place {
+            Place::Path(names) => spell(names),
+            Place::Slot { .. } => String::new(),
+        };
+        let flags = self.edit.source.objects().nodes[ROOT].has_checkpoint_values;
+        let attribute = Attribute {
+            name: VARIABLE_VALUE.into(),
+            full_name: make.full_name.as_str().into(),
+            checkpoint_key: [&path, ATTRIBUTES, VARIABLE_VALUE].concat().into(),
+            unknown: Vec::new(),
+        };
+        let attributes = vec![attribute];
+        Node { attributes, has_checkpoint_values: flags.map(|_| true), ..Node::default() }
+    }
+}
+
+/// Gives the new slots their keys, and says the key of each new value whose node is there.
+pub(crate) fn keys(edit: &Edit, graph: &mut Graph, made: &[NodeId], gone: &[bool]) -> Vec<Rekeyed> {
+    let mut keys: Vec<Rekeyed> = Vec::new();
+    for (from, (make, &node)) in
+        edit.makes.iter().zip(made).enumerate().filter(|(_, (_, node))| !gone[**node])
+    {
+        if let Place::Slot { of, optimizer, name } = &make.place {
+            let variable = &graph.objects.nodes[made[*of]].attributes[0].checkpoint_key;
+            let variable = variable.split_once(ATTRIBUTES).map_or("", |(path, _)| path);
+            let optimizer = graph.path(*optimizer).unwrap_or_default();
+            let path = [variable, OPTIMIZER_SLOT, &optimizer, "/", &escape(name)].concat();
+            graph.objects.nodes[node].attributes[0].checkpoint_key =
+                [&path, ATTRIBUTES, VARIABLE_VALUE].concat().into();
+        }
+        let key = graph.objects.nodes[node].attributes[0].checkpoint_key.as_bytes().to_vec();
+        keys.push(Rekeyed { from, key, node: Some(node) });
+    }
+    keys
+}

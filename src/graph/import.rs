@@ -1,0 +1,263 @@
+//! Objects of one graph in another: what a second checkpoint has and the first has not, at the path it has there.
+//!
+//! ```text
+//! stock    root ── model ── dense          ┐                root ── model ── dense
+//! scion    root ── model ── adapter ── up  ┘ add(up)  ──►             └───── adapter ── up
+//! ```
+//!
+//! Objects between are the stock's where it has them, and are made where not. Objects of the stock keep their numbers,
+//! their names and all that they have; what is made refers to nothing but what is made, so that no path to the stock's own
+//! is ever shorter than it was. What only an optimizer leads to is not added: there names are often mere numbers,
+//! which mean something else in another optimizer.
+
+use foldhash::{HashMap, HashMapExt};
+use smol_str::{SmolStr, format_smolstr};
+
+use crate::format::object_graph::{Attribute, Child, Node, NodeId, ObjectGraph};
+use crate::graph::key::{ATTRIBUTES, escape, split};
+use crate::graph::walk::MAX_PATH;
+use crate::graph::{Graph, ROOT};
+
+/// A graph in the making.
+pub struct Graft<'g> {
+    stock: &'g Graph,
+    scion: &'g Graph,
+    objects: ObjectGraph,
+    /// Edges that were made.
+    edges: HashMap<(NodeId, SmolStr), NodeId>,
+    /// The scion's node that each is, which was added or made for what was.
+    comes_from: HashMap<NodeId, NodeId>,
+}
+
+/// Why an object cannot be added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unfit {
+    /// No object of the scion has that key.
+    #[error("no object of its graph has it")]
+    Unknown,
+    /// Only through an optimizer, or not at all.
+    #[error("no path leads to it but through an optimizer")]
+    Optimizers,
+    /// The path is too long for a key.
+    #[error("its path is of over 4096 bytes")]
+    TooLong,
+    /// Two objects of the scion would be one.
+    #[error("another of its objects is there already")]
+    Taken,
+}
+
+impl<'g> Graft<'g> {
+    /// Nothing of `scion` on `stock` yet.
+    pub fn new(stock: &'g Graph, scion: &'g Graph) -> Self {
+        let (edges, comes_from) = (HashMap::new(), HashMap::new());
+        Self { stock, scion, objects: stock.objects.clone(), edges, comes_from }
+    }
+
+    /// Adds the object that has this key of the scion's bundle; gives the key that it has now.
+    pub fn add(&mut self, key: &[u8]) -> Result<Vec<u8>, Unfit> {
+        let (from, (_, attribute)) = self.scion.owner(key).zip(split(key)).ok_or(Unfit::Unknown)?;
+        if from != ROOT && !self.scion.is_outside_optimizers(from) {
+            return Err(Unfit::Optimizers);
+        }
+        let way = self.way(from)?;
+        let at = way.iter().try_fold(ROOT, |at, (name, from)| self.child(at, name, *from))?;
+        let names: Vec<_> = way.iter().map(|(name, _)| escape(name)).collect();
+        let path = names.join("/");
+        self.hold(at, from, &path)?;
+        Ok([path.as_bytes(), ATTRIBUTES.as_bytes(), attribute].concat())
+    }
+
+    /// The graph with all that was added.
+    pub fn finish(mut self) -> ObjectGraph {
+        let made: HashMap<NodeId, NodeId> = self.made().map(|at| (self.comes_from[&at], at)).collect();
+        for at in self.made() {
+            let children = &self.scion.objects.nodes[self.comes_from[&at]].children;
+            for child in children {
+                let is_free = !self.edges.contains_key(&(at, child.local_name.clone()));
+                if let Some(&node) = made.get(&child.node).filter(|_| is_free) {
+                    self.objects.nodes[at].children.push(Child { node, ..child.clone() });
+                }
+            }
+        }
+        self.mark_values();
+        self.objects
+    }
+
+    /// The nodes that were made.
+    fn made(&self) -> std::ops::Range<NodeId> {
+        self.stock.objects.nodes.len()..self.objects.nodes.len()
+    }
+
+    /// The best path to a node of the scion: the names on it, and the node that each leads to.
+    fn way(&self, node: NodeId) -> Result<Vec<(&'g str, NodeId)>, Unfit> {
+        let (mut way, mut at, mut len) = (Vec::new(), node, 0);
+        while at != ROOT {
+            let (parent, child) = self.scion.home(at).ok_or(Unfit::Optimizers)?;
+            let name = self.scion.objects.nodes[parent].children[child].local_name.as_str();
+            len += escape(name).len() + 1;
+            if len > MAX_PATH {
+                return Err(Unfit::TooLong);
+            }
+            way.push((name, at));
+            at = parent;
+        }
+        way.reverse();
+        Ok(way)
+    }
+
+    /// The child of that name, which is made if need be.
+    fn child(&mut self, parent: NodeId, name: &str, from: NodeId) -> Result<NodeId, Unfit> {
+        let own = (parent < self.stock.objects.nodes.len()).then(|| self.stock.child(parent, name)).flatten();
+        let there = own.or_else(|| self.edges.get(&(parent, name.into())).copied());
+        let node = there.unwrap_or_else(|| self.make(parent, name, from));
+        match *self.comes_from.entry(node).or_insert(from) == from {
+            true => Ok(node),
+            false => Err(Unfit::Taken),
+        }
+    }
+
+    fn make(&mut self, parent: NodeId, name: &str, from: NodeId) -> NodeId {
+        let source = &self.scion.objects.nodes[from];
+        let node = self.objects.nodes.len();
+        self.objects.nodes.push(Node {
+            registered_saver: source.registered_saver.clone(),
+            has_checkpoint_values: Some(true),
+            unknown: source.unknown.clone(),
+            ..Node::default()
+        });
+        let local_name = SmolStr::from(name);
+        self.edges.insert((parent, local_name.clone()), node);
+        self.objects.nodes[parent].children.push(Child { node, local_name, ..Child::default() });
+        node
+    }
+
+    /// Gives a node the values that the scion's has, unless it has others of the name.
+    fn hold(&mut self, at: NodeId, from: NodeId, path: &str) -> Result<(), Unfit> {
+        let attributes = &mut self.objects.nodes[at].attributes;
+        for attribute in &self.scion.objects.nodes[from].attributes {
+            let (_, rest) = split(attribute.checkpoint_key.as_bytes()).ok_or(Unfit::Unknown)?;
+            let checkpoint_key = format_smolstr!("{path}{ATTRIBUTES}{}", String::from_utf8_lossy(rest));
+            match attributes.iter().find(|other| other.name == attribute.name) {
+                None => attributes.push(Attribute { checkpoint_key, ..attribute.clone() }),
+                Some(other) if other.checkpoint_key == checkpoint_key => {}
+                Some(_) => return Err(Unfit::Taken),
+            }
+        }
+        Ok(())
+    }
+
+    /// An object that said there are no values below it is wrong now if what was added is there.
+    fn mark_values(&mut self) {
+        let nodes = &mut self.objects.nodes;
+        let mut parents: HashMap<NodeId, Vec<NodeId>> = HashMap::new();
+        for (parent, node) in nodes.iter().enumerate() {
+            node.children.iter().for_each(|child| parents.entry(child.node).or_default().push(parent));
+        }
+        let mut open: Vec<_> = self.comes_from.keys().copied().collect();
+        while let Some(node) = open.pop() {
+            for &parent in parents.get(&node).into_iter().flatten() {
+                if nodes[parent].has_checkpoint_values == Some(false) {
+                    nodes[parent].has_checkpoint_values = Some(true);
+                    open.push(parent);
+                }
+            }
+        }
+        for node in self.comes_from.keys() {
+            nodes[*node].has_checkpoint_values.iter_mut().for_each(|has| *has = true);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::graph::synthesize::{Synthesis, edges};
+
+    fn graph(names: &[&str]) -> Graph {
+        let mut synthesis = Synthesis::default();
+        names.iter().for_each(|name| {
+            synthesis.variable(&edges(name).unwrap(), name);
+        });
+        Graph::new(synthesis.finish())
+    }
+
+    fn key(path: &str) -> Vec<u8> {
+        format!("{path}/.ATTRIBUTES/VARIABLE_VALUE").into_bytes()
+    }
+
+    #[test]
+    fn what_is_added_is_found_by_its_path_and_what_was_there_by_its_own() {
+        let (stock, scion) =
+            (graph(&["model/dense/kernel"]), graph(&["model/adapter/up", "model/dense/kernel"]));
+        let mut graft = Graft::new(&stock, &scion);
+        assert_eq!(graft.add(&key("model/adapter/up")), Ok(key("model/adapter/up")));
+        let merged = Graph::new(graft.finish());
+        assert_eq!(merged.owner(&key("model/adapter/up")), merged.resolve("model/adapter/up"));
+        assert!(merged.resolve("model/adapter/up").is_some());
+        assert_eq!(merged.resolve("model/dense/kernel"), stock.resolve("model/dense/kernel"));
+        assert_eq!(merged.objects().nodes.len(), stock.objects().nodes.len() + 2);
+    }
+
+    #[test]
+    fn a_key_of_no_object_is_refused() {
+        let stock = graph(&["a"]);
+        let mut graft = Graft::new(&stock, &stock);
+        assert_eq!(graft.add(&key("b")), Err(Unfit::Unknown));
+        assert_eq!(graft.add(b"plain"), Err(Unfit::Unknown));
+        assert_eq!(&graft.finish(), stock.objects());
+    }
+
+    #[test]
+    fn two_objects_that_the_stock_has_as_one_are_not_confused() {
+        let mut objects = graph(&["a/x"]).objects().clone();
+        let node = objects.nodes[ROOT].children[0].node;
+        objects.nodes[ROOT].children.push(Child { node, local_name: "b".into(), ..Child::default() });
+        let (stock, scion) = (Graph::new(objects), graph(&["a/y", "b/y"]));
+        let mut graft = Graft::new(&stock, &scion);
+        assert!(graft.add(&key("a/y")).is_ok());
+        assert_eq!(graft.add(&key("b/y")), Err(Unfit::Taken));
+    }
+
+    #[test]
+    fn objects_above_what_is_added_have_values_now() {
+        let mut objects = graph(&["model/dense"]).objects().clone();
+        objects.nodes.iter_mut().for_each(|node| node.has_checkpoint_values = Some(false));
+        let (stock, scion) = (Graph::new(objects), graph(&["model/new"]));
+        let mut graft = Graft::new(&stock, &scion);
+        graft.add(&key("model/new")).unwrap();
+        let merged = Graph::new(graft.finish());
+        let has = |path| merged.objects().nodes[merged.resolve(path).unwrap()].has_checkpoint_values;
+        assert_eq!((has(""), has("model"), has("model/new")), (Some(true), Some(true), Some(true)));
+        assert_eq!(has("model/dense"), Some(false));
+    }
+
+    proptest! {
+        #[test]
+        fn every_path_of_the_stock_stays_and_every_key_that_was_added_leads_to_its_object(
+            stock in prop::collection::btree_set("[ab]{1,2}(/[ab.]{1,2}){0,2}", 0..8),
+            scion in prop::collection::btree_set("[ab]{1,2}(/[ab.]{1,2}){0,2}", 1..8),
+        ) {
+            let names = |set: &std::collections::BTreeSet<String>| set.iter().cloned().collect::<Vec<_>>();
+            let (own, new) = (names(&stock), names(&scion));
+            let graph_of = |names: &[String]| graph(&names.iter().map(String::as_str).collect::<Vec<_>>());
+            let (stock, scion) = (graph_of(&own), graph_of(&new));
+            let mut graft = Graft::new(&stock, &scion);
+            let keys: Vec<_> = scion.objects().nodes.iter().flat_map(|node| &node.attributes).collect();
+            let added: Vec<_> =
+                keys.iter().map(|a| (a, graft.add(a.checkpoint_key.as_bytes()).unwrap())).collect();
+            let merged = Graph::new(graft.finish());
+            for node in 0..stock.objects().nodes.len() {
+                prop_assert_eq!(merged.path(node), stock.path(node));
+            }
+            for (attribute, key) in added {
+                prop_assert_eq!(attribute.checkpoint_key.as_bytes(), &key[..]);
+                let (path, _) = split(&key).unwrap();
+                let node = merged.resolve(str::from_utf8(path).unwrap());
+                prop_assert!(node.is_some());
+                prop_assert_eq!(merged.owner(&key), node);
+            }
+        }
+    }
+}

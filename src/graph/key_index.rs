@@ -1,0 +1,90 @@
+//! From a key of the bundle to the node whose value it is.
+
+use std::hash::BuildHasher;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+
+use crate::format::object_graph::{NodeId, ObjectGraph};
+use crate::graph::{Graph, key};
+
+/// A node's attribute: the node, and which of its attributes.
+type Place = (NodeId, usize);
+
+/// The attributes by the paths of their keys, which stay where they are; of two with one path, which no writer makes, the
+/// first node's.
+#[derive(Clone, Debug)]
+pub(crate) struct Owners {
+    places: HashTable<Place>,
+    hasher: RandomState,
+}
+
+impl Owners {
+    fn new(objects: &ObjectGraph) -> Self {
+        let (count, hasher) =
+            (objects.nodes.iter().map(|node| node.attributes.len()).sum(), RandomState::default());
+        let mut places = HashTable::with_capacity(count);
+        for (id, node) in objects.nodes.iter().enumerate() {
+            for place in (0..node.attributes.len()).map(|at| (id, at)) {
+                let Some(wanted) = path(objects, place) else { continue };
+                let is_same = |other: &Place| path(objects, *other) == Some(wanted);
+                let hash = |place: &Place| hasher.hash_one(path(objects, *place).unwrap_or_default());
+                places.entry(hasher.hash_one(wanted), is_same, hash).or_insert(place);
+            }
+        }
+        Self { places, hasher }
+    }
+}
+
+impl Graph {
+    /// The node that a key of the bundle belongs to. Tables and iterators have keys that begin with their node's and
+    /// differ in the attribute.
+    pub fn owner(&self, key: &[u8]) -> Option<NodeId> {
+        self.owner_at(key::split(key)?.0)
+    }
+
+    /// The node whose keys begin with a path.
+    pub(crate) fn owner_at(&self, wanted: &[u8]) -> Option<NodeId> {
+        let Owners { places, hasher } = self.owners.get_or_init(|| Owners::new(&self.objects));
+        let is_it = |place: &Place| path(&self.objects, *place) == Some(wanted);
+        places.find(hasher.hash_one(wanted), is_it).map(|(node, _)| *node)
+    }
+}
+
+fn path(objects: &ObjectGraph, (node, at): Place) -> Option<&[u8]> {
+    key::split(objects.nodes[node].attributes[at].checkpoint_key.as_bytes()).map(|(path, _)| path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::object_graph::tests::fixture;
+
+    #[test]
+    fn every_attribute_of_a_real_graph_leads_back_to_its_node() {
+        for name in ["containers", "keras2_weights", "keras3_compiled", "modules", "root_variable"] {
+            let graph = Graph::decode(&fixture(name)).unwrap();
+            for (id, node) in graph.objects().nodes.iter().enumerate() {
+                for attribute in &node.attributes {
+                    assert_eq!(graph.owner(attribute.checkpoint_key.as_bytes()), Some(id), "{name}");
+                }
+            }
+            assert_eq!(graph.owner(b"no/such/.ATTRIBUTES/VARIABLE_VALUE"), None);
+            assert_eq!(graph.owner(b"plain"), None);
+        }
+    }
+
+    #[test]
+    fn a_tables_keys_belong_to_the_table() {
+        let graph = Graph::decode(&fixture("containers")).unwrap();
+        let tables = graph.objects().nodes.iter().enumerate().filter_map(|(id, node)| {
+            let key = &node.attributes.first()?.checkpoint_key;
+            Some((id, key.strip_suffix("table")?.to_owned()))
+        });
+        let tables: Vec<_> = tables.collect();
+        assert!(!tables.is_empty());
+        for (id, stem) in tables {
+            assert_eq!(graph.owner(format!("{stem}table-keys").as_bytes()), Some(id));
+        }
+    }
+}

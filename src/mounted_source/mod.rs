@@ -1,0 +1,261 @@
+//! What a mount shows of a source: where sources, the map and the tree meet.
+//!
+//! A mirror is a directory of the source, held open, and the map in force. It lists by names alone; a checkpoint is opened
+//! and mapped when the tree asks for its plan. What kind of directory it is decides which checkpoints it has:
+//!
+//! | | checkpoints |
+//! |---|---|
+//! | a directory | those in it |
+//! | a prefix | that one, and nothing else of its directory |
+//! | the same, with all around it | those of its directory, and only that one under the map |
+//! | a SavedModel | `remapped`: its variables under the map; they themselves stay where they are |
+//! | `variables/` of a SavedModel | its variables, which only gain names: its loaders know them by the old ones |
+
+mod saved_model;
+mod scan;
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock};
+use std::{fs, io};
+
+use crate::catalog::Catalog;
+use crate::checksums::Keep;
+use crate::directory::Folder;
+use crate::source::{Checkpoint, Meant};
+use crate::source_file::{Shard, Stamp};
+use crate::transform::{Outcome, Recipe, Unmade};
+use crate::tree::{Directory, Scan};
+use crate::{remap, source};
+
+/// A directory of a source, and what is done to its checkpoints.
+pub struct Mirror {
+    folder: Arc<Folder>,
+    kind: Kind,
+    recipe: Arc<Recipe>,
+    keep: Option<Arc<dyn Keep>>,
+    /// How many directories below the topmost.
+    depth: usize,
+}
+
+enum Kind {
+    Directory,
+    /// The only checkpoint that is shown.
+    Prefix(source::Prefix),
+    /// The only checkpoint of a directory that the map applies to.
+    Around(source::Prefix),
+    SavedModel,
+    Variables,
+}
+
+/// Why the newest checkpoint of a source cannot be mounted.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The source.
+    #[error(transparent)]
+    Source(#[from] source::Error),
+    /// The map, or the checkpoint it is to be like.
+    #[error(transparent)]
+    Unmade(#[from] Unmade),
+}
+
+/// The newest checkpoint, opened and mapped.
+pub struct Newest {
+    /// What it is called in the mount.
+    pub stem: OsString,
+    /// Its variables under their new names.
+    pub checkpoint: Checkpoint,
+    /// What was done to it.
+    pub outcome: Outcome,
+    /// How many checkpoints there are.
+    pub count: usize,
+}
+
+impl Mirror {
+    /// The mirror of what `path` means.
+    ///
+    /// # Errors
+    /// What is there instead of a checkpoint.
+    pub fn open(path: &Path, recipe: Arc<Recipe>) -> Result<Self, source::Error> {
+        let open = |dir: PathBuf| Folder::open(&dir).map_err(|error| source::Error::Io(dir, error));
+        let (folder, kind) = match source::meant(path)? {
+            Meant::Checkpoint(prefix) => (open(prefix.dir.clone())?, Kind::Prefix(prefix)),
+            Meant::Directory(dir) => (open(dir)?, Kind::Directory),
+            Meant::SavedModel(dir) => (open(dir)?.confined(), Kind::SavedModel),
+        };
+        Ok(Self { folder: Arc::new(folder), kind, recipe, keep: None, depth: 0 })
+    }
+
+    /// The same, with a place for the checksums that are computed.
+    pub fn keeping(self, keep: Option<Arc<dyn Keep>>) -> Self {
+        Self { keep, ..self }
+    }
+
+    /// The mirror of the whole directory that holds what `path` means: a checkpoint as the map has it, all else as it is.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn around(path: &Path, recipe: Arc<Recipe>) -> Result<Self, source::Error> {
+        let mirror = Self::open(path, recipe)?;
+        let kind = match mirror.kind {
+            Kind::Prefix(prefix) => Kind::Around(prefix),
+            kind => kind,
+        };
+        Ok(Self { kind, ..mirror })
+    }
+
+    /// The directory itself.
+    pub fn directory(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Opens the newest checkpoint and holds the map against it.
+    ///
+    /// # Errors
+    /// Everything that is wrong with either, or that there is none.
+    pub fn newest(&self) -> Result<Newest, Error> {
+        let scan = self.scan().map_err(|error| self.unreadable(error))?;
+        let complete = scan.roster.last().map(|listed| &listed.stem);
+        let incomplete =
+            || scan.checkpoints.iter().max_by_key(|found| found.index.mtime).map(|found| &found.stem);
+        let stem = match &self.kind {
+            Kind::Around(prefix) => Some(prefix.stem.as_bytes()),
+            _ => complete.or_else(incomplete).map(Vec::as_slice),
+        };
+        let stem = OsStr::from_bytes(stem.ok_or_else(|| source::Error::no_checkpoints(self.folder.path()))?);
+        let mut checkpoint = self.checkpoint(stem)?;
+        checkpoint.catalog.keep = self.keep.clone();
+        let outcome = self.recipe.apply_to(&checkpoint.stamp, &mut checkpoint.catalog)?;
+        Ok(Newest { stem: stem.into(), checkpoint, outcome, count: scan.checkpoints.len() })
+    }
+
+    /// The directory that it mirrors, or the prefix.
+    pub fn path(&self) -> PathBuf {
+        match &self.kind {
+            Kind::Prefix(prefix) | Kind::Around(prefix) => self.folder.path().join(&prefix.stem),
+            _ => self.folder.path().into(),
+        }
+    }
+
+    /// The checkpoint that a stem here stands for, as the source has it.
+    fn checkpoint(&self, stem: &OsStr) -> Result<Checkpoint, source::Error> {
+        match &self.kind {
+            Kind::Prefix(prefix) | Kind::Around(prefix) if stem == prefix.stem => {
+                source::open_prefix(prefix, &self.folder)
+            }
+            Kind::SavedModel if stem == saved_model::REMAPPED => {
+                let variables = self.folder.folder(OsStr::new(source::VARIABLES));
+                let variables = variables.map_err(|error| self.unreadable(error))?;
+                source::open_in(&Arc::new(variables), OsStr::new(source::VARIABLES))
+            }
+            _ => source::open_in(&self.folder, stem),
+        }
+    }
+
+    /// What is done to a checkpoint here.
+    fn recipe_of(&self, stem: &[u8]) -> &Recipe {
+        static NOTHING: LazyLock<Recipe> = LazyLock::new(Recipe::default);
+        match &self.kind {
+            Kind::Around(only) if only.stem.as_bytes() != stem => &NOTHING,
+            _ => &self.recipe,
+        }
+    }
+
+    fn unreadable(&self, error: io::Error) -> source::Error {
+        source::Error::Io(self.folder.path().into(), error)
+    }
+}
+
+impl Directory for Mirror {
+    fn scan(&self) -> io::Result<Scan> {
+        scan::scan(self)
+    }
+
+    fn plan(&self, stem: &[u8]) -> Result<(Catalog, Stamp), String> {
+        let mut checkpoint = self.checkpoint(OsStr::from_bytes(stem)).map_err(|error| error.to_string())?;
+        checkpoint.warnings.iter().for_each(|warning| log::warn!("{warning}"));
+        let prefix = checkpoint.prefix.path();
+        let catalog = &mut checkpoint.catalog;
+        catalog.keep = self.keep.clone();
+        match self.kind {
+            // Whatever the map means to others: who loads a SavedModel must find what was saved.
+            Kind::Variables => {
+                catalog.h5_layout = self.recipe.h5_layout.unwrap_or(catalog.h5_layout);
+                let laid = self.recipe.overlays.lay(catalog);
+                laid.map_err(|unlaid| format!("{}: {unlaid}", prefix.display()))?;
+                if let Err(misfit) = remap::add(&self.recipe.map, catalog) {
+                    log::warn!("{}: no names added: {misfit}", prefix.display());
+                }
+            }
+            _ => {
+                let outcome = self.recipe_of(stem).apply(catalog);
+                let unmade = |unmade| {
+                    let what = if matches!(unmade, Unmade::Unlaid(_)) { "an overlay" } else { "the map" };
+                    format!("{}: {what} does not fit\n{unmade}", prefix.display())
+                };
+                let Outcome { laid, report, .. } = outcome.map_err(unmade)?;
+                laid.warnings.iter().for_each(|warning| log::warn!("{}: {warning}", prefix.display()));
+                report.warnings.iter().for_each(|warning| log::warn!("{}: {warning}", prefix.display()));
+            }
+        }
+        Ok((checkpoint.catalog, checkpoint.stamp))
+    }
+
+    fn stamp(&self, name: &[u8]) -> io::Result<Stamp> {
+        self.folder.metadata(OsStr::from_bytes(name)).map(|meta| Stamp::from(&meta))
+    }
+
+    fn file(&self, name: &[u8]) -> Shard {
+        Shard::open_in(&self.folder, OsStr::from_bytes(name)).growing()
+    }
+
+    fn directory(&self, name: &[u8]) -> io::Result<Box<dyn Directory>> {
+        let name = OsStr::from_bytes(name);
+        let folder = self.folder.folder(name)?;
+        let is_variables = matches!(self.kind, Kind::SavedModel) && name == source::VARIABLES;
+        let (folder, kind) = match source::is_saved_model(&folder) {
+            _ if is_variables => (folder, Kind::Variables),
+            true => (folder.confined(), Kind::SavedModel),
+            false => (folder, Kind::Directory),
+        };
+        let recipe = match self.kind {
+            Kind::Around(_) => Arc::default(),
+            _ => self.recipe.clone(),
+        };
+        Ok(Box::new(Self {
+            folder: Arc::new(folder),
+            kind,
+            recipe,
+            keep: self.keep.clone(),
+            depth: self.depth + 1,
+        }))
+    }
+
+    fn named(&self, name: &[u8]) -> Option<Vec<Vec<u8>>> {
+        let state = source::state_file(&self.folder, OsStr::from_bytes(name))?;
+        Some(source::named(&state).into_iter().map(|stem| stem.as_bytes().to_vec()).collect())
+    }
+
+    fn len(&self) -> u64 {
+        match &self.kind {
+            Kind::Prefix(_) => scan::len_of_checkpoints(self),
+            _ => len(&self.folder.reach(OsStr::new(""))),
+        }
+    }
+}
+
+/// Bytes of all files in a directory and below it. What cannot be looked at does not count.
+fn len(dir: &Path) -> u64 {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    entries
+        .map(|entry| match entry.file_type() {
+            Ok(kind) if kind.is_dir() => len(&entry.path()),
+            Ok(kind) if kind.is_file() => entry.metadata().map_or(0, |meta| meta.len()),
+            Ok(kind) if kind.is_symlink() => {
+                fs::metadata(entry.path()).map_or(0, |meta| if meta.is_file() { meta.len() } else { 0 })
+            }
+            _ => 0,
+        })
+        .sum()
+}

@@ -1,0 +1,35 @@
+//! A SavedModel keeps its own layout, and has its variables once more, as a checkpoint called `remapped`.
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use crate::directory::Folder;
+use crate::mounted_source::scan::stamp;
+use crate::source;
+use crate::source::VARIABLES;
+use crate::tree::Found;
+
+/// The stem of the checkpoint that the whole map applies to.
+pub(crate) const REMAPPED: &str = "remapped";
+
+/// The checkpoint in `variables/` under its other name, if it is there.
+pub(crate) fn remapped(folder: &Folder) -> io::Result<Option<Found>> {
+    let variables = folder.folder(OsStr::new(VARIABLES))?;
+    let mut families = source::families(&variables, &variables.entries()?);
+    let Some(family) = families.remove(OsStr::new(VARIABLES)) else { return Ok(None) };
+    let renamed = |name: &[u8]| [REMAPPED.as_bytes(), &name[VARIABLES.len()..]].concat();
+    let data = family.data().map(|name| (renamed(name.as_bytes()), stamp(&variables, name))).collect();
+    Ok(family.index.map(|index| Found { stem: REMAPPED.into(), index, data, has_tree: true }))
+}
+
+/// Says once of each link that leads out of a SavedModel that it is not shown.
+pub(crate) fn report_link(path: &Path) {
+    static REPORTED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+    if REPORTED.lock().unwrap_or_else(PoisonError::into_inner).insert(path.into()) {
+        log::warn!("{}: a link that leads out of its SavedModel; not shown", path.display());
+    }
+}

@@ -1,0 +1,82 @@
+//! The variables that lie beyond the ends of their data files. A file that was cut short is one fault, however many
+//! variables it cost.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use crate::format::bundle::{Entry, Slice};
+use crate::graph;
+use crate::source::error::{Cut, Fault};
+use crate::source_file::Shard;
+use crate::tensor::slices::text;
+
+/// The entries beyond the ends of data files, by the number of the file.
+#[derive(Default)]
+pub(crate) struct Ends {
+    /// The variables of the index, the object graph apart.
+    pub(crate) all: usize,
+    beyond: BTreeMap<u32, Vec<Beyond>>,
+    /// The length that each file must have at least, by the entries that were read.
+    needed: BTreeMap<u32, u64>,
+}
+
+/// An entry that lies beyond the end of its data file, at least in part.
+struct Beyond {
+    key: Vec<u8>,
+    slice: Option<String>,
+    offset: u64,
+    size: u64,
+}
+
+impl Ends {
+    /// Notes where an entry ends. Returns `true` if that is beyond the end of its data file.
+    pub(crate) fn note(
+        &mut self,
+        shards: &[Arc<Shard>],
+        key: &[u8],
+        slice: Option<&Slice>,
+        entry: &Entry,
+    ) -> bool {
+        let Entry { shard, offset, size, .. } = *entry;
+        let end = offset.checked_add(size).filter(|_| entry.slices.is_empty());
+        let (Some(end), Some(file)) = (end, shards.get(shard as usize)) else { return false };
+        let needed = self.needed.entry(shard).or_default();
+        *needed = end.max(*needed);
+        let is_beyond = file.len().is_some_and(|len| end > len);
+        if is_beyond {
+            let (key, slice) = (key.to_vec(), slice.map(text));
+            self.beyond.entry(shard).or_default().push(Beyond { key, slice, offset, size });
+        }
+        is_beyond
+    }
+
+    /// The files that were cut short. A single entry that lies beyond the end of its file is that entry's fault.
+    pub(crate) fn judge(self, shards: &[Arc<Shard>]) -> (Vec<Cut>, Vec<Fault>) {
+        let (mut cuts, mut faults) = (Vec::new(), Vec::new());
+        for (number, entries) in &self.beyond {
+            let shard = &shards[*number as usize];
+            match entries.as_slice() {
+                [entry] => faults.push(entry.fault(shard)),
+                entries => cuts.push(self.cut(shard, self.needed[number], entries)),
+            }
+        }
+        (cuts, faults)
+    }
+
+    fn cut(&self, shard: &Shard, needed: u64, entries: &[Beyond]) -> Cut {
+        let variables = entries.iter().map(|entry| entry.key.as_slice());
+        let variables: HashSet<_> = variables.filter(|key| *key != graph::KEY.as_bytes()).collect();
+        let (path, len) = (shard.path().into(), shard.len().unwrap_or_default());
+        Cut { path, len, needed, beyond: variables.len(), all: self.all }
+    }
+}
+
+impl Beyond {
+    fn fault(&self, shard: &Shard) -> Fault {
+        let Self { key, slice, offset, size } = self;
+        let slice = slice.as_ref().map_or(String::new(), |slice| format!("slice {slice}: "));
+        let (name, len) = (shard.name(), shard.len().unwrap_or_default());
+        let what = format!("{slice}bytes {offset}+{size} past the end of {name} ({len} bytes)");
+        Fault { key: key.as_slice().into(), what }
+    }
+}

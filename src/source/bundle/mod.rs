@@ -1,0 +1,312 @@
+//! The V2 TensorBundle: an index of entries, and data files that the entries point into.
+//!
+//! Every entry is checked before anything is served, because TensorFlow does not: an entry it cannot parse aborts its
+//! process, and one out of place reads as other numbers. Numbers of high byte first are turned round when they are read.
+
+mod data_ends;
+mod keys;
+mod partitions;
+
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::sync::Arc;
+
+use crate::catalog::{Catalog, Objects};
+use crate::directory::Folder;
+use crate::dtype::Dtype;
+use crate::extent::Extent;
+use crate::format::bundle::{Endianness, Entry, Header};
+use crate::format::{Malformed, slice_key, table, v1};
+use crate::name::Name;
+use crate::source::bundle::data_ends::Ends;
+use crate::source::bundle::partitions::Partitions;
+use crate::source::checkpoint_files::Prefix;
+use crate::source::error::{Cut, Error, Fault};
+use crate::source::{Checkpoint, object_graph, sniff};
+use crate::source_file::Shard;
+use crate::tensor::slices::text;
+use crate::tensor::{Shape, Tensor};
+use crate::{graph, source_file};
+
+/// Far beyond any real number of shards; each is a file to be opened.
+const MAX_SHARDS: u32 = 100_000;
+/// Far beyond any real index, which is read whole: a million variables take a tenth of it.
+const MAX_INDEX: u64 = 1 << 30;
+/// Its values are in the same file.
+const V1: &str = "this is a whole TensorFlow V1 checkpoint (SaverDef.V1), not an index\n  help: give it a name without `.index`";
+
+/// Opens a bundle.
+///
+/// # Errors
+/// As [`crate::source::open`].
+pub(crate) fn open(prefix: &Prefix, folder: &Arc<Folder>) -> Result<Checkpoint, Error> {
+    let index = Arc::new(Shard::open_in(folder, &prefix.head));
+    let unreadable =
+        |error: &io::Error| Error::Io(prefix.index(), io::Error::new(error.kind(), error.to_string()));
+    let Some(stamp) = index.stamp() else {
+        return Err(index.fault().map(unreadable).expect("a shard has a stamp or a fault"));
+    };
+    if stamp.len > MAX_INDEX {
+        let what = format!("{} bytes, far more than the index of any checkpoint has", stamp.len);
+        return Err(Error::Unsupported(prefix.index(), what));
+    }
+    let mut file = vec![0; stamp.len as usize];
+    index.read_exact_at(&mut file, 0).map_err(|error| unreadable(&error))?;
+    let rows = Rows::read(prefix, folder, index, &file)?;
+    let warnings = rows.missing_shards();
+    let catalog = rows.into_catalog()?;
+    Ok(Checkpoint { prefix: prefix.clone(), catalog, stamp, warnings })
+}
+
+/// The rows of an index while they are read and checked.
+struct Rows<'a> {
+    prefix: &'a Prefix,
+    folder: &'a Arc<Folder>,
+    index: Arc<Shard>,
+    header: Option<Header>,
+    shards: Vec<Arc<Shard>>,
+    tensors: Vec<(Name, Arc<Tensor>)>,
+    graph: Option<Tensor>,
+    /// Slices that belong to no variable yet.
+    partitions: Partitions,
+    faults: Vec<Fault>,
+    /// Variables beyond the ends of data files.
+    ends: Ends,
+    /// Whether it is no index but a whole checkpoint of the first version.
+    is_v1: bool,
+}
+
+impl<'a> Rows<'a> {
+    /// Reads all rows; an error has everything that is wrong with them.
+    fn read(
+        prefix: &'a Prefix,
+        folder: &'a Arc<Folder>,
+        index: Arc<Shard>,
+        file: &[u8],
+    ) -> Result<Self, Error> {
+        let (header, shards, tensors) = (None, Vec::new(), Vec::new());
+        let mut rows = Self {
+            prefix,
+            folder,
+            index,
+            header,
+            shards,
+            tensors,
+            graph: None,
+            partitions: Partitions::default(),
+            faults: vec![],
+            ends: Ends::default(),
+            is_v1: false,
+        };
+        let decoded = table::decode_with(file, |key, value, at| rows.row(key, value, at));
+        decoded.map_err(|error| match rows.is_v1 {
+            true => Error::Unsupported(prefix.index(), V1.into()),
+            false => malformed(prefix, folder, error),
+        })?;
+        rows.refuse_unsupported()?;
+        let unclaimed = std::mem::take(&mut rows.partitions).unclaimed();
+        rows.faults.extend(unclaimed.map(|(name, what)| Fault { key: name.into(), what }));
+        rows.refuse_faults()?;
+        Ok(rows)
+    }
+
+    /// Refuses the index if an entry is wrong. A data file that ends too early is one fault.
+    fn refuse_faults(&mut self) -> Result<(), Error> {
+        let (cuts, faults) = std::mem::take(&mut self.ends).judge(&self.shards);
+        self.faults.extend(faults);
+        match (self.faults.is_empty(), cuts.is_empty()) {
+            (true, true) => Ok(()),
+            (true, false) => Err(Error::CutShort(cuts)),
+            (false, _) => {
+                let cut = |cut: Cut| Fault { key: cut.name().as_str().into(), what: cut.to_string() };
+                let faults = cuts.into_iter().map(cut).chain(self.faults.drain(..)).collect();
+                Err(Error::Entries(self.prefix.index(), faults))
+            }
+        }
+    }
+
+    fn row(&mut self, key: &[u8], value: &[u8], at: u64) -> Result<(), Malformed> {
+        if self.header.is_none() {
+            return self.header_row(key, value, at);
+        }
+        let entry = Entry::decode(value).map_err(|error| format!("the entry does not parse: {error} of it"));
+        if slice_key::is_slice_key(key) {
+            self.slice(key, entry);
+            return Ok(());
+        }
+        let is_graph = key == graph::KEY.as_bytes();
+        self.ends.all += usize::from(!is_graph);
+        let whole = entry.and_then(|entry| match self.ends.note(&self.shards, key, None, &entry) {
+            true => Ok(None),
+            false => self.whole(key, &entry),
+        });
+        match whole {
+            Ok(Some(tensor)) if is_graph => self.graph = Some(tensor),
+            Ok(Some(tensor)) => self.tensors.push((key.into(), Arc::new(tensor))),
+            Ok(None) => {}
+            Err(what) => self.faults.push(Fault { key: key.into(), what }),
+        }
+        Ok(())
+    }
+
+    /// The row of a slice. Such rows come before those of names.
+    fn slice(&mut self, key: &[u8], entry: Result<Entry, String>) {
+        let (name, slice) = match slice_key::decode(key) {
+            Ok(decoded) => decoded,
+            Err(error) => {
+                let what = format!("not the key of a slice: {error}");
+                return self.faults.push(Fault { key: key.into(), what });
+            }
+        };
+        let tensor = entry.and_then(|entry| match entry.slices.is_empty() {
+            true if self.ends.note(&self.shards, &name, Some(&slice), &entry) => Ok(None),
+            true => self.tensor(&entry).map(Some),
+            false => Err("lists slices itself".into()),
+        });
+        let fault =
+            |what| Fault { key: name.as_slice().into(), what: format!("slice {}: {what}", text(&slice)) };
+        let tensor = tensor.map_err(|what| self.faults.push(fault(what))).ok().flatten();
+        self.partitions.add(name, slice, tensor);
+    }
+
+    /// The tensor under a name; none if something is wrong with its slices that was said of them.
+    fn whole(&mut self, key: &[u8], entry: &Entry) -> Result<Option<Tensor>, String> {
+        match entry.slices.is_empty() {
+            true => self.tensor(entry).map(Some),
+            false if key == graph::KEY.as_bytes() => Err("in slices, which an object graph never is".into()),
+            false => self.partitions.claim(key, entry),
+        }
+    }
+
+    fn header_row(&mut self, key: &[u8], value: &[u8], at: u64) -> Result<(), Malformed> {
+        let here = |what: String| Malformed { what: what.into(), at };
+        if !key.is_empty() {
+            return Err(here(format!(
+                "the first key is {:?} instead of the header's empty one",
+                Name::from(key)
+            )));
+        }
+        let header = Header::decode(value);
+        self.is_v1 = header.is_err() && v1::Meta::decode(value).is_ok();
+        let header = header.map_err(|error| here(format!("the header does not parse: {error} of it")))?;
+        if header.num_shards > MAX_SHARDS {
+            return Err(here(format!("the header claims {} data files", header.num_shards)));
+        }
+        source_file::make_room(header.num_shards.into());
+        let name = |shard| self.prefix.data_name(shard, header.num_shards);
+        let open = |shard| Arc::new(Shard::open_in(self.folder, &name(shard)));
+        self.shards = (0..header.num_shards).map(open).collect();
+        self.header = Some(header);
+        Ok(())
+    }
+
+    fn refuse_unsupported(&self) -> Result<(), Error> {
+        let refuse = |what: String| Err(Error::Unsupported(self.prefix.index(), what));
+        let Some(header) = &self.header else {
+            return Err(malformed(self.prefix, self.folder, Malformed::new("no rows, not even a header", 0)));
+        };
+        if let Err(incompatible) = header.check_version() {
+            return refuse(format!("{incompatible}; TensorFlow refuses it too"));
+        }
+        Ok(())
+    }
+
+    /// The tensor of an entry whose every number agrees with the others and with the data file.
+    fn tensor(&self, entry: &Entry) -> Result<Tensor, String> {
+        let dtype = Dtype::from_tensorflow(entry.dtype).ok_or_else(|| no_dtype(entry.dtype))?;
+        let shape = Shape(entry.shape.as_slice().into());
+        check_size(dtype, &shape, entry.size)?;
+        let shard = self.shards.get(entry.shard as usize).ok_or_else(|| {
+            format!(
+                "in data file number {}, but the header has {}, counted from 0",
+                entry.shard,
+                self.shards.len()
+            )
+        })?;
+        let Entry { offset, size, .. } = *entry;
+        if offset.checked_add(size).is_none_or(|end| end > i64::MAX as u64) {
+            return Err(format!("bytes {offset}+{size} overflow"));
+        }
+        let data = vec![Extent::Range { shard: shard.clone(), offset, len: size }];
+        let tensor = Tensor::new(dtype, shape, data, Some(entry.crc32c));
+        if self.is_big_endian() { Tensor::from_big_endian(tensor) } else { Ok(tensor) }
+    }
+
+    fn is_big_endian(&self) -> bool {
+        self.header.as_ref().is_some_and(|header| header.endianness == Endianness::Big)
+    }
+
+    /// A warning for each data file that cannot be read and that variables need.
+    fn missing_shards(&self) -> Vec<String> {
+        let missing = || self.shards.iter().filter(|shard| shard.fault().is_some());
+        let mut lost: HashMap<*const Shard, usize> = missing().map(|shard| (Arc::as_ptr(shard), 0)).collect();
+        let tensors = if lost.is_empty() { &[][..] } else { &self.tensors };
+        for (_, tensor) in tensors {
+            let shards: HashSet<_> = tensor.ranges().iter().map(|(shard, ..)| Arc::as_ptr(shard)).collect();
+            shards.iter().for_each(|shard| *lost.entry(*shard).or_default() += 1);
+        }
+        let warning = |shard: &Arc<Shard>| {
+            let lost = *lost.get(&Arc::as_ptr(shard))?;
+            let reason = shard.fault().map(ToString::to_string).unwrap_or_default();
+            (lost > 0).then(|| {
+                let (path, all) = (shard.path().display(), self.tensors.len());
+                format!("{path}: {reason}; {lost} of {all} variables have names and shapes but no values")
+            })
+        };
+        missing().filter_map(warning).collect()
+    }
+
+    fn into_catalog(self) -> Result<Catalog, Error> {
+        // Ours are of low byte first, and then the source's index is not theirs.
+        let index = (!self.is_big_endian()).then(|| self.index.clone());
+        let (objects, mut variables) = match self.graph {
+            None => (None, self.tensors.into_iter().map(keys::name_based).collect::<Vec<_>>()),
+            Some(tensor) => {
+                let refuse =
+                    |what| Error::Entries(self.prefix.index(), vec![Fault { key: graph::KEY.into(), what }]);
+                let graph = object_graph::read(&tensor).map_err(refuse)?;
+                let variables = keys::object_based(graph.as_ref(), self.tensors);
+                (Some(Objects { graph: graph.map(Arc::new), tensor: Arc::new(tensor) }), variables)
+            }
+        };
+        variables.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(Catalog { variables, objects, index, shards: self.shards, ..Catalog::default() })
+    }
+}
+
+/// A damaged index, or another file under an index's name.
+fn malformed(prefix: &Prefix, folder: &Folder, error: Malformed) -> Error {
+    let index = folder.reach(&prefix.head);
+    match sniff::is_table_at(&index) {
+        true => Error::Malformed(prefix.index(), error),
+        false if sniff::identify(&index).is_some() => Error::not_an_index(prefix, folder),
+        false => Error::Malformed(prefix.index(), error),
+    }
+}
+
+pub(crate) fn no_dtype(number: u32) -> String {
+    match number {
+        0 => "has no dtype".into(),
+        101..=199 => format!("dtype {number} is a reference, which is never stored"),
+        _ => format!("dtype {number} is unknown"),
+    }
+}
+
+/// Whether `size` bytes hold such a tensor. Elements of varying size take a length byte each and checksums.
+fn check_size(dtype: Dtype, shape: &Shape, size: u64) -> Result<(), String> {
+    let elements =
+        shape.num_elements().ok_or_else(|| format!("shape {shape} has more elements than can be"))?;
+    let (least, exact) = match (dtype.width(), dtype) {
+        (Some(width), _) => (elements.checked_mul(width), true),
+        (None, Dtype::Variant) => (elements.checked_mul(5), false),
+        (None, _) => (elements.checked_add(4), false),
+    };
+    let least = least.ok_or_else(|| format!("{dtype} {shape} takes more bytes than can be"))?;
+    match size == least || !exact && size > least {
+        true => Ok(()),
+        false => Err(format!(
+            "{size} bytes, but {dtype} {shape} takes {}{least}",
+            if exact { "" } else { "at least " }
+        )),
+    }
+}

@@ -1,0 +1,225 @@
+//! Checkpoint file names: a prefix, and the files that carry it.
+//!
+//! `P.index`, `P.data-SSSSS-of-NNNNN` (five digits or more, counted from 0), `P.meta`. In other formats one file is the
+//! checkpoint, or names the others: its head. The index is TensorFlow's.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::{OsStr, OsString};
+use std::fs::Metadata;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+use crate::directory::{Entry, Folder};
+use crate::source_file::Stamp;
+
+/// The name of a checkpoint: its directory and what its files' names begin with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prefix {
+    /// The directory.
+    pub dir: PathBuf,
+    /// What the names of its files begin with.
+    pub stem: OsString,
+    /// The name of the file that says what it holds.
+    pub head: OsString,
+}
+
+/// The files of one prefix that a directory has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Family {
+    /// The index or other head, if there is one.
+    pub index: Option<Stamp>,
+    /// The head's name; empty for TensorFlow's index, whose name follows from the stem.
+    pub(crate) head: OsString,
+    /// What the name ends in under which the checkpoint is shown in its own format, if it is.
+    own: Option<&'static str>,
+    /// The names of the data files, by the number of shards that they give.
+    data: BTreeMap<u64, BTreeSet<OsString>>,
+}
+
+impl Prefix {
+    /// Splits a path at its last component.
+    pub(crate) fn of(path: &Path) -> Self {
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        Self::new(parent.unwrap_or(Path::new(".")), path.file_name().unwrap_or_default())
+    }
+
+    /// A checkpoint of TensorFlow's format in a directory.
+    pub(crate) fn new(dir: &Path, stem: &OsStr) -> Self {
+        Self { dir: dir.into(), stem: stem.into(), head: with(stem, ".index") }
+    }
+
+    /// The path of the index, or of another head.
+    pub fn index(&self) -> PathBuf {
+        self.at(self.head.clone())
+    }
+
+    /// Whether it is of TensorFlow's format.
+    pub fn is_bundle(&self) -> bool {
+        self.head == with(&self.stem, ".index")
+    }
+
+    /// The name in the directory of the program's graph, which a `Saver` of TF1 writes.
+    pub(crate) fn meta_name(&self) -> OsString {
+        with(&self.stem, ".meta")
+    }
+
+    /// A data file's name in the directory.
+    pub(crate) fn data_name(&self, shard: u32, num_shards: u32) -> OsString {
+        with(&self.stem, &format!(".data-{shard:05}-of-{num_shards:05}"))
+    }
+
+    /// The prefix as TensorFlow takes it.
+    pub fn path(&self) -> PathBuf {
+        self.at(self.stem.clone())
+    }
+
+    fn at(&self, name: OsString) -> PathBuf {
+        if self.dir == Path::new(".") { name.into() } else { self.dir.join(name) }
+    }
+}
+
+fn with(stem: &OsStr, suffix: &str) -> OsString {
+    [stem, OsStr::new(suffix)].into_iter().collect()
+}
+
+impl Family {
+    /// The family of a head that is no index, if it is there.
+    pub(crate) fn of_head(folder: &Folder, head: &OsStr, own: Option<&'static str>) -> Self {
+        Self { index: stamp(folder, head), head: head.into(), own, ..Self::default() }
+    }
+
+    /// The index and every data file that their names promise. What another head needs, only its format knows.
+    pub fn is_complete(&self) -> bool {
+        let promised = |(promised, found): (&u64, &BTreeSet<_>)| *promised == found.len() as u64;
+        self.index.is_some() && (!self.is_bundle() || self.data.iter().any(promised))
+    }
+
+    /// Whether it is of TensorFlow's format.
+    pub fn is_bundle(&self) -> bool {
+        self.head.is_empty()
+    }
+
+    /// The names beside the index under which the checkpoint is likely to be shown, with the stem that it has.
+    pub fn shown(&self, stem: &OsStr) -> Vec<OsString> {
+        let other = || [Some(".data-00000-of-00001"), self.own].into_iter().flatten();
+        if self.is_bundle() {
+            self.data().cloned().collect()
+        } else {
+            other().map(|end| with(stem, end)).collect()
+        }
+    }
+
+    /// The source's file that is shown as something else, and not as itself.
+    pub fn covered(&self, stem: &OsStr) -> Option<&OsString> {
+        (!self.is_bundle() && (self.own.is_some() || self.head == stem)).then_some(&self.head)
+    }
+
+    /// The prefix of a family in a directory.
+    pub(crate) fn prefix(&self, dir: &Path, stem: &OsStr) -> Prefix {
+        let prefix = Prefix::new(dir, stem);
+        if self.is_bundle() { prefix } else { Prefix { head: self.head.clone(), ..prefix } }
+    }
+
+    /// The names of the data files, those of one number of shards together.
+    pub fn data(&self) -> impl Iterator<Item = &OsString> {
+        self.data.values().flatten()
+    }
+}
+
+/// The V2 bundles of a folder by stem. What a crashed save left behind does not count.
+pub(crate) fn bundles(folder: &Folder, entries: &[Entry]) -> BTreeMap<OsString, Family> {
+    let mut families = BTreeMap::<OsString, Family>::new();
+    for entry in entries.iter().filter(|entry| entry.kind.is_file() || entry.kind.is_symlink()) {
+        match Part::of(&entry.name) {
+            Some((stem, Part::Index)) => families.entry(stem).or_default().index = stamp(folder, &entry.name),
+            Some((stem, Part::Data { num_shards })) => {
+                let family = families.entry(stem).or_default();
+                family.data.entry(num_shards).or_default().insert(entry.name.clone());
+            }
+            _ => {}
+        }
+    }
+    families
+}
+
+fn stamp(folder: &Folder, name: &OsStr) -> Option<Stamp> {
+    let meta = folder.metadata(name).ok().filter(Metadata::is_file)?;
+    Some(Stamp::from(&meta))
+}
+
+/// Which file of a checkpoint a name is.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Part {
+    /// `.index`
+    Index,
+    /// `.data-…-of-NNNNN`
+    #[allow(missing_docs, reason = "the number is its name")]
+    Data { num_shards: u64 },
+    /// `.meta`
+    Meta,
+}
+
+impl Part {
+    /// Splits a file name into the stem and what follows it.
+    ///
+    /// What a save in progress is called is none: `part-00000-of-00001`, in a directory `…_temp`.
+    pub fn of(name: &OsStr) -> Option<(OsString, Self)> {
+        let bytes = name.as_bytes();
+        let stem = |stem: &[u8]| (!is_temporary(stem)).then(|| OsString::from_vec(stem.to_vec()));
+        if let Some(rest) = bytes.strip_suffix(b".index") {
+            return Some((stem(rest)?, Self::Index));
+        }
+        if let Some(rest) = bytes.strip_suffix(b".meta") {
+            return Some((stem(rest)?, Self::Meta));
+        }
+        let text = name.to_string_lossy();
+        let (_, numbers) = text.rsplit_once(".data-")?;
+        let (shard, of) = numbers.split_once("-of-")?;
+        let number = |digits: &str| digits.parse::<u64>().ok().filter(|_| digits.len() >= 5);
+        let (shard, num_shards) = (number(shard)?, number(of)?);
+        let rest = bytes.len() - numbers.len() - ".data-".len();
+        let stem = stem(&bytes[..rest])?;
+        (shard < num_shards).then_some((stem, Self::Data { num_shards }))
+    }
+}
+
+/// Whether it is empty or `part-SSSSS-of-NNNNN`.
+fn is_temporary(stem: &[u8]) -> bool {
+    let numbers = stem.strip_prefix(b"part-").and_then(|rest| str::from_utf8(rest).ok()?.split_once("-of-"));
+    let is_number = |digits: &str| digits.len() >= 5 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    stem.is_empty() || numbers.is_some_and(|(shard, of)| is_number(shard) && is_number(of))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_name_splits_into_stem_and_part() {
+        let part =
+            |name: &str| Part::of(OsStr::new(name)).map(|(stem, part)| (stem.into_string().unwrap(), part));
+        assert_eq!(part("model.ckpt-9.index"), Some(("model.ckpt-9".into(), Part::Index)));
+        assert_eq!(part("a.data-00001-of-00002"), Some(("a".into(), Part::Data { num_shards: 2 })));
+        assert_eq!(part("a.meta"), Some(("a".into(), Part::Meta)));
+        for other in [
+            "a.data-00002-of-00002",
+            "a.data-1-of-2",
+            ".index",
+            "part-00000-of-00001.index",
+            "part-00000-of-00001.data-00000-of-00001",
+            "checkpoint",
+            "a.data-00000-of-00001.tempstate1",
+        ] {
+            assert_eq!(part(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_names_its_files_as_tensorflow_does() {
+        let prefix = Prefix::of(Path::new("train/ckpt-9"));
+        assert_eq!(prefix.index(), Path::new("train/ckpt-9.index"));
+        assert_eq!(prefix.data_name(3, 123_456), "ckpt-9.data-00003-of-123456");
+        assert_eq!(Prefix::of(Path::new("train/part-0")).index(), Path::new("train/part-0.index"));
+        assert_eq!(Prefix::of(Path::new("ckpt-9")).index(), Path::new("ckpt-9.index"));
+    }
+}

@@ -1,0 +1,150 @@
+//! What a file is that is not the checkpoint it should be, by its first and last bytes.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::Path;
+
+use crate::directory::Folder;
+use crate::format::varint::Reader;
+
+/// A kind of file that people have where a checkpoint should be.
+#[derive(Debug)]
+pub(crate) struct Lookalike {
+    /// What it is, to follow "this is".
+    pub(crate) what: &'static str,
+    /// What to do about it.
+    pub(crate) advice: &'static str,
+    matches: fn(&Ends) -> bool,
+}
+
+/// A file's length and its first and last bytes.
+pub(crate) struct Ends {
+    pub(crate) len: u64,
+    pub(crate) head: Vec<u8>,
+    pub(crate) tail: Vec<u8>,
+}
+
+const HEAD: u64 = 512;
+const TAIL: i64 = 8;
+/// Field 1, of bytes.
+const LIST_OF_TENSORS: u64 = 0x0a;
+/// The table's magic number, as the last eight bytes of the file.
+pub(crate) const TABLE: &[u8] = b"\x57\xfb\x80\x8b\x24\x75\x47\xdb";
+
+#[rustfmt::skip]
+const LOOKALIKES: &[Lookalike] = &[
+    kind("an empty file", "the copy or download that made it did not finish; fetch it again", |e| e.len == 0),
+    kind("a git-lfs pointer, not the file itself", "run `git lfs pull` in that repository", |e| e.head.starts_with(b"version https://git-lfs")),
+    kind("a web page (HTML)", "the download saved a page instead of the file; fetch the raw file", |e| is_html(&e.head)),
+    kind("a PyTorch checkpoint (zip)", "ckptfs reads TensorFlow's checkpoints; in Python, `torch.load` opens this one", |e| zip_holds(e, b"data.pkl")),
+    kind("a zip archive", "unpack it first", |e| e.head.starts_with(b"PK\x03\x04")),
+    kind("a Python pickle (an old PyTorch or NumPy file)", "ckptfs reads TensorFlow's checkpoints", |e| matches!(e.head.as_slice(), [0x80, 2..=5, b'}' | b'c' | b']' | b'(' | b'\x8a' | 0x95, ..])),
+    kind("a NumPy array", "open it with `numpy.load`", |e| e.head.starts_with(b"\x93NUMPY")),
+    kind("a compressed archive", "unpack it first", |e| [&b"\x1f\x8b"[..], b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd"].iter().any(|magic| e.head.starts_with(magic))),
+    kind("a tar archive", "unpack it first", |e| e.head.get(257..262) == Some(b"ustar")),
+    kind("a TensorFlow V1 checkpoint (SaverDef.V1)", "give its name without `.index`", |e| e.tail == TABLE),
+    kind("the beginning of a TensorFlow V1 checkpoint (SaverDef.V1), cut short", "the copy or download that made it did not finish; fetch it again", |e| begins_as_v1(&e.head)),
+    kind("a `checkpoint` state file, which only names checkpoints", "give its directory", |e| e.head.starts_with(b"model_checkpoint_path:")),
+];
+
+const fn kind(what: &'static str, advice: &'static str, matches: fn(&Ends) -> bool) -> Lookalike {
+    Lookalike { what, advice, matches }
+}
+
+/// What the file is, if it is a known something.
+pub(crate) fn identify(path: &Path) -> Option<&'static Lookalike> {
+    let ends = Ends::read(path).ok()?;
+    LOOKALIKES.iter().find(|kind| (kind.matches)(&ends))
+}
+
+/// Whether the file ends as a sorted table does.
+pub(crate) fn is_table_at(path: &Path) -> bool {
+    Ends::read(path).is_ok_and(|ends| ends.tail == TABLE)
+}
+
+/// The same for a file of a folder.
+pub fn is_table(folder: &Folder, name: &OsStr) -> bool {
+    is_table_at(&folder.reach(name))
+}
+
+/// Whether the index of a stem ends as one.
+pub fn is_index(folder: &Folder, stem: &OsStr) -> bool {
+    is_table(folder, &[stem, OsStr::new(".index")].into_iter().collect::<OsString>())
+}
+
+impl Ends {
+    pub(crate) fn read(path: &Path) -> io::Result<Self> {
+        if !path.metadata()?.is_file() {
+            return Err(io::Error::other("not a regular file"));
+        }
+        let mut file = File::open(path)?;
+        let (mut head, mut tail) = (Vec::new(), Vec::new());
+        let len = file.metadata()?.len();
+        file.by_ref().take(HEAD).read_to_end(&mut head)?;
+        if len >= TAIL as u64 {
+            file.seek(SeekFrom::End(-TAIL))?;
+            file.take(TAIL as u64).read_to_end(&mut tail)?;
+        }
+        Ok(Self { len, head, tail })
+    }
+}
+
+fn is_html(head: &[u8]) -> bool {
+    let text = head.trim_ascii_start().to_ascii_lowercase();
+    text.starts_with(b"<!doctype html") || text.starts_with(b"<html")
+}
+
+/// Whether the first member of a zip has that name, in whatever folder.
+pub(crate) fn zip_holds(ends: &Ends, name: &[u8]) -> bool {
+    let Some(len) = ends.head.get(26..28) else { return false };
+    let len = usize::from(u16::from_le_bytes([len[0], len[1]]));
+    ends.head.starts_with(b"PK\x03\x04")
+        && ends.head.get(30..30 + len).is_some_and(|member| member.ends_with(name))
+}
+
+/// The first entry of a table, under the empty key: a list of tensors that is as long as the entry.
+fn begins_as_v1(head: &[u8]) -> bool {
+    let value_len = |reader: &mut Reader| {
+        let [shared, non_shared, len] = [reader.varint().ok()?, reader.varint().ok()?, reader.varint().ok()?];
+        (shared == 0 && non_shared == 0).then_some(len)
+    };
+    let mut reader = Reader::new(head);
+    let Some(len) = value_len(&mut reader) else { return false };
+    let start = reader.at() as u64;
+    let list = reader.varint().ok().filter(|tag| *tag == LIST_OF_TENSORS).and_then(|_| reader.varint().ok());
+    list.is_some_and(|list| (reader.at() as u64 - start).checked_add(list) == Some(len))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_that_stand_where_a_checkpoint_should_are_known_by_their_bytes() {
+        let dir = tempfile::tempdir().unwrap();
+        let zip = |name: &[u8]| [&b"PK\x03\x04"[..], &[0; 22], &[name.len() as u8, 0, 0, 0], name].concat();
+        for (bytes, what) in [
+            (&b""[..], Some("an empty file")),
+            (
+                b"version https://git-lfs.github.com/spec/v1\noid",
+                Some("a git-lfs pointer, not the file itself"),
+            ),
+            (b"\n<!DOCTYPE html><html>", Some("a web page (HTML)")),
+            (&zip(b"archive/data.pkl"), Some("a PyTorch checkpoint (zip)")),
+            (&zip(b"x.txt"), Some("a zip archive")),
+            (b"\x80\x02}q\x00", Some("a Python pickle (an old PyTorch or NumPy file)")),
+            (b"0123456789\x57\xfb\x80\x8b\x24\x75\x47\xdb", Some("a TensorFlow V1 checkpoint (SaverDef.V1)")),
+            (
+                b"\0\0\x1c\x0a\x1a\x0a\x09\x0a\x01a\x12\0",
+                Some("the beginning of a TensorFlow V1 checkpoint (SaverDef.V1), cut short"),
+            ),
+            (b"\0\0\x06\x08\x01\x1a\x02\x08\x01", None),
+            (b"plain weights", None),
+        ] {
+            let path = dir.path().join("file");
+            std::fs::write(&path, bytes).unwrap();
+            assert_eq!(identify(&path).map(|kind| kind.what), what);
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! The numbers of one slice, decoded in pieces when they are asked for.
+//!
+//! Numbers of fixed width are found by arithmetic. Where varints begin is told by one pass over all of them, made before
+//! the first is served, which also counts them.
+
+use std::hash::{Hash, Hasher};
+use std::io;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use crate::cache::{Decode, Identity};
+use crate::extent::{Extent, VirtualFile};
+use crate::format::v1::{Coding, Form, Starts};
+use crate::name::Name;
+use crate::source::v1::block::Block;
+use crate::source::v1::{Trouble, block, rebased};
+
+/// Bytes of a piece of raw numbers, and of a run of varints that passes by at once.
+const RAW_PIECE: u64 = 4 << 20;
+/// A varint has up to ten bytes for each byte of its piece.
+const VARINT_PIECE: u64 = 1 << 20;
+/// Bytes of numbers for which is noted where their varints begin.
+const VARINT_GRAIN: u64 = 64 << 10;
+
+/// The numbers of one slice.
+pub(crate) struct Numbers {
+    name: Name,
+    block: Arc<Block>,
+    run: Run,
+    /// Of varints, where grains begin.
+    starts: OnceLock<Vec<u64>>,
+    was_reported: AtomicBool,
+}
+
+/// A run of numbers.
+pub(crate) struct Run {
+    /// Where they lie in the block's contents.
+    pub(crate) range: Range<u64>,
+    pub(crate) form: Form,
+    pub(crate) coding: &'static Coding,
+    /// How many there are by the shape.
+    pub(crate) elements: u64,
+}
+
+impl Numbers {
+    /// The numbers of a run, in memory's form; or what keeps them from being so many, as far as that is known before they
+    /// are read.
+    pub(crate) fn extent(name: Name, block: Arc<Block>, run: Run) -> Result<Extent, String> {
+        let len = run.len().ok_or_else(|| {
+            let (elements, found) = (run.elements, run.range.end - run.range.start);
+            let (at, file) = (block.place(run.range.start), block.shard.name());
+            format!(
+                "its shape has {elements} elements, which {found} bytes cannot be, at byte {at} of {file}"
+            )
+        })?;
+        let (starts, was_reported) = (OnceLock::new(), AtomicBool::new(false));
+        Ok(Extent::Decoded { data: Arc::new(Self { name, block, run, starts, was_reported }), len })
+    }
+
+    fn piece(&self, at: u64, len: u64) -> Result<Vec<u8>, Trouble> {
+        let contents = self.block.contents()?;
+        let here = |error| rebased(error, &self.block);
+        let run = match self.run.form {
+            Form::Raw => self.run.range.start + at..self.run.range.start + at + len,
+            Form::Varint { .. } => self.varints(&contents, at, len).map_err(here)?,
+        };
+        let bytes = block::read(&contents, run.start, run.end - run.start).map_err(here)?;
+        match self.run.form {
+            Form::Raw => Ok(bytes),
+            Form::Varint { .. } => {
+                self.run.coding.decode(&bytes, run.start).map_err(|error| here(error.into()))
+            }
+        }
+    }
+
+    /// Where the varints of some grains from `at` on lie.
+    fn varints(&self, contents: &VirtualFile, at: u64, len: u64) -> Result<Range<u64>, Trouble> {
+        if self.starts.get().is_none() {
+            let _ = self.starts.set(self.survey(contents)?);
+        }
+        let starts = self.starts.get().map(Vec::as_slice).unwrap_or_default();
+        let grain = |at: u64| starts.get((at / self.grain()) as usize);
+        match (grain(at), grain((at + len).next_multiple_of(self.grain()))) {
+            (Some(start), Some(end)) => Ok(*start..*end),
+            _ => Err(io::Error::other("a piece past the end of a tensor").into()),
+        }
+    }
+
+    fn survey(&self, contents: &VirtualFile) -> Result<Vec<u64>, Trouble> {
+        let mut starts = Starts::every(self.grain() / self.run.coding.width as u64, self.run.range.start);
+        let mut at = self.run.range.start;
+        while at < self.run.range.end {
+            let len = RAW_PIECE.min(self.run.range.end - at);
+            starts.pass(&block::read(contents, at, len)?);
+            at += len;
+        }
+        Ok(starts.finish(self.run.elements)?)
+    }
+
+    /// Logs what is wrong, once, and gives the error a reader gets.
+    fn report(&self, trouble: Trouble) -> io::Error {
+        let (path, name) = (self.block.shard.path().display(), &self.name);
+        match trouble {
+            Trouble::Io(error) => error,
+            Trouble::Foreign(what) => io::Error::other(what),
+            Trouble::Malformed(error) => {
+                if !self.was_reported.swap(true, Ordering::Relaxed) {
+                    log::error!("{path}: {name}: not readable: {error}");
+                }
+                io::Error::from_raw_os_error(libc::EIO)
+            }
+        }
+    }
+}
+
+impl Run {
+    /// Bytes of the numbers in memory, if the run can be so many.
+    fn len(&self) -> Option<u64> {
+        let stored = self.range.end - self.range.start;
+        let len = self.elements.checked_mul(self.coding.width as u64)?;
+        let fits = match self.form {
+            Form::Raw => len == stored,
+            Form::Varint { .. } => (self.elements..=self.elements.saturating_mul(10)).contains(&stored),
+        };
+        fits.then_some(len)
+    }
+}
+
+impl Decode for Numbers {
+    fn identity(&self) -> Identity {
+        Identity { of: std::ptr::from_ref(self).addr(), to: "numbers" }
+    }
+
+    fn decode(&self, at: u64, len: usize) -> io::Result<Vec<u8>> {
+        self.piece(at, len as u64).map_err(|trouble| self.report(trouble))
+    }
+
+    fn verify(&self) -> io::Result<()> {
+        self.block.shard.verify()
+    }
+
+    fn recipe(&self, mut to: &mut dyn Hasher) -> Option<()> {
+        let Run { range, coding, elements, .. } = &self.run;
+        ("numbers", self.name.as_bytes(), self.block.place(0), range, coding.width, elements).hash(&mut to);
+        self.block.shard.recipe(to)
+    }
+
+    /// What is unpacked whole is best decoded whole.
+    fn piece_len(&self) -> u64 {
+        let whole = self.run.elements.saturating_mul(self.run.coding.width as u64);
+        match self.run.form {
+            _ if !self.block.is_plain => whole.max(RAW_PIECE).next_multiple_of(16),
+            Form::Raw => RAW_PIECE,
+            Form::Varint { .. } => VARINT_PIECE,
+        }
+    }
+
+    fn grain(&self) -> u64 {
+        match self.run.form {
+            _ if !self.block.is_plain => self.piece_len(),
+            Form::Raw => 1,
+            Form::Varint { .. } => VARINT_GRAIN,
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! The checkpoint of the first version (`SaverDef.V1`): one file, named by the prefix itself, or several that are
+//! `P-SSSSS-of-NNNNN`. Each is a table with its own list of tensors; a partitioned tensor may be in several.
+//!
+//! Nothing of it can be served in place: numbers are coded, and what is not has no checksum but that of its block. Numbers
+//! are decoded when they are read. Strings are read at once, because only then is known how long they are.
+
+mod block;
+mod decoder;
+mod file;
+mod files;
+mod sparse_reader;
+mod tensors;
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::catalog::{Catalog, Variable};
+use crate::directory::Folder;
+use crate::format::Malformed;
+use crate::name::Name;
+use crate::source::checkpoint_files::Prefix;
+use crate::source::error::Error;
+use crate::source::sniff::TABLE;
+use crate::source::v1::block::Block;
+use crate::source::v1::file::File;
+use crate::source::{Checkpoint, Source};
+use crate::source_file;
+use crate::tensor::Tensor;
+
+pub(crate) const SOURCE: Source =
+    Source { stem: files::likely_stem, is_head: |ends| ends.tail == TABLE, own: None, open };
+
+fn open(prefix: &Prefix, folder: &Arc<Folder>) -> Result<Checkpoint, Error> {
+    let names = files::files(prefix, folder);
+    files::check_complete(prefix, &names)?;
+    source_file::make_room(names.len() as u64);
+    let open = |name| File::open(folder, name).map_err(|trouble| trouble.of(prefix.dir.join(name)));
+    let files = names.iter().map(|name| open(name)).collect::<Result<Vec<_>, _>>()?;
+    for file in &files {
+        file.meta.version.check().map_err(|incompatible| {
+            Error::Unsupported(file.shard.path().into(), format!("{incompatible}; TensorFlow refuses it too"))
+        })?;
+    }
+    let (tensors, warnings) =
+        tensors::gather(&files).map_err(|faults| Error::Entries(prefix.path(), faults))?;
+    let variables = tensors.into_iter().map(variable).collect();
+    let stamp = files.first().and_then(|file| file.shard.stamp());
+    let stamp = stamp.ok_or_else(|| Error::no_checkpoints(&prefix.dir))?;
+    let catalog = Catalog { variables, ..Catalog::default() };
+    Ok(Checkpoint { prefix: prefix.clone(), catalog, stamp, warnings })
+}
+
+fn variable((name, tensor): (Name, Tensor)) -> Variable {
+    Variable { name, key: None, plain_key: None, full_name: None, tensor: Arc::new(tensor), origin: None }
+}
+
+/// What can go wrong in one file.
+#[derive(Debug)]
+pub(crate) enum Trouble {
+    Io(io::Error),
+    Malformed(Malformed),
+    /// A table that is something else.
+    Foreign(&'static str),
+}
+
+impl Trouble {
+    fn of(self, path: PathBuf) -> Error {
+        match self {
+            Self::Io(error) => Error::Io(path, error),
+            Self::Malformed(error) => Error::Malformed(path, error),
+            Self::Foreign(what) => Error::Unsupported(path, what.into()),
+        }
+    }
+}
+
+impl From<io::Error> for Trouble {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<Malformed> for Trouble {
+    fn from(error: Malformed) -> Self {
+        Self::Malformed(error)
+    }
+}
+
+/// A fault in a block's contents, placed in the file.
+fn rebased(trouble: Trouble, block: &Block) -> Trouble {
+    match trouble {
+        Trouble::Malformed(Malformed { what, at }) => Malformed { what, at: block.place(at) }.into(),
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,67 @@
+//! A block's contents as its reader wants them: some bytes here, some there, mostly further on.
+
+use crate::cache::Cache;
+use crate::extent::VirtualFile;
+use crate::format::v1::Window;
+use crate::source::v1::Trouble;
+
+/// Bytes that are read at once at least: neighbours are near in a block of small values.
+const PAGE: usize = 4 << 10;
+
+/// Some contents, and the page of them that was read last.
+pub(crate) struct Pages {
+    contents: VirtualFile,
+    at: u64,
+    page: Vec<u8>,
+    cache: Cache,
+}
+
+impl Pages {
+    pub(crate) fn of(contents: VirtualFile) -> Self {
+        Self { contents, at: 0, page: Vec::new(), cache: Cache::new(0) }
+    }
+
+    fn turn_to(&mut self, at: u64, len: usize) -> Result<(), Trouble> {
+        let left = self.contents.len().saturating_sub(at);
+        self.page.clear();
+        self.page.resize(len.max(PAGE).min(usize::try_from(left).unwrap_or(usize::MAX)), 0);
+        self.at = at;
+        self.contents.read_at(&self.cache, &mut self.page, at)?;
+        Ok(())
+    }
+
+    fn held(&self, at: u64) -> Option<&[u8]> {
+        let skip = usize::try_from(at.checked_sub(self.at)?).ok()?;
+        self.page.get(skip..)
+    }
+}
+
+impl Window for Pages {
+    type Error = Trouble;
+
+    fn bytes(&mut self, at: u64, len: usize) -> Result<&[u8], Trouble> {
+        let is_held = self.held(at).is_some_and(|held| held.len() >= len);
+        if !is_held {
+            self.turn_to(at, len)?;
+        }
+        let held = self.held(at).unwrap_or_default();
+        Ok(held.get(..len).unwrap_or(held))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_bytes_are_given_in_any_order_and_fewer_only_at_the_end() {
+        let bytes: Vec<u8> = (0..10_000u32).map(|n| (n % 251) as u8).collect();
+        let mut pages = Pages::of(bytes.clone().into());
+        for (at, len) in [(0, 10), (5, 4096), (4090, 20), (9_990, 20), (100, 9_000), (10_000, 1), (20_000, 1)]
+        {
+            let rest = bytes.get(at..).unwrap_or_default();
+            let expected = &rest[..len.min(rest.len())];
+            assert_eq!(pages.bytes(at as u64, len).unwrap(), expected, "{at}+{len}");
+        }
+    }
+}

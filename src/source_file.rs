@@ -1,0 +1,386 @@
+//! A file of the source, opened once and watched: what it was when it was planned is what may be served.
+//!
+//! Bytes are read with `pread`, which tells a truncated file by a short count. A mapping is handed to the kernel only,
+//! as a reply: touching one of a file that somebody truncates would kill the process.
+//!
+//! This is the seam for sources that are not local files; nothing above it sees a path except to name it.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{File, Metadata};
+use std::hash::{Hash, Hasher};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use rustix::process::{Resource, getrlimit, setrlimit};
+
+use crate::directory::Folder;
+
+/// How long a look at the file counts before reads look again.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// A file that was written this recently may be written again without its time telling.
+const SETTLED: Duration = Duration::from_secs(2);
+
+/// Descriptors for all that is not a shard.
+const OTHER_FILES: u64 = 256;
+
+/// One file of a source.
+#[derive(Debug)]
+pub struct Shard {
+    /// Where it stands; `None` if not even the directory could be opened.
+    folder: Option<Arc<Folder>>,
+    name: OsString,
+    path: PathBuf,
+    opened: Result<Opened, io::Error>,
+    may_grow: bool,
+    /// Milliseconds of [`clock`] until which the last look counts.
+    fresh_until: AtomicU64,
+    changed: AtomicBool,
+    reported: AtomicBool,
+}
+
+#[derive(Debug)]
+struct Opened {
+    file: File,
+    stamp: Stamp,
+    map: OnceLock<Option<memmap2::Mmap>>,
+}
+
+/// What tells one state of a file from another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Stamp {
+    /// Device number.
+    pub dev: u64,
+    /// Inode number.
+    pub ino: u64,
+    /// Length in bytes.
+    pub len: u64,
+    /// Modification time: seconds since the epoch, and nanoseconds.
+    pub mtime: (i64, i64),
+    /// Permission bits.
+    pub mode: u32,
+}
+
+impl From<&Metadata> for Stamp {
+    fn from(meta: &Metadata) -> Self {
+        let mtime = (meta.mtime(), meta.mtime_nsec());
+        Self { dev: meta.dev(), ino: meta.ino(), len: meta.len(), mtime, mode: meta.mode() & 0o7777 }
+    }
+}
+
+impl Stamp {
+    /// Whether whatever is written from now on will show in the time of modification.
+    pub fn is_settled(&self) -> bool {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let mtime = Duration::from_secs(self.mtime.0.max(0).unsigned_abs());
+        now.checked_sub(mtime).is_some_and(|age| age > SETTLED)
+    }
+
+    /// The same inode with the same content, permissions aside.
+    pub fn same_content(&self, other: &Self) -> bool {
+        (self.dev, self.ino, self.len, self.mtime) == (other.dev, other.ino, other.len, other.mtime)
+    }
+}
+
+impl Shard {
+    /// Opens the file, or remembers why that failed: a checkpoint with a missing shard still has names and shapes.
+    pub fn open(path: impl AsRef<Path>) -> Self {
+        let path = path.as_ref();
+        let name = path.file_name().unwrap_or_default();
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        match Folder::open(parent.unwrap_or(Path::new("."))) {
+            Ok(folder) => Self { path: path.into(), ..Self::open_in(&Arc::new(folder), name) },
+            Err(error) => Self::new(None, name, path.into(), Err(error)),
+        }
+    }
+
+    /// Opens a file of a directory that is held open, which it keeps so.
+    pub fn open_in(folder: &Arc<Folder>, name: &OsStr) -> Self {
+        let opened = folder.file(name).and_then(Opened::new);
+        Self::new(Some(folder.clone()), name, folder.path().join(name), opened)
+    }
+
+    /// A file that others may append to, as they do to logs: what was there when it was opened stays readable.
+    pub fn growing(self) -> Self {
+        Self { may_grow: true, ..self }
+    }
+
+    fn new(folder: Option<Arc<Folder>>, name: &OsStr, path: PathBuf, opened: io::Result<Opened>) -> Self {
+        Self {
+            folder,
+            name: name.into(),
+            path,
+            opened,
+            may_grow: false,
+            fresh_until: AtomicU64::new(0),
+            changed: AtomicBool::new(false),
+            reported: AtomicBool::new(false),
+        }
+    }
+
+    /// Where the file was opened, for messages.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The last component of the path, for messages.
+    pub fn name(&self) -> std::borrow::Cow<'_, str> {
+        self.path.file_name().unwrap_or(self.path.as_os_str()).to_string_lossy()
+    }
+
+    /// Why the file could not be opened.
+    pub fn fault(&self) -> Option<&io::Error> {
+        self.opened.as_ref().err()
+    }
+
+    /// Its state when it was opened; `None` if it was not.
+    pub fn stamp(&self) -> Option<Stamp> {
+        self.opened.as_ref().ok().map(|opened| opened.stamp)
+    }
+
+    /// Tells `to` which state of which file this is; `None` where nobody can tell it from the next.
+    pub fn recipe(&self, mut to: &mut dyn Hasher) -> Option<()> {
+        let Stamp { dev, ino, len, mtime, mode: _ } = self.stamp().filter(Stamp::is_settled)?;
+        (dev, ino, len, mtime).hash(&mut to);
+        Some(())
+    }
+
+    /// Length in bytes when it was opened; `None` if it was not.
+    pub fn len(&self) -> Option<u64> {
+        self.stamp().map(|stamp| stamp.len)
+    }
+
+    /// Whether it was opened and has no bytes.
+    pub fn is_empty(&self) -> bool {
+        self.len() == Some(0)
+    }
+
+    /// Checks that the path still leads to the bytes that were planned, as every `open` of a mount must.
+    ///
+    /// # Errors
+    /// `EIO` if the file was never there, `ESTALE` if it is gone, replaced or changed.
+    pub fn verify(&self) -> io::Result<()> {
+        let opened = self.opened()?;
+        let gone = || io::Error::from_raw_os_error(libc::ENOENT);
+        let now = self.folder.as_ref().ok_or_else(gone).and_then(|folder| folder.metadata(&self.name));
+        match now.map(|meta| Stamp::from(&meta)) {
+            Ok(now) if self.still_holds(&opened.stamp, &now) => Ok(()),
+            Ok(now) => Err(self.report(libc::ESTALE, &self.difference(&opened.stamp, &now))),
+            Err(error) => Err(self.report(libc::ESTALE, &format!("gone since the mount ({error})"))),
+        }
+    }
+
+    /// Fills `buf` from `offset`.
+    ///
+    /// # Errors
+    /// `EIO` for bytes that are gone or cannot be read, `ESTALE` once the file was changed in place.
+    pub fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
+        let opened = self.opened()?;
+        self.check_fresh(opened)?;
+        opened.file.read_exact_at(buf, offset).map_err(|error| {
+            let what = format!("bytes {offset}+{} cannot be read ({error})", buf.len());
+            self.report(libc::EIO, &what)
+        })
+    }
+
+    /// The bytes `offset..offset + len` as a mapping, to be handed to the kernel and never to be touched; `None` where
+    /// the file cannot be mapped.
+    ///
+    /// # Errors
+    /// As [`Self::read_exact_at`].
+    pub fn reply_from_map(&self, offset: u64, len: usize) -> io::Result<Option<&[u8]>> {
+        let opened = self.opened()?;
+        // Every time: behind a mapping's last page there would be zeros instead of a short count.
+        self.fresh_until.store(0, Ordering::Relaxed);
+        self.check_fresh(opened)?;
+        let map = opened.map.get_or_init(|| map(&opened.file));
+        let at = usize::try_from(offset).ok();
+        Ok(map.as_ref().zip(at).and_then(|(map, at)| map.get(at..at.checked_add(len)?)))
+    }
+
+    /// The descriptor, for the kernel to read from by itself.
+    pub fn backing(&self) -> Option<BorrowedFd<'_>> {
+        self.opened.as_ref().ok().map(|opened| opened.file.as_fd())
+    }
+
+    fn opened(&self) -> io::Result<&Opened> {
+        self.opened
+            .as_ref()
+            .map_err(|error| self.report(libc::EIO, &format!("was not there to be opened ({error})")))
+    }
+
+    /// Looks at the open file again if the last look is too old. An unlinked file stays readable.
+    fn check_fresh(&self, opened: &Opened) -> io::Result<()> {
+        let now = clock();
+        if !self.changed.load(Ordering::Relaxed) {
+            if now < self.fresh_until.load(Ordering::Relaxed) {
+                return Ok(());
+            }
+            let stamp = Stamp::from(&opened.file.metadata()?);
+            if self.still_holds(&opened.stamp, &stamp) {
+                self.fresh_until.store(now + FRESH.as_millis() as u64, Ordering::Relaxed);
+                return Ok(());
+            }
+            self.changed.store(true, Ordering::Relaxed);
+            return Err(self.report(libc::ESTALE, &self.difference(&opened.stamp, &stamp)));
+        }
+        Err(io::Error::from_raw_os_error(libc::ESTALE))
+    }
+
+    /// Whether what was there then is still there now.
+    fn still_holds(&self, then: &Stamp, now: &Stamp) -> bool {
+        let grown = (now.dev, now.ino) == (then.dev, then.ino) && now.len >= then.len;
+        now.same_content(then) || self.may_grow && grown
+    }
+
+    fn difference(&self, then: &Stamp, now: &Stamp) -> String {
+        match (then.dev, then.ino) == (now.dev, now.ino) {
+            false => "another file has taken its place since the mount".into(),
+            true if then.len != now.len => format!("{} bytes now, {} when it was mounted", now.len, then.len),
+            true => "changed in place since the mount".into(),
+        }
+    }
+
+    /// Logs what is wrong, once for each file, and gives the error a reader gets.
+    fn report(&self, errno: i32, what: &str) -> io::Error {
+        if !self.reported.swap(true, Ordering::Relaxed) {
+            log::error!("{}: {what}", self.path.display());
+        }
+        io::Error::from_raw_os_error(errno)
+    }
+}
+
+impl Opened {
+    fn new(file: File) -> io::Result<Self> {
+        let meta = file.metadata()?;
+        if !meta.is_file() {
+            return Err(io::Error::other("not a regular file"));
+        }
+        Ok(Self { file, stamp: Stamp::from(&meta), map: OnceLock::new() })
+    }
+}
+
+/// Lets this process open so many files more, as far as the hard limit goes: a checkpoint may have a thousand shards.
+pub fn make_room(files: u64) {
+    let mut limit = getrlimit(Resource::Nofile);
+    let wanted = files.saturating_add(OTHER_FILES);
+    if limit.current.is_some_and(|current| current < wanted) {
+        limit.current = Some(limit.maximum.map_or(wanted, |maximum| maximum.min(wanted)));
+        let _ = setrlimit(Resource::Nofile, limit);
+    }
+}
+
+/// Milliseconds since the process first asked.
+fn clock() -> u64 {
+    static START: OnceLock<Instant> = OnceLock::new();
+    START.get_or_init(Instant::now).elapsed().as_millis() as u64
+}
+
+#[allow(unsafe_code, reason = "the one place that maps files")]
+fn map(file: &File) -> Option<memmap2::Mmap> {
+    // SAFETY: a mapping must not change under a reader in this process. None reads it: `reply_from_map` is the only
+    // way to it, and its slices go to writev(2), where the kernel turns a page that is gone into an error.
+    unsafe { memmap2::Mmap::map(file) }.ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn shard(bytes: &[u8]) -> (tempfile::TempDir, PathBuf, Shard) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("model.data-00000-of-00001");
+        fs::write(&path, bytes).unwrap();
+        let shard = Shard::open(&path);
+        (dir, path, shard)
+    }
+
+    fn errno(result: io::Result<()>) -> Option<i32> {
+        result.unwrap_err().raw_os_error()
+    }
+
+    /// Moves the file's time on, as any later write would.
+    fn touch(path: &Path) {
+        let later = std::time::SystemTime::now() + Duration::from_secs(10);
+        File::options().write(true).open(path).unwrap().set_modified(later).unwrap();
+    }
+
+    #[test]
+    fn a_missing_file_is_remembered_and_every_read_of_it_fails() {
+        let shard = Shard::open("/nonexistent/model.data-00000-of-00001");
+        assert_eq!(shard.fault().unwrap().kind(), io::ErrorKind::NotFound);
+        assert_eq!(errno(shard.read_exact_at(&mut [0; 1], 0)), Some(libc::EIO));
+        assert_eq!(errno(shard.verify()), Some(libc::EIO));
+    }
+
+    #[test]
+    fn bytes_past_a_truncation_are_an_error_and_never_zeros() {
+        let (_dir, path, shard) = shard(b"0123456789");
+        File::options().write(true).open(&path).unwrap().set_len(4).unwrap();
+        let mut buf = [0; 4];
+        assert!(shard.read_exact_at(&mut buf, 2).is_err());
+        assert_eq!(errno(shard.verify()), Some(libc::ESTALE));
+    }
+
+    #[test]
+    fn a_truncation_between_two_looks_is_told_by_the_short_count() {
+        let (_dir, path, shard) = shard(b"0123456789");
+        let mut buf = [0; 4];
+        shard.read_exact_at(&mut buf, 0).unwrap();
+        File::options().write(true).open(&path).unwrap().set_len(4).unwrap();
+        assert!(shard.read_exact_at(&mut buf, 4).is_err());
+        assert!(shard.reply_from_map(4, 4).is_err());
+    }
+
+    #[test]
+    fn an_unlinked_file_reads_to_its_end_but_does_not_open_again() {
+        let (_dir, path, shard) = shard(b"0123456789");
+        fs::remove_file(&path).unwrap();
+        let mut buf = [0; 10];
+        shard.read_exact_at(&mut buf, 0).unwrap();
+        assert_eq!(&buf, b"0123456789");
+        assert_eq!(errno(shard.verify()), Some(libc::ESTALE));
+    }
+
+    #[test]
+    fn a_replaced_file_is_stale_on_open_and_the_old_one_reads_on() {
+        let (dir, path, shard) = shard(b"0123456789");
+        fs::write(dir.path().join("new"), b"9876543210").unwrap();
+        fs::rename(dir.path().join("new"), &path).unwrap();
+        assert_eq!(errno(shard.verify()), Some(libc::ESTALE));
+        let mut buf = [0; 2];
+        shard.read_exact_at(&mut buf, 0).unwrap();
+        assert_eq!(&buf, b"01");
+    }
+
+    #[test]
+    fn a_file_changed_in_place_is_stale_from_the_next_look_on() {
+        let (_dir, path, shard) = shard(b"0123456789");
+        fs::write(&path, b"9876543210").unwrap();
+        touch(&path);
+        assert_eq!(errno(shard.read_exact_at(&mut [0; 2], 0)), Some(libc::ESTALE));
+        assert_eq!(errno(shard.read_exact_at(&mut [0; 2], 0)), Some(libc::ESTALE));
+    }
+
+    #[test]
+    fn a_file_that_may_grow_reads_on_when_it_does_and_not_when_it_shrinks() {
+        let (_dir, path, shard) = shard(b"0123456789");
+        let shard = shard.growing();
+        fs::write(&path, b"0123456789abc").unwrap();
+        touch(&path);
+        let mut buf = [0; 10];
+        shard.read_exact_at(&mut buf, 0).unwrap();
+        assert_eq!(&buf, b"0123456789");
+        shard.verify().unwrap();
+        fs::write(&path, b"012").unwrap();
+        assert_eq!(errno(shard.verify()), Some(libc::ESTALE));
+        assert!(shard.read_exact_at(&mut buf, 0).is_err());
+    }
+}

@@ -1,0 +1,61 @@
+//! The files and links at the top of a checkpoint's directory.
+
+use std::sync::{Arc, OnceLock};
+
+use crate::catalog::Catalog;
+use crate::extent::VirtualFile;
+use crate::tree::checkpoint::show::Show;
+use crate::tree::{Content, Kind, state_file};
+use crate::view::{WHOLE, Whole};
+
+/// A file or link at the top of the directory.
+pub(crate) enum Top {
+    Made(Content<'static>),
+    /// About the whole checkpoint; kept once it was asked for, because that may take some work.
+    Whole(&'static Whole, OnceLock<VirtualFile>),
+}
+
+impl Top {
+    pub(crate) fn kind(&self) -> Kind {
+        match self {
+            Self::Made(content) => content.kind(),
+            Self::Whole(..) => Kind::File,
+        }
+    }
+
+    /// Whether to say how long it is takes no work.
+    pub(crate) fn is_made(&self) -> bool {
+        match self {
+            Self::Made(_) => true,
+            Self::Whole(_, file) => file.get().is_some(),
+        }
+    }
+
+    pub(crate) fn content(&self, catalog: &Arc<Catalog>) -> Content<'static> {
+        match self {
+            Self::Made(content) => content.clone(),
+            Self::Whole(whole, file) => Content::File(file.get_or_init(|| (whole.file)(catalog)).clone()),
+        }
+    }
+}
+
+/// What makes TensorFlow take the directory itself for the checkpoint: a state file that names the prefix beside it,
+/// for calls that look for one in every directory, and hidden links for those that take `ckpt-9/` as a prefix. And the
+/// files about the whole.
+pub(crate) fn tops<'a>(
+    stem: &[u8],
+    suffixes: impl Iterator<Item = &'a str>,
+    catalog: &Catalog,
+    show: &Show,
+) -> Vec<(Vec<u8>, Top)> {
+    let beside = [b"../", stem].concat();
+    let link = |suffix: &str| {
+        (suffix.into(), Top::Made(Content::Link([&beside, suffix.as_bytes()].concat().into())))
+    };
+    let mut tops: Vec<_> = suffixes.map(link).collect();
+    tops.push((b"checkpoint".to_vec(), Top::Made(Content::File(state_file(&beside)))));
+    let wholes = WHOLE.iter().filter(|whole| show.has(whole.name) && (whole.is_there)(catalog));
+    tops.extend(wholes.map(|whole| (whole.name.into(), Top::Whole(whole, OnceLock::new()))));
+    tops.sort_by(|a, b| a.0.cmp(&b.0));
+    tops
+}

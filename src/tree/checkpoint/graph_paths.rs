@@ -1,0 +1,222 @@
+//! `graph/`: every path of the object graph that leads to a variable, as directories of edge names.
+//!
+//! An object has a directory at its best path, the one that its variables are named by; every other edge to it is a
+//! link to that directory, a cycle's last one among them. An edge to a variable is a link into `vars/`. So any path opens, and
+//! there are no more entries than edges. Edges are spelled as in paths and patterns (`a.Sb` is the name `a/b`), and those
+//! that lead to no variable are left out. What has several values, or has children beside its value, is a directory
+//! that holds them by their attributes: `table-keys`, `table-values`.
+
+use crate::catalog::Catalog;
+use crate::format::object_graph::NodeId;
+use crate::graph::{Graph, ROOT, key};
+use crate::tree::checkpoint::links::{Links, To, file_name};
+
+/// The tree of a catalog's graph.
+pub(crate) fn links(catalog: &Catalog, graph: &Graph) -> Links {
+    let mut paths = Paths::new(catalog, graph);
+    paths.folders[ROOT] = Some(0);
+    let mut open = vec![ROOT];
+    while let Some(node) = open.pop() {
+        paths.list(node, &mut open);
+    }
+    for (folder, name, node) in std::mem::take(&mut paths.elsewhere) {
+        if let Some(to) = paths.folders[node] {
+            paths.links.add_link(folder, name, To::Folder(to));
+        }
+    }
+    paths.links.finish()
+}
+
+struct Paths<'a> {
+    graph: &'a Graph,
+    /// The variables of each node: their attributes and ordinals.
+    held: Vec<Vec<(&'a [u8], u32)>>,
+    /// Whether a node, or one below it, has a variable.
+    leads: Vec<bool>,
+    /// The directory of each node that has one.
+    folders: Vec<Option<u32>>,
+    /// Edges to directories that stand at another edge: the directory, the edge's name, the node.
+    elsewhere: Vec<(u32, String, NodeId)>,
+    links: Links,
+}
+
+impl<'a> Paths<'a> {
+    fn new(catalog: &'a Catalog, graph: &'a Graph) -> Self {
+        let count = graph.objects().nodes.len();
+        let mut held = vec![Vec::new(); count];
+        for (ordinal, variable) in (0..).zip(&catalog.variables) {
+            let key = variable.key().as_bytes();
+            if let (Some(node), Some((_, attribute))) = (graph.owner(key), key::split(key)) {
+                held[node].push((attribute, ordinal));
+            }
+        }
+        let leads = leading(graph, &held);
+        let folders = vec![None; count];
+        Self { graph, held, leads, folders, elsewhere: Vec::new(), links: Links::new() }
+    }
+
+    /// Fills the directory of a node; those it has below it are still to be filled.
+    fn list(&mut self, node: NodeId, open: &mut Vec<NodeId>) {
+        let Some(folder) = self.folders[node] else { return };
+        let children = &self.graph.objects().nodes[node].children;
+        for (at, child) in children.iter().enumerate().filter(|(_, child)| self.leads[child.node]) {
+            let name = file_name(key::escape(&child.local_name).as_bytes());
+            if let Some(variable) = self.lone_variable(child.node) {
+                self.links.add_link(folder, name, To::Variable(variable));
+            } else if self.graph.home(child.node) == Some((node, at)) {
+                self.folders[child.node] = self.links.add_folder(folder, name);
+                open.push(child.node);
+            } else {
+                self.elsewhere.push((folder, name, child.node));
+            }
+        }
+        for (attribute, variable) in std::mem::take(&mut self.held[node]) {
+            let taken = children.iter().any(|child| child.local_name.as_bytes() == attribute);
+            let name = file_name(attribute) + if taken { "%" } else { "" };
+            self.links.add_link(folder, name, To::Variable(variable));
+        }
+    }
+
+    /// The variable that a node is, if it is that and nothing else.
+    fn lone_variable(&self, node: NodeId) -> Option<u32> {
+        let [(attribute, variable)] = self.held[node][..] else { return None };
+        let children = &self.graph.objects().nodes[node].children;
+        let goes_on = children.iter().any(|child| child.node != node && self.leads[child.node]);
+        (attribute == key::VARIABLE_VALUE.as_bytes() && !goes_on && node != ROOT).then_some(variable)
+    }
+}
+
+/// For each node whether a variable can be reached from it.
+fn leading(graph: &Graph, held: &[Vec<(&[u8], u32)>]) -> Vec<bool> {
+    let mut leads: Vec<bool> = held.iter().map(|held| !held.is_empty()).collect();
+    let mut open: Vec<NodeId> = (0..leads.len()).filter(|&node| leads[node]).collect();
+    while let Some(node) = open.pop() {
+        for &(parent, _) in graph.parents(node) {
+            if !std::mem::replace(&mut leads[parent], true) {
+                open.push(parent);
+            }
+        }
+    }
+    leads
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::catalog::{Objects, Variable};
+    use crate::dtype::Dtype;
+    use crate::format::object_graph::tests::{FIXTURES, any_graph, fixture};
+    use crate::format::object_graph::{Attribute, Child, Node, ObjectGraph};
+    use crate::name::Name;
+    use crate::tensor::{Shape, Tensor};
+    use crate::tree::checkpoint::links::Item;
+
+    /// A catalog with a variable for each key of the graph.
+    fn catalog(graph: Graph) -> Catalog {
+        let tensor = Arc::new(Tensor::new(Dtype::Float32, Shape::default(), Vec::new(), None));
+        let attributes = graph.objects().nodes.iter().flat_map(|node| &node.attributes);
+        let keys: Vec<_> = attributes.map(|attribute| attribute.checkpoint_key.clone()).collect();
+        let keys: Vec<_> = keys.iter().map(|key| key.as_bytes()).collect();
+        let variable = |(name, key): (crate::graph::Name, &&[u8])| Variable {
+            name: Name::from(name.visible),
+            key: Some(Name::from(*key)),
+            plain_key: None,
+            full_name: name.full_name.map(Name::from),
+            tensor: tensor.clone(),
+            origin: None,
+        };
+        let variables = graph.names(&keys).into_iter().zip(&keys).map(variable).collect();
+        let objects = Some(Objects { graph: Some(Arc::new(graph)), tensor: tensor.clone() });
+        Catalog { variables, objects, ..Catalog::default() }
+    }
+
+    /// The variable at the end of a path, followed as the kernel does.
+    fn open(links: &Links, path: &str) -> Option<u32> {
+        let mut at = 0;
+        for component in path.split('/') {
+            let mut item = links.lookup(at, &file_name(component.as_bytes()))?;
+            if let Item::Link(link) = item {
+                match links.to(link) {
+                    To::Variable(variable) => return Some(variable),
+                    To::Folder(folder) => item = Item::Folder(folder),
+                }
+            }
+            let Item::Folder(folder) = item else { return None };
+            at = folder;
+        }
+        let value = links.lookup(at, "VARIABLE_VALUE%").or_else(|| links.lookup(at, key::VARIABLE_VALUE));
+        match value.or_else(|| links.entries(at).first().map(|(_, item)| *item))? {
+            Item::Link(link) => match links.to(link) {
+                To::Variable(variable) => Some(variable),
+                To::Folder(_) => None,
+            },
+            Item::Folder(_) => None,
+        }
+    }
+
+    fn count(links: &Links, folder: u32) -> usize {
+        let below = links.entries(folder).iter().map(|(_, item)| match item {
+            Item::Folder(below) => 1 + count(links, *below),
+            Item::Link(_) => 1,
+        });
+        below.sum()
+    }
+
+    fn bound(graph: &Graph) -> usize {
+        graph.objects().nodes.iter().map(|node| node.children.len() + node.attributes.len()).sum()
+    }
+
+    fn check(graph: Graph) {
+        let catalog = catalog(graph);
+        let graph = catalog.graph().unwrap();
+        let links = links(&catalog, graph);
+        assert!(count(&links, 0) <= bound(graph));
+        for variable in &catalog.variables {
+            let node = graph.owner(variable.key().as_bytes()).unwrap();
+            for path in graph.paths(node, 20).into_iter().filter(|path| !path.is_empty()) {
+                let path = String::from_utf8(path).unwrap();
+                let found = open(&links, &path).map(|ordinal| &catalog.variables[ordinal as usize]);
+                let found = found.unwrap_or_else(|| panic!("{path} does not open"));
+                assert_eq!(graph.owner(found.key().as_bytes()), Some(node), "{path}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_path_of_a_real_graph_opens() {
+        FIXTURES.iter().for_each(|name| check(Graph::decode(&fixture(name)).unwrap()));
+    }
+
+    #[test]
+    fn modules_that_all_refer_to_each_other_cost_their_edges() {
+        let edge = |node: NodeId| Child { node, local_name: format!("m{node}").into(), ..Child::default() };
+        let value = |node: NodeId| Attribute {
+            name: key::VARIABLE_VALUE.into(),
+            checkpoint_key: format!("m{node}/.ATTRIBUTES/VARIABLE_VALUE").into(),
+            ..Attribute::default()
+        };
+        let mut nodes: Vec<Node> = (0..=30)
+            .map(|own| Node {
+                children: (1..=30).filter(|&other| other != own).map(edge).collect(),
+                ..Node::default()
+            })
+            .collect();
+        nodes[1..].iter_mut().zip(1..).for_each(|(node, own)| node.attributes.push(value(own)));
+        let graph = Graph::new(ObjectGraph { nodes, unknown: Vec::new() });
+        let catalog = catalog(graph);
+        let links = links(&catalog, catalog.graph().unwrap());
+        assert_eq!(count(&links, 0), 30 + 30 * 29 + 30);
+        assert_eq!(links.subfolders(0), 30);
+    }
+
+    proptest! {
+        #[test]
+        fn every_path_opens_and_there_are_no_more_entries_than_edges(objects in any_graph()) {
+            check(Graph::new(objects));
+        }
+    }
+}

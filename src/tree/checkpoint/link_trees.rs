@@ -1,0 +1,52 @@
+//! The trees of links of one checkpoint, made when they are first looked at, and their ordinals: the upper half.
+
+use std::sync::OnceLock;
+
+use crate::catalog::Catalog;
+use crate::graph::Graph;
+use crate::tree::checkpoint::links::{Item, Links};
+use crate::tree::checkpoint::show::Show;
+use crate::tree::checkpoint::{full_names, graph_paths};
+
+/// A tree of links: its name, and what makes it.
+type Row = (&'static str, fn(&Catalog, &Graph) -> Links);
+
+const ROWS: [Row; 2] = [("graph", graph_paths::links), ("names", full_names::links)];
+
+/// The names of the trees.
+pub(crate) const NAMES: [&str; ROWS.len()] = [ROWS[0].0, ROWS[1].0];
+
+/// The first ordinal of the first tree. Each has as many as there are to the next.
+const FIRST: u32 = 1 << 31;
+const BITS: u32 = 30;
+
+/// The trees, as far as anyone has looked at them. Checkpoints without an object graph have none.
+#[derive(Default)]
+pub(crate) struct Linked([OnceLock<Links>; ROWS.len()]);
+
+/// The trees that a checkpoint has and shows, with their names.
+pub(crate) fn shown(catalog: &Catalog, show: &Show) -> impl Iterator<Item = (usize, &'static str)> {
+    let count = if catalog.graph().is_some() { NAMES.len() } else { 0 };
+    NAMES[..count].iter().copied().enumerate().filter(|(_, name)| show.has(name))
+}
+
+pub(crate) fn ordinal(tree: usize, item: Item) -> u32 {
+    FIRST + ((tree as u32) << BITS) + item.number()
+}
+
+/// The tree and the item of an ordinal, if it is in the upper half.
+pub(crate) fn place(ordinal: u32) -> Option<(usize, Item)> {
+    let n = ordinal.checked_sub(FIRST)?;
+    Some(((n >> BITS) as usize, Item::of(n & ((1 << BITS) - 1))))
+}
+
+impl Linked {
+    pub(crate) fn is_made(&self, tree: usize) -> bool {
+        self.0.get(tree).is_none_or(|links| links.get().is_some())
+    }
+
+    pub(crate) fn tree(&self, catalog: &Catalog, tree: usize) -> Option<&Links> {
+        let ((_, make), graph) = (ROWS.get(tree)?, catalog.graph()?);
+        Some(self.0[tree].get_or_init(|| make(catalog, graph)))
+    }
+}

@@ -1,0 +1,459 @@
+//! The tree of one checkpoint: its directory with `vars/` and a folder for each format, and its files in the root.
+//!
+//! Ordinals, in this order: the directory; the bundle's files in the root; the small files at the top of the
+//! directory; then for each node of the names, one for each [`Role`] it can have. What an ordinal is follows from
+//! arithmetic, so that 100,000 variables cost their names and no more. The upper half is for the trees of links, which are
+//! made when they are first looked at.
+
+pub(crate) mod checkpoint_files;
+pub(crate) mod full_names;
+pub(crate) mod graph_paths;
+pub(crate) mod link_trees;
+pub(crate) mod links;
+pub(crate) mod names;
+pub(crate) mod node_kind;
+pub(crate) mod show;
+
+use std::borrow::Cow;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, SystemTime};
+
+use crate::catalog::{Catalog, Variable};
+use crate::extent::VirtualFile;
+use crate::source_file::Stamp;
+use crate::tree::checkpoint::checkpoint_files::{Top, tops};
+use crate::tree::checkpoint::link_trees::Linked;
+use crate::tree::checkpoint::links::{FolderId, Item, Links};
+use crate::tree::checkpoint::names::{Names, Node, NodeId};
+use crate::tree::checkpoint::node_kind::{ROLES, Role};
+use crate::tree::checkpoint::show::Show;
+use crate::tree::escape::escape_first;
+use crate::tree::{Attr, Content, Entry, Ino, Kind};
+use crate::view;
+use crate::view::{FACTS, FORMATS, Format, RESERVED};
+
+/// One checkpoint of a mount.
+pub(crate) struct CheckpointTree {
+    tag: u32,
+    catalog: Arc<Catalog>,
+    names: Names,
+    /// The bundle's files, in the mount's root, with their whole names.
+    siblings: Vec<(Vec<u8>, VirtualFile)>,
+    /// The files of the directory, by name.
+    tops: Vec<(Vec<u8>, Top)>,
+    linked: Linked,
+    show: Show,
+    /// For each variable the node of its name; made when a link first needs it.
+    nodes_of: OnceLock<Vec<NodeId>>,
+    mtime: SystemTime,
+    /// Permission bits of files.
+    mode: u16,
+}
+
+/// Where an ordinal is.
+enum Place {
+    Root,
+    Sibling(usize),
+    Top(usize),
+    Node(NodeId, Role),
+    /// In a tree of links.
+    Linked(usize, Item),
+}
+
+/// The files of a format, each with its path below the format's folder: what a mount shows there, without one.
+pub fn files(catalog: Catalog, stamp: Stamp, format: &str) -> Vec<(Vec<u8>, VirtualFile)> {
+    let tree = CheckpointTree::new(1, b"", catalog, stamp, &Show::default());
+    let mut files = Vec::new();
+    let mut folders: Vec<_> =
+        tree.lookup(0, format.as_bytes()).map(|folder| (folder, Vec::new())).into_iter().collect();
+    while let Some((folder, path)) = folders.pop() {
+        let below =
+            |name: &[u8]| if path.is_empty() { name.to_vec() } else { [&path, &b"/"[..], name].concat() };
+        for entry in (0..tree.positions(folder)).filter_map(|at| tree.entry(folder, at)) {
+            match tree.content(entry.ino.ordinal()) {
+                Some(Content::Directory) => folders.push((entry.ino.ordinal(), below(&entry.name))),
+                Some(Content::File(file)) => files.push((below(&entry.name), file)),
+                Some(Content::Link(_)) | None => {}
+            }
+        }
+    }
+    files
+}
+
+impl CheckpointTree {
+    /// The tree of a catalog that is called `stem`. `tag` is the upper half of its inode numbers.
+    pub(crate) fn new(tag: u32, stem: &[u8], catalog: Catalog, stamp: Stamp, show: &Show) -> Self {
+        let names: Vec<_> = catalog.variables.iter().map(|variable| variable.name.as_bytes()).collect();
+        let names = Names::new(&names);
+        let catalog = Arc::new(catalog);
+        let bundle = view::bundle::files(&catalog);
+        let tops = tops(stem, bundle.iter().map(|(suffix, _)| suffix.as_str()), &catalog, show);
+        let own = view::own(&catalog).map(|(suffix, file)| (suffix.to_owned(), file));
+        let named = |(suffix, file): (String, _)| ([stem, suffix.as_bytes()].concat(), file);
+        let siblings = bundle.into_iter().chain(own).map(named).collect();
+        let mtime = time(stamp.mtime);
+        let mode = stamp.mode as u16 & 0o444 | 0o400;
+        let (linked, nodes_of) = (Linked::default(), OnceLock::new());
+        Self { tag, catalog, names, siblings, tops, linked, show: show.clone(), nodes_of, mtime, mode }
+    }
+
+    pub(crate) fn num_variables(&self) -> usize {
+        self.catalog.variables.len()
+    }
+
+    /// The checkpoint's directory.
+    pub(crate) fn directory(&self) -> Ino {
+        Ino::new(self.tag, 0)
+    }
+
+    /// The names and inodes of the bundle's files.
+    pub(crate) fn siblings(&self) -> impl Iterator<Item = (&[u8], Ino)> {
+        self.siblings
+            .iter()
+            .zip(1..)
+            .map(|((name, _), ordinal)| (name.as_slice(), Ino::new(self.tag, ordinal)))
+    }
+
+    /// Whether every data file that a variable needs is there.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.catalog.is_complete()
+    }
+
+    /// Whether something must be made before [`Self::attr`] can tell its length or what is in it.
+    pub(crate) fn is_unmade(&self, ordinal: u32) -> bool {
+        match link_trees::place(ordinal) {
+            Some((tree, _)) => !self.linked.is_made(tree),
+            None => matches!(self.place(ordinal), Some(Place::Top(i)) if !self.tops[i].1.is_made()),
+        }
+    }
+
+    pub(crate) fn attr(&self, ordinal: u32) -> Option<Attr> {
+        let place = self.place(ordinal)?;
+        let content = self.content_at(&place)?;
+        let (kind, len) = (content.kind(), content.len());
+        let (nlink, mode) = match kind {
+            Kind::Directory => (2 + self.subdirectories(&place), self.mode | self.mode >> 2),
+            Kind::File => (1, self.mode),
+            Kind::Link => (1, 0o777),
+        };
+        Some(Attr {
+            ino: Ino::new(self.tag, ordinal),
+            kind,
+            len,
+            mtime: self.mtime,
+            nlink,
+            mode,
+            volatile: false,
+        })
+    }
+
+    pub(crate) fn content(&self, ordinal: u32) -> Option<Content<'_>> {
+        self.content_at(&self.place(ordinal)?)
+    }
+
+    /// The variable that a directory under `vars/` or a file of a format shows.
+    pub(crate) fn shown_variable(&self, ordinal: u32) -> Option<&Variable> {
+        match self.place(ordinal)? {
+            Place::Node(node, Role::Vars | Role::File(_)) => self.variable(node),
+            _ => None,
+        }
+    }
+
+    /// The directory that holds this one; `None` for the checkpoint's own.
+    pub(crate) fn parent(&self, ordinal: u32) -> Option<u32> {
+        match self.place(ordinal)? {
+            Place::Node(0, _) => Some(0),
+            Place::Node(node, role) => Some(self.ordinal(self.names.node(node).parent, role)),
+            Place::Linked(_, Item::Folder(0)) => Some(0),
+            Place::Linked(tree, Item::Folder(folder)) => {
+                Some(link_trees::ordinal(tree, Item::Folder(self.links(tree)?.parent(folder))))
+            }
+            _ => None,
+        }
+    }
+
+    /// How many positions a directory has; some may be empty.
+    pub(crate) fn positions(&self, ordinal: u32) -> usize {
+        match self.place(ordinal) {
+            Some(Place::Root) => self.tops.len() + self.folders().count(),
+            Some(Place::Node(node, Role::Vars)) => {
+                FACTS.len() + FORMATS.len() + self.names.node(node).children.len()
+            }
+            Some(Place::Node(node, Role::Folder(_))) => 2 * self.names.node(node).children.len(),
+            Some(Place::Linked(tree, Item::Folder(folder))) => {
+                self.links(tree).map_or(0, |links| links.entries(folder).len())
+            }
+            _ => 0,
+        }
+    }
+
+    /// What is at a position of a directory.
+    pub(crate) fn entry(&self, ordinal: u32, position: usize) -> Option<Entry<'_>> {
+        match self.place(ordinal)? {
+            Place::Root => self.entry_of_root(position),
+            Place::Node(node, Role::Vars) => self.entry_of_vars(node, position),
+            Place::Node(node, Role::Folder(i)) => self.entry_of_folder(node, i, position),
+            Place::Linked(tree, Item::Folder(folder)) => self.entry_of_links(tree, folder, position),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn lookup(&self, ordinal: u32, name: &[u8]) -> Option<u32> {
+        match self.place(ordinal)? {
+            Place::Root => self.lookup_in_root(name),
+            Place::Node(node, Role::Vars) => self.lookup_in_vars(node, str::from_utf8(name).ok()?),
+            Place::Node(node, Role::Folder(i)) => self.lookup_in_folder(node, i, str::from_utf8(name).ok()?),
+            Place::Linked(tree, Item::Folder(folder)) => {
+                let item = self.links(tree)?.lookup(folder, str::from_utf8(name).ok()?)?;
+                Some(link_trees::ordinal(tree, item))
+            }
+            _ => None,
+        }
+    }
+
+    fn first_top(&self) -> u32 {
+        1 + self.siblings.len() as u32
+    }
+
+    fn first_node(&self) -> u32 {
+        self.first_top() + self.tops.len() as u32
+    }
+
+    fn ordinal(&self, node: NodeId, role: Role) -> u32 {
+        self.first_node() + node * ROLES + role.number()
+    }
+
+    fn place(&self, ordinal: u32) -> Option<Place> {
+        if let Some((tree, item)) = link_trees::place(ordinal) {
+            let is_shown = self.shown_links().any(|(shown, _)| shown == tree);
+            return (is_shown && self.links(tree)?.has(item)).then_some(Place::Linked(tree, item));
+        }
+        match ordinal {
+            0 => Some(Place::Root),
+            n if n < self.first_top() => Some(Place::Sibling(n as usize - 1)),
+            n if n < self.first_node() => Some(Place::Top((n - self.first_top()) as usize)),
+            n => {
+                let n = n - self.first_node();
+                let (node, role) = (n / ROLES, Role::of(n % ROLES));
+                (node < self.names.len() && role.is_shown(&self.show)).then_some(Place::Node(node, role))
+            }
+        }
+    }
+
+    fn content_at(&self, place: &Place) -> Option<Content<'_>> {
+        match *place {
+            Place::Root => Some(Content::Directory),
+            Place::Sibling(i) => Some(Content::File(self.siblings[i].1.clone())),
+            Place::Top(i) => Some(self.tops[i].1.content(&self.catalog)),
+            Place::Node(_, Role::Vars) => Some(Content::Directory),
+            Place::Node(node, Role::Folder(_)) => self.has_folder(node).then_some(Content::Directory),
+            Place::Node(node, Role::Fact(i)) => {
+                Some(Content::File((FACTS[i].file)(&self.catalog, self.variable(node)?)))
+            }
+            Place::Node(node, Role::File(i)) => {
+                Some(Content::File((FORMATS[i].file)(self.variable(node)?).ok()?))
+            }
+            Place::Node(node, Role::Link(i)) => self
+                .has_file(node, i)
+                .then(|| Content::Link(Cow::Owned(self.link(node, &FORMATS[i]).into_bytes()))),
+            Place::Linked(_, Item::Folder(_)) => Some(Content::Directory),
+            Place::Linked(tree, Item::Link(link)) => {
+                let target = self.links(tree)?.target(link, |ordinal| self.directory_of(ordinal));
+                Some(Content::Link(Cow::Owned(target.into_bytes())))
+            }
+        }
+    }
+
+    fn subdirectories(&self, place: &Place) -> u32 {
+        match place {
+            Place::Root => self.folders().count() as u32,
+            Place::Node(node, Role::Vars) => self.names.node(*node).children.len() as u32,
+            Place::Node(node, Role::Folder(_)) => self.names.node(*node).branches,
+            Place::Linked(tree, Item::Folder(folder)) => {
+                self.links(*tree).map_or(0, |links| links.subfolders(*folder))
+            }
+            _ => 0,
+        }
+    }
+
+    fn variable(&self, node: NodeId) -> Option<&Variable> {
+        self.catalog.variables.get(self.names.node(node).variable? as usize)
+    }
+
+    /// A format's folder has directories where names go on; its topmost is always there.
+    fn has_folder(&self, node: NodeId) -> bool {
+        node == 0 || !self.names.node(node).children.is_empty()
+    }
+
+    fn has_file(&self, node: NodeId, format: usize) -> bool {
+        self.variable(node).is_some_and(|variable| (FORMATS[format].file)(variable).is_ok())
+    }
+
+    fn node_entry<'a>(
+        &self,
+        node: NodeId,
+        role: Role,
+        kind: Kind,
+        name: impl Into<Cow<'a, str>>,
+    ) -> Entry<'a> {
+        let name = match name.into() {
+            Cow::Borrowed(name) => Cow::Borrowed(name.as_bytes()),
+            Cow::Owned(name) => Cow::Owned(name.into_bytes()),
+        };
+        Entry { ino: Ino::new(self.tag, self.ordinal(node, role)), kind, name }
+    }
+
+    fn entry_of_root(&self, position: usize) -> Option<Entry<'_>> {
+        if let Some((name, top)) = self.tops.get(position) {
+            let ino = Ino::new(self.tag, self.first_top() + position as u32);
+            return Some(Entry { ino, kind: top.kind(), name: name.into() });
+        }
+        let (name, ordinal) = self.folders().nth(position - self.tops.len())?;
+        let ino = Ino::new(self.tag, ordinal);
+        Some(Entry { ino, kind: Kind::Directory, name: name.as_bytes().into() })
+    }
+
+    /// The folders of the checkpoint's directory that are shown: their names and ordinals.
+    fn folders(&self) -> impl Iterator<Item = (&'static str, u32)> {
+        let formats = FORMATS.iter().enumerate().map(|(i, format)| (format.name, Role::Folder(i)));
+        let roles = formats.chain([(VARS, Role::Vars)]).filter(|(_, role)| role.is_shown(&self.show));
+        let links = |(tree, name)| (name, link_trees::ordinal(tree, Item::Folder(0)));
+        roles.map(|(name, role)| (name, self.ordinal(0, role))).chain(self.shown_links().map(links))
+    }
+
+    /// The trees of links that are shown: their numbers and names.
+    fn shown_links(&self) -> impl Iterator<Item = (usize, &'static str)> {
+        link_trees::shown(&self.catalog, &self.show)
+    }
+
+    fn entry_of_links(&self, tree: usize, folder: FolderId, position: usize) -> Option<Entry<'_>> {
+        let (name, item) = self.links(tree)?.entries(folder).get(position)?;
+        let kind = if matches!(item, Item::Folder(_)) { Kind::Directory } else { Kind::Link };
+        Some(Entry {
+            ino: Ino::new(self.tag, link_trees::ordinal(tree, *item)),
+            kind,
+            name: name.as_bytes().into(),
+        })
+    }
+
+    fn links(&self, tree: usize) -> Option<&Links> {
+        self.linked.tree(&self.catalog, tree)
+    }
+
+    /// A variable's directory, from the checkpoint's.
+    fn directory_of(&self, ordinal: u32) -> String {
+        let node = self.nodes_of.get_or_init(|| self.names.nodes_of(self.catalog.variables.len()));
+        let path = self.names.path(node[ordinal as usize]);
+        path.into_iter().fold(VARS.to_owned(), |path, node| path + "/" + &self.name_in_vars(node))
+    }
+
+    fn lookup_in_root(&self, name: &[u8]) -> Option<u32> {
+        if let Some(i) = self.tops.iter().position(|(top, _)| top == name) {
+            return Some(self.first_top() + i as u32);
+        }
+        let mut folders = self.folders();
+        folders.find(|(folder, _)| folder.as_bytes() == name).map(|(_, ordinal)| ordinal)
+    }
+
+    fn entry_of_vars(&self, node: NodeId, position: usize) -> Option<Entry<'_>> {
+        if let Some(fact) = FACTS.get(position) {
+            self.variable(node)?;
+            return Some(self.node_entry(node, Role::Fact(position), Kind::File, fact.name));
+        }
+        let position = position - FACTS.len();
+        if let Some(format) = FORMATS.get(position) {
+            let link = self.node_entry(node, Role::Link(position), Kind::Link, format.link);
+            let is_shown = Role::Link(position).is_shown(&self.show);
+            return (is_shown && self.has_file(node, position)).then_some(link);
+        }
+        let child = self.names.node(node).children.clone().nth(position - FORMATS.len())?;
+        Some(self.node_entry(child, Role::Vars, Kind::Directory, self.name_in_vars(child)))
+    }
+
+    /// The name of a node's directory under `vars/`, where below a variable the facts have first call on theirs.
+    fn name_in_vars(&self, node: NodeId) -> Cow<'_, str> {
+        let Node { component, parent, .. } = self.names.node(node);
+        match self.names.node(*parent).variable.is_some() && RESERVED.contains(&&**component) {
+            true => escape_first(component).into(),
+            false => (&**component).into(),
+        }
+    }
+
+    fn lookup_in_vars(&self, node: NodeId, name: &str) -> Option<u32> {
+        if self.variable(node).is_some() {
+            let fact = FACTS.iter().position(|fact| fact.name == name).map(Role::Fact);
+            let link = || FORMATS.iter().position(|format| format.link == name).map(Role::Link);
+            if RESERVED.contains(&name) {
+                let role = fact.or_else(link).filter(|role| role.is_shown(&self.show))?;
+                return Some(self.ordinal(node, role));
+            }
+            if let Some(reserved) = RESERVED.iter().find(|reserved| escape_first(reserved) == name) {
+                return Some(self.ordinal(self.names.child(node, reserved)?, Role::Vars));
+            }
+        }
+        Some(self.ordinal(self.names.child(node, name)?, Role::Vars))
+    }
+
+    /// Each child has two positions: one for its file and one for its directory.
+    fn entry_of_folder(&self, node: NodeId, format: usize, position: usize) -> Option<Entry<'_>> {
+        let child = self.names.node(node).children.clone().nth(position / 2)?;
+        let component = &*self.names.node(child).component;
+        if position.is_multiple_of(2) {
+            let name = format!("{component}{}", FORMATS[format].suffix);
+            return self
+                .has_file(child, format)
+                .then(|| self.node_entry(child, Role::File(format), Kind::File, name));
+        }
+        let name = self.name_in_folder(child, format);
+        self.has_folder(child).then(|| self.node_entry(child, Role::Folder(format), Kind::Directory, name))
+    }
+
+    /// The name of a node's directory in a format's folder. It gives way to a file of the same name by a final `%`, so
+    /// that where a variable's file is does not depend on what lies below other variables.
+    fn name_in_folder(&self, node: NodeId, format: usize) -> Cow<'_, str> {
+        let Node { component, parent, .. } = self.names.node(node);
+        let file =
+            component.strip_suffix(FORMATS[format].suffix).and_then(|stem| self.names.child(*parent, stem));
+        match file.is_some_and(|file| self.has_file(file, format)) {
+            true => format!("{component}%").into(),
+            false => (&**component).into(),
+        }
+    }
+
+    fn lookup_in_folder(&self, node: NodeId, format: usize, name: &str) -> Option<u32> {
+        let file = name.strip_suffix(FORMATS[format].suffix).and_then(|stem| self.names.child(node, stem));
+        if let Some(file) = file.filter(|&file| self.has_file(file, format)) {
+            return Some(self.ordinal(file, Role::File(format)));
+        }
+        let named = |component: &str| {
+            let child = self.names.child(node, component)?;
+            (self.has_folder(child) && self.name_in_folder(child, format) == name).then_some(child)
+        };
+        let child = named(name).or_else(|| named(name.strip_suffix('%')?))?;
+        Some(self.ordinal(child, Role::Folder(format)))
+    }
+
+    /// From a variable's directory under `vars/` to its file: up to the checkpoint's directory, and down again.
+    fn link(&self, node: NodeId, format: &Format) -> String {
+        let index = FORMATS.iter().position(|f| f.name == format.name).expect("a format is in the table");
+        let path = self.names.path(node);
+        let mut target = "../".repeat(path.len() + 1) + format.name;
+        for &folder in &path[..path.len() - 1] {
+            target = target + "/" + &self.name_in_folder(folder, index);
+        }
+        target + "/" + &self.names.node(node).component + format.suffix
+    }
+}
+
+/// The folder of facts.
+pub(crate) const VARS: &str = "vars";
+
+/// A file's time as the standard library has it.
+pub(crate) fn time((seconds, nanoseconds): (i64, i64)) -> SystemTime {
+    let whole = Duration::from_secs(seconds.unsigned_abs());
+    let second = match seconds < 0 {
+        true => SystemTime::UNIX_EPOCH.checked_sub(whole),
+        false => SystemTime::UNIX_EPOCH.checked_add(whole),
+    };
+    second.unwrap_or(SystemTime::UNIX_EPOCH) + Duration::from_nanos(nanoseconds.unsigned_abs())
+}

@@ -1,0 +1,177 @@
+//! Who has which inode number.
+//!
+//! ```text
+//! 1                             the mount's root
+//! 0 tag 31 bits ordinal 32      in a checkpoint: the tag says which, and in which state; 0 is the mount's own
+//! 1 hash 63 bits                a directory of the source, or a file that is shown as it is
+//! ```
+//!
+//! Numbers are hashes of what they stand for (of a checkpoint: its name, and the identity and time of each of its files),
+//! so that they are the same over remounts. A tag that another checkpoint had,
+//! ever, is not given again; what nobody has any more is stale.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use crate::tree::checkpoint::show::Show;
+use crate::tree::source_dir::Folder;
+use crate::tree::source_dir::lazy_checkpoint::Slot;
+use crate::tree::{Attr, Content, Ino};
+
+/// The numbers in use.
+#[derive(Default)]
+pub(crate) struct Inodes {
+    nodes: RwLock<HashMap<Ino, Node>>,
+    slots: RwLock<HashMap<u32, Arc<Slot>>>,
+    /// What each tag was given for, since the mount began.
+    tags: Mutex<HashMap<u32, u64>>,
+    /// Checkpoints whose trees are built.
+    built: Mutex<Vec<Arc<Slot>>>,
+    clock: AtomicU64,
+    /// The forms that their trees show.
+    show: Show,
+}
+
+/// What stands in a directory of the source.
+#[derive(Clone)]
+pub(crate) enum Node {
+    Folder(Arc<Folder>),
+    /// A file of the source, by its name.
+    File(Arc<Folder>, Arc<[u8]>),
+    /// Something of ours, or a link.
+    Made(Attr, Content<'static>),
+}
+
+/// Trees that are kept built at most, and variables in them together; one is kept whatever its size.
+const TREES: usize = 64;
+const VARIABLES: usize = 250_000;
+
+/// The highest bit, of what is no checkpoint's.
+const NODE: u64 = 1 << 63;
+
+/// A number for what `parts` describe.
+pub(crate) fn hash(parts: impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    parts.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// The inode of a node.
+pub(crate) fn node(parts: impl Hash) -> Ino {
+    Ino(NODE | hash(parts))
+}
+
+impl Ino {
+    /// Whether what it stands for may change while mounted: the mount's own, and directories and files of the source.
+    pub fn is_volatile(self) -> bool {
+        self.0 & NODE != 0 || self.tag() == 0
+    }
+
+    pub(crate) fn is_node(self) -> bool {
+        self.0 & NODE != 0 || self == Self::ROOT
+    }
+}
+
+impl Inodes {
+    /// No numbers yet, for trees that show this much.
+    pub(crate) fn new(show: Show) -> Self {
+        Self { show, ..Self::default() }
+    }
+
+    /// Returns the forms that a checkpoint's tree shows.
+    pub(crate) fn show(&self) -> &Show {
+        &self.show
+    }
+
+    pub(crate) fn node(&self, ino: Ino) -> Option<Node> {
+        self.nodes.read().unwrap_or_else(PoisonError::into_inner).get(&ino).cloned()
+    }
+
+    pub(crate) fn add(&self, ino: Ino, node: Node) {
+        self.nodes.write().unwrap_or_else(PoisonError::into_inner).insert(ino, node);
+    }
+
+    pub(crate) fn slot(&self, tag: u32) -> Option<Arc<Slot>> {
+        self.slots.read().unwrap_or_else(PoisonError::into_inner).get(&tag).cloned()
+    }
+
+    /// The checkpoint of this identity: the one that has it, or a new one, which is made for the tag it gets.
+    pub(crate) fn slot_of(&self, identity: u64, make: impl FnOnce(u32) -> Slot) -> Arc<Slot> {
+        let tag = self.tag(identity);
+        let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
+        slots.entry(tag).or_insert_with(|| Arc::new(make(tag))).clone()
+    }
+
+    /// Takes back the numbers of what is gone. Who holds one of its files open has the bytes.
+    pub(crate) fn remove(&self, inos: impl Iterator<Item = Ino>) {
+        for ino in inos {
+            if ino.is_node() {
+                let node = self.nodes.write().unwrap_or_else(PoisonError::into_inner).remove(&ino);
+                if let Some(Node::Folder(folder)) = node {
+                    folder.vanish(self);
+                }
+            } else {
+                self.slots.write().unwrap_or_else(PoisonError::into_inner).remove(&ino.tag());
+                self.built
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .retain(|slot| slot.tag() != ino.tag());
+            }
+        }
+    }
+
+    /// Notes that a checkpoint's tree was built, and lets go of those that were used the longest ago.
+    pub(crate) fn built(&self, slot: &Arc<Slot>) {
+        let mut built = self.built.lock().unwrap_or_else(PoisonError::into_inner);
+        built.retain(|other| !Arc::ptr_eq(other, slot));
+        built.push(slot.clone());
+        while built.len() > 1
+            && (built.len() > TREES || built.iter().map(|slot| slot.variables()).sum::<usize>() > VARIABLES)
+        {
+            let others = built.iter().enumerate().filter(|(_, other)| !Arc::ptr_eq(other, slot));
+            let Some((oldest, _)) = others.min_by_key(|(_, slot)| slot.used()) else { return };
+            built.swap_remove(oldest).let_go();
+        }
+    }
+
+    /// A number that grows with each use of anything.
+    pub(crate) fn tick(&self) -> u64 {
+        self.clock.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn tag(&self, identity: u64) -> u32 {
+        let mut tags = self.tags.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tag = (identity >> 33) as u32;
+        while tag == 0 || *tags.entry(tag).or_insert(identity) != identity {
+            tag = (tag + 1) & (u32::MAX >> 1);
+        }
+        tag
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_is_not_given_for_another_identity_and_never_zero() {
+        let inodes = Inodes::default();
+        assert_eq!(inodes.tag(5 << 33), 5);
+        assert_eq!(inodes.tag((5 << 33) + 1), 6);
+        assert_eq!(inodes.tag(5 << 33), 5);
+        assert_eq!(inodes.tag((5 << 33) + 1), 6);
+        assert_eq!(inodes.tag(0), 1);
+        assert_eq!(inodes.tag(u64::MAX), u32::MAX >> 1);
+        assert_eq!(inodes.tag(u64::MAX - 1), 2);
+    }
+
+    #[test]
+    fn the_three_kinds_of_numbers_are_told_apart() {
+        let (file, fact) = (node("vocab.txt"), Ino::new(u32::MAX >> 1, 7));
+        assert!(file.is_node() && file.is_volatile());
+        assert!(!fact.is_node() && !fact.is_volatile());
+        assert!(Ino::ROOT.is_node() && Ino::new(0, 2).is_volatile() && !Ino::new(0, 2).is_node());
+    }
+}

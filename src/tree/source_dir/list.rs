@@ -1,0 +1,161 @@
+//! From a look at a directory of the source to the names in it: who claims which, and what is made for it.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use crate::format::checkpoint_state;
+use crate::source_file::Stamp;
+use crate::tree::backend::{Directory, Found, Listed, Other, Scan};
+use crate::tree::checkpoint::time;
+use crate::tree::source_dir::inodes::{Inodes, Node};
+use crate::tree::source_dir::lazy_checkpoint::Slot;
+use crate::tree::source_dir::listing::{Listing, Named};
+use crate::tree::source_dir::{Folder, LATEST, STATE, directory_mode, inodes};
+use crate::tree::{Attr, Content, Kind, backend};
+
+impl Folder {
+    /// The listing of a scan.
+    pub(crate) fn list(
+        self: &Arc<Self>,
+        scan: &Scan,
+        changes: u32,
+        generation: u32,
+        inodes: &Inodes,
+    ) -> io::Result<Listing> {
+        let directory = self.directory()?;
+        let mut listing = Listing {
+            generation,
+            names: BTreeMap::new(),
+            slots: scan.checkpoints.iter().map(|found| self.slot(found, &directory, inodes)).collect(),
+            roster: scan.roster.clone(),
+            last_preserved: scan.last_preserved,
+            own: OnceLock::new(),
+            len: OnceLock::new(),
+            mtime: time(scan.mtime) + Duration::from_nanos(changes.into()),
+            mode: directory_mode(scan.mode),
+        };
+        for (name, named) in &self.reserved {
+            listing.claim(name.to_vec(), named.clone());
+        }
+        for slot in listing.slots.clone().values() {
+            self.list_bundle(&mut listing, slot, inodes);
+        }
+        for slot in listing.slots.clone().into_values() {
+            let is_shown = slot.found().has_tree && !matches!(slot.known(), Some(Err(_)));
+            if is_shown {
+                listing.claim_or_mark(slot.found().stem.clone(), Named::Tree(slot));
+            }
+        }
+        for other in &scan.others {
+            let named = self.other(other, &listing, inodes);
+            listing.claim_or_mark(other.name.clone(), named);
+        }
+        Ok(listing)
+    }
+
+    /// The checkpoint in its present state. Whichever of its files changes, it is another, to be planned again: files are
+    /// copied in any order, and one may have been looked at in between.
+    fn slot(
+        self: &Arc<Self>,
+        found: &Found,
+        directory: &Arc<dyn Directory>,
+        inodes: &Inodes,
+    ) -> (Vec<u8>, Arc<Slot>) {
+        let Found { stem, index, data, .. } = found;
+        let content = |stamp: &Stamp| (stamp.dev, stamp.ino, stamp.len, stamp.mtime);
+        let data: Vec<_> = data.iter().map(|(name, stamp)| (name, stamp.as_ref().map(content))).collect();
+        let identity = inodes::hash((&self.path, stem, content(index), data));
+        let (astray, show) = (self.astray.clone(), inodes.show().clone());
+        let new = |tag| Slot::new(tag, found.clone(), directory.clone(), self.ino, astray, show);
+        (stem.clone(), inodes.slot_of(identity, new))
+    }
+
+    /// The files of a checkpoint; of one that does not fit, the reason.
+    fn list_bundle(&self, listing: &mut Listing, slot: &Arc<Slot>, inodes: &Inodes) {
+        let stem = &slot.found().stem;
+        match slot.known() {
+            Some(Ok(outline)) => {
+                for (name, attr) in &outline.siblings {
+                    listing.claim(name.clone(), Named::Sibling(slot.clone(), attr.ino.ordinal()));
+                }
+            }
+            Some(Err(what)) => {
+                let name = [&stem[..], b".error"].concat();
+                let named = self.made(listing, &name, Kind::File, format!("{what}\n").into_bytes(), inodes);
+                listing.claim(name, named);
+            }
+            None => {
+                let index = [&stem[..], b".index"].concat();
+                let data = slot.found().data.iter().map(|(name, _)| name);
+                for (name, ordinal) in [&index].into_iter().chain(data).zip(1..) {
+                    listing.claim(name.clone(), Named::Sibling(slot.clone(), ordinal));
+                }
+            }
+        }
+    }
+
+    fn other(self: &Arc<Self>, other: &Other, listing: &Listing, inodes: &Inodes) -> Named {
+        if other.kind == Kind::Link {
+            return self.made(listing, &other.name, Kind::Link, other.target.clone(), inodes);
+        }
+        let ino = inodes::node((&self.path, &other.name, other.ino, other.kind == Kind::Directory));
+        match (inodes.node(ino), other.kind) {
+            (Some(_), _) => {}
+            (None, Kind::Directory) => inodes.add(ino, Node::Folder(self.below(ino, &other.name))),
+            (None, _) => inodes.add(ino, Node::File(self.clone(), other.name.as_slice().into())),
+        }
+        Named::Node(ino, other.kind)
+    }
+
+    /// A link or a file of ours, whose inode goes with its content.
+    fn made(&self, listing: &Listing, name: &[u8], kind: Kind, bytes: Vec<u8>, inodes: &Inodes) -> Named {
+        let (ino, len) = (inodes::node((&self.path, name, &bytes)), bytes.len() as u64);
+        let (mode, content) = match kind {
+            Kind::Link => (0o777, Content::Link(bytes.into())),
+            _ => (listing.mode & 0o444, Content::File(bytes.into())),
+        };
+        let attr = Attr { ino, kind, len, mtime: listing.mtime, nlink: 1, mode, volatile: false };
+        inodes.add(ino, Node::Made(attr, content));
+        Named::Node(ino, kind)
+    }
+
+    /// The state file, and the names that stand for the newest checkpoint.
+    pub(crate) fn own(
+        &self,
+        listing: &Listing,
+        newest: &Listed,
+        inodes: &Inodes,
+    ) -> BTreeMap<Vec<u8>, Named> {
+        let mut here: Vec<_> = listing.here().collect();
+        here.retain(|listed| listed.stem != newest.stem);
+        here.push(newest);
+        let text = checkpoint_state::encode(&backend::state(&here, listing.last_preserved));
+        let slot = &listing.slots[&newest.stem];
+        let outline = slot.known().and_then(|outcome| outcome.as_ref().ok());
+        let siblings =
+            outline.into_iter().flat_map(|outline| &outline.siblings).map(|(name, _)| name.clone());
+        let tree = slot.found().has_tree.then(|| newest.stem.clone());
+        let link = |target: Vec<u8>| ([LATEST, &target[newest.stem.len()..]].concat(), Kind::Link, target);
+        let own = siblings.chain(tree).map(link).chain([(STATE.to_vec(), Kind::File, text)]);
+        let free = own.filter(|(name, ..)| !listing.names.contains_key(name));
+        let made = |(name, kind, bytes): (Vec<u8>, _, _)| {
+            let named = self.made(listing, &name, kind, bytes, inodes);
+            (name, named)
+        };
+        free.map(made).collect()
+    }
+
+    /// A state file of another name, made new as `checkpoint` is: of those that it names, the ones that are here.
+    pub(crate) fn state_file(self: &Arc<Self>, name: &[u8], inodes: &Inodes) -> io::Result<Option<Vec<u8>>> {
+        let Some(named) = self.directory()?.named(name) else { return Ok(None) };
+        let listing = self.listing(inodes)?;
+        let mut here: Vec<_> = listing.here().collect();
+        if here.iter().any(|listed| named.contains(&listed.stem)) {
+            here.retain(|listed| named.contains(&listed.stem));
+            here.sort_by_key(|listed| std::cmp::Reverse(named.iter().position(|stem| *stem == listed.stem)));
+        }
+        Ok(Some(checkpoint_state::encode(&backend::state(&here, listing.last_preserved))))
+    }
+}

@@ -1,0 +1,382 @@
+//! A directory of the source in the mount: looked at again when somebody asks and the last look is too old.
+//!
+//! A look reads names. A checkpoint's own names are certain only once it is planned, so a listing plans all checkpoints and a
+//! look-up those that its name may belong to: both give the same answer at every moment. What a look finds unchanged keeps its
+//! inodes, plans and trees. The time of a directory changes when a look finds another source, by which the kernel knows that
+//! its cached listing is void. Plans leave the time alone, because no entry is served before its plan: tar compares the time
+//! before and after it reads.
+
+pub(crate) mod inodes;
+pub(crate) mod lazy_checkpoint;
+mod list;
+pub(crate) mod listing;
+
+use std::collections::{BTreeSet, VecDeque};
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, TryLockError};
+use std::time::{Duration, Instant};
+
+use crate::extent::VirtualFile;
+use crate::name::printable;
+use crate::tree::backend::{Directory, Scan};
+use crate::tree::checkpoint::time;
+use crate::tree::source_dir::inodes::Inodes;
+use crate::tree::source_dir::lazy_checkpoint::Slot;
+use crate::tree::source_dir::listing::{Listing, Named};
+use crate::tree::{Attr, Content, Entry, Ino, Kind, absent};
+
+/// How old a look may be. As long again the kernel believes what it was told, which makes a second together.
+pub(crate) const FRESH: Duration = Duration::from_millis(500);
+/// Listings that one who began may go on with.
+const KEPT: usize = 4;
+/// Times that a directory is listed again because a plan disagreed with its listing. A source that changes even faster
+/// gets the last listing.
+const ROUNDS: usize = 8;
+
+/// Selects checkpoints by their stems.
+type Stems<'a> = &'a dyn Fn(&[u8]) -> bool;
+
+/// A directory of the source.
+pub(crate) struct Folder {
+    ino: Ino,
+    parent: Ino,
+    /// From the mount's root, each component with a slash behind it.
+    path: Vec<u8>,
+    place: Place,
+    opened: RwLock<Option<Arc<dyn Directory>>>,
+    looks: Mutex<Looks>,
+    /// Milliseconds since the start at which the last look is too old.
+    due: AtomicU64,
+    started: Instant,
+    /// Whether planning found other than what the names promised.
+    astray: Arc<AtomicBool>,
+    /// The newest is the last.
+    listings: RwLock<VecDeque<Arc<Listing>>>,
+    /// Names that are taken before any other is given.
+    reserved: Vec<(&'static [u8], Named)>,
+}
+
+/// Where a directory of the source is.
+enum Place {
+    Top,
+    In(Arc<Folder>, Vec<u8>),
+}
+
+#[derive(Default)]
+struct Looks {
+    last: Option<Scan>,
+    /// Scans that differed from the one before.
+    changes: u32,
+    /// Listings that were made: one for each change, and one more where plans disagreed with it.
+    listings: u32,
+    /// Whether it was said that looking failed.
+    complained: bool,
+}
+
+impl Folder {
+    /// The topmost.
+    pub(crate) fn top(directory: Box<dyn Directory>, reserved: Vec<(&'static [u8], Named)>) -> Arc<Self> {
+        let folder = Self::new(Ino::ROOT, Ino::ROOT, Vec::new(), Place::Top, reserved);
+        *folder.opened.write().unwrap_or_else(PoisonError::into_inner) = Some(directory.into());
+        Arc::new(folder)
+    }
+
+    fn below(self: &Arc<Self>, ino: Ino, name: &[u8]) -> Arc<Self> {
+        let path = [&self.path[..], name, b"/"].concat();
+        Arc::new(Self::new(ino, self.ino, path, Place::In(self.clone(), name.into()), Vec::new()))
+    }
+
+    fn new(
+        ino: Ino,
+        parent: Ino,
+        path: Vec<u8>,
+        place: Place,
+        reserved: Vec<(&'static [u8], Named)>,
+    ) -> Self {
+        Self {
+            ino,
+            parent,
+            path,
+            place,
+            opened: RwLock::default(),
+            looks: Mutex::default(),
+            due: AtomicU64::new(0),
+            started: Instant::now(),
+            astray: Arc::default(),
+            listings: RwLock::default(),
+            reserved,
+        }
+    }
+
+    pub(crate) fn parent(&self) -> Ino {
+        self.parent
+    }
+
+    /// The directory of the source.
+    pub(crate) fn directory(&self) -> io::Result<Arc<dyn Directory>> {
+        let opened = self.opened.read().unwrap_or_else(PoisonError::into_inner).clone();
+        match (opened, &self.place) {
+            (Some(directory), _) => Ok(directory),
+            (None, Place::In(..)) => self.open_again(),
+            (None, Place::Top) => unreachable!("the topmost is given"),
+        }
+    }
+
+    /// Opens what has the directory's name now: another may have taken its place, even its number.
+    fn open_again(&self) -> io::Result<Arc<dyn Directory>> {
+        let Place::In(above, name) = &self.place else { return self.directory() };
+        let opened: Arc<dyn Directory> = above.directory()?.directory(name)?.into();
+        *self.opened.write().unwrap_or_else(PoisonError::into_inner) = Some(opened.clone());
+        Ok(opened)
+    }
+
+    /// What is in it now, or was when it was last looked at, if that is not long ago.
+    pub(crate) fn listing(self: &Arc<Self>, inodes: &Inodes) -> io::Result<Arc<Listing>> {
+        if let Some(listing) = self.fresh() {
+            return Ok(listing);
+        }
+        let is_astray = self.astray.load(Ordering::Relaxed);
+        match (self.looks.try_lock(), self.current().filter(|_| !is_astray)) {
+            (Ok(looks), _) => self.look(looks, inodes),
+            (Err(TryLockError::Poisoned(looks)), _) => self.look(looks.into_inner(), inodes),
+            // Somebody is looking, and what was seen last will do.
+            (Err(TryLockError::WouldBlock), Some(listing)) => Ok(listing),
+            (Err(TryLockError::WouldBlock), None) => {
+                self.look(self.looks.lock().unwrap_or_else(PoisonError::into_inner), inodes)
+            }
+        }
+    }
+
+    /// A listing in which the checkpoints of some stems are planned, so that their names are final.
+    fn planned_listing(self: &Arc<Self>, stems: Stems<'_>, inodes: &Inodes) -> io::Result<Arc<Listing>> {
+        for _ in 0..ROUNDS {
+            let listing = self.listing(inodes)?;
+            let slots = listing.slots.iter().filter(|(stem, slot)| slot.known().is_none() && stems(stem));
+            slots.for_each(|(_, slot)| slot.plan());
+            if !self.astray.load(Ordering::Relaxed) {
+                return Ok(listing);
+            }
+        }
+        self.listing(inodes)
+    }
+
+    /// The same with `checkpoint` and `latest*`, for which the newest checkpoint is planned.
+    fn whole_listing(self: &Arc<Self>, stems: Stems<'_>, inodes: &Inodes) -> io::Result<Arc<Listing>> {
+        let mut rounds = 0..ROUNDS;
+        loop {
+            let listing = self.planned_listing(stems, inodes)?;
+            if listing.own.get().is_some() {
+                return Ok(listing);
+            }
+            let newest = listing.here().rev().find(|listed| {
+                let outline = listing.slots[&listed.stem].outline(inodes);
+                outline.is_ok_and(|outline| outline.is_complete)
+            });
+            // Otherwise a plan found other files than the listing names, and the next listing has them.
+            if !self.astray.load(Ordering::Relaxed) || rounds.next().is_none() {
+                let own = newest.map(|newest| self.own(&listing, newest, inodes)).unwrap_or_default();
+                let _ = listing.own.set(own);
+                return Ok(listing);
+            }
+        }
+    }
+
+    /// Returns the inode of a name. Plans the checkpoints that the name may belong to, because only a plan knows a
+    /// checkpoint's files.
+    pub(crate) fn lookup(self: &Arc<Self>, name: &[u8], inodes: &Inodes) -> io::Result<Ino> {
+        let stems = |stem: &[u8]| is_of_stem(name, stem);
+        let listing = match names_newest(name) {
+            true => self.whole_listing(&stems, inodes)?,
+            false => self.planned_listing(&stems, inodes)?,
+        };
+        let named = listing.get(name).ok_or_else(absent)?.clone();
+        let ino = match &named {
+            Named::Sibling(slot, _) => slot.outline(inodes).ok().and_then(|outline| outline.sibling(name)),
+            Named::Tree(slot) => slot.outline(inodes).ok().map(|outline| outline.root.ino),
+            Named::Node(ino, _) => Some(*ino),
+        };
+        ino.ok_or_else(absent)
+    }
+
+    /// Calls `each` with the entries from a place on, and with the place after each, until it has enough. Plans all
+    /// checkpoints first, so that every entry can be looked up.
+    pub(crate) fn entries(
+        self: &Arc<Self>,
+        from: u64,
+        inodes: &Inodes,
+        each: &mut dyn FnMut(u64, &Entry<'_>) -> bool,
+    ) -> io::Result<()> {
+        let listing = self.whole_listing_since(from, inodes)?;
+        let from = (from & u64::from(u32::MAX)) as usize;
+        for (position, (name, named)) in (0u32..).zip(listing.entries()).skip(from) {
+            let next = u64::from(listing.generation) << 32 | u64::from(position + 1);
+            if each(next, &Entry { ino: named.ino(), kind: named.kind(), name: name.into() }) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The listing that a place is in, if it is kept; else the present one.
+    fn whole_listing_since(self: &Arc<Self>, from: u64, inodes: &Inodes) -> io::Result<Arc<Listing>> {
+        let listings = self.listings.read().unwrap_or_else(PoisonError::into_inner);
+        let began = listings.iter().find(|listing| from != 0 && u64::from(listing.generation) == from >> 32);
+        match began.cloned() {
+            Some(listing) => Ok(listing),
+            None => {
+                drop(listings);
+                self.whole_listing(&|_| true, inodes)
+            }
+        }
+    }
+
+    pub(crate) fn attr(self: &Arc<Self>, inodes: &Inodes) -> io::Result<Attr> {
+        let (mtime, nlink, mode) = match (self.listing(inodes), &self.place) {
+            (Ok(listing), _) => (listing.mtime, 2 + listing.subdirectories(), listing.mode),
+            // One that we may not list is there all the same.
+            (Err(_), Place::In(above, name)) => {
+                let stamp = above.directory()?.stamp(name)?;
+                (time(stamp.mtime), 2, directory_mode(stamp.mode))
+            }
+            (Err(error), Place::Top) => return Err(error),
+        };
+        Ok(Attr { ino: self.ino, kind: Kind::Directory, len: 0, mtime, nlink, mode, volatile: true })
+    }
+
+    /// Whether it was looked at before.
+    pub(crate) fn is_known(&self) -> bool {
+        self.current().is_some()
+    }
+
+    /// Bytes of all files in it and below it, as of its last change.
+    pub(crate) fn len(self: &Arc<Self>, inodes: &Inodes) -> io::Result<u64> {
+        let (listing, directory) = (self.listing(inodes)?, self.directory()?);
+        Ok(*listing.len.get_or_init(|| directory.len()))
+    }
+
+    /// What `stat` tells of one of its files.
+    pub(crate) fn file_attr(self: &Arc<Self>, ino: Ino, name: &[u8], inodes: &Inodes) -> io::Result<Attr> {
+        let stamp = self.directory()?.stamp(name)?;
+        let (len, mtime) = match self.state_file(name, inodes)? {
+            Some(state) => (state.len() as u64, time(stamp.mtime).max(self.listing(inodes)?.mtime)),
+            None => (stamp.len, time(stamp.mtime)),
+        };
+        let mode = stamp.mode as u16 & 0o555 | 0o400;
+        Ok(Attr { ino, kind: Kind::File, len, mtime, nlink: 1, mode, volatile: true })
+    }
+
+    /// What one of its files holds.
+    pub(crate) fn file(self: &Arc<Self>, name: &[u8], inodes: &Inodes) -> io::Result<Content<'static>> {
+        if let Some(state) = self.state_file(name, inodes)? {
+            return Ok(Content::File(state.into()));
+        }
+        let shard = self.directory()?.file(name);
+        match shard.fault() {
+            Some(error) => {
+                Err(error.raw_os_error().map_or(error.kind().into(), io::Error::from_raw_os_error))
+            }
+            None => Ok(Content::File(VirtualFile::whole(shard))),
+        }
+    }
+
+    /// Takes back all its numbers, when it is gone.
+    pub(crate) fn vanish(&self, inodes: &Inodes) {
+        if let Some(listing) = self.current() {
+            inodes.remove(listing.inos());
+        }
+    }
+
+    /// The present listing, unless it is too old or known to be wrong.
+    fn fresh(&self) -> Option<Arc<Listing>> {
+        let is_fresh = self.now() < self.due.load(Ordering::Relaxed) && !self.astray.load(Ordering::Relaxed);
+        self.current().filter(|_| is_fresh)
+    }
+
+    fn current(&self) -> Option<Arc<Listing>> {
+        self.listings.read().unwrap_or_else(PoisonError::into_inner).back().cloned()
+    }
+
+    /// Its checkpoints as they were last listed, the newest first; incomplete ones come last.
+    pub(crate) fn newest_first(&self) -> Vec<Arc<Slot>> {
+        let Some(listing) = self.current() else { return Vec::new() };
+        let complete = listing.roster.iter().rev().map(|listed| &listed.stem);
+        let is_incomplete = |stem: &&Vec<u8>| listing.roster.iter().all(|listed| listed.stem != **stem);
+        let stems = complete.chain(listing.slots.keys().rev().filter(is_incomplete));
+        stems.filter_map(|stem| listing.slots.get(stem).cloned()).collect()
+    }
+
+    fn now(&self) -> u64 {
+        self.started.elapsed().as_millis() as u64
+    }
+
+    /// Looks at the directory, and lists it anew if anything changed.
+    fn look(self: &Arc<Self>, mut looks: MutexGuard<'_, Looks>, inodes: &Inodes) -> io::Result<Arc<Listing>> {
+        // Whoever looked while we waited looked for us too.
+        if let Some(listing) = self.fresh() {
+            return Ok(listing);
+        }
+        let astray = self.astray.swap(false, Ordering::Relaxed);
+        let scan = match (self.scan(), self.current()) {
+            (Ok(scan), _) => scan,
+            (Err(error), None) => return Err(error),
+            (Err(error), Some(listing)) => {
+                if !std::mem::replace(&mut looks.complained, true) {
+                    let path = printable(&self.path);
+                    log::error!("./{path}: cannot be listed ({error}); shown as it was");
+                }
+                self.due.store(self.now() + FRESH.as_millis() as u64, Ordering::Relaxed);
+                return Ok(listing);
+            }
+        };
+        self.due.store(self.now() + FRESH.as_millis() as u64, Ordering::Relaxed);
+        match self.current() {
+            Some(listing) if !astray && looks.last.as_ref() == Some(&scan) => Ok(listing),
+            before => {
+                looks.changes += u32::from(looks.last.as_ref().is_some_and(|last| *last != scan));
+                looks.listings += 1;
+                let listing = Arc::new(self.list(&scan, looks.changes, looks.listings, inodes)?);
+                looks.last = Some(scan);
+                self.replace(before, listing.clone(), inodes);
+                Ok(listing)
+            }
+        }
+    }
+
+    fn scan(&self) -> io::Result<Scan> {
+        self.directory()?.scan().or_else(|_| self.open_again()?.scan())
+    }
+
+    fn replace(&self, before: Option<Arc<Listing>>, listing: Arc<Listing>, inodes: &Inodes) {
+        // Before anyone sees the new one, and gives numbers that the old one had to what is in it.
+        if let Some(before) = before {
+            let now: BTreeSet<_> = listing.inos().collect();
+            inodes.remove(before.inos().filter(|ino| !now.contains(ino)));
+        }
+        let mut listings = self.listings.write().unwrap_or_else(PoisonError::into_inner);
+        listings.push_back(listing);
+        while listings.len() > KEPT {
+            listings.pop_front();
+        }
+    }
+}
+
+fn directory_mode(mode: u32) -> u16 {
+    mode as u16 & 0o555 | 0o500
+}
+
+/// The name of the state file.
+const STATE: &[u8] = b"checkpoint";
+/// The start of the names that stand for the newest checkpoint.
+const LATEST: &[u8] = b"latest";
+
+/// Returns true for the names that depend on which checkpoint is the newest. All of them change at the same moment, so a
+/// name that was looked up earlier must not outlive the others.
+pub fn names_newest(name: &[u8]) -> bool {
+    name == STATE || name.starts_with(LATEST)
+}
+
+/// Returns true if a name could be one of a checkpoint's: its directory, a file `STEM.…`, or either with a `%` behind it.
+fn is_of_stem(name: &[u8], stem: &[u8]) -> bool {
+    name.strip_prefix(stem).is_some_and(|rest| matches!(rest.first(), None | Some(b'.' | b'%')))
+}
