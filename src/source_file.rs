@@ -74,6 +74,11 @@ impl From<&Metadata> for Stamp {
 }
 
 impl Stamp {
+    /// Returns the stamp of the file `name` in a directory, or `None` if it cannot be examined.
+    pub fn at(directory: &Folder, name: &OsStr) -> Option<Self> {
+        directory.metadata(name).ok().map(|meta| Self::from(&meta))
+    }
+
     /// Whether whatever is written from now on will show in the time of modification.
     pub fn is_settled(&self) -> bool {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicUsize;
 use std::thread;
 use std::time::Duration;
 
-use super::*;
+use crate::cache::*;
 
 struct Counting {
     id: usize,

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 use std::{fs, thread};
 
-use super::*;
 use crate::cache::{Decode, Identity};
+use crate::checksums::*;
 use crate::dtype::Dtype;
 use crate::extent::Extent;
 use crate::op::Op;

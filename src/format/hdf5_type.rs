@@ -8,8 +8,8 @@
 //! exactly a type of TensorFlow's counts as that; a float of two bytes may be a half, a bfloat16 or neither. What h5py makes
 //! of types that HDF5 lacks is known too: a bool is an enum of FALSE and TRUE, a complex number a compound of r and i.
 
-use super::varint::Reader;
-use super::{Malformed, Result};
+use crate::format::varint::Reader;
+use crate::format::{Malformed, Result};
 
 /// What the elements are.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,8 +8,8 @@
 //!
 //! The length of the whole stands elsewhere and must be met exactly.
 
-use super::varint::Reader;
-use super::{Malformed, Result};
+use crate::format::varint::Reader;
+use crate::format::{Malformed, Result};
 
 /// The bytes that `stream` holds, of which there are `len`.
 ///

@@ -5,7 +5,7 @@
 //! text   := a Python dict, spaces, newline             so long that the data begins at a multiple of 64
 //! ```
 
-use super::{Malformed, Result};
+use crate::format::{Malformed, Result};
 
 const MAGIC: &[u8] = b"\x93NUMPY";
 const ALIGNMENT: usize = 64;

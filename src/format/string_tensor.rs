@@ -8,10 +8,10 @@
 //! the tensor's entry covers those integers, the stored checksum and the bytes, but not the varints. A data file of high
 //! byte first differs only in the integers and the stored checksum: in `length` and `lengths_crc`.
 
-use super::bundle::Endianness;
-use super::crc::Masked;
-use super::varint::{Reader, put};
-use super::{Malformed, Result};
+use crate::format::bundle::Endianness;
+use crate::format::crc::Masked;
+use crate::format::varint::{Reader, put};
+use crate::format::{Malformed, Result};
 
 /// The elements of the tensor that `bytes` hold.
 ///

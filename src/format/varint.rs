@@ -1,6 +1,6 @@
 //! Base-128 integers (7 bits a byte, low group first, high bit: more follows), and the cursor all codecs read with.
 
-use super::{Malformed, Result};
+use crate::format::{Malformed, Result};
 
 /// A place in some bytes that moves forward as they are read, and knows its offset for errors.
 #[derive(Clone, Debug)]

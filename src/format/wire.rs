@@ -9,8 +9,8 @@
 //! the caller to skip or, by their `raw` bytes, to keep. Offsets count from the start of the outermost message, so that
 //! an error says where in the file's bytes the fault is.
 
-use super::varint::{Reader, put};
-use super::{Malformed, Result};
+use crate::format::varint::{Reader, put};
+use crate::format::{Malformed, Result};
 
 pub(super) const VARINT: u32 = 0;
 pub(super) const FIXED64: u32 = 1;

@@ -4,8 +4,8 @@
 //! that only optimizers have. A wrapper (loss scaling) is known by the optimizer in it, if it is itself called one: a
 //! meta-learner may have an `inner_optimizer` too.
 
-use super::ROOT;
 use crate::format::object_graph::{Node, NodeId, ObjectGraph};
+use crate::graph::ROOT;
 
 /// Children that make an optimizer, all those of one row.
 const CHILDREN: &[&[&str]] = &[

@@ -7,10 +7,10 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::key::escape;
-use super::walk::MAX_PATH;
-use super::{Graph, ROOT};
 use crate::format::object_graph::NodeId;
+use crate::graph::key::escape;
+use crate::graph::walk::MAX_PATH;
+use crate::graph::{Graph, ROOT};
 
 /// Steps taken back for each path asked for.
 const PATIENCE: usize = 1024;

@@ -5,9 +5,9 @@
 
 use foldhash::{HashMap, HashMapExt};
 
-use super::Graph;
-use super::key::{self, OPTIMIZER_SLOT};
 use crate::format::object_graph::NodeId;
+use crate::graph::key::OPTIMIZER_SLOT;
+use crate::graph::{Graph, key};
 
 /// The slot variables of a graph.
 #[derive(Clone, Debug)]

@@ -4,9 +4,9 @@
 //! number or a name with a leading underscore says less than `kernel`. Among those, the one TensorFlow finds
 //! first: breadth first, children in the order they are listed.
 
-use super::ROOT;
-use super::key::escape;
 use crate::format::object_graph::{Child, Node, NodeId, ObjectGraph};
+use crate::graph::ROOT;
+use crate::graph::key::escape;
 
 /// Longer paths are not spelled out: no file system could open them, and in a hostile graph their sum would be
 /// quadratic.

@@ -16,7 +16,7 @@ use rustix::mount::{MountFlags, UnmountFlags};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use rustix::process::{getgid, getuid};
 
-use super::mountpoint::TYPE;
+use crate::mount::mountpoint::TYPE;
 
 const DEVICE: &str = "/dev/fuse";
 const HELPER: &str = "fusermount3";

@@ -9,11 +9,12 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use super::device::{self, Error};
-use super::mountpoint::{self, Mounted};
-use super::notify::{STOPPING, notify};
 use crate::fuse::Fuse;
 use crate::mount::auto_unmount::Guardian;
+use crate::mount::device::Error;
+use crate::mount::mountpoint::Mounted;
+use crate::mount::notify::{STOPPING, notify};
+use crate::mount::{device, mountpoint};
 
 /// How a mount is to be.
 #[derive(Clone, Debug)]

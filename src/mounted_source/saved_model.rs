@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use crate::directory::Folder;
-use crate::mounted_source::scan::stamp;
 use crate::source;
 use crate::source::VARIABLES;
+use crate::source_file::Stamp;
 use crate::tree::Found;
 
 /// The stem of the checkpoint that the whole map applies to.
@@ -22,7 +22,7 @@ pub(crate) fn remapped(folder: &Folder) -> io::Result<Option<Found>> {
     let mut families = source::families(&variables, &variables.entries()?);
     let Some(family) = families.remove(OsStr::new(VARIABLES)) else { return Ok(None) };
     let renamed = |name: &[u8]| [REMAPPED.as_bytes(), &name[VARIABLES.len()..]].concat();
-    let data = family.data().map(|name| (renamed(name.as_bytes()), stamp(&variables, name))).collect();
+    let data = family.data().map(|name| (renamed(name.as_bytes()), Stamp::at(&variables, name))).collect();
     Ok(family.index.map(|index| Found { stem: REMAPPED.into(), index, data, has_tree: true }))
 }
 

@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-use crate::directory::{Entry, Folder, leaves};
+use crate::directory::{Entry, leaves};
 use crate::mounted_source::{Kind, Mirror, saved_model};
 use crate::source::{Family, Part, Roster};
 use crate::source_file::Stamp;
@@ -78,15 +78,10 @@ fn families(mirror: &Mirror, entries: &[Entry]) -> BTreeMap<OsString, Family> {
 }
 
 fn found(mirror: &Mirror, stem: &OsString, family: &Family, has_tree: bool) -> Option<Found> {
-    let stamp = |name: &OsString| family.is_bundle().then(|| stamp(&mirror.folder, name)).flatten();
+    let stamp = |name: &OsString| family.is_bundle().then(|| Stamp::at(&mirror.folder, name)).flatten();
     let data = family.shown(stem).into_iter().map(|name| (stamp(&name), name.into_vec()));
     let data = data.map(|(stamp, name)| (name, stamp)).collect();
     Some(Found { stem: stem.as_bytes().into(), index: family.index?, data, has_tree })
-}
-
-/// What a file is now.
-pub(crate) fn stamp(folder: &Folder, name: &OsStr) -> Option<Stamp> {
-    folder.metadata(name).ok().map(|meta| Stamp::from(&meta))
 }
 
 /// What is shown as it is: everything but checkpoints, the state file, and what is no file at all.

@@ -4,14 +4,14 @@ use std::hash::{Hash, Hasher};
 use std::io;
 use std::sync::Arc;
 
-use super::compute::{Compute, computed};
-use super::literal::Literal;
-use super::normal::normal;
-use super::{Op, elements};
 use crate::dtype::{Dtype, Numpy};
 use crate::extent::{Extent, VirtualFile};
 use crate::format::crc::Masked;
 use crate::format::{npy, string_tensor};
+use crate::op::compute::{Compute, computed};
+use crate::op::literal::Literal;
+use crate::op::normal::normal;
+use crate::op::{Op, elements};
 use crate::tensor::{Shape, Tensor};
 
 /// What a new tensor holds.

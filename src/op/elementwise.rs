@@ -10,10 +10,10 @@ use std::hash::{Hash, Hasher};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::compute::{Compute, Input, computed, in_units};
-use super::number::{Load, Number, RUN, Store, number};
-use super::{fixed_width, no_number};
 use crate::dtype::Dtype;
+use crate::op::compute::{Compute, Input, computed, in_units};
+use crate::op::number::{Load, Number, RUN, Store, number};
+use crate::op::{fixed_width, no_number};
 use crate::tensor::Tensor;
 
 /// What happens to a number between the two dtypes.

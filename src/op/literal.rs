@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::number::{Load, number};
 use crate::dtype::Dtype;
+use crate::op::number::{Load, number};
 
 /// A constant, as TOML tells them apart.
 #[derive(Clone, Debug, PartialEq)]

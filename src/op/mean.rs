@@ -8,10 +8,10 @@ use std::io;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::compute::{Compute, Input, computed, in_units};
-use super::number::{Load, RUN, number};
-use super::{fixed_width, no_number};
 use crate::dtype::Dtype;
+use crate::op::compute::{Compute, Input, computed, in_units};
+use crate::op::number::{Load, RUN, number};
+use crate::op::{fixed_width, no_number};
 use crate::tensor::{Shape, Tensor};
 
 /// As the tensor, with `count` rows along `axis`, each the mean of its own.

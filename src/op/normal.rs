@@ -6,11 +6,11 @@ use std::f64::consts::TAU;
 use std::hash::{Hash, Hasher};
 use std::io;
 
-use super::compute::{Compute, computed, in_units};
-use super::no_number;
-use super::number::number;
 use crate::dtype::Dtype;
 use crate::extent::Extent;
+use crate::op::compute::{Compute, computed, in_units};
+use crate::op::no_number;
+use crate::op::number::number;
 
 struct Normal {
     dtype: Dtype,

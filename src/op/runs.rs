@@ -5,7 +5,7 @@
 
 use std::io;
 
-use super::compute::Input;
+use crate::op::compute::Input;
 
 /// `len` bytes at `from` of an input that belong at `to`.
 #[derive(Clone, Copy, Debug, PartialEq)]

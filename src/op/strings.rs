@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use super::compute::Input;
-use super::{create, elements};
 use crate::dtype::Dtype;
 use crate::format::string_tensor;
+use crate::op::compute::Input;
+use crate::op::{create, elements};
 use crate::tensor::Tensor;
 
 /// What `rearrange` makes of these tensors of strings, told by what it makes of tensors of numbers. Number 0, which is

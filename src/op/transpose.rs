@@ -15,9 +15,9 @@ use std::hash::{Hash, Hasher};
 use std::io;
 use std::ops::Range;
 
-use super::compute::{Compute, Input, computed, in_units};
-use super::fixed_width;
-use super::runs::{Run, fetch};
+use crate::op::compute::{Compute, Input, computed, in_units};
+use crate::op::fixed_width;
+use crate::op::runs::{Run, fetch};
 use crate::tensor::{Shape, Tensor};
 
 pub(super) fn transpose(tensor: &Tensor, axes: &[usize]) -> Result<Tensor, String> {

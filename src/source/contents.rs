@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::Path;
 
-use super::families;
 use crate::directory::{Entry, Folder};
 use crate::name::listed;
 use crate::source::checkpoint_files::Part;
+use crate::source::families;
 use crate::source::resolve::is_saved_model;
 
 /// Kinds that are named; more are counted.

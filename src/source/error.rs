@@ -3,13 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
-use super::contents;
 use crate::directory::Folder;
 use crate::format::Malformed;
 use crate::name::{Name, listed};
 use crate::source::checkpoint_files::Prefix;
-use crate::source::sniff;
 use crate::source::sniff::Lookalike;
+use crate::source::{contents, sniff};
 
 /// Why a source cannot be opened.
 #[derive(Debug)]

@@ -7,12 +7,12 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::Error;
 use crate::catalog::{Catalog, Made, Program, Variable};
 use crate::directory::Folder;
 use crate::dtype::Dtype;
 use crate::format::{Malformed, meta_graph};
 use crate::name::Name;
+use crate::source::Error;
 use crate::source::checkpoint_files::Prefix;
 use crate::source_file::Shard;
 use crate::tensor::{Shape, Tensor};

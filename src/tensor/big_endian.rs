@@ -8,13 +8,12 @@ use std::hash::{Hash, Hasher};
 use std::io;
 use std::sync::Arc;
 
-use super::memory;
 use crate::cache::{Cache, Decode, Identity};
 use crate::dtype::Dtype;
 use crate::extent::Extent;
 use crate::format::bundle::Endianness;
 use crate::format::string_tensor;
-use crate::tensor::{Made, Tensor};
+use crate::tensor::{Made, Tensor, memory};
 
 impl Tensor {
     /// The tensor whose bytes in the other order are `stored`.

@@ -4,7 +4,6 @@ use std::io;
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use super::strings;
 use crate::cache::Cache;
 use crate::dtype::Dtype;
 use crate::format::crc::Masked;
@@ -91,9 +90,9 @@ impl Tensor {
 
 /// That a reading gave another checksum than is recorded.
 pub fn mismatch(actual: Masked, recorded: Masked) -> io::Error {
-    strings::damaged(format!(
-        "its checksum is {:#010x}, but {:#010x} is recorded",
-        actual.unmask(),
-        recorded.unmask()
-    ))
+    damaged(format!("its checksum is {:#010x}, but {:#010x} is recorded", actual.unmask(), recorded.unmask()))
+}
+
+pub(super) fn damaged(error: impl ToString) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error.to_string())
 }

@@ -7,13 +7,13 @@ use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::mismatch;
 use crate::cache::Cache;
 use crate::format::bundle::Endianness;
 use crate::format::string_tensor;
 use crate::format::varint::Reader;
 use crate::name::{Name, printable};
-use crate::tensor::Tensor;
+use crate::tensor::checksum::damaged;
+use crate::tensor::{Tensor, mismatch};
 
 /// What one reading of a tensor of strings tells.
 #[derive(Debug, Default)]
@@ -160,8 +160,4 @@ fn stored(tensor: &Tensor, range: Range<u64>) -> io::Result<Vec<u8>> {
         len if len == bytes.len() => Ok(bytes),
         len => Err(damaged(format!("{len} bytes where there were {}", bytes.len()))),
     }
-}
-
-pub(super) fn damaged(error: impl ToString) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, error.to_string())
 }

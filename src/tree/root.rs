@@ -4,16 +4,16 @@ use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::checkpoints::Checkpoints;
-use super::{Attr, Content, Entry, Ino, Kind, absent};
 use crate::catalog::Catalog;
 use crate::source_file::Stamp;
 use crate::tree::backend::Directory;
 use crate::tree::checkpoint::CheckpointTree;
 use crate::tree::checkpoint::show::Show;
+use crate::tree::checkpoints::Checkpoints;
 use crate::tree::source_dir::Folder;
 use crate::tree::source_dir::inodes::{Inodes, Node};
 use crate::tree::source_dir::listing::Named;
+use crate::tree::{Attr, Content, Entry, Ino, Kind, absent};
 use crate::view;
 
 /// All names and inodes of a mount.
@@ -77,7 +77,7 @@ impl Tree {
         let listing = tree.root.listing(&tree.inodes)?;
         for Planned { stem, catalog, stamp } in planned {
             if let Some(slot) = listing.slots.get(&stem).filter(|slot| slot.is_in_state(&stamp)) {
-                slot.build(catalog, stamp, &tree.inodes);
+                slot.build(catalog, stamp, tree.inodes.trees());
             }
         }
         Ok(tree)
@@ -220,7 +220,7 @@ impl Tree {
             return folder.parent();
         }
         let Some(slot) = self.inodes.slot(directory.tag()) else { return Ino::ROOT };
-        let parent = slot.tree(&self.inodes).and_then(|tree| tree.parent(directory.ordinal()));
+        let parent = slot.tree(self.inodes.trees()).and_then(|tree| tree.parent(directory.ordinal()));
         parent.map_or(slot.parent(), |ordinal| Ino::new(directory.tag(), ordinal))
     }
 
@@ -282,13 +282,13 @@ impl Tree {
     /// The tree of the checkpoint that an inode is in.
     fn of(&self, ino: Ino) -> io::Result<Arc<CheckpointTree>> {
         let slot = self.inodes.slot(ino.tag()).filter(|_| !ino.is_volatile());
-        slot.and_then(|slot| slot.tree(&self.inodes)).ok_or_else(stale)
+        slot.and_then(|slot| slot.tree(self.inodes.trees())).ok_or_else(stale)
     }
 
     /// What is known of a checkpoint's files and directory without its tree.
     fn outlined(&self, ino: Ino) -> Option<Attr> {
         let slot = self.inodes.slot(ino.tag()).filter(|_| !ino.is_volatile())?;
-        let outline = slot.outline(&self.inodes).ok()?;
+        let outline = slot.outline(self.inodes.trees()).ok()?;
         if ino.ordinal() as usize > outline.siblings.len() {
             return None;
         }

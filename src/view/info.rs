@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::{FORMATS, Format};
 use crate::catalog::{Catalog, Made, Origin, Variable};
 use crate::extent::Extent;
 use crate::format::crc::Masked;
 use crate::name::Name;
 use crate::tensor::Tensor;
 use crate::tensor::slices::Part;
+use crate::view::{FORMATS, Format};
 
 /// So many paths are listed; a graph may have exponentially many.
 const PATHS: usize = 100;

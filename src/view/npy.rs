@@ -3,14 +3,13 @@
 //! Types that NumPy lacks are widened without loss: small floats to float32, signed sub-byte integers to int8. Strings are
 //! `|S<n>`, unless one ends in a NUL byte, which NumPy would take for padding.
 
-use super::{Format, no_form};
 use crate::catalog::Variable;
 use crate::dtype::Numpy;
 use crate::extent::{Extent, VirtualFile};
 use crate::format::npy;
 use crate::op::Op;
 use crate::tensor::Tensor;
-use crate::view::strings;
+use crate::view::{Format, no_form, strings};
 
 pub(super) const FORMAT: Format = Format { name: "npy", suffix: ".npy", link: "array.npy", file };
 

@@ -15,12 +15,11 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::table;
 use crate::catalog::Catalog;
 use crate::extent::VirtualFile;
 use crate::format::object_graph::{Attribute, Child, Node, RegisteredSaver, Slot};
 use crate::graph::Graph;
-use crate::view::strings;
+use crate::view::{strings, table};
 
 /// The file, which cannot be read if the graph's data file is missing.
 pub(super) fn file(catalog: &Arc<Catalog>) -> VirtualFile {

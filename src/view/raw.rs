@@ -3,10 +3,10 @@
 //! Of elements that have a fixed width these are the elements, little-endian and row-major. Of strings they are all of what
 //! a bundle stores: the lengths, their checksum, and the strings one after another.
 
-use super::{Format, no_form};
 use crate::catalog::Variable;
 use crate::dtype::Numpy;
 use crate::extent::VirtualFile;
+use crate::view::{Format, no_form};
 
 pub(super) const FORMAT: Format = Format { name: "raw", suffix: "", link: "raw", file };
 

@@ -15,11 +15,11 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::Whole;
 use crate::catalog::{Catalog, Variable};
 use crate::extent::{Extent, VirtualFile};
 use crate::format::safetensors::{Entry, Header, Kind, MAX_HEADER, METADATA, encode};
 use crate::tensor::Tensor;
+use crate::view::Whole;
 
 pub(super) const WHOLE: Whole = Whole { name: "model.safetensors", is_there, file, left_out };
 

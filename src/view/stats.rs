@@ -9,13 +9,13 @@
 use std::io;
 use std::sync::Arc;
 
-use super::text::number;
 use crate::cache::{Decode, Identity};
 use crate::catalog::{Catalog, Variable};
 use crate::dtype::Value;
 use crate::extent::{Extent, VirtualFile};
 use crate::tensor::Tensor;
 use crate::view::summary::Summary;
+use crate::view::text::number;
 
 /// A column: its name, the width of its widest cell, and its cell.
 struct Column(&'static str, usize, fn(&Summary) -> Option<String>);

@@ -5,12 +5,11 @@
 
 use std::fmt::Write;
 
-use super::elementwise::Elementwise;
-use super::{Format, no_form};
 use crate::catalog::Variable;
 use crate::dtype::{Dtype, Numpy, Value};
 use crate::extent::VirtualFile;
-use crate::view::strings;
+use crate::view::elementwise::Elementwise;
+use crate::view::{Format, no_form, strings};
 
 pub(super) const FORMAT: Format = Format { name: "text", suffix: ".txt", link: "values.txt", file };
 

@@ -1,8 +1,8 @@
 //! The entry of a variable or a slice.
 
-use super::super::Result;
-use super::super::crc::Masked;
-use super::super::wire::{self, Fields, fields};
+use crate::format::crc::Masked;
+use crate::format::wire::{Fields, fields};
+use crate::format::{Result, wire};
 
 /// What the index says about one variable, or one slice of one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

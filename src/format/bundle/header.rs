@@ -1,7 +1,7 @@
 //! The header of a bundle.
 
-use super::super::wire::{self, Fields, fields};
-use super::super::{Result, varint};
+use crate::format::wire::{Fields, fields};
+use crate::format::{Result, varint, wire};
 
 /// What the index says about the whole bundle.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

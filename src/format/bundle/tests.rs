@@ -4,9 +4,9 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
-use super::super::crc::Masked;
-use super::super::{real, table};
-use super::*;
+use crate::format::bundle::*;
+use crate::format::crc::Masked;
+use crate::format::{real, table};
 
 const HEADER: &[u8] = b"\x08\x01\x1a\x02\x08\x01";
 

@@ -3,7 +3,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::*;
+use crate::format::checkpoint_state::*;
 
 const USUAL: &[u8] = b"model_checkpoint_path: \"ckpt-9\"
 all_model_checkpoint_paths: \"ckpt-8\"

@@ -5,8 +5,8 @@
 //!              name NUL datatype dataspace values
 //! ```
 
-use super::datatype::{Datatype, fixed_string};
-use super::object_header::dataspace;
+use crate::format::hdf5_image::datatype::{Datatype, fixed_string};
+use crate::format::hdf5_image::object_header::dataspace;
 
 /// Something said of a group or a dataset.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,7 +10,7 @@
 //! A key is the place of a name: that of the last entry before it, so that a child holds names after the key on its left
 //! up to the one on its right. Nodes of a level stand side by side.
 
-use super::object_header::UNDEFINED;
+use crate::format::hdf5_image::object_header::UNDEFINED;
 
 /// Half of what a node has room for, as the superblock says it.
 pub(super) const HALF_ENTRIES: u16 = 2;

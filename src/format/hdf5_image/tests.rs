@@ -13,7 +13,7 @@ use hdf5_reader::Hdf5File;
 use hdf5_reader::messages::datatype::Datatype as Read;
 use proptest::prelude::*;
 
-use super::*;
+use crate::format::hdf5_image::*;
 
 /// A file of these datasets, each with bytes of its own kind.
 fn file(root: &Group, lens: &BTreeMap<usize, u64>) -> Vec<u8> {

@@ -8,12 +8,12 @@
 
 use std::collections::BTreeMap;
 
-use super::group::{self, HALF_CHILDREN, HALF_ENTRIES};
-use super::object_header::{
+use crate::format::hdf5_image::group::{HALF_CHILDREN, HALF_ENTRIES};
+use crate::format::hdf5_image::object_header::{
     ATTRIBUTE, DATASPACE, DATATYPE, FILL_VALUE, LAYOUT, Messages, NO_FILL_VALUE, SYMBOL_TABLE, UNDEFINED,
     dataspace,
 };
-use super::{ALIGNMENT, Attribute, Dataset, Group, Image, Member};
+use crate::format::hdf5_image::{ALIGNMENT, Attribute, Dataset, Group, Image, Member, group};
 
 pub(super) struct Writer {
     bytes: Vec<u8>,

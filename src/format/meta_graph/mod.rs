@@ -17,9 +17,9 @@ mod walk;
 
 use walk::{behind, walk, whole};
 
-use super::varint::Reader;
-use super::wire::{Field, Fields, fields};
-use super::{Malformed, Result};
+use crate::format::varint::Reader;
+use crate::format::wire::{Field, Fields, fields};
+use crate::format::{Malformed, Result};
 
 /// A variable of the program.
 #[derive(Clone, Debug, PartialEq, Eq)]

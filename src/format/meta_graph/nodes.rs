@@ -9,7 +9,7 @@
 
 use std::collections::HashMap;
 
-use super::walk::{behind, walk, whole};
+use crate::format::meta_graph::walk::{behind, walk, whole};
 use crate::format::varint::Reader;
 use crate::format::wire::{Field, fields};
 use crate::format::{Malformed, Result};

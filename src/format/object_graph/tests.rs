@@ -7,7 +7,7 @@
 
 use proptest::prelude::*;
 
-use super::*;
+use crate::format::object_graph::*;
 
 /// The object graphs of real checkpoints; `scripts/make_graph_fixtures.py` says what each is for.
 pub(crate) const FIXTURES: &[&str] = &[

@@ -4,7 +4,7 @@
 //! {"metadata": {"total_size": 8}, "weight_map": {NAME: "model-00001-of-00002.safetensors", …}}
 //! ```
 
-use super::json;
+use crate::format::safetensors::json;
 use crate::format::{Malformed, Result};
 
 /// The index; what else there is in it is for others.

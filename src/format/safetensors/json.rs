@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 
-use super::{Entry, Header, Kind, METADATA};
+use crate::format::safetensors::{Entry, Header, Kind, METADATA};
 use crate::format::{Malformed, Result};
 
 /// The header that a text holds; each tensor is as long as its type and shape say, and how they lie is not looked at.

@@ -16,7 +16,7 @@ mod kind;
 
 pub use kind::Kind;
 
-use super::{Malformed, Result};
+use crate::format::{Malformed, Result};
 
 /// Bytes of the length that a file begins with.
 pub const LENGTH: usize = 8;

@@ -11,8 +11,8 @@ use proptest::prelude::*;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors, serialize};
 
-use super::kind::KINDS;
-use super::*;
+use crate::format::safetensors::kind::KINDS;
+use crate::format::safetensors::*;
 
 /// Names, types and shapes of tensors whose bytes are whole.
 type Tensors = Vec<(String, Kind, Vec<u64>)>;

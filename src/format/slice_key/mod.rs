@@ -11,9 +11,9 @@ mod number;
 
 use number::{natural, put_natural, put_signed, signed};
 
-use super::bundle::Extent;
-use super::varint::Reader;
-use super::{Malformed, Result};
+use crate::format::bundle::Extent;
+use crate::format::varint::Reader;
+use crate::format::{Malformed, Result};
 
 const NAME_END: u8 = 0x01;
 const WHOLE: i64 = -1;

@@ -7,8 +7,8 @@
 //!
 //! A number has one spelling only; any other is malformed.
 
-use super::super::varint::Reader;
-use super::super::{Malformed, Result};
+use crate::format::varint::Reader;
+use crate::format::{Malformed, Result};
 
 pub(super) fn put_natural(key: &mut Vec<u8>, value: u64) {
     let bytes = value.to_be_bytes();

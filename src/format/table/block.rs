@@ -10,9 +10,9 @@
 
 use std::borrow::Cow;
 
-use super::super::crc::Masked;
-use super::super::varint::Reader;
-use super::super::{Malformed, Result};
+use crate::format::crc::Masked;
+use crate::format::varint::Reader;
+use crate::format::{Malformed, Result};
 
 pub(super) const TRAILER: u64 = 5;
 pub(super) const RAW: u8 = 0;

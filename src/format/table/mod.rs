@@ -18,11 +18,11 @@ use block::Block;
 pub use block::Handle;
 pub use writer::encode;
 
-use super::varint::Reader;
-use super::{Malformed, Result};
 pub use crate::format::table::block_list::{
     BLOCK_TRAILER, Keys, blocks, entries_len, footer, is_plain, unpack,
 };
+use crate::format::varint::Reader;
+use crate::format::{Malformed, Result};
 
 /// Length of the footer.
 pub const FOOTER: usize = 48;

@@ -1,10 +1,10 @@
 //! Writes a table as TensorFlow's writer does, to the byte: blocks of 256 KiB, a restart every 16 entries, separators as
 //! short as can be, no compression.
 
-use super::super::crc::Masked;
-use super::super::varint::put;
-use super::block::RAW;
-use super::{FOOTER, MAGIC};
+use crate::format::crc::Masked;
+use crate::format::table::block::RAW;
+use crate::format::table::{FOOTER, MAGIC};
+use crate::format::varint::put;
 
 const BLOCK: usize = 256 << 10;
 const RESTART_INTERVAL: usize = 16;

@@ -1,7 +1,7 @@
 //! How the numbers of each dtype are coded: in which field, and as what.
 
-use super::super::varint::{Reader, put};
-use super::super::{Malformed, Result};
+use crate::format::varint::{Reader, put};
+use crate::format::{Malformed, Result};
 
 /// The coding of a dtype's elements.
 #[derive(Debug, PartialEq, Eq)]

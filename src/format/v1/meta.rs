@@ -1,8 +1,8 @@
 //! What a file says it holds, under the empty key.
 
-use super::super::bundle::{self, Version, entry};
-use super::super::wire::{self, Field, Fields, fields};
-use super::super::{Malformed, Result};
+use crate::format::bundle::{Version, entry};
+use crate::format::wire::{Field, Fields, fields};
+use crate::format::{Malformed, Result, bundle, wire};
 
 /// The tensors of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

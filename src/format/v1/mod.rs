@@ -23,7 +23,7 @@ pub use coding::{Coding, Form};
 pub use meta::{Meta, Saved};
 pub use slice::{Slice, encode_numbers, encode_strings, strings};
 
-use super::Malformed;
+use crate::format::Malformed;
 pub use crate::format::v1::varint_index::Starts;
 
 /// Bytes that are read as they are needed. Offsets may count from anywhere; errors speak of the same ones.

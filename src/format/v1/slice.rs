@@ -2,12 +2,12 @@
 
 use std::ops::Range;
 
-use super::super::bundle::{self, entry};
-use super::super::wire::{self, fields_at};
-use super::super::{Malformed, Result};
-use super::Window;
-use super::coding::{CONTENT, Coding, Form, LAST, STRINGS};
+use crate::format::bundle::entry;
+use crate::format::v1::Window;
+use crate::format::v1::coding::{CONTENT, Coding, Form, LAST, STRINGS};
 use crate::format::v1::field_header::Frame;
+use crate::format::wire::fields_at;
+use crate::format::{Malformed, Result, bundle, wire};
 
 /// A slice as its value has it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,9 +9,9 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::super::Result;
-use super::super::bundle::{Extent, Version};
-use super::*;
+use crate::format::Result;
+use crate::format::bundle::{Extent, Version};
+use crate::format::v1::*;
 
 const WHOLE: Extent = Extent { start: 0, length: None };
 const DTYPES: [u32; 20] = [1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 22, 23];

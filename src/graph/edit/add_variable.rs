@@ -6,7 +6,6 @@ use smol_str::SmolStr;
 
 use crate::format::object_graph::{Attribute, Node, NodeId, Slot};
 use crate::graph::edit::edge::spell;
-use crate::graph::edit::keys::Rekeyed;
 use crate::graph::edit::nodes::Work;
 use crate::graph::edit::{Edit, Error, new_names};
 use crate::graph::key::{ATTRIBUTES, OPTIMIZER_SLOT, VARIABLE_VALUE, escape};
@@ -105,8 +104,13 @@ impl Work<'_> {
 }
 
 /// Gives the new slots their keys, and says the key of each new value whose node is there.
-pub(crate) fn keys(edit: &Edit, graph: &mut Graph, made: &[NodeId], gone: &[bool]) -> Vec<Rekeyed> {
-    let mut keys: Vec<Rekeyed> = Vec::new();
+pub(crate) fn keys(
+    edit: &Edit,
+    graph: &mut Graph,
+    made: &[NodeId],
+    gone: &[bool],
+) -> Vec<(usize, Vec<u8>, NodeId)> {
+    let mut keys = Vec::new();
     for (from, (make, &node)) in
         edit.makes.iter().zip(made).enumerate().filter(|(_, (_, node))| !gone[**node])
     {
@@ -119,7 +123,7 @@ pub(crate) fn keys(edit: &Edit, graph: &mut Graph, made: &[NodeId], gone: &[bool
                 [&path, ATTRIBUTES, VARIABLE_VALUE].concat().into();
         }
         let key = graph.objects.nodes[node].attributes[0].checkpoint_key.as_bytes().to_vec();
-        keys.push(Rekeyed { from, key, node: Some(node) });
+        keys.push((from, key, node));
     }
     keys
 }

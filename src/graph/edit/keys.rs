@@ -11,13 +11,13 @@ use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 use memchr::memchr_iter;
 use smol_str::SmolStr;
 
-use super::super::key::{self, ATTRIBUTES, OPTIMIZER_SLOT, escape};
-use super::super::{Graph, ROOT};
 use crate::format::object_graph;
 use crate::format::object_graph::{NodeId, ObjectGraph, Slot};
 use crate::graph::edit::nodes::Shape;
 use crate::graph::edit::{Edit, Error, How, Lost, add_variable};
+use crate::graph::key::{ATTRIBUTES, OPTIMIZER_SLOT, escape};
 use crate::graph::path_cursor::Guide;
+use crate::graph::{Graph, ROOT, key};
 
 /// An edited graph, and how the bundle has to change with it.
 #[derive(Clone, Debug)]
@@ -59,7 +59,10 @@ pub(super) fn rewrite(
     let mut graph = Graph::new(objects);
     let (paths, mut errors) = Paths::new(edit, &graph, &copies, &gone).all();
     let (keys, aliases) = rename_keys(&copies, &paths, keys);
-    let made = add_variable::keys(edit, &mut graph, &made, &gone);
+    let made: Vec<_> = add_variable::keys(edit, &mut graph, &made, &gone)
+        .into_iter()
+        .map(|(from, key, node)| Rekeyed { from, key, node: Some(node) })
+        .collect();
     errors.extend(collisions(&[&keys, &aliases, &made]));
     if !errors.is_empty() {
         return Err(errors);

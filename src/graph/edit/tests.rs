@@ -1,8 +1,8 @@
 use proptest::prelude::*;
 
-use super::*;
 use crate::format::object_graph::tests::{FIXTURES, any_graph, fixture};
 use crate::format::object_graph::{Attribute, Node, ObjectGraph, Slot};
+use crate::graph::edit::*;
 
 const VALUE: &str = "/.ATTRIBUTES/VARIABLE_VALUE";
 

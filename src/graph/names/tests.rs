@@ -1,8 +1,8 @@
 use proptest::prelude::*;
 
-use super::*;
 use crate::format::object_graph::tests::{FIXTURES, any_graph, fixture};
 use crate::format::object_graph::{Child, Node, ObjectGraph};
+use crate::graph::names::*;
 
 fn named(name: &str) -> Vec<(String, String, Role, bool)> {
     let graph = Graph::decode(&fixture(name)).unwrap();

@@ -1,8 +1,8 @@
 //! What is wrong with ops as they are written, and what each comes to on a shape.
 
-use super::*;
 use crate::map::Map;
 use crate::map::flags::Flag;
+use crate::map::ops::*;
 use crate::map::test_util::{faults, map};
 use crate::op::Fill;
 use crate::tensor::Shape;

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use super::*;
+use crate::op::tests::*;
 
 /// In the order of the fixture.
 const NAMES: [&str; 21] = [

@@ -1,6 +1,6 @@
 //! Joins and splits.
 
-use super::*;
+use crate::op::tests::*;
 
 fn layout() -> impl Strategy<Value = Layout> {
     prop_oneof![

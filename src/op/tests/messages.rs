@@ -1,6 +1,6 @@
 //! What cannot be done is said with the shapes, and nothing is read to find out.
 
-use super::*;
+use crate::op::tests::*;
 
 fn unreadable(dtype: Dtype, dims: &[u64]) -> Arc<Tensor> {
     struct Never;

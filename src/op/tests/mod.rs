@@ -12,10 +12,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use proptest::prelude::*;
 
-use super::*;
 use crate::cache::{Cache, Decode, Identity};
 use crate::extent::Extent;
 use crate::format::crc::Masked;
+use crate::op::*;
 
 /// Every dtype whose elements have one size.
 fn dtypes() -> Vec<Dtype> {

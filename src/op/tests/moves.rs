@@ -1,6 +1,6 @@
 //! Operations that put elements elsewhere.
 
-use super::*;
+use crate::op::tests::*;
 
 fn replaced(index: &[u64], axis: usize, i: u64) -> Vec<u64> {
     let mut index = index.to_vec();

@@ -2,9 +2,9 @@
 
 use half::{bf16, f16};
 
-use super::*;
 use crate::extent::VirtualFile;
 use crate::format::{npy, string_tensor};
+use crate::op::tests::*;
 
 fn of<T: Copy, const N: usize>(
     dtype: Dtype,

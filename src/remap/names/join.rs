@@ -9,8 +9,8 @@ use crate::map::diagnostic::{Error, Errors, Kind};
 use crate::map::rule::RuleId;
 use crate::name::printable;
 use crate::remap::counts::Tallies;
+use crate::remap::names::assignment::Named;
 use crate::remap::names::matches::Survey;
-use crate::remap::names::naming::Named;
 use crate::remap::rejected_names::Misfits;
 use crate::slot_names::Slot;
 

@@ -1,5 +1,6 @@
 //! Applies a map to the names of a name-based checkpoint.
 
+pub(crate) mod assignment;
 pub(crate) mod collision;
 pub(crate) mod join;
 pub(crate) mod matches;
@@ -14,10 +15,11 @@ use crate::map::rule::{RuleId, Verb};
 use crate::map::scope::with_scopes;
 use crate::remap::counts::Tallies;
 use crate::remap::judge::conclude;
+use crate::remap::names::assignment::Named;
 use crate::remap::names::collision::settle;
 use crate::remap::names::join::Joined;
 use crate::remap::names::matches::Survey;
-use crate::remap::names::naming::{Named, name};
+use crate::remap::names::naming::name;
 use crate::remap::names::selection::{Fate, select};
 use crate::remap::plan::{Plan, Planned, Unfit};
 use crate::remap::report::Report;

@@ -3,7 +3,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use super::*;
 use crate::cache::Cache;
 use crate::catalog::{Kind, Variable};
 use crate::format::object_graph::tests::{any_graph, fixture};
@@ -13,6 +12,7 @@ use crate::graph::edit::tests::{as_saved, bundle_keys, canonical, passes_by_noth
 use crate::map::flags::Flag;
 use crate::map::test_util::map;
 use crate::name::Name;
+use crate::remap::objects::*;
 use crate::remap::report::Status;
 use crate::remap::test_util::plan;
 

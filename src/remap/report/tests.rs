@@ -1,8 +1,8 @@
-use super::*;
 use crate::map::Map;
 use crate::map::flags::Flag;
 use crate::map::rule::RuleId;
 use crate::map::test_util::map;
+use crate::remap::report::*;
 use crate::remap::test_util::{plan, planned, statuses, unfit};
 
 fn shadowed_by(index: usize) -> Status {

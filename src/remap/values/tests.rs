@@ -1,6 +1,5 @@
 //! Maps on catalogs of small tensors: who is changed by what, and what is told when it cannot be.
 
-use super::*;
 use crate::catalog::Catalog;
 use crate::map::flags::Flag;
 use crate::map::test_util::{file, map};
@@ -8,6 +7,7 @@ use crate::name::Name;
 use crate::remap::apply;
 use crate::remap::plan::Unfit;
 use crate::remap::report::Report;
+use crate::remap::values::*;
 use crate::tensor::Shape;
 
 fn catalog(variables: &[(&str, &[u64])]) -> Catalog {

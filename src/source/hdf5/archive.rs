@@ -8,7 +8,7 @@ use std::sync::Arc;
 use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
-use super::super::error::Error;
+use crate::source::error::Error;
 use crate::source::hdf5::storage::Bytes;
 use crate::source_file::Shard;
 

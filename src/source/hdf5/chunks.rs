@@ -13,10 +13,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use hdf5_reader::error::{Error, Result};
 use hdf5_reader::{Dataset, Datatype, H5Type, Hdf5File, OpenOptions, SliceInfo, SliceInfoElem};
 
-use super::decoders::swap;
-use super::filters;
 use crate::cache::{Decode, Identity};
+use crate::source::hdf5::decoders::swap;
 use crate::source::hdf5::error::Trouble;
+use crate::source::hdf5::filters;
 use crate::source::hdf5::storage::{Bytes, MAX_READ};
 use crate::tensor::Shape;
 

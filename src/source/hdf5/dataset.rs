@@ -12,16 +12,16 @@ use hdf5_reader::messages::layout::DataLayout;
 use hdf5_reader::object_header::ObjectHeader;
 use hdf5_reader::{Dataset, Hdf5File, Storage};
 
-use super::chunks::{Chunks, DataFile};
-use super::decoders::{Fill, Swapped, swap};
-use super::links::defined;
-use super::walk::Found;
-use super::{filters, strings};
 use crate::dtype::Dtype;
 use crate::extent::Extent;
 use crate::format::hdf5_type::{self, Type};
+use crate::source::hdf5::chunks::{Chunks, DataFile};
+use crate::source::hdf5::decoders::{Fill, Swapped, swap};
 use crate::source::hdf5::error::Trouble;
+use crate::source::hdf5::links::defined;
 use crate::source::hdf5::storage::{Bytes, MAX_READ};
+use crate::source::hdf5::walk::Found;
+use crate::source::hdf5::{filters, strings};
 use crate::tensor::{Shape, Tensor};
 
 /// What a dataset is read with.

@@ -29,15 +29,14 @@ use hdf5_reader::{Hdf5File, Storage};
 use names::Named;
 use walk::Tree;
 
-use super::error::{Error, Fault};
-use super::{Checkpoint, Source, without};
 use crate::catalog::{Catalog, H5Layout, Variable};
 use crate::directory::Folder;
 use crate::format::Malformed;
 use crate::source::checkpoint_files::Prefix;
+use crate::source::error::{Error, Fault};
 use crate::source::hdf5::error::Trouble;
 use crate::source::hdf5::storage::Bytes;
-use crate::source::sniff;
+use crate::source::{Checkpoint, Source, sniff, without};
 use crate::source_file::Shard;
 
 /// Weights as Keras 3 has them.

@@ -13,8 +13,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use hdf5_reader::{Attribute, Hdf5File};
 
-use super::walk::{Tree, below, normal};
 use crate::source::hdf5::error::Trouble;
+use crate::source::hdf5::walk::{Tree, below, normal};
 
 /// What a dataset is called.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

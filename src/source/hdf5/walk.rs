@@ -10,8 +10,9 @@ use hdf5_reader::Hdf5File;
 use hdf5_reader::error::Error;
 use hdf5_reader::messages::HdfMessage;
 
-use super::links::{self, Link, Target};
 use crate::source::hdf5::error::Trouble;
+use crate::source::hdf5::links;
+use crate::source::hdf5::links::{Link, Target};
 
 /// Far more than any file of weights has.
 const MAX_LINKS: usize = 4_000_000;

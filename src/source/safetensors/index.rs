@@ -7,11 +7,11 @@ use std::ffi::OsStr;
 use std::path::{Component, Path};
 use std::sync::Arc;
 
-use super::{File, OWN, SHOWN, checkpoint, stamp, unreadable};
 use crate::directory::Folder;
 use crate::format::safetensors::index;
 use crate::name::{Name, listed};
 use crate::source::checkpoint_files::Prefix;
+use crate::source::safetensors::{File, OWN, SHOWN, checkpoint, stamp, unreadable};
 use crate::source::{Checkpoint, Error, Source, without};
 use crate::source_file;
 use crate::source_file::Shard;

@@ -12,7 +12,6 @@ use std::sync::Arc;
 
 pub(super) use index::SOURCE as INDEX;
 
-use super::{Checkpoint, Error, Source, without};
 use crate::catalog::{Catalog, Variable};
 use crate::directory::Folder;
 use crate::dtype::Dtype;
@@ -20,6 +19,7 @@ use crate::extent::Extent;
 use crate::format::safetensors::{self, Entry, Header};
 use crate::name::{Name, listed};
 use crate::source::checkpoint_files::Prefix;
+use crate::source::{Checkpoint, Error, Source, without};
 use crate::source_file::{Shard, Stamp};
 use crate::tensor::{Shape, Tensor};
 

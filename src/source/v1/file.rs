@@ -8,15 +8,15 @@ use std::ffi::OsStr;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::block::{self, Block};
 use crate::directory::Folder;
 use crate::extent::VirtualFile;
 use crate::format::bundle::Header;
 use crate::format::table::{FOOTER, Handle, Keys};
 use crate::format::v1::{Meta, Window};
 use crate::format::{Malformed, table};
+use crate::source::v1::block::Block;
 use crate::source::v1::sparse_reader::Pages;
-use crate::source::v1::{Trouble, rebased};
+use crate::source::v1::{Trouble, block, rebased};
 use crate::source_file::Shard;
 
 /// Far beyond any real list of tensors or blocks, which are read whole.

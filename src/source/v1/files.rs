@@ -5,9 +5,9 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
-use super::super::error::Error;
 use crate::directory::Folder;
 use crate::source::checkpoint_files::Prefix;
+use crate::source::error::Error;
 use crate::source::sniff;
 
 /// The names of the files of a checkpoint of the first version; none if there is no such checkpoint. Of several sets of

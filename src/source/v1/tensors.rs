@@ -5,18 +5,17 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::super::error::Fault;
-use super::block;
-use super::file::{File, Place};
 use crate::dtype::Dtype;
 use crate::extent::Extent;
 use crate::format::v1::{self, Coding, Saved, Slice};
 use crate::format::{bundle, slice_key, string_tensor};
 use crate::name::Name;
 use crate::source::bundle::no_dtype;
+use crate::source::error::Fault;
 use crate::source::v1::decoder::{Numbers, Run};
+use crate::source::v1::file::{File, Place};
 use crate::source::v1::sparse_reader::Pages;
-use crate::source::v1::{Trouble, rebased};
+use crate::source::v1::{Trouble, block, rebased};
 use crate::tensor::slices::Part;
 use crate::tensor::{Shape, Tensor};
 

@@ -4,12 +4,12 @@ use std::fs;
 
 use proptest::prelude::*;
 
-use super::super::open_in;
-use super::*;
 use crate::cache::Cache;
 use crate::format::bundle::{self, Extent, Version};
 use crate::format::v1::{self, Coding, Meta, Saved, Slice};
 use crate::format::{slice_key, table};
+use crate::source::open_in;
+use crate::source::v1::*;
 
 const WHOLE: Extent = Extent { start: 0, length: None };
 

@@ -5,10 +5,9 @@ use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::Runs;
 use crate::cache::{Cache, Decode, Identity};
 use crate::extent::Extent;
-use crate::tensor::slices::Part;
+use crate::tensor::slices::{Part, Runs};
 
 /// The whole that these parts make.
 pub(super) fn extent(parts: &Arc<[Part]>, runs: Vec<Runs>) -> Extent {

@@ -5,11 +5,11 @@
 use std::io;
 use std::sync::Arc;
 
-use super::super::{memory, strings};
-use super::Runs;
 use crate::extent::Extent;
 use crate::format::string_tensor;
-use crate::tensor::slices::Part;
+use crate::tensor::checksum::damaged;
+use crate::tensor::memory;
+use crate::tensor::slices::{Part, Runs};
 
 /// Bytes of the checksum of lengths.
 const CHECKSUM: u64 = 4;
@@ -36,6 +36,6 @@ fn join(parts: &[Part], runs: &[Runs], len: u64) -> io::Result<Vec<u8>> {
     let elements: Vec<_> = placed.into_iter().map(|(_, element)| element).collect();
     match string_tensor::encode(&elements).0 {
         bytes if bytes.len() as u64 == len => Ok(bytes),
-        bytes => Err(strings::damaged(format!("{} bytes of strings instead of {len}", bytes.len()))),
+        bytes => Err(damaged(format!("{} bytes of strings instead of {len}", bytes.len()))),
     }
 }

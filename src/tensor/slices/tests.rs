@@ -1,9 +1,9 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::*;
 use crate::cache::Cache;
 use crate::format::{bundle, string_tensor};
+use crate::tensor::slices::*;
 
 const NUMBERS: [Dtype; 5] =
     [Dtype::Uint8, Dtype::Float16, Dtype::Float32, Dtype::Complex64, Dtype::Complex128];

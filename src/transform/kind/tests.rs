@@ -3,11 +3,11 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::*;
 use crate::catalog::Variable;
 use crate::dtype::Dtype;
 use crate::name::Name;
 use crate::tensor::{Shape, Tensor};
+use crate::transform::kind::*;
 
 fn tensor(dtype: Dtype, dims: &[u64]) -> Arc<Tensor> {
     Arc::new(Tensor::new(dtype, Shape(dims.into()), vec![], None))

@@ -1,9 +1,9 @@
-use super::*;
 use crate::cache::Cache;
 use crate::dtype::Dtype;
 use crate::format::crc::Masked;
 use crate::tensor::Shape;
 use crate::transform::kind::{Target, retarget};
+use crate::transform::like::*;
 
 fn variable(name: &str, dims: &[u64], fill: u8) -> Variable {
     let shape = Shape(dims.into());

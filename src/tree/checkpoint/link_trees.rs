@@ -5,7 +5,6 @@ use std::sync::OnceLock;
 use crate::catalog::Catalog;
 use crate::graph::Graph;
 use crate::tree::checkpoint::links::{Item, Links};
-use crate::tree::checkpoint::show::Show;
 use crate::tree::checkpoint::{full_names, graph_paths};
 
 /// A tree of links: its name, and what makes it.
@@ -24,10 +23,10 @@ const BITS: u32 = 30;
 #[derive(Default)]
 pub(crate) struct Linked([OnceLock<Links>; ROWS.len()]);
 
-/// The trees that a checkpoint has and shows, with their names.
-pub(crate) fn shown(catalog: &Catalog, show: &Show) -> impl Iterator<Item = (usize, &'static str)> {
+/// Returns the trees that a checkpoint has, with their names.
+pub(crate) fn of(catalog: &Catalog) -> impl Iterator<Item = (usize, &'static str)> {
     let count = if catalog.graph().is_some() { NAMES.len() } else { 0 };
-    NAMES[..count].iter().copied().enumerate().filter(|(_, name)| show.has(name))
+    NAMES[..count].iter().copied().enumerate()
 }
 
 pub(crate) fn ordinal(tree: usize, item: Item) -> u32 {

@@ -323,7 +323,7 @@ impl CheckpointTree {
 
     /// The trees of links that are shown: their numbers and names.
     fn shown_links(&self) -> impl Iterator<Item = (usize, &'static str)> {
-        link_trees::shown(&self.catalog, &self.show)
+        link_trees::of(&self.catalog).filter(|(_, name)| self.show.has(name))
     }
 
     fn entry_of_links(&self, tree: usize, folder: FolderId, position: usize) -> Option<Entry<'_>> {

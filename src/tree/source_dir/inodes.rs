@@ -12,12 +12,11 @@
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crate::tree::checkpoint::show::Show;
 use crate::tree::source_dir::Folder;
-use crate::tree::source_dir::lazy_checkpoint::Slot;
+use crate::tree::source_dir::lazy_checkpoint::{Slot, TreeCache};
 use crate::tree::{Attr, Content, Ino};
 
 /// The numbers in use.
@@ -27,9 +26,7 @@ pub(crate) struct Inodes {
     slots: RwLock<HashMap<u32, Arc<Slot>>>,
     /// What each tag was given for, since the mount began.
     tags: Mutex<HashMap<u32, u64>>,
-    /// Checkpoints whose trees are built.
-    built: Mutex<Vec<Arc<Slot>>>,
-    clock: AtomicU64,
+    trees: TreeCache,
     /// The forms that their trees show.
     show: Show,
 }
@@ -43,10 +40,6 @@ pub(crate) enum Node {
     /// Something of ours, or a link.
     Made(Attr, Content<'static>),
 }
-
-/// Trees that are kept built at most, and variables in them together; one is kept whatever its size.
-const TREES: usize = 64;
-const VARIABLES: usize = 250_000;
 
 /// The highest bit, of what is no checkpoint's.
 const NODE: u64 = 1 << 63;
@@ -85,6 +78,11 @@ impl Inodes {
         &self.show
     }
 
+    /// Returns the trees that are kept built.
+    pub(crate) fn trees(&self) -> &TreeCache {
+        &self.trees
+    }
+
     pub(crate) fn node(&self, ino: Ino) -> Option<Node> {
         self.nodes.read().unwrap_or_else(PoisonError::into_inner).get(&ino).cloned()
     }
@@ -114,31 +112,9 @@ impl Inodes {
                 }
             } else {
                 self.slots.write().unwrap_or_else(PoisonError::into_inner).remove(&ino.tag());
-                self.built
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .retain(|slot| slot.tag() != ino.tag());
+                self.trees.remove(ino.tag());
             }
         }
-    }
-
-    /// Notes that a checkpoint's tree was built, and lets go of those that were used the longest ago.
-    pub(crate) fn built(&self, slot: &Arc<Slot>) {
-        let mut built = self.built.lock().unwrap_or_else(PoisonError::into_inner);
-        built.retain(|other| !Arc::ptr_eq(other, slot));
-        built.push(slot.clone());
-        while built.len() > 1
-            && (built.len() > TREES || built.iter().map(|slot| slot.variables()).sum::<usize>() > VARIABLES)
-        {
-            let others = built.iter().enumerate().filter(|(_, other)| !Arc::ptr_eq(other, slot));
-            let Some((oldest, _)) = others.min_by_key(|(_, slot)| slot.used()) else { return };
-            built.swap_remove(oldest).let_go();
-        }
-    }
-
-    /// A number that grows with each use of anything.
-    pub(crate) fn tick(&self) -> u64 {
-        self.clock.fetch_add(1, Ordering::Relaxed)
     }
 
     fn tag(&self, identity: u64) -> u32 {

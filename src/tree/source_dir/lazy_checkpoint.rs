@@ -9,7 +9,6 @@ use crate::source_file::Stamp;
 use crate::tree::backend::{Directory, Found};
 use crate::tree::checkpoint::CheckpointTree;
 use crate::tree::checkpoint::show::Show;
-use crate::tree::source_dir::inodes::Inodes;
 use crate::tree::{Attr, Ino};
 
 /// One checkpoint in one state of its index.
@@ -39,6 +38,43 @@ pub(crate) struct Outline {
     /// Whether every data file that a variable needs is there.
     pub(crate) is_complete: bool,
     variables: usize,
+}
+
+/// The checkpoints whose trees are built, of which the least recently used lose theirs.
+#[derive(Default)]
+pub(crate) struct TreeCache {
+    built: Mutex<Vec<Arc<Slot>>>,
+    clock: AtomicU64,
+}
+
+/// The largest number of trees that are kept, and of variables in them together. One is kept whatever its size.
+const TREES: usize = 64;
+const VARIABLES: usize = 250_000;
+
+impl TreeCache {
+    /// Adds a checkpoint whose tree was built, and drops the trees that were used the longest ago.
+    fn add(&self, slot: &Arc<Slot>) {
+        let mut built = self.built.lock().unwrap_or_else(PoisonError::into_inner);
+        built.retain(|other| !Arc::ptr_eq(other, slot));
+        built.push(slot.clone());
+        while built.len() > 1
+            && (built.len() > TREES || built.iter().map(|slot| slot.variables()).sum::<usize>() > VARIABLES)
+        {
+            let others = built.iter().enumerate().filter(|(_, other)| !Arc::ptr_eq(other, slot));
+            let Some((oldest, _)) = others.min_by_key(|(_, slot)| slot.used()) else { return };
+            built.swap_remove(oldest).let_go();
+        }
+    }
+
+    /// Forgets the checkpoint of a tag.
+    pub(crate) fn remove(&self, tag: u32) {
+        self.built.lock().unwrap_or_else(PoisonError::into_inner).retain(|slot| slot.tag() != tag);
+    }
+
+    /// Returns a number that grows with each use of a tree.
+    fn tick(&self) -> u64 {
+        self.clock.fetch_add(1, Ordering::Relaxed)
+    }
 }
 
 impl Slot {
@@ -79,16 +115,16 @@ impl Slot {
     }
 
     /// What planning finds.
-    pub(crate) fn outline(self: &Arc<Self>, inodes: &Inodes) -> Result<&Outline, &str> {
+    pub(crate) fn outline(self: &Arc<Self>, trees: &TreeCache) -> Result<&Outline, &str> {
         if self.outcome.get().is_none() {
-            let _ = self.tree(inodes);
+            let _ = self.tree(trees);
         }
         self.outcome.get_or_init(|| Err("not planned".into())).as_ref().map_err(String::as_str)
     }
 
     /// Its tree, built if need be; `None` if that cannot be.
-    pub(crate) fn tree(self: &Arc<Self>, inodes: &Inodes) -> Option<Arc<CheckpointTree>> {
-        self.used.store(inodes.tick(), Ordering::Relaxed);
+    pub(crate) fn tree(self: &Arc<Self>, trees: &TreeCache) -> Option<Arc<CheckpointTree>> {
+        self.used.store(trees.tick(), Ordering::Relaxed);
         if let Some(tree) = self.built() {
             return Some(tree);
         }
@@ -97,7 +133,7 @@ impl Slot {
             return self.built();
         }
         let tree = self.planned()?;
-        self.keep(tree.clone(), inodes);
+        self.keep(tree.clone(), trees);
         Some(tree)
     }
 
@@ -117,15 +153,15 @@ impl Slot {
     }
 
     /// Takes a plan that was made already, and keeps its tree.
-    pub(crate) fn build(self: &Arc<Self>, catalog: Catalog, stamp: Stamp, inodes: &Inodes) {
+    pub(crate) fn build(self: &Arc<Self>, catalog: Catalog, stamp: Stamp, trees: &TreeCache) {
         if let Some(tree) = self.settle(catalog, stamp) {
-            self.keep(tree, inodes);
+            self.keep(tree, trees);
         }
     }
 
-    fn keep(self: &Arc<Self>, tree: Arc<CheckpointTree>, inodes: &Inodes) {
+    fn keep(self: &Arc<Self>, tree: Arc<CheckpointTree>, trees: &TreeCache) {
         *self.tree.write().unwrap_or_else(PoisonError::into_inner) = Some(tree);
-        inodes.built(self);
+        trees.add(self);
     }
 
     /// Notes what a plan says of the checkpoint.

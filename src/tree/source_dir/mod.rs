@@ -170,7 +170,7 @@ impl Folder {
                 return Ok(listing);
             }
             let newest = listing.here().rev().find(|listed| {
-                let outline = listing.slots[&listed.stem].outline(inodes);
+                let outline = listing.slots[&listed.stem].outline(inodes.trees());
                 outline.is_ok_and(|outline| outline.is_complete)
             });
             // Otherwise a plan found other files than the listing names, and the next listing has them.
@@ -192,8 +192,10 @@ impl Folder {
         };
         let named = listing.get(name).ok_or_else(absent)?.clone();
         let ino = match &named {
-            Named::Sibling(slot, _) => slot.outline(inodes).ok().and_then(|outline| outline.sibling(name)),
-            Named::Tree(slot) => slot.outline(inodes).ok().map(|outline| outline.root.ino),
+            Named::Sibling(slot, _) => {
+                slot.outline(inodes.trees()).ok().and_then(|outline| outline.sibling(name))
+            }
+            Named::Tree(slot) => slot.outline(inodes.trees()).ok().map(|outline| outline.root.ino),
             Named::Node(ino, _) => Some(*ino),
         };
         ino.ok_or_else(absent)

@@ -2,13 +2,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use proptest::prelude::*;
 
-use super::*;
 use crate::cache::Cache;
 use crate::catalog::Catalog;
 use crate::dtype::Dtype;
 use crate::format::crc::Masked;
 use crate::format::string_tensor;
 use crate::tensor::Shape;
+use crate::view::strings::*;
 
 fn stored(shape: &[u64], data: Extent, crc32c: Masked) -> Variable {
     let tensor = Tensor::new(Dtype::String, Shape(shape.into()), vec![data], Some(crc32c));

@@ -1,8 +1,8 @@
 use proptest::prelude::*;
 
-use super::*;
 use crate::extent::Extent;
 use crate::tensor::Shape;
+use crate::view::summary::*;
 
 fn of<const N: usize>(dtype: Dtype, numbers: impl IntoIterator<Item = [u8; N]>) -> Summary {
     let bytes: Vec<u8> = numbers.into_iter().flatten().collect();

@@ -14,10 +14,10 @@
 
 use std::collections::BTreeMap;
 
-use super::order::Order;
-use super::{Contents, left_out, utf8};
 use crate::catalog::{Catalog, Variable};
 use crate::format::hdf5_image::{Attribute, Dataset, FLOAT32, MAX_DEPTH, MAX_STRING};
+use crate::view::weights_h5::order::{Layer, Order, Weight};
+use crate::view::weights_h5::{Contents, left_out, utf8};
 
 /// The last version of Keras 2: weights are laid out as it has them.
 const KERAS_VERSION: &str = "2.15.0";
@@ -27,11 +27,6 @@ const TOP_LEVEL: &str = "top_level_model_weights";
 const BY_NAME_ONLY: (&str, &str) = ("load_by_name", "order_of_layers_is_unknown:0");
 /// What TensorFlow puts behind a variable's name.
 const OUTPUT: &str = ":0";
-
-/// A variable of a layer: its place in the catalog, and itself.
-pub(super) type Weight<'a> = (usize, &'a Variable);
-/// A layer: its name, and its weights.
-pub(super) type Layer<'a> = (&'a str, Vec<Weight<'a>>);
 
 /// Adds all layers; returns what was left out.
 pub(super) fn add_all(contents: &mut Contents, catalog: &Catalog) -> Vec<String> {

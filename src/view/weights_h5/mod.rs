@@ -21,11 +21,11 @@ use std::sync::Arc;
 
 use form::Form;
 
-use super::Whole;
 use crate::cache::{Decode, Identity};
 use crate::catalog::{Catalog, H5Layout, Variable};
 use crate::extent::{Extent, VirtualFile};
 use crate::format::hdf5_image::{self, ALIGNMENT, Attribute, Dataset, Group};
+use crate::view::Whole;
 
 pub(super) const KERAS3: Whole = whole("model.weights.h5", |catalog| catalog.h5_layout == H5Layout::Keras3);
 pub(super) const LEGACY: Whole = whole("model.h5", |catalog| catalog.h5_layout == H5Layout::Legacy);

@@ -8,10 +8,14 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::legacy::{Layer, Weight};
 use crate::catalog::{Catalog, Variable};
 use crate::format::object_graph::NodeId;
 use crate::graph::Graph;
+
+/// A variable of a layer: its place in the catalog, and itself.
+pub(super) type Weight<'a> = (usize, &'a Variable);
+/// A layer: its name, and its weights.
+pub(super) type Layer<'a> = (&'a str, Vec<Weight<'a>>);
 
 pub(super) struct Order<'a> {
     graph: Option<&'a Graph>,

@@ -3,11 +3,11 @@
 use hdf5_reader::Hdf5File;
 use proptest::prelude::*;
 
-use super::*;
 use crate::cache::Cache;
 use crate::dtype::Dtype;
 use crate::format::string_tensor;
 use crate::tensor::{Shape, Tensor};
+use crate::view::weights_h5::*;
 
 fn variable(name: &[u8], dtype: Dtype, shape: &[u64], data: Extent) -> Variable {
     let tensor = Arc::new(Tensor::new(dtype, Shape(shape.into()), vec![data], None));

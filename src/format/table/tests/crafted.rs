@@ -3,10 +3,10 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::super::super::crc::Masked;
-use super::super::super::varint::put;
-use super::super::*;
-use super::keys;
+use crate::format::crc::Masked;
+use crate::format::table::tests::keys;
+use crate::format::table::*;
+use crate::format::varint::put;
 
 /// A table of blocks made by hand: each its bytes before the type, its type, and its separator.
 fn table(blocks: &[(Vec<u8>, u8, &[u8])]) -> Vec<u8> {

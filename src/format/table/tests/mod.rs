@@ -9,10 +9,10 @@
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 
-use super::super::real;
+use crate::format::real;
 mod crafted;
 
-use super::*;
+use crate::format::table::*;
 
 /// Two scalars, W and b, as TensorFlow wrote them.
 const REAL: [u8; 134] = {

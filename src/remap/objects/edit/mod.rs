@@ -14,9 +14,10 @@ use crate::remap::objects::edit::chosen_names::{Claims, by_rule, respelled};
 use crate::remap::objects::matching::Survey;
 use crate::remap::objects::matching::search::Edge;
 use crate::remap::objects::plan::aliases::Copying;
-use crate::remap::objects::plan::moves::{How, Take, Taking, joined};
+use crate::remap::objects::plan::moves::{How, Take, Taking};
 use crate::remap::objects::plan::new_values::{Making, Place, as_full_name};
 use crate::remap::objects::plan::selection::Selected;
+use crate::remap::objects::plan::targets::joined;
 
 /// Faults of one sort that an error shows before "and N more".
 const EXAMPLES: usize = 3;

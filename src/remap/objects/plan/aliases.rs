@@ -5,8 +5,8 @@ use crate::map::rule::{RuleId, Verb};
 use crate::remap::counts::Tallies;
 use crate::remap::objects::matching::Survey;
 use crate::remap::objects::matching::search::{Edge, Found, Meaning};
-use crate::remap::objects::plan::moves::{Taking, joined};
-use crate::remap::objects::plan::targets::Targets;
+use crate::remap::objects::plan::moves::Taking;
+use crate::remap::objects::plan::targets::{Targets, joined};
 use crate::remap::rejected_names::Misfits;
 
 /// A path that is to be had twice.

@@ -20,7 +20,7 @@ use crate::remap::counts::Tallies;
 use crate::remap::objects::matching::search::{Edge, Found, Meaning};
 use crate::remap::objects::matching::{Matches, Survey};
 use crate::remap::objects::plan::selection::Selected;
-use crate::remap::objects::plan::targets::Targets;
+use crate::remap::objects::plan::targets::{Targets, joined};
 use crate::remap::rejected_names::Misfits;
 
 /// A path that a rule takes, and where to.
@@ -347,13 +347,5 @@ fn leaf_error(rule: &Rule, why: &'static str, faults: &[LeafFault]) -> Error {
     match faults.len() - SHOWN.min(faults.len()) {
         0 => error,
         more => error.note(format!("and {more} more like these")),
-    }
-}
-
-/// Two parts of a path.
-pub(crate) fn joined(above: &str, below: &str) -> String {
-    match (above, below) {
-        ("", path) | (path, "") => path.to_owned(),
-        _ => [above, "/", below].concat(),
     }
 }

@@ -5,7 +5,6 @@ use foldhash::{HashMap, HashMapExt};
 use crate::map::rule::{Rule, RuleId};
 use crate::remap::objects::matching::Survey;
 use crate::remap::objects::matching::search::{Found, Meaning};
-use crate::remap::objects::plan::moves::joined;
 use crate::remap::rejected_names::Misfits;
 
 /// The targets of one rule's matches.
@@ -89,5 +88,13 @@ impl<'a> Targets<'a> {
             };
             self.along[at] = nearest.is_some_and(agrees);
         }
+    }
+}
+
+/// Two parts of a path.
+pub(crate) fn joined(above: &str, below: &str) -> String {
+    match (above, below) {
+        ("", path) | (path, "") => path.to_owned(),
+        _ => [above, "/", below].concat(),
     }
 }
