@@ -17,7 +17,7 @@ use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
 
 /// An open directory.
 #[derive(Debug)]
-pub struct Folder {
+pub struct Directory {
     handle: Arc<File>,
     path: PathBuf,
     confined: Option<Confined>,
@@ -41,7 +41,7 @@ pub struct Entry {
     pub ino: u64,
 }
 
-impl Folder {
+impl Directory {
     /// Opens a directory.
     ///
     /// # Errors
@@ -182,7 +182,7 @@ mod tests {
 
     use super::*;
 
-    fn read(folder: &Folder, name: &str) -> io::Result<String> {
+    fn read(folder: &Directory, name: &str) -> io::Result<String> {
         io::read_to_string(folder.file(OsStr::new(name))?)
     }
 
@@ -192,7 +192,7 @@ mod tests {
         let path = dir.path().join("train");
         fs::create_dir(&path).unwrap();
         fs::write(path.join("a"), "old").unwrap();
-        let folder = Folder::open(&path).unwrap();
+        let folder = Directory::open(&path).unwrap();
         fs::rename(&path, dir.path().join("moved")).unwrap();
         fs::create_dir(&path).unwrap();
         fs::write(path.join("a"), "new").unwrap();
@@ -215,7 +215,7 @@ mod tests {
         ] {
             symlink(target, top.join("variables").join(link)).unwrap();
         }
-        let folder = Folder::open(&top).unwrap().confined().folder(OsStr::new("variables")).unwrap();
+        let folder = Directory::open(&top).unwrap().confined().folder(OsStr::new("variables")).unwrap();
         for link in ["relative", "absolute", "twice"] {
             assert!(read(&folder, link).is_err(), "{link}");
             assert!(folder.metadata(OsStr::new(link)).is_err(), "{link}");

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 
-use crate::directory::Folder;
+use crate::directory::Directory;
 
 /// How long a look at the file counts before reads look again.
 const FRESH: Duration = Duration::from_secs(1);
@@ -33,7 +33,7 @@ const OTHER_FILES: u64 = 256;
 #[derive(Debug)]
 pub struct Shard {
     /// Where it stands; `None` if not even the directory could be opened.
-    folder: Option<Arc<Folder>>,
+    folder: Option<Arc<Directory>>,
     name: OsString,
     path: PathBuf,
     opened: Result<Opened, io::Error>,
@@ -75,7 +75,7 @@ impl From<&Metadata> for Stamp {
 
 impl Stamp {
     /// Returns the stamp of the file `name` in a directory, or `None` if it cannot be examined.
-    pub fn at(directory: &Folder, name: &OsStr) -> Option<Self> {
+    pub fn at(directory: &Directory, name: &OsStr) -> Option<Self> {
         directory.metadata(name).ok().map(|meta| Self::from(&meta))
     }
 
@@ -98,14 +98,14 @@ impl Shard {
         let path = path.as_ref();
         let name = path.file_name().unwrap_or_default();
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-        match Folder::open(parent.unwrap_or(Path::new("."))) {
+        match Directory::open(parent.unwrap_or(Path::new("."))) {
             Ok(folder) => Self { path: path.into(), ..Self::open_in(&Arc::new(folder), name) },
             Err(error) => Self::new(None, name, path.into(), Err(error)),
         }
     }
 
     /// Opens a file of a directory that is held open, which it keeps so.
-    pub fn open_in(folder: &Arc<Folder>, name: &OsStr) -> Self {
+    pub fn open_in(folder: &Arc<Directory>, name: &OsStr) -> Self {
         let opened = folder.file(name).and_then(Opened::new);
         Self::new(Some(folder.clone()), name, folder.path().join(name), opened)
     }
@@ -115,7 +115,7 @@ impl Shard {
         Self { may_grow: true, ..self }
     }
 
-    fn new(folder: Option<Arc<Folder>>, name: &OsStr, path: PathBuf, opened: io::Result<Opened>) -> Self {
+    fn new(folder: Option<Arc<Directory>>, name: &OsStr, path: PathBuf, opened: io::Result<Opened>) -> Self {
         Self {
             folder,
             name: name.into(),

@@ -22,16 +22,16 @@ use std::{fs, io};
 
 use crate::catalog::Catalog;
 use crate::checksums::Keep;
-use crate::directory::Folder;
+use crate::directory::Directory;
 use crate::source::{Checkpoint, Meant};
 use crate::source_file::{Shard, Stamp};
 use crate::transform::{Outcome, Recipe, Unmade};
-use crate::tree::{Directory, Scan};
+use crate::tree::{Backend, Scan};
 use crate::{remap, source};
 
 /// A directory of a source, and what is done to its checkpoints.
 pub struct Mirror {
-    folder: Arc<Folder>,
+    folder: Arc<Directory>,
     kind: Kind,
     recipe: Arc<Recipe>,
     keep: Option<Arc<dyn Keep>>,
@@ -78,7 +78,7 @@ impl Mirror {
     /// # Errors
     /// What is there instead of a checkpoint.
     pub fn open(path: &Path, recipe: Arc<Recipe>) -> Result<Self, source::Error> {
-        let open = |dir: PathBuf| Folder::open(&dir).map_err(|error| source::Error::Io(dir, error));
+        let open = |dir: PathBuf| Directory::open(&dir).map_err(|error| source::Error::Io(dir, error));
         let (folder, kind) = match source::meant(path)? {
             Meant::Checkpoint(prefix) => (open(prefix.dir.clone())?, Kind::Prefix(prefix)),
             Meant::Directory(dir) => (open(dir)?, Kind::Directory),
@@ -167,7 +167,7 @@ impl Mirror {
     }
 }
 
-impl Directory for Mirror {
+impl Backend for Mirror {
     fn scan(&self) -> io::Result<Scan> {
         scan::scan(self)
     }
@@ -210,7 +210,7 @@ impl Directory for Mirror {
         Shard::open_in(&self.folder, OsStr::from_bytes(name)).growing()
     }
 
-    fn directory(&self, name: &[u8]) -> io::Result<Box<dyn Directory>> {
+    fn directory(&self, name: &[u8]) -> io::Result<Box<dyn Backend>> {
         let name = OsStr::from_bytes(name);
         let folder = self.folder.folder(name)?;
         let is_variables = matches!(self.kind, Kind::SavedModel) && name == source::VARIABLES;

@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use crate::directory::Folder;
+use crate::directory::Directory;
 use crate::source;
 use crate::source::VARIABLES;
 use crate::source_file::Stamp;
@@ -17,7 +17,7 @@ use crate::tree::Found;
 pub(crate) const REMAPPED: &str = "remapped";
 
 /// The checkpoint in `variables/` under its other name, if it is there.
-pub(crate) fn remapped(folder: &Folder) -> io::Result<Option<Found>> {
+pub(crate) fn remapped(folder: &Directory) -> io::Result<Option<Found>> {
     let variables = folder.folder(OsStr::new(VARIABLES))?;
     let mut families = source::families(&variables, &variables.entries()?);
     let Some(family) = families.remove(OsStr::new(VARIABLES)) else { return Ok(None) };

@@ -9,7 +9,7 @@ use std::fs::Metadata;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-use crate::directory::{Entry, Folder};
+use crate::directory::{Entry, Directory};
 use crate::source_file::Stamp;
 
 /// The name of a checkpoint: its directory and what its files' names begin with.
@@ -84,7 +84,7 @@ fn with(stem: &OsStr, suffix: &str) -> OsString {
 
 impl Family {
     /// The family of a head that is no index, if it is there.
-    pub(crate) fn of_head(folder: &Folder, head: &OsStr, own: Option<&'static str>) -> Self {
+    pub(crate) fn of_head(folder: &Directory, head: &OsStr, own: Option<&'static str>) -> Self {
         Self { index: stamp(folder, head), head: head.into(), own, ..Self::default() }
     }
 
@@ -127,7 +127,7 @@ impl Family {
 }
 
 /// The V2 bundles of a folder by stem. What a crashed save left behind does not count.
-pub(crate) fn bundles(folder: &Folder, entries: &[Entry]) -> BTreeMap<OsString, Family> {
+pub(crate) fn bundles(folder: &Directory, entries: &[Entry]) -> BTreeMap<OsString, Family> {
     let mut families = BTreeMap::<OsString, Family>::new();
     for entry in entries.iter().filter(|entry| entry.kind.is_file() || entry.kind.is_symlink()) {
         match Part::of(&entry.name) {
@@ -142,7 +142,7 @@ pub(crate) fn bundles(folder: &Folder, entries: &[Entry]) -> BTreeMap<OsString, 
     families
 }
 
-fn stamp(folder: &Folder, name: &OsStr) -> Option<Stamp> {
+fn stamp(folder: &Directory, name: &OsStr) -> Option<Stamp> {
     let meta = folder.metadata(name).ok().filter(Metadata::is_file)?;
     Some(Stamp::from(&meta))
 }

@@ -10,7 +10,7 @@ use std::fs::Metadata;
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 
-use crate::directory::Folder;
+use crate::directory::Directory;
 use crate::format::checkpoint_state;
 use crate::format::checkpoint_state::State;
 use crate::source::checkpoint_files::Family;
@@ -32,7 +32,7 @@ const HEAD: u64 = 64;
 const BEGINNINGS: &[&[u8]] = &[b"model_checkpoint_path", b"all_model_checkpoint"];
 
 /// The state file of that name, if it is one.
-pub fn state_file(folder: &Folder, name: &OsStr) -> Option<State> {
+pub fn state_file(folder: &Directory, name: &OsStr) -> Option<State> {
     let file = folder.file(name).ok()?;
     file.metadata().ok().filter(|meta: &Metadata| meta.is_file() && meta.len() <= STATE_LEN)?;
     let mut text = Vec::new();
@@ -145,7 +145,7 @@ mod tests {
             index.unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
         }
         fs::write(dir.path().join("checkpoint"), state).unwrap();
-        let folder = Folder::open(dir.path()).unwrap();
+        let folder = Directory::open(dir.path()).unwrap();
         let families = families(&folder, &folder.entries().unwrap());
         let roster = roster(&families, state_file(&folder, OsStr::new("checkpoint")).as_ref());
         roster.checkpoints.into_iter().map(|(stem, time)| (stem.into_string().unwrap(), time)).collect()
@@ -196,7 +196,7 @@ mod tests {
     #[test]
     fn a_state_file_is_known_by_its_beginning_and_never_read_if_it_is_large() {
         let dir = tempfile::tempdir().unwrap();
-        let folder = Folder::open(dir.path()).unwrap();
+        let folder = Directory::open(dir.path()).unwrap();
         let is_state_file = |text: &[u8]| {
             fs::write(dir.path().join("best"), text).unwrap();
             state_file(&folder, OsStr::new("best")).is_some()

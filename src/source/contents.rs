@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::Path;
 
-use crate::directory::{Entry, Folder};
+use crate::directory::{Entry, Directory};
 use crate::name::listed;
 use crate::source::checkpoint_files::Part;
 use crate::source::families;
@@ -44,7 +44,7 @@ pub(super) fn below(dir: &Path) -> Vec<String> {
 }
 
 fn entries(dir: &Path) -> Vec<Entry> {
-    Folder::open(dir).and_then(|folder| folder.entries()).unwrap_or_default()
+    Directory::open(dir).and_then(|folder| folder.entries()).unwrap_or_default()
 }
 
 fn counted(kind: &str, count: usize) -> String {
@@ -70,7 +70,7 @@ fn kind(dir: &Path, entry: &Entry) -> String {
 }
 
 fn checkpoints(dir: &Path) -> Option<String> {
-    let folder = Folder::open(dir).ok()?;
+    let folder = Directory::open(dir).ok()?;
     if is_saved_model(&folder) {
         return Some(format!("{} (a SavedModel)", dir.display()));
     }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
-use crate::directory::Folder;
+use crate::directory::Directory;
 use crate::format::Malformed;
 use crate::name::{Name, listed};
 use crate::source::checkpoint_files::Prefix;
@@ -102,7 +102,7 @@ impl Error {
     }
 
     /// The index of a prefix is none, nor a damaged one.
-    pub(super) fn not_an_index(prefix: &Prefix, folder: &Folder) -> Self {
+    pub(super) fn not_an_index(prefix: &Prefix, folder: &Directory) -> Self {
         let known = sniff::identify(&folder.reach(&prefix.head));
         Self::lookalike(&prefix.index(), known, crate::source::resolve::nearest_in(folder, prefix))
     }

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::catalog::{Catalog, Made, Program, Variable};
-use crate::directory::Folder;
+use crate::directory::Directory;
 use crate::dtype::Dtype;
 use crate::format::{Malformed, meta_graph};
 use crate::name::Name;
@@ -18,14 +18,14 @@ use crate::source_file::Shard;
 use crate::tensor::{Shape, Tensor};
 
 /// The program of a checkpoint, if there is such a file.
-pub(super) fn beside(prefix: &Prefix, folder: &Arc<Folder>) -> Option<Arc<Program>> {
+pub(super) fn beside(prefix: &Prefix, folder: &Arc<Directory>) -> Option<Arc<Program>> {
     let name = prefix.meta_name();
     folder.metadata(&name).ok().filter(|meta| meta.is_file())?;
     let folder = folder.clone();
     Some(Arc::new(Program::new(move || read(&folder, &name))))
 }
 
-fn read(folder: &Arc<Folder>, name: &OsStr) -> HashMap<Name, Made> {
+fn read(folder: &Arc<Directory>, name: &OsStr) -> HashMap<Name, Made> {
     let shard = Shard::open_in(folder, name);
     let variables = shard.len().ok_or_else(|| "it cannot be opened".to_owned()).and_then(|len| {
         meta_graph::decode(len, |at, len| piece(&shard, at, len)).map_err(|fault: Fault| fault.0)

@@ -26,7 +26,7 @@ pub use error::{Cut, Error, Fault};
 pub use meta_graph::wanted as wanted_by_graph;
 
 use crate::catalog::{Catalog, Own};
-use crate::directory::{Entry, Folder};
+use crate::directory::{Entry, Directory};
 pub use crate::source::checkpoint_files::{Family, Part, Prefix};
 pub use crate::source::checkpoint_list::{Roster, named, roster, state_file};
 pub use crate::source::resolve::{Meant, VARIABLES, is_saved_model, meant, newest};
@@ -56,7 +56,7 @@ struct Source {
     /// What the name of a head ends in, where a mount shows the checkpoint in its own format too, under that name and the
     /// map: for programs that load that file.
     own: Option<&'static str>,
-    open: fn(&Prefix, &Arc<Folder>) -> Result<Checkpoint, Error>,
+    open: fn(&Prefix, &Arc<Directory>) -> Result<Checkpoint, Error>,
 }
 
 /// The formats. A directory's checkpoints are those of the first that it has any of.
@@ -65,14 +65,14 @@ static SOURCES: &[Source] =
 
 impl Source {
     /// The stem of an entry that is a head, by name and content.
-    fn stem_of(&self, folder: &Folder, entry: &Entry) -> Option<OsString> {
+    fn stem_of(&self, folder: &Directory, entry: &Entry) -> Option<OsString> {
         let is_file = entry.kind.is_file() || entry.kind.is_symlink();
         let stem = is_file.then(|| (self.stem)(&entry.name)).flatten()?;
         of_head(&folder.reach(&entry.name)).filter(|source| std::ptr::eq(*source, self)).map(|_| stem)
     }
 
     /// The head of a stem; of several files that each are one, the first by name.
-    fn head(&self, folder: &Folder, entries: &[Entry], stem: &OsStr) -> Option<OsString> {
+    fn head(&self, folder: &Directory, entries: &[Entry], stem: &OsStr) -> Option<OsString> {
         let heads = entries.iter().filter(|entry| (self.stem)(&entry.name).is_some_and(|own| own == stem));
         heads.filter(|entry| self.stem_of(folder, entry).is_some()).map(|entry| entry.name.clone()).min()
     }
@@ -84,7 +84,7 @@ impl Source {
 /// What is there instead of a checkpoint, or everything that is wrong with it.
 pub fn open(path: &Path) -> Result<Checkpoint, Error> {
     let (prefix, note) = resolve::locate(path)?;
-    let folder = Folder::open(&prefix.dir).map_err(|error| Error::Io(prefix.dir.clone(), error))?;
+    let folder = Directory::open(&prefix.dir).map_err(|error| Error::Io(prefix.dir.clone(), error))?;
     let mut checkpoint = open_prefix(&prefix, &Arc::new(folder))?;
     checkpoint.warnings.splice(0..0, note);
     Ok(checkpoint)
@@ -94,7 +94,7 @@ pub fn open(path: &Path) -> Result<Checkpoint, Error> {
 ///
 /// # Errors
 /// As [`open`].
-pub fn open_in(folder: &Arc<Folder>, stem: &OsStr) -> Result<Checkpoint, Error> {
+pub fn open_in(folder: &Arc<Directory>, stem: &OsStr) -> Result<Checkpoint, Error> {
     let prefix = Prefix::new(folder.path(), stem);
     let head = |_| head(folder, stem).map(|head| Prefix { head, ..prefix.clone() });
     open_prefix(&folder.metadata(&prefix.head).err().and_then(head).unwrap_or(prefix), folder)
@@ -104,7 +104,7 @@ pub fn open_in(folder: &Arc<Folder>, stem: &OsStr) -> Result<Checkpoint, Error> 
 ///
 /// # Errors
 /// As [`open`].
-pub fn open_prefix(prefix: &Prefix, folder: &Arc<Folder>) -> Result<Checkpoint, Error> {
+pub fn open_prefix(prefix: &Prefix, folder: &Arc<Directory>) -> Result<Checkpoint, Error> {
     let mut checkpoint = match prefix.is_bundle() && folder.metadata(&prefix.head).is_ok() {
         true => bundle::open(prefix, folder)?,
         false => open_other(prefix, folder)?,
@@ -114,7 +114,7 @@ pub fn open_prefix(prefix: &Prefix, folder: &Arc<Folder>) -> Result<Checkpoint, 
 }
 
 /// Opens a checkpoint of another format than TensorFlow's.
-fn open_other(prefix: &Prefix, folder: &Arc<Folder>) -> Result<Checkpoint, Error> {
+fn open_other(prefix: &Prefix, folder: &Arc<Directory>) -> Result<Checkpoint, Error> {
     let source = of_head(&folder.reach(&prefix.head)).ok_or_else(|| Error::not_an_index(prefix, folder))?;
     let mut checkpoint = (source.open)(prefix, folder)?;
     checkpoint.catalog.own = source.own.map(|suffix| {
@@ -126,7 +126,7 @@ fn open_other(prefix: &Prefix, folder: &Arc<Folder>) -> Result<Checkpoint, Error
 }
 
 /// The checkpoints of a folder by stem: bundles, or where there are none those of another format.
-pub fn families(folder: &Folder, entries: &[Entry]) -> BTreeMap<OsString, Family> {
+pub fn families(folder: &Directory, entries: &[Entry]) -> BTreeMap<OsString, Family> {
     let bundles = checkpoint_files::bundles(folder, entries);
     if bundles.values().any(|family| family.index.is_some()) {
         return bundles;
@@ -144,7 +144,7 @@ pub fn families(folder: &Folder, entries: &[Entry]) -> BTreeMap<OsString, Family
 }
 
 /// The files of one checkpoint.
-pub fn family(folder: &Folder, entries: &[Entry], prefix: &Prefix) -> Option<Family> {
+pub fn family(folder: &Directory, entries: &[Entry], prefix: &Prefix) -> Option<Family> {
     match prefix.is_bundle() {
         true => checkpoint_files::bundles(folder, entries).remove(&prefix.stem),
         false => {
@@ -155,7 +155,7 @@ pub fn family(folder: &Folder, entries: &[Entry], prefix: &Prefix) -> Option<Fam
 }
 
 /// The head of a checkpoint of another format than TensorFlow's, by its stem.
-fn head(folder: &Folder, stem: &OsStr) -> Option<OsString> {
+fn head(folder: &Directory, stem: &OsStr) -> Option<OsString> {
     let entries = folder.entries().ok()?;
     SOURCES.iter().find_map(|source| source.head(folder, &entries, stem))
 }

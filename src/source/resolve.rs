@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use crate::directory::Folder;
+use crate::directory::Directory;
 use crate::format::checkpoint_state::State;
 use crate::source::checkpoint_files::{Part, Prefix};
 use crate::source::error::Error;
@@ -37,7 +37,7 @@ pub fn meant(path: &Path) -> Result<Meant, Error> {
     }
     match fs::metadata(path) {
         Ok(meta) if meta.is_dir() => {
-            Ok(match Folder::open(path).is_ok_and(|folder| is_saved_model(&folder)) {
+            Ok(match Directory::open(path).is_ok_and(|folder| is_saved_model(&folder)) {
                 true => Meant::SavedModel(path.into()),
                 false => Meant::Directory(path.into()),
             })
@@ -68,7 +68,7 @@ pub(crate) fn locate(path: &Path) -> Result<(Prefix, Option<String>), Error> {
 pub const VARIABLES: &str = "variables";
 
 /// Whether a folder is a SavedModel that has variables.
-pub fn is_saved_model(folder: &Folder) -> bool {
+pub fn is_saved_model(folder: &Directory) -> bool {
     let has = |name: &str| folder.metadata(OsStr::new(name)).is_ok_and(|meta| meta.is_file());
     (has("saved_model.pb") || has("saved_model.pbtxt")) && has("variables/variables.index")
 }
@@ -99,7 +99,7 @@ fn of_head(path: &Path) -> Option<Prefix> {
     let Some(stem) = (source.stem)(&prefix.stem) else {
         return Some(Prefix { head: prefix.stem.clone(), ..prefix });
     };
-    let folder = Folder::open(&prefix.dir).ok()?;
+    let folder = Directory::open(&prefix.dir).ok()?;
     let head = source.head(&folder, &folder.entries().ok()?, &stem).unwrap_or(prefix.stem);
     Some(Prefix { head, stem, dir: prefix.dir })
 }
@@ -112,7 +112,7 @@ fn is_index_name(path: &Path) -> bool {
 /// The checkpoint of another format that has a prefix's stem.
 fn of_other_format(prefix: &Prefix) -> Option<Prefix> {
     let stem = checkpoint_list::without_glob(&prefix.stem);
-    let head = crate::source::head(&Folder::open(&prefix.dir).ok()?, stem)?;
+    let head = crate::source::head(&Directory::open(&prefix.dir).ok()?, stem)?;
     Some(Prefix { dir: prefix.dir.clone(), stem: stem.into(), head })
 }
 
@@ -123,7 +123,7 @@ fn of_other_format(prefix: &Prefix) -> Option<Prefix> {
 /// Those of reading, and that there is none.
 pub fn newest(dir: &Path) -> Result<(Prefix, usize), Error> {
     let unreadable = |error| Error::Io(dir.into(), error);
-    let folder = Folder::open(dir).map_err(unreadable)?;
+    let folder = Directory::open(dir).map_err(unreadable)?;
     let state = checkpoint_list::state_file(&folder, OsStr::new("checkpoint"));
     let mut families = families(&folder, &folder.entries().map_err(unreadable)?);
     families.retain(|stem, _| !is_second_name(&folder, stem, state.as_ref()));
@@ -138,7 +138,7 @@ pub fn newest(dir: &Path) -> Result<(Prefix, usize), Error> {
 const STATUS: &str = ".ckptfs/status.json";
 
 /// Returns true for the stem that a mount adds for its newest checkpoint. Its state file names all others.
-fn is_second_name(folder: &Folder, stem: &OsStr, state: Option<&State>) -> bool {
+fn is_second_name(folder: &Directory, stem: &OsStr, state: Option<&State>) -> bool {
     let is_named = || state.is_some_and(|state| checkpoint_list::named(state).contains(&stem));
     stem == "latest" && folder.metadata(OsStr::new(STATUS)).is_ok() && !is_named()
 }
@@ -146,11 +146,11 @@ fn is_second_name(folder: &Folder, stem: &OsStr, state: Option<&State>) -> bool 
 /// The prefixes in the directory of `path`, those with the most similar names first.
 pub(crate) fn nearest(path: &Path) -> Vec<String> {
     let wanted = Prefix::of(path);
-    Folder::open(&wanted.dir).map_or_else(|_| vec![], |folder| nearest_in(&folder, &wanted))
+    Directory::open(&wanted.dir).map_or_else(|_| vec![], |folder| nearest_in(&folder, &wanted))
 }
 
 /// The same, in a folder that is held open.
-pub(crate) fn nearest_in(folder: &Folder, wanted: &Prefix) -> Vec<String> {
+pub(crate) fn nearest_in(folder: &Directory, wanted: &Prefix) -> Vec<String> {
     let families = families(folder, &folder.entries().unwrap_or_default());
     let indexed = families.iter().filter(|(_, family)| family.index.is_some());
     let prefixes = indexed.map(|(stem, family)| family.prefix(&wanted.dir, stem));

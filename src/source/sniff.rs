@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
-use crate::directory::Folder;
+use crate::directory::Directory;
 use crate::format::varint::Reader;
 
 /// A kind of file that people have where a checkpoint should be.
@@ -64,12 +64,12 @@ pub(crate) fn is_table_at(path: &Path) -> bool {
 }
 
 /// The same for a file of a folder.
-pub fn is_table(folder: &Folder, name: &OsStr) -> bool {
+pub fn is_table(folder: &Directory, name: &OsStr) -> bool {
     is_table_at(&folder.reach(name))
 }
 
 /// Whether the index of a stem ends as one.
-pub fn is_index(folder: &Folder, stem: &OsStr) -> bool {
+pub fn is_index(folder: &Directory, stem: &OsStr) -> bool {
     is_table(folder, &[stem, OsStr::new(".index")].into_iter().collect::<OsString>())
 }
 

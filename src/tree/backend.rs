@@ -8,7 +8,7 @@ use crate::source_file::{Shard, Stamp};
 use crate::tree::Kind;
 
 /// A directory of the source.
-pub trait Directory: Send + Sync {
+pub trait Backend: Send + Sync {
     /// What is in it now, by names alone.
     ///
     /// # Errors
@@ -34,7 +34,7 @@ pub trait Directory: Send + Sync {
     ///
     /// # Errors
     /// Those of the file system.
-    fn directory(&self, name: &[u8]) -> io::Result<Box<dyn Directory>>;
+    fn directory(&self, name: &[u8]) -> io::Result<Box<dyn Backend>>;
 
     /// The checkpoints that a file names, the newest first, if it is a state file.
     fn named(&self, name: &[u8]) -> Option<Vec<Vec<u8>>>;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::catalog::Catalog;
 use crate::source_file::Stamp;
-use crate::tree::backend::Directory;
+use crate::tree::backend::Backend;
 use crate::tree::checkpoint::CheckpointTree;
 use crate::tree::checkpoint::show::Show;
 use crate::tree::checkpoints::Checkpoints;
@@ -54,7 +54,7 @@ impl Tree {
     /// # Errors
     /// Those of listing the directory.
     pub fn new(
-        directory: Box<dyn Directory>,
+        directory: Box<dyn Backend>,
         planned: impl IntoIterator<Item = Planned>,
     ) -> io::Result<Self> {
         Self::showing(Show::default(), directory, planned)
@@ -66,7 +66,7 @@ impl Tree {
     /// As [`Self::new`].
     pub fn showing(
         show: Show,
-        directory: Box<dyn Directory>,
+        directory: Box<dyn Backend>,
         planned: impl IntoIterator<Item = Planned>,
     ) -> io::Result<Self> {
         let service = (SERVICE, Named::Node(SERVICE_INO, Kind::Directory));

@@ -12,7 +12,7 @@ use std::io;
 use std::sync::Arc;
 
 use crate::catalog::{Catalog, Objects};
-use crate::directory::Folder;
+use crate::directory::Directory;
 use crate::dtype::Dtype;
 use crate::extent::Extent;
 use crate::format::bundle::{Endianness, Entry, Header};
@@ -39,7 +39,7 @@ const V1: &str = "this is a whole TensorFlow V1 checkpoint (SaverDef.V1), not an
 ///
 /// # Errors
 /// As [`crate::source::open`].
-pub(crate) fn open(prefix: &Prefix, folder: &Arc<Folder>) -> Result<Checkpoint, Error> {
+pub(crate) fn open(prefix: &Prefix, folder: &Arc<Directory>) -> Result<Checkpoint, Error> {
     let index = Arc::new(Shard::open_in(folder, &prefix.head));
     let unreadable =
         |error: &io::Error| Error::Io(prefix.index(), io::Error::new(error.kind(), error.to_string()));
@@ -61,7 +61,7 @@ pub(crate) fn open(prefix: &Prefix, folder: &Arc<Folder>) -> Result<Checkpoint, 
 /// The rows of an index while they are read and checked.
 struct Rows<'a> {
     prefix: &'a Prefix,
-    folder: &'a Arc<Folder>,
+    folder: &'a Arc<Directory>,
     index: Arc<Shard>,
     header: Option<Header>,
     shards: Vec<Arc<Shard>>,
@@ -80,7 +80,7 @@ impl<'a> Rows<'a> {
     /// Reads all rows; an error has everything that is wrong with them.
     fn read(
         prefix: &'a Prefix,
-        folder: &'a Arc<Folder>,
+        folder: &'a Arc<Directory>,
         index: Arc<Shard>,
         file: &[u8],
     ) -> Result<Self, Error> {
@@ -275,7 +275,7 @@ impl<'a> Rows<'a> {
 }
 
 /// A damaged index, or another file under an index's name.
-fn malformed(prefix: &Prefix, folder: &Folder, error: Malformed) -> Error {
+fn malformed(prefix: &Prefix, folder: &Directory, error: Malformed) -> Error {
     let index = folder.reach(&prefix.head);
     match sniff::is_table_at(&index) {
         true => Error::Malformed(prefix.index(), error),

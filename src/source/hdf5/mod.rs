@@ -30,7 +30,7 @@ use names::Named;
 use walk::Tree;
 
 use crate::catalog::{Catalog, H5Layout, Variable};
-use crate::directory::Folder;
+use crate::directory::Directory;
 use crate::format::Malformed;
 use crate::source::checkpoint_files::Prefix;
 use crate::source::error::{Error, Fault};
@@ -62,7 +62,7 @@ const ZIP: &[u8] = b"PK\x03\x04";
 /// One of these is the first in a Keras archive.
 const MEMBERS: [&[u8]; 3] = [b"metadata.json", b"config.json", b"model.weights.h5"];
 
-fn open(prefix: &Prefix, folder: &Arc<Folder>) -> Result<Checkpoint, Error> {
+fn open(prefix: &Prefix, folder: &Arc<Directory>) -> Result<Checkpoint, Error> {
     let shard = Arc::new(Shard::open_in(folder, &prefix.head));
     let Some(stamp) = shard.stamp() else {
         let error = shard.fault().expect("a shard has a stamp or a fault");

@@ -7,7 +7,7 @@ use std::ffi::OsStr;
 use std::path::{Component, Path};
 use std::sync::Arc;
 
-use crate::directory::Folder;
+use crate::directory::Directory;
 use crate::format::safetensors::index;
 use crate::name::{Name, listed};
 use crate::source::checkpoint_files::Prefix;
@@ -34,7 +34,7 @@ fn holds(text: &[u8], key: &[u8]) -> bool {
 /// Ten million tensors would take it.
 const MAX_INDEX: u64 = 1 << 30;
 
-fn open(prefix: &Prefix, folder: &Arc<Folder>) -> Result<Checkpoint, Error> {
+fn open(prefix: &Prefix, folder: &Arc<Directory>) -> Result<Checkpoint, Error> {
     let index = Shard::open_in(folder, &prefix.head);
     let stamp = stamp(&index)?;
     let map = read(&index, stamp.len)?;
@@ -70,7 +70,7 @@ fn read(index: &Shard, len: u64) -> Result<BTreeMap<String, Vec<String>>, Error>
 }
 
 /// A file with the tensors that it should have, and a warning of those that it should not.
-fn file(folder: &Arc<Folder>, name: &str, tensors: &[String]) -> Result<(File, Option<String>), String> {
+fn file(folder: &Arc<Directory>, name: &str, tensors: &[String]) -> Result<(File, Option<String>), String> {
     let shown = Name::from(name);
     let needs = || format!("{} tensors are said to be in it", tensors.len());
     if !is_beside(name) {

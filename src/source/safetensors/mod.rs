@@ -13,7 +13,7 @@ use std::sync::Arc;
 pub(super) use index::SOURCE as INDEX;
 
 use crate::catalog::{Catalog, Variable};
-use crate::directory::Folder;
+use crate::directory::Directory;
 use crate::dtype::Dtype;
 use crate::extent::Extent;
 use crate::format::safetensors::{self, Entry, Header};
@@ -45,7 +45,7 @@ fn is_part(stem: &OsStr) -> bool {
     stem.as_encoded_bytes().windows(4).any(|part| part == b"-of-")
 }
 
-fn open(prefix: &Prefix, folder: &Arc<Folder>) -> Result<Checkpoint, Error> {
+fn open(prefix: &Prefix, folder: &Arc<Directory>) -> Result<Checkpoint, Error> {
     let shard = Arc::new(Shard::open_in(folder, &prefix.head));
     let file = File::read(shard)?;
     let stamp = file.stamp;

@@ -8,7 +8,7 @@ use std::ffi::OsStr;
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::directory::Folder;
+use crate::directory::Directory;
 use crate::extent::VirtualFile;
 use crate::format::bundle::Header;
 use crate::format::table::{FOOTER, Handle, Keys};
@@ -40,7 +40,7 @@ pub(super) struct Place {
 }
 
 impl File {
-    pub(super) fn open(folder: &Arc<Folder>, name: &OsStr) -> Result<Self, Trouble> {
+    pub(super) fn open(folder: &Arc<Directory>, name: &OsStr) -> Result<Self, Trouble> {
         let shard = Arc::new(Shard::open_in(folder, name));
         if let Some(fault) = shard.fault() {
             return Err(std::io::Error::new(fault.kind(), fault.to_string()).into());

@@ -5,14 +5,14 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
-use crate::directory::Folder;
+use crate::directory::Directory;
 use crate::source::checkpoint_files::Prefix;
 use crate::source::error::Error;
 use crate::source::sniff;
 
 /// The names of the files of a checkpoint of the first version; none if there is no such checkpoint. Of several sets of
 /// shards the complete ones count, and of those all, which [`check_complete`] then refuses.
-pub(super) fn files(prefix: &Prefix, folder: &Folder) -> Vec<OsString> {
+pub(super) fn files(prefix: &Prefix, folder: &Directory) -> Vec<OsString> {
     if sniff::is_table(folder, &prefix.stem) {
         return vec![prefix.stem.clone()];
     }

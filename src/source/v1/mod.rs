@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::catalog::{Catalog, Variable};
-use crate::directory::Folder;
+use crate::directory::Directory;
 use crate::format::Malformed;
 use crate::name::Name;
 use crate::source::checkpoint_files::Prefix;
@@ -31,7 +31,7 @@ use crate::tensor::Tensor;
 pub(crate) const SOURCE: Source =
     Source { stem: files::likely_stem, is_head: |ends| ends.tail == TABLE, own: None, open };
 
-fn open(prefix: &Prefix, folder: &Arc<Folder>) -> Result<Checkpoint, Error> {
+fn open(prefix: &Prefix, folder: &Arc<Directory>) -> Result<Checkpoint, Error> {
     let names = files::files(prefix, folder);
     files::check_complete(prefix, &names)?;
     source_file::make_room(names.len() as u64);

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use crate::catalog::Catalog;
 use crate::name::printable;
 use crate::source_file::Stamp;
-use crate::tree::backend::{Directory, Found};
+use crate::tree::backend::{Backend, Found};
 use crate::tree::checkpoint::CheckpointTree;
 use crate::tree::checkpoint::show::Show;
 use crate::tree::{Attr, Ino};
@@ -16,7 +16,7 @@ pub(crate) struct Slot {
     tag: u32,
     found: Found,
     /// Its directory of the source, and that directory's inode here.
-    directory: Arc<dyn Directory>,
+    directory: Arc<dyn Backend>,
     parent: Ino,
     /// Set when planning finds other than what the names promised.
     astray: Arc<AtomicBool>,
@@ -81,7 +81,7 @@ impl Slot {
     pub(crate) fn new(
         tag: u32,
         found: Found,
-        directory: Arc<dyn Directory>,
+        directory: Arc<dyn Backend>,
         parent: Ino,
         astray: Arc<AtomicBool>,
         show: Show,

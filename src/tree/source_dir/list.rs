@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::format::checkpoint_state;
 use crate::source_file::Stamp;
-use crate::tree::backend::{Directory, Found, Listed, Other, Scan};
+use crate::tree::backend::{Backend, Found, Listed, Other, Scan};
 use crate::tree::checkpoint::time;
 use crate::tree::source_dir::inodes::{Inodes, Node};
 use crate::tree::source_dir::lazy_checkpoint::Slot;
@@ -60,7 +60,7 @@ impl Folder {
     fn slot(
         self: &Arc<Self>,
         found: &Found,
-        directory: &Arc<dyn Directory>,
+        directory: &Arc<dyn Backend>,
         inodes: &Inodes,
     ) -> (Vec<u8>, Arc<Slot>) {
         let Found { stem, index, data, .. } = found;

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use crate::extent::VirtualFile;
 use crate::name::printable;
-use crate::tree::backend::{Directory, Scan};
+use crate::tree::backend::{Backend, Scan};
 use crate::tree::checkpoint::time;
 use crate::tree::source_dir::inodes::Inodes;
 use crate::tree::source_dir::lazy_checkpoint::Slot;
@@ -44,7 +44,7 @@ pub(crate) struct Folder {
     /// From the mount's root, each component with a slash behind it.
     path: Vec<u8>,
     place: Place,
-    opened: RwLock<Option<Arc<dyn Directory>>>,
+    opened: RwLock<Option<Arc<dyn Backend>>>,
     looks: Mutex<Looks>,
     /// Milliseconds since the start at which the last look is too old.
     due: AtomicU64,
@@ -76,7 +76,7 @@ struct Looks {
 
 impl Folder {
     /// The topmost.
-    pub(crate) fn top(directory: Box<dyn Directory>, reserved: Vec<(&'static [u8], Named)>) -> Arc<Self> {
+    pub(crate) fn top(directory: Box<dyn Backend>, reserved: Vec<(&'static [u8], Named)>) -> Arc<Self> {
         let folder = Self::new(Ino::ROOT, Ino::ROOT, Vec::new(), Place::Top, reserved);
         *folder.opened.write().unwrap_or_else(PoisonError::into_inner) = Some(directory.into());
         Arc::new(folder)
@@ -114,7 +114,7 @@ impl Folder {
     }
 
     /// The directory of the source.
-    pub(crate) fn directory(&self) -> io::Result<Arc<dyn Directory>> {
+    pub(crate) fn directory(&self) -> io::Result<Arc<dyn Backend>> {
         let opened = self.opened.read().unwrap_or_else(PoisonError::into_inner).clone();
         match (opened, &self.place) {
             (Some(directory), _) => Ok(directory),
@@ -124,9 +124,9 @@ impl Folder {
     }
 
     /// Opens what has the directory's name now: another may have taken its place, even its number.
-    fn open_again(&self) -> io::Result<Arc<dyn Directory>> {
+    fn open_again(&self) -> io::Result<Arc<dyn Backend>> {
         let Place::In(above, name) = &self.place else { return self.directory() };
-        let opened: Arc<dyn Directory> = above.directory()?.directory(name)?.into();
+        let opened: Arc<dyn Backend> = above.directory()?.directory(name)?.into();
         *self.opened.write().unwrap_or_else(PoisonError::into_inner) = Some(opened.clone());
         Ok(opened)
     }

@@ -10,11 +10,11 @@ use crate::catalog::Catalog;
 use crate::cli::commands::check::data;
 use crate::cli::commands::check::page::{PLAIN, Page};
 use crate::cli::output::terminal::{BAD, GOOD, counted};
-use crate::directory::Folder;
+use crate::directory::Directory;
 use crate::mounted_source::Mirror;
 use crate::source;
 use crate::transform::Recipe;
-use crate::tree::{Directory, Kind, Scan};
+use crate::tree::{Backend, Kind, Scan};
 
 /// The file that only a mount of ckptfs has. There a checkpoint has other forms below it, and a second name.
 const MOUNT: &str = ".ckptfs/status.json";
@@ -47,7 +47,7 @@ impl<'a> Others<'a> {
     ) -> anyhow::Result<()> {
         // With a slash, because a checkpoint beside the directory may have its name.
         let mirror = Mirror::open(&dir.join(""), self.recipe.clone())?;
-        let is_saved_model = Folder::open(dir).is_ok_and(|folder| source::is_saved_model(&folder));
+        let is_saved_model = Directory::open(dir).is_ok_and(|folder| source::is_saved_model(&folder));
         let is_mount = dir.join(MOUNT).exists();
         let Scan { mut checkpoints, others, .. } = mirror.scan()?;
         checkpoints.retain(|found| checked != Some(OsStr::from_bytes(&found.stem)));
@@ -61,7 +61,7 @@ impl<'a> Others<'a> {
         let directories = others.into_iter().filter(|other| other.kind == Kind::Directory);
         let below = directories.map(|other| dir.join(OsString::from_vec(other.name)));
         let below: Vec<PathBuf> = below.filter(|_| !is_saved_model && !is_mount).collect();
-        let below = below.iter().filter(|dir| Folder::open(*dir).is_ok());
+        let below = below.iter().filter(|dir| Directory::open(*dir).is_ok());
         for dir in below {
             self.check(dir, None, page)?;
         }

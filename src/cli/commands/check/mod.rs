@@ -15,7 +15,7 @@ use crate::cli::flags::map_flags::MapFlags;
 use crate::cli::flags::{map_flags, overlay_flags};
 use crate::cli::output::changes;
 use crate::cli::output::terminal::{FAINT, GOOD, bytes, counted, error, warning};
-use crate::directory::Folder;
+use crate::directory::Directory;
 use crate::map::Map;
 use crate::name::printable;
 use crate::remap::report::{Example, Report, RuleReport, Status};
@@ -62,7 +62,7 @@ impl Args {
         page: &mut Page<W>,
     ) -> anyhow::Result<bool> {
         let (prefix, _) = source::newest(dir)?;
-        let folder = Folder::open(&prefix.dir)?;
+        let folder = Directory::open(&prefix.dir)?;
         let opened = source::open_prefix(&prefix, &Arc::new(folder)).map_err(anyhow::Error::from);
         let checked = opened.and_then(|checkpoint| {
             checkpoint.warnings.iter().for_each(warning);
