@@ -42,7 +42,7 @@ fn catalog() -> Catalog {
     };
     let mut catalog =
         Catalog { variables: names().into_iter().map(variable).collect(), ..Catalog::default() };
-    transform::retarget(&mut catalog, Target::Object);
+    transform::convert_kind(&mut catalog, Target::Object);
     let nodes = catalog.graph().expect("it has one now").objects().nodes.len();
     eprintln!("{nodes} nodes, {} variables", catalog.variables.len());
     catalog

@@ -12,7 +12,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::cache::{Cache, Decode};
-use crate::source_file::Shard;
+use crate::source_file::SourceFile;
 
 /// A contiguous run of a virtual file.
 #[derive(Clone)]
@@ -21,7 +21,7 @@ pub enum Extent {
     Inline(Arc<[u8]>),
     /// Bytes of a source file, unchanged.
     #[allow(missing_docs, reason = "`len` bytes of `shard` from `offset`")]
-    Range { shard: Arc<Shard>, offset: u64, len: u64 },
+    Range { shard: Arc<SourceFile>, offset: u64, len: u64 },
     /// `len` bytes computed on first use, through the cache.
     #[allow(missing_docs, reason = "as above")]
     Decoded { data: Arc<dyn Decode>, len: u64 },
@@ -45,7 +45,7 @@ impl Extent {
     }
 
     /// Where it stands in a source file, if it does: the file, the offset and the length.
-    pub fn range(&self) -> Option<(&Arc<Shard>, u64, u64)> {
+    pub fn range(&self) -> Option<(&Arc<SourceFile>, u64, u64)> {
         match self {
             Self::Range { shard, offset, len } => Some((shard, *offset, *len)),
             Self::Inline(_) | Self::Decoded { .. } | Self::Part { .. } => None,
@@ -53,21 +53,21 @@ impl Extent {
     }
 
     /// As [`Decode::recipe`].
-    fn recipe(&self, mut to: &mut dyn Hasher) -> Option<()> {
+    fn fingerprint(&self, mut to: &mut dyn Hasher) -> Option<()> {
         std::mem::discriminant(self).hash(&mut to);
         match self {
             Self::Inline(bytes) => bytes.hash(&mut to),
             Self::Range { shard, offset, len } => {
                 (offset, len).hash(&mut to);
-                shard.recipe(to)?;
+                shard.fingerprint(to)?;
             }
             Self::Decoded { data, len } => {
                 len.hash(&mut to);
-                data.recipe(to)?;
+                data.fingerprint(to)?;
             }
             Self::Part { data, whole, offset, len } => {
                 (whole, offset, len).hash(&mut to);
-                data.recipe(to)?;
+                data.fingerprint(to)?;
             }
         }
         Some(())
@@ -119,7 +119,7 @@ pub struct VirtualFile {
 
 impl VirtualFile {
     /// A file of the source from end to end; empty if it could not be opened.
-    pub fn whole(shard: impl Into<Arc<Shard>>) -> Self {
+    pub fn whole(shard: impl Into<Arc<SourceFile>>) -> Self {
         let shard = shard.into();
         let len = shard.len().unwrap_or(0);
         [Extent::Range { shard, offset: 0, len }].into_iter().collect()
@@ -162,21 +162,21 @@ impl VirtualFile {
     /// As [`Decode::recipe`], of all of it.
     pub fn recipe(&self, mut to: &mut dyn Hasher) -> Option<()> {
         self.extents.len().hash(&mut to);
-        self.extents.iter().try_for_each(|extent| extent.recipe(to))
+        self.extents.iter().try_for_each(|extent| extent.fingerprint(to))
     }
 
     /// Whether some of it is decoded [in bands](Decode::in_bands).
-    pub fn in_bands(&self) -> bool {
+    pub fn reads_whole_bands(&self) -> bool {
         self.extents.iter().any(|extent| match extent {
-            Extent::Decoded { data, .. } | Extent::Part { data, .. } => data.in_bands(),
+            Extent::Decoded { data, .. } | Extent::Part { data, .. } => data.reads_whole_bands(),
             Extent::Inline(_) | Extent::Range { .. } => false,
         })
     }
 
     /// Whether all of it is in files or in memory, or as good as that: [cheap](Decode::is_cheap) to make.
-    pub fn is_cheap(&self) -> bool {
+    pub fn skip_cache(&self) -> bool {
         self.extents.iter().all(|extent| match extent {
-            Extent::Decoded { data, .. } | Extent::Part { data, .. } => data.is_cheap(),
+            Extent::Decoded { data, .. } | Extent::Part { data, .. } => data.skip_cache(),
             Extent::Inline(_) | Extent::Range { .. } => true,
         })
     }
@@ -196,7 +196,7 @@ impl VirtualFile {
     }
 
     /// The shard this file is byte for byte, if it is one: the kernel can read such a file by itself.
-    pub fn whole_shard(&self) -> Option<&Arc<Shard>> {
+    pub fn whole_file(&self) -> Option<&Arc<SourceFile>> {
         match self.extents.as_slice() {
             [Extent::Range { shard, offset: 0, len }] if Some(*len) == shard.len() => Some(shard),
             _ => None,
@@ -204,7 +204,7 @@ impl VirtualFile {
     }
 
     /// The shard and offset at which `offset..offset + len` of this file stands in one piece.
-    pub fn within_shard(&self, offset: u64, len: u64) -> Option<(&Arc<Shard>, u64)> {
+    pub fn within_file(&self, offset: u64, len: u64) -> Option<(&Arc<SourceFile>, u64)> {
         let i = self.ends.partition_point(|&end| end <= offset);
         let Extent::Range { shard, offset: base, len: run } = self.extents.get(i)? else { return None };
         let at = offset - (self.ends[i] - run);
@@ -216,7 +216,7 @@ impl VirtualFile {
     /// # Errors
     /// `EIO` or `ESTALE`, as [`Shard::verify`].
     pub fn verify(&self) -> io::Result<()> {
-        let mut seen: Option<&Arc<Shard>> = None;
+        let mut seen: Option<&Arc<SourceFile>> = None;
         for extent in &self.extents {
             match extent {
                 Extent::Range { shard, .. } if seen.is_some_and(|last| Arc::ptr_eq(last, shard)) => {}
@@ -271,7 +271,7 @@ mod tests {
             Ok((at..at + len as u64).map(|i| self.first + i as u8).collect())
         }
 
-        fn piece_len(&self) -> u64 {
+        fn block_len(&self) -> u64 {
             5
         }
     }

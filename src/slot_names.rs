@@ -17,15 +17,15 @@ use std::ops::Range;
 
 /// What a slot is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Role {
+pub(crate) enum VariableRole {
     Optimizer,
     Average,
 }
-use Role::{Average, Optimizer};
+use VariableRole::{Average, Optimizer};
 
 /// What is put behind the variable's name. A number (`_1`) may follow.
 #[rustfmt::skip]
-const SUFFIXES: &[(&str, Role)] = &[
+const SUFFIXES: &[(&str, VariableRole)] = &[
     ("/Adam", Optimizer), ("/AdamW", Optimizer), ("/AdaMax", Optimizer), ("/Nadam", Optimizer), ("/LazyAdam", Optimizer),
     ("/Adagrad", Optimizer), ("/AdagradDA", Optimizer), ("/ProximalAdagrad", Optimizer),
     ("/Adadelta", Optimizer), ("/Adafactor", Optimizer), ("/AdafactorOptimizer", Optimizer),
@@ -77,7 +77,7 @@ pub(crate) struct Slot {
     pub(crate) of: usize,
     /// Where that variable's name stands in the slot's own.
     at: Range<usize>,
-    pub(crate) role: Role,
+    pub(crate) role: VariableRole,
 }
 
 impl Slot {
@@ -161,9 +161,9 @@ fn slot(name: &[u8], known: &HashMap<&[u8], usize>) -> Option<Slot> {
 }
 
 /// Where the variable's name ends if a known suffix follows it.
-fn suffix(name: &[u8]) -> Option<(usize, Role)> {
+fn suffix(name: &[u8]) -> Option<(usize, VariableRole)> {
     let plain = without_number(name);
-    let fits = |(suffix, _): &&(&str, Role)| plain.ends_with(suffix.as_bytes());
+    let fits = |(suffix, _): &&(&str, VariableRole)| plain.ends_with(suffix.as_bytes());
     let (suffix, role) = SUFFIXES.iter().find(fits)?;
     Some((plain.len() - suffix.len(), *role))
 }

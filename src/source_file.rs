@@ -31,7 +31,7 @@ const OTHER_FILES: u64 = 256;
 
 /// One file of a source.
 #[derive(Debug)]
-pub struct Shard {
+pub struct SourceFile {
     /// Where it stands; `None` if not even the directory could be opened.
     folder: Option<Arc<Directory>>,
     name: OsString,
@@ -92,7 +92,7 @@ impl Stamp {
     }
 }
 
-impl Shard {
+impl SourceFile {
     /// Opens the file, or remembers why that failed: a checkpoint with a missing shard still has names and shapes.
     pub fn open(path: impl AsRef<Path>) -> Self {
         let path = path.as_ref();
@@ -149,7 +149,7 @@ impl Shard {
     }
 
     /// Tells `to` which state of which file this is; `None` where nobody can tell it from the next.
-    pub fn recipe(&self, mut to: &mut dyn Hasher) -> Option<()> {
+    pub fn fingerprint(&self, mut to: &mut dyn Hasher) -> Option<()> {
         let Stamp { dev, ino, len, mtime, mode: _ } = self.stamp().filter(Stamp::is_settled)?;
         (dev, ino, len, mtime).hash(&mut to);
         Some(())
@@ -299,11 +299,11 @@ mod tests {
 
     use super::*;
 
-    fn shard(bytes: &[u8]) -> (tempfile::TempDir, PathBuf, Shard) {
+    fn shard(bytes: &[u8]) -> (tempfile::TempDir, PathBuf, SourceFile) {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("model.data-00000-of-00001");
         fs::write(&path, bytes).unwrap();
-        let shard = Shard::open(&path);
+        let shard = SourceFile::open(&path);
         (dir, path, shard)
     }
 
@@ -319,7 +319,7 @@ mod tests {
 
     #[test]
     fn a_missing_file_is_remembered_and_every_read_of_it_fails() {
-        let shard = Shard::open("/nonexistent/model.data-00000-of-00001");
+        let shard = SourceFile::open("/nonexistent/model.data-00000-of-00001");
         assert_eq!(shard.fault().unwrap().kind(), io::ErrorKind::NotFound);
         assert_eq!(errno(shard.read_exact_at(&mut [0; 1], 0)), Some(libc::EIO));
         assert_eq!(errno(shard.verify()), Some(libc::EIO));

@@ -3,7 +3,7 @@
 #![no_main]
 
 use ckptfs::map::{Flag, Map, MapText};
-use ckptfs::remap::{Plan, Unfit, plan_names};
+use ckptfs::remap::{Plan, MapMismatch, plan_names};
 use libfuzzer_sys::fuzz_target;
 
 const NAMES: &[&[u8]] = &[
@@ -22,7 +22,7 @@ fuzz_target!(|input: &str| {
     let flags: Vec<Flag> = lines.lines().filter_map(flag).collect();
     match Map::parse(&flags, &[MapText { name: "fix.toml".into(), text: file.into() }]) {
         Ok(map) => check(&map),
-        Err(errors) => assert!(!errors.to_string().is_empty() && !errors.to_coloured_string().is_empty()),
+        Err(errors) => assert!(!errors.to_string().is_empty() && !errors.to_colored_string().is_empty()),
     }
 });
 
@@ -56,7 +56,7 @@ fn check(map: &Map) {
 type Outcome = (Vec<u8>, Option<usize>, Option<usize>);
 
 /// The names with their sources and rules; or how many mistakes, for their places differ.
-fn outcome(plan: Result<Plan, Unfit>) -> Result<Vec<Outcome>, usize> {
+fn outcome(plan: Result<Plan, MapMismatch>) -> Result<Vec<Outcome>, usize> {
     match plan {
         Ok(Plan { variables, report }) => {
             let _ = report.warnings.to_string();

@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use ckptfs::format::v1::{Coding, Form, Meta, Slice, Starts, encode_numbers, encode_strings, strings};
+use ckptfs::format::v1::{Coding, Form, Meta, Slice, VarintIndex, encode_numbers, encode_strings, strings};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|value: &[u8]| {
@@ -29,7 +29,7 @@ fn numbers(value: &[u8], slice: &Slice, coding: &Coding) {
         assert_eq!(decoded(&again, coding), elements);
     }
     if form != Form::Raw {
-        let mut starts = Starts::every(3, run.start);
+        let mut starts = VarintIndex::every(3, run.start);
         starts.pass(bytes);
         starts.finish((elements.len() / coding.width) as u64).expect("what decodes is whole");
     }

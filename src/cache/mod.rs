@@ -26,7 +26,7 @@ pub trait Decode: Send + Sync {
     ///
     /// # Errors
     /// As [`Self::decode`].
-    fn decode_in(&self, room: Vec<u8>, at: u64, len: usize) -> io::Result<Vec<u8>> {
+    fn decode_into(&self, room: Vec<u8>, at: u64, len: usize) -> io::Result<Vec<u8>> {
         drop(room);
         self.decode(at, len)
     }
@@ -41,28 +41,28 @@ pub trait Decode: Send + Sync {
 
     /// Tells `to` all that its bytes follow from: which bytes of which state of which files, and what is done to them. What
     /// tells the same decodes to the same, in another process too; `None` where that cannot be promised.
-    fn recipe(&self, _to: &mut dyn Hasher) -> Option<()> {
+    fn fingerprint(&self, _to: &mut dyn Hasher) -> Option<()> {
         None
     }
 
     /// Bytes that are decoded and kept together.
-    fn piece_len(&self) -> u64 {
+    fn block_len(&self) -> u64 {
         4 << 20
     }
 
     /// The least that is decoded by itself, of which a piece is a multiple: all of a piece, where a part takes as long.
-    fn grain(&self) -> u64 {
-        self.piece_len()
+    fn alignment(&self) -> u64 {
+        self.block_len()
     }
 
     /// Whether a small part takes nearly as long as a large one, as of a transpose. Such are decoded in bands of many
     /// pieces, as large as the cache allows.
-    fn in_bands(&self) -> bool {
+    fn reads_whole_bands(&self) -> bool {
         false
     }
 
     /// Whether to make its bytes again costs no more than to keep them, as of a cast of what stands in a file.
-    fn is_cheap(&self) -> bool {
+    fn skip_cache(&self) -> bool {
         false
     }
 
@@ -72,8 +72,8 @@ pub trait Decode: Send + Sync {
     /// # Errors
     /// Those of the source.
     fn read(&self, len: u64, mut buf: &mut [u8], mut at: u64) -> io::Result<()> {
-        let grain = self.grain();
-        let most = if self.in_bands() { u64::MAX } else { self.piece_len() };
+        let grain = self.alignment();
+        let most = if self.reads_whole_bands() { u64::MAX } else { self.block_len() };
         while !buf.is_empty() {
             let start = at / grain * grain;
             let end =
@@ -148,7 +148,7 @@ pub struct Counters {
     pub evictions: AtomicU64,
 }
 
-enum Found {
+enum Lookup {
     Kept(Arc<Vec<u8>>),
     Flying(Arc<Flight>),
     /// With the room of a piece that had to go.
@@ -184,8 +184,8 @@ impl Cache {
 
     /// Bytes of a decoder's piece in this cache: of one in bands as many of its pieces as fill half of the cache.
     pub(crate) fn piece_len(&self, decoder: &dyn Decode) -> u64 {
-        let piece = decoder.piece_len();
-        match decoder.in_bands() {
+        let piece = decoder.block_len();
+        match decoder.reads_whole_bands() {
             true => ((self.budget as u64 / 2).min(LARGEST_BAND) / piece).max(1) * piece,
             false => piece,
         }
@@ -203,7 +203,7 @@ impl Cache {
         mut buf: &mut [u8],
         mut at: u64,
     ) -> io::Result<()> {
-        if self.budget == 0 || self.is_second && decoder.is_cheap() {
+        if self.budget == 0 || self.is_second && decoder.skip_cache() {
             self.counters.misses.fetch_add(1, Ordering::Relaxed);
             return decoder.read(len, buf, at);
         }
@@ -228,9 +228,9 @@ impl Cache {
         let at = index * piece_len;
         let want = piece_len.min(len - at) as usize;
         match self.find(key, want) {
-            Found::Kept(bytes) => Ok(bytes),
-            Found::Flying(flight) => flight.wait(),
-            Found::Ours(flight, room) => {
+            Lookup::Kept(bytes) => Ok(bytes),
+            Lookup::Flying(flight) => flight.wait(),
+            Lookup::Ours(flight, room) => {
                 let landing = Landing { cache: self, key, flight, decoder, want };
                 landing.land(decode(decoder.as_ref(), room, at, want))
             }
@@ -238,22 +238,22 @@ impl Cache {
     }
 
     /// A piece, or the task of making it, for which there is room then: bytes that are being made count.
-    fn find(&self, key: Key, want: usize) -> Found {
+    fn find(&self, key: Key, want: usize) -> Lookup {
         let mut state = lock(&self.state);
         if let Some((_, bytes)) = state.kept.get(&key) {
             self.counters.hits.fetch_add(1, Ordering::Relaxed);
-            return Found::Kept(bytes.clone());
+            return Lookup::Kept(bytes.clone());
         }
         if let Some(flight) = state.flying.get(&key) {
             self.counters.hits.fetch_add(1, Ordering::Relaxed);
-            return Found::Flying(flight.clone());
+            return Lookup::Flying(flight.clone());
         }
         self.counters.misses.fetch_add(1, Ordering::Relaxed);
         let flight = Arc::<Flight>::default();
         state.flying.insert(key, flight.clone());
         state.used += want;
         let room = self.make_room(&mut state);
-        Found::Ours(flight, room)
+        Lookup::Ours(flight, room)
     }
 
     /// Lets go of pieces; gives the room of one that nobody reads.
@@ -340,7 +340,7 @@ impl From<Failure> for io::Error {
 }
 
 fn decode(decoder: &dyn Decode, room: Vec<u8>, at: u64, want: usize) -> io::Result<Vec<u8>> {
-    let bytes = decoder.decode_in(room, at, want)?;
+    let bytes = decoder.decode_into(room, at, want)?;
     if bytes.len() != want {
         return Err(io::Error::other(format!("decoded {} bytes instead of {want}", bytes.len())));
     }

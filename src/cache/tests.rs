@@ -29,7 +29,7 @@ impl Decode for Counting {
         Ok((at..at + len as u64).map(|i| i as u8).collect())
     }
 
-    fn piece_len(&self) -> u64 {
+    fn block_len(&self) -> u64 {
         10
     }
 }
@@ -45,11 +45,11 @@ impl Decode for Cheap {
         self.0.decode(at, len)
     }
 
-    fn piece_len(&self) -> u64 {
-        self.0.piece_len()
+    fn block_len(&self) -> u64 {
+        self.0.block_len()
     }
 
-    fn is_cheap(&self) -> bool {
+    fn skip_cache(&self) -> bool {
         true
     }
 }
@@ -113,7 +113,7 @@ impl Decode for Looking {
         Ok(vec![0; len])
     }
 
-    fn piece_len(&self) -> u64 {
+    fn block_len(&self) -> u64 {
         10
     }
 }

@@ -7,7 +7,7 @@ use crate::map::suggest::near_names;
 
 /// That there is no such variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unnamed {
+pub struct UnknownVariable {
     /// The name that was asked for.
     pub name: String,
     /// Those that look like it, the nearest first.
@@ -18,15 +18,15 @@ pub struct Unnamed {
 ///
 /// # Errors
 /// The names that are nearest.
-pub fn named<'a>(catalog: &'a Catalog, name: &str) -> Result<&'a Variable, Unnamed> {
+pub fn find_variable<'a>(catalog: &'a Catalog, name: &str) -> Result<&'a Variable, UnknownVariable> {
     let printed = || catalog.variables.iter().find(|variable| variable.name.to_string() == name);
     catalog.variable(name.as_bytes()).or_else(printed).ok_or_else(|| {
         let names: Vec<_> = catalog.variables.iter().map(|variable| variable.name.as_bytes()).collect();
-        Unnamed { name: name.to_owned(), nearest: near_names(name, &names) }
+        UnknownVariable { name: name.to_owned(), nearest: near_names(name, &names) }
     })
 }
 
-impl fmt::Display for Unnamed {
+impl fmt::Display for UnknownVariable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "no variable `{}` here", self.name)?;
         match self.nearest.as_slice() {
@@ -36,4 +36,4 @@ impl fmt::Display for Unnamed {
     }
 }
 
-impl std::error::Error for Unnamed {}
+impl std::error::Error for UnknownVariable {}

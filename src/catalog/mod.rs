@@ -5,12 +5,12 @@ mod find;
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
-pub use find::{Unnamed, named};
+pub use find::{UnknownVariable, find_variable};
 
-use crate::checksums::Keep;
+use crate::checksums::ChecksumStore;
 use crate::graph::Graph;
 use crate::name::Name;
-use crate::source_file::Shard;
+use crate::source_file::SourceFile;
 use crate::tensor::Tensor;
 
 /// A checkpoint's variables, under the names that ckptfs shows.
@@ -21,49 +21,49 @@ pub struct Catalog {
     /// The object graph of an object-based checkpoint.
     pub objects: Option<Objects>,
     /// The source's own index, as long as it says what `variables` say.
-    pub index: Option<Arc<Shard>>,
+    pub index: Option<Arc<SourceFile>>,
     /// The form that the source itself has, where that is not TensorFlow's.
-    pub own: Option<Own>,
+    pub native: Option<NativeFormat>,
     /// The source's data files, by shard number. Range extents of the variables refer to these.
-    pub shards: Vec<Arc<Shard>>,
+    pub shards: Vec<Arc<SourceFile>>,
     /// What is known of the program that saved it.
-    pub program: Option<Arc<Program>>,
+    pub program: Option<Arc<SavedProgram>>,
     /// How it is laid out when it is shown as an HDF5 file of weights.
     pub h5_layout: H5Layout,
     /// Where values come from that are another checkpoint's, by the names that the variables have before any map.
     pub overlaid: Option<Arc<HashMap<Name, Arc<str>>>>,
     /// Where checksums are kept that are computed for it, if they are.
-    pub keep: Option<Arc<dyn Keep>>,
+    pub checksum_store: Option<Arc<dyn ChecksumStore>>,
 }
 
 /// What a program knew of the variables that it saved; read when it is first asked for.
-pub struct Program(LazyLock<HashMap<Name, Made>, Read>);
+pub struct SavedProgram(LazyLock<HashMap<Name, VariableInit>, Read>);
 
-type Read = Box<dyn FnOnce() -> HashMap<Name, Made> + Send>;
+type Read = Box<dyn FnOnce() -> HashMap<Name, VariableInit> + Send>;
 
 /// How a program made a variable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Made {
+pub struct VariableInit {
     /// How many it had made before.
     pub created: usize,
     /// Whether it trains it.
     pub is_trainable: bool,
 }
 
-impl Program {
+impl SavedProgram {
     /// What `read` gives, by the names of the source.
-    pub fn new(read: impl FnOnce() -> HashMap<Name, Made> + Send + 'static) -> Self {
+    pub fn new(read: impl FnOnce() -> HashMap<Name, VariableInit> + Send + 'static) -> Self {
         Self(LazyLock::new(Box::new(read)))
     }
 }
 
 /// A checkpoint in one file of another format than TensorFlow's, which programs ask for by its name.
 #[derive(Clone)]
-pub struct Own {
+pub struct NativeFormat {
     /// What follows the stem in its name: `.weights.h5`.
     pub suffix: &'static str,
     /// The file, as long as it says what `variables` say.
-    pub file: Option<Arc<Shard>>,
+    pub file: Option<Arc<SourceFile>>,
 }
 
 /// Which Keras is to read an HDF5 file of weights.
@@ -146,7 +146,7 @@ impl Catalog {
     /// Notes that the source no longer says what `variables` say.
     pub fn changed(&mut self) {
         self.index = None;
-        if let Some(own) = &mut self.own {
+        if let Some(own) = &mut self.native {
             own.file = None;
         }
     }
@@ -172,7 +172,7 @@ impl Catalog {
     }
 
     /// How the program that saved a variable had made it, where that is known.
-    pub fn made(&self, variable: &Variable) -> Option<Made> {
+    pub fn made(&self, variable: &Variable) -> Option<VariableInit> {
         self.program.as_ref()?.0.get(variable.name_before()).copied()
     }
 

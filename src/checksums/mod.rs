@@ -21,13 +21,13 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use crate::checksums::audit::{Verdict, audit};
-use crate::checksums::pool::Work;
-pub use crate::checksums::store::Store;
+use crate::checksums::pool::ChecksumPool;
+pub use crate::checksums::store::CacheDirStore;
 use crate::format::crc::Masked;
 use crate::tensor::Tensor;
 
 /// A place for checksums that outlives a mount.
-pub trait Keep: Send + Sync {
+pub trait ChecksumStore: Send + Sync {
     /// Those that were kept under the key, if they are so many.
     fn find(&self, key: u128, count: usize) -> Option<Vec<Masked>>;
 
@@ -39,9 +39,9 @@ pub trait Keep: Send + Sync {
 const WORTH_KEEPING: u64 = 16 << 20;
 
 /// The checksums of some tensors, computed when they are first asked for.
-pub struct Sums {
+pub struct Checksums {
     tensors: Vec<Arc<Tensor>>,
-    keep: Option<Arc<dyn Keep>>,
+    keep: Option<Arc<dyn ChecksumStore>>,
     state: Mutex<State>,
 }
 
@@ -49,13 +49,13 @@ pub struct Sums {
 enum State {
     #[default]
     Idle,
-    Working(Arc<Work>),
+    Working(Arc<ChecksumPool>),
     Done(Arc<[Masked]>),
 }
 
-impl Sums {
+impl Checksums {
     /// Of these tensors; nothing is read yet.
-    pub fn new(tensors: Vec<Arc<Tensor>>, keep: Option<Arc<dyn Keep>>) -> Self {
+    pub fn new(tensors: Vec<Arc<Tensor>>, keep: Option<Arc<dyn ChecksumStore>>) -> Self {
         let len: u64 = tensors.iter().map(|tensor| tensor.len()).sum();
         Self { tensors, keep: keep.filter(|_| len >= WORTH_KEEPING), state: Mutex::default() }
     }
@@ -81,7 +81,7 @@ impl Sums {
     }
 
     /// What is known already, else what is to be done for it.
-    fn begin(&self) -> Result<Arc<[Masked]>, Arc<Work>> {
+    fn begin(&self) -> Result<Arc<[Masked]>, Arc<ChecksumPool>> {
         let mut state = self.lock();
         match &*state {
             State::Done(sums) => return Ok(sums.clone()),
@@ -93,13 +93,13 @@ impl Sums {
             *state = State::Done(sums.clone());
             return Ok(sums);
         }
-        let work = Arc::new(Work::new(&self.tensors));
+        let work = Arc::new(ChecksumPool::new(&self.tensors));
         *state = State::Working(work.clone());
         Err(work)
     }
 
     /// What came of work that is done. The first to say so says it for all.
-    fn finish(&self, work: &Arc<Work>) -> io::Result<Arc<[Masked]>> {
+    fn finish(&self, work: &Arc<ChecksumPool>) -> io::Result<Arc<[Masked]>> {
         let mut state = self.lock();
         match &*state {
             State::Done(sums) => return Ok(sums.clone()),

@@ -19,7 +19,7 @@ use crate::format::crc::Masked;
 use crate::tensor::{Tensor, mismatch};
 
 /// Threads that one who joins in brings along, himself among them: what one disk and one memory keep busy.
-const CREW: usize = 4;
+const WORKERS: usize = 4;
 /// Who comes after these only waits.
 const CREWS: usize = 2;
 /// Bytes of a range.
@@ -30,7 +30,7 @@ const PIECES: usize = 4 << 20;
 const OWN_CACHE: usize = 8 << 20;
 
 /// Sums to be computed.
-pub(crate) struct Work {
+pub(crate) struct ChecksumPool {
     jobs: Vec<Job>,
     /// The jobs whose sums are wanted; the others are of what those are made of.
     wanted: Vec<usize>,
@@ -60,7 +60,7 @@ struct Task {
     again: AtomicBool,
 }
 
-impl Work {
+impl ChecksumPool {
     /// What it takes to sum these.
     pub(crate) fn new(tensors: &[Arc<Tensor>]) -> Self {
         let (mut jobs, mut tasks, mut known) = (Vec::new(), Vec::new(), HashMap::new());
@@ -82,7 +82,7 @@ impl Work {
             let sources = recorded.iter().map(job).collect();
             wanted.push(add(tensor, sources));
         }
-        let (left, cache) = (Mutex::new(tasks.len()), Cache::new(CREWS * crew() * PIECES).second());
+        let (left, cache) = (Mutex::new(tasks.len()), Cache::new(CREWS * workers() * PIECES).second());
         let (next, all_done, crews) = Default::default();
         Self { jobs, wanted, tasks, next, left, all_done, crews, cache }
     }
@@ -91,13 +91,13 @@ impl Work {
     pub(crate) fn join_in(&self) {
         let number = self.crews.fetch_add(1, Ordering::Relaxed);
         let is_needed = number < CREWS;
-        let crew = crew().min(self.tasks.len());
+        let crew = workers().min(self.tasks.len());
         thread::scope(|scope| {
             for _ in 1..if is_needed { crew } else { 0 } {
-                scope.spawn(|| self.labour(number));
+                scope.spawn(|| self.work(number));
             }
             if is_needed {
-                self.labour(number);
+                self.work(number);
             }
         });
         let left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
@@ -120,7 +120,7 @@ impl Work {
     }
 
     /// Does what is left to do, as one of a crew; then what an earlier one is still at, without waiting for its pieces.
-    fn labour(&self, crew: usize) {
+    fn work(&self, crew: usize) {
         let (mut buffer, own) = (Vec::new(), Cache::new(OWN_CACHE).second());
         while let Some(task) = self.tasks.get(self.next.fetch_add(1, Ordering::Relaxed)) {
             task.crew.store(crew, Ordering::Relaxed);
@@ -170,8 +170,8 @@ impl Work {
 }
 
 /// Threads of a crew on this machine.
-fn crew() -> usize {
-    thread::available_parallelism().map_or(1, NonZero::get).min(CREW)
+fn workers() -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get).min(WORKERS)
 }
 
 /// The source's own tensors of numbers that it is made of, if it is made, and whose checksums are recorded.
@@ -187,7 +187,7 @@ fn origins(tensor: &Tensor, found: &mut Vec<Arc<Tensor>>) {
 
 pub(crate) fn ranges(tensor: &Tensor) -> impl Iterator<Item = Range<u64>> {
     let len = tensor.len();
-    let is_one = len <= RANGE || tensor.dtype.width().is_none() || tensor.file().in_bands();
+    let is_one = len <= RANGE || tensor.dtype.width().is_none() || tensor.file().reads_whole_bands();
     let step = if is_one { len.max(1) } else { RANGE };
     (0..len.div_ceil(step)).map(move |i| i * step..((i + 1) * step).min(len))
 }
@@ -222,7 +222,7 @@ impl Task {
 
 /// A task that somebody does. It ends even if that panics, so that nobody waits for ever.
 struct Doing<'a> {
-    work: &'a Work,
+    work: &'a ChecksumPool,
     task: &'a Task,
 }
 

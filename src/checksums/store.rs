@@ -11,7 +11,7 @@ use std::{env, fs};
 
 use tempfile::Builder;
 
-use crate::checksums::Keep;
+use crate::checksums::ChecksumStore;
 use crate::format::checksums;
 use crate::format::crc::Masked;
 
@@ -24,9 +24,9 @@ const PART: &str = "part";
 const LEFT_BEHIND: Duration = Duration::from_secs(3600);
 
 /// A directory of checksums.
-pub struct Store(PathBuf);
+pub struct CacheDirStore(PathBuf);
 
-impl Store {
+impl CacheDirStore {
     /// The user's: `$CKPTFS_CACHE_DIR`, which turns it off if it is empty, else `ckptfs` in `$XDG_CACHE_HOME` or `~/.cache`.
     pub fn of_user() -> Option<Self> {
         let absolute = |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
@@ -78,7 +78,7 @@ impl Store {
     }
 }
 
-impl Keep for Store {
+impl ChecksumStore for CacheDirStore {
     fn find(&self, key: u128, count: usize) -> Option<Vec<Masked>> {
         let path = self.path(key);
         let len = fs::metadata(&path).ok()?.len();
@@ -96,9 +96,9 @@ impl Keep for Store {
 mod tests {
     use super::*;
 
-    fn store() -> (tempfile::TempDir, Store) {
+    fn store() -> (tempfile::TempDir, CacheDirStore) {
         let dir = tempfile::tempdir().unwrap();
-        let store = Store::within(dir.path().join("not/yet"));
+        let store = CacheDirStore::within(dir.path().join("not/yet"));
         (dir, store)
     }
 
@@ -145,7 +145,7 @@ mod tests {
     fn where_nothing_can_be_written_nothing_is_kept_and_nobody_complains() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("checksums"), b"a file").unwrap();
-        let store = Store::within(dir.path());
+        let store = CacheDirStore::within(dir.path());
         store.keep(7, &[Masked(1)]);
         assert_eq!(store.find(7, 1), None);
     }

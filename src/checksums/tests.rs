@@ -10,7 +10,7 @@ use crate::checksums::*;
 use crate::dtype::Dtype;
 use crate::extent::Extent;
 use crate::op::Op;
-use crate::source_file::Shard;
+use crate::source_file::SourceFile;
 use crate::tensor::Shape;
 
 const MIB: u64 = 1 << 20;
@@ -42,7 +42,7 @@ impl Decode for Counting {
         Ok(bytes)
     }
 
-    fn recipe(&self, mut to: &mut dyn Hasher) -> Option<()> {
+    fn fingerprint(&self, mut to: &mut dyn Hasher) -> Option<()> {
         self.id.hash(&mut to);
         Some(())
     }
@@ -71,7 +71,7 @@ fn bytes(tensor: &Tensor) -> Vec<u8> {
 #[derive(Default)]
 struct Memory(Mutex<HashMap<u128, Vec<Masked>>>);
 
-impl Keep for Memory {
+impl ChecksumStore for Memory {
     fn find(&self, key: u128, count: usize) -> Option<Vec<Masked>> {
         self.0.lock().unwrap().get(&key).filter(|sums| sums.len() == count).cloned()
     }
@@ -93,13 +93,13 @@ fn sums_are_those_of_the_bytes_however_these_are_cut() {
     let tensors = vec![long.clone(), transpose(&short), tensor(&fine(3), 0), short.clone(), transpose(&long)];
     let expected: Vec<_> = tensors.iter().map(|tensor| Masked::of(&bytes(tensor))).collect();
     assert!(long.len() > 32 * MIB, "several ranges");
-    assert_eq!(&*Sums::new(tensors, None).all().unwrap(), expected);
+    assert_eq!(&*Checksums::new(tensors, None).all().unwrap(), expected);
 }
 
 #[test]
 fn whoever_asks_meanwhile_helps_and_only_what_others_are_at_is_read_again_once() {
     let data = fine(1);
-    let sums = Sums::new(vec![tensor(&data, 40 * MIB / 256)], None);
+    let sums = Checksums::new(vec![tensor(&data, 40 * MIB / 256)], None);
     thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| sums.all().unwrap());
@@ -134,7 +134,7 @@ fn nobody_waits_for_one_who_came_earlier_and_is_slow() {
     let slow = Arc::new(Slow { calls: AtomicUsize::new(0), go: std::sync::Barrier::new(2) });
     let data = vec![Extent::Decoded { data: slow.clone(), len: 8 }];
     let tensor = Tensor::new(Dtype::Float32, Shape([2].into()), data, None);
-    let sums = Sums::new(vec![Arc::new(tensor)], None);
+    let sums = Checksums::new(vec![Arc::new(tensor)], None);
     thread::scope(|scope| {
         let first = scope.spawn(|| sums.all().unwrap());
         while slow.calls.load(Ordering::SeqCst) == 0 {
@@ -150,7 +150,7 @@ fn nobody_waits_for_one_who_came_earlier_and_is_slow() {
 fn what_is_decoded_in_bands_is_not_read_again_for_each_chunk() {
     let data = fine(1);
     let turned = Op::Transpose([1, 0].into()).apply(&tensor(&data, 8 * MIB / 256)).unwrap();
-    Sums::new(vec![Arc::new(turned)], None).all().unwrap();
+    Checksums::new(vec![Arc::new(turned)], None).all().unwrap();
     // Pieces that a read begins in the middle of come twice.
     let decoded = data.decoded.load(Ordering::SeqCst);
     assert!(decoded <= 2 * 8 * MIB, "{decoded}");
@@ -159,14 +159,14 @@ fn what_is_decoded_in_bands_is_not_read_again_for_each_chunk() {
 #[test]
 fn an_error_that_may_pass_is_one_for_all_who_wait_and_the_next_call_tries_again() {
     let data = counting(1, 1, stale);
-    let sums = Sums::new(vec![tensor(&data, 4)], None);
+    let sums = Checksums::new(vec![tensor(&data, 4)], None);
     assert_eq!(sums.all().unwrap_err().raw_os_error(), Some(libc::ESTALE));
     assert_eq!(&*sums.all().unwrap(), [Masked::of(&bytes(&tensor(&data, 4)))]);
 }
 
 #[test]
 fn a_decoder_that_panics_leaves_nobody_waiting() {
-    let sums = Sums::new(vec![tensor(&counting(1, 1, || panic!("decoder")), 4)], None);
+    let sums = Checksums::new(vec![tensor(&counting(1, 1, || panic!("decoder")), 4)], None);
     let first = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| sums.all()));
     assert!(first.is_err() || first.unwrap().is_err());
     let _ = sums.all();
@@ -178,7 +178,7 @@ fn a_damaged_value_has_a_sum_that_fails_and_the_rest_is_none_the_worse() {
     for fail in [|| io::ErrorKind::InvalidData.into(), || io::Error::from_raw_os_error(libc::ERANGE)] {
         let (good, keep) = (fine(1), Arc::new(Memory::default()));
         let tensors = vec![tensor(&counting(2, 1, fail), 17 * MIB / 256), tensor(&good, 4)];
-        let sums = Sums::new(tensors, Some(keep.clone())).all().unwrap();
+        let sums = Checksums::new(tensors, Some(keep.clone())).all().unwrap();
         assert_eq!(&*sums, [Masked(0), Masked::of(&bytes(&tensor(&good, 4)))]);
         assert!(keep.0.lock().unwrap().is_empty(), "damage is to be found by every mount");
     }
@@ -197,19 +197,19 @@ fn what_is_computed_of_damaged_bytes_has_no_good_sum() {
     let (good, bad) = (cast(&stored(Masked::of(&[1; 8]))), cast(&stored(Masked(7))));
     assert_eq!((good.is_intact().unwrap(), bad.is_intact().unwrap()), (true, false));
     assert_eq!(bad.checksum().unwrap_err().kind(), io::ErrorKind::InvalidData);
-    let sums = Sums::new(vec![bad, good.clone()], None).all().unwrap();
+    let sums = Checksums::new(vec![bad, good.clone()], None).all().unwrap();
     assert_eq!(&*sums, [Masked(0), Masked::of(&bytes(&good))]);
 }
 
 #[test]
 fn what_is_computed_of_a_missing_file_is_not_there_and_has_no_good_sum() {
-    let shard = Arc::new(Shard::open("/nonexistent/model.data-00000-of-00001"));
+    let shard = Arc::new(SourceFile::open("/nonexistent/model.data-00000-of-00001"));
     let data = vec![Extent::Range { shard, offset: 0, len: 8 }];
     let stored = Arc::new(Tensor::new(Dtype::Float32, Shape([2].into()), data, Some(Masked(7))));
     let joined = crate::op::join(&[stored.clone(), stored], 0, &crate::op::Layout::Blocked).unwrap();
     let cast = Op::Cast { dtype: Dtype::Float16, saturate: false }.apply(&Arc::new(joined)).unwrap();
     assert!(!cast.is_there());
-    assert_eq!(&*Sums::new(vec![Arc::new(cast)], None).all().unwrap(), [Masked(0)]);
+    assert_eq!(&*Checksums::new(vec![Arc::new(cast)], None).all().unwrap(), [Masked(0)]);
 }
 
 #[test]
@@ -217,7 +217,7 @@ fn sums_that_were_kept_are_found_without_reading_anything() {
     let keep = Arc::new(Memory::default());
     let sums = |id, rows| {
         let data = fine(id);
-        let sums = Sums::new(vec![tensor(&data, rows)], Some(keep.clone())).all().unwrap();
+        let sums = Checksums::new(vec![tensor(&data, rows)], Some(keep.clone())).all().unwrap();
         (sums, data.decoded.load(Ordering::SeqCst))
     };
     let rows = 17 * MIB / 256;
@@ -243,7 +243,7 @@ fn age(path: &Path, seconds: u64) {
 }
 
 fn whole(path: &Path) -> Arc<Tensor> {
-    let (shard, len) = (Arc::new(Shard::open(path)), fs::metadata(path).unwrap().len());
+    let (shard, len) = (Arc::new(SourceFile::open(path)), fs::metadata(path).unwrap().len());
     let data = vec![Extent::Range { shard, offset: 0, len }];
     Arc::new(Tensor::new(Dtype::Float32, Shape([len / 4].into()), data, None))
 }

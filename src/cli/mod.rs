@@ -115,7 +115,7 @@ pub fn run() -> ExitCode {
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             terminal::error(&error);
-            let used_wrongly = error.is::<map_flags::DoesNotParse>() || error.is::<Usage>();
+            let used_wrongly = error.is::<map_flags::ParseError>() || error.is::<Usage>();
             ExitCode::from(if used_wrongly { USED_WRONGLY } else { 1 })
         }
     }

@@ -8,11 +8,11 @@ use std::{fs, io};
 use rustix::fs::{AtFlags, CWD, linkat};
 use rustix::io::Errno;
 
-use crate::source_file::Shard;
+use crate::source_file::SourceFile;
 
 /// A hard link to the file that is open, whatever its name leads to by now; a symbolic one where that cannot be: on another
 /// device, on a file system without hard links, or to somebody else's file.
-pub(super) fn link(shard: &Shard, path: &Path) -> io::Result<()> {
+pub(super) fn link(shard: &SourceFile, path: &Path) -> io::Result<()> {
     shard.verify()?;
     let descriptor = shard.backing().ok_or(io::ErrorKind::NotFound)?;
     let open = format!("/proc/self/fd/{}", descriptor.as_raw_fd());

@@ -16,7 +16,7 @@ use tempfile::{Builder, TempPath};
 
 use crate::cache::Cache;
 use crate::extent::VirtualFile;
-use crate::source_file::Shard;
+use crate::source_file::SourceFile;
 
 /// A file that is to be.
 pub struct Output {
@@ -110,13 +110,13 @@ fn rename(outputs: &[Output], written: Vec<TempPath>) -> Result<(), Error> {
 impl Output {
     fn write(&self, manner: &Manner<'_>, cache: &Cache) -> io::Result<TempPath> {
         fs::create_dir_all(directory(&self.path))?;
-        match self.file.whole_shard().filter(|_| manner.link) {
+        match self.file.whole_file().filter(|_| manner.link) {
             Some(shard) => self.link(shard),
             None => self.copy(manner, cache),
         }
     }
 
-    fn link(&self, shard: &Shard) -> io::Result<TempPath> {
+    fn link(&self, shard: &SourceFile) -> io::Result<TempPath> {
         let link = self.temporary().make_in(directory(&self.path), |path| link::link(shard, path))?;
         Ok(link.into_temp_path())
     }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Counters, each on its own: they are read while requests are served.
 #[derive(Debug, Default)]
-pub struct Activity {
+pub struct Metrics {
     reads: AtomicU64,
     bytes: AtomicU64,
     errors: AtomicU64,
@@ -15,7 +15,7 @@ pub struct Activity {
     refused: OnceLock<String>,
 }
 
-impl Activity {
+impl Metrics {
     pub(crate) fn read(&self, bytes: u64) {
         self.reads.fetch_add(1, Ordering::Relaxed);
         self.bytes.fetch_add(bytes, Ordering::Relaxed);

@@ -28,9 +28,9 @@ use rustix::process::{getgid, getuid};
 use crate::cache::Cache;
 use crate::extent::VirtualFile;
 use crate::fuse::handles::Handles;
-pub use crate::fuse::metrics::Activity;
+pub use crate::fuse::metrics::Metrics;
 use crate::fuse::passthrough::{PASSED_THROUGH, Passthrough};
-use crate::fuse::verified::Checked;
+use crate::fuse::verified::Verified;
 use crate::tree::{Attr, Content, Ino, Kind, Tree, names_newest};
 
 /// What a name inside a checkpoint means never changes.
@@ -64,7 +64,7 @@ pub enum CacheMode {
 
 /// How files look and are served.
 #[derive(Clone, Copy, Debug)]
-pub struct Manner {
+pub struct ServeOptions {
     /// Who keeps the bytes.
     pub cache: CacheMode,
     /// The user that files belong to.
@@ -77,7 +77,7 @@ pub struct Manner {
     pub verify: bool,
 }
 
-impl Default for Manner {
+impl Default for ServeOptions {
     /// Files belong to the user and group of this process.
     fn default() -> Self {
         let (uid, gid) = (getuid().as_raw(), getgid().as_raw());
@@ -89,11 +89,11 @@ impl Default for Manner {
 pub struct Fuse {
     tree: Arc<Tree>,
     cache: Arc<Cache>,
-    manner: Manner,
-    activity: Arc<Activity>,
+    manner: ServeOptions,
+    activity: Arc<Metrics>,
     passthrough: Passthrough,
     handles: Handles,
-    checked: Checked,
+    checked: Verified,
 }
 
 /// How a file was opened.
@@ -104,9 +104,9 @@ enum Opened {
 
 impl Fuse {
     /// Serves a tree, and counts in `activity` what it does.
-    pub fn new(tree: Arc<Tree>, cache: Arc<Cache>, manner: Manner, activity: Arc<Activity>) -> Self {
+    pub fn new(tree: Arc<Tree>, cache: Arc<Cache>, manner: ServeOptions, activity: Arc<Metrics>) -> Self {
         let passthrough = Passthrough::new(activity.clone());
-        let (handles, checked) = (Handles::default(), Checked::default());
+        let (handles, checked) = (Handles::default(), Verified::default());
         Self { tree, cache, manner, activity, passthrough, handles, checked }
     }
 
@@ -149,7 +149,7 @@ impl Fuse {
         if self.manner.verify {
             self.checked.once(ino.0, || self.tree.is_intact(Ino(ino.0)))?;
         }
-        let shard = file.whole_shard().and_then(|shard| shard.backing());
+        let shard = file.whole_file().and_then(|shard| shard.backing());
         if shard.is_some_and(|descriptor| self.passthrough.open(ino.0, descriptor, reply)) {
             log::debug!("inode {:#x} is open: {} bytes, read by the kernel itself", ino.0, file.len());
             return Ok(Opened::PassedThrough);
@@ -168,8 +168,8 @@ impl Fuse {
 
     fn ask_for_passthrough(&self, config: &mut KernelConfig) {
         let unwanted = match self.manner {
-            Manner { verify: true, .. } => Some("not wanted (--verify)"),
-            Manner { cache: CacheMode::Auto, .. } => None,
+            ServeOptions { verify: true, .. } => Some("not wanted (--verify)"),
+            ServeOptions { cache: CacheMode::Auto, .. } => None,
             _ => Some("not wanted (--cache)"),
         };
         if let Some(reason) = unwanted {
@@ -204,7 +204,7 @@ impl Fuse {
         };
         let want = u64::from(size).min(file.len().saturating_sub(offset));
         if self.manner.cache == CacheMode::Direct
-            && let Some((shard, at)) = file.within_shard(offset, want)
+            && let Some((shard, at)) = file.within_file(offset, want)
             && let Some(bytes) = shard.reply_from_map(at, want as usize)?
         {
             answer(bytes);
@@ -228,7 +228,7 @@ thread_local! {
 }
 
 /// Runs a handler; one that panics cost its thread for ever otherwise.
-fn guarded<T>(handler: impl FnOnce() -> Result<T, Errno>) -> Result<T, Errno> {
+fn catch_panic<T>(handler: impl FnOnce() -> Result<T, Errno>) -> Result<T, Errno> {
     catch_unwind(AssertUnwindSafe(handler)).unwrap_or_else(|_| {
         log::error!("a request made a handler panic; its caller gets EIO");
         Err(Errno::EIO)
@@ -283,7 +283,7 @@ impl Filesystem for Fuse {
 
     fn lookup(&self, _request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
         let directory = Ino(parent.0);
-        match guarded(|| Ok(self.tree.lookup(directory, name.as_bytes())?)) {
+        match catch_panic(|| Ok(self.tree.lookup(directory, name.as_bytes())?)) {
             Ok(attr) => {
                 let (attr_ttl, entry_ttl) = (attr_ttl(&attr), entry_ttl(directory, name.as_bytes()));
                 reply.entry_with_ttls(attr_ttl, entry_ttl, &self.file_attr(&attr), GENERATION);
@@ -293,14 +293,14 @@ impl Filesystem for Fuse {
     }
 
     fn getattr(&self, _request: &Request, ino: INodeNo, _handle: Option<FileHandle>, reply: ReplyAttr) {
-        match guarded(|| Ok(self.tree.attr(Ino(ino.0))?)) {
+        match catch_panic(|| Ok(self.tree.attr(Ino(ino.0))?)) {
             Ok(attr) => reply.attr(attr_ttl(&attr), &self.file_attr(&attr)),
             Err(error) => reply.error(error),
         }
     }
 
     fn readlink(&self, _request: &Request, ino: INodeNo, reply: ReplyData) {
-        let target = guarded(|| match self.tree.content(Ino(ino.0))? {
+        let target = catch_panic(|| match self.tree.content(Ino(ino.0))? {
             Content::Link(target) => Ok(target),
             _ => Err(Errno::EINVAL),
         });
@@ -311,7 +311,7 @@ impl Filesystem for Fuse {
     }
 
     fn open(&self, _request: &Request, ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
-        match guarded(|| self.open_file(ino, &reply)) {
+        match catch_panic(|| self.open_file(ino, &reply)) {
             Ok(Opened::Ordinary(handle, flags)) => reply.opened(handle, flags),
             Ok(Opened::PassedThrough) => self.passthrough.reply(ino.0, reply),
             Err(error) => reply.error(self.failed(error)),
@@ -336,7 +336,7 @@ impl Filesystem for Fuse {
                 reply.data(bytes);
             }
         };
-        let read = guarded(|| self.read_file(ino, handle, offset, size, answer));
+        let read = catch_panic(|| self.read_file(ino, handle, offset, size, answer));
         if let (Err(error), Some(reply)) = (read, reply) {
             reply.error(self.failed(error));
         }
@@ -386,7 +386,7 @@ impl Filesystem for Fuse {
         mut reply: ReplyDirectory,
     ) {
         let directory = Ino(ino.0);
-        let listed = guarded(|| {
+        let listed = catch_panic(|| {
             let dots = [(directory, "."), (self.tree.parent(directory), "..")];
             for (i, (ino, name)) in (1..).zip(dots).skip(offset.min(DOTS) as usize) {
                 if reply.add(INodeNo(ino.0), i, FileType::Directory, name) {
@@ -414,7 +414,7 @@ impl Filesystem for Fuse {
         mut reply: ReplyDirectoryPlus,
     ) {
         let directory = Ino(ino.0);
-        let listed = guarded(|| {
+        let listed = catch_panic(|| {
             let dots = [(directory, "."), (self.tree.parent(directory), "..")];
             for (i, (ino, name)) in (1..).zip(dots).skip(offset.min(DOTS) as usize) {
                 let attr = self.tree.attr(ino)?;
@@ -446,12 +446,12 @@ impl Filesystem for Fuse {
 
     /// `ENODATA` for what is unknown: the default would be ENOSYS, which turns attributes off until the mount ends.
     fn getxattr(&self, _request: &Request, ino: INodeNo, name: &OsStr, size: u32, reply: ReplyXattr) {
-        let value = guarded(|| self.tree.attribute(Ino(ino.0), name.as_bytes()).ok_or(Errno::ENODATA));
+        let value = catch_panic(|| self.tree.attribute(Ino(ino.0), name.as_bytes()).ok_or(Errno::ENODATA));
         answer_attribute(value, size, reply);
     }
 
     fn listxattr(&self, _request: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
-        answer_attribute(guarded(|| Ok(self.tree.attributes(Ino(ino.0)))), size, reply);
+        answer_attribute(catch_panic(|| Ok(self.tree.attributes(Ino(ino.0)))), size, reply);
     }
 }
 

@@ -8,19 +8,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fuser::{BackingId, Errno, FileHandle, FopenFlags, ReplyOpen};
 
-use crate::fuse::metrics::Activity;
+use crate::fuse::metrics::Metrics;
 
 /// What file handles of such files are; those of others are not.
 pub(super) const PASSED_THROUGH: FileHandle = FileHandle(1);
 
 pub(super) struct Passthrough {
-    pub(super) activity: Arc<Activity>,
+    pub(super) activity: Arc<Metrics>,
     /// Ids, and how many handles there are.
     open: Mutex<HashMap<u64, (BackingId, usize)>>,
 }
 
 impl Passthrough {
-    pub(super) fn new(activity: Arc<Activity>) -> Self {
+    pub(super) fn new(activity: Arc<Metrics>) -> Self {
         Self { activity, open: Mutex::default() }
     }
 

@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// By inode, which is never another content's: whether it is intact, once that is known.
 #[derive(Default)]
-pub(crate) struct Checked(Mutex<HashMap<u64, Found>>);
+pub(crate) struct Verified(Mutex<HashMap<u64, Found>>);
 
 type Found = Arc<Mutex<Option<bool>>>;
 
-impl Checked {
+impl Verified {
     /// Checks an inode, unless that was done; those who ask at the same time wait. A check that fails tells nothing.
     ///
     /// # Errors

@@ -19,7 +19,7 @@ use crate::graph::walk::MAX_PATH;
 use crate::graph::{Graph, ROOT};
 
 /// A graph in the making.
-pub struct Graft<'g> {
+pub struct Import<'g> {
     stock: &'g Graph,
     scion: &'g Graph,
     objects: ObjectGraph,
@@ -46,7 +46,7 @@ pub enum Unfit {
     Taken,
 }
 
-impl<'g> Graft<'g> {
+impl<'g> Import<'g> {
     /// Nothing of `scion` on `stock` yet.
     pub fn new(stock: &'g Graph, scion: &'g Graph) -> Self {
         let (edges, comes_from) = (HashMap::new(), HashMap::new());
@@ -191,7 +191,7 @@ mod tests {
     fn what_is_added_is_found_by_its_path_and_what_was_there_by_its_own() {
         let (stock, scion) =
             (graph(&["model/dense/kernel"]), graph(&["model/adapter/up", "model/dense/kernel"]));
-        let mut graft = Graft::new(&stock, &scion);
+        let mut graft = Import::new(&stock, &scion);
         assert_eq!(graft.add(&key("model/adapter/up")), Ok(key("model/adapter/up")));
         let merged = Graph::new(graft.finish());
         assert_eq!(merged.owner(&key("model/adapter/up")), merged.resolve("model/adapter/up"));
@@ -203,7 +203,7 @@ mod tests {
     #[test]
     fn a_key_of_no_object_is_refused() {
         let stock = graph(&["a"]);
-        let mut graft = Graft::new(&stock, &stock);
+        let mut graft = Import::new(&stock, &stock);
         assert_eq!(graft.add(&key("b")), Err(Unfit::Unknown));
         assert_eq!(graft.add(b"plain"), Err(Unfit::Unknown));
         assert_eq!(&graft.finish(), stock.objects());
@@ -215,7 +215,7 @@ mod tests {
         let node = objects.nodes[ROOT].children[0].node;
         objects.nodes[ROOT].children.push(Child { node, local_name: "b".into(), ..Child::default() });
         let (stock, scion) = (Graph::new(objects), graph(&["a/y", "b/y"]));
-        let mut graft = Graft::new(&stock, &scion);
+        let mut graft = Import::new(&stock, &scion);
         assert!(graft.add(&key("a/y")).is_ok());
         assert_eq!(graft.add(&key("b/y")), Err(Unfit::Taken));
     }
@@ -225,7 +225,7 @@ mod tests {
         let mut objects = graph(&["model/dense"]).objects().clone();
         objects.nodes.iter_mut().for_each(|node| node.has_checkpoint_values = Some(false));
         let (stock, scion) = (Graph::new(objects), graph(&["model/new"]));
-        let mut graft = Graft::new(&stock, &scion);
+        let mut graft = Import::new(&stock, &scion);
         graft.add(&key("model/new")).unwrap();
         let merged = Graph::new(graft.finish());
         let has = |path| merged.objects().nodes[merged.resolve(path).unwrap()].has_checkpoint_values;
@@ -243,7 +243,7 @@ mod tests {
             let (own, new) = (names(&stock), names(&scion));
             let graph_of = |names: &[String]| graph(&names.iter().map(String::as_str).collect::<Vec<_>>());
             let (stock, scion) = (graph_of(&own), graph_of(&new));
-            let mut graft = Graft::new(&stock, &scion);
+            let mut graft = Import::new(&stock, &scion);
             let keys: Vec<_> = scion.objects().nodes.iter().flat_map(|node| &node.attributes).collect();
             let added: Vec<_> =
                 keys.iter().map(|a| (a, graft.add(a.checkpoint_key.as_bytes()).unwrap())).collect();

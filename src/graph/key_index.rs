@@ -14,12 +14,12 @@ type Place = (NodeId, usize);
 /// The attributes by the paths of their keys, which stay where they are; of two with one path, which no writer makes, the
 /// first node's.
 #[derive(Clone, Debug)]
-pub(crate) struct Owners {
+pub(crate) struct KeyIndex {
     places: HashTable<Place>,
     hasher: RandomState,
 }
 
-impl Owners {
+impl KeyIndex {
     fn new(objects: &ObjectGraph) -> Self {
         let (count, hasher) =
             (objects.nodes.iter().map(|node| node.attributes.len()).sum(), RandomState::default());
@@ -45,7 +45,7 @@ impl Graph {
 
     /// The node whose keys begin with a path.
     pub(crate) fn owner_at(&self, wanted: &[u8]) -> Option<NodeId> {
-        let Owners { places, hasher } = self.owners.get_or_init(|| Owners::new(&self.objects));
+        let KeyIndex { places, hasher } = self.owners.get_or_init(|| KeyIndex::new(&self.objects));
         let is_it = |place: &Place| path(&self.objects, *place) == Some(wanted);
         places.find(hasher.hash_one(wanted), is_it).map(|(node, _)| *node)
     }

@@ -26,9 +26,9 @@ use walk::Walk;
 
 pub use crate::format::object_graph::{NodeId, ObjectGraph};
 use crate::format::{Malformed, object_graph};
-use crate::graph::key_index::Owners;
+use crate::graph::key_index::KeyIndex;
 pub use crate::graph::names::{Known, Name, Role};
-pub use crate::graph::path_cursor::Guide;
+pub use crate::graph::path_cursor::PathCursor;
 
 /// The key of the graph itself among a bundle's keys. It is not a variable.
 pub const KEY: &str = "_CHECKPOINTABLE_OBJECT_GRAPH";
@@ -52,7 +52,7 @@ pub struct Graph {
     /// For each node its children, by name. Made when first asked for.
     by_name: OnceLock<Vec<Vec<usize>>>,
     /// The nodes that have values, by the paths of their keys. Made when first asked for.
-    owners: OnceLock<Owners>,
+    owners: OnceLock<KeyIndex>,
     /// The nodes that are slots of others. Made when first asked for.
     slots: OnceLock<Slots>,
 }

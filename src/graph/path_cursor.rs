@@ -6,21 +6,21 @@ use crate::graph::{Graph, ROOT};
 
 /// Follows paths in a graph, from where the last one parted from the next.
 #[derive(Clone, Debug)]
-pub struct Guide<'g> {
+pub struct PathCursor<'g> {
     graph: &'g Graph,
     path: String,
     /// For each component of the path: where it ends, and the edge that is.
     steps: Vec<(usize, (NodeId, usize))>,
 }
 
-impl<'g> Guide<'g> {
+impl<'g> PathCursor<'g> {
     /// A guide who stands at the root.
     pub fn new(graph: &'g Graph) -> Self {
         Self { graph, path: String::new(), steps: Vec::new() }
     }
 
     /// The edges along an escaped path, each a node and which of its children; none for the root.
-    pub fn way(&mut self, path: &str) -> Option<impl ExactSizeIterator<Item = (NodeId, usize)> + '_> {
+    pub fn edges(&mut self, path: &str) -> Option<impl ExactSizeIterator<Item = (NodeId, usize)> + '_> {
         self.follow(path)?;
         Some(self.steps.iter().map(|(_, edge)| *edge))
     }
@@ -97,7 +97,7 @@ mod tests {
             let graph = Graph::new(objects);
             let known = (0..graph.objects.nodes.len()).flat_map(|node| graph.paths(node, 3));
             let known: Vec<String> = known.map(|path| String::from_utf8(path).unwrap()).collect();
-            let mut guide = Guide::new(&graph);
+            let mut guide = PathCursor::new(&graph);
             for path in paths.iter().chain(&known).chain(&paths) {
                 prop_assert_eq!(guide.resolve(path), graph.resolve(path), "{}", path);
             }

@@ -32,7 +32,7 @@ impl Graph {
         let mut found = Vec::new();
         while let Some(Reverse((_, at, len))) = open.pop().filter(|_| found.len() < limit) {
             if steps[at].node == ROOT {
-                found.extend(self.spell(&steps, at));
+                found.extend(self.format_path(&steps, at));
                 continue;
             }
             for &(parent, child) in self.parents(steps[at].node) {
@@ -68,7 +68,7 @@ impl Graph {
     }
 
     /// The finished path and its number of components, unless it is too long to use.
-    fn spell(&self, steps: &[Step], mut at: usize) -> Option<(usize, String)> {
+    fn format_path(&self, steps: &[Step], mut at: usize) -> Option<(usize, String)> {
         let (mut path, mut len) = (String::new(), 0);
         while let Some(next) = steps[at].next {
             let name = &self.objects.nodes[steps[at].node].children[steps[at].child].local_name;

@@ -9,7 +9,7 @@ pub const SIGN: char = '@';
 
 /// A bundled map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bundled {
+pub struct BuiltinMap {
     /// Its name, without the sign.
     pub name: &'static str,
     /// The map file.
@@ -18,12 +18,12 @@ pub struct Bundled {
 
 macro_rules! bundled {
     ($($name:literal),* $(,)?) => {
-        &[$(Bundled { name: $name, text: include_str!(concat!("../../maps/", $name, ".toml")) }),*]
+        &[$(BuiltinMap { name: $name, text: include_str!(concat!("../../maps/", $name, ".toml")) }),*]
     };
 }
 
 /// All of them, sorted by name.
-pub const BUNDLED: &[Bundled] = bundled![
+pub const BUILTIN_MAPS: &[BuiltinMap] = bundled![
     "averages",
     "bert-to-huggingface",
     "bert-to-modelgarden",
@@ -43,14 +43,14 @@ pub struct UnknownMap {
     help: String,
 }
 
-impl Bundled {
+impl BuiltinMap {
     /// The map of that name, which may have the sign in front.
     ///
     /// # Errors
     /// There is none; with the nearest, and all that there are.
     pub fn named(name: &str) -> Result<Self, UnknownMap> {
         let name = name.strip_prefix(SIGN).unwrap_or(name);
-        let found = BUNDLED.iter().find(|map| map.name == name);
+        let found = BUILTIN_MAPS.iter().find(|map| map.name == name);
         found.copied().ok_or_else(|| UnknownMap { name: name.into(), help: help(name) })
     }
 
@@ -61,14 +61,14 @@ impl Bundled {
 }
 
 /// Messages name a bundled map as it is typed.
-impl From<Bundled> for MapText {
-    fn from(map: Bundled) -> Self {
+impl From<BuiltinMap> for MapText {
+    fn from(map: BuiltinMap) -> Self {
         Self { name: format!("{SIGN}{}", map.name), text: map.text.into() }
     }
 }
 
 fn help(name: &str) -> String {
-    let names = BUNDLED.iter().map(|map| map.name);
+    let names = BUILTIN_MAPS.iter().map(|map| map.name);
     let near = did_you_mean(name, names.clone()).map(|near| near + " ").unwrap_or_default();
     format!("{near}there are {}", names.collect::<Vec<_>>().join(", "))
 }
@@ -91,12 +91,12 @@ mod tests {
             fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
         let mut files: Vec<_> = files.collect();
         files.sort();
-        assert_eq!(files, BUNDLED.iter().map(|map| format!("{}.toml", map.name)).collect::<Vec<_>>());
+        assert_eq!(files, BUILTIN_MAPS.iter().map(|map| format!("{}.toml", map.name)).collect::<Vec<_>>());
     }
 
     #[test]
     fn every_map_is_sound_and_written_again_as_one_that_is() {
-        for map in BUNDLED {
+        for map in BUILTIN_MAPS {
             let beside = MapText { name: "own.toml".into(), text: BESIDE.into() };
             let parsed =
                 Map::parse(&[], &[(*map).into(), beside]).unwrap_or_else(|errors| panic!("{errors}"));
@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn every_map_says_what_it_is_what_it_expects_and_how_it_was_checked() {
-        for map in BUNDLED {
+        for map in BUILTIN_MAPS {
             let comment: Vec<_> = map.text.lines().take_while(|line| line.starts_with('#')).collect();
             let said = comment.join("\n");
             assert!(["Expects", "Checked"].iter().all(|word| said.contains(word)), "{}", map.name);
@@ -118,13 +118,13 @@ mod tests {
 
     #[test]
     fn a_map_is_found_by_its_name_with_and_without_the_sign() {
-        assert_eq!(Bundled::named("@ddp"), Bundled::named("ddp"));
-        assert_eq!(MapText::from(Bundled::named("ddp").unwrap()).name, "@ddp");
-        let unknown = Bundled::named("@dpd").unwrap_err().to_string();
+        assert_eq!(BuiltinMap::named("@ddp"), BuiltinMap::named("ddp"));
+        assert_eq!(MapText::from(BuiltinMap::named("ddp").unwrap()).name, "@ddp");
+        let unknown = BuiltinMap::named("@dpd").unwrap_err().to_string();
         assert!(
             unknown.contains("no map is called @dpd") && unknown.contains("did you mean `ddp`?"),
             "{unknown}"
         );
-        assert!(BUNDLED.iter().all(|map| unknown.contains(map.name)), "{unknown}");
+        assert!(BUILTIN_MAPS.iter().all(|map| unknown.contains(map.name)), "{unknown}");
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
-use crate::map::span::{Place, Source};
+use crate::map::span::{Span, Source};
 
 /// What sort of mistake. Only so many of one sort are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -45,15 +45,15 @@ pub struct Error {
     kind: Kind,
     warning: bool,
     what: String,
-    place: Place,
+    place: Span,
     label: String,
-    related: Vec<(Place, String)>,
+    related: Vec<(Span, String)>,
     notes: Vec<String>,
     helps: Vec<String>,
 }
 
 impl Error {
-    pub(crate) fn new(kind: Kind, place: &Place, what: impl Into<String>) -> Self {
+    pub(crate) fn new(kind: Kind, place: &Span, what: impl Into<String>) -> Self {
         let (what, place) = (what.into(), place.clone());
         Self {
             kind,
@@ -77,7 +77,7 @@ impl Error {
     }
 
     /// Another place that has to do with it.
-    pub(crate) fn related(mut self, place: &Place, label: impl Into<String>) -> Self {
+    pub(crate) fn related(mut self, place: &Span, label: impl Into<String>) -> Self {
         self.related.push((place.clone(), label.into()));
         self
     }
@@ -108,7 +108,7 @@ impl Error {
     }
 
     /// Where it was made.
-    pub fn place(&self) -> &Place {
+    pub fn place(&self) -> &Span {
         &self.place
     }
 
@@ -180,7 +180,7 @@ fn flag_line(source: &Source) -> String {
     }
 }
 
-fn shown_span(place: &Place) -> Range<usize> {
+fn shown_span(place: &Span) -> Range<usize> {
     let Source { name, text, is_flag } = &*place.source;
     match (is_flag, text.is_empty()) {
         (false, _) => place.span.clone(),
@@ -234,7 +234,7 @@ impl Errors {
     }
 
     /// The same text as `Display`, with the colours of a terminal.
-    pub fn to_coloured_string(&self) -> String {
+    pub fn to_colored_string(&self) -> String {
         self.render(&Renderer::styled())
     }
 

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use crate::map::diagnose::unused;
 use crate::map::diagnostic::Errors;
-use crate::map::rule::{Manner, Rule, Verb};
-use crate::map::span::{Source, Written};
+use crate::map::rule::{RuleFlags, Rule, Verb};
+use crate::map::span::{Source, SpannedStr};
 
 /// Indices into `names` of those that any of the patterns matches.
 ///
 /// # Errors
 /// Patterns that do not parse, and those that match nothing, all at once.
-pub fn matching(patterns: &[String], names: &[&[u8]]) -> Result<Vec<usize>, Errors> {
+pub fn filter_names(patterns: &[String], names: &[&[u8]]) -> Result<Vec<usize>, Errors> {
     let mut errors = Errors::default();
     let rules: Vec<_> = patterns.iter().filter_map(|text| rule(text, names, &mut errors)).collect();
     let mut hits = vec![0; rules.len()];
@@ -32,8 +32,8 @@ pub fn matching(patterns: &[String], names: &[&[u8]]) -> Result<Vec<usize>, Erro
 /// `names` come sorted: a pattern may be a scope.
 fn rule(text: &str, names: &[&[u8]], errors: &mut Errors) -> Option<Rule> {
     let source = Arc::new(Source { name: "PATTERN".into(), text: text.into(), is_flag: true });
-    let from = Written::in_flag(&source, 0..text.len());
-    let rule = Rule::new(Verb::Keep, from, vec![], Manner::default(), &[], errors)?;
+    let from = SpannedStr::in_flag(&source, 0..text.len());
+    let rule = Rule::new(Verb::Keep, from, vec![], RuleFlags::default(), &[], errors)?;
     Some(rule.of_scope(names).unwrap_or(rule))
 }
 
@@ -46,7 +46,7 @@ mod tests {
     #[test]
     fn names_that_any_pattern_matches_are_chosen_once() {
         let found =
-            |patterns: &[&str]| matching(&patterns.iter().map(|&p| p.to_owned()).collect::<Vec<_>>(), NAMES);
+            |patterns: &[&str]| filter_names(&patterns.iter().map(|&p| p.to_owned()).collect::<Vec<_>>(), NAMES);
         assert_eq!(found(&["a/**", "*/kernel"]).unwrap(), [0, 1, 2]);
         assert_eq!(found(&["*/kernel"]).unwrap(), [0, 2]);
         assert_eq!(found(&["a"]).unwrap(), [0, 1]);
@@ -54,7 +54,7 @@ mod tests {
 
     #[test]
     fn each_pattern_that_matches_nothing_is_named() {
-        let errors = matching(&["*/kernel".into(), "c/**".into(), "d/**".into()], NAMES).unwrap_err();
+        let errors = filter_names(&["*/kernel".into(), "c/**".into(), "d/**".into()], NAMES).unwrap_err();
         assert_eq!(errors.len(), 2);
     }
 }

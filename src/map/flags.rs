@@ -17,8 +17,8 @@ use crate::map::lookup::Table;
 use crate::map::ops::{CAST, WrittenOp};
 use crate::map::options::{Choice, Collision, Options};
 use crate::map::pattern::Pattern;
-use crate::map::rule::{Manner, OPS, Rule, Verb};
-use crate::map::span::{Place, Source, Written};
+use crate::map::rule::{RuleFlags, OPS, Rule, Verb};
+use crate::map::span::{Span, Source, SpannedStr};
 use crate::map::toml::value_reader::near_dtype;
 
 /// The rules that flags make.
@@ -47,12 +47,12 @@ impl FlagRules {
                 Flag::Cast(_) => cast(&source, errors),
                 Flag::StripPrefix(prefix) => strip(prefix, added.as_ref(), &source, errors),
                 Flag::DropOptimizer => {
-                    Some(Rule::drop_optimizer(Written::in_flag(&source, 0..0), Manner::default()))
+                    Some(Rule::drop_optimizer(SpannedStr::in_flag(&source, 0..0), RuleFlags::default()))
                 }
                 // The numbers are read before any rule.
                 Flag::AddPrefix(_) | Flag::Var(_) => None,
                 Flag::CollisionFirst => {
-                    let place = Place::new(&source, 0..0);
+                    let place = Span::new(&source, 0..0);
                     options.collision.set("collision", Choice { value: Collision::First, place }, errors);
                     None
                 }
@@ -86,9 +86,9 @@ fn from_to(verb: Verb, source: &Arc<Source>, tables: &[Table], errors: &mut Erro
         errors.push(no_equals_sign(source, "FROM=TO", "'old/**=new/**'"));
         return None;
     };
-    let from = Written::in_flag(source, 0..equals);
-    let to = Written::in_flag(source, equals + 1..text.len());
-    Rule::new(verb, from, vec![to], Manner::default(), tables, errors)
+    let from = SpannedStr::in_flag(source, 0..equals);
+    let to = SpannedStr::in_flag(source, equals + 1..text.len());
+    Rule::new(verb, from, vec![to], RuleFlags::default(), tables, errors)
 }
 
 /// `PATTERN=DTYPE`
@@ -98,9 +98,9 @@ fn cast(source: &Arc<Source>, errors: &mut Errors) -> Option<Rule> {
         errors.push(no_equals_sign(source, "PATTERN=DTYPE", "'**=bfloat16'"));
         return None;
     };
-    let (from, name) = (Written::in_flag(source, 0..equals), &text[equals + 1..]);
-    let rule = Rule::new(Verb::Convert, from, vec![], Manner::default(), &[], errors);
-    let place = Place::new(source, equals + 1..text.len());
+    let (from, name) = (SpannedStr::in_flag(source, 0..equals), &text[equals + 1..]);
+    let rule = Rule::new(Verb::Convert, from, vec![], RuleFlags::default(), &[], errors);
+    let place = Span::new(source, equals + 1..text.len());
     let Some(dtype) = Dtype::written(name) else {
         let error = Error::new(Kind::Key, &place, format!("no dtype is called `{name}`"));
         errors.push(error.help(near_dtype(name)));
@@ -113,7 +113,7 @@ fn cast(source: &Arc<Source>, errors: &mut Errors) -> Option<Rule> {
 
 /// A brace that is never closed hides the `=`, so that is said first.
 fn no_equals_sign(source: &Arc<Source>, form: &str, example: &str) -> Error {
-    let all = Written::in_flag(source, 0..source.text.len());
+    let all = SpannedStr::in_flag(source, 0..source.text.len());
     if let (Err(fault), true) = (Pattern::parse(&all.text, false), all.text.contains('=')) {
         return fault.place_in(&all);
     }
@@ -138,8 +138,8 @@ fn equals_sign(text: &str) -> Option<usize> {
 }
 
 fn pattern(verb: Verb, source: &Arc<Source>, tables: &[Table], errors: &mut Errors) -> Option<Rule> {
-    let from = Written::in_flag(source, 0..source.text.len());
-    Rule::new(verb, from, vec![], Manner::default(), tables, errors)
+    let from = SpannedStr::in_flag(source, 0..source.text.len());
+    Rule::new(verb, from, vec![], RuleFlags::default(), tables, errors)
 }
 
 /// `P**` becomes `**`, behind the prefix to add if there is one.
@@ -151,12 +151,12 @@ fn strip(
 ) -> Option<Rule> {
     let added = added.map_or("", |(added, _)| added);
     let (pattern, target) = (format!("{}**", escape(prefix)), format!("{}**", escape(added)));
-    prefix_rule(prefix, pattern, target, source, Manner::default(), errors)
+    prefix_rule(prefix, pattern, target, source, RuleFlags::default(), errors)
 }
 
 /// `**` becomes `P**`. After `--strip-prefix` it is no mistake when nothing is left to take.
 fn add(prefix: &str, source: &Arc<Source>, stripped: bool, errors: &mut Errors) -> Option<Rule> {
-    let manner = Manner { optional: stripped, ..Manner::default() };
+    let manner = RuleFlags { optional: stripped, ..RuleFlags::default() };
     prefix_rule(prefix, "**".into(), format!("{}**", escape(prefix)), source, manner, errors)
 }
 
@@ -165,15 +165,15 @@ fn prefix_rule(
     pattern: String,
     target: String,
     source: &Arc<Source>,
-    manner: Manner,
+    manner: RuleFlags,
     errors: &mut Errors,
 ) -> Option<Rule> {
-    let place = Place::new(source, 0..source.text.len());
+    let place = Span::new(source, 0..source.text.len());
     if prefix.is_empty() {
         errors.push(Error::new(Kind::Pattern, &place, format!("`{}` needs a prefix", source.name)));
         return None;
     }
-    let (pattern, target) = (Written::made(pattern, place.clone()), Written::made(target, place));
+    let (pattern, target) = (SpannedStr::made(pattern, place.clone()), SpannedStr::made(target, place));
     let rule = Rule::new(Verb::Rename, pattern, vec![target], manner, &[], errors)?;
     Some(Rule { text: format!("{} '{prefix}'", source.name.trim_start_matches('-')), ..rule })
 }
@@ -189,10 +189,10 @@ fn added_prefix<'a>(flags: &'a [Flag], errors: &mut Errors) -> Option<(&'a str, 
             Some((_, first)) => errors.push(
                 Error::new(
                     Kind::Conflict,
-                    &Place::new(&source, 0..prefix.len()),
+                    &Span::new(&source, 0..prefix.len()),
                     "`--add-prefix` is given twice",
                 )
-                .related(&Place::new(first, 0..first.text.len()), "first here")
+                .related(&Span::new(first, 0..first.text.len()), "first here")
                 .help("write the whole prefix in one"),
             ),
         }

@@ -23,13 +23,13 @@ pub(crate) mod vars;
 
 use std::collections::BTreeMap;
 
-pub use builtin::{BUNDLED, Bundled, SIGN, UnknownMap};
+pub use builtin::{BUILTIN_MAPS, BuiltinMap, SIGN, UnknownMap};
 pub use diagnostic::{Error, Errors, Kind};
-pub use filter::matching;
+pub use filter::filter_names;
 pub use flags::Flag;
 pub use reference::REFERENCE;
 pub use rule::{MatchOn, Rule, RuleId, Verb};
-pub use span::Place;
+pub use span::Span;
 pub use suggest::near_names;
 
 use crate::map::flags::FlagRules;

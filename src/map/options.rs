@@ -1,7 +1,7 @@
 //! `[options]`: what to do with variables without a rule, rules without a variable, and names with two variables.
 
 use crate::map::diagnostic::{Error, Errors, Kind};
-use crate::map::span::Place;
+use crate::map::span::Span;
 
 /// Variables that no rule names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub(crate) const COLLISION: &[(&str, Collision)] =
 #[derive(Clone, Debug)]
 pub(crate) struct Choice<T> {
     pub(crate) value: T,
-    pub(crate) place: Place,
+    pub(crate) place: Span,
 }
 
 /// An option that may have been chosen.

@@ -5,8 +5,8 @@ use crate::map::lookup::Table;
 use crate::map::ops::concat::Division;
 use crate::map::ops::create::Creation;
 use crate::map::ops::{WrittenOp, concat as division, create as creation};
-use crate::map::pattern::{Caught, Fault, Pattern};
-use crate::map::span::{Place, Written};
+use crate::map::pattern::{Captures, Fault, Pattern};
+use crate::map::span::{Span, SpannedStr};
 use crate::map::template::Template;
 
 /// What a rule does.
@@ -95,7 +95,7 @@ pub(crate) enum Matcher {
 
 /// How a rule makes values that are not one variable's.
 #[derive(Clone, Debug)]
-pub(crate) enum Making {
+pub(crate) enum NewValue {
     Join(Division),
     Split(Division),
     Create(Creation),
@@ -111,14 +111,14 @@ pub struct Rule {
     pub(crate) verb: Verb,
     pub(crate) matcher: Matcher,
     /// What was written as its pattern; of a `join` several.
-    pub(crate) from: Vec<Written>,
-    pub(crate) targets: Vec<(Template, Written)>,
+    pub(crate) from: Vec<SpannedStr>,
+    pub(crate) targets: Vec<(Template, SpannedStr)>,
     pub(crate) optional: bool,
     pub(crate) follow_slots: bool,
     pub(crate) match_on: Option<MatchOn>,
     /// What is done to the value.
     pub(crate) ops: Vec<WrittenOp>,
-    pub(crate) making: Option<Making>,
+    pub(crate) making: Option<NewValue>,
     /// The keys that say what becomes of values, as they are written.
     pub(crate) given: Vec<(&'static str, toml::Value)>,
     pub(crate) text: String,
@@ -126,14 +126,14 @@ pub struct Rule {
 
 /// The keys of a rule that are not its verb, pattern and targets.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Manner {
+pub(crate) struct RuleFlags {
     pub(crate) optional: bool,
     pub(crate) ignore_case: bool,
     pub(crate) follow_slots: bool,
     pub(crate) match_on: Option<MatchOn>,
 }
 
-impl Default for Manner {
+impl Default for RuleFlags {
     fn default() -> Self {
         Self { optional: false, ignore_case: false, follow_slots: true, match_on: None }
     }
@@ -143,9 +143,9 @@ impl Rule {
     /// Compiles a rule, or says all that is wrong with its pattern and targets.
     pub(crate) fn new(
         verb: Verb,
-        from: Written,
-        targets: Vec<Written>,
-        manner: Manner,
+        from: SpannedStr,
+        targets: Vec<SpannedStr>,
+        manner: RuleFlags,
         tables: &[Table],
         errors: &mut Errors,
     ) -> Option<Self> {
@@ -163,9 +163,9 @@ impl Rule {
 
     /// A rule that joins what so many patterns match.
     pub(crate) fn join(
-        members: Vec<Written>,
-        target: Written,
-        manner: Manner,
+        members: Vec<SpannedStr>,
+        target: SpannedStr,
+        manner: RuleFlags,
         tables: &[Table],
         errors: &mut Errors,
     ) -> Option<Self> {
@@ -179,7 +179,7 @@ impl Rule {
         let patterns = parsed.into_iter().collect::<Option<Vec<_>>>()?;
         let first = patterns.first()?;
         for (pattern, member) in patterns.iter().zip(&members) {
-            if pattern.catches() != first.catches() {
+            if pattern.has_capture() != first.has_capture() {
                 let what = format!("{} where `{}` catches {}", caught(pattern), first.text, caught(first));
                 let what = format!("`{}` catches {what}", pattern.text);
                 let error = Error::new(Kind::Pattern, &member.place, what);
@@ -192,32 +192,32 @@ impl Rule {
     }
 
     /// A rule that drops optimizer state. `from` is where it was written.
-    pub(crate) fn drop_optimizer(from: Written, manner: Manner) -> Self {
+    pub(crate) fn drop_optimizer(from: SpannedStr, manner: RuleFlags) -> Self {
         let rule = Self::made(Verb::Drop, Matcher::Optimizer, vec![from], vec![], manner);
         Self { text: "drop-optimizer".into(), ..rule }
     }
 
     /// A rule that makes a variable of this name.
-    pub(crate) fn create(name: Written, creation: Creation, manner: Manner) -> Self {
+    pub(crate) fn create(name: SpannedStr, creation: Creation, manner: RuleFlags) -> Self {
         let rule = Self::made(Verb::Create, Matcher::Nothing, vec![name], vec![], manner);
-        Self { making: Some(Making::Create(creation)), ..rule }
+        Self { making: Some(NewValue::Create(creation)), ..rule }
     }
 
     fn made(
         verb: Verb,
         matcher: Matcher,
-        from: Vec<Written>,
-        targets: Vec<(Template, Written)>,
-        manner: Manner,
+        from: Vec<SpannedStr>,
+        targets: Vec<(Template, SpannedStr)>,
+        manner: RuleFlags,
     ) -> Self {
         let text = rule_text(verb, &from, &targets);
-        let Manner { optional, follow_slots, match_on, .. } = manner;
+        let RuleFlags { optional, follow_slots, match_on, .. } = manner;
         let (ops, making, given) = Default::default();
         Self { verb, matcher, from, targets, optional, follow_slots, match_on, ops, making, given, text }
     }
 
     /// The same rule with another pattern and other targets in its words.
-    pub(crate) fn spelled(self, from: Vec<Written>, targets: Vec<(Template, Written)>) -> Self {
+    pub(crate) fn spelled(self, from: Vec<SpannedStr>, targets: Vec<(Template, SpannedStr)>) -> Self {
         let text = rule_text(self.verb, &from, &targets);
         Self { from, targets, text, ..self }
     }
@@ -228,7 +228,7 @@ impl Rule {
     }
 
     /// Where it was written: `fix.toml:12`, `--rename`.
-    pub fn place(&self) -> &Place {
+    pub fn place(&self) -> &Span {
         &self.from().place
     }
 
@@ -243,7 +243,7 @@ impl Rule {
     }
 
     /// What was written as its (first) pattern.
-    pub(crate) fn from(&self) -> &Written {
+    pub(crate) fn from(&self) -> &SpannedStr {
         &self.from[0]
     }
 
@@ -268,7 +268,7 @@ impl Rule {
     }
 
     /// What the first of its patterns that matches catches.
-    pub(crate) fn captures<'n>(&self, name: &'n [u8]) -> Option<Caught<'n>> {
+    pub(crate) fn captures<'n>(&self, name: &'n [u8]) -> Option<Captures<'n>> {
         self.patterns().iter().find_map(|pattern| pattern.captures(name))
     }
 
@@ -290,10 +290,10 @@ impl Rule {
 
 fn templates(
     pattern: &Pattern,
-    targets: &[Written],
+    targets: &[SpannedStr],
     tables: &[Table],
     errors: &mut Errors,
-) -> Option<Vec<(Template, Written)>> {
+) -> Option<Vec<(Template, SpannedStr)>> {
     let mut compiled = vec![];
     for target in targets {
         match Template::parse(&target.text, pattern, tables) {
@@ -309,15 +309,15 @@ fn templates(
 
 /// What a pattern catches, in words.
 fn caught(pattern: &Pattern) -> String {
-    let (stars, names) = pattern.catches();
+    let (stars, names) = pattern.has_capture();
     let stars = (stars > 0).then(|| counted(stars, "star"));
     let all: Vec<_> = stars.into_iter().chain(names.iter().map(|name| format!("`{name}`"))).collect();
     if all.is_empty() { "nothing".into() } else { all.join(", ") }
 }
 
-fn rule_text(verb: Verb, from: &[Written], targets: &[(Template, Written)]) -> String {
+fn rule_text(verb: Verb, from: &[SpannedStr], targets: &[(Template, SpannedStr)]) -> String {
     let row = VERBS.iter().find(|row| row.verb == verb).map_or("", |row| row.name);
-    let list = |texts: &mut dyn Iterator<Item = &Written>| {
+    let list = |texts: &mut dyn Iterator<Item = &SpannedStr>| {
         texts.map(|written| format!("'{}'", written.text)).collect::<Vec<_>>().join(", ")
     };
     let (from, to) = (list(&mut from.iter()), list(&mut targets.iter().map(|(_, target)| target)));
@@ -327,7 +327,7 @@ fn rule_text(verb: Verb, from: &[Written], targets: &[(Template, Written)]) -> S
 
 impl Fault {
     /// The fault as an error at its place.
-    pub(crate) fn place_in(self, written: &Written) -> Error {
+    pub(crate) fn place_in(self, written: &SpannedStr) -> Error {
         Error::new(Kind::Pattern, &written.part(self.at), self.what).helps(self.help)
     }
 }

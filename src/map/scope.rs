@@ -7,7 +7,7 @@ use crate::map::Map;
 use crate::map::escape::escape;
 use crate::map::pattern::Pattern;
 use crate::map::rule::{Matcher, Rule, Verb};
-use crate::map::span::Written;
+use crate::map::span::SpannedStr;
 use crate::map::template::Template;
 
 /// The verbs whose patterns may name a scope.
@@ -44,13 +44,13 @@ impl Rule {
         if !is_scope {
             return None;
         }
-        let target = |(template, written): &(Template, Written)| {
+        let target = |(template, written): &(Template, SpannedStr)| {
             let text = in_scope(&template.literal()?);
             let template = Template::parse(&text, &below, &[]).ok()?;
-            Some((template, Written::made(text, written.place.clone())))
+            Some((template, SpannedStr::made(text, written.place.clone())))
         };
         let targets = self.targets.iter().map(target).collect::<Option<Vec<_>>>()?;
-        let from = vec![Written::made(below.text.clone(), self.place().clone())];
+        let from = vec![SpannedStr::made(below.text.clone(), self.place().clone())];
         Some(Self { matcher: Matcher::Pattern(below), ..self.clone() }.spelled(from, targets))
     }
 }

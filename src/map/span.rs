@@ -14,12 +14,12 @@ pub(crate) struct Source {
 
 /// A span of a map file or of a flag. Its `Display` is `fix.toml:12` or `--rename`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct Span {
     pub(crate) source: Arc<Source>,
     pub(crate) span: Range<usize>,
 }
 
-impl Place {
+impl Span {
     pub(crate) fn new(source: &Arc<Source>, span: Range<usize>) -> Self {
         let text = &source.text;
         let boundary =
@@ -54,7 +54,7 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.source.is_flag {
             true => f.write_str(self.file()),
@@ -65,18 +65,18 @@ impl fmt::Display for Place {
 
 /// A text together with where it stands, so that a fault inside it can be pointed at.
 #[derive(Clone, Debug)]
-pub(crate) struct Written {
+pub(crate) struct SpannedStr {
     pub(crate) text: String,
-    pub(crate) place: Place,
+    pub(crate) place: Span,
     /// Where `text` begins in its source; none when it does not stand there letter by letter (escapes in a TOML string).
     start: Option<usize>,
 }
 
-impl Written {
+impl SpannedStr {
     /// `span` of a flag's value.
     pub(crate) fn in_flag(source: &Arc<Source>, span: Range<usize>) -> Self {
         let text = source.text[span.clone()].to_owned();
-        Self { text, start: Some(span.start), place: Place::new(source, span) }
+        Self { text, start: Some(span.start), place: Span::new(source, span) }
     }
 
     /// A TOML string: `span` covers its quotes too.
@@ -85,18 +85,18 @@ impl Written {
         let quotes = if raw.starts_with("'''") || raw.starts_with("\"\"\"") { 3 } else { 1 };
         let verbatim = raw.get(quotes..).is_some_and(|rest| rest.starts_with(text));
         let start = verbatim.then_some(span.start + quotes);
-        Self { text: text.to_owned(), place: Place::new(source, span), start }
+        Self { text: text.to_owned(), place: Span::new(source, span), start }
     }
 
     /// Text that was made from what stands at `place`.
-    pub(crate) fn made(text: String, place: Place) -> Self {
+    pub(crate) fn made(text: String, place: Span) -> Self {
         Self { text, place, start: None }
     }
 
     /// The place of a part of the text, or of all of it if that is the best that can be said.
-    pub(crate) fn part(&self, span: Range<usize>) -> Place {
+    pub(crate) fn part(&self, span: Range<usize>) -> Span {
         match self.start {
-            Some(start) => Place::new(&self.place.source, start + span.start..start + span.end),
+            Some(start) => Span::new(&self.place.source, start + span.start..start + span.end),
             None => self.place.clone(),
         }
     }

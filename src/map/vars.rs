@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::map::diagnostic::{Error, Errors, Kind};
 use crate::map::flags::Flag;
-use crate::map::span::{Place, Source};
+use crate::map::span::{Span, Source};
 use crate::map::suggest::did_you_mean;
 use crate::map::toml::file::{MapFile, Var};
 
@@ -48,13 +48,13 @@ fn one(flag: &Flag, errors: &mut Errors) -> Option<(String, Var)> {
     let source = Arc::new(Source { name: "--var".into(), text: text.clone(), is_flag: true });
     let parsed = text.split_once('=').and_then(|(name, number)| Some((name, number.trim().parse().ok()?)));
     let Some((name, value)) = parsed else {
-        let place = Place::new(&source, 0..text.len());
+        let place = Span::new(&source, 0..text.len());
         let error = Error::new(Kind::Key, &place, "`--var` needs NAME=NUMBER, a whole number");
         errors.push(error.help("as in --var heads=16"));
         return None;
     };
     let name = name.trim().to_owned();
-    let place = Place::new(&source, 0..text.find('=').unwrap_or(text.len()));
+    let place = Span::new(&source, 0..text.find('=').unwrap_or(text.len()));
     Some((name, Var { value, place }))
 }
 

@@ -20,9 +20,9 @@ pub const WORD: &str = "guard";
 const READY: &[u8] = b"ready";
 
 /// The daemon's end of the pipe.
-pub(crate) struct Guardian(#[allow(dead_code, reason = "held to be closed")] ChildStdin);
+pub(crate) struct AutoUnmount(#[allow(dead_code, reason = "held to be closed")] ChildStdin);
 
-impl Guardian {
+impl AutoUnmount {
     /// Starts a guardian for a mount of this process.
     pub(crate) fn start(mounted: &Mounted) -> io::Result<Self> {
         let mut command = Command::new("/proc/self/exe");

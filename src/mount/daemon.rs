@@ -18,7 +18,7 @@ const ALLOCATOR: (&str, &str) = ("GLIBC_TUNABLES", "glibc.malloc.arena_max=1");
 
 /// Which of the two this process is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
+pub enum ProcessRole {
     /// The one a person started.
     Parent,
     /// The one that stays.
@@ -26,8 +26,8 @@ pub enum Role {
 }
 
 /// Which of the two this process is.
-pub fn role() -> Role {
-    if env::var_os(MARK).is_some() { Role::Daemon } else { Role::Parent }
+pub fn role() -> ProcessRole {
+    if env::var_os(MARK).is_some() { ProcessRole::Daemon } else { ProcessRole::Parent }
 }
 
 /// Starts the copy with the same arguments and returns what this process is to exit with: 0 once the mount answers, else

@@ -11,11 +11,11 @@ mod namespace;
 mod notify;
 mod session;
 
-pub use daemon::{Role, background, detach, role};
+pub use daemon::{ProcessRole, background, detach, role};
 pub use device::{Error, unmount};
-pub use mountpoint::{Mounted, Obstacle, check, daemon_of, find, has_glob_characters, ours};
-pub use namespace::{Refused, enter};
+pub use mountpoint::{Mounted, MountpointError, check, daemon_of, find, has_glob_characters, ours};
+pub use namespace::{NamespaceError, enter};
 pub use notify::{READY, notify};
-pub use session::{Access, End, Options, Session};
+pub use session::{Access, EndReason, Options, Session};
 
 pub use crate::mount::auto_unmount::{WORD as GUARD, guard};

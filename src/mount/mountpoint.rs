@@ -24,7 +24,7 @@ pub struct Mounted {
 /// Why a directory cannot be mounted on.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "their texts say it")]
-pub enum Obstacle {
+pub enum MountpointError {
     #[error("{0}: no such directory\n  help: mkdir {0}")]
     Missing(PathBuf),
     #[error("{0}: not a directory\n  help: a mount needs an empty directory of its own")]
@@ -52,26 +52,26 @@ impl Mounted {
 ///
 /// # Errors
 /// What stands in the way, and what to do about it.
-pub fn check(path: &Path, nonempty: bool) -> Result<PathBuf, Obstacle> {
+pub fn check(path: &Path, nonempty: bool) -> Result<PathBuf, MountpointError> {
     let own = |error: io::Error| match error.raw_os_error() {
-        Some(libc::ENOTCONN | libc::ECONNABORTED) => Obstacle::Stale(path.into()),
-        Some(libc::ENOENT) => Obstacle::Missing(path.into()),
-        Some(libc::ENOTDIR) => Obstacle::NotADirectory(path.into()),
-        _ => Obstacle::Io(path.into(), error),
+        Some(libc::ENOTCONN | libc::ECONNABORTED) => MountpointError::Stale(path.into()),
+        Some(libc::ENOENT) => MountpointError::Missing(path.into()),
+        Some(libc::ENOTDIR) => MountpointError::NotADirectory(path.into()),
+        _ => MountpointError::Io(path.into(), error),
     };
     if !fs::metadata(path).map_err(own)?.is_dir() {
-        return Err(Obstacle::NotADirectory(path.into()));
+        return Err(MountpointError::NotADirectory(path.into()));
     }
     let absolute = fs::canonicalize(path).map_err(own)?;
     // Before all else: of a mount whose daemon is gone, the kernel goes on answering for a while what it has cached.
     let entries = count_entries(&absolute).map_err(own)?;
     if let Some(mounted) = find(&absolute).filter(Mounted::is_ours) {
-        return Err(Obstacle::AlreadyMounted { path: path.into(), source_path: mounted.source });
+        return Err(MountpointError::AlreadyMounted { path: path.into(), source_path: mounted.source });
     }
     match entries {
         0 => Ok(absolute),
         _ if nonempty => Ok(absolute),
-        _ => Err(Obstacle::NotEmpty { path: path.into(), entries }),
+        _ => Err(MountpointError::NotEmpty { path: path.into(), entries }),
     }
 }
 
@@ -175,9 +175,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("file");
         fs::write(&file, "").unwrap();
-        assert!(matches!(check(&dir.path().join("none"), false), Err(Obstacle::Missing(_))));
-        assert!(matches!(check(&file, false), Err(Obstacle::NotADirectory(_))));
-        assert!(matches!(check(dir.path(), false), Err(Obstacle::NotEmpty { entries: 1, .. })));
+        assert!(matches!(check(&dir.path().join("none"), false), Err(MountpointError::Missing(_))));
+        assert!(matches!(check(&file, false), Err(MountpointError::NotADirectory(_))));
+        assert!(matches!(check(dir.path(), false), Err(MountpointError::NotEmpty { entries: 1, .. })));
         assert!(check(dir.path(), true).is_ok());
         assert_eq!(find(Path::new("/proc")).unwrap().fstype, "proc");
     }

@@ -18,13 +18,13 @@ use rustix::process::{getegid, geteuid};
      container, `--cap-add SYS_ADMIN`\n  \
      help: `ckptfs mount SOURCE DIRECTORY`, and give the command the path below DIRECTORY"
 )]
-pub struct Refused(pub String);
+pub struct NamespaceError(pub String);
 
 /// Enters a new mount namespace.
 ///
 /// # Errors
 /// That it is not allowed, and what may be done about it.
-pub fn enter() -> Result<(), Refused> {
+pub fn enter() -> Result<(), NamespaceError> {
     match unshare(CloneFlags::CLONE_NEWNS) {
         Ok(()) => {}
         Err(nix::Error::EPERM) => enter_as_user()?,
@@ -35,7 +35,7 @@ pub fn enter() -> Result<(), Refused> {
     mount_change("/", slave).map_err(|error| refused("mounts of its own", error.into()))
 }
 
-fn enter_as_user() -> Result<(), Refused> {
+fn enter_as_user() -> Result<(), NamespaceError> {
     let (uid, gid) = (geteuid().as_raw(), getegid().as_raw());
     unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNS)
         .map_err(|error| refused("a user namespace", error.into()))?;
@@ -51,6 +51,6 @@ fn enter_as_user() -> Result<(), Refused> {
     Ok(())
 }
 
-fn refused(what: &str, error: io::Error) -> Refused {
-    Refused(format!("{what}: {error}"))
+fn refused(what: &str, error: io::Error) -> NamespaceError {
+    NamespaceError(format!("{what}: {error}"))
 }

@@ -10,7 +10,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::fuse::Fuse;
-use crate::mount::auto_unmount::Guardian;
+use crate::mount::auto_unmount::AutoUnmount;
 use crate::mount::device::Error;
 use crate::mount::mountpoint::Mounted;
 use crate::mount::notify::{STOPPING, notify};
@@ -70,7 +70,7 @@ pub struct Session {
     mounted: Option<Mounted>,
     events: Receiver<Event>,
     sender: Sender<Event>,
-    _guardian: Option<Guardian>,
+    _guardian: Option<AutoUnmount>,
 }
 
 enum Event {
@@ -82,7 +82,7 @@ enum Event {
 
 /// How a mount ended.
 #[derive(Debug, PartialEq, Eq)]
-pub enum End {
+pub enum EndReason {
     /// We unmounted it on a signal.
     Signal(i32),
     /// Somebody unmounted it.
@@ -117,7 +117,7 @@ impl Session {
         std::fs::metadata(mountpoint).map_err(undo)?;
         let mounted = mountpoint::find(mountpoint);
         mounted.iter().for_each(widen_read_ahead);
-        let guarded = mounted.iter().filter(|_| options.auto_unmount).map(Guardian::start).next();
+        let guarded = mounted.iter().filter(|_| options.auto_unmount).map(AutoUnmount::start).next();
         let _guardian = guarded.transpose().map_err(undo)?;
         Ok(Self { mountpoint: mountpoint.into(), mounted, events, sender, _guardian })
     }
@@ -128,20 +128,20 @@ impl Session {
     ///
     /// # Errors
     /// That of the connection to the kernel.
-    pub fn wait(self) -> io::Result<End> {
+    pub fn wait(self) -> io::Result<EndReason> {
         let mut asked = None;
         loop {
             match (self.events.recv(), asked) {
                 (Ok(Event::Ended(Err(error))), _) => return Err(error),
-                (Ok(Event::Ended(Ok(()))), Some(signal)) => return Ok(End::Signal(signal)),
-                (Ok(Event::Ended(Ok(()))), None) => return Ok(End::Unmounted),
+                (Ok(Event::Ended(Ok(()))), Some(signal)) => return Ok(EndReason::Signal(signal)),
+                (Ok(Event::Ended(Ok(()))), None) => return Ok(EndReason::Unmounted),
                 (Ok(Event::Exited(_)), _) => {}
                 (Ok(Event::Signal(signal)), None) => {
                     notify(STOPPING);
                     self.unmount();
                     asked = Some(signal);
                 }
-                (Ok(Event::Signal(signal)), Some(_)) => return Ok(End::Abandoned(signal)),
+                (Ok(Event::Signal(signal)), Some(_)) => return Ok(EndReason::Abandoned(signal)),
                 (Err(error), _) => return Err(io::Error::other(error)),
             }
         }

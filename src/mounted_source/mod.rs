@@ -21,25 +21,25 @@ use std::sync::{Arc, LazyLock};
 use std::{fs, io};
 
 use crate::catalog::Catalog;
-use crate::checksums::Keep;
+use crate::checksums::ChecksumStore;
 use crate::directory::Directory;
-use crate::source::{Checkpoint, Meant};
-use crate::source_file::{Shard, Stamp};
-use crate::transform::{Outcome, Recipe, Unmade};
+use crate::source::{Checkpoint, Resolved};
+use crate::source_file::{SourceFile, Stamp};
+use crate::transform::{Transformed, Transform, TransformError};
 use crate::tree::{Backend, Scan};
 use crate::{remap, source};
 
 /// A directory of a source, and what is done to its checkpoints.
-pub struct Mirror {
+pub struct MountedSource {
     folder: Arc<Directory>,
-    kind: Kind,
-    recipe: Arc<Recipe>,
-    keep: Option<Arc<dyn Keep>>,
+    kind: SourceKind,
+    recipe: Arc<Transform>,
+    keep: Option<Arc<dyn ChecksumStore>>,
     /// How many directories below the topmost.
     depth: usize,
 }
 
-enum Kind {
+enum SourceKind {
     Directory,
     /// The only checkpoint that is shown.
     Prefix(source::Prefix),
@@ -57,7 +57,7 @@ pub enum Error {
     Source(#[from] source::Error),
     /// The map, or the checkpoint it is to be like.
     #[error(transparent)]
-    Unmade(#[from] Unmade),
+    Unmade(#[from] TransformError),
 }
 
 /// The newest checkpoint, opened and mapped.
@@ -67,28 +67,28 @@ pub struct Newest {
     /// Its variables under their new names.
     pub checkpoint: Checkpoint,
     /// What was done to it.
-    pub outcome: Outcome,
+    pub outcome: Transformed,
     /// How many checkpoints there are.
     pub count: usize,
 }
 
-impl Mirror {
+impl MountedSource {
     /// The mirror of what `path` means.
     ///
     /// # Errors
     /// What is there instead of a checkpoint.
-    pub fn open(path: &Path, recipe: Arc<Recipe>) -> Result<Self, source::Error> {
+    pub fn open(path: &Path, recipe: Arc<Transform>) -> Result<Self, source::Error> {
         let open = |dir: PathBuf| Directory::open(&dir).map_err(|error| source::Error::Io(dir, error));
-        let (folder, kind) = match source::meant(path)? {
-            Meant::Checkpoint(prefix) => (open(prefix.dir.clone())?, Kind::Prefix(prefix)),
-            Meant::Directory(dir) => (open(dir)?, Kind::Directory),
-            Meant::SavedModel(dir) => (open(dir)?.confined(), Kind::SavedModel),
+        let (folder, kind) = match source::resolve(path)? {
+            Resolved::Checkpoint(prefix) => (open(prefix.dir.clone())?, SourceKind::Prefix(prefix)),
+            Resolved::Directory(dir) => (open(dir)?, SourceKind::Directory),
+            Resolved::SavedModel(dir) => (open(dir)?.confined(), SourceKind::SavedModel),
         };
         Ok(Self { folder: Arc::new(folder), kind, recipe, keep: None, depth: 0 })
     }
 
     /// The same, with a place for the checksums that are computed.
-    pub fn keeping(self, keep: Option<Arc<dyn Keep>>) -> Self {
+    pub fn keeping(self, keep: Option<Arc<dyn ChecksumStore>>) -> Self {
         Self { keep, ..self }
     }
 
@@ -96,10 +96,10 @@ impl Mirror {
     ///
     /// # Errors
     /// As [`Self::open`].
-    pub fn around(path: &Path, recipe: Arc<Recipe>) -> Result<Self, source::Error> {
+    pub fn around(path: &Path, recipe: Arc<Transform>) -> Result<Self, source::Error> {
         let mirror = Self::open(path, recipe)?;
         let kind = match mirror.kind {
-            Kind::Prefix(prefix) => Kind::Around(prefix),
+            SourceKind::Prefix(prefix) => SourceKind::Around(prefix),
             kind => kind,
         };
         Ok(Self { kind, ..mirror })
@@ -120,12 +120,12 @@ impl Mirror {
         let incomplete =
             || scan.checkpoints.iter().max_by_key(|found| found.index.mtime).map(|found| &found.stem);
         let stem = match &self.kind {
-            Kind::Around(prefix) => Some(prefix.stem.as_bytes()),
+            SourceKind::Around(prefix) => Some(prefix.stem.as_bytes()),
             _ => complete.or_else(incomplete).map(Vec::as_slice),
         };
         let stem = OsStr::from_bytes(stem.ok_or_else(|| source::Error::no_checkpoints(self.folder.path()))?);
         let mut checkpoint = self.checkpoint(stem)?;
-        checkpoint.catalog.keep = self.keep.clone();
+        checkpoint.catalog.checksum_store = self.keep.clone();
         let outcome = self.recipe.apply_to(&checkpoint.stamp, &mut checkpoint.catalog)?;
         Ok(Newest { stem: stem.into(), checkpoint, outcome, count: scan.checkpoints.len() })
     }
@@ -133,7 +133,7 @@ impl Mirror {
     /// The directory that it mirrors, or the prefix.
     pub fn path(&self) -> PathBuf {
         match &self.kind {
-            Kind::Prefix(prefix) | Kind::Around(prefix) => self.folder.path().join(&prefix.stem),
+            SourceKind::Prefix(prefix) | SourceKind::Around(prefix) => self.folder.path().join(&prefix.stem),
             _ => self.folder.path().into(),
         }
     }
@@ -141,10 +141,10 @@ impl Mirror {
     /// The checkpoint that a stem here stands for, as the source has it.
     fn checkpoint(&self, stem: &OsStr) -> Result<Checkpoint, source::Error> {
         match &self.kind {
-            Kind::Prefix(prefix) | Kind::Around(prefix) if stem == prefix.stem => {
+            SourceKind::Prefix(prefix) | SourceKind::Around(prefix) if stem == prefix.stem => {
                 source::open_prefix(prefix, &self.folder)
             }
-            Kind::SavedModel if stem == saved_model::REMAPPED => {
+            SourceKind::SavedModel if stem == saved_model::REMAPPED => {
                 let variables = self.folder.folder(OsStr::new(source::VARIABLES));
                 let variables = variables.map_err(|error| self.unreadable(error))?;
                 source::open_in(&Arc::new(variables), OsStr::new(source::VARIABLES))
@@ -154,10 +154,10 @@ impl Mirror {
     }
 
     /// What is done to a checkpoint here.
-    fn recipe_of(&self, stem: &[u8]) -> &Recipe {
-        static NOTHING: LazyLock<Recipe> = LazyLock::new(Recipe::default);
+    fn recipe_of(&self, stem: &[u8]) -> &Transform {
+        static NOTHING: LazyLock<Transform> = LazyLock::new(Transform::default);
         match &self.kind {
-            Kind::Around(only) if only.stem.as_bytes() != stem => &NOTHING,
+            SourceKind::Around(only) if only.stem.as_bytes() != stem => &NOTHING,
             _ => &self.recipe,
         }
     }
@@ -167,7 +167,7 @@ impl Mirror {
     }
 }
 
-impl Backend for Mirror {
+impl Backend for MountedSource {
     fn scan(&self) -> io::Result<Scan> {
         scan::scan(self)
     }
@@ -177,10 +177,10 @@ impl Backend for Mirror {
         checkpoint.warnings.iter().for_each(|warning| log::warn!("{warning}"));
         let prefix = checkpoint.prefix.path();
         let catalog = &mut checkpoint.catalog;
-        catalog.keep = self.keep.clone();
+        catalog.checksum_store = self.keep.clone();
         match self.kind {
             // Whatever the map means to others: who loads a SavedModel must find what was saved.
-            Kind::Variables => {
+            SourceKind::Variables => {
                 catalog.h5_layout = self.recipe.h5_layout.unwrap_or(catalog.h5_layout);
                 let laid = self.recipe.overlays.lay(catalog);
                 laid.map_err(|unlaid| format!("{}: {unlaid}", prefix.display()))?;
@@ -191,10 +191,10 @@ impl Backend for Mirror {
             _ => {
                 let outcome = self.recipe_of(stem).apply(catalog);
                 let unmade = |unmade| {
-                    let what = if matches!(unmade, Unmade::Unlaid(_)) { "an overlay" } else { "the map" };
+                    let what = if matches!(unmade, TransformError::Unlaid(_)) { "an overlay" } else { "the map" };
                     format!("{}: {what} does not fit\n{unmade}", prefix.display())
                 };
-                let Outcome { laid, report, .. } = outcome.map_err(unmade)?;
+                let Transformed { laid, report, .. } = outcome.map_err(unmade)?;
                 laid.warnings.iter().for_each(|warning| log::warn!("{}: {warning}", prefix.display()));
                 report.warnings.iter().for_each(|warning| log::warn!("{}: {warning}", prefix.display()));
             }
@@ -206,21 +206,21 @@ impl Backend for Mirror {
         self.folder.metadata(OsStr::from_bytes(name)).map(|meta| Stamp::from(&meta))
     }
 
-    fn file(&self, name: &[u8]) -> Shard {
-        Shard::open_in(&self.folder, OsStr::from_bytes(name)).growing()
+    fn file(&self, name: &[u8]) -> SourceFile {
+        SourceFile::open_in(&self.folder, OsStr::from_bytes(name)).growing()
     }
 
     fn directory(&self, name: &[u8]) -> io::Result<Box<dyn Backend>> {
         let name = OsStr::from_bytes(name);
         let folder = self.folder.folder(name)?;
-        let is_variables = matches!(self.kind, Kind::SavedModel) && name == source::VARIABLES;
+        let is_variables = matches!(self.kind, SourceKind::SavedModel) && name == source::VARIABLES;
         let (folder, kind) = match source::is_saved_model(&folder) {
-            _ if is_variables => (folder, Kind::Variables),
-            true => (folder.confined(), Kind::SavedModel),
-            false => (folder, Kind::Directory),
+            _ if is_variables => (folder, SourceKind::Variables),
+            true => (folder.confined(), SourceKind::SavedModel),
+            false => (folder, SourceKind::Directory),
         };
         let recipe = match self.kind {
-            Kind::Around(_) => Arc::default(),
+            SourceKind::Around(_) => Arc::default(),
             _ => self.recipe.clone(),
         };
         Ok(Box::new(Self {
@@ -232,14 +232,14 @@ impl Backend for Mirror {
         }))
     }
 
-    fn named(&self, name: &[u8]) -> Option<Vec<Vec<u8>>> {
+    fn names_in_state_file(&self, name: &[u8]) -> Option<Vec<Vec<u8>>> {
         let state = source::state_file(&self.folder, OsStr::from_bytes(name))?;
-        Some(source::named(&state).into_iter().map(|stem| stem.as_bytes().to_vec()).collect())
+        Some(source::named_by(&state).into_iter().map(|stem| stem.as_bytes().to_vec()).collect())
     }
 
     fn len(&self) -> u64 {
         match &self.kind {
-            Kind::Prefix(_) => scan::len_of_checkpoints(self),
+            SourceKind::Prefix(_) => scan::len_of_checkpoints(self),
             _ => len(&self.folder.reach(OsStr::new(""))),
         }
     }

@@ -11,19 +11,19 @@ use crate::directory::Directory;
 use crate::source;
 use crate::source::VARIABLES;
 use crate::source_file::Stamp;
-use crate::tree::Found;
+use crate::tree::FoundCheckpoint;
 
 /// The stem of the checkpoint that the whole map applies to.
 pub(crate) const REMAPPED: &str = "remapped";
 
 /// The checkpoint in `variables/` under its other name, if it is there.
-pub(crate) fn remapped(folder: &Directory) -> io::Result<Option<Found>> {
+pub(crate) fn remapped(folder: &Directory) -> io::Result<Option<FoundCheckpoint>> {
     let variables = folder.folder(OsStr::new(VARIABLES))?;
-    let mut families = source::families(&variables, &variables.entries()?);
+    let mut families = source::find_checkpoints(&variables, &variables.entries()?);
     let Some(family) = families.remove(OsStr::new(VARIABLES)) else { return Ok(None) };
     let renamed = |name: &[u8]| [REMAPPED.as_bytes(), &name[VARIABLES.len()..]].concat();
     let data = family.data().map(|name| (renamed(name.as_bytes()), Stamp::at(&variables, name))).collect();
-    Ok(family.index.map(|index| Found { stem: REMAPPED.into(), index, data, has_tree: true }))
+    Ok(family.index.map(|index| FoundCheckpoint { stem: REMAPPED.into(), index, data, has_tree: true }))
 }
 
 /// Says once of each link that leads out of a SavedModel that it is not shown.

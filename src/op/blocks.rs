@@ -119,7 +119,7 @@ impl Compute for Rows {
         &self.inputs
     }
 
-    fn recipe(&self, mut to: &mut dyn Hasher) {
+    fn fingerprint(&self, mut to: &mut dyn Hasher) {
         (&self.strides, &self.segments, self.inner).hash(&mut to);
     }
 

@@ -21,7 +21,7 @@ pub(super) trait Compute: Send + Sync + 'static {
     fn fill(&self, buf: &mut [u8], at: u64) -> io::Result<()>;
 
     /// Tells `to` all that the result follows from beside the inputs.
-    fn recipe(&self, to: &mut dyn Hasher);
+    fn fingerprint(&self, to: &mut dyn Hasher);
 
     /// What it reads.
     fn inputs(&self) -> &[Input] {
@@ -29,12 +29,12 @@ pub(super) trait Compute: Send + Sync + 'static {
     }
 
     /// As [`Decode::is_cheap`].
-    fn is_cheap(&self) -> bool {
+    fn skip_cache(&self) -> bool {
         false
     }
 
     /// Whether a small part takes nearly as long as a large one.
-    fn in_bands(&self) -> bool {
+    fn reads_whole_bands(&self) -> bool {
         self.inputs().iter().any(Input::in_bands)
     }
 }
@@ -55,10 +55,10 @@ impl<C: Compute> Decode for Computed<C> {
     }
 
     fn decode(&self, at: u64, len: usize) -> io::Result<Vec<u8>> {
-        self.decode_in(Vec::new(), at, len)
+        self.decode_into(Vec::new(), at, len)
     }
 
-    fn decode_in(&self, mut room: Vec<u8>, at: u64, len: usize) -> io::Result<Vec<u8>> {
+    fn decode_into(&self, mut room: Vec<u8>, at: u64, len: usize) -> io::Result<Vec<u8>> {
         match room.capacity() {
             has if (len..=2 * len).contains(&has) => room.resize(len, 0),
             _ => room = vec![0; len],
@@ -71,23 +71,23 @@ impl<C: Compute> Decode for Computed<C> {
         self.0.inputs().iter().try_for_each(|input| input.0.verify())
     }
 
-    fn recipe(&self, mut to: &mut dyn Hasher) -> Option<()> {
+    fn fingerprint(&self, mut to: &mut dyn Hasher) -> Option<()> {
         (C::NAME, self.0.inputs().len()).hash(&mut to);
-        self.0.recipe(to);
+        self.0.fingerprint(to);
         self.0.inputs().iter().try_for_each(|input| input.0.recipe(to))
     }
 
-    fn in_bands(&self) -> bool {
-        self.0.in_bands()
+    fn reads_whole_bands(&self) -> bool {
+        self.0.reads_whole_bands()
     }
 
-    fn is_cheap(&self) -> bool {
-        self.0.is_cheap()
+    fn skip_cache(&self) -> bool {
+        self.0.skip_cache()
     }
 
     /// As much as the kernel asks for at once, so that one thread makes the next while another hands this one out.
-    fn piece_len(&self) -> u64 {
-        if self.in_bands() { 4 << 20 } else { 1 << 20 }
+    fn block_len(&self) -> u64 {
+        if self.reads_whole_bands() { 4 << 20 } else { 1 << 20 }
     }
 
     fn read(&self, _: u64, buf: &mut [u8], at: u64) -> io::Result<()> {
@@ -110,12 +110,12 @@ impl Input {
 
     /// As [`Decode::is_cheap`].
     pub(super) fn is_cheap(&self) -> bool {
-        self.0.is_cheap()
+        self.0.skip_cache()
     }
 
     /// Whether it is better read in few large parts.
     pub(super) fn in_bands(&self) -> bool {
-        self.0.in_bands()
+        self.0.reads_whole_bands()
     }
 
     /// Bytes of it that are worth holding at a time.

@@ -91,7 +91,7 @@ struct Constant {
 impl Compute for Constant {
     const NAME: &'static str = "constant";
 
-    fn recipe(&self, mut to: &mut dyn Hasher) {
+    fn fingerprint(&self, mut to: &mut dyn Hasher) {
         self.element.hash(&mut to);
     }
 

@@ -94,11 +94,11 @@ impl Compute for Elementwise {
         &self.input
     }
 
-    fn is_cheap(&self) -> bool {
+    fn skip_cache(&self) -> bool {
         self.is_cheap
     }
 
-    fn recipe(&self, mut to: &mut dyn Hasher) {
+    fn fingerprint(&self, mut to: &mut dyn Hasher) {
         let (step, by) = match self.step {
             Step::Keep => (0, 0),
             Step::Scale(by) => (1, by.to_bits()),

@@ -62,7 +62,7 @@ impl Compute for Mean {
         &self.input
     }
 
-    fn recipe(&self, mut to: &mut dyn Hasher) {
+    fn fingerprint(&self, mut to: &mut dyn Hasher) {
         (self.dtype, self.rows, self.count, self.inner).hash(&mut to);
     }
 

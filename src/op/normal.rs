@@ -34,7 +34,7 @@ pub(super) fn normal(dtype: Dtype, count: u64, std: f64, seed: u64) -> Result<Ve
 impl Compute for Normal {
     const NAME: &'static str = "normal";
 
-    fn recipe(&self, mut to: &mut dyn Hasher) {
+    fn fingerprint(&self, mut to: &mut dyn Hasher) {
         (self.dtype, self.std.to_bits(), self.start).hash(&mut to);
     }
 

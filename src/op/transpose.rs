@@ -87,11 +87,11 @@ impl Compute for Transposed {
         &self.input
     }
 
-    fn in_bands(&self) -> bool {
+    fn reads_whole_bands(&self) -> bool {
         self.unit < LONG || self.input[0].in_bands()
     }
 
-    fn recipe(&self, mut to: &mut dyn Hasher) {
+    fn fingerprint(&self, mut to: &mut dyn Hasher) {
         (&self.dims, &self.order, self.unit).hash(&mut to);
     }
 

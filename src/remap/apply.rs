@@ -7,9 +7,9 @@ use crate::catalog::{Catalog, Kind, Origin, Variable};
 use crate::map::Map;
 use crate::map::scope::with_scopes;
 use crate::name::Name;
-use crate::remap::names::Draft;
+use crate::remap::names::NamePlanner;
 use crate::remap::objects;
-use crate::remap::plan::{Planned, Unfit};
+use crate::remap::plan::{Planned, MapMismatch};
 use crate::remap::report::Report;
 use crate::remap::values::{Values, described};
 
@@ -17,7 +17,7 @@ use crate::remap::values::{Values, described};
 ///
 /// # Errors
 /// Everything that does not fit. The catalog stays as it is then.
-pub fn apply(map: &Map, catalog: &mut Catalog) -> Result<Report, Unfit> {
+pub fn apply(map: &Map, catalog: &mut Catalog) -> Result<Report, MapMismatch> {
     if map.is_empty() {
         return Ok(Report::default());
     }
@@ -27,7 +27,7 @@ pub fn apply(map: &Map, catalog: &mut Catalog) -> Result<Report, Unfit> {
     let names: Vec<_> = catalog.variables.iter().map(|variable| variable.name.as_bytes()).collect();
     let shapes: Vec<_> = catalog.variables.iter().map(|variable| &variable.tensor.shape).collect();
     let map = &*with_scopes(map, &names);
-    let mut draft = Draft::new(map, &names, &shapes);
+    let mut draft = NamePlanner::new(map, &names, &shapes);
     let rules: Vec<_> = map.rules.iter().map(|rule| rule.place().to_string().as_str().into()).collect();
     let mut values = Values::new(map, &catalog.variables);
     let planned = std::mem::take(&mut draft.variables);
@@ -50,7 +50,7 @@ pub fn apply(map: &Map, catalog: &mut Catalog) -> Result<Report, Unfit> {
 ///
 /// # Errors
 /// As [`apply`].
-pub fn add(map: &Map, catalog: &mut Catalog) -> Result<(), Unfit> {
+pub fn add(map: &Map, catalog: &mut Catalog) -> Result<(), MapMismatch> {
     if map.is_empty() {
         return Ok(());
     }

@@ -4,10 +4,10 @@ use crate::map::Map;
 use crate::map::rule::RuleId;
 use crate::remap::report::Example;
 /// What rules do, counted while they do it.
-pub(crate) struct Tallies(pub(crate) Vec<Tally>);
+pub(crate) struct RuleCounts(pub(crate) Vec<RuleCount>);
 
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Tally {
+pub(crate) struct RuleCount {
     pub(crate) matched: usize,
     pub(crate) hits: usize,
     pub(crate) followed: usize,
@@ -15,9 +15,9 @@ pub(crate) struct Tally {
     pub(crate) shadowed_by: Option<RuleId>,
 }
 
-impl Tallies {
+impl RuleCounts {
     pub(crate) fn new(map: &Map) -> Self {
-        Self(vec![Tally::default(); map.rules.len()])
+        Self(vec![RuleCount::default(); map.rules.len()])
     }
 
     /// Whether some pattern matches nothing.

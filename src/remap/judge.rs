@@ -6,17 +6,17 @@ use crate::map::diagnostic::{Error, Errors, Kind, counted};
 use crate::map::options::Unused;
 use crate::map::rule::{Rule, RuleId};
 use crate::name::printable;
-use crate::remap::counts::{Tallies, Tally};
-use crate::remap::plan::Unfit;
+use crate::remap::counts::{RuleCounts, RuleCount};
+use crate::remap::plan::MapMismatch;
 use crate::remap::report::{Example, Report, RuleReport, Status};
 /// The report with what the rules did in it, unless something is wrong. `names` are those a pattern may have meant.
 pub(crate) fn conclude(
     map: &Map,
-    tallies: Tallies,
+    tallies: RuleCounts,
     names: &[&[u8]],
     mut report: Report,
     mut errors: Errors,
-) -> Result<Report, Unfit> {
+) -> Result<Report, MapMismatch> {
     for (id, tally) in map.ids().zip(tallies.0) {
         let (rule, total) = (map.rule(id), report.total);
         judge(map, rule, &tally, (names, total), &mut errors, &mut report.warnings);
@@ -24,13 +24,13 @@ pub(crate) fn conclude(
     }
     match errors.is_empty() {
         true => Ok(report),
-        false => Err(Unfit { errors, report: Box::new(report) }),
+        false => Err(MapMismatch { errors, report: Box::new(report) }),
     }
 }
 
-fn rule_report(rule: &Rule, tally: Tally) -> RuleReport {
+fn rule_report(rule: &Rule, tally: RuleCount) -> RuleReport {
     let status = status(rule, &tally);
-    let Tally { hits, followed, example, .. } = tally;
+    let RuleCount { hits, followed, example, .. } = tally;
     RuleReport {
         place: rule.place().to_string(),
         text: rule.text().to_owned(),
@@ -41,11 +41,11 @@ fn rule_report(rule: &Rule, tally: Tally) -> RuleReport {
     }
 }
 
-fn status(rule: &Rule, tally: &Tally) -> Status {
+fn status(rule: &Rule, tally: &RuleCount) -> Status {
     match tally {
-        Tally { hits: 0, followed: 0, matched: 0, .. } if rule.optional => Status::Optional,
-        Tally { hits: 0, followed: 0, matched: 0, .. } => Status::Unused,
-        Tally { hits: 0, followed: 0, shadowed_by, .. } => Status::Shadowed { by: *shadowed_by },
+        RuleCount { hits: 0, followed: 0, matched: 0, .. } if rule.optional => Status::Optional,
+        RuleCount { hits: 0, followed: 0, matched: 0, .. } => Status::Unused,
+        RuleCount { hits: 0, followed: 0, shadowed_by, .. } => Status::Shadowed { by: *shadowed_by },
         _ => Status::Used,
     }
 }
@@ -54,7 +54,7 @@ fn status(rule: &Rule, tally: &Tally) -> Status {
 fn judge(
     map: &Map,
     rule: &Rule,
-    tally: &Tally,
+    tally: &RuleCount,
     (names, total): (&[&[u8]], usize),
     errors: &mut Errors,
     warnings: &mut Errors,
@@ -76,7 +76,7 @@ fn judge(
     }
 }
 
-fn shadowed(map: &Map, rule: &Rule, tally: &Tally, by: Option<RuleId>) -> Error {
+fn shadowed(map: &Map, rule: &Rule, tally: &RuleCount, by: Option<RuleId>) -> Error {
     let matched = counted(tally.matched, "variable");
     let what = format!("`{}` matched {matched}, but other rules had them all", rule.from().text);
     let error = Error::new(Kind::Shadowed, rule.place(), what).warning();

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::map::diagnostic::Errors;
 use crate::map::rule::RuleId;
 use crate::remap::report::Report;
-use crate::remap::steps::Derived;
+use crate::remap::steps::ValuePlan;
 /// What a map makes of a checkpoint's names.
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
@@ -26,22 +26,22 @@ pub struct Planned {
     /// The rule that gave the name; none if it is the old one.
     pub rule: Option<RuleId>,
     /// How its value is made; none: it is the source's.
-    pub(crate) value: Option<Box<Derived>>,
+    pub(crate) value: Option<Box<ValuePlan>>,
 }
 
 /// A map that does not fit a checkpoint: everything that is wrong, and what the rules did all the same.
 #[derive(Clone, Debug)]
-pub struct Unfit {
+pub struct MapMismatch {
     /// All misfits at once.
     pub errors: Errors,
     /// What each rule did.
     pub report: Box<Report>,
 }
 
-impl fmt::Display for Unfit {
+impl fmt::Display for MapMismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.errors.fmt(f)
     }
 }
 
-impl std::error::Error for Unfit {}
+impl std::error::Error for MapMismatch {}

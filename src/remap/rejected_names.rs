@@ -7,7 +7,7 @@ use crate::graph::KEY as OBJECT_GRAPH;
 use crate::map::Map;
 use crate::map::diagnostic::{Error, Errors, Kind, counted};
 use crate::map::options::{Choice, Unmatched};
-use crate::map::pattern::Caught;
+use crate::map::pattern::Captures;
 use crate::map::rule::RuleId;
 use crate::name::printable;
 
@@ -19,26 +19,26 @@ const EXAMPLES: usize = 3;
 
 /// Targets that could not be filled. All that one part of a target cannot be filled for is one message.
 #[derive(Default)]
-pub(crate) struct Misfits(BTreeMap<Misfit, Reasons>);
+pub(crate) struct RejectedNames(BTreeMap<RejectedName, Reasons>);
 
 /// Why it could not be filled, and for which variables.
 type Reasons = BTreeMap<String, Vec<Vec<u8>>>;
 
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Misfit {
+struct RejectedName {
     rule: RuleId,
     target: usize,
     start: usize,
     end: usize,
 }
 
-impl Misfits {
+impl RejectedNames {
     /// The new name that the n-th target of a rule gives. If it gives none, the reason is noted.
     pub(crate) fn fill(
         &mut self,
         map: &Map,
         (rule, target): (RuleId, usize),
-        caught: &Caught<'_>,
+        caught: &Captures<'_>,
         name: &[u8],
     ) -> Option<Vec<u8>> {
         let (template, written) = &map.rule(rule).targets[target];
@@ -50,7 +50,7 @@ impl Misfits {
             Err(refused) => refused,
         };
         let (Range { start, end }, what) = refused;
-        let reasons = self.0.entry(Misfit { rule, target, start, end }).or_default();
+        let reasons = self.0.entry(RejectedName { rule, target, start, end }).or_default();
         reasons.entry(what).or_default().push(name.to_vec());
         None
     }

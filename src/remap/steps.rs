@@ -7,9 +7,9 @@
 use crate::map::diagnostic::{Error, Errors, Kind};
 use crate::map::rule::{Rule, RuleId, Verb};
 use crate::name::printable;
-use crate::remap::counts::Tallies;
-use crate::remap::names::matches::Survey;
-use crate::slot_names::Role;
+use crate::remap::counts::RuleCounts;
+use crate::remap::names::matches::Matches;
+use crate::slot_names::VariableRole;
 
 /// A rule whose ops are applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -37,14 +37,14 @@ pub(crate) struct Input {
 
 /// How a value is made of the source's.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Derived {
+pub(crate) struct ValuePlan {
     pub(crate) inputs: Vec<Input>,
-    pub(crate) end: End,
+    pub(crate) end: Output,
 }
 
 /// What comes after the steps of each input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum End {
+pub(crate) enum Output {
     Whole,
     /// This part of what the rule splits.
     Part(RuleId, usize),
@@ -53,10 +53,10 @@ pub(crate) enum End {
     Created(RuleId),
 }
 
-impl Derived {
+impl ValuePlan {
     /// One variable's value; none if nothing is done to it.
     pub(crate) fn whole(source: usize, steps: Vec<Step>) -> Option<Box<Self>> {
-        (!steps.is_empty()).then(|| Box::new(Self { inputs: vec![Input { source, steps }], end: End::Whole }))
+        (!steps.is_empty()).then(|| Box::new(Self { inputs: vec![Input { source, steps }], end: Output::Whole }))
     }
 }
 
@@ -69,16 +69,16 @@ pub(crate) fn has_ops(rule: &Rule, scope: Scope) -> bool {
 }
 
 /// Finds the steps of variables.
-pub(crate) struct Stepper<'a> {
-    survey: &'a Survey<'a>,
+pub(crate) struct ValuePlanner<'a> {
+    survey: &'a Matches<'a>,
     /// The rule that took each variable.
     takers: &'a [Option<RuleId>],
     /// No rule has ops, as in most maps.
     idle: bool,
 }
 
-impl<'a> Stepper<'a> {
-    pub(crate) fn new(survey: &'a Survey<'a>, takers: &'a [Option<RuleId>]) -> Self {
+impl<'a> ValuePlanner<'a> {
+    pub(crate) fn new(survey: &'a Matches<'a>, takers: &'a [Option<RuleId>]) -> Self {
         let idle = survey.map.rules.iter().all(|rule| rule.ops.is_empty());
         Self { survey, takers, idle }
     }
@@ -99,7 +99,7 @@ impl<'a> Stepper<'a> {
         let role = self.survey.slot(variable).map(|slot| slot.role);
         let scope = match self.survey.is_matched(variable, rule) {
             true => Scope::All,
-            false => Scope::Layout { zeros: role == Some(Role::Optimizer) },
+            false => Scope::Layout { zeros: role == Some(VariableRole::Optimizer) },
         };
         Step { rule, scope }
     }
@@ -164,7 +164,7 @@ impl<'a> Stepper<'a> {
     }
 
     /// Notes what each `convert` did to a variable, which is now called `new`.
-    pub(crate) fn count(&self, variable: usize, steps: &[Step], new: &[u8], tallies: &mut Tallies) {
+    pub(crate) fn count(&self, variable: usize, steps: &[Step], new: &[u8], tallies: &mut RuleCounts) {
         let old = self.survey.names[variable];
         for rule in self.survey.matching(variable, Verb::Convert) {
             tallies.hit(rule, old, new);

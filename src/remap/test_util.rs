@@ -3,7 +3,7 @@
 use crate::map::flags::Flag;
 use crate::map::test_util::map;
 use crate::remap::names::plan_names;
-use crate::remap::plan::{Plan, Planned, Unfit};
+use crate::remap::plan::{Plan, Planned, MapMismatch};
 use crate::remap::report::Status;
 
 /// The names of a test, as the source has them.
@@ -13,7 +13,7 @@ pub(crate) fn sorted<'a>(names: &[&'a str]) -> Vec<&'a [u8]> {
     names
 }
 
-pub(crate) fn plan(flags: &[Flag], text: &str, names: &[&str]) -> Result<Plan, Unfit> {
+pub(crate) fn plan(flags: &[Flag], text: &str, names: &[&str]) -> Result<Plan, MapMismatch> {
     plan_names(&map(flags, text), &sorted(names))
 }
 
@@ -26,7 +26,7 @@ pub(crate) fn planned(flags: &[Flag], text: &str, names: &[&str]) -> Vec<String>
     plan.variables.into_iter().map(show).collect()
 }
 
-pub(crate) fn unfit(flags: &[Flag], text: &str, names: &[&str]) -> Unfit {
+pub(crate) fn unfit(flags: &[Flag], text: &str, names: &[&str]) -> MapMismatch {
     plan(flags, text, names).expect_err("a map that does not fit")
 }
 

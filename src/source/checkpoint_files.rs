@@ -25,7 +25,7 @@ pub struct Prefix {
 
 /// The files of one prefix that a directory has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Family {
+pub struct CheckpointFiles {
     /// The index or other head, if there is one.
     pub index: Option<Stamp>,
     /// The head's name; empty for TensorFlow's index, whose name follows from the stem.
@@ -82,9 +82,9 @@ fn with(stem: &OsStr, suffix: &str) -> OsString {
     [stem, OsStr::new(suffix)].into_iter().collect()
 }
 
-impl Family {
+impl CheckpointFiles {
     /// The family of a head that is no index, if it is there.
-    pub(crate) fn of_head(folder: &Directory, head: &OsStr, own: Option<&'static str>) -> Self {
+    pub(crate) fn of_other_format(folder: &Directory, head: &OsStr, own: Option<&'static str>) -> Self {
         Self { index: stamp(folder, head), head: head.into(), own, ..Self::default() }
     }
 
@@ -127,8 +127,8 @@ impl Family {
 }
 
 /// The V2 bundles of a folder by stem. What a crashed save left behind does not count.
-pub(crate) fn bundles(folder: &Directory, entries: &[Entry]) -> BTreeMap<OsString, Family> {
-    let mut families = BTreeMap::<OsString, Family>::new();
+pub(crate) fn bundles(folder: &Directory, entries: &[Entry]) -> BTreeMap<OsString, CheckpointFiles> {
+    let mut families = BTreeMap::<OsString, CheckpointFiles>::new();
     for entry in entries.iter().filter(|entry| entry.kind.is_file() || entry.kind.is_symlink()) {
         match Part::of(&entry.name) {
             Some((stem, Part::Index)) => families.entry(stem).or_default().index = stamp(folder, &entry.name),

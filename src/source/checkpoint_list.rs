@@ -13,11 +13,11 @@ use std::os::unix::ffi::OsStrExt;
 use crate::directory::Directory;
 use crate::format::checkpoint_state;
 use crate::format::checkpoint_state::State;
-use crate::source::checkpoint_files::Family;
+use crate::source::checkpoint_files::CheckpointFiles;
 
 /// The complete checkpoints of a directory, oldest first, each with the time that the state file has for it.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Roster {
+pub struct CheckpointList {
     /// Stems and times.
     pub checkpoints: Vec<(OsString, Option<f64>)>,
     /// When the last one that is never deleted was written; 0 if nobody said.
@@ -50,55 +50,55 @@ fn begins_as_state_file(head: &[u8]) -> bool {
 
 /// The complete checkpoints in order. The newest is the one that the state file names, else the last of its list that is
 /// there, else the one whose index was written last.
-pub fn roster(families: &BTreeMap<OsString, Family>, state: Option<&State>) -> Roster {
+pub fn in_order(families: &BTreeMap<OsString, CheckpointFiles>, state: Option<&State>) -> CheckpointList {
     let complete = families.iter().filter(|(_, family)| family.is_complete());
     let mut complete: Vec<_> = complete.collect();
     complete.sort_by(|a, b| by_age(*a, *b));
     let mut stems: Vec<_> = complete.into_iter().map(|(stem, _)| stem.clone()).collect();
     let Some(state) = state else {
-        return Roster {
+        return CheckpointList {
             checkpoints: stems.into_iter().map(|stem| (stem, None)).collect(),
             last_preserved: 0.0,
         };
     };
-    let newest = named(state).into_iter().find_map(|stem| stems.iter().position(|other| other == stem));
+    let newest = named_by(state).into_iter().find_map(|stem| stems.iter().position(|other| other == stem));
     if let Some(newest) = newest {
         let newest = stems.remove(newest);
         stems.push(newest);
     }
     let checkpoints =
         stems.into_iter().map(|stem| (time(state, &stem), stem)).map(|(time, stem)| (stem, time));
-    Roster { checkpoints: checkpoints.collect(), last_preserved: state.last_preserved_timestamp }
+    CheckpointList { checkpoints: checkpoints.collect(), last_preserved: state.last_preserved_timestamp }
 }
 
 /// The stems that a state file names, the newest first.
-pub fn named(state: &State) -> Vec<&OsStr> {
+pub fn named_by(state: &State) -> Vec<&OsStr> {
     let listed = state.all_model_checkpoint_paths.iter().rev();
     [&state.model_checkpoint_path].into_iter().chain(listed).map(|path| last_component(path)).collect()
 }
 
 /// By the time of the index; copies that have one time, by number.
-pub(crate) fn by_age(a: (&OsString, &Family), b: (&OsString, &Family)) -> Ordering {
-    let time = |family: &Family| family.index.map(|stamp| stamp.mtime);
+pub(crate) fn by_age(a: (&OsString, &CheckpointFiles), b: (&OsString, &CheckpointFiles)) -> Ordering {
+    let time = |family: &CheckpointFiles| family.index.map(|stamp| stamp.mtime);
     time(a.1).cmp(&time(b.1)).then_with(|| by_number(a.0.as_bytes(), b.0.as_bytes()))
 }
 
 /// Runs of digits count as numbers: `ckpt-9` before `ckpt-10`.
 fn by_number(a: &[u8], b: &[u8]) -> Ordering {
     let runs = |name: &'_ [u8]| {
-        name.chunk_by(|a, b| a.is_ascii_digit() == b.is_ascii_digit()).map(Run::of).collect::<Vec<_>>()
+        name.chunk_by(|a, b| a.is_ascii_digit() == b.is_ascii_digit()).map(NamePart::of).collect::<Vec<_>>()
     };
     runs(a).cmp(&runs(b)).then_with(|| a.cmp(b))
 }
 
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-enum Run {
+enum NamePart {
     /// Without its leading zeros, the longer is the larger.
     Digits(usize, Vec<u8>),
     Text(Vec<u8>),
 }
 
-impl Run {
+impl NamePart {
     fn of(run: &[u8]) -> Self {
         if !run[0].is_ascii_digit() {
             return Self::Text(run.into());
@@ -132,7 +132,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::source::families;
+    use crate::source::find_checkpoints;
 
     /// The roster of a directory with these complete checkpoints, all of one age, and a state file.
     fn order(stems: &[&str], state: &str) -> Vec<(String, Option<f64>)> {
@@ -146,8 +146,8 @@ mod tests {
         }
         fs::write(dir.path().join("checkpoint"), state).unwrap();
         let folder = Directory::open(dir.path()).unwrap();
-        let families = families(&folder, &folder.entries().unwrap());
-        let roster = roster(&families, state_file(&folder, OsStr::new("checkpoint")).as_ref());
+        let families = find_checkpoints(&folder, &folder.entries().unwrap());
+        let roster = in_order(&families, state_file(&folder, OsStr::new("checkpoint")).as_ref());
         roster.checkpoints.into_iter().map(|(stem, time)| (stem.into_string().unwrap(), time)).collect()
     }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::directory::{Entry, Directory};
 use crate::name::listed;
 use crate::source::checkpoint_files::Part;
-use crate::source::families;
+use crate::source::find_checkpoints;
 use crate::source::resolve::is_saved_model;
 
 /// Kinds that are named; more are counted.
@@ -74,7 +74,7 @@ fn checkpoints(dir: &Path) -> Option<String> {
     if is_saved_model(&folder) {
         return Some(format!("{} (a SavedModel)", dir.display()));
     }
-    let families = families(&folder, &folder.entries().ok()?);
+    let families = find_checkpoints(&folder, &folder.entries().ok()?);
     match families.values().filter(|family| family.index.is_some()).count() {
         0 => None,
         1 => Some(format!("{} (1 checkpoint)", dir.display())),

@@ -92,7 +92,7 @@ const LISTED: usize = 10;
 impl Error {
     /// `path` exists and is no checkpoint: says what it is instead.
     pub(super) fn not_a_checkpoint(path: &Path) -> Self {
-        Self::lookalike(path, sniff::identify(path), crate::source::resolve::nearest(path))
+        Self::lookalike(path, sniff::lookalike(path), crate::source::resolve::nearest(path))
     }
 
     /// A directory without checkpoints: says what it holds and which directories in it have some.
@@ -103,7 +103,7 @@ impl Error {
 
     /// The index of a prefix is none, nor a damaged one.
     pub(super) fn not_an_index(prefix: &Prefix, folder: &Directory) -> Self {
-        let known = sniff::identify(&folder.reach(&prefix.head));
+        let known = sniff::lookalike(&folder.reach(&prefix.head));
         Self::lookalike(&prefix.index(), known, crate::source::resolve::nearest_in(folder, prefix))
     }
 

@@ -7,26 +7,26 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::catalog::{Catalog, Made, Program, Variable};
+use crate::catalog::{Catalog, VariableInit, SavedProgram, Variable};
 use crate::directory::Directory;
 use crate::dtype::Dtype;
 use crate::format::{Malformed, meta_graph};
 use crate::name::Name;
 use crate::source::Error;
 use crate::source::checkpoint_files::Prefix;
-use crate::source_file::Shard;
+use crate::source_file::SourceFile;
 use crate::tensor::{Shape, Tensor};
 
 /// The program of a checkpoint, if there is such a file.
-pub(super) fn beside(prefix: &Prefix, folder: &Arc<Directory>) -> Option<Arc<Program>> {
+pub(super) fn beside(prefix: &Prefix, folder: &Arc<Directory>) -> Option<Arc<SavedProgram>> {
     let name = prefix.meta_name();
     folder.metadata(&name).ok().filter(|meta| meta.is_file())?;
     let folder = folder.clone();
-    Some(Arc::new(Program::new(move || read(&folder, &name))))
+    Some(Arc::new(SavedProgram::new(move || read(&folder, &name))))
 }
 
-fn read(folder: &Arc<Directory>, name: &OsStr) -> HashMap<Name, Made> {
-    let shard = Shard::open_in(folder, name);
+fn read(folder: &Arc<Directory>, name: &OsStr) -> HashMap<Name, VariableInit> {
+    let shard = SourceFile::open_in(folder, name);
     let variables = shard.len().ok_or_else(|| "it cannot be opened".to_owned()).and_then(|len| {
         meta_graph::decode(len, |at, len| piece(&shard, at, len)).map_err(|fault: Fault| fault.0)
     });
@@ -34,7 +34,7 @@ fn read(folder: &Arc<Directory>, name: &OsStr) -> HashMap<Name, Made> {
         Ok(variables) => (0..)
             .zip(variables)
             .map(|(created, variable)| {
-                (variable.name.as_str().into(), Made { created, is_trainable: variable.is_trainable })
+                (variable.name.as_str().into(), VariableInit { created, is_trainable: variable.is_trainable })
             })
             .collect(),
         Err(what) => {
@@ -52,7 +52,7 @@ fn read(folder: &Arc<Directory>, name: &OsStr) -> HashMap<Name, Made> {
 /// # Errors
 /// Why the graph cannot be read, or every variable whose shape or type it does not have.
 pub fn wanted(path: &Path) -> Result<Catalog, Error> {
-    let shard = Shard::open(path);
+    let shard = SourceFile::open(path);
     let unreadable = |Fault(what): Fault| {
         Error::Unsupported(path.into(), format!("{what}; as a graph of TF1 it cannot be read"))
     };
@@ -91,7 +91,7 @@ fn valueless(name: &str, dtype: u32, shape: Option<Vec<u64>>) -> Option<Variable
 /// Why a graph cannot be read.
 struct Fault(String);
 
-fn piece(shard: &Shard, at: u64, len: usize) -> Result<Vec<u8>, Fault> {
+fn piece(shard: &SourceFile, at: u64, len: usize) -> Result<Vec<u8>, Fault> {
     let mut bytes = vec![0; len];
     shard.read_exact_at(&mut bytes, at).map_err(|error: io::Error| Fault(error.to_string()))?;
     Ok(bytes)

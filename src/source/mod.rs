@@ -25,14 +25,14 @@ use std::sync::Arc;
 pub use error::{Cut, Error, Fault};
 pub use meta_graph::wanted as wanted_by_graph;
 
-use crate::catalog::{Catalog, Own};
+use crate::catalog::{Catalog, NativeFormat};
 use crate::directory::{Entry, Directory};
-pub use crate::source::checkpoint_files::{Family, Part, Prefix};
-pub use crate::source::checkpoint_list::{Roster, named, roster, state_file};
-pub use crate::source::resolve::{Meant, VARIABLES, is_saved_model, meant, newest};
-use crate::source::sniff::Ends;
+pub use crate::source::checkpoint_files::{CheckpointFiles, Part, Prefix};
+pub use crate::source::checkpoint_list::{CheckpointList, named_by, in_order, state_file};
+pub use crate::source::resolve::{Resolved, VARIABLES, is_saved_model, resolve, newest};
+use crate::source::sniff::Probe;
 pub use crate::source::sniff::{is_index, is_table};
-use crate::source_file::{Shard, Stamp};
+use crate::source_file::{SourceFile, Stamp};
 
 /// A checkpoint that was opened: its index was read and checked, its data were not touched.
 pub struct Checkpoint {
@@ -47,12 +47,12 @@ pub struct Checkpoint {
 }
 
 /// A format other than TensorFlow's V2 bundle.
-struct Source {
+struct SourceFormat {
     /// The stem of a checkpoint whose head, the file that says what it holds, has that name. Names that many other files
     /// have too are not worth a look.
     stem: fn(&OsStr) -> Option<OsString>,
     /// Whether a file of any name is such a head.
-    is_head: fn(&Ends) -> bool,
+    is_head: fn(&Probe) -> bool,
     /// What the name of a head ends in, where a mount shows the checkpoint in its own format too, under that name and the
     /// map: for programs that load that file.
     own: Option<&'static str>,
@@ -60,10 +60,10 @@ struct Source {
 }
 
 /// The formats. A directory's checkpoints are those of the first that it has any of.
-static SOURCES: &[Source] =
+static FORMATS: &[SourceFormat] =
     &[v1::SOURCE, safetensors::INDEX, safetensors::FILE, hdf5::WEIGHTS, hdf5::LEGACY, hdf5::ARCHIVE];
 
-impl Source {
+impl SourceFormat {
     /// The stem of an entry that is a head, by name and content.
     fn stem_of(&self, folder: &Directory, entry: &Entry) -> Option<OsString> {
         let is_file = entry.kind.is_file() || entry.kind.is_symlink();
@@ -117,39 +117,39 @@ pub fn open_prefix(prefix: &Prefix, folder: &Arc<Directory>) -> Result<Checkpoin
 fn open_other(prefix: &Prefix, folder: &Arc<Directory>) -> Result<Checkpoint, Error> {
     let source = of_head(&folder.reach(&prefix.head)).ok_or_else(|| Error::not_an_index(prefix, folder))?;
     let mut checkpoint = (source.open)(prefix, folder)?;
-    checkpoint.catalog.own = source.own.map(|suffix| {
+    checkpoint.catalog.native = source.own.map(|suffix| {
         let is_one_file = prefix.head.as_bytes().ends_with(suffix.as_bytes());
-        let file = is_one_file.then(|| Arc::new(Shard::open_in(folder, &prefix.head)));
-        Own { suffix, file }
+        let file = is_one_file.then(|| Arc::new(SourceFile::open_in(folder, &prefix.head)));
+        NativeFormat { suffix, file }
     });
     Ok(checkpoint)
 }
 
 /// The checkpoints of a folder by stem: bundles, or where there are none those of another format.
-pub fn families(folder: &Directory, entries: &[Entry]) -> BTreeMap<OsString, Family> {
+pub fn find_checkpoints(folder: &Directory, entries: &[Entry]) -> BTreeMap<OsString, CheckpointFiles> {
     let bundles = checkpoint_files::bundles(folder, entries);
     if bundles.values().any(|family| family.index.is_some()) {
         return bundles;
     }
-    let of = |source: &Source| -> BTreeMap<_, _> {
+    let of = |source: &SourceFormat| -> BTreeMap<_, _> {
         let stems = entries.iter().filter_map(|entry| Some((source.stem_of(folder, entry)?, &entry.name)));
         let mut heads = BTreeMap::new();
         for (stem, name) in stems {
             let head = heads.entry(stem).or_insert(name);
             *head = name.min(*head);
         }
-        heads.into_iter().map(|(stem, head)| (stem, Family::of_head(folder, head, source.own))).collect()
+        heads.into_iter().map(|(stem, head)| (stem, CheckpointFiles::of_other_format(folder, head, source.own))).collect()
     };
-    SOURCES.iter().map(of).find(|families| !families.is_empty()).unwrap_or(bundles)
+    FORMATS.iter().map(of).find(|families| !families.is_empty()).unwrap_or(bundles)
 }
 
 /// The files of one checkpoint.
-pub fn family(folder: &Directory, entries: &[Entry], prefix: &Prefix) -> Option<Family> {
+pub fn find_files(folder: &Directory, entries: &[Entry], prefix: &Prefix) -> Option<CheckpointFiles> {
     match prefix.is_bundle() {
         true => checkpoint_files::bundles(folder, entries).remove(&prefix.stem),
         false => {
             let source = of_head(&folder.reach(&prefix.head))?;
-            Some(Family::of_head(folder, &prefix.head, source.own))
+            Some(CheckpointFiles::of_other_format(folder, &prefix.head, source.own))
         }
     }
 }
@@ -157,16 +157,16 @@ pub fn family(folder: &Directory, entries: &[Entry], prefix: &Prefix) -> Option<
 /// The head of a checkpoint of another format than TensorFlow's, by its stem.
 fn head(folder: &Directory, stem: &OsStr) -> Option<OsString> {
     let entries = folder.entries().ok()?;
-    SOURCES.iter().find_map(|source| source.head(folder, &entries, stem))
+    FORMATS.iter().find_map(|source| source.head(folder, &entries, stem))
 }
 
 /// The format of a head by its content; of one that is damaged, and nothing else either, by the end of its name.
-fn of_head(path: &Path) -> Option<&'static Source> {
-    let (ends, name) = (Ends::read(path).ok()?, path.file_name()?);
-    let is_named = |source: &&Source| (source.stem)(name).is_some_and(|stem| stem != name);
-    let mut by_content = SOURCES.iter().filter(|source| (source.is_head)(&ends));
+fn of_head(path: &Path) -> Option<&'static SourceFormat> {
+    let (ends, name) = (Probe::read(path).ok()?, path.file_name()?);
+    let is_named = |source: &&SourceFormat| (source.stem)(name).is_some_and(|stem| stem != name);
+    let mut by_content = FORMATS.iter().filter(|source| (source.is_head)(&ends));
     let by_both = by_content.clone().find(is_named);
-    let by_name = || sniff::identify(path).is_none().then(|| SOURCES.iter().find(is_named))?;
+    let by_name = || sniff::lookalike(path).is_none().then(|| FORMATS.iter().find(is_named))?;
     by_both.or_else(|| by_content.next()).or_else(by_name)
 }
 

@@ -9,14 +9,14 @@ use crate::directory::Directory;
 use crate::format::checkpoint_state::State;
 use crate::source::checkpoint_files::{Part, Prefix};
 use crate::source::error::Error;
-use crate::source::{checkpoint_list, families, sniff};
+use crate::source::{checkpoint_list, find_checkpoints, sniff};
 
 /// How many neighbours a message names.
 const NEAREST: usize = 5;
 
 /// What a path means.
 #[derive(Debug)]
-pub enum Meant {
+pub enum Resolved {
     /// One checkpoint.
     Checkpoint(Prefix),
     /// A directory of checkpoints.
@@ -29,33 +29,33 @@ pub enum Meant {
 ///
 /// # Errors
 /// What is there instead.
-pub fn meant(path: &Path) -> Result<Meant, Error> {
+pub fn resolve(path: &Path) -> Result<Resolved, Error> {
     let prefix = Prefix::of(path);
     let asks_for_directory = path.as_os_str().as_bytes().ends_with(b"/");
     if !asks_for_directory && !prefix.stem.is_empty() && prefix.index().exists() {
-        return Ok(Meant::Checkpoint(prefix));
+        return Ok(Resolved::Checkpoint(prefix));
     }
     match fs::metadata(path) {
         Ok(meta) if meta.is_dir() => {
             Ok(match Directory::open(path).is_ok_and(|folder| is_saved_model(&folder)) {
-                true => Meant::SavedModel(path.into()),
-                false => Meant::Directory(path.into()),
+                true => Resolved::SavedModel(path.into()),
+                false => Resolved::Directory(path.into()),
             })
         }
-        Ok(_) => of_file(path).map(Meant::Checkpoint),
+        Ok(_) => of_file(path).map(Resolved::Checkpoint),
         Err(error) if error.kind() == io::ErrorKind::NotFound => of_other_format(&prefix)
             .ok_or_else(|| Error::NotFound { path: path.into(), nearest: nearest(path) })
-            .map(Meant::Checkpoint),
+            .map(Resolved::Checkpoint),
         Err(error) => Err(Error::Io(path.into(), error)),
     }
 }
 
 /// The prefix that `path` means, and what to tell the user about the choice.
 pub(crate) fn locate(path: &Path) -> Result<(Prefix, Option<String>), Error> {
-    match meant(path)? {
-        Meant::Checkpoint(prefix) => Ok((prefix, None)),
-        Meant::SavedModel(dir) => Ok((Prefix::new(&dir.join(VARIABLES), OsStr::new(VARIABLES)), None)),
-        Meant::Directory(dir) => newest(&dir).map(|(prefix, count)| {
+    match resolve(path)? {
+        Resolved::Checkpoint(prefix) => Ok((prefix, None)),
+        Resolved::SavedModel(dir) => Ok((Prefix::new(&dir.join(VARIABLES), OsStr::new(VARIABLES)), None)),
+        Resolved::Directory(dir) => newest(&dir).map(|(prefix, count)| {
             let stem = prefix.stem.to_string_lossy();
             let note = || format!("{} holds {count} checkpoints; using {stem}", dir.display());
             let note = (count > 1).then(note);
@@ -125,11 +125,11 @@ pub fn newest(dir: &Path) -> Result<(Prefix, usize), Error> {
     let unreadable = |error| Error::Io(dir.into(), error);
     let folder = Directory::open(dir).map_err(unreadable)?;
     let state = checkpoint_list::state_file(&folder, OsStr::new("checkpoint"));
-    let mut families = families(&folder, &folder.entries().map_err(unreadable)?);
+    let mut families = find_checkpoints(&folder, &folder.entries().map_err(unreadable)?);
     families.retain(|stem, _| !is_second_name(&folder, stem, state.as_ref()));
     let indexed = families.iter().filter(|(_, family)| family.index.is_some());
     let incomplete = indexed.clone().max_by(|a, b| checkpoint_list::by_age(*a, *b)).map(|(stem, _)| stem);
-    let complete = checkpoint_list::roster(&families, state.as_ref()).checkpoints.pop().map(|(stem, _)| stem);
+    let complete = checkpoint_list::in_order(&families, state.as_ref()).checkpoints.pop().map(|(stem, _)| stem);
     let stem = complete.or(incomplete.cloned()).ok_or_else(|| Error::no_checkpoints(dir))?;
     Ok((families[&stem].prefix(dir, &stem), indexed.count()))
 }
@@ -139,7 +139,7 @@ const STATUS: &str = ".ckptfs/status.json";
 
 /// Returns true for the stem that a mount adds for its newest checkpoint. Its state file names all others.
 fn is_second_name(folder: &Directory, stem: &OsStr, state: Option<&State>) -> bool {
-    let is_named = || state.is_some_and(|state| checkpoint_list::named(state).contains(&stem));
+    let is_named = || state.is_some_and(|state| checkpoint_list::named_by(state).contains(&stem));
     stem == "latest" && folder.metadata(OsStr::new(STATUS)).is_ok() && !is_named()
 }
 
@@ -151,7 +151,7 @@ pub(crate) fn nearest(path: &Path) -> Vec<String> {
 
 /// The same, in a folder that is held open.
 pub(crate) fn nearest_in(folder: &Directory, wanted: &Prefix) -> Vec<String> {
-    let families = families(folder, &folder.entries().unwrap_or_default());
+    let families = find_checkpoints(folder, &folder.entries().unwrap_or_default());
     let indexed = families.iter().filter(|(_, family)| family.index.is_some());
     let prefixes = indexed.map(|(stem, family)| family.prefix(&wanted.dir, stem));
     let usable = prefixes.filter(|prefix| !prefix.is_bundle() || sniff::is_table(folder, &prefix.head));

@@ -15,11 +15,11 @@ pub(crate) struct Lookalike {
     pub(crate) what: &'static str,
     /// What to do about it.
     pub(crate) advice: &'static str,
-    matches: fn(&Ends) -> bool,
+    matches: fn(&Probe) -> bool,
 }
 
 /// A file's length and its first and last bytes.
-pub(crate) struct Ends {
+pub(crate) struct Probe {
     pub(crate) len: u64,
     pub(crate) head: Vec<u8>,
     pub(crate) tail: Vec<u8>,
@@ -48,19 +48,19 @@ const LOOKALIKES: &[Lookalike] = &[
     kind("a `checkpoint` state file, which only names checkpoints", "give its directory", |e| e.head.starts_with(b"model_checkpoint_path:")),
 ];
 
-const fn kind(what: &'static str, advice: &'static str, matches: fn(&Ends) -> bool) -> Lookalike {
+const fn kind(what: &'static str, advice: &'static str, matches: fn(&Probe) -> bool) -> Lookalike {
     Lookalike { what, advice, matches }
 }
 
 /// What the file is, if it is a known something.
-pub(crate) fn identify(path: &Path) -> Option<&'static Lookalike> {
-    let ends = Ends::read(path).ok()?;
+pub(crate) fn lookalike(path: &Path) -> Option<&'static Lookalike> {
+    let ends = Probe::read(path).ok()?;
     LOOKALIKES.iter().find(|kind| (kind.matches)(&ends))
 }
 
 /// Whether the file ends as a sorted table does.
 pub(crate) fn is_table_at(path: &Path) -> bool {
-    Ends::read(path).is_ok_and(|ends| ends.tail == TABLE)
+    Probe::read(path).is_ok_and(|ends| ends.tail == TABLE)
 }
 
 /// The same for a file of a folder.
@@ -73,7 +73,7 @@ pub fn is_index(folder: &Directory, stem: &OsStr) -> bool {
     is_table(folder, &[stem, OsStr::new(".index")].into_iter().collect::<OsString>())
 }
 
-impl Ends {
+impl Probe {
     pub(crate) fn read(path: &Path) -> io::Result<Self> {
         if !path.metadata()?.is_file() {
             return Err(io::Error::other("not a regular file"));
@@ -96,7 +96,7 @@ fn is_html(head: &[u8]) -> bool {
 }
 
 /// Whether the first member of a zip has that name, in whatever folder.
-pub(crate) fn zip_holds(ends: &Ends, name: &[u8]) -> bool {
+pub(crate) fn zip_holds(ends: &Probe, name: &[u8]) -> bool {
     let Some(len) = ends.head.get(26..28) else { return false };
     let len = usize::from(u16::from_le_bytes([len[0], len[1]]));
     ends.head.starts_with(b"PK\x03\x04")
@@ -144,7 +144,7 @@ mod tests {
         ] {
             let path = dir.path().join("file");
             std::fs::write(&path, bytes).unwrap();
-            assert_eq!(identify(&path).map(|kind| kind.what), what);
+            assert_eq!(lookalike(&path).map(|kind| kind.what), what);
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::dtype::Dtype;
 use crate::extent::Extent;
 use crate::format::bundle::Endianness;
 use crate::format::string_tensor;
-use crate::tensor::{Made, Tensor, memory};
+use crate::tensor::{Origins, Tensor, memory};
 
 impl Tensor {
     /// The tensor whose bytes in the other order are `stored`.
@@ -32,7 +32,7 @@ impl Tensor {
             },
         };
         let tensor = Self::new(stored.dtype, stored.shape.clone(), vec![data], None);
-        Ok(Self { made: Some(Box::new(Made::Turned(stored))), ..tensor })
+        Ok(Self { made: Some(Box::new(Origins::Turned(stored))), ..tensor })
     }
 }
 
@@ -75,17 +75,17 @@ impl Decode for Swapped {
         self.stored.file().verify()
     }
 
-    fn recipe(&self, mut to: &mut dyn Hasher) -> Option<()> {
+    fn fingerprint(&self, mut to: &mut dyn Hasher) -> Option<()> {
         ("swapped", self.width).hash(&mut to);
         self.stored.file().recipe(to)
     }
 
-    fn grain(&self) -> u64 {
+    fn alignment(&self) -> u64 {
         self.width as u64
     }
 
-    fn is_cheap(&self) -> bool {
-        self.stored.file().is_cheap()
+    fn skip_cache(&self) -> bool {
+        self.stored.file().skip_cache()
     }
 }
 

@@ -42,7 +42,7 @@ impl Tensor {
     pub fn sum(&self, cache: &Cache, range: Range<u64>, buffer: &mut Vec<u8>) -> io::Result<Masked> {
         static NONE: LazyLock<Cache> = LazyLock::new(|| Cache::new(0));
         let file = self.file();
-        let (cache, chunk) = if file.in_bands() { (&*NONE, BAND) } else { (cache, CHUNK) };
+        let (cache, chunk) = if file.reads_whole_bands() { (&*NONE, BAND) } else { (cache, CHUNK) };
         let (mut sum, mut at) = (Masked::of(b""), range.start);
         while at < range.end {
             let len = chunk.min(range.end - at) as usize;

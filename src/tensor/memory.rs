@@ -38,7 +38,7 @@ impl Decode for Memory {
         self.of.iter().try_for_each(|tensor| tensor.file().verify())
     }
 
-    fn grain(&self) -> u64 {
+    fn alignment(&self) -> u64 {
         1
     }
 }

@@ -12,7 +12,7 @@ use std::sync::{Arc, OnceLock};
 use crate::dtype::Dtype;
 use crate::extent::{Extent, VirtualFile};
 use crate::format::crc::Masked;
-use crate::source_file::Shard;
+use crate::source_file::SourceFile;
 pub use crate::tensor::checksum::mismatch;
 use crate::tensor::slices::Part;
 use crate::tensor::strings::Strings;
@@ -56,14 +56,14 @@ pub struct Tensor {
     /// Checksum of those bytes, where the source recorded one.
     pub crc32c: Option<Masked>,
     /// What `data` is made of, where that is not just what the source has. In a box, for it is rare.
-    made: Option<Box<Made>>,
+    made: Option<Box<Origins>>,
     /// Of a tensor of strings, once that was read: what the reading told.
     strings: OnceLock<Option<Arc<Strings>>>,
 }
 
 /// Of what a tensor is made.
 #[derive(Clone)]
-enum Made {
+enum Origins {
     /// Of slices: it was saved in several.
     Slices(Arc<[Part]>),
     /// Of the same bytes in another order.
@@ -83,26 +83,26 @@ impl Tensor {
     pub fn computed_of(self, sources: impl IntoIterator<Item = Arc<Self>>) -> Self {
         match self.crc32c {
             Some(_) => self,
-            None => Self { made: Some(Box::new(Made::Computed(sources.into_iter().collect()))), ..self },
+            None => Self { made: Some(Box::new(Origins::Computed(sources.into_iter().collect()))), ..self },
         }
     }
 
     /// Of a tensor that was saved in several slices, those: what `data` was put together of.
     pub fn parts(&self) -> Option<&Arc<[Part]>> {
-        if let Some(Made::Slices(parts)) = self.made.as_deref() { Some(parts) } else { None }
+        if let Some(Origins::Slices(parts)) = self.made.as_deref() { Some(parts) } else { None }
     }
 
     /// Of a tensor whose bytes the source has in another order, as it has them.
     pub fn stored(&self) -> Option<&Arc<Self>> {
-        if let Some(Made::Turned(stored)) = self.made.as_deref() { Some(stored) } else { None }
+        if let Some(Origins::Turned(stored)) = self.made.as_deref() { Some(stored) } else { None }
     }
 
     /// The tensors that it is made of; none if it is the source's own.
     pub fn sources(&self) -> impl Iterator<Item = &Arc<Self>> {
         let (parts, others) = match self.made.as_deref() {
-            Some(Made::Slices(parts)) => (&parts[..], &[][..]),
-            Some(Made::Turned(stored)) => (&[][..], std::slice::from_ref(stored)),
-            Some(Made::Computed(sources)) => (&[][..], &sources[..]),
+            Some(Origins::Slices(parts)) => (&parts[..], &[][..]),
+            Some(Origins::Turned(stored)) => (&[][..], std::slice::from_ref(stored)),
+            Some(Origins::Computed(sources)) => (&[][..], &sources[..]),
             None => (&[][..], &[][..]),
         };
         parts.iter().map(|part| &part.tensor).chain(others)
@@ -125,12 +125,12 @@ impl Tensor {
     }
 
     /// Where the bytes that it was saved as stand in the source: each a data file, an offset in it and a length.
-    pub fn ranges(&self) -> Vec<(&Arc<Shard>, u64, u64)> {
+    pub fn ranges(&self) -> Vec<(&Arc<SourceFile>, u64, u64)> {
         match self.made.as_deref() {
-            Some(Made::Slices(_) | Made::Turned(_)) => {
+            Some(Origins::Slices(_) | Origins::Turned(_)) => {
                 self.sources().flat_map(|source| source.ranges()).collect()
             }
-            Some(Made::Computed(_)) | None => self.data.iter().filter_map(Extent::range).collect(),
+            Some(Origins::Computed(_)) | None => self.data.iter().filter_map(Extent::range).collect(),
         }
     }
 

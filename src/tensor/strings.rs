@@ -25,12 +25,12 @@ pub struct Strings {
     /// Bytes of all elements as [`line()`]s.
     pub text_len: u64,
     /// Where the groups begin; the last is where everything ends.
-    groups: Vec<Place>,
+    groups: Vec<ElementOffset>,
 }
 
 /// Where an element is.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Place {
+pub struct ElementOffset {
     /// Its number, counted from 0.
     pub element: u64,
     /// Where its length is among the stored bytes.
@@ -91,7 +91,7 @@ impl Strings {
 
     fn measure(bytes: &[u8], elements: &[&[u8]]) -> io::Result<Self> {
         let (mut strings, mut lengths) = (Self::default(), Reader::new(bytes));
-        let mut here = Place { bytes_at: bytes_at(bytes, elements), ..Place::default() };
+        let mut here = ElementOffset { bytes_at: bytes_at(bytes, elements), ..ElementOffset::default() };
         strings.groups.push(here);
         for element in elements {
             lengths.varint().map_err(damaged)?;
@@ -99,7 +99,7 @@ impl Strings {
             strings.longest = strings.longest.max(len);
             strings.ends_in_nul |= element.last() == Some(&0);
             strings.text_len += text;
-            here = Place {
+            here = ElementOffset {
                 element: here.element + 1,
                 length_at: lengths.at() as u64,
                 bytes_at: here.bytes_at + len,
@@ -114,12 +114,12 @@ impl Strings {
     }
 
     /// The last place to begin at so as to meet byte `at` of the text.
-    pub fn before_text(&self, at: u64) -> Place {
+    pub fn before_text(&self, at: u64) -> ElementOffset {
         self.groups[self.groups.partition_point(|place| place.text_at <= at).saturating_sub(1)]
     }
 
     /// The last place to begin at so as to meet the element of that number.
-    pub fn before_element(&self, element: u64) -> Place {
+    pub fn before_element(&self, element: u64) -> ElementOffset {
         self.groups[self.groups.partition_point(|place| place.element <= element).saturating_sub(1)]
     }
 
@@ -127,7 +127,7 @@ impl Strings {
     ///
     /// # Errors
     /// Those of the source, and that its bytes are not those that were measured.
-    pub fn visit(&self, tensor: &Tensor, from: Place, each: &mut dyn FnMut(&[u8]) -> bool) -> io::Result<()> {
+    pub fn visit(&self, tensor: &Tensor, from: ElementOffset, each: &mut dyn FnMut(&[u8]) -> bool) -> io::Result<()> {
         let first = self.groups.partition_point(|place| place.element < from.element);
         for group in self.groups[first..].windows(2) {
             let lengths = stored(tensor, group[0].length_at..group[1].length_at)?;

@@ -5,23 +5,23 @@ pub mod kind;
 pub mod like;
 pub mod overlay;
 
-pub use kind::{TARGETS, Target, retarget};
+pub use kind::{TARGETS, Target, convert_kind};
 
 use crate::catalog::{Catalog, H5Layout};
 use crate::map::Map;
 use crate::remap::apply;
-use crate::remap::plan::Unfit;
+use crate::remap::plan::MapMismatch;
 use crate::remap::report::Report;
 use crate::source_file::Stamp;
-use crate::transform::like::mismatch::Unlike;
+use crate::transform::like::mismatch::LikeMismatch;
 use crate::transform::like::{Filling, Likeness, Wanted, like};
 use crate::transform::overlay::Overlays;
-use crate::transform::overlay::error::Unlaid;
-use crate::transform::overlay::summary::Laid;
+use crate::transform::overlay::error::OverlayError;
+use crate::transform::overlay::summary::OverlaySummary;
 
 /// What is to be done.
 #[derive(Default)]
-pub struct Recipe {
+pub struct Transform {
     /// Values of other checkpoints.
     pub overlays: Overlays,
     /// Names by rules.
@@ -36,9 +36,9 @@ pub struct Recipe {
 
 /// What was done.
 #[derive(Clone, Debug, Default)]
-pub struct Outcome {
+pub struct Transformed {
     /// By the overlays.
-    pub laid: Laid,
+    pub laid: OverlaySummary,
     /// By the map.
     pub report: Report,
     /// To be like another.
@@ -47,34 +47,34 @@ pub struct Outcome {
 
 /// Why it cannot be done.
 #[derive(Debug, thiserror::Error)]
-pub enum Unmade {
+pub enum TransformError {
     /// The map does not fit. Not transparent: who prints errors looks for this one, which has its own layout.
     #[error("{0}")]
-    Unfit(#[from] Unfit),
+    Unfit(#[from] MapMismatch),
     /// Other checkpoints cannot be laid over it.
     #[error(transparent)]
-    Unlaid(#[from] Unlaid),
+    Unlaid(#[from] OverlayError),
     /// The checkpoint cannot be made like the other.
     #[error(transparent)]
-    Unlike(#[from] Unlike),
+    Unlike(#[from] LikeMismatch),
 }
 
-impl Recipe {
+impl Transform {
     /// Does it. The catalog is not to be used after an error.
     ///
     /// # Errors
     /// Everything that does not fit.
-    pub fn apply(&self, catalog: &mut Catalog) -> Result<Outcome, Unmade> {
+    pub fn apply(&self, catalog: &mut Catalog) -> Result<Transformed, TransformError> {
         let laid = self.overlays.lay(catalog)?;
         let report = apply(&self.map, catalog)?;
-        Ok(Outcome { laid, report, likeness: self.fit(catalog)? })
+        Ok(Transformed { laid, report, likeness: self.fit(catalog)? })
     }
 
     /// Does it to the only or newest checkpoint of a source, whose head is this.
     ///
     /// # Errors
     /// As [`Self::apply`], and where it would be laid over itself.
-    pub fn apply_to(&self, head: &Stamp, catalog: &mut Catalog) -> Result<Outcome, Unmade> {
+    pub fn apply_to(&self, head: &Stamp, catalog: &mut Catalog) -> Result<Transformed, TransformError> {
         self.overlays.refuse_base(head)?;
         self.apply(catalog)
     }
@@ -83,16 +83,16 @@ impl Recipe {
     ///
     /// # Errors
     /// Everything that does not fit.
-    pub fn fit(&self, catalog: &mut Catalog) -> Result<Option<Likeness>, Unlike> {
+    pub fn fit(&self, catalog: &mut Catalog) -> Result<Option<Likeness>, LikeMismatch> {
         catalog.h5_layout = self.h5_layout.unwrap_or(catalog.h5_layout);
         if let Some(target) = self.target {
-            retarget(catalog, target);
+            convert_kind(catalog, target);
         }
         self.like.as_ref().map(|(wanted, filling)| like(catalog, wanted, *filling)).transpose()
     }
 }
 
-impl From<Map> for Recipe {
+impl From<Map> for Transform {
     fn from(map: Map) -> Self {
         Self { map, ..Self::default() }
     }

@@ -4,7 +4,7 @@ use std::io;
 
 use crate::catalog::Catalog;
 use crate::format::checkpoint_state::State;
-use crate::source_file::{Shard, Stamp};
+use crate::source_file::{SourceFile, Stamp};
 use crate::tree::Kind;
 
 /// A directory of the source.
@@ -28,7 +28,7 @@ pub trait Backend: Send + Sync {
     fn stamp(&self, name: &[u8]) -> io::Result<Stamp>;
 
     /// A file, opened now.
-    fn file(&self, name: &[u8]) -> Shard;
+    fn file(&self, name: &[u8]) -> SourceFile;
 
     /// A directory in it.
     ///
@@ -37,7 +37,7 @@ pub trait Backend: Send + Sync {
     fn directory(&self, name: &[u8]) -> io::Result<Box<dyn Backend>>;
 
     /// The checkpoints that a file names, the newest first, if it is a state file.
-    fn named(&self, name: &[u8]) -> Option<Vec<Vec<u8>>>;
+    fn names_in_state_file(&self, name: &[u8]) -> Option<Vec<Vec<u8>>>;
 
     /// Bytes of all files in it and below it.
     fn len(&self) -> u64;
@@ -56,7 +56,7 @@ pub struct Scan {
     /// Its permission bits.
     pub mode: u32,
     /// Its checkpoints, complete or not.
-    pub checkpoints: Vec<Found>,
+    pub checkpoints: Vec<FoundCheckpoint>,
     /// Everything else.
     pub others: Vec<Other>,
     /// The complete ones, oldest first; empty where there is to be no state file.
@@ -67,7 +67,7 @@ pub struct Scan {
 
 /// A checkpoint, by the names of its files.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Found {
+pub struct FoundCheckpoint {
     /// The prefix's last component.
     pub stem: Vec<u8>,
     /// Its index.

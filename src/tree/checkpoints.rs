@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::tree::source_dir::Folder;
+use crate::tree::source_dir::SourceDir;
 
 /// The checkpoints of a mount's topmost directory.
 #[derive(Clone)]
-pub struct Checkpoints(Arc<Folder>);
+pub struct Checkpoints(Arc<SourceDir>);
 
 /// Numbers of checkpoints.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub struct Counts {
 }
 
 impl Checkpoints {
-    pub(super) fn new(folder: Arc<Folder>) -> Self {
+    pub(super) fn new(folder: Arc<SourceDir>) -> Self {
         Self(folder)
     }
 

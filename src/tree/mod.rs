@@ -28,7 +28,7 @@ pub use root::{Live, Planned, Tree};
 use crate::extent::VirtualFile;
 use crate::format::checkpoint_state;
 use crate::format::checkpoint_state::State;
-pub use crate::tree::backend::{Backend, Found, Listed, Other, Scan};
+pub use crate::tree::backend::{Backend, FoundCheckpoint, Listed, Other, Scan};
 pub use crate::tree::checkpoint::files;
 pub use crate::tree::checkpoint::show::Show;
 pub use crate::tree::source_dir::names_newest;

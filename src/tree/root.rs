@@ -10,7 +10,7 @@ use crate::tree::backend::Backend;
 use crate::tree::checkpoint::CheckpointTree;
 use crate::tree::checkpoint::show::Show;
 use crate::tree::checkpoints::Checkpoints;
-use crate::tree::source_dir::Folder;
+use crate::tree::source_dir::SourceDir;
 use crate::tree::source_dir::inodes::{Inodes, Node};
 use crate::tree::source_dir::listing::Named;
 use crate::tree::{Attr, Content, Entry, Ino, Kind, absent};
@@ -18,7 +18,7 @@ use crate::view;
 
 /// All names and inodes of a mount.
 pub struct Tree {
-    root: Arc<Folder>,
+    root: Arc<SourceDir>,
     inodes: Inodes,
     /// The names in [`SERVICE`], sorted.
     service: BTreeMap<Vec<u8>, Ino>,
@@ -43,10 +43,10 @@ pub struct Planned {
 }
 
 /// The folder for what is about the mount itself.
-const SERVICE: &[u8] = b".ckptfs";
+const CONTROL_DIR: &[u8] = b".ckptfs";
 /// The service folder, and the first file in it.
-const SERVICE_INO: Ino = Ino(2);
-const FIRST_LIVE: u32 = 3;
+const CONTROL_DIR_INO: Ino = Ino(2);
+const FIRST_DYNAMIC: u32 = 3;
 
 impl Tree {
     /// The tree of a directory of the source, of whose checkpoints some may be planned.
@@ -69,8 +69,8 @@ impl Tree {
         directory: Box<dyn Backend>,
         planned: impl IntoIterator<Item = Planned>,
     ) -> io::Result<Self> {
-        let service = (SERVICE, Named::Node(SERVICE_INO, Kind::Directory));
-        let root = Folder::top(directory, vec![service]);
+        let service = (CONTROL_DIR, Named::Node(CONTROL_DIR_INO, Kind::Directory));
+        let root = SourceDir::top(directory, vec![service]);
         let (inodes, service, live, asked) =
             (Inodes::new(show), BTreeMap::new(), Vec::new(), Mutex::default());
         let tree = Self { root, inodes, service, live, asked };
@@ -89,8 +89,8 @@ impl Tree {
     }
 
     /// Adds a file to the folder for what is about the mount itself.
-    pub fn add_service(&mut self, name: &str, content: Live) {
-        self.service.insert(name.into(), Ino::new(0, FIRST_LIVE + self.live.len() as u32));
+    pub fn add_control_dir(&mut self, name: &str, content: Live) {
+        self.service.insert(name.into(), Ino::new(0, FIRST_DYNAMIC + self.live.len() as u32));
         self.live.push(content);
     }
 
@@ -102,7 +102,7 @@ impl Tree {
         if let Some(folder) = self.folder(directory) {
             return self.attr(folder.lookup(name, &self.inodes)?);
         }
-        if directory == SERVICE_INO {
+        if directory == CONTROL_DIR_INO {
             return self.attr(*self.service.get(name).ok_or_else(absent)?);
         }
         let tree = self.of(directory)?;
@@ -116,11 +116,11 @@ impl Tree {
     /// `ESTALE` if it is gone, those of the source.
     pub fn attr(&self, ino: Ino) -> io::Result<Attr> {
         match self.node(ino) {
-            Some(Node::Folder(folder)) => folder.attr(&self.inodes),
+            Some(Node::Directory(folder)) => folder.attr(&self.inodes),
             Some(Node::File(folder, name)) => folder.file_attr(ino, &name, &self.inodes),
             Some(Node::Made(attr, _)) => Ok(attr),
-            None if ino.tag() == 0 => self.service_attr(ino),
-            None => match self.outlined(ino) {
+            None if ino.tag() == 0 => self.control_dir_attr(ino),
+            None => match self.summary(ino) {
                 Some(attr) => Ok(attr),
                 None => self.made_attr(&*self.of(ino)?, ino).ok_or_else(stale),
             },
@@ -130,12 +130,12 @@ impl Tree {
     /// What `stat` tells of something in a tree, which is made if need be.
     fn made_attr(&self, tree: &CheckpointTree, ino: Ino) -> Option<Attr> {
         if tree.is_unmade(ino.ordinal()) {
-            self.asked().insert(ino);
+            self.materialized().insert(ino);
         }
         tree.attr(ino.ordinal())
     }
 
-    fn asked(&self) -> MutexGuard<'_, HashSet<Ino>> {
+    fn materialized(&self) -> MutexGuard<'_, HashSet<Ino>> {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -143,12 +143,12 @@ impl Tree {
     /// time.
     pub fn known_attr(&self, ino: Ino) -> Option<Attr> {
         match self.node(ino) {
-            Some(Node::Folder(folder)) if !folder.is_known() => None,
+            Some(Node::Directory(folder)) if !folder.is_known() => None,
             Some(_) => self.attr(ino).ok(),
             None if ino.is_volatile() => self.attr(ino).ok(),
             None => {
-                let _ = self.inodes.slot(ino.tag())?.known()?;
-                match self.outlined(ino) {
+                let _ = self.inodes.checkpoint(ino.tag())?.known()?;
+                match self.summary(ino) {
                     Some(attr) => Some(attr),
                     None => self.of(ino).ok().and_then(|tree| self.known_in(&tree, ino)),
                 }
@@ -157,7 +157,7 @@ impl Tree {
     }
 
     fn known_in(&self, tree: &CheckpointTree, ino: Ino) -> Option<Attr> {
-        let is_unmade = tree.is_unmade(ino.ordinal()) && !self.asked().contains(&ino);
+        let is_unmade = tree.is_unmade(ino.ordinal()) && !self.materialized().contains(&ino);
         if is_unmade { None } else { tree.attr(ino.ordinal()) }
     }
 
@@ -167,11 +167,11 @@ impl Tree {
     /// `ESTALE` if it is gone, those of the source.
     pub fn content(&self, ino: Ino) -> io::Result<Content<'static>> {
         match self.node(ino) {
-            Some(Node::Folder(_)) => Ok(Content::Directory),
+            Some(Node::Directory(_)) => Ok(Content::Directory),
             Some(Node::File(folder, name)) => folder.file(&name, &self.inodes),
             Some(Node::Made(_, content)) => Ok(content),
-            None if ino == SERVICE_INO => Ok(Content::Directory),
-            None if ino.tag() == 0 => Ok(Content::File(self.live(ino)?().into())),
+            None if ino == CONTROL_DIR_INO => Ok(Content::Directory),
+            None if ino.tag() == 0 => Ok(Content::File(self.dynamic_file(ino)?().into())),
             None => Ok(self.of(ino)?.content(ino.ordinal()).ok_or_else(stale)?.into_owned()),
         }
     }
@@ -211,7 +211,7 @@ impl Tree {
 
     /// The tree of what may show a variable. `ls -l` asks for attributes of all it lists, which must build none.
     fn of_variables(&self, ino: Ino) -> Option<Arc<CheckpointTree>> {
-        if self.outlined(ino).is_some() { None } else { self.of(ino).ok() }
+        if self.summary(ino).is_some() { None } else { self.of(ino).ok() }
     }
 
     /// The directory that holds a directory.
@@ -219,7 +219,7 @@ impl Tree {
         if let Some(folder) = self.folder(directory) {
             return folder.parent();
         }
-        let Some(slot) = self.inodes.slot(directory.tag()) else { return Ino::ROOT };
+        let Some(slot) = self.inodes.checkpoint(directory.tag()) else { return Ino::ROOT };
         let parent = slot.tree(self.inodes.trees()).and_then(|tree| tree.parent(directory.ordinal()));
         parent.map_or(slot.parent(), |ordinal| Ino::new(directory.tag(), ordinal))
     }
@@ -238,7 +238,7 @@ impl Tree {
         if let Some(folder) = self.folder(directory) {
             return folder.entries(from, &self.inodes, each);
         }
-        if directory == SERVICE_INO {
+        if directory == CONTROL_DIR_INO {
             let entry =
                 |(name, &ino): (&_, _)| Entry { ino, kind: Kind::File, name: Vec::clone(name).into() };
             let _ = (1..)
@@ -266,29 +266,29 @@ impl Tree {
 
     fn node(&self, ino: Ino) -> Option<Node> {
         match ino {
-            Ino::ROOT => Some(Node::Folder(self.root.clone())),
+            Ino::ROOT => Some(Node::Directory(self.root.clone())),
             _ if ino.is_node() => self.inodes.node(ino),
             _ => None,
         }
     }
 
-    fn folder(&self, ino: Ino) -> Option<Arc<Folder>> {
+    fn folder(&self, ino: Ino) -> Option<Arc<SourceDir>> {
         match self.node(ino)? {
-            Node::Folder(folder) => Some(folder),
+            Node::Directory(folder) => Some(folder),
             _ => None,
         }
     }
 
     /// The tree of the checkpoint that an inode is in.
     fn of(&self, ino: Ino) -> io::Result<Arc<CheckpointTree>> {
-        let slot = self.inodes.slot(ino.tag()).filter(|_| !ino.is_volatile());
+        let slot = self.inodes.checkpoint(ino.tag()).filter(|_| !ino.is_volatile());
         slot.and_then(|slot| slot.tree(self.inodes.trees())).ok_or_else(stale)
     }
 
     /// What is known of a checkpoint's files and directory without its tree.
-    fn outlined(&self, ino: Ino) -> Option<Attr> {
-        let slot = self.inodes.slot(ino.tag()).filter(|_| !ino.is_volatile())?;
-        let outline = slot.outline(self.inodes.trees()).ok()?;
+    fn summary(&self, ino: Ino) -> Option<Attr> {
+        let slot = self.inodes.checkpoint(ino.tag()).filter(|_| !ino.is_volatile())?;
+        let outline = slot.summary(self.inodes.trees()).ok()?;
         if ino.ordinal() as usize > outline.siblings.len() {
             return None;
         }
@@ -296,17 +296,17 @@ impl Tree {
         attrs.find(|attr| attr.ino == ino).copied()
     }
 
-    fn live(&self, ino: Ino) -> io::Result<&Live> {
-        let at = ino.ordinal().checked_sub(FIRST_LIVE).ok_or_else(stale)?;
+    fn dynamic_file(&self, ino: Ino) -> io::Result<&Live> {
+        let at = ino.ordinal().checked_sub(FIRST_DYNAMIC).ok_or_else(stale)?;
         self.live.get(at as usize).ok_or_else(stale)
     }
 
-    fn service_attr(&self, ino: Ino) -> io::Result<Attr> {
+    fn control_dir_attr(&self, ino: Ino) -> io::Result<Attr> {
         let root = self.root.attr(&self.inodes)?;
-        if ino == SERVICE_INO {
+        if ino == CONTROL_DIR_INO {
             return Ok(Attr { ino, nlink: 2, ..root });
         }
-        let len = self.live(ino)?().len() as u64;
+        let len = self.dynamic_file(ino)?().len() as u64;
         Ok(Attr { ino, kind: Kind::File, len, nlink: 1, mode: root.mode & 0o444, ..root })
     }
 }

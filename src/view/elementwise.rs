@@ -53,15 +53,15 @@ impl Decode for Elementwise {
         self.tensor.file().verify()
     }
 
-    fn piece_len(&self) -> u64 {
+    fn block_len(&self) -> u64 {
         PIECE / self.width * self.width
     }
 
-    fn grain(&self) -> u64 {
+    fn alignment(&self) -> u64 {
         self.width
     }
 
-    fn in_bands(&self) -> bool {
-        self.tensor.file().in_bands()
+    fn reads_whole_bands(&self) -> bool {
+        self.tensor.file().reads_whole_bands()
     }
 }

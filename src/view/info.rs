@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::catalog::{Catalog, Made, Origin, Variable};
+use crate::catalog::{Catalog, VariableInit, Origin, Variable};
 use crate::extent::Extent;
 use crate::format::crc::Masked;
 use crate::name::Name;
@@ -53,7 +53,7 @@ pub(super) fn json(catalog: &Catalog, variable: &Variable) -> Value {
     if let Some(source) = catalog.other_source(variable) {
         info["source"] = source.into();
     }
-    if let Some(Made { created, is_trainable }) = catalog.made(variable) {
+    if let Some(VariableInit { created, is_trainable }) = catalog.made(variable) {
         info["created"] = created.into();
         info["trainable"] = is_trainable.into();
     }

@@ -38,7 +38,7 @@ pub struct Format {
 }
 
 /// A small file beside a variable, made when it is asked for.
-pub struct Fact {
+pub struct VariableFile {
     /// Its name.
     pub name: &'static str,
     /// Its content.
@@ -46,7 +46,7 @@ pub struct Fact {
 }
 
 /// A file about the whole checkpoint, at the top of its directory.
-pub struct Whole {
+pub struct CheckpointView {
     /// Its name.
     pub name: &'static str,
     /// Whether the checkpoint has it.
@@ -61,27 +61,27 @@ pub struct Whole {
 pub const FORMATS: &[Format] = &[npy::FORMAT, raw::FORMAT, text::FORMAT];
 
 /// The facts.
-pub const FACTS: &[Fact] = &[
-    Fact { name: "dtype", file: |_, variable| line(&variable.tensor.dtype) },
-    Fact { name: "info.json", file: |catalog, variable| info::text(catalog, variable).into_bytes().into() },
-    Fact { name: "shape", file: |_, variable| line(&variable.tensor.shape.spaced()) },
-    Fact { name: "stats", file: |_, variable| stats::fact(variable) },
+pub const VARIABLE_FILES: &[VariableFile] = &[
+    VariableFile { name: "dtype", file: |_, variable| line(&variable.tensor.dtype) },
+    VariableFile { name: "info.json", file: |catalog, variable| info::text(catalog, variable).into_bytes().into() },
+    VariableFile { name: "shape", file: |_, variable| line(&variable.tensor.shape.spaced()) },
+    VariableFile { name: "stats", file: |_, variable| stats::fact(variable) },
 ];
 
 /// The files about the whole.
-pub const WHOLE: &[Whole] = &[
+pub const CHECKPOINT_VIEWS: &[CheckpointView] = &[
     safetensors::WHOLE,
     weights_h5::LEGACY,
     weights_h5::KERAS3,
-    Whole {
+    CheckpointView {
         name: "object_graph.json",
         is_there: |catalog| catalog.objects.is_some(),
         file: object_graph::file,
         left_out: nothing,
     },
-    Whole { name: "remap.tsv", is_there: |_| true, file: table::remap, left_out: nothing },
-    Whole { name: "stats.tsv", is_there: |_| true, file: stats::table, left_out: nothing },
-    Whole { name: "variables.tsv", is_there: |_| true, file: table::variables, left_out: nothing },
+    CheckpointView { name: "remap.tsv", is_there: |_| true, file: table::remap, left_out: nothing },
+    CheckpointView { name: "stats.tsv", is_there: |_| true, file: stats::table, left_out: nothing },
+    CheckpointView { name: "variables.tsv", is_there: |_| true, file: table::variables, left_out: nothing },
 ];
 
 fn nothing(_: &Catalog) -> Vec<String> {
@@ -99,11 +99,11 @@ pub const RESERVED: &[&str] = &["array.npy", "dtype", "info.json", "raw", "shape
 /// A checkpoint in the source's own format, where that is not TensorFlow's: what follows the stem in its name, and the
 /// file. It is the source's file, as long as that says the same.
 pub fn own(catalog: &Arc<Catalog>) -> Option<(&'static str, VirtualFile)> {
-    let own = catalog.own.as_ref()?;
+    let own = catalog.native.as_ref()?;
     let has =
-        |whole: &&Whole| whole.name.strip_prefix("model") == Some(own.suffix) && (whole.is_there)(catalog);
+        |whole: &&CheckpointView| whole.name.strip_prefix("model") == Some(own.suffix) && (whole.is_there)(catalog);
     let unchanged = own.file.clone().map(VirtualFile::whole);
-    let file = unchanged.or_else(|| WHOLE.iter().find(has).map(|whole| (whole.file)(catalog)))?;
+    let file = unchanged.or_else(|| CHECKPOINT_VIEWS.iter().find(has).map(|whole| (whole.file)(catalog)))?;
     Some((own.suffix, file))
 }
 
@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn every_fact_and_link_has_a_reserved_name() {
-        for name in FACTS.iter().map(|fact| fact.name).chain(FORMATS.iter().map(|format| format.link)) {
+        for name in VARIABLE_FILES.iter().map(|fact| fact.name).chain(FORMATS.iter().map(|format| format.link)) {
             assert!(RESERVED.contains(&name), "{name}");
         }
     }

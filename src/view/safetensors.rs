@@ -19,9 +19,9 @@ use crate::catalog::{Catalog, Variable};
 use crate::extent::{Extent, VirtualFile};
 use crate::format::safetensors::{Entry, Header, Kind, MAX_HEADER, METADATA, encode};
 use crate::tensor::Tensor;
-use crate::view::Whole;
+use crate::view::CheckpointView;
 
-pub(super) const WHOLE: Whole = Whole { name: "model.safetensors", is_there, file, left_out };
+pub(super) const WHOLE: CheckpointView = CheckpointView { name: "model.safetensors", is_there, file, left_out };
 
 /// Bytes of a header that holds no name yet.
 const FIXED: u64 = 200;

@@ -103,7 +103,7 @@ impl Decode for Table {
     }
 
     /// Some lines: as much as a program reads at once.
-    fn piece_len(&self) -> u64 {
+    fn block_len(&self) -> u64 {
         64 << 10
     }
 }
@@ -158,7 +158,7 @@ mod tests {
     use crate::cache::Cache;
     use crate::dtype::Dtype;
     use crate::format::string_tensor;
-    use crate::source_file::Shard;
+    use crate::source_file::SourceFile;
     use crate::tensor::Shape;
 
     fn variable(name: &str, dtype: Dtype, elements: u64, data: Extent) -> Variable {
@@ -172,7 +172,7 @@ mod tests {
     }
 
     fn missing(name: &str) -> Variable {
-        let shard = Arc::new(Shard::open("/nonexistent/ckpt.data-00000-of-00001"));
+        let shard = Arc::new(SourceFile::open("/nonexistent/ckpt.data-00000-of-00001"));
         variable(name, Dtype::Float32, 4, Extent::Range { shard, offset: 0, len: 16 })
     }
 

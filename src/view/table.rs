@@ -99,18 +99,18 @@ pub(super) fn remap(catalog: &Arc<Catalog>) -> VirtualFile {
 /// A file of the text that `text` makes, which must be the same each time.
 pub(super) fn made(to: &'static str, catalog: &Arc<Catalog>, text: fn(&Catalog) -> String) -> VirtualFile {
     let len = text(catalog).len() as u64;
-    [Extent::Decoded { data: Arc::new(Made { to, catalog: catalog.clone(), text }), len }]
+    [Extent::Decoded { data: Arc::new(CatalogText { to, catalog: catalog.clone(), text }), len }]
         .into_iter()
         .collect()
 }
 
-struct Made {
+struct CatalogText {
     to: &'static str,
     catalog: Arc<Catalog>,
     text: fn(&Catalog) -> String,
 }
 
-impl Decode for Made {
+impl Decode for CatalogText {
     fn identity(&self) -> Identity {
         Identity { of: Arc::as_ptr(&self.catalog) as usize, to: self.to }
     }

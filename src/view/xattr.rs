@@ -5,19 +5,19 @@ use crate::catalog::Variable;
 use crate::format::crc::Masked;
 
 /// An attribute: its name, and its value for a variable that has it.
-struct Attribute {
+struct Xattr {
     name: &'static str,
     value: fn(&Variable) -> Option<Vec<u8>>,
 }
 
 #[rustfmt::skip]
-const ATTRIBUTES: &[Attribute] = &[
-    Attribute { name: "user.ckptfs.name",   value: |variable| Some(variable.name.as_bytes().into()) },
-    Attribute { name: "user.ckptfs.dtype",  value: |variable| text(variable.tensor.dtype) },
-    Attribute { name: "user.ckptfs.shape",  value: |variable| text(variable.tensor.shape.spaced()) },
-    Attribute { name: "user.ckptfs.key",    value: |variable| Some(variable.key().as_bytes().into()) },
-    Attribute { name: "user.ckptfs.crc32c", value: |variable| text(variable.tensor.crc32c.map(Masked::unmask)?) },
-    Attribute { name: "user.ckptfs.source", value: |variable| Some(source(variable).into()) },
+const ATTRIBUTES: &[Xattr] = &[
+    Xattr { name: "user.ckptfs.name",   value: |variable| Some(variable.name.as_bytes().into()) },
+    Xattr { name: "user.ckptfs.dtype",  value: |variable| text(variable.tensor.dtype) },
+    Xattr { name: "user.ckptfs.shape",  value: |variable| text(variable.tensor.shape.spaced()) },
+    Xattr { name: "user.ckptfs.key",    value: |variable| Some(variable.key().as_bytes().into()) },
+    Xattr { name: "user.ckptfs.crc32c", value: |variable| text(variable.tensor.crc32c.map(Masked::unmask)?) },
+    Xattr { name: "user.ckptfs.source", value: |variable| Some(source(variable).into()) },
 ];
 
 /// The value of the attribute of that name.

@@ -15,7 +15,7 @@ use ckptfs::format::{object_graph, string_tensor};
 use ckptfs::graph::Graph;
 use ckptfs::graph::synthesize::{Synthesis, edges};
 use ckptfs::source;
-use ckptfs::transform::overlay::{Fault, Laid, Overlay, Overlays, Take, Unlaid};
+use ckptfs::transform::overlay::{Fault, OverlaySummary, Overlay, Overlays, Take, OverlayError};
 use ckptfs::view::bundle;
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -51,7 +51,7 @@ impl Place {
         Take { name: name.into(), from: self.overlay(from) }
     }
 
-    fn laid(&self, whole: &[&str], takes: &[(&str, &str)]) -> Result<(Catalog, Laid), Unlaid> {
+    fn laid(&self, whole: &[&str], takes: &[(&str, &str)]) -> Result<(Catalog, OverlaySummary), OverlayError> {
         let mut catalog = self.open("base");
         let whole = whole.iter().map(|name| self.overlay(name)).collect();
         let takes = takes.iter().map(|(name, from)| self.take(name, from)).collect();
@@ -155,7 +155,7 @@ fn data_files_of_an_overlay_follow_the_bases_and_no_checksum_is_computed() {
     let files = bundle::files(&Arc::new(catalog.clone()));
     let suffixes: Vec<_> = files.iter().map(|(suffix, _)| suffix.as_str()).collect();
     assert_eq!(suffixes, [".index", ".data-00000-of-00003", ".data-00001-of-00003", ".data-00002-of-00003"]);
-    assert!(files[0].1.is_inline() && files[1..].iter().all(|(_, file)| file.whole_shard().is_some()));
+    assert!(files[0].1.is_inline() && files[1..].iter().all(|(_, file)| file.whole_file().is_some()));
 }
 
 #[test]

@@ -12,7 +12,7 @@ use ckptfs::extent::{Extent, VirtualFile};
 use ckptfs::format::bundle;
 use ckptfs::op::Op;
 use ckptfs::source;
-use ckptfs::source_file::Shard;
+use ckptfs::source_file::SourceFile;
 use ckptfs::tensor::slices::Part;
 use ckptfs::tensor::{Shape, Tensor};
 
@@ -96,7 +96,7 @@ fn matrix() -> (tempfile::TempDir, Tensor) {
     let path = dir.path().join("data");
     let numbers = (0..LEN / 4).map(|i| (i % 977) as f32);
     File::create(&path).unwrap().write_all(&numbers.flat_map(f32::to_le_bytes).collect::<Vec<_>>()).unwrap();
-    let data = Extent::Range { shard: Arc::new(Shard::open(&path)), offset: 0, len: LEN };
+    let data = Extent::Range { shard: Arc::new(SourceFile::open(&path)), offset: 0, len: LEN };
     (dir, Tensor::new(Dtype::Float32, Shape(SIDES.into()), vec![data], None))
 }
 

@@ -193,7 +193,7 @@ proptest! {
         for (suffix, file) in view::bundle::files(&Arc::new(mapped(&prefix, &[]))) {
             let own = prefix.with_added_extension(&suffix[1..]);
             prop_assert_eq!(file.len(), own.metadata().unwrap().len());
-            prop_assert!(file.is_empty() || file.whole_shard().unwrap().path() == own);
+            prop_assert!(file.is_empty() || file.whole_file().unwrap().path() == own);
         }
     }
 

@@ -58,7 +58,7 @@ fn sources() -> Vec<PathBuf> {
         for entry in fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().path()) {
             match entry.is_dir() {
                 true => directories.push(entry),
-                false => sources.extend(source::meant(&entry).is_ok().then_some(entry)),
+                false => sources.extend(source::resolve(&entry).is_ok().then_some(entry)),
             }
         }
     }
@@ -76,7 +76,7 @@ fn opened(path: &Path) -> Arc<Catalog> {
 }
 
 fn compare(source: &Path, form: &Form, first: &Catalog, second: &Catalog) {
-    let left_out: Vec<String> = view::WHOLE
+    let left_out: Vec<String> = view::CHECKPOINT_VIEWS
         .iter()
         .filter(|whole| whole.name.ends_with(form.name))
         .flat_map(|whole| (whole.left_out)(&Catalog { h5_layout: H5Layout::Keras3, ..first.clone() }))
@@ -119,7 +119,7 @@ fn bundle(catalog: &Arc<Catalog>, to: &Path) -> Option<PathBuf> {
 }
 
 fn whole(catalog: &Arc<Catalog>, to: &Path, name: &str) -> Option<PathBuf> {
-    let whole = view::WHOLE.iter().find(|whole| whole.name == name && (whole.is_there)(catalog))?;
+    let whole = view::CHECKPOINT_VIEWS.iter().find(|whole| whole.name == name && (whole.is_there)(catalog))?;
     let path = to.join(name);
     fs::write(&path, read(&(whole.file)(catalog))).unwrap();
     Some(path)

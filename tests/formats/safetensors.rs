@@ -9,7 +9,7 @@ use ckptfs::catalog::{Catalog, Variable};
 use ckptfs::dtype::Dtype;
 use ckptfs::extent::{Extent, VirtualFile};
 use ckptfs::source::{self, Checkpoint};
-use ckptfs::view::WHOLE;
+use ckptfs::view::CHECKPOINT_VIEWS;
 use tempfile::TempDir;
 
 use crate::support::{copy, fixture};
@@ -56,7 +56,7 @@ fn values(catalog: &Catalog) -> Vec<Value> {
 
 /// `model.safetensors` of a catalog, written to a directory.
 fn viewed(catalog: Catalog, dir: &Path) -> PathBuf {
-    let view = WHOLE.iter().find(|whole| whole.name == "model.safetensors").unwrap();
+    let view = CHECKPOINT_VIEWS.iter().find(|whole| whole.name == "model.safetensors").unwrap();
     let catalog = Arc::new(catalog);
     assert!((view.is_there)(&catalog));
     let path = dir.join("model.safetensors");

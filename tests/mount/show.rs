@@ -3,14 +3,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use ckptfs::mounted_source::Mirror;
+use ckptfs::mounted_source::MountedSource;
 use ckptfs::tree::{Attr, Content, Ino, Kind, Show, Tree};
 
 use crate::support::fixture;
 
 /// A tree of an object-based checkpoint, so that there are trees of links too.
 fn tree(show: &str) -> Tree {
-    let mirror = Mirror::open(&fixture("object_module").join("ckpt-9"), Arc::default()).unwrap();
+    let mirror = MountedSource::open(&fixture("object_module").join("ckpt-9"), Arc::default()).unwrap();
     Tree::showing(Show::parse(show).unwrap(), Box::new(mirror), []).unwrap()
 }
 

@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 
 use ckptfs::cache::Cache;
 use ckptfs::map::{Flag, Map};
-use ckptfs::mounted_source::Mirror;
+use ckptfs::mounted_source::MountedSource;
 use ckptfs::tree::{Attr, Content, Counts, Ino, Kind, Tree};
 use tempfile::TempDir;
 
@@ -42,7 +42,7 @@ fn train() -> TempDir {
 
 fn tree(source: &Path, flags: &[Flag]) -> Tree {
     let map = Map::parse(flags, &[]).unwrap();
-    Tree::new(Box::new(Mirror::open(source, Arc::new(map.into())).unwrap()), []).unwrap()
+    Tree::new(Box::new(MountedSource::open(source, Arc::new(map.into())).unwrap()), []).unwrap()
 }
 
 fn mounted(dir: TempDir) -> Mounted {

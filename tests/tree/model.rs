@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ckptfs::cache::{Cache, Decode, Identity};
 use ckptfs::extent::{Extent, VirtualFile};
-use ckptfs::source_file::Shard;
+use ckptfs::source_file::SourceFile;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -36,7 +36,7 @@ impl Decode for Copying {
         bytes.map(<[u8]>::to_vec).ok_or_else(|| io::Error::other(format!("asked for {at}+{len}")))
     }
 
-    fn piece_len(&self) -> u64 {
+    fn block_len(&self) -> u64 {
         self.piece_len
     }
 }
@@ -44,7 +44,7 @@ impl Decode for Copying {
 /// Two files to cut ranges from.
 struct Shards {
     _dir: TempDir,
-    shards: [(Arc<Shard>, Vec<u8>); 2],
+    shards: [(Arc<SourceFile>, Vec<u8>); 2],
 }
 
 impl Shards {
@@ -54,7 +54,7 @@ impl Shards {
             let bytes: Vec<u8> = (0..len).map(|i| (i * 37 + len) as u8).collect();
             let path = dir.path().join(len.to_string());
             std::fs::write(&path, &bytes).unwrap();
-            (Arc::new(Shard::open(path)), bytes)
+            (Arc::new(SourceFile::open(path)), bytes)
         });
         Self { _dir: dir, shards }
     }
@@ -118,7 +118,7 @@ proptest! {
     fn a_run_within_a_shard_is_that_runs_bytes(parts in vec(part(), 0..8), offset in 0..120u64, len in 0..60u64) {
         let shards = Shards::new();
         let (file, bytes) = shards.file(&parts);
-        if let Some((shard, at)) = file.within_shard(offset, len) {
+        if let Some((shard, at)) = file.within_file(offset, len) {
             let mut buf = vec![0; len as usize];
             shard.read_exact_at(&mut buf, at).unwrap();
             prop_assert_eq!(buf.as_slice(), &bytes[offset as usize..][..len as usize]);
@@ -135,7 +135,7 @@ proptest! {
             if let (Extent::Range { shard, offset, .. }, false) = (extent, bytes.is_empty()) {
                 let at = at.index(bytes.len());
                 let len = len.index(bytes.len() - at + 1);
-                let (found, place) = file.within_shard((start + at) as u64, len as u64).unwrap();
+                let (found, place) = file.within_file((start + at) as u64, len as u64).unwrap();
                 prop_assert!(Arc::ptr_eq(found, &shard));
                 prop_assert_eq!(place, offset + at as u64);
             }
@@ -152,8 +152,8 @@ proptest! {
             [(Extent::Range { shard, .. }, run)] => Some(shard).filter(|shard| shard.len() == Some(run.len() as u64)),
             _ => None,
         };
-        prop_assert_eq!(file.whole_shard().map(Arc::as_ptr), whole.map(Arc::as_ptr));
-        if let Some(shard) = file.whole_shard() {
+        prop_assert_eq!(file.whole_file().map(Arc::as_ptr), whole.map(Arc::as_ptr));
+        if let Some(shard) = file.whole_file() {
             prop_assert_eq!(std::fs::read(shard.path()).unwrap(), bytes);
         }
     }

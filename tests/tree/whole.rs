@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use assert_cmd::Command;
 use ckptfs::cache::Cache;
-use ckptfs::mounted_source::Mirror;
+use ckptfs::mounted_source::MountedSource;
 use ckptfs::source;
 use ckptfs::tree::{Content, Ino, Tree};
 
@@ -14,7 +14,7 @@ fn fixture(name: &str) -> PathBuf {
 }
 
 fn tree(name: &str) -> Tree {
-    Tree::new(Box::new(Mirror::open(&fixture(name), Arc::default()).unwrap()), []).unwrap()
+    Tree::new(Box::new(MountedSource::open(&fixture(name), Arc::default()).unwrap()), []).unwrap()
 }
 
 /// A file at the top of the checkpoint's directory, as long as `stat` says it is.

@@ -8,7 +8,7 @@ use anyhow::anyhow;
 use log::LevelFilter;
 
 use crate::cache::Cache;
-use crate::catalog::{Variable, named};
+use crate::catalog::{Variable, find_variable};
 use crate::cli::flags::map_flags::MapFlags;
 use crate::extent::VirtualFile;
 use crate::view;
@@ -46,7 +46,7 @@ impl Args {
     pub(crate) fn run(&self) -> anyhow::Result<ExitCode> {
         log_damage();
         let (checkpoint, _) = self.map.open(&self.source)?;
-        let variable = named(&checkpoint.catalog, &self.name)?;
+        let variable = find_variable(&checkpoint.catalog, &self.name)?;
         match view::format(&self.form) {
             None => writeln!(io::stdout(), "{:#}", view::info(&checkpoint.catalog, variable))?,
             Some(format) => {

@@ -8,7 +8,7 @@ use crate::catalog::{Catalog, Variable};
 use crate::cli::flags::map_flags::MapFlags;
 use crate::cli::output::tree_printer::Order;
 use crate::cli::output::{tree_printer, width};
-use crate::map::filter::matching;
+use crate::map::filter::filter_names;
 use crate::view;
 use crate::view::table::VARIABLES;
 
@@ -64,7 +64,7 @@ impl Args {
         let names: Vec<_> = variables.iter().map(|variable| variable.name.as_bytes()).collect();
         let mut listed: Vec<_> = match self.patterns.as_slice() {
             [] => variables.iter().collect(),
-            patterns => matching(patterns, &names)?.into_iter().map(|i| &variables[i]).collect(),
+            patterns => filter_names(patterns, &names)?.into_iter().map(|i| &variables[i]).collect(),
         };
         if self.sort == "size" {
             listed.sort_by_key(|variable| std::cmp::Reverse(variable.tensor.len()));

@@ -8,7 +8,7 @@ use clap::builder::StyledStr;
 use serde_json::json;
 
 use crate::cli::output::reference;
-use crate::map::builtin::{BUNDLED, Bundled};
+use crate::map::builtin::{BUILTIN_MAPS, BuiltinMap};
 
 /// List the bundled maps, for --map @NAME, or show one
 ///
@@ -53,7 +53,7 @@ impl Args {
     pub(crate) fn run(&self) -> anyhow::Result<ExitCode> {
         let mut out = BufWriter::new(io::stdout().lock());
         match &self.action {
-            Some(Action::Show { name }) => out.write_all(Bundled::named(name)?.text.as_bytes())?,
+            Some(Action::Show { name }) => out.write_all(BuiltinMap::named(name)?.text.as_bytes())?,
             None if self.json => json(&mut out)?,
             None => list(&mut out)?,
         }
@@ -63,12 +63,12 @@ impl Args {
 }
 
 fn list(out: &mut impl Write) -> io::Result<()> {
-    let width = BUNDLED.iter().map(|map| map.name.len()).max().unwrap_or(0);
-    BUNDLED.iter().try_for_each(|map| writeln!(out, "@{:width$}  {}", map.name, map.summary()))
+    let width = BUILTIN_MAPS.iter().map(|map| map.name.len()).max().unwrap_or(0);
+    BUILTIN_MAPS.iter().try_for_each(|map| writeln!(out, "@{:width$}  {}", map.name, map.summary()))
 }
 
 fn json(out: &mut impl Write) -> io::Result<()> {
     let maps: Vec<_> =
-        BUNDLED.iter().map(|map| json!({ "name": map.name, "summary": map.summary() })).collect();
+        BUILTIN_MAPS.iter().map(|map| json!({ "name": map.name, "summary": map.summary() })).collect();
     writeln!(out, "{:#}", json!(maps))
 }

@@ -17,10 +17,10 @@ use crate::cli::mount::serve::{NewestIndex, Serving};
 use crate::cli::mount::{logging, options, serve};
 use crate::cli::output::changes;
 use crate::cli::output::terminal::{bytes, counted, quoted, say, warning};
-use crate::fuse::Manner;
+use crate::fuse::ServeOptions;
 use crate::mount;
-use crate::mount::{Access, End, Options, READY, Role, Session};
-use crate::mounted_source::{Mirror, Newest};
+use crate::mount::{Access, EndReason, Options, READY, ProcessRole, Session};
+use crate::mounted_source::{MountedSource, Newest};
 use crate::source::Checkpoint;
 use crate::tree::{Counts, Planned, Show, Tree};
 
@@ -83,7 +83,7 @@ const OTHERS: u16 = 0o077;
 impl Args {
     pub(crate) fn run(mut self) -> anyhow::Result<ExitCode> {
         let warnings = options::apply(&mut self).map_err(Usage)?;
-        if !self.foreground && !self.fake && mount::role() == Role::Parent {
+        if !self.foreground && !self.fake && mount::role() == ProcessRole::Parent {
             return Ok(mount::background()?);
         }
         warnings.iter().for_each(warning);
@@ -97,7 +97,7 @@ impl Args {
         let recipe = Arc::new(self.map.recipe()?);
         let mountpoint = mount::check(&self.mountpoint, self.nonempty)?;
         // Absolute, because a daemon leaves the directory it was started in.
-        let mirror = Mirror::open(&absolute(&self.source)?, recipe.clone())?.keeping(serve::keep());
+        let mirror = MountedSource::open(&absolute(&self.source)?, recipe.clone())?.keeping(serve::keep());
         let (newest, source) = (mirror.newest()?, mirror.path());
         let message = message(&mirror, &newest, &self.mountpoint, &self.serving.show);
         let newest_stem = newest.stem.clone();
@@ -107,7 +107,7 @@ impl Args {
         if self.fake {
             return Ok(ExitCode::SUCCESS);
         }
-        let fuse = self.serving.fuse(tree, (&source, &mountpoint), recipe.map.to_toml(), log, self.manner());
+        let fuse = self.serving.fuse(tree, (&source, &mountpoint), recipe.map.to_toml(), log, self.serve_options());
         let session = Session::start(fuse, &mountpoint, &self.session(&source));
         let session = session.map_err(|error| self.advise(error, &newest_stem))?;
         self.warn_of_glob_characters();
@@ -141,12 +141,12 @@ impl Args {
         anyhow!("{error}\n  help: without a mount: ckptfs export --link {}", flags.join(" "))
     }
 
-    fn manner(&self) -> Manner {
-        let own = Manner::default();
+    fn serve_options(&self) -> ServeOptions {
+        let own = ServeOptions::default();
         let (uid, gid) = (self.uid.unwrap_or(own.uid), self.gid.unwrap_or(own.gid));
         // The kernel lets everybody in for root's sake, and then root alone needs no permission.
         let others = if self.allow_root { OTHERS } else { 0 };
-        Manner { uid, gid, umask: self.umask.unwrap_or(0) | others, ..own }
+        ServeOptions { uid, gid, umask: self.umask.unwrap_or(0) | others, ..own }
     }
 
     fn session(&self, source: &Path) -> Options {
@@ -169,7 +169,7 @@ impl Args {
 }
 
 /// The tree of a mirror whose newest checkpoint is planned; says what is odd about that.
-pub(crate) fn tree(mirror: Mirror, newest: Newest, show: &Show) -> anyhow::Result<Tree> {
+pub(crate) fn tree(mirror: MountedSource, newest: Newest, show: &Show) -> anyhow::Result<Tree> {
     newest.checkpoint.warnings.iter().for_each(warning);
     newest.outcome.laid.warnings.iter().for_each(warning);
     newest.outcome.report.warnings.iter().for_each(warning);
@@ -178,11 +178,11 @@ pub(crate) fn tree(mirror: Mirror, newest: Newest, show: &Show) -> anyhow::Resul
     Tree::showing(show.clone(), Box::new(mirror), [planned]).with_context(|| path.display().to_string())
 }
 
-fn end(end: &End) -> String {
+fn end(end: &EndReason) -> String {
     match end {
-        End::Signal(signal) => format!("unmounted on signal {signal}"),
-        End::Unmounted => "unmounted".into(),
-        End::Abandoned(signal) => format!("ended by a second signal {signal} while it was still in use"),
+        EndReason::Signal(signal) => format!("unmounted on signal {signal}"),
+        EndReason::Unmounted => "unmounted".into(),
+        EndReason::Abandoned(signal) => format!("ended by a second signal {signal} while it was still in use"),
     }
 }
 
@@ -199,7 +199,7 @@ fn misfits(counts: &Counts, mountpoint: &Path) -> String {
 }
 
 /// What is there, what the map did, and what to do next.
-fn message(mirror: &Mirror, newest: &Newest, mountpoint: &Path, show: &Show) -> String {
+fn message(mirror: &MountedSource, newest: &Newest, mountpoint: &Path, show: &Show) -> String {
     let Newest { stem, checkpoint, outcome, count } = newest;
     let report = &outcome.report;
     let catalog = &checkpoint.catalog;

@@ -16,10 +16,10 @@ use crate::cli::mount::planning::Planning;
 use crate::cli::mount::serve::{NewestIndex, Serving};
 use crate::cli::mount::{logging, serve};
 use crate::cli::output::terminal;
-use crate::fuse::Manner;
+use crate::fuse::ServeOptions;
 use crate::mount;
 use crate::mount::{Options, Session};
-use crate::mounted_source::Mirror;
+use crate::mounted_source::MountedSource;
 
 /// Run a command that sees a checkpoint under new names, in its usual place
 ///
@@ -59,7 +59,7 @@ impl Args {
         let here = env::current_dir().context("the current directory")?;
         // Before any thread is started.
         mount::enter()?;
-        let mirror = Mirror::around(&absolute(&self.source)?, recipe.clone())?.keeping(serve::keep());
+        let mirror = MountedSource::around(&absolute(&self.source)?, recipe.clone())?.keeping(serve::keep());
         let (newest, source) = (mirror.newest()?, mirror.path());
         let directory = fs::canonicalize(mirror.directory())?;
         let stem = newest.stem.clone();
@@ -67,7 +67,7 @@ impl Args {
         let index = NewestIndex::of(&tree, stem.as_encoded_bytes());
         let checkpoints = tree.checkpoints();
         let fuse =
-            self.serving.fuse(tree, (&source, &directory), recipe.map.to_toml(), log, Manner::default());
+            self.serving.fuse(tree, (&source, &directory), recipe.map.to_toml(), log, ServeOptions::default());
         let options = Options { signals: FORWARDED, ..Options::new(&source, self.serving.threads()) };
         let session = Session::start(fuse, &directory, &options)?;
         Planning::start(checkpoints);

@@ -10,7 +10,7 @@ use clap_complete::engine::{ArgValueCompleter, CompletionCandidate, PathComplete
 
 use crate::cli::Cli;
 use crate::cli::flags::map_flags::MapFlags;
-use crate::map::builtin::{BUNDLED, SIGN};
+use crate::map::builtin::{BUILTIN_MAPS, SIGN};
 use crate::{remap, source};
 
 type Complete = fn(&OsStr) -> Vec<CompletionCandidate>;
@@ -53,12 +53,12 @@ fn completed(command: Command) -> Command {
 fn maps(current: &OsStr) -> Vec<CompletionCandidate> {
     let is_named = current.to_str().is_some_and(|text| text.starts_with(SIGN));
     let files = if is_named { Vec::new() } else { PathCompleter::file().complete(current) };
-    let names = BUNDLED.iter().map(|map| (format!("{SIGN}{}", map.name), map.summary()));
+    let names = BUILTIN_MAPS.iter().map(|map| (format!("{SIGN}{}", map.name), map.summary()));
     described(names, current).chain(files).collect()
 }
 
 fn bundled(current: &OsStr) -> Vec<CompletionCandidate> {
-    described(BUNDLED.iter().map(|map| (map.name.to_owned(), map.summary())), current).collect()
+    described(BUILTIN_MAPS.iter().map(|map| (map.name.to_owned(), map.summary())), current).collect()
 }
 
 fn described(

@@ -16,7 +16,7 @@ use crate::cli::flags::overlay_flags::{OVERLAY, OverlayFlags, TAKE};
 use crate::cli::output::terminal;
 use crate::cli::output::terminal::{counted, quoted};
 use crate::map::Map;
-use crate::map::builtin::{Bundled, SIGN, UnknownMap};
+use crate::map::builtin::{BuiltinMap, SIGN, UnknownMap};
 use crate::map::diagnostic::Errors;
 use crate::map::flags::Flag;
 use crate::map::toml::file::MapText;
@@ -25,7 +25,7 @@ use crate::source;
 use crate::source::Checkpoint;
 use crate::transform::kind::{TARGETS, Target};
 use crate::transform::like::{Filling, Likeness, Wanted};
-use crate::transform::{Outcome, Recipe, like};
+use crate::transform::{Transformed, Transform, like};
 
 /// The map of a command line.
 #[derive(Clone, Debug, Default)]
@@ -44,7 +44,7 @@ pub(crate) struct MapFlags {
 /// A map that cannot be understood, whatever it is applied to.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub(crate) struct DoesNotParse(pub(crate) Errors);
+pub(crate) struct ParseError(pub(crate) Errors);
 
 /// A flag: its name, what stands for its value in the help (nothing: it takes none), its help, and the rule it is.
 struct Row {
@@ -257,21 +257,21 @@ impl MapFlags {
     /// Reads and parses the map.
     pub(crate) fn parse(&self) -> anyhow::Result<Map> {
         let files = self.files.iter().map(|path| map_text(path)).collect::<anyhow::Result<Vec<_>>>()?;
-        Ok(Map::parse(&self.flags, &files).map_err(DoesNotParse)?)
+        Ok(Map::parse(&self.flags, &files).map_err(ParseError)?)
     }
 
     /// All that the flags ask for: the map, and what comes after it.
-    pub(crate) fn recipe(&self) -> anyhow::Result<Recipe> {
+    pub(crate) fn recipe(&self) -> anyhow::Result<Transform> {
         let like = self.like.as_deref().map(|path| anyhow::Ok((wanted(path)?, self.filling))).transpose()?;
         let (map, overlays) = (self.parse()?, self.overlays.open()?);
-        Ok(Recipe { overlays, map, target: self.target, like, h5_layout: self.h5_layout })
+        Ok(Transform { overlays, map, target: self.target, like, h5_layout: self.h5_layout })
     }
 
     /// Opens a source and does what the flags ask for; tells the user what is odd about either.
     pub(crate) fn open(&self, source: &Path) -> anyhow::Result<(Checkpoint, Report)> {
         let recipe = self.recipe()?;
         let mut checkpoint = open(source)?;
-        let Outcome { laid, report, likeness } =
+        let Transformed { laid, report, likeness } =
             recipe.apply_to(&checkpoint.stamp, &mut checkpoint.catalog)?;
         laid.warnings.iter().for_each(terminal::warning);
         report.warnings.iter().for_each(terminal::warning);
@@ -291,7 +291,7 @@ impl MapFlags {
 /// What a map file says, or a bundled map.
 fn map_text(path: &Path) -> anyhow::Result<MapText> {
     if let Some(name) = path.to_str().filter(|path| path.starts_with(SIGN)) {
-        return Ok(Bundled::named(name).map_err(|unknown| elsewhere(unknown, path))?.into());
+        return Ok(BuiltinMap::named(name).map_err(|unknown| elsewhere(unknown, path))?.into());
     }
     if let Some(instead) = instead(path) {
         return Err(Usage(format!("map {}: {instead}", path.display())).into());
@@ -312,7 +312,7 @@ fn instead(path: &Path) -> Option<String> {
         return Some(format!("maps are TOML files, not {}\n  help: {help}", ending.to_uppercase()));
     }
     let name = path.to_str()?.trim_end_matches(".toml");
-    let bundled = Bundled::named(name).ok().filter(|_| !path.exists())?;
+    let bundled = BuiltinMap::named(name).ok().filter(|_| !path.exists())?;
     let help = format!("`--map {SIGN}{}` is the map of that name that comes with ckptfs", bundled.name);
     Some(format!("no such file\n  help: {help}"))
 }

@@ -33,7 +33,7 @@ pub(crate) fn arguments(args: Vec<OsString>, is_subcommand: impl Fn(&OsStr) -> b
 
 fn is_path(word: &OsStr) -> bool {
     let bytes = word.as_bytes();
-    !bytes.starts_with(b"-") && (bytes.contains(&b'/') || source::meant(Path::new(word)).is_ok())
+    !bytes.starts_with(b"-") && (bytes.contains(&b'/') || source::resolve(Path::new(word)).is_ok())
 }
 
 /// The error of a command line, with the subcommand that another tool's word means.

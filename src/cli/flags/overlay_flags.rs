@@ -9,7 +9,7 @@ use clap::{Arg, ArgAction, ArgMatches};
 
 use crate::cli::output::terminal::{counted, warning};
 use crate::source;
-use crate::transform::overlay::summary::Laid;
+use crate::transform::overlay::summary::OverlaySummary;
 use crate::transform::overlay::{Overlay, Overlays, Take};
 
 pub(crate) const OVERLAY: &str = "overlay";
@@ -112,7 +112,7 @@ fn overlay(path: &Path) -> anyhow::Result<Arc<Overlay>> {
 }
 
 /// What came from where, a line for each source and below it the names that were replaced.
-pub(crate) fn summary(laid: &Laid) -> Vec<String> {
+pub(crate) fn summary(laid: &OverlaySummary) -> Vec<String> {
     let mut lines = Vec::new();
     for from in &laid.from {
         let (replaced, added) = (&from.replaced, from.added.len());

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::cache::Cache;
 use crate::cli::mount::logging::Recent;
-use crate::fuse::Activity;
+use crate::fuse::Metrics;
 use crate::name::printable;
 use crate::tree::{Checkpoints, Tree};
 
@@ -24,7 +24,7 @@ pub(crate) struct About {
     pub(crate) mountpoint: PathBuf,
     pub(crate) threads: usize,
     pub(crate) cache: Arc<Cache>,
-    pub(crate) activity: Arc<Activity>,
+    pub(crate) activity: Arc<Metrics>,
     pub(crate) checkpoints: Checkpoints,
 }
 
@@ -38,9 +38,9 @@ const PADDED: usize = 2048;
 /// Adds the files to a tree.
 pub(crate) fn add(tree: &mut Tree, about: About, map: String, log: Arc<Recent>) {
     let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    tree.add_service("log", Box::new(move || log.bytes()));
-    tree.add_service("map.toml", Box::new(move || map.clone().into_bytes()));
-    tree.add_service(STATUS, Box::new(move || padded(&about.status(started))));
+    tree.add_control_dir("log", Box::new(move || log.bytes()));
+    tree.add_control_dir("map.toml", Box::new(move || map.clone().into_bytes()));
+    tree.add_control_dir(STATUS, Box::new(move || padded(&about.status(started))));
 }
 
 impl About {

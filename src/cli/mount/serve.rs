@@ -8,13 +8,13 @@ use clap::ValueEnum;
 use rustix::process::setpriority_process;
 
 use crate::cache::Cache;
-use crate::checksums::{Keep, Store};
+use crate::checksums::{ChecksumStore, CacheDirStore};
 use crate::cli::mount::control_dir::About;
 use crate::cli::mount::logging::Recent;
 use crate::cli::mount::options::parse_size;
 use crate::cli::mount::{control_dir, logging};
 use crate::extent::VirtualFile;
-use crate::fuse::{Activity, CacheMode, Fuse, Manner};
+use crate::fuse::{Metrics, CacheMode, Fuse, ServeOptions};
 use crate::tree::{Content, Ino, Show, Tree};
 
 /// How a mount is served.
@@ -77,13 +77,13 @@ impl Serving {
         mount: (&Path, &Path),
         map: String,
         log: Arc<Recent>,
-        manner: Manner,
+        manner: ServeOptions,
     ) -> Fuse {
         let cache = match self.mode() {
             CacheMode::Auto | CacheMode::Kernel => Cache::new(self.cache_size).second(),
             CacheMode::Direct => Cache::new(self.cache_size),
         };
-        let (cache, activity) = (Arc::new(cache), Arc::<Activity>::default());
+        let (cache, activity) = (Arc::new(cache), Arc::<Metrics>::default());
         let (source, mountpoint) = (mount.0.into(), mount.1.into());
         let about = About {
             source,
@@ -97,7 +97,7 @@ impl Serving {
         Fuse::new(
             Arc::new(tree),
             cache,
-            Manner { cache: self.mode(), verify: self.verify, ..manner },
+            ServeOptions { cache: self.mode(), verify: self.verify, ..manner },
             activity,
         )
     }
@@ -112,8 +112,8 @@ impl Serving {
 }
 
 /// Where the checksums are kept that mounts compute.
-pub(crate) fn keep() -> Option<Arc<dyn Keep>> {
-    Store::of_user().map(|store| Arc::new(store) as Arc<dyn Keep>)
+pub(crate) fn keep() -> Option<Arc<dyn ChecksumStore>> {
+    CacheDirStore::of_user().map(|store| Arc::new(store) as Arc<dyn ChecksumStore>)
 }
 
 /// The lowest priority, of threads that work in the background.
@@ -134,7 +134,7 @@ impl NewestIndex {
     /// Computes the checksums that it lacks, in the background and with what others leave of the machine: who restores soon
     /// after the mount waits less, and who restores later not at all. It ends with the process.
     pub(crate) fn prepare(self) {
-        let Some(index) = self.0.filter(|index| !index.is_inline() && index.whole_shard().is_none()) else {
+        let Some(index) = self.0.filter(|index| !index.is_inline() && index.whole_file().is_none()) else {
             return;
         };
         thread::spawn(move || {

@@ -6,13 +6,13 @@ use std::io::Write;
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::cli::flags::map_flags::DoesNotParse;
+use crate::cli::flags::map_flags::ParseError;
 use crate::map::diagnostic::Errors;
-use crate::remap::plan::Unfit;
+use crate::remap::plan::MapMismatch;
 
 /// An error and its causes. The mistakes of a map bring their own layout.
 pub(crate) fn error(error: &anyhow::Error) {
-    match coloured(error) {
+    match colored(error) {
         Some(text) => say(text),
         None => say(format_args!("{}: {error:#}", head("ckptfs"))),
     }
@@ -33,12 +33,12 @@ pub(crate) fn say(line: impl Display) {
 }
 
 /// The text with the colours of a terminal, which are taken out again where it is none, or `NO_COLOR` is set.
-fn coloured(error: &anyhow::Error) -> Option<String> {
+fn colored(error: &anyhow::Error) -> Option<String> {
     let causes = || error.chain();
-    let unfit = causes().find_map(|cause| cause.downcast_ref::<Unfit>()).map(|unfit| &unfit.errors);
-    let unparsed = || causes().find_map(|cause| cause.downcast_ref::<DoesNotParse>()).map(|errors| &errors.0);
+    let unfit = causes().find_map(|cause| cause.downcast_ref::<MapMismatch>()).map(|unfit| &unfit.errors);
+    let unparsed = || causes().find_map(|cause| cause.downcast_ref::<ParseError>()).map(|errors| &errors.0);
     let errors = || causes().find_map(|cause| cause.downcast_ref::<Errors>());
-    unfit.or_else(unparsed).or_else(errors).map(Errors::to_coloured_string)
+    unfit.or_else(unparsed).or_else(errors).map(Errors::to_colored_string)
 }
 
 /// The name that what follows is said by.

@@ -11,14 +11,14 @@ const LONGEST_HEAD: usize = 15;
 
 /// Where a field lies.
 #[derive(Debug)]
-pub(crate) struct Frame {
+pub(crate) struct FieldHeader {
     pub(crate) number: u32,
     kind: u32,
     /// Its value, which for a varint is empty.
     pub(crate) value: Range<u64>,
 }
 
-impl Frame {
+impl FieldHeader {
     /// The first field of the message, which is left with those after it.
     pub(crate) fn next<W: Window>(
         window: &mut W,

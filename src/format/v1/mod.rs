@@ -24,7 +24,7 @@ pub use meta::{Meta, Saved};
 pub use slice::{Slice, encode_numbers, encode_strings, strings};
 
 use crate::format::Malformed;
-pub use crate::format::v1::varint_index::Starts;
+pub use crate::format::v1::varint_index::VarintIndex;
 
 /// Bytes that are read as they are needed. Offsets may count from anywhere; errors speak of the same ones.
 pub trait Window {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::format::bundle::entry;
 use crate::format::v1::Window;
 use crate::format::v1::coding::{CONTENT, Coding, Form, LAST, STRINGS};
-use crate::format::v1::field_header::Frame;
+use crate::format::v1::field_header::FieldHeader;
 use crate::format::wire::fields_at;
 use crate::format::{Malformed, Result, bundle, wire};
 
@@ -27,7 +27,7 @@ impl Slice {
     /// Finds the slice whose value lies at `value` of the window's bytes.
     pub fn locate<W: Window>(window: &mut W, mut value: Range<u64>) -> std::result::Result<Self, W::Error> {
         let (mut data, start) = (None, value.start);
-        while let Some(frame) = Frame::next(window, &mut value)? {
+        while let Some(frame) = FieldHeader::next(window, &mut value)? {
             if frame.number == 2 {
                 once(&frame, &mut data, frame.bytes()?)?;
             }
@@ -38,7 +38,7 @@ impl Slice {
 
     fn read<W: Window>(window: &mut W, mut data: Range<u64>) -> std::result::Result<Self, W::Error> {
         let (mut name, mut extents, mut tensor, start) = (None, None, None, data.start);
-        while let Some(frame) = Frame::next(window, &mut data)? {
+        while let Some(frame) = FieldHeader::next(window, &mut data)? {
             match frame.number {
                 1 => once(&frame, &mut name, short(window, &frame)?)?,
                 2 => {
@@ -61,7 +61,7 @@ impl Slice {
         coding: &Coding,
     ) -> std::result::Result<(Range<u64>, Form), W::Error> {
         let (mut run, mut message) = (None, self.tensor.clone());
-        while let Some(frame) = Frame::next(window, &mut message)? {
+        while let Some(frame) = FieldHeader::next(window, &mut message)? {
             let form = match frame.number {
                 CONTENT if !frame.value.is_empty() => Form::Raw,
                 number if number == coding.field => coding.form,
@@ -118,7 +118,7 @@ pub fn encode_strings<T: AsRef<[u8]>>(strings: &[T]) -> Vec<u8> {
 }
 
 /// Puts what a field says in its place, where nothing may be yet.
-fn once<T>(frame: &Frame, place: &mut Option<T>, found: T) -> Result<()> {
+fn once<T>(frame: &FieldHeader, place: &mut Option<T>, found: T) -> Result<()> {
     match place.replace(found) {
         None => Ok(()),
         Some(_) => Err(frame.malformed("a second time")),
@@ -126,7 +126,7 @@ fn once<T>(frame: &Frame, place: &mut Option<T>, found: T) -> Result<()> {
 }
 
 /// The bytes of a field that has few.
-fn short<W: Window>(window: &mut W, frame: &Frame) -> std::result::Result<Vec<u8>, W::Error> {
+fn short<W: Window>(window: &mut W, frame: &FieldHeader) -> std::result::Result<Vec<u8>, W::Error> {
     let bytes = frame.bytes()?;
     let len = bytes.end.saturating_sub(bytes.start);
     let fits = usize::try_from(len).ok().filter(|_| len <= LONGEST);

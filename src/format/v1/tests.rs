@@ -185,7 +185,7 @@ fn a_length_that_is_merely_claimed_is_refused() {
 #[test]
 fn a_run_that_ends_within_a_number_or_has_another_count_of_them_is_told() {
     let starts = |run: &[u8], elements| {
-        let mut starts = Starts::every(2, 10);
+        let mut starts = VarintIndex::every(2, 10);
         starts.pass(run);
         starts.finish(elements)
     };
@@ -220,7 +220,7 @@ proptest! {
         let coding = Coding::of(dtype).unwrap();
         prop_assume!(coding.form != Form::Raw);
         let run = coding.encode(&elements);
-        let mut starts = Starts::every(step, 0);
+        let mut starts = VarintIndex::every(step, 0);
         run.chunks(chunk).for_each(|chunk| starts.pass(chunk));
         let starts = starts.finish((elements.len() / coding.width) as u64).unwrap();
         let pieces = elements.chunks(coding.width * usize::try_from(step).unwrap());

@@ -4,7 +4,7 @@ use crate::format::{Malformed, Result};
 
 /// The places of every so many elements, while a run passes by in chunks.
 #[derive(Debug)]
-pub struct Starts {
+pub struct VarintIndex {
     step: u64,
     starts: Vec<u64>,
     at: u64,
@@ -14,7 +14,7 @@ pub struct Starts {
     is_within: bool,
 }
 
-impl Starts {
+impl VarintIndex {
     /// The start of every `step`-th element of a run that lies at offset `at`.
     pub fn every(step: u64, at: u64) -> Self {
         Self { step, starts: vec![at], at, elements: 0, left: step, is_within: false }

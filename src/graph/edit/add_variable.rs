@@ -5,21 +5,21 @@
 use smol_str::SmolStr;
 
 use crate::format::object_graph::{Attribute, Node, NodeId, Slot};
-use crate::graph::edit::edge::spell;
-use crate::graph::edit::nodes::Work;
+use crate::graph::edit::edge::format_path;
+use crate::graph::edit::nodes::NodeEditor;
 use crate::graph::edit::{Edit, Error, new_names};
 use crate::graph::key::{ATTRIBUTES, OPTIMIZER_SLOT, VARIABLE_VALUE, escape};
 use crate::graph::{Graph, ROOT};
 
 /// A new variable.
 #[derive(Clone, Debug)]
-pub(crate) struct Make {
-    place: Place,
+pub(crate) struct NewVariable {
+    place: NewVariablePlace,
     full_name: String,
 }
 
 #[derive(Clone, Debug)]
-enum Place {
+enum NewVariablePlace {
     /// At the end of a path, by its names.
     Path(Vec<SmolStr>),
     /// Kept by an optimizer for another new variable.
@@ -28,15 +28,15 @@ enum Place {
 
 impl Edit<'_> {
     /// A new variable shall be at a path; gives its number among the new values.
-    pub fn make(&mut self, path: &str, full_name: &str) -> Result<usize, Error> {
-        let place = Place::Path(new_names(path)?);
-        Ok(self.add(Make { place, full_name: full_name.to_owned() }))
+    pub fn add_variable(&mut self, path: &str, full_name: &str) -> Result<usize, Error> {
+        let place = NewVariablePlace::Path(new_names(path)?);
+        Ok(self.add(NewVariable { place, full_name: full_name.to_owned() }))
     }
 
     /// An optimizer shall keep a slot of that name for a new variable; gives the slot's number among the new values.
-    pub fn make_slot(&mut self, of: usize, optimizer: NodeId, name: &str) -> usize {
+    pub fn add_slot_variable(&mut self, of: usize, optimizer: NodeId, name: &str) -> usize {
         let full_name = format!("{}/{name}", self.makes[of].full_name);
-        self.add(Make { place: Place::Slot { of, optimizer, name: name.into() }, full_name })
+        self.add(NewVariable { place: NewVariablePlace::Slot { of, optimizer, name: name.into() }, full_name })
     }
 
     /// A new variable shall be at this path too.
@@ -45,13 +45,13 @@ impl Edit<'_> {
         Ok(())
     }
 
-    fn add(&mut self, make: Make) -> usize {
+    fn add(&mut self, make: NewVariable) -> usize {
         self.makes.push(make);
         self.makes.len() - 1
     }
 }
 
-impl Work<'_> {
+impl NodeEditor<'_> {
     /// Puts the new variables where they are to be; gives the node of each.
     pub(crate) fn make(&mut self) -> Result<Vec<NodeId>, Vec<Error>> {
         let (edit, mut made, mut errors) = (self.edit, Vec::new(), Vec::new());
@@ -60,8 +60,8 @@ impl Work<'_> {
             self.nodes.push(self.variable(make));
             made.push(node);
             match &make.place {
-                Place::Path(names) => errors.extend(self.put_made(names, node).err()),
-                Place::Slot { of, optimizer, name } => {
+                NewVariablePlace::Path(names) => errors.extend(self.put_made(names, node).err()),
+                NewVariablePlace::Slot { of, optimizer, name } => {
                     let slot =
                         Slot { original: made[*of], name: name.clone(), variable: node, unknown: vec![] };
                     self.nodes[*optimizer].slots.push(slot);
@@ -79,17 +79,17 @@ impl Work<'_> {
         let parent = above.iter().fold(ROOT, |node, name| self.child_or_new(node, name));
         let there = self.child(parent, name).map(|at| self.nodes[parent].children[at].node);
         if there.is_some_and(|there| there != node && !self.free.contains(&there)) {
-            return Err(Error::Occupied { path: spell(names) });
+            return Err(Error::Occupied { path: format_path(names) });
         }
         self.put(parent, name, node);
         Ok(())
     }
 
     /// A variable at its path; the key of a slot depends on where its optimizer goes and comes later.
-    fn variable(&self, make: &Make) -> Node {
+    fn variable(&self, make: &NewVariable) -> Node {
         let path = match &make.place {
-            Place::Path(names) => spell(names),
-            Place::Slot { .. } => String::new(),
+            NewVariablePlace::Path(names) => format_path(names),
+            NewVariablePlace::Slot { .. } => String::new(),
         };
         let flags = self.edit.source.objects().nodes[ROOT].has_checkpoint_values;
         let attribute = Attribute {
@@ -114,7 +114,7 @@ pub(crate) fn keys(
     for (from, (make, &node)) in
         edit.makes.iter().zip(made).enumerate().filter(|(_, (_, node))| !gone[**node])
     {
-        if let Place::Slot { of, optimizer, name } = &make.place {
+        if let NewVariablePlace::Slot { of, optimizer, name } = &make.place {
             let variable = &graph.objects.nodes[made[*of]].attributes[0].checkpoint_key;
             let variable = variable.split_once(ATTRIBUTES).map_or("", |(path, _)| path);
             let optimizer = graph.path(*optimizer).unwrap_or_default();

@@ -4,11 +4,11 @@ use foldhash::{HashSet, HashSetExt};
 use smol_str::SmolStr;
 
 use crate::format::object_graph::{Child, Node, NodeId};
-use crate::graph::edit::nodes::Work;
+use crate::graph::edit::nodes::NodeEditor;
 use crate::graph::edit::{Error, How, Join, Lost};
 use crate::graph::{ROOT, key};
 
-impl Work<'_> {
+impl NodeEditor<'_> {
     pub(crate) fn join(&mut self, join: &Join) -> Result<(), Error> {
         let Some((name, above)) = join.to.split_last() else { return Ok(()) };
         let parent = above.iter().fold(ROOT, |node, name| self.child_or_new(node, name));
@@ -20,7 +20,7 @@ impl Work<'_> {
             if join.merges && self.can_merge(join.node, there) {
                 return self.merge(join, there);
             }
-            if !self.take_place(join, (parent, name.clone()), there, spell(&join.to))? {
+            if !self.take_place(join, (parent, name.clone()), there, format_path(&join.to))? {
                 return Ok(());
             }
         }
@@ -68,7 +68,7 @@ impl Work<'_> {
                     Some(there) if there == node || !seen.insert((node, there)) => {}
                     Some(there) if self.can_merge(node, there) => open.push((node, there, path)),
                     Some(there) => {
-                        if self.take_place(join, (into, name.clone()), there, spell(&path))? {
+                        if self.take_place(join, (into, name.clone()), there, format_path(&path))? {
                             self.put_joined(into, &name, node, node);
                         }
                     }
@@ -87,6 +87,6 @@ impl Work<'_> {
     }
 }
 
-pub(crate) fn spell(names: &[SmolStr]) -> String {
+pub(crate) fn format_path(names: &[SmolStr]) -> String {
     names.iter().map(|name| key::escape(name)).collect::<Vec<_>>().join("/")
 }

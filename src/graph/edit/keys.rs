@@ -13,10 +13,10 @@ use smol_str::SmolStr;
 
 use crate::format::object_graph;
 use crate::format::object_graph::{NodeId, ObjectGraph, Slot};
-use crate::graph::edit::nodes::Shape;
+use crate::graph::edit::nodes::EditedNodes;
 use crate::graph::edit::{Edit, Error, How, Lost, add_variable};
 use crate::graph::key::{ATTRIBUTES, OPTIMIZER_SLOT, escape};
-use crate::graph::path_cursor::Guide;
+use crate::graph::path_cursor::PathCursor;
 use crate::graph::{Graph, ROOT, key};
 
 /// An edited graph, and how the bundle has to change with it.
@@ -52,10 +52,10 @@ pub struct Rekeyed {
 /// `keys` come with the source's nodes that own them.
 pub(super) fn rewrite(
     edit: &Edit,
-    shape: Shape,
+    shape: EditedNodes,
     keys: &[(&[u8], Option<NodeId>)],
 ) -> Result<Rewrite, Vec<Error>> {
-    let Shape { objects, copies, gone, lost, made } = shape;
+    let EditedNodes { objects, copies, gone, lost, made } = shape;
     let mut graph = Graph::new(objects);
     let (paths, mut errors) = Paths::new(edit, &graph, &copies, &gone).all();
     let (keys, aliases) = rename_keys(&copies, &paths, keys);
@@ -80,7 +80,7 @@ pub(super) fn rewrite(
 }
 
 /// For each node, the path in its keys, if it has keys.
-type Found<'s> = Vec<Option<KeyPath<'s>>>;
+type KeyPaths<'s> = Vec<Option<KeyPath<'s>>>;
 
 /// The path in a node's keys.
 #[derive(Clone, Debug)]
@@ -116,9 +116,9 @@ struct Paths<'a, 's> {
     moves: Places<'a>,
     /// The places where copies of what an edge of the source leads to were put.
     copied: Places<'a>,
-    found: Found<'s>,
+    found: KeyPaths<'s>,
     /// Who looks paths up in the edited graph, and in the source.
-    guides: (RefCell<Guide<'a>>, RefCell<Guide<'s>>),
+    guides: (RefCell<PathCursor<'a>>, RefCell<PathCursor<'s>>),
 }
 
 type Places<'a> = HashMap<NodeId, HashMap<&'a str, Vec<String>>>;
@@ -141,12 +141,12 @@ impl<'a, 's> Paths<'a, 's> {
                 .or_default()
                 .push(to.join("/"));
         }
-        let guides = (RefCell::new(Guide::new(graph)), RefCell::new(Guide::new(edit.source)));
+        let guides = (RefCell::new(PathCursor::new(graph)), RefCell::new(PathCursor::new(edit.source)));
         Self { edit, graph, copies, gone, moves, copied, found: vec![None; gone.len()], guides }
     }
 
     /// The path of every node that is left with keys, and those for which there is none.
-    fn all(mut self) -> (Found<'s>, Vec<Error>) {
+    fn all(mut self) -> (KeyPaths<'s>, Vec<Error>) {
         let slots = self.slots();
         let (mut slotted, mut errors) = (Vec::new(), Vec::new());
         for node in (0..self.gone.len()).filter(|&node| !self.gone[node]) {
@@ -247,7 +247,7 @@ impl<'a, 's> Paths<'a, 's> {
 }
 
 /// Gives the attributes of all nodes their new keys, and those for which it was wished, new full names.
-fn rename_attributes(edit: &Edit, objects: &mut ObjectGraph, paths: &Found) {
+fn rename_attributes(edit: &Edit, objects: &mut ObjectGraph, paths: &KeyPaths) {
     for (node, path) in objects.nodes.iter_mut().zip(paths) {
         let Some(KeyPath::New(path)) = path else { continue };
         for attribute in &mut node.attributes {
@@ -285,7 +285,7 @@ fn within(full_name: &str, old: &str, new: &str) -> Option<SmolStr> {
 /// What each key of the bundle is now called, and what else its value is.
 fn rename_keys(
     copies: &HashMap<NodeId, NodeId>,
-    paths: &Found,
+    paths: &KeyPaths,
     keys: &[(&[u8], Option<NodeId>)],
 ) -> (Vec<Rekeyed>, Vec<Rekeyed>) {
     let mut copies_of: HashMap<NodeId, Vec<NodeId>> = HashMap::new();

@@ -18,7 +18,7 @@ use smol_str::SmolStr;
 
 use crate::format::object_graph::{NodeId, Slot};
 pub use crate::graph::edit::keys::{Rekeyed, Rewrite};
-use crate::graph::path_cursor::Guide;
+use crate::graph::path_cursor::PathCursor;
 use crate::graph::{Graph, ROOT, key};
 
 /// Why an edit cannot be.
@@ -95,7 +95,7 @@ impl Nearest {
 pub struct Edit<'g> {
     source: &'g Graph,
     /// Who looks up the paths of wishes.
-    guide: Guide<'g>,
+    guide: PathCursor<'g>,
     /// Edges that go, for each node by name.
     cut: HashMap<NodeId, HashSet<SmolStr>>,
     /// Those of them that go nowhere else.
@@ -108,7 +108,7 @@ pub struct Edit<'g> {
     /// Objects that are to have no values.
     stripped: HashSet<NodeId>,
     /// Variables that the source does not have.
-    makes: Vec<add_variable::Make>,
+    makes: Vec<add_variable::NewVariable>,
     /// More paths to those.
     made_links: Vec<(usize, Vec<SmolStr>)>,
     /// Of two objects with one name the one that was asked for first stays, instead of an error.
@@ -160,7 +160,7 @@ impl<'g> Edit<'g> {
     pub fn new(source: &'g Graph) -> Self {
         Self {
             source,
-            guide: Guide::new(source),
+            guide: PathCursor::new(source),
             cut: HashMap::new(),
             dropped: HashMap::new(),
             joins: Vec::new(),
@@ -277,7 +277,7 @@ impl<'g> Edit<'g> {
 
     /// The same, where it is known which of the source's nodes own the keys.
     pub fn finish_owned(&self, keys: &[(&[u8], Option<NodeId>)]) -> Result<Rewrite, Vec<Error>> {
-        let shape = nodes::Shape::new(self)?;
+        let shape = nodes::EditedNodes::new(self)?;
         keys::rewrite(self, shape, keys)
     }
 
@@ -304,7 +304,7 @@ impl<'g> Edit<'g> {
 
     /// The last edge of a path in the source.
     fn edge(&mut self, path: &str) -> Result<(NodeId, SmolStr), Error> {
-        let found = self.guide.way(path).and_then(|way| way.last());
+        let found = self.guide.edges(path).and_then(|way| way.last());
         found.map_or_else(
             || Err(self.no_edge(path)),
             |(node, child)| Ok((node, self.source.objects.nodes[node].children[child].local_name.clone())),

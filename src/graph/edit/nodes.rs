@@ -8,7 +8,7 @@ use crate::graph::edit::{Edit, Error, How, Join, Lost};
 use crate::graph::{FEW, ROOT, key};
 
 /// The edited graph's nodes, and which of them are copies.
-pub(crate) struct Shape {
+pub(crate) struct EditedNodes {
     pub(crate) objects: ObjectGraph,
     /// The source's node that each copy is of.
     pub(crate) copies: HashMap<NodeId, NodeId>,
@@ -19,7 +19,7 @@ pub(crate) struct Shape {
     pub(crate) made: Vec<NodeId>,
 }
 
-pub(crate) struct Work<'e> {
+pub(crate) struct NodeEditor<'e> {
     pub(crate) edit: &'e Edit<'e>,
     pub(crate) nodes: Vec<Node>,
     /// Where the children of the nodes that were looked at stand, by name, where they are many.
@@ -37,7 +37,7 @@ pub(crate) struct Work<'e> {
     pub(crate) lost: Vec<Lost>,
 }
 
-impl Shape {
+impl EditedNodes {
     /// Cuts what is to be cut, then joins what is to be joined, shorter paths first so that longer ones lead through them.
     pub(crate) fn new(edit: &Edit) -> Result<Self, Vec<Error>> {
         let mut nodes = edit.source.objects().nodes.clone();
@@ -49,7 +49,7 @@ impl Shape {
         let slots = if copies_slots { slots(edit.source.objects()) } else { HashMap::new() };
         let (joined, lost) = (HashMap::new(), vec![]);
         let replaced = HashSet::new();
-        let mut work = Work { edit, nodes, index, slots, copies, made, free, replaced, joined, lost };
+        let mut work = NodeEditor { edit, nodes, index, slots, copies, made, free, replaced, joined, lost };
         let hollow = work.hollow();
         work.free = hollow.iter().map(|(node, _)| *node).collect();
         let mut joins: Vec<_> =
@@ -68,7 +68,7 @@ impl Shape {
     }
 }
 
-impl Work<'_> {
+impl NodeEditor<'_> {
     /// Where a node's child stands.
     pub(crate) fn child(&mut self, node: NodeId, name: &str) -> Option<usize> {
         let children = &self.nodes[node].children;
@@ -223,7 +223,7 @@ impl Work<'_> {
         }
     }
 
-    fn finish(mut self, made: Vec<NodeId>) -> Shape {
+    fn finish(mut self, made: Vec<NodeId>) -> EditedNodes {
         self.say_whether_made_nodes_have_values();
         let reached = reached(&self.nodes);
         self.remove_slots(&reached);
@@ -243,7 +243,7 @@ impl Work<'_> {
             }
         }
         let objects = ObjectGraph { nodes: self.nodes, unknown: source.objects.unknown.clone() };
-        Shape { objects, copies: self.copies, gone, lost: self.lost, made }
+        EditedNodes { objects, copies: self.copies, gone, lost: self.lost, made }
     }
 
     /// As the source does, if it does: files of older writers say nothing.

@@ -306,9 +306,9 @@ fn a_full_name_takes_the_slots_along() {
 #[test]
 fn a_new_variable_has_a_path_a_key_and_slots_of_its_own() {
     let rewrite = edited("modules", |edit| {
-        let made = edit.make("net/shared/new/w", "w")?;
+        let made = edit.add_variable("net/shared/new/w", "w")?;
         let trainer = edit.source.resolve("trainer").unwrap();
-        edit.make_slot(made, trainer, "m");
+        edit.add_slot_variable(made, trainer, "m");
         edit.link_made(made, "other/w")?;
         edit.rename("trainer", "opt")
     });
@@ -326,10 +326,10 @@ fn a_new_variable_takes_a_place_that_was_left_and_no_other() {
     let made = |wish: fn(&mut Edit) -> Result<(), Error>| edited("modules", wish);
     let rewrite = made(|edit| {
         edit.rename("net/shared/w", "net/shared/old")?;
-        edit.make("net/shared/w", "w").map(|_| ())
+        edit.add_variable("net/shared/w", "w").map(|_| ())
     });
     assert_eq!(rewrite.unwrap().made.len(), 1);
-    let errors = made(|edit| edit.make("net/shared/w", "w").map(|_| ())).unwrap_err();
+    let errors = made(|edit| edit.add_variable("net/shared/w", "w").map(|_| ())).unwrap_err();
     assert_eq!(errors, [Error::Occupied { path: "net/shared/w".into() }]);
 }
 

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::map::ops::{Given, Met, Misshapen, Resolve};
-use crate::map::span::Place;
+use crate::map::ops::{OpSource, OpInput, OpError, Resolve};
+use crate::map::span::Span;
 use crate::map::toml::value_reader::{Reader, Value};
 use crate::op::Op;
 use crate::tensor::Shape;
@@ -12,7 +12,7 @@ use crate::tensor::Shape;
 #[derive(Clone, Debug)]
 pub(crate) struct Axis {
     axis: i64,
-    pub(crate) place: Place,
+    pub(crate) place: Span,
 }
 
 impl Axis {
@@ -22,7 +22,7 @@ impl Axis {
     }
 
     /// Which of so many axes it is.
-    pub(crate) fn of(&self, rank: usize) -> Result<usize, Misshapen> {
+    pub(crate) fn of(&self, rank: usize) -> Result<usize, OpError> {
         let from_end = self.axis.checked_add_unsigned(rank as u64).filter(|_| self.axis < 0);
         let axis = from_end.unwrap_or(self.axis);
         usize::try_from(axis).ok().filter(|axis| *axis < rank).ok_or_else(|| {
@@ -31,25 +31,25 @@ impl Axis {
                 1 => "one".to_owned(),
                 n => format!("{n}"),
             };
-            Misshapen::new(&self.place, format!("there is no axis {}: the tensor has {axes}", self.axis))
+            OpError::new(&self.place, format!("there is no axis {}: the tensor has {axes}", self.axis))
         })
     }
 }
 
 /// The axes of a list, none of them twice.
-fn distinct(axes: &[Axis], rank: usize) -> Result<Vec<usize>, Misshapen> {
+fn distinct(axes: &[Axis], rank: usize) -> Result<Vec<usize>, OpError> {
     let mut found = Vec::with_capacity(axes.len());
     for axis in axes {
         let at = axis.of(rank)?;
         if found.contains(&at) {
-            return Err(Misshapen::new(&axis.place, format!("axis {at} stands here twice")));
+            return Err(OpError::new(&axis.place, format!("axis {at} stands here twice")));
         }
         found.push(at);
     }
     Ok(found)
 }
 
-pub(crate) fn transpose(reader: &mut Reader<'_>, given: &Given<'_>) -> Option<Arc<dyn Resolve>> {
+pub(crate) fn transpose(reader: &mut Reader<'_>, given: &OpSource<'_>) -> Option<Arc<dyn Resolve>> {
     let axes = reader.list(given.name, given.value, Axis::read)?;
     Some(Arc::new(Transpose { axes, place: reader.place(given.value.span()) }))
 }
@@ -57,22 +57,22 @@ pub(crate) fn transpose(reader: &mut Reader<'_>, given: &Given<'_>) -> Option<Ar
 #[derive(Debug)]
 struct Transpose {
     axes: Vec<Axis>,
-    place: Place,
+    place: Span,
 }
 
 impl Resolve for Transpose {
-    fn resolve(&self, met: &Met<'_>) -> Result<Op, Misshapen> {
+    fn resolve(&self, met: &OpInput<'_>) -> Result<Op, OpError> {
         let rank = met.dims.len();
         let axes = distinct(&self.axes, rank)?;
         if axes.len() != rank {
             let what = format!("the tensor's axes are {rank}, but {} stand here", axes.len());
-            return Err(Misshapen::new(&self.place, what).help("each axis stands in `transpose` once"));
+            return Err(OpError::new(&self.place, what).help("each axis stands in `transpose` once"));
         }
         Ok(Op::Transpose(axes.into()))
     }
 }
 
-pub(crate) fn squeeze(reader: &mut Reader<'_>, given: &Given<'_>) -> Option<Arc<dyn Resolve>> {
+pub(crate) fn squeeze(reader: &mut Reader<'_>, given: &OpSource<'_>) -> Option<Arc<dyn Resolve>> {
     Some(Arc::new(Squeeze(one_or_more(reader, given)?)))
 }
 
@@ -80,12 +80,12 @@ pub(crate) fn squeeze(reader: &mut Reader<'_>, given: &Given<'_>) -> Option<Arc<
 struct Squeeze(Vec<Axis>);
 
 impl Resolve for Squeeze {
-    fn resolve(&self, met: &Met<'_>) -> Result<Op, Misshapen> {
+    fn resolve(&self, met: &OpInput<'_>) -> Result<Op, OpError> {
         let axes = distinct(&self.0, met.dims.len())?;
         for (axis, at) in self.0.iter().zip(&axes) {
             if met.dims[*at] != 1 {
                 let what = format!("axis {at} has the size {}, not 1", met.dims[*at]);
-                return Err(Misshapen::new(&axis.place, what));
+                return Err(OpError::new(&axis.place, what));
             }
         }
         let left = met.dims.iter().enumerate().filter(|(at, _)| !axes.contains(at));
@@ -93,7 +93,7 @@ impl Resolve for Squeeze {
     }
 }
 
-pub(crate) fn expand(reader: &mut Reader<'_>, given: &Given<'_>) -> Option<Arc<dyn Resolve>> {
+pub(crate) fn expand(reader: &mut Reader<'_>, given: &OpSource<'_>) -> Option<Arc<dyn Resolve>> {
     Some(Arc::new(Expand(one_or_more(reader, given)?)))
 }
 
@@ -102,7 +102,7 @@ pub(crate) fn expand(reader: &mut Reader<'_>, given: &Given<'_>) -> Option<Arc<d
 struct Expand(Vec<Axis>);
 
 impl Resolve for Expand {
-    fn resolve(&self, met: &Met<'_>) -> Result<Op, Misshapen> {
+    fn resolve(&self, met: &OpInput<'_>) -> Result<Op, OpError> {
         let rank = met.dims.len() + self.0.len();
         let axes = distinct(&self.0, rank)?;
         let mut old = met.dims.iter();
@@ -111,7 +111,7 @@ impl Resolve for Expand {
     }
 }
 
-pub(crate) fn flip(reader: &mut Reader<'_>, given: &Given<'_>) -> Option<Arc<dyn Resolve>> {
+pub(crate) fn flip(reader: &mut Reader<'_>, given: &OpSource<'_>) -> Option<Arc<dyn Resolve>> {
     Some(Arc::new(Flip(Axis::read(reader, given.name, given.value)?)))
 }
 
@@ -119,13 +119,13 @@ pub(crate) fn flip(reader: &mut Reader<'_>, given: &Given<'_>) -> Option<Arc<dyn
 struct Flip(Axis);
 
 impl Resolve for Flip {
-    fn resolve(&self, met: &Met<'_>) -> Result<Op, Misshapen> {
+    fn resolve(&self, met: &OpInput<'_>) -> Result<Op, OpError> {
         Ok(Op::Flip(self.0.of(met.dims.len())?))
     }
 }
 
 /// `0`, `[0, 1]`
-fn one_or_more(reader: &mut Reader<'_>, given: &Given<'_>) -> Option<Vec<Axis>> {
+fn one_or_more(reader: &mut Reader<'_>, given: &OpSource<'_>) -> Option<Vec<Axis>> {
     match given.value.get_ref().as_array() {
         Some(_) => reader.list(given.name, given.value, Axis::read),
         None => Some(vec![Axis::read(reader, given.name, given.value)?]),

@@ -11,10 +11,10 @@
 
 use toml::de::DeTable;
 
-use crate::map::ops::Misshapen;
+use crate::map::ops::OpError;
 use crate::map::ops::axes::Axis;
 use crate::map::ops::sizes::Size;
-use crate::map::span::Place;
+use crate::map::span::Span;
 use crate::map::toml::value_reader::{Reader, Value};
 use crate::op::Layout;
 
@@ -74,19 +74,19 @@ impl Division {
         Some(Self { axis: axis?, layout, counts, sizes })
     }
 
-    pub(crate) fn axis(&self, rank: usize) -> Result<usize, Misshapen> {
+    pub(crate) fn axis(&self, rank: usize) -> Result<usize, OpError> {
         self.axis.of(rank)
     }
 
     /// Where it is written.
-    pub(crate) fn place(&self) -> &Place {
+    pub(crate) fn place(&self) -> &Span {
         &self.axis.place
     }
 
     /// The layout on a tensor, whose dims the number of heads may depend on.
-    pub(crate) fn layout(&self, dims: &[u64]) -> Result<Layout, Misshapen> {
+    pub(crate) fn layout(&self, dims: &[u64]) -> Result<Layout, OpError> {
         let count = |size: &Size| match size.of(dims)? {
-            0 => Err(Misshapen::new(&size.written.place, "there is at least one")),
+            0 => Err(OpError::new(&size.written.place, "there is at least one")),
             count => Ok(count),
         };
         let counts = self.counts.iter().map(count).collect::<Result<Vec<_>, _>>()?;
@@ -94,7 +94,7 @@ impl Division {
     }
 
     /// The sizes of so many parts of a tensor.
-    pub(crate) fn sizes(&self, dims: &[u64], parts: usize) -> Result<Vec<u64>, Misshapen> {
+    pub(crate) fn sizes(&self, dims: &[u64], parts: usize) -> Result<Vec<u64>, OpError> {
         let axis = self.axis(dims.len())?;
         let dim = dims[axis];
         let Some(sizes) = &self.sizes else {
@@ -104,7 +104,7 @@ impl Division {
                     "axis {axis} has the size {dim}, and {dim} / {parts} leaves a remainder of {}",
                     dim % parts
                 );
-                return Err(Misshapen::new(self.place(), what).help("say the `sizes` of the parts"));
+                return Err(OpError::new(self.place(), what).help("say the `sizes` of the parts"));
             }
             return Ok(vec![dim / parts; parts as usize]);
         };
@@ -114,7 +114,7 @@ impl Division {
         if sum != Some(dim) {
             let list = sizes.iter().map(u64::to_string).collect::<Vec<_>>().join(" + ");
             let what = format!("the sizes {list} are not {dim}, the size of axis {axis}");
-            return Err(Misshapen::new(place, what));
+            return Err(OpError::new(place, what));
         }
         Ok(sizes)
     }

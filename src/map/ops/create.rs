@@ -5,11 +5,11 @@ use std::fmt;
 use toml::de::{DeTable, DeValue};
 
 use crate::dtype::Dtype;
-use crate::map::ops::Misshapen;
+use crate::map::ops::OpError;
 use crate::map::ops::elements::normal;
 use crate::map::ops::files::{File, Files};
 use crate::map::ops::sizes::Size;
-use crate::map::span::Place;
+use crate::map::span::Span;
 use crate::map::toml::value_reader::{Reader, Value, integer};
 use crate::op;
 use crate::op::{Create, Fill, Literal};
@@ -26,7 +26,7 @@ pub(crate) struct Creation {
     dtype: Dtype,
     shape: Vec<Size>,
     what: What,
-    place: Place,
+    place: Span,
 }
 
 #[derive(Clone)]
@@ -59,19 +59,19 @@ impl Creation {
     }
 
     /// The tensor.
-    pub(crate) fn tensor(&self, files: &Files) -> Result<Tensor, Misshapen> {
+    pub(crate) fn tensor(&self, files: &Files) -> Result<Tensor, OpError> {
         let dims = self.shape.iter().map(|size| size.of(&[])).collect::<Result<Vec<_>, _>>()?;
         let what = match &self.what {
             What::Made(what) => what.clone(),
             What::Npy(file) => Create::Npy(files.open(file)?),
         };
         let created = op::create(self.dtype, &Shape(dims.into()), &what);
-        created.map_err(|what| Misshapen::new(&self.place, what))
+        created.map_err(|what| OpError::new(&self.place, what))
     }
 }
 
 /// What the elements are, and where that is said.
-fn what(reader: &mut Reader<'_>, verb: &Value<'_>, table: &DeTable<'_>) -> Option<(What, Place)> {
+fn what(reader: &mut Reader<'_>, verb: &Value<'_>, table: &DeTable<'_>) -> Option<(What, Span)> {
     let said: Vec<_> = WHATS.iter().filter_map(|key| Some((*key, table.get(*key)?))).collect();
     let (key, value) = match said[..] {
         [one] => one,

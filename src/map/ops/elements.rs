@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use crate::dtype::Dtype;
-use crate::map::ops::{Given, Met, Misshapen, Resolve};
-use crate::map::span::Place;
+use crate::map::ops::{OpSource, OpInput, OpError, Resolve};
+use crate::map::span::Span;
 use crate::map::toml::value_reader::{Reader, Value};
 use crate::op::{Fill, Op};
 
 /// The spread that models begin with where nothing else is said, which is BERT's.
 pub(crate) const DEFAULT_STD: f64 = 0.02;
 
-pub(crate) fn cast(reader: &mut Reader<'_>, given: &Given<'_>) -> Option<Arc<dyn Resolve>> {
+pub(crate) fn cast(reader: &mut Reader<'_>, given: &OpSource<'_>) -> Option<Arc<dyn Resolve>> {
     let saturate = reader.boolean(given.table, "saturate", false);
     let dtype = reader.dtype(given.name, given.value)?;
     Some(Arc::new(Cast { dtype, saturate, place: reader.place(given.value.span()) }))
@@ -21,34 +21,34 @@ pub(crate) fn cast(reader: &mut Reader<'_>, given: &Given<'_>) -> Option<Arc<dyn
 pub(crate) struct Cast {
     dtype: Dtype,
     saturate: bool,
-    place: Place,
+    place: Span,
 }
 
 impl Cast {
-    pub(crate) fn new(dtype: Dtype, place: Place) -> Self {
+    pub(crate) fn new(dtype: Dtype, place: Span) -> Self {
         Self { dtype, saturate: false, place }
     }
 }
 
 impl Resolve for Cast {
-    fn resolve(&self, met: &Met<'_>) -> Result<Op, Misshapen> {
+    fn resolve(&self, met: &OpInput<'_>) -> Result<Op, OpError> {
         match (met.dtype.width(), self.dtype.width()) {
             (Some(_), Some(_)) => Ok(Op::Cast { dtype: self.dtype, saturate: self.saturate }),
-            (None, _) => Err(Misshapen::new(&self.place, format!("a {} is no number", met.dtype))),
-            (_, None) => Err(Misshapen::new(&self.place, format!("a number is no {}", self.dtype))),
+            (None, _) => Err(OpError::new(&self.place, format!("a {} is no number", met.dtype))),
+            (_, None) => Err(OpError::new(&self.place, format!("a number is no {}", self.dtype))),
         }
     }
 }
 
-pub(crate) fn scale(reader: &mut Reader<'_>, given: &Given<'_>) -> Option<Arc<dyn Resolve>> {
+pub(crate) fn scale(reader: &mut Reader<'_>, given: &OpSource<'_>) -> Option<Arc<dyn Resolve>> {
     each(reader, given, Op::Scale)
 }
 
-pub(crate) fn add(reader: &mut Reader<'_>, given: &Given<'_>) -> Option<Arc<dyn Resolve>> {
+pub(crate) fn add(reader: &mut Reader<'_>, given: &OpSource<'_>) -> Option<Arc<dyn Resolve>> {
     each(reader, given, Op::Add)
 }
 
-fn each(reader: &mut Reader<'_>, given: &Given<'_>, op: fn(f64) -> Op) -> Option<Arc<dyn Resolve>> {
+fn each(reader: &mut Reader<'_>, given: &OpSource<'_>, op: fn(f64) -> Op) -> Option<Arc<dyn Resolve>> {
     let op = op(reader.real(given.name, given.value)?);
     Some(Arc::new(Each { op, place: reader.place(given.value.span()) }))
 }
@@ -56,14 +56,14 @@ fn each(reader: &mut Reader<'_>, given: &Given<'_>, op: fn(f64) -> Op) -> Option
 #[derive(Debug)]
 struct Each {
     op: Op,
-    place: Place,
+    place: Span,
 }
 
 impl Resolve for Each {
-    fn resolve(&self, met: &Met<'_>) -> Result<Op, Misshapen> {
+    fn resolve(&self, met: &OpInput<'_>) -> Result<Op, OpError> {
         match met.dtype.width() {
             Some(_) => Ok(self.op.clone()),
-            None => Err(Misshapen::new(&self.place, format!("a {} is no number", met.dtype))),
+            None => Err(OpError::new(&self.place, format!("a {} is no number", met.dtype))),
         }
     }
 }

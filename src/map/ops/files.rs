@@ -8,16 +8,16 @@ use std::sync::Arc;
 use std::{fs, io};
 
 use crate::extent::VirtualFile;
-use crate::map::ops::Misshapen;
-use crate::map::span::Place;
+use crate::map::ops::OpError;
+use crate::map::span::Span;
 use crate::map::toml::value_reader::{Reader, Value};
-use crate::source_file::Shard;
+use crate::source_file::SourceFile;
 
 /// A file as it is written, and where it is.
 #[derive(Clone, Debug)]
 pub(crate) struct File {
     pub(crate) path: PathBuf,
-    pub(crate) place: Place,
+    pub(crate) place: Span,
 }
 
 impl File {
@@ -39,21 +39,21 @@ type Read = Result<Arc<[u8]>, String>;
 
 impl Files {
     /// All of a file.
-    pub(crate) fn bytes(&self, file: &File) -> Result<Arc<[u8]>, Misshapen> {
+    pub(crate) fn bytes(&self, file: &File) -> Result<Arc<[u8]>, OpError> {
         let mut read = self.0.borrow_mut();
         let bytes = read.entry(file.path.clone()).or_insert_with(|| bytes(&file.path));
-        bytes.clone().map_err(|what| Misshapen::new(&file.place, what))
+        bytes.clone().map_err(|what| OpError::new(&file.place, what))
     }
 
     /// The file itself, whose bytes are read when they are wanted.
-    pub(crate) fn open(&self, file: &File) -> Result<VirtualFile, Misshapen> {
-        let misfit = |why: String| Misshapen::new(&file.place, format!("{}: {why}", file.path.display()));
+    pub(crate) fn open(&self, file: &File) -> Result<VirtualFile, OpError> {
+        let misfit = |why: String| OpError::new(&file.place, format!("{}: {why}", file.path.display()));
         match fs::metadata(&file.path) {
             Ok(meta) if meta.is_file() => {}
             Ok(_) => return Err(misfit("not a regular file".into())),
             Err(error) => return Err(misfit(error.to_string())),
         }
-        let shard = Shard::open(&file.path);
+        let shard = SourceFile::open(&file.path);
         match shard.fault() {
             Some(fault) => Err(misfit(fault.to_string())),
             None => Ok(VirtualFile::whole(shard)),
@@ -61,7 +61,7 @@ impl Files {
     }
 
     /// Its lines, without their ends.
-    pub(crate) fn lines(&self, file: &File) -> Result<Vec<Vec<u8>>, Misshapen> {
+    pub(crate) fn lines(&self, file: &File) -> Result<Vec<Vec<u8>>, OpError> {
         let bytes = self.bytes(file)?;
         let text = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
         let lines =

@@ -22,7 +22,7 @@ use toml::de::DeTable;
 use crate::dtype::Dtype;
 pub(crate) use crate::map::ops::files::Files;
 use crate::map::pattern::Fault;
-use crate::map::span::{Place, Written};
+use crate::map::span::{Span, SpannedStr};
 use crate::map::toml::value_reader::{Key, Reader, Value};
 use crate::op::Op;
 
@@ -33,7 +33,7 @@ pub(crate) struct OpRow {
     pub(crate) keys: &'static [&'static str],
     /// Whether it moves elements only, so that slots follow.
     pub(crate) is_layout: bool,
-    read: fn(&mut Reader<'_>, &Given<'_>) -> Option<Arc<dyn Resolve>>,
+    read: fn(&mut Reader<'_>, &OpSource<'_>) -> Option<Arc<dyn Resolve>>,
 }
 
 /// The op that a flag has too.
@@ -56,14 +56,14 @@ pub(crate) const OPS: &[OpRow] = &[
 ];
 
 /// What the key of an op is set to, and the table it stands in.
-pub(crate) struct Given<'a> {
+pub(crate) struct OpSource<'a> {
     pub(crate) name: &'static str,
     pub(crate) value: &'a Value<'a>,
     pub(crate) table: &'a DeTable<'a>,
 }
 
 /// What an op meets.
-pub(crate) struct Met<'a> {
+pub(crate) struct OpInput<'a> {
     pub(crate) dtype: Dtype,
     pub(crate) dims: &'a [u64],
     pub(crate) files: &'a Files,
@@ -72,19 +72,19 @@ pub(crate) struct Met<'a> {
 /// What was read of an op.
 pub(crate) trait Resolve: fmt::Debug + Send + Sync {
     /// The operation on what it meets.
-    fn resolve(&self, met: &Met<'_>) -> Result<Op, Misshapen>;
+    fn resolve(&self, met: &OpInput<'_>) -> Result<Op, OpError>;
 }
 
 /// An op that does not fit what it meets: where it says so, and why.
 #[derive(Clone, Debug)]
-pub(crate) struct Misshapen {
-    pub(crate) place: Place,
+pub(crate) struct OpError {
+    pub(crate) place: Span,
     pub(crate) what: String,
     pub(crate) help: Option<String>,
 }
 
-impl Misshapen {
-    pub(crate) fn new(place: &Place, what: impl Into<String>) -> Self {
+impl OpError {
+    pub(crate) fn new(place: &Span, what: impl Into<String>) -> Self {
         Self { place: place.clone(), what: what.into(), help: None }
     }
 
@@ -93,7 +93,7 @@ impl Misshapen {
     }
 
     /// A fault within a text.
-    fn within(written: &Written, fault: Fault) -> Self {
+    fn within(written: &SpannedStr, fault: Fault) -> Self {
         Self { place: written.part(fault.at), what: fault.what, help: fault.help }
     }
 }
@@ -103,7 +103,7 @@ impl Misshapen {
 pub(crate) struct WrittenOp {
     row: &'static OpRow,
     how: Arc<dyn Resolve>,
-    pub(crate) place: Place,
+    pub(crate) place: Span,
     /// What it says: `reshape = ["d0", -1]`.
     pub(crate) text: Arc<str>,
 }
@@ -125,7 +125,7 @@ impl WrittenOp {
         let known: Vec<_> = [row.name].iter().chain(row.keys).copied().collect();
         let faults = reader.faults();
         reader.known_keys(table, &known, &format!("beside `{}`: each op has a table of its own", row.name));
-        let given = Given { name: row.name, value: table.get(row.name)?, table };
+        let given = OpSource { name: row.name, value: table.get(row.name)?, table };
         let how = (row.read)(reader, &given)?;
         let text = reader.plain(value).as_table().map(ToString::to_string).unwrap_or_default();
         let text = text.trim_end().replace('\n', ", ").into();
@@ -134,7 +134,7 @@ impl WrittenOp {
     }
 
     /// The cast that a flag is.
-    pub(crate) fn cast(dtype: Dtype, place: Place) -> Self {
+    pub(crate) fn cast(dtype: Dtype, place: Span) -> Self {
         let row = OPS.iter().find(|row| row.name == CAST).expect("the table has it");
         let text = format!("{} = \"{dtype}\"", row.name).into();
         Self { row, how: Arc::new(elements::Cast::new(dtype, place.clone())), place, text }
@@ -181,7 +181,7 @@ impl WrittenOp {
     }
 
     /// The operation on what it meets.
-    pub(crate) fn resolve(&self, met: &Met<'_>) -> Result<Op, Misshapen> {
+    pub(crate) fn resolve(&self, met: &OpInput<'_>) -> Result<Op, OpError> {
         self.how.resolve(met)
     }
 }

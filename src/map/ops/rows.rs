@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::map::ops::axes::Axis;
 use crate::map::ops::elements::{DEFAULT_STD, normal};
 use crate::map::ops::files::File;
-use crate::map::ops::{Given, Met, Misshapen, Resolve};
+use crate::map::ops::{OpSource, OpInput, OpError, Resolve};
 use crate::map::toml::value_reader::{Reader, Value};
 use crate::name::printable;
 use crate::op::{Fill, Op};
@@ -18,7 +18,7 @@ const MISSING: &[(&str, Fill)] = &[
     ("normal", Fill::Normal { std: DEFAULT_STD, seed: 0 }),
 ];
 
-pub(crate) fn vocab(reader: &mut Reader<'_>, given: &Given<'_>) -> Option<Arc<dyn Resolve>> {
+pub(crate) fn vocab(reader: &mut Reader<'_>, given: &OpSource<'_>) -> Option<Arc<dyn Resolve>> {
     let Some(table) = given.value.get_ref().as_table() else {
         reader.wrong(
             given.value,
@@ -62,15 +62,15 @@ struct Vocab {
 }
 
 impl Resolve for Vocab {
-    fn resolve(&self, met: &Met<'_>) -> Result<Op, Misshapen> {
+    fn resolve(&self, met: &OpInput<'_>) -> Result<Op, OpError> {
         let (old, new) = (met.files.lines(&self.old)?, met.files.lines(&self.new)?);
         let rows = met.dims.first().ok_or_else(|| {
-            Misshapen::new(&self.old.place, "the tensor has no axes, so it has no row for a token")
+            OpError::new(&self.old.place, "the tensor has no axes, so it has no row for a token")
         })?;
         if old.len() as u64 != *rows {
             let what =
                 format!("{} has {} tokens, the tensor {rows} rows", self.old.path.display(), old.len());
-            return Err(Misshapen::new(&self.old.place, what)
+            return Err(OpError::new(&self.old.place, what)
                 .help("rows that no token has are cut off by a `slice` before it"));
         }
         let mut at: HashMap<&[u8], Vec<usize>> = HashMap::with_capacity(old.len());
@@ -85,21 +85,21 @@ impl Resolve for Vocab {
         }
         if from.iter().all(Option::is_none) {
             let what = "the two vocabularies share no token";
-            return Err(Misshapen::new(&self.new.place, what));
+            return Err(OpError::new(&self.new.place, what));
         }
         Ok(Op::Gather { axis: 0, rows: from.into(), fill: self.missing })
     }
 }
 
 impl Vocab {
-    fn twice(&self, token: &[u8], rows: &[usize]) -> Misshapen {
+    fn twice(&self, token: &[u8], rows: &[usize]) -> OpError {
         let (path, lines) = (self.old.path.display(), [rows[0] + 1, rows[1] + 1]);
         let what = format!("{path}: `{}` stands in lines {} and {}", printable(token), lines[0], lines[1]);
-        Misshapen::new(&self.old.place, what)
+        OpError::new(&self.old.place, what)
     }
 }
 
-pub(crate) fn gather(reader: &mut Reader<'_>, given: &Given<'_>) -> Option<Arc<dyn Resolve>> {
+pub(crate) fn gather(reader: &mut Reader<'_>, given: &OpSource<'_>) -> Option<Arc<dyn Resolve>> {
     let Some(table) = given.value.get_ref().as_table() else {
         reader.wrong(given.value, "`gather` is a table: { axis = 0, index = \"index.txt\" }");
         return None;
@@ -127,7 +127,7 @@ struct Gather {
 }
 
 impl Resolve for Gather {
-    fn resolve(&self, met: &Met<'_>) -> Result<Op, Misshapen> {
+    fn resolve(&self, met: &OpInput<'_>) -> Result<Op, OpError> {
         let axis = self.axis.of(met.dims.len())?;
         let lines = met.files.lines(&self.index)?;
         let row = |(at, line): (usize, &Vec<u8>)| {
@@ -141,11 +141,11 @@ impl Resolve for Gather {
 }
 
 impl Gather {
-    fn outside(&self, line: usize, text: &[u8], axis: usize, dim: u64) -> Misshapen {
+    fn outside(&self, line: usize, text: &[u8], axis: usize, dim: u64) -> OpError {
         let path = self.index.path.display();
         let text = printable(&text[..text.len().min(40)]);
         let what =
             format!("{path}, line {line}: `{text}` is no index from 0 up to {dim}, the size of axis {axis}");
-        Misshapen::new(&self.index.place, what)
+        OpError::new(&self.index.place, what)
     }
 }

@@ -106,7 +106,7 @@ impl Node {
             Self::Reckoned(sign, sides, at) => {
                 let [left, right] = &**sides;
                 let (left, right) = (left.evaluate(dims)?, right.evaluate(dims)?);
-                sign.reckon(left, right).map_err(|what| Fault::new(at.clone(), what))
+                sign.compute(left, right).map_err(|what| Fault::new(at.clone(), what))
             }
         }
     }
@@ -125,7 +125,7 @@ fn dim(dims: &[u64], axis: usize, at: &Range<usize>) -> Result<i64, Fault> {
 }
 
 impl Sign {
-    fn reckon(self, left: i64, right: i64) -> Result<i64, String> {
+    fn compute(self, left: i64, right: i64) -> Result<i64, String> {
         let (number, sign) = match self {
             Self::Plus => (left.checked_add(right), '+'),
             Self::Minus => (left.checked_sub(right), '-'),

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use toml::de::DeTable;
 
 use crate::map::ops::size_expr::Expression;
-use crate::map::ops::{Given, Met, Misshapen, Resolve};
-use crate::map::span::{Place, Written};
+use crate::map::ops::{OpSource, OpInput, OpError, Resolve};
+use crate::map::span::{Span, SpannedStr};
 use crate::map::toml::value_reader::{Reader, Value};
 use crate::op::{Fill, Op};
 use crate::tensor::Shape;
@@ -16,7 +16,7 @@ use crate::tensor::Shape;
 #[derive(Clone, Debug)]
 pub(crate) struct Size {
     expression: Expression,
-    pub(crate) written: Written,
+    pub(crate) written: SpannedStr,
 }
 
 impl Size {
@@ -34,15 +34,15 @@ impl Size {
     }
 
     /// The number, which may be negative.
-    pub(crate) fn number(&self, dims: &[u64]) -> Result<i64, Misshapen> {
-        self.expression.evaluate(dims).map_err(|fault| Misshapen::within(&self.written, fault))
+    pub(crate) fn number(&self, dims: &[u64]) -> Result<i64, OpError> {
+        self.expression.evaluate(dims).map_err(|fault| OpError::within(&self.written, fault))
     }
 
     /// The size.
-    pub(crate) fn of(&self, dims: &[u64]) -> Result<u64, Misshapen> {
+    pub(crate) fn of(&self, dims: &[u64]) -> Result<u64, OpError> {
         let number = self.number(dims)?;
         u64::try_from(number)
-            .map_err(|_| Misshapen::new(&self.written.place, format!("the size would be {number}")))
+            .map_err(|_| OpError::new(&self.written.place, format!("the size would be {number}")))
     }
 
     /// Whether it is `-1`, which stands for what the others leave.
@@ -51,7 +51,7 @@ impl Size {
     }
 }
 
-pub(crate) fn reshape(reader: &mut Reader<'_>, given: &Given<'_>) -> Option<Arc<dyn Resolve>> {
+pub(crate) fn reshape(reader: &mut Reader<'_>, given: &OpSource<'_>) -> Option<Arc<dyn Resolve>> {
     let sizes = reader.list(given.name, given.value, Size::read)?;
     if let Some(second) = sizes.iter().filter(|size| size.is_rest()).nth(1) {
         reader.wrong_place(&second.written.place, "a second -1: only one size can be what the others leave");
@@ -63,11 +63,11 @@ pub(crate) fn reshape(reader: &mut Reader<'_>, given: &Given<'_>) -> Option<Arc<
 #[derive(Debug)]
 struct Reshape {
     sizes: Vec<Size>,
-    place: Place,
+    place: Span,
 }
 
 impl Resolve for Reshape {
-    fn resolve(&self, met: &Met<'_>) -> Result<Op, Misshapen> {
+    fn resolve(&self, met: &OpInput<'_>) -> Result<Op, OpError> {
         let given = self.sizes.iter().map(|size| if size.is_rest() { Ok(1) } else { size.of(met.dims) });
         let mut dims = given.collect::<Result<Vec<u64>, _>>()?;
         let count = elements(met.dims).ok_or_else(|| self.misfit("the tensor is too large"))?;
@@ -75,7 +75,7 @@ impl Resolve for Reshape {
         if let Some(rest) = self.sizes.iter().position(Size::is_rest) {
             if there == 0 || count % there != 0 {
                 let what = format!("{count} elements do not divide by {there}, so -1 stands for nothing");
-                return Err(Misshapen::new(&self.sizes[rest].written.place, what));
+                return Err(OpError::new(&self.sizes[rest].written.place, what));
             }
             dims[rest] = count / there;
         } else if there != count {
@@ -87,8 +87,8 @@ impl Resolve for Reshape {
 }
 
 impl Reshape {
-    fn misfit(&self, what: impl Into<String>) -> Misshapen {
-        Misshapen::new(&self.place, what)
+    fn misfit(&self, what: impl Into<String>) -> OpError {
+        OpError::new(&self.place, what)
     }
 }
 
@@ -96,7 +96,7 @@ fn elements(dims: &[u64]) -> Option<u64> {
     Shape(dims.into()).num_elements()
 }
 
-pub(crate) fn slice(reader: &mut Reader<'_>, given: &Given<'_>) -> Option<Arc<dyn Resolve>> {
+pub(crate) fn slice(reader: &mut Reader<'_>, given: &OpSource<'_>) -> Option<Arc<dyn Resolve>> {
     let parts = reader.list(given.name, given.value, Part::read)?;
     Some(Arc::new(Slice { parts, place: reader.place(given.value.span()) }))
 }
@@ -106,7 +106,7 @@ pub(crate) fn slice(reader: &mut Reader<'_>, given: &Given<'_>) -> Option<Arc<dy
 struct Part {
     start: Option<Expression>,
     stop: Option<Expression>,
-    written: Written,
+    written: SpannedStr,
 }
 
 impl Part {
@@ -133,23 +133,23 @@ impl Part {
         Some(Self { start: start?, stop: stop?, written })
     }
 
-    fn of(&self, met: &Met<'_>, axis: usize) -> Result<Range<u64>, Misshapen> {
+    fn of(&self, met: &OpInput<'_>, axis: usize) -> Result<Range<u64>, OpError> {
         let dim = met.dims[axis];
         let side = |side: &Option<Expression>, default: u64| match side {
             None => Ok(default),
             Some(side) => {
                 let number =
-                    side.evaluate(met.dims).map_err(|fault| Misshapen::within(&self.written, fault))?;
+                    side.evaluate(met.dims).map_err(|fault| OpError::within(&self.written, fault))?;
                 let from_end = number.checked_add_unsigned(dim).filter(|_| number < 0).unwrap_or(number);
                 u64::try_from(from_end).ok().filter(|at| *at <= dim).ok_or_else(|| {
                     let what = format!("axis {axis} has the size {dim}, and {number} is outside of it");
-                    Misshapen::new(&self.written.place, what).help("an open end is written \"0:\"")
+                    OpError::new(&self.written.place, what).help("an open end is written \"0:\"")
                 })
             }
         };
         let (start, stop) = (side(&self.start, 0)?, side(&self.stop, dim)?);
         if start > stop {
-            return Err(Misshapen::new(&self.written.place, format!("{start}:{stop} ends before it begins")));
+            return Err(OpError::new(&self.written.place, format!("{start}:{stop} ends before it begins")));
         }
         Ok(start..stop)
     }
@@ -158,15 +158,15 @@ impl Part {
 #[derive(Debug)]
 struct Slice {
     parts: Vec<Part>,
-    place: Place,
+    place: Span,
 }
 
 impl Resolve for Slice {
-    fn resolve(&self, met: &Met<'_>) -> Result<Op, Misshapen> {
+    fn resolve(&self, met: &OpInput<'_>) -> Result<Op, OpError> {
         let (parts, rank) = (self.parts.len(), met.dims.len());
         if parts > rank {
             let what = format!("the tensor's axes are {rank}, but {parts} stand here");
-            return Err(Misshapen::new(&self.place, what));
+            return Err(OpError::new(&self.place, what));
         }
         let parts = self.parts.iter().enumerate().map(|(axis, part)| part.of(met, axis));
         let whole = met.dims[parts.len()..].iter().map(|dim| Ok(0..*dim));
@@ -174,7 +174,7 @@ impl Resolve for Slice {
     }
 }
 
-pub(crate) fn pad(reader: &mut Reader<'_>, given: &Given<'_>) -> Option<Arc<dyn Resolve>> {
+pub(crate) fn pad(reader: &mut Reader<'_>, given: &OpSource<'_>) -> Option<Arc<dyn Resolve>> {
     let Some(table) = given.value.get_ref().as_table() else {
         reader.wrong(given.value, "`pad` is a table: { to = [50000, \"d1\"], value = 0.0 }");
         return None;
@@ -206,32 +206,32 @@ fn pad_fill(reader: &mut Reader<'_>, whole: &Value<'_>, table: &DeTable<'_>) -> 
 struct Pad {
     sizes: Vec<Size>,
     fill: Fill,
-    place: Place,
+    place: Span,
 }
 
 impl Resolve for Pad {
-    fn resolve(&self, met: &Met<'_>) -> Result<Op, Misshapen> {
+    fn resolve(&self, met: &OpInput<'_>) -> Result<Op, OpError> {
         if self.sizes.len() != met.dims.len() {
             let what =
                 format!("the tensor's axes are {}, but {} stand here", met.dims.len(), self.sizes.len());
-            return Err(Misshapen::new(&self.place, what));
+            return Err(OpError::new(&self.place, what));
         }
         let mut dims = Vec::with_capacity(met.dims.len());
         for (axis, (size, old)) in self.sizes.iter().zip(met.dims).enumerate() {
             let new = size.of(met.dims)?;
             if new < *old {
                 let what = format!("axis {axis} has the size {old} already, more than {new}");
-                return Err(Misshapen::new(&size.written.place, what).help("`slice` makes an axis shorter"));
+                return Err(OpError::new(&size.written.place, what).help("`slice` makes an axis shorter"));
             }
             dims.push(new);
         }
         if elements(&dims).is_none() {
-            return Err(Misshapen::new(&self.place, "the product of the sizes is too large"));
+            return Err(OpError::new(&self.place, "the product of the sizes is too large"));
         }
         let grown = dims.iter().zip(met.dims).filter(|(new, old)| new != old).count();
         if self.fill == Fill::Mean && grown > 1 {
             let what = format!("{grown} axes grow, so which mean is not said");
-            return Err(Misshapen::new(&self.place, what).help("pad one axis, then the other"));
+            return Err(OpError::new(&self.place, what).help("pad one axis, then the other"));
         }
         Ok(Op::Pad { shape: Shape(dims.into()), fill: self.fill })
     }

@@ -127,7 +127,7 @@ fn a_cast_by_a_flag_is_a_rule_or_a_mistake_on_the_command_line() {
 
 fn resolved(op: &str, dims: &[u64]) -> Result<Op, String> {
     let map = map(&[], &format!("[vars]\nheads = 12\n[[rule]]\nconvert = 'w'\nops = [{op}]"));
-    let met = Met { dtype: Dtype::Float32, dims, files: &Files::default() };
+    let met = OpInput { dtype: Dtype::Float32, dims, files: &Files::default() };
     map.rules[0].ops[0].resolve(&met).map_err(|fault| format!("{} {}", fault.place.column(), fault.what))
 }
 
@@ -196,8 +196,8 @@ fn files_of_rows_are_read_beside_the_map_and_checked() {
         let (name, text) = (dir.path().join("map.toml"), format!("[[rule]]\nconvert = 'w'\nops = [{op}]"));
         let text = crate::map::toml::file::MapText { name: name.display().to_string(), text };
         let map = Map::parse(&[], &[text]).unwrap();
-        let met = Met { dtype: Dtype::Float32, dims: &[3, 2], files: &Files::default() };
-        let what = |fault: Misshapen| fault.what.replace(&format!("{}/", dir.path().display()), "");
+        let met = OpInput { dtype: Dtype::Float32, dims: &[3, 2], files: &Files::default() };
+        let what = |fault: OpError| fault.what.replace(&format!("{}/", dir.path().display()), "");
         map.rules[0].ops[0].resolve(&met).map_err(what)
     };
     let gather = |rows: &[Option<u64>], fill| Ok(Op::Gather { axis: 0, rows: rows.into(), fill });

@@ -70,7 +70,7 @@ pub(crate) enum Kind {
 
 /// A part of a name that a pattern leaves open, and catches.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Hole {
+pub(crate) struct Capture {
     pub(crate) kind: Kind,
     pub(crate) name: Option<String>,
     /// Written as a bare `*` or `**`.
@@ -78,7 +78,7 @@ pub(crate) struct Hole {
     group: usize,
 }
 
-impl Hole {
+impl Capture {
     /// The hole as it is written, without what it lets through where it has a name.
     pub(crate) fn text(&self) -> String {
         match (&self.name, &self.kind) {
@@ -91,14 +91,14 @@ impl Hole {
 }
 
 /// What each hole of a pattern caught.
-pub(crate) type Caught<'n> = Vec<Option<&'n [u8]>>;
+pub(crate) type Captures<'n> = Vec<Option<&'n [u8]>>;
 
 /// A pattern, parsed and compiled.
 #[derive(Clone, Debug)]
 pub(crate) struct Pattern {
     pub(crate) text: String,
     pub(crate) tokens: Vec<Token>,
-    pub(crate) holes: Vec<Hole>,
+    pub(crate) captures: Vec<Capture>,
     pub(crate) ignore_case: bool,
     regex: Regex,
 }
@@ -111,7 +111,7 @@ impl Pattern {
         };
         let expression = expression(&tokens, &holes, ignore_case);
         let regex = Regex::new(&expression).map_err(|error| regex_fault(&error, 0, text.len()))?;
-        Ok(Self { text: text.to_owned(), tokens, holes, ignore_case, regex })
+        Ok(Self { text: text.to_owned(), tokens, captures: holes, ignore_case, regex })
     }
 
     /// The regular expression that the whole pattern is.
@@ -131,8 +131,8 @@ impl Pattern {
             _ => return None,
         };
         let tokens = [before, &[Token::Literal(slash.into())]].concat();
-        let is_deep = self.holes[*last].kind == Kind::Deep;
-        is_deep.then(|| expression(&tokens, &self.holes, self.ignore_case))
+        let is_deep = self.captures[*last].kind == Kind::Deep;
+        is_deep.then(|| expression(&tokens, &self.captures, self.ignore_case))
     }
 
     /// The one name that it matches, if it has no wildcards.
@@ -145,7 +145,7 @@ impl Pattern {
 
     /// Its bare stars, as indices of holes.
     pub(crate) fn stars(&self) -> impl Iterator<Item = usize> {
-        self.holes.iter().enumerate().filter(|(_, hole)| hole.is_star).map(|(at, _)| at)
+        self.captures.iter().enumerate().filter(|(_, hole)| hole.is_star).map(|(at, _)| at)
     }
 
     /// The text that every match begins with.
@@ -161,24 +161,24 @@ impl Pattern {
     }
 
     /// How many bare stars it has, and the names that it catches, in their order.
-    pub(crate) fn catches(&self) -> (usize, Vec<&str>) {
-        let mut names: Vec<_> = self.holes.iter().filter_map(|hole| hole.name.as_deref()).collect();
+    pub(crate) fn has_capture(&self) -> (usize, Vec<&str>) {
+        let mut names: Vec<_> = self.captures.iter().filter_map(|hole| hole.name.as_deref()).collect();
         names.sort_unstable();
         (self.stars().count(), names)
     }
 
     /// What stars and names catch, in the order of [`Self::catches`]: equal for the members of one group.
-    pub(crate) fn key<'n>(&self, caught: &Caught<'n>) -> Vec<Option<&'n [u8]>> {
-        let stars = self.holes.iter().zip(caught).filter(|(hole, _)| hole.is_star).map(|(_, part)| *part);
+    pub(crate) fn key<'n>(&self, caught: &Captures<'n>) -> Vec<Option<&'n [u8]>> {
+        let stars = self.captures.iter().zip(caught).filter(|(hole, _)| hole.is_star).map(|(_, part)| *part);
         let mut named: Vec<_> =
-            self.holes.iter().zip(caught).filter(|(hole, _)| hole.name.is_some()).collect();
+            self.captures.iter().zip(caught).filter(|(hole, _)| hole.name.is_some()).collect();
         named.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
         stars.chain(named.into_iter().map(|(_, part)| *part)).collect()
     }
 
     /// The name that catches `key`, as far as the pattern says it.
     pub(crate) fn spelled(&self, key: &[Option<&[u8]>]) -> Vec<u8> {
-        let (stars, names) = self.catches();
+        let (stars, names) = self.has_capture();
         let (mut star, mut name) = (0, Vec::new());
         for token in &self.tokens {
             let hole = match token {
@@ -186,7 +186,7 @@ impl Pattern {
                     name.extend_from_slice(text.as_bytes());
                     continue;
                 }
-                Token::Hole(hole) => &self.holes[*hole],
+                Token::Hole(hole) => &self.captures[*hole],
             };
             let at = match &hole.name {
                 Some(name) => names.iter().position(|known| known == name).map(|at| stars + at),
@@ -203,20 +203,20 @@ impl Pattern {
     }
 
     /// What the holes catch in `name`, if it matches.
-    pub(crate) fn captures<'n>(&self, name: &'n [u8]) -> Option<Caught<'n>> {
+    pub(crate) fn captures<'n>(&self, name: &'n [u8]) -> Option<Captures<'n>> {
         let groups = self.regex.captures(name)?;
-        Some(self.holes.iter().map(|hole| Some(groups.get(hole.group)?.as_bytes())).collect())
+        Some(self.captures.iter().map(|hole| Some(groups.get(hole.group)?.as_bytes())).collect())
     }
 }
 
 /// The names that a `re:` pattern catches. Its expression must stand on its own: `a)(b` is none.
-fn groups(regex: &str) -> Result<(Vec<Token>, Vec<Hole>), Fault> {
+fn groups(regex: &str) -> Result<(Vec<Token>, Vec<Capture>), Fault> {
     const PREFIX: usize = "re:".len();
     let built = RegexBuilder::new(regex).unicode(false).build();
     let built = built.map_err(|error| regex_fault(&error, PREFIX, PREFIX + regex.len()))?;
     let named = built.capture_names().enumerate().filter_map(|(group, name)| Some((group, name?)));
     let holes =
-        named.map(|(group, name)| Hole { kind: Kind::Group, name: Some(name.into()), is_star: false, group });
+        named.map(|(group, name)| Capture { kind: Kind::Group, name: Some(name.into()), is_star: false, group });
     Ok((vec![Token::Regex(regex.to_owned())], holes.collect()))
 }
 
@@ -231,7 +231,7 @@ fn regex_fault(error: &regex::Error, start: usize, end: usize) -> Fault {
     Fault::new(at.map_or(start..end, |at| at..at + 1), format!("bad regular expression: {what}")).help(help)
 }
 
-fn expression(tokens: &[Token], holes: &[Hole], ignore_case: bool) -> String {
+fn expression(tokens: &[Token], holes: &[Capture], ignore_case: bool) -> String {
     let parts = tokens.iter().map(|token| match token {
         Token::Literal(text) => regex::escape(text),
         Token::Hole(hole) => hole_expression(&holes[*hole].kind),
@@ -426,7 +426,7 @@ mod tests {
         #[test]
         fn escaped_text_means_itself(text in "[a-z*{}:|/\\\\é]{1,12}") {
             let pattern = Pattern::parse(&crate::map::escape::escape(&text), false).unwrap();
-            prop_assert!(pattern.is_match(text.as_bytes()) && pattern.holes.is_empty());
+            prop_assert!(pattern.is_match(text.as_bytes()) && pattern.captures.is_empty());
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::map::escape::{find_unescaped, split_unescaped, unescape};
-use crate::map::pattern::{Fault, Hole, Kind, Token, is_name};
+use crate::map::pattern::{Fault, Capture, Kind, Token, is_name};
 
 /// Reads a pattern from left to right.
 pub(crate) struct Parser<'a> {
@@ -12,7 +12,7 @@ pub(crate) struct Parser<'a> {
     /// A component begins here: at the start, or after a slash.
     at_component: bool,
     tokens: Vec<Token>,
-    holes: Vec<Hole>,
+    holes: Vec<Capture>,
 }
 
 impl<'a> Parser<'a> {
@@ -20,7 +20,7 @@ impl<'a> Parser<'a> {
         Self { text, at: 0, at_component: true, tokens: vec![], holes: vec![] }
     }
 
-    pub(crate) fn parse(mut self) -> Result<(Vec<Token>, Vec<Hole>), Fault> {
+    pub(crate) fn parse(mut self) -> Result<(Vec<Token>, Vec<Capture>), Fault> {
         if self.text.is_empty() {
             return Err(Fault::new(0..0, "the pattern is empty").help("`**` matches every name"));
         }
@@ -78,7 +78,7 @@ impl<'a> Parser<'a> {
         self.at += usize::from(absorbs);
         self.at_component = absorbs;
         self.tokens.push(Token::Hole(self.holes.len()));
-        self.holes.push(Hole { kind, name, is_star, group: self.holes.len() + 1 });
+        self.holes.push(Capture { kind, name, is_star, group: self.holes.len() + 1 });
     }
 
     fn braces(&mut self) -> Result<(), Fault> {

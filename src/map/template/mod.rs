@@ -9,7 +9,7 @@ mod parser;
 use std::ops::Range;
 
 use crate::map::lookup::Table;
-use crate::map::pattern::{Caught, Fault, Pattern};
+use crate::map::pattern::{Captures, Fault, Pattern};
 use crate::map::template::parser::Parser;
 
 /// A target, parsed against the pattern whose parts it uses.
@@ -53,7 +53,7 @@ impl Template {
     /// The new name; or which part of the target could not be filled, and why.
     pub(crate) fn fill(
         &self,
-        caught: &Caught<'_>,
+        caught: &Captures<'_>,
         tables: &[Table],
     ) -> Result<Vec<u8>, (Range<usize>, String)> {
         let (mut name, mut slash_goes) = (vec![], false);

@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::map::diagnostic::counted;
 use crate::map::escape::{escape, find_unescaped};
 use crate::map::lookup::Table;
-use crate::map::pattern::{Fault, Hole, Kind, Pattern, is_name};
+use crate::map::pattern::{Fault, Capture, Kind, Pattern, is_name};
 use crate::map::suggest::did_you_mean;
 use crate::map::template::{Fill, Piece};
 
@@ -174,7 +174,7 @@ impl<'a> Parser<'a> {
         let sum_span = hole_start + name_end..hole_start + hole_text.len();
         fill.add_sum(sum, sum_span)
             .and_then(|()| fill.add_suffixes(&text[value_end..], inside.start + value_end))?;
-        let hole = &self.pattern.holes[fill.hole];
+        let hole = &self.pattern.captures[fill.hole];
         match fill.is_number && !hole.may_be_number() {
             true => Err(not_a_number(name, span)),
             false => Ok(fill),
@@ -196,7 +196,7 @@ impl<'a> Parser<'a> {
             let help = "`{x}` stands for what `{x}` caught in the pattern; write `\\{` for a brace in a name";
             return Err(Fault::new(span, format!("`{name}` is not a name")).help(help));
         }
-        let holes = &self.pattern.holes;
+        let holes = &self.pattern.captures;
         holes.iter().position(|hole| hole.name.as_deref() == Some(name)).ok_or_else(|| {
             let names: Vec<_> = holes.iter().filter_map(|hole| hole.name.as_deref()).collect();
             let fault = Fault::new(span, format!("the pattern catches no `{name}`"));
@@ -218,7 +218,7 @@ fn not_a_number(name: &str, span: Range<usize>) -> Fault {
     Fault::new(span, what).help(format!("catch digits with `{{{name}:int}}` in the pattern"))
 }
 
-impl Hole {
+impl Capture {
     fn may_be_number(&self) -> bool {
         match &self.kind {
             Kind::Int | Kind::Group => true,
@@ -232,7 +232,7 @@ impl Hole {
 
 impl Fill {
     fn plain(hole: usize, pattern: &Pattern, span: Range<usize>) -> Self {
-        let whole_component = pattern.holes[hole].kind == Kind::Components;
+        let whole_component = pattern.captures[hole].kind == Kind::Components;
         Self { hole, whole_component, add: 0, width: 0, is_number: false, lower: false, table: None, span }
     }
 

@@ -10,7 +10,7 @@ use crate::map::lookup::Table;
 use crate::map::ops::size_expr::reserved;
 use crate::map::options::{COLLISION, Choice, Opt, Options, UNMATCHED, UNUSED};
 use crate::map::rule::{Rule, VERBS};
-use crate::map::span::{Place, Source};
+use crate::map::span::{Span, Source};
 use crate::map::toml::value_reader::{Key, Reader, Value, in_order, integer};
 
 pub(crate) const TOP_KEYS: &[&str] = &["version", "vars", "tables", "options", "rule"];
@@ -41,7 +41,7 @@ impl<'t> MapFile<'t> {
         let source = Arc::new(source);
         let (top, faults) = DeTable::parse_recoverable(&map.text);
         for fault in &faults {
-            let place = Place::new(&source, fault.span().unwrap_or_default());
+            let place = Span::new(&source, fault.span().unwrap_or_default());
             errors.push(Error::new(Kind::Syntax, &place, format!("not TOML: {}", fault.message())));
         }
         faults.is_empty().then(|| Self { source, top: top.into_inner() })

@@ -8,9 +8,9 @@ use crate::map::ops::WrittenOp;
 use crate::map::ops::concat::Division;
 use crate::map::ops::create::Creation;
 use crate::map::rule::{
-    COMMON_KEYS, MATCH_ON, Making, Manner, OPS, OPTIMIZER, ROLE, Rule, Targets, VERBS, Verb, VerbRow,
+    COMMON_KEYS, MATCH_ON, NewValue, RuleFlags, OPS, OPTIMIZER, ROLE, Rule, Targets, VERBS, Verb, VerbRow,
 };
-use crate::map::span::Written;
+use crate::map::span::SpannedStr;
 use crate::map::suggest::did_you_mean;
 use crate::map::toml::value_reader::{Reader, Value, a_kind, in_order, quoted};
 
@@ -43,13 +43,13 @@ impl Reader<'_> {
         row: &VerbRow,
         what: &Value<'_>,
         table: &DeTable<'_>,
-        (manner, tables): (Manner, &[Table]),
+        (manner, tables): (RuleFlags, &[Table]),
     ) -> Option<Rule> {
         let from = self.text(row.name, what);
         let targets = self.targets(row, table);
         let parts = targets.as_ref().map_or(1, Vec::len);
         let making = match row.verb {
-            Verb::Split => Some(Making::Split(Division::read(self, what, table, parts)?)),
+            Verb::Split => Some(NewValue::Split(Division::read(self, what, table, parts)?)),
             _ => None,
         };
         let rule = Rule::new(row.verb, from?, targets?, manner, tables, self.errors)?;
@@ -62,7 +62,7 @@ impl Reader<'_> {
         row: &VerbRow,
         what: &Value<'_>,
         table: &DeTable<'_>,
-        (manner, tables): (Manner, &[Table]),
+        (manner, tables): (RuleFlags, &[Table]),
     ) -> Option<Rule> {
         let members = self.list(row.name, what, |reader, key, value| reader.text(key, value));
         let targets = self.targets(row, table);
@@ -73,10 +73,10 @@ impl Reader<'_> {
             return None;
         }
         let rule = Rule::join(members, target, manner, tables, self.errors)?;
-        Some(Rule { making: Some(Making::Join(division?)), ..rule })
+        Some(Rule { making: Some(NewValue::Join(division?)), ..rule })
     }
 
-    fn create(&mut self, what: &Value<'_>, table: &DeTable<'_>, manner: Manner) -> Option<Rule> {
+    fn create(&mut self, what: &Value<'_>, table: &DeTable<'_>, manner: RuleFlags) -> Option<Rule> {
         let name = self.text("create", what);
         let creation = Creation::read(self, what, table);
         if name.as_ref().is_some_and(|name| name.text.is_empty()) {
@@ -111,14 +111,14 @@ impl Reader<'_> {
     }
 
     /// `drop = { role = "optimizer" }`
-    fn drop_by_role(&mut self, what: &Value<'_>, role: &DeTable<'_>, manner: Manner) -> Option<Rule> {
+    fn drop_by_role(&mut self, what: &Value<'_>, role: &DeTable<'_>, manner: RuleFlags) -> Option<Rule> {
         self.known_keys(role, &[ROLE], "in what is dropped");
         let Some(value) = role.get(ROLE) else {
             self.wrong(what, format!("what is dropped is a pattern, or {{ {ROLE} = \"{OPTIMIZER}\" }}"));
             return None;
         };
         self.word(ROLE, value, &[(OPTIMIZER, ())])?;
-        Some(Rule::drop_optimizer(Written::in_file(self.source, what.span(), ""), manner))
+        Some(Rule::drop_optimizer(SpannedStr::in_file(self.source, what.span(), ""), manner))
     }
 
     /// The one verb of a rule.
@@ -163,9 +163,9 @@ impl Reader<'_> {
         self.errors.push(error);
     }
 
-    fn manner(&mut self, table: &DeTable<'_>) -> Manner {
-        let plain = Manner::default();
-        Manner {
+    fn manner(&mut self, table: &DeTable<'_>) -> RuleFlags {
+        let plain = RuleFlags::default();
+        RuleFlags {
             optional: self.boolean(table, "optional", plain.optional),
             ignore_case: self.boolean(table, "ignore_case", plain.ignore_case),
             follow_slots: self.boolean(table, "follow_slots", plain.follow_slots),
@@ -173,16 +173,16 @@ impl Reader<'_> {
         }
     }
 
-    fn text(&mut self, key: &str, value: &Value<'_>) -> Option<Written> {
+    fn text(&mut self, key: &str, value: &Value<'_>) -> Option<SpannedStr> {
         let text = value.get_ref().as_str();
         if text.is_none() {
             self.wrong(value, format!("`{key}` is a text in quotes, not {}", a_kind(value.get_ref())));
         }
-        Some(Written::in_file(self.source, value.span(), text?))
+        Some(SpannedStr::in_file(self.source, value.span(), text?))
     }
 
     /// What `to` says; none if it is missing or wrong.
-    fn targets(&mut self, row: &VerbRow, table: &DeTable<'_>) -> Option<Vec<Written>> {
+    fn targets(&mut self, row: &VerbRow, table: &DeTable<'_>) -> Option<Vec<SpannedStr>> {
         if row.targets == Targets::None {
             return Some(vec![]);
         }

@@ -11,7 +11,7 @@ use toml::de::{DeTable, DeValue};
 use crate::dtype::Dtype;
 use crate::map::diagnostic::{Error, Errors, Kind};
 use crate::map::ops::size_expr::Expression;
-use crate::map::span::{Place, Source, Written};
+use crate::map::span::{Span, Source, SpannedStr};
 use crate::map::suggest::did_you_mean;
 
 /// Keys that name files.
@@ -51,8 +51,8 @@ pub(crate) type Key<'t> = Spanned<Cow<'t, str>>;
 pub(crate) type Value<'t> = Spanned<DeValue<'t>>;
 
 impl Reader<'_> {
-    pub(crate) fn place(&self, span: Range<usize>) -> Place {
-        Place::new(self.source, span)
+    pub(crate) fn place(&self, span: Range<usize>) -> Span {
+        Span::new(self.source, span)
     }
 
     pub(crate) fn wrong(&mut self, value: &Value<'_>, what: impl Into<String>) {
@@ -118,7 +118,7 @@ impl Reader<'_> {
         self.errors.len()
     }
 
-    pub(crate) fn wrong_place(&mut self, place: &Place, what: impl Into<String>) {
+    pub(crate) fn wrong_place(&mut self, place: &Span, what: impl Into<String>) {
         self.errors.push(Error::new(Kind::Key, place, what));
     }
 
@@ -127,8 +127,8 @@ impl Reader<'_> {
     }
 
     /// A value as a text with its place.
-    pub(crate) fn written(&self, value: &Value<'_>, text: &str) -> Written {
-        Written::in_file(self.source, value.span(), text)
+    pub(crate) fn written(&self, value: &Value<'_>, text: &str) -> SpannedStr {
+        SpannedStr::in_file(self.source, value.span(), text)
     }
 
     pub(crate) fn whole(&mut self, key: &str, value: &Value<'_>) -> Option<i64> {
@@ -195,7 +195,7 @@ impl Reader<'_> {
     }
 
     /// A size, which is a part of a text.
-    pub(crate) fn expression(&mut self, written: &Written, at: Range<usize>) -> Option<Expression> {
+    pub(crate) fn expression(&mut self, written: &SpannedStr, at: Range<usize>) -> Option<Expression> {
         let parsed = Expression::parse(&written.text[at.clone()], self.vars);
         let mut fault = match parsed {
             Ok(expression) => return Some(expression.shifted(at.start)),

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::map::Map;
 use crate::map::options::{COLLISION, Opt, UNMATCHED, UNUSED};
-use crate::map::rule::{MATCH_ON, Manner, Matcher, OPTIMIZER, ROLE, Rule, VERBS};
+use crate::map::rule::{MATCH_ON, RuleFlags, Matcher, OPTIMIZER, ROLE, Rule, VERBS};
 
 impl Map {
     /// The map as the text of a map file, each rule with its place.
@@ -70,7 +70,7 @@ fn row(rule: &Rule) -> Vec<(&'static str, toml::Value)> {
         [to] => Some(to.clone()),
         _ => Some(targets.into()),
     };
-    let plain = Manner::default();
+    let plain = RuleFlags::default();
     let ignore_case = rule.patterns().iter().any(|pattern| pattern.ignore_case);
     let flag = |value: bool, plain: bool| (value != plain).then(|| value.into());
     let matched = rule.match_on.and_then(|on| MATCH_ON.iter().find(|(_, each)| *each == on));

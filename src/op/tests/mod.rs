@@ -75,7 +75,7 @@ impl Decode for Given {
         Ok(self.bytes[at as usize..at as usize + len].to_vec())
     }
 
-    fn piece_len(&self) -> u64 {
+    fn block_len(&self) -> u64 {
         13
     }
 }

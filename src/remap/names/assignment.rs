@@ -4,7 +4,7 @@ use crate::map::rule::RuleId;
 
 /// What one variable is called.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Named {
+pub(crate) struct Assignment {
     /// Its name, and the rule that took it; none: it went for want of a rule, or was never there.
     pub(crate) name: Option<(Vec<u8>, Option<RuleId>)>,
     pub(crate) aliases: Vec<(Vec<u8>, RuleId)>,
@@ -16,7 +16,7 @@ pub(crate) struct Named {
     pub(crate) group: Option<usize>,
 }
 
-impl Named {
+impl Assignment {
     /// Whether nothing of it is left.
     pub(crate) fn is_gone(&self) -> bool {
         self.name.is_none() && self.parts.is_empty() && self.group.is_none()

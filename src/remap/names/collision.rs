@@ -11,7 +11,7 @@ use crate::map::pattern::{Pattern, is_name};
 use crate::map::rule::RuleId;
 use crate::map::template::Template;
 use crate::name::printable;
-use crate::remap::names::matches::Survey;
+use crate::remap::names::matches::Matches;
 use crate::remap::plan::Planned;
 use crate::remap::report::Lost;
 
@@ -30,8 +30,8 @@ struct Clash {
 type Clashes = BTreeMap<(RuleId, Option<RuleId>), Vec<Clash>>;
 
 /// Leaves each name to one variable. `wanted` comes in any order and leaves sorted by name.
-pub(crate) fn settle(
-    survey: &Survey<'_>,
+pub(crate) fn resolve_collisions(
+    survey: &Matches<'_>,
     wanted: Vec<Planned>,
     errors: &mut Errors,
 ) -> (Vec<Planned>, Vec<Lost>) {
@@ -68,7 +68,7 @@ fn in_rank(mut wanted: Vec<Planned>) -> Vec<Planned> {
 }
 
 /// All clashes between two rules, or of one, are one error.
-fn collision(survey: &Survey<'_>, (first, second): (RuleId, Option<RuleId>), clashes: &[Clash]) -> Error {
+fn collision(survey: &Matches<'_>, (first, second): (RuleId, Option<RuleId>), clashes: &[Clash]) -> Error {
     let names = sharers(survey, clashes);
     let (place, other) = (survey.rule(first).place(), second.map(|rule| survey.rule(rule).place()));
     let at = other.unwrap_or(place);
@@ -106,7 +106,7 @@ fn collision(survey: &Survey<'_>, (first, second): (RuleId, Option<RuleId>), cla
 /// The names, each with the old names of those that would have it.
 type Sharers<'a> = BTreeMap<&'a [u8], Vec<String>>;
 
-fn sharers<'a>(survey: &Survey<'_>, clashes: &'a [Clash]) -> Sharers<'a> {
+fn sharers<'a>(survey: &Matches<'_>, clashes: &'a [Clash]) -> Sharers<'a> {
     let mut names = Sharers::new();
     for Clash { name, first, second } in clashes {
         let sharers = names.entry(name).or_insert_with(|| vec![described(survey, *first)]);
@@ -115,7 +115,7 @@ fn sharers<'a>(survey: &Survey<'_>, clashes: &'a [Clash]) -> Sharers<'a> {
     names
 }
 
-fn described(survey: &Survey<'_>, source: Option<usize>) -> String {
+fn described(survey: &Matches<'_>, source: Option<usize>) -> String {
     source.map_or("a new one".into(), |source| format!("`{}`", printable(survey.names[source])))
 }
 
@@ -133,7 +133,7 @@ fn sentence(names: &Sharers<'_>) -> String {
 }
 
 /// The labels of the two rules: the variable, or a count of them.
-fn labels(survey: &Survey<'_>, clashes: &[Clash]) -> [String; 2] {
+fn labels(survey: &Matches<'_>, clashes: &[Clash]) -> [String; 2] {
     match clashes {
         [Clash { first, second, .. }] => [*first, *second].map(|source| described(survey, source)),
         _ => {
@@ -159,13 +159,13 @@ fn examples(names: &Sharers<'_>) -> impl Iterator<Item = String> {
 }
 
 /// The target that would keep the variables of a rule apart, if there is one: the present one leaves out where they differ.
-fn left_out(survey: &Survey<'_>, rule: RuleId, clashes: &[Clash]) -> Option<String> {
+fn left_out(survey: &Matches<'_>, rule: RuleId, clashes: &[Clash]) -> Option<String> {
     let rule = survey.rule(rule);
     let sources: BTreeSet<_> =
         clashes.iter().flat_map(|clash| [clash.first, clash.second]).flatten().collect();
     let names: Vec<_> = sources.into_iter().map(|source| survey.names[source]).collect();
     let ([(template, to)], Some(pattern)) = (rule.targets.as_slice(), rule.pattern()) else { return None };
-    let holes = pattern.holes.iter().enumerate().filter(|(at, _)| !template.has(*at));
+    let holes = pattern.captures.iter().enumerate().filter(|(at, _)| !template.has(*at));
     let unused: Vec<_> = holes.map(|(_, hole)| format!("`{}`", hole.text())).collect();
     let wider = template.literal().and_then(|_| wider(pattern, &to.text, &survey.map.tables, &names));
     match (wider, unused.is_empty()) {

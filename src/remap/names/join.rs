@@ -8,10 +8,10 @@ use std::collections::HashMap;
 use crate::map::diagnostic::{Error, Errors, Kind};
 use crate::map::rule::RuleId;
 use crate::name::printable;
-use crate::remap::counts::Tallies;
-use crate::remap::names::assignment::Named;
-use crate::remap::names::matches::Survey;
-use crate::remap::rejected_names::Misfits;
+use crate::remap::counts::RuleCounts;
+use crate::remap::names::assignment::Assignment;
+use crate::remap::names::matches::Matches;
+use crate::remap::rejected_names::RejectedNames;
 use crate::slot_names::Slot;
 
 /// A variable that a rule makes of several.
@@ -26,7 +26,7 @@ pub(crate) struct Joined {
 
 impl Joined {
     /// Notes what the rule did.
-    pub(crate) fn count(&self, survey: &Survey<'_>, tallies: &mut Tallies) {
+    pub(crate) fn count(&self, survey: &Matches<'_>, tallies: &mut RuleCounts) {
         let members: Vec<_> = self.members.iter().map(|member| survey.names[*member]).collect();
         match self.follows {
             false => tallies.hit_all(self.rule, &members, &[&self.name]),
@@ -60,7 +60,7 @@ struct Group {
 
 impl Groups {
     /// Puts a variable that a rule takes in its group.
-    pub(crate) fn add(&mut self, survey: &Survey<'_>, variable: usize, rule: RuleId) -> usize {
+    pub(crate) fn add(&mut self, survey: &Matches<'_>, variable: usize, rule: RuleId) -> usize {
         let (name, patterns) = (survey.names[variable], survey.rule(rule).patterns());
         let found = patterns.iter().enumerate().find_map(|(at, pattern)| {
             let caught = pattern.captures(name)?;
@@ -95,9 +95,9 @@ impl Groups {
     /// The groups that are whole. What is left of others is an error, or of slots a warning.
     pub(crate) fn finish(
         self,
-        survey: &Survey<'_>,
-        named: &mut [Named],
-        misfits: &mut Misfits,
+        survey: &Matches<'_>,
+        named: &mut [Assignment],
+        misfits: &mut RejectedNames,
         (errors, warnings): (&mut Errors, &mut Errors),
     ) -> Vec<Joined> {
         let mut names: Vec<Option<Vec<u8>>> = Vec::with_capacity(self.groups.len());
@@ -129,7 +129,7 @@ impl Groups {
     }
 }
 
-fn new_name(survey: &Survey<'_>, rule: RuleId, first: usize, misfits: &mut Misfits) -> Option<Vec<u8>> {
+fn new_name(survey: &Matches<'_>, rule: RuleId, first: usize, misfits: &mut RejectedNames) -> Option<Vec<u8>> {
     let old = survey.names[first];
     let caught = survey.rule(rule).patterns().first()?.captures(old)?;
     misfits.fill(survey.map, (rule, 0), &caught, old)
@@ -137,7 +137,7 @@ fn new_name(survey: &Survey<'_>, rule: RuleId, first: usize, misfits: &mut Misfi
 
 impl Group {
     /// A member that is missing, or that two variables would be.
-    fn incomplete(&self, survey: &Survey<'_>, named: &[Named], key: &[Option<Vec<u8>>]) -> Error {
+    fn incomplete(&self, survey: &Matches<'_>, named: &[Assignment], key: &[Option<Vec<u8>>]) -> Error {
         let (rule, key): (_, Vec<_>) = (survey.rule(self.rule), key.iter().map(Option::as_deref).collect());
         let there: Vec<_> = self.members.iter().flatten().map(|at| shown(survey.names[*at])).collect();
         if let Some(double) = self.double {
@@ -162,7 +162,7 @@ impl Group {
     }
 
     /// Slots that cannot be joined keep their names.
-    fn stay(&self, survey: &Survey<'_>, named: &mut [Named], warnings: &mut Errors) {
+    fn stay(&self, survey: &Matches<'_>, named: &mut [Assignment], warnings: &mut Errors) {
         for &member in self.members.iter().flatten() {
             let name = survey.names[member];
             named[member].name = Some((name.to_vec(), None));

@@ -5,11 +5,11 @@ use regex::bytes::RegexSet;
 use crate::map::Map;
 use crate::map::pattern::Pattern;
 use crate::map::rule::{Matcher, Rule, RuleId, Verb};
-use crate::slot_names::{Role, Slot, is_optimizer_number, slots};
+use crate::slot_names::{VariableRole, Slot, is_optimizer_number, slots};
 use crate::tensor::Shape;
 
 /// Everything that is known about the names before any rule acts.
-pub(crate) struct Survey<'a> {
+pub(crate) struct Matches<'a> {
     pub(crate) map: &'a Map,
     pub(crate) names: &'a [&'a [u8]],
     /// For each name the rules whose patterns match it, in order.
@@ -19,7 +19,7 @@ pub(crate) struct Survey<'a> {
     shapes: &'a [&'a Shape],
 }
 
-impl<'a> Survey<'a> {
+impl<'a> Matches<'a> {
     pub(crate) fn new(map: &'a Map, names: &'a [&'a [u8]], shapes: &'a [&'a Shape]) -> Self {
         let slots = slots(names);
         let set = PatternSet::new(map);
@@ -79,7 +79,7 @@ impl<'a> Survey<'a> {
 }
 
 fn matched(map: &Map, set: &PatternSet<'_>, name: &[u8], slot: Option<&Slot>) -> Vec<RuleId> {
-    let of_optimizer = || slot.is_some_and(|slot| slot.role == Role::Optimizer) || is_optimizer_number(name);
+    let of_optimizer = || slot.is_some_and(|slot| slot.role == VariableRole::Optimizer) || is_optimizer_number(name);
     let mut matched: Vec<RuleId> = set.matches(name);
     matched
         .extend(map.ids().filter(|id| matches!(map.rule(*id).matcher, Matcher::Optimizer) && of_optimizer()));
@@ -127,6 +127,6 @@ mod tests {
         let map = map(&flags, "");
         assert!(PatternSet::new(&map).set.is_none(), "the set fits after all: make the patterns bigger");
         let names: [&[u8]; 2] = [b"x1", b"x29"];
-        assert_eq!(Survey::new(&map, &names, &[]).matched, [[RuleId::at(1)], [RuleId::at(29)]]);
+        assert_eq!(Matches::new(&map, &names, &[]).matched, [[RuleId::at(1)], [RuleId::at(29)]]);
     }
 }

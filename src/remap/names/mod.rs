@@ -13,49 +13,49 @@ use crate::map::Map;
 use crate::map::diagnostic::Errors;
 use crate::map::rule::{RuleId, Verb};
 use crate::map::scope::with_scopes;
-use crate::remap::counts::Tallies;
+use crate::remap::counts::RuleCounts;
 use crate::remap::judge::conclude;
-use crate::remap::names::assignment::Named;
-use crate::remap::names::collision::settle;
+use crate::remap::names::assignment::Assignment;
+use crate::remap::names::collision::resolve_collisions;
 use crate::remap::names::join::Joined;
-use crate::remap::names::matches::Survey;
-use crate::remap::names::naming::name;
-use crate::remap::names::selection::{Fate, select};
-use crate::remap::plan::{Plan, Planned, Unfit};
+use crate::remap::names::matches::Matches;
+use crate::remap::names::naming::assign_names;
+use crate::remap::names::selection::{Selection, select};
+use crate::remap::plan::{Plan, Planned, MapMismatch};
 use crate::remap::report::Report;
-use crate::remap::steps::{Derived, End, Input, Stepper};
+use crate::remap::steps::{ValuePlan, Output, Input, ValuePlanner};
 use crate::tensor::Shape;
 /// Applies a map to names: a checkpoint's variables' own names, sorted bytewise, each once.
-pub fn plan_names(map: &Map, names: &[&[u8]]) -> Result<Plan, Unfit> {
+pub fn plan_names(map: &Map, names: &[&[u8]]) -> Result<Plan, MapMismatch> {
     let map = &*with_scopes(map, names);
-    Draft::new(map, names, &[]).conclude(map, names)
+    NamePlanner::new(map, names, &[]).conclude(map, names)
 }
 
 /// What comes of names, before it is known whether all of it can be.
-pub(crate) struct Draft {
+pub(crate) struct NamePlanner {
     pub(crate) variables: Vec<Planned>,
     pub(crate) errors: Errors,
     pub(crate) warnings: Errors,
     report: Report,
-    tallies: Tallies,
+    tallies: RuleCounts,
 }
 
 /// Every name that some variable is to have.
 fn wanted(
-    stepper: &Stepper<'_>,
-    named: Vec<Named>,
-    tallies: &mut Tallies,
+    stepper: &ValuePlanner<'_>,
+    named: Vec<Assignment>,
+    tallies: &mut RuleCounts,
     warnings: &mut Errors,
 ) -> Vec<Planned> {
     let mut wanted = Vec::with_capacity(named.len());
-    for (variable, Named { name, aliases, parts, taker, .. }) in named.into_iter().enumerate() {
+    for (variable, Assignment { name, aliases, parts, taker, .. }) in named.into_iter().enumerate() {
         let mut planned = |name: Vec<u8>, rule, value| {
             wanted.push(Planned { name, source: Some(variable), rule, value });
         };
         if let Some((name, rule)) = name {
             let steps = stepper.possible(variable, stepper.steps(variable, None), warnings);
             stepper.count(variable, &steps, &name, tallies);
-            planned(name, rule, Derived::whole(variable, steps));
+            planned(name, rule, ValuePlan::whole(variable, steps));
             stepper.warn_of_torn(variable, warnings);
         }
         if let (false, Some(rule)) = (parts.is_empty(), taker) {
@@ -63,18 +63,18 @@ fn wanted(
             stepper.count(variable, &steps, &parts[0], tallies);
             for (at, part) in parts.into_iter().enumerate() {
                 let inputs = vec![Input { source: variable, steps: steps.clone() }];
-                planned(part, Some(rule), Some(Box::new(Derived { inputs, end: End::Part(rule, at) })));
+                planned(part, Some(rule), Some(Box::new(ValuePlan { inputs, end: Output::Part(rule, at) })));
             }
         }
         for (name, rule) in aliases {
             let steps = stepper.possible(variable, stepper.steps(variable, Some(rule)), warnings);
-            planned(name, Some(rule), Derived::whole(variable, steps));
+            planned(name, Some(rule), ValuePlan::whole(variable, steps));
         }
     }
     wanted
 }
 
-fn of_group(stepper: &Stepper<'_>, joined: Joined, tallies: &mut Tallies) -> Planned {
+fn of_group(stepper: &ValuePlanner<'_>, joined: Joined, tallies: &mut RuleCounts) -> Planned {
     let Joined { name, rule, members, .. } = joined;
     let mut input = |&source: &usize| {
         let steps = stepper.steps(source, None);
@@ -82,53 +82,53 @@ fn of_group(stepper: &Stepper<'_>, joined: Joined, tallies: &mut Tallies) -> Pla
         Input { source, steps }
     };
     let inputs: Vec<_> = members.iter().map(&mut input).collect();
-    let value = Some(Box::new(Derived { inputs, end: End::Joined(rule) }));
+    let value = Some(Box::new(ValuePlan { inputs, end: Output::Joined(rule) }));
     Planned { name, source: members.first().copied(), rule: Some(rule), value }
 }
 
 /// What rules make of nothing.
-fn created(map: &Map, tallies: &mut Tallies) -> Vec<Planned> {
+fn created(map: &Map, tallies: &mut RuleCounts) -> Vec<Planned> {
     let creates = map.ids().filter(|id| map.rule(*id).verb == Verb::Create);
     let mut planned = |id: RuleId| {
         let name = map.rule(id).from().text.clone().into_bytes();
         tallies.matched(id);
         tallies.hit_all(id, &[], &[&name]);
-        let value = Some(Box::new(Derived { inputs: vec![], end: End::Created(id) }));
+        let value = Some(Box::new(ValuePlan { inputs: vec![], end: Output::Created(id) }));
         Planned { name, source: None, rule: Some(id), value }
     };
     creates.map(&mut planned).collect()
 }
 
-fn dropped(fates: &[Fate], named: &[Named]) -> Vec<(usize, Option<RuleId>)> {
-    let gone = |(source, (fate, named)): (usize, (&Fate, &Named))| match fate {
-        Fate::Goes(rule) => Some((source, *rule)),
-        Fate::Stays => named.is_gone().then_some((source, None)),
+fn dropped(fates: &[Selection], named: &[Assignment]) -> Vec<(usize, Option<RuleId>)> {
+    let gone = |(source, (fate, named)): (usize, (&Selection, &Assignment))| match fate {
+        Selection::Dropped(rule) => Some((source, *rule)),
+        Selection::Kept => named.is_gone().then_some((source, None)),
     };
     fates.iter().zip(named).enumerate().filter_map(gone).collect()
 }
 
-impl Draft {
+impl NamePlanner {
     /// Holds a map against names, and the shapes of what they name where those are known.
     pub(crate) fn new(map: &Map, names: &[&[u8]], shapes: &[&Shape]) -> Self {
         debug_assert!(names.is_sorted_by(|a, b| a < b), "names come sorted, each once");
-        let survey = Survey::new(map, names, shapes);
+        let survey = Matches::new(map, names, shapes);
         let (mut tallies, mut errors, mut warnings) =
-            (Tallies::new(map), Errors::default(), Errors::default());
+            (RuleCounts::new(map), Errors::default(), Errors::default());
         let fates = select(&survey, &mut tallies);
-        let (named, joined) = name(&survey, &fates, &mut tallies, &mut errors, &mut warnings);
+        let (named, joined) = assign_names(&survey, &fates, &mut tallies, &mut errors, &mut warnings);
         let dropped = dropped(&fates, &named);
         let takers: Vec<_> = named.iter().map(|named| named.taker).collect();
-        let stepper = Stepper::new(&survey, &takers);
+        let stepper = ValuePlanner::new(&survey, &takers);
         let mut wanted = wanted(&stepper, named, &mut tallies, &mut warnings);
         wanted.extend(joined.into_iter().map(|joined| of_group(&stepper, joined, &mut tallies)));
         wanted.extend(created(map, &mut tallies));
-        let (variables, lost) = settle(&survey, wanted, &mut errors);
+        let (variables, lost) = resolve_collisions(&survey, wanted, &mut errors);
         let report = Report { lost, dropped, total: names.len(), ..Report::default() };
         Self { variables, errors, warnings, report, tallies }
     }
 
     /// The plan, unless something is wrong.
-    pub(crate) fn conclude(self, map: &Map, names: &[&[u8]]) -> Result<Plan, Unfit> {
+    pub(crate) fn conclude(self, map: &Map, names: &[&[u8]]) -> Result<Plan, MapMismatch> {
         let Self { variables, errors, warnings, report, tallies } = self;
         let report = conclude(map, tallies, names, Report { warnings, ..report }, errors)?;
         Ok(Plan { variables, report })

@@ -8,26 +8,26 @@
 use crate::map::diagnostic::Errors;
 use crate::map::options::Unmatched;
 use crate::map::rule::{RuleId, Verb};
-use crate::remap::counts::Tallies;
-use crate::remap::names::assignment::Named;
+use crate::remap::counts::RuleCounts;
+use crate::remap::names::assignment::Assignment;
 use crate::remap::names::join::{Groups, Joined};
-use crate::remap::names::matches::Survey;
-use crate::remap::names::selection::Fate;
-use crate::remap::rejected_names::{Misfits, without_rule};
+use crate::remap::names::matches::Matches;
+use crate::remap::names::selection::Selection;
+use crate::remap::rejected_names::{RejectedNames, without_rule};
 
 /// Names all variables that selection left, and what they are joined to.
-pub(crate) fn name(
-    survey: &Survey<'_>,
-    fates: &[Fate],
-    tallies: &mut Tallies,
+pub(crate) fn assign_names(
+    survey: &Matches<'_>,
+    fates: &[Selection],
+    tallies: &mut RuleCounts,
     errors: &mut Errors,
     warnings: &mut Errors,
-) -> (Vec<Named>, Vec<Joined>) {
-    let named = vec![Named::default(); fates.len()];
+) -> (Vec<Assignment>, Vec<Joined>) {
+    let named = vec![Assignment::default(); fates.len()];
     let (misfits, groups, without_rule) = Default::default();
     let mut namer = Namer { survey, tallies, named, misfits, groups, without_rule };
     for variable in survey.variables_first() {
-        if fates[variable] == Fate::Stays {
+        if fates[variable] == Selection::Kept {
             namer.name(variable);
         }
     }
@@ -40,17 +40,17 @@ pub(crate) fn name(
 }
 
 struct Namer<'a, 't> {
-    survey: &'a Survey<'a>,
-    tallies: &'t mut Tallies,
-    named: Vec<Named>,
-    misfits: Misfits,
+    survey: &'a Matches<'a>,
+    tallies: &'t mut RuleCounts,
+    named: Vec<Assignment>,
+    misfits: RejectedNames,
     groups: Groups,
     /// Variables that `unmatched = "error"` refuses.
     without_rule: Vec<usize>,
 }
 
 /// How a variable comes by its name.
-enum Way {
+enum NameSource {
     Taken(RuleId),
     /// With the variable it is a slot of.
     Follows(RuleId),
@@ -63,12 +63,12 @@ impl Namer<'_, '_> {
     fn name(&mut self, variable: usize) {
         self.named[variable].aliases = self.aliases(variable);
         let old = self.survey.names[variable];
-        let way = self.way(variable);
+        let way = self.name_source(variable);
         match way {
-            Way::Taken(rule) => self.take(variable, rule),
-            Way::Follows(rule) => self.follow(variable, rule),
-            Way::Keeps => self.named[variable].name = Some((old.to_vec(), None)),
-            Way::Goes => {}
+            NameSource::Taken(rule) => self.take(variable, rule),
+            NameSource::Follows(rule) => self.follow(variable, rule),
+            NameSource::Keeps => self.named[variable].name = Some((old.to_vec(), None)),
+            NameSource::Goes => {}
         }
         self.count(variable, &way);
     }
@@ -98,13 +98,13 @@ impl Namer<'_, '_> {
         let parts = of.parts.iter().map(|part| slot.renamed(old, part)).collect();
         let group = of.group.map(|group| self.groups.add_slot(group, variable, slot, old));
         let aliases = std::mem::take(&mut self.named[variable].aliases);
-        self.named[variable] = Named { name, aliases, taker: Some(rule), parts, group };
+        self.named[variable] = Assignment { name, aliases, taker: Some(rule), parts, group };
     }
 
-    fn way(&mut self, variable: usize) -> Way {
+    fn name_source(&mut self, variable: usize) -> NameSource {
         let own = self.survey.taker(variable);
         let Some(slot) = self.survey.slot(variable) else {
-            return own.map_or_else(|| self.without_rename(variable), Way::Taken);
+            return own.map_or_else(|| self.without_rename(variable), NameSource::Taken);
         };
         let taker = self.named[slot.of].taker.filter(|taker| self.survey.rule(*taker).follow_slots);
         // What has another shape cannot be cut or joined as its variable is, and stays.
@@ -114,12 +114,12 @@ impl Namer<'_, '_> {
         let taker = taker.filter(can);
         match (own, taker) {
             (Some(own), Some(taker)) if taker < own && self.survey.is_matched(slot.of, own) => {
-                Way::Follows(taker)
+                NameSource::Follows(taker)
             }
-            (Some(own), _) => Way::Taken(own),
-            (None, Some(taker)) => Way::Follows(taker),
-            (None, None) if self.left_with(variable) => Way::Goes,
-            (None, None) => Way::Keeps,
+            (Some(own), _) => NameSource::Taken(own),
+            (None, Some(taker)) => NameSource::Follows(taker),
+            (None, None) if self.left_with(variable) => NameSource::Goes,
+            (None, None) => NameSource::Keeps,
         }
     }
 
@@ -135,14 +135,14 @@ impl Namer<'_, '_> {
         self.named[variable].is_gone() && self.survey.matched[variable].is_empty()
     }
 
-    fn without_rename(&mut self, variable: usize) -> Way {
+    fn without_rename(&mut self, variable: usize) -> NameSource {
         let is_matched = !self.survey.matched[variable].is_empty();
         match self.survey.map.options.unmatched.or(Unmatched::Keep) {
-            Unmatched::Drop if !is_matched => return Way::Goes,
+            Unmatched::Drop if !is_matched => return NameSource::Goes,
             Unmatched::Error if !is_matched => self.without_rule.push(variable),
             _ => {}
         }
-        Way::Keeps
+        NameSource::Keeps
     }
 
     /// Its own aliases, and those it has because its variable has them.
@@ -172,26 +172,26 @@ impl Namer<'_, '_> {
     }
 
     /// Notes what the rules that would take a variable did to it. Those that join are counted by groups.
-    fn count(&mut self, variable: usize, way: &Way) {
-        let (Way::Taken(taker) | Way::Follows(taker)) = way else { return };
+    fn count(&mut self, variable: usize, way: &NameSource) {
+        let (NameSource::Taken(taker) | NameSource::Follows(taker)) = way else { return };
         let (survey, old) = (self.survey, self.survey.names[variable]);
         for rule in survey.matched[variable].iter().filter(|rule| *rule != taker) {
             if survey.rule(*rule).takes() {
                 self.tallies.shadowed(*rule, Some(*taker));
             }
         }
-        let Named { name, parts, group, .. } = &self.named[variable];
+        let Assignment { name, parts, group, .. } = &self.named[variable];
         let new: Vec<&[u8]> = name.iter().map(|(name, _)| name).chain(parts).map(Vec::as_slice).collect();
         match way {
             _ if group.is_some() => {}
-            Way::Taken(_) => self.tallies.hit_all(*taker, &[old], &new),
+            NameSource::Taken(_) => self.tallies.hit_all(*taker, &[old], &new),
             _ => self.tallies.follow_all(*taker, &[old], &new),
         }
     }
 }
 
 /// `unmatched = "error"`: one error for all.
-fn unmatched(survey: &Survey<'_>, mut variables: Vec<usize>, errors: &mut Errors) {
+fn unmatched(survey: &Matches<'_>, mut variables: Vec<usize>, errors: &mut Errors) {
     let Some(option) = survey.map.options.unmatched.0.as_ref().filter(|_| !variables.is_empty()) else {
         return;
     };

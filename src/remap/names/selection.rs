@@ -5,24 +5,24 @@
 //! `drop = "w"` and a rule that renames `w/ExponentialMovingAverage`, the average stays.
 
 use crate::map::rule::{RuleId, Verb};
-use crate::remap::counts::Tallies;
-use crate::remap::names::matches::Survey;
+use crate::remap::counts::RuleCounts;
+use crate::remap::names::matches::Matches;
 
 /// What selection says of one variable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fate {
-    Stays,
+pub(crate) enum Selection {
+    Kept,
     /// By a `drop`; none: no `keep` wanted it.
-    Goes(Option<RuleId>),
+    Dropped(Option<RuleId>),
 }
 
 /// The fate of each variable.
-pub(crate) fn select(survey: &Survey<'_>, tallies: &mut Tallies) -> Vec<Fate> {
+pub(crate) fn select(survey: &Matches<'_>, tallies: &mut RuleCounts) -> Vec<Selection> {
     let first_keep = survey.map.ids().find(|id| survey.rule(*id).verb == Verb::Keep);
     let mut selector = Selector {
         survey,
         keeps: first_keep.is_some(),
-        fates: vec![Fate::Stays; survey.names.len()],
+        fates: vec![Selection::Kept; survey.names.len()],
         keepers: vec![None; survey.names.len()],
     };
     for variable in survey.variables_first() {
@@ -35,29 +35,29 @@ pub(crate) fn select(survey: &Survey<'_>, tallies: &mut Tallies) -> Vec<Fate> {
 }
 
 struct Selector<'a> {
-    survey: &'a Survey<'a>,
+    survey: &'a Matches<'a>,
     /// Some rule keeps, so what none keeps goes.
     keeps: bool,
-    fates: Vec<Fate>,
+    fates: Vec<Selection>,
     /// The rule that keeps each variable.
     keepers: Vec<Option<RuleId>>,
 }
 
 impl Selector<'_> {
-    fn decide(&mut self, variable: usize, tallies: &mut Tallies) {
+    fn decide(&mut self, variable: usize, tallies: &mut RuleCounts) {
         let (own, follows) = (self.survey.first(variable, Verb::Keep), self.follows(variable));
         let followed = self.keeper_followed(variable);
         self.keepers[variable] = own.or(followed);
         self.fates[variable] = match (self.survey.first(variable, Verb::Drop), follows) {
-            (Some(drop), _) => Fate::Goes(Some(drop)),
+            (Some(drop), _) => Selection::Dropped(Some(drop)),
             (None, Some(drop)) => {
                 tallies.follow(drop, self.survey.names[variable], b"");
-                Fate::Goes(Some(drop))
+                Selection::Dropped(Some(drop))
             }
-            (None, None) if self.keeps && self.keepers[variable].is_none() => Fate::Goes(None),
-            (None, None) => Fate::Stays,
+            (None, None) if self.keeps && self.keepers[variable].is_none() => Selection::Dropped(None),
+            (None, None) => Selection::Kept,
         };
-        if let (Fate::Stays, None, Some(keep)) = (self.fates[variable], own, followed) {
+        if let (Selection::Kept, None, Some(keep)) = (self.fates[variable], own, followed) {
             tallies.follow(keep, self.survey.names[variable], self.survey.names[variable]);
         }
     }
@@ -66,7 +66,7 @@ impl Selector<'_> {
     fn follows(&self, variable: usize) -> Option<RuleId> {
         let slot = self.survey.slot(variable)?;
         match self.fates[slot.of] {
-            Fate::Goes(Some(drop)) if self.survey.rule(drop).follow_slots => {
+            Selection::Dropped(Some(drop)) if self.survey.rule(drop).follow_slots => {
                 (!self.survey.names_itself(variable, slot)).then_some(drop)
             }
             _ => None,
@@ -82,20 +82,20 @@ impl Selector<'_> {
 
 /// Notes what the rules that match a variable did to it, as far as selection goes.
 fn count(
-    survey: &Survey<'_>,
+    survey: &Matches<'_>,
     variable: usize,
-    fate: Fate,
+    fate: Selection,
     first_keep: Option<RuleId>,
-    tallies: &mut Tallies,
+    tallies: &mut RuleCounts,
 ) {
     let name = survey.names[variable];
     for id in &survey.matched[variable] {
         tallies.matched(*id);
         match (survey.rule(*id).verb, fate) {
             (Verb::Drop, _) => tallies.hit(*id, name, b""),
-            (Verb::Keep, Fate::Stays) => tallies.hit(*id, name, name),
-            (_, Fate::Goes(by)) => tallies.shadowed(*id, by.or(first_keep)),
-            (_, Fate::Stays) => {}
+            (Verb::Keep, Selection::Kept) => tallies.hit(*id, name, name),
+            (_, Selection::Dropped(by)) => tallies.shadowed(*id, by.or(first_keep)),
+            (_, Selection::Kept) => {}
         }
     }
 }

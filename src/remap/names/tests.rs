@@ -155,7 +155,7 @@ fn try_it(text: &str, flag: &str) {
     {
         match Map::parse(&flags, &[file(text)]) {
             Err(errors) => {
-                assert!(!errors.to_string().is_empty() && !errors.to_coloured_string().is_empty())
+                assert!(!errors.to_string().is_empty() && !errors.to_colored_string().is_empty())
             }
             Ok(map) => _ = plan_names(&map, &names).map_err(|unfit| unfit.to_string()),
         }

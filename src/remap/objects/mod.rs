@@ -28,42 +28,42 @@ use crate::format::string_tensor;
 use crate::graph::Graph;
 use crate::map::Map;
 use crate::map::diagnostic::{Error, Errors, Kind};
-use crate::remap::counts::Tallies;
+use crate::remap::counts::RuleCounts;
 use crate::remap::judge::conclude;
-use crate::remap::objects::edit::Wishes;
-use crate::remap::objects::matching::Survey;
+use crate::remap::objects::edit::ObjectEdit;
+use crate::remap::objects::matching::Matches;
 use crate::remap::objects::matching::scopes::with_scopes;
-use crate::remap::objects::plan::aliases::Copying;
-use crate::remap::objects::plan::moves::Taking;
-use crate::remap::objects::plan::new_values::Making;
+use crate::remap::objects::plan::aliases::Aliases;
+use crate::remap::objects::plan::moves::Moves;
+use crate::remap::objects::plan::new_values::NewValues;
 use crate::remap::objects::plan::selection::select;
-use crate::remap::objects::result::Outcome;
-use crate::remap::plan::Unfit;
-use crate::remap::rejected_names::Misfits;
+use crate::remap::objects::result::MappedObjects;
+use crate::remap::plan::MapMismatch;
+use crate::remap::rejected_names::RejectedNames;
 use crate::remap::report::Report;
 use crate::tensor::{Shape, Tensor};
 
 /// Gives a catalog with an object graph the names that the map wants, and a graph that leads to them.
-pub(crate) fn apply(map: &Map, catalog: &mut Catalog) -> Result<Report, Unfit> {
+pub(crate) fn apply(map: &Map, catalog: &mut Catalog) -> Result<Report, MapMismatch> {
     let Some(graph) = catalog.objects.as_ref().and_then(|objects| objects.graph.clone()) else {
         return Err(without_graph(map, catalog));
     };
     let scoped = with_scopes(map, &graph, &catalog.variables);
     let map = &*scoped;
-    let (mut tallies, mut errors) = (Tallies::new(map), Errors::default());
-    let survey = Survey::new(map, &graph, &catalog.variables, &mut errors);
+    let (mut tallies, mut errors) = (RuleCounts::new(map), Errors::default());
+    let survey = Matches::new(map, &graph, &catalog.variables, &mut errors);
     let mut selected = select(&survey, &mut tallies);
     crate::remap::objects::result::unmatched(&survey, &mut selected, &mut errors);
-    let mut misfits = Misfits::default();
-    let taking = Taking::new(&survey, &selected, &mut tallies, &mut misfits);
-    let copying = Copying::new(&survey, &taking, &mut tallies, &mut misfits);
+    let mut misfits = RejectedNames::default();
+    let taking = Moves::new(&survey, &selected, &mut tallies, &mut misfits);
+    let copying = Aliases::new(&survey, &taking, &mut tallies, &mut misfits);
     let mut warnings = Errors::default();
-    let making = Making::new(&survey, &taking, &mut tallies, &mut misfits, (&mut errors, &mut warnings));
+    let making = NewValues::new(&survey, &taking, &mut tallies, &mut misfits, (&mut errors, &mut warnings));
     misfits.into_errors(map, &mut errors);
     taking.errors.iter().for_each(|error| errors.push(error.clone()));
-    let wishes = Wishes::new(&survey, &taking, &copying, &making, &mut errors);
+    let wishes = ObjectEdit::new(&survey, &taking, &copying, &making, &mut errors);
     let rewrite = wishes.finish(&survey, &mut errors);
-    let outcome = Outcome::new(&survey, &taking, (&copying, &making), &wishes, rewrite);
+    let outcome = MappedObjects::new(&survey, &taking, (&copying, &making), &wishes, rewrite);
     let (report, variables, objects) = outcome.conclude(tallies, errors, warnings)?;
     catalog.variables = variables;
     catalog.objects = Some(objects);
@@ -95,7 +95,7 @@ pub(crate) fn name_by_graph(variables: &mut [Variable], graph: Option<&Graph>) {
     variables.sort_by(|a, b| a.name.cmp(&b.name));
 }
 
-fn without_graph(map: &Map, catalog: &Catalog) -> Unfit {
+fn without_graph(map: &Map, catalog: &Catalog) -> MapMismatch {
     let mut errors = Errors::default();
     if let Some(rule) = map.rules.first() {
         let what = "the object graph, in which the names live, is in a data file that is missing";
@@ -103,9 +103,9 @@ fn without_graph(map: &Map, catalog: &Catalog) -> Unfit {
     }
     let total = catalog.variables.len();
     let report = Report { total, ..Report::default() };
-    let report = match conclude(map, Tallies::new(map), &[], report, Errors::default()) {
+    let report = match conclude(map, RuleCounts::new(map), &[], report, Errors::default()) {
         Ok(report) => report,
         Err(unfit) => *unfit.report,
     };
-    Unfit { errors, report: Box::new(report) }
+    MapMismatch { errors, report: Box::new(report) }
 }

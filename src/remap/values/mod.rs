@@ -8,11 +8,11 @@ use crate::dtype::{Dtype, Value};
 use crate::map::Map;
 use crate::map::diagnostic::{Error, Errors, Kind};
 use crate::map::ops::files::Files;
-use crate::map::ops::{Met, Misshapen, WrittenOp};
-use crate::map::rule::{Making, Rule};
+use crate::map::ops::{OpInput, OpError, WrittenOp};
+use crate::map::rule::{NewValue, Rule};
 use crate::op;
 use crate::op::{Fill, Op};
-use crate::remap::steps::{Derived, End, Input, Scope, Step};
+use crate::remap::steps::{ValuePlan, Output, Input, Scope, Step};
 use crate::tensor::Tensor;
 
 /// Variables that a message names before "and N more".
@@ -27,7 +27,7 @@ pub(crate) struct Values<'a> {
     done: HashMap<Input, Option<Arc<Tensor>>>,
     /// The parts of what was split, by its source.
     split: HashMap<Input, Option<Vec<Arc<Tensor>>>>,
-    misfits: Vec<Misfit>,
+    misfits: Vec<ValueMismatch>,
     /// By place and words.
     known: HashMap<(String, usize, String), usize>,
     /// Variables that a cast of everything leaves alone.
@@ -35,8 +35,8 @@ pub(crate) struct Values<'a> {
 }
 
 /// What does not fit, and for which variables.
-struct Misfit {
-    fault: Misshapen,
+struct ValueMismatch {
+    fault: OpError,
     of: Vec<String>,
 }
 
@@ -47,15 +47,15 @@ impl<'a> Values<'a> {
     }
 
     /// The tensor of a value; none if it cannot be, which is noted.
-    pub(crate) fn tensor(&mut self, derived: &Derived) -> Option<Arc<Tensor>> {
+    pub(crate) fn tensor(&mut self, derived: &ValuePlan) -> Option<Arc<Tensor>> {
         match derived.end {
-            End::Whole => self.input(derived.inputs.first()?),
-            End::Part(rule, part) => {
+            Output::Whole => self.input(derived.inputs.first()?),
+            Output::Part(rule, part) => {
                 self.parts(derived.inputs.first()?, self.map.rule(rule))?.get(part).cloned()
             }
-            End::Joined(rule) => self.joined(&derived.inputs, self.map.rule(rule)),
-            End::Created(rule) => {
-                let Some(Making::Create(creation)) = &self.map.rule(rule).making else { return None };
+            Output::Joined(rule) => self.joined(&derived.inputs, self.map.rule(rule)),
+            Output::Created(rule) => {
+                let Some(NewValue::Create(creation)) = &self.map.rule(rule).making else { return None };
                 let tensor = creation.tensor(&self.files);
                 tensor.map(Arc::new).map_err(|fault| self.misfit(fault, None)).ok()
             }
@@ -64,7 +64,7 @@ impl<'a> Values<'a> {
 
     /// All that does not fit, and what is odd.
     pub(crate) fn finish(self, errors: &mut Errors, warnings: &mut Errors) {
-        for Misfit { fault, of } in self.misfits {
+        for ValueMismatch { fault, of } in self.misfits {
             let error = Error::new(Kind::Value, &fault.place, fault.what).helps(fault.help);
             errors.push(if of.is_empty() { error } else { error.note(format!("for {}", list(&of))) });
         }
@@ -107,11 +107,11 @@ impl<'a> Values<'a> {
             self.spared.push((op.clone(), self.described(source)));
             return Some(tensor);
         }
-        let met = Met { dtype: tensor.dtype, dims: &tensor.shape.0, files: &self.files };
+        let met = OpInput { dtype: tensor.dtype, dims: &tensor.shape.0, files: &self.files };
         let resolved = op.resolve(&met).map(|op| emptied(op, step.scope));
         let made = resolved.and_then(|resolved| match resolved {
             Op::Cast { dtype, .. } if dtype == tensor.dtype => Ok(tensor.clone()),
-            resolved => resolved.apply(&tensor).map(Arc::new).map_err(|what| Misshapen::new(&op.place, what)),
+            resolved => resolved.apply(&tensor).map(Arc::new).map_err(|what| OpError::new(&op.place, what)),
         });
         made.map_err(|fault| self.misfit(fault, Some(self.at(source, &tensor)))).ok()
     }
@@ -122,13 +122,13 @@ impl<'a> Values<'a> {
             return parts.clone();
         }
         let tensor = self.input(input)?;
-        let Some(Making::Split(division)) = &rule.making else { return None };
+        let Some(NewValue::Split(division)) = &rule.making else { return None };
         let dims = &tensor.shape.0;
         let parts = || {
             let (axis, sizes) = (division.axis(dims.len())?, division.sizes(dims, rule.targets.len())?);
             let layout = division.layout(dims)?;
             let parts = op::split(&tensor, axis, &sizes, &layout);
-            parts.map_err(|what| Misshapen::new(division.place(), what))
+            parts.map_err(|what| OpError::new(division.place(), what))
         };
         let parts = parts().map(|parts| parts.into_iter().map(Arc::new).collect::<Vec<_>>());
         let parts = parts.map_err(|fault| self.misfit(fault, Some(self.at(input.source, &tensor)))).ok();
@@ -139,26 +139,26 @@ impl<'a> Values<'a> {
     fn joined(&mut self, inputs: &[Input], rule: &Rule) -> Option<Arc<Tensor>> {
         let tensors: Vec<_> = inputs.iter().map(|input| self.input(input)).collect();
         let tensors = tensors.into_iter().collect::<Option<Vec<_>>>()?;
-        let Some(Making::Join(division)) = &rule.making else { return None };
+        let Some(NewValue::Join(division)) = &rule.making else { return None };
         let joined = || {
             let dims =
-                &tensors.first().ok_or_else(|| Misshapen::new(rule.place(), "nothing to join"))?.shape.0;
+                &tensors.first().ok_or_else(|| OpError::new(rule.place(), "nothing to join"))?.shape.0;
             let (axis, layout) = (division.axis(dims.len())?, division.layout(dims)?);
             if let Some(what) = unlike(&tensors, axis) {
-                return Err(Misshapen::new(rule.place(), what));
+                return Err(OpError::new(rule.place(), what));
             }
             let joined = op::join(&tensors, axis, &layout);
-            joined.map_err(|what| Misshapen::new(division.place(), what))
+            joined.map_err(|what| OpError::new(division.place(), what))
         };
         joined().map(Arc::new).map_err(|fault| self.misfit(fault, Some(self.all(inputs, &tensors)))).ok()
     }
 
-    fn misfit(&mut self, fault: Misshapen, of: Option<String>) {
+    fn misfit(&mut self, fault: OpError, of: Option<String>) {
         let place = &fault.place;
         let key = (place.file().to_owned(), place.span.start, fault.what.clone());
         let at = *self.known.entry(key).or_insert(self.misfits.len());
         if at == self.misfits.len() {
-            self.misfits.push(Misfit { fault, of: vec![] });
+            self.misfits.push(ValueMismatch { fault, of: vec![] });
         }
         self.misfits[at].of.extend(of);
     }
@@ -206,7 +206,7 @@ fn emptied(op: Op, scope: Scope) -> Op {
 /// `**=bfloat16` means the weights: whoever restores wants steps and tokens as they are.
 fn is_spared(op: &WrittenOp, tensor: &Tensor, files: &Files) -> bool {
     // Any number will do to ask what the op is.
-    let met = Met { dtype: Dtype::Float32, dims: &[], files };
+    let met = OpInput { dtype: Dtype::Float32, dims: &[], files };
     match op.is_cast().then(|| op.resolve(&met)) {
         Some(Ok(Op::Cast { dtype, .. })) => {
             tensor.dtype.width().is_none() || is_fraction(dtype) && !is_fraction(tensor.dtype)
@@ -246,20 +246,20 @@ fn list(names: &[String]) -> String {
 }
 
 /// What is done to a value, in the words of the map.
-pub(crate) fn described(map: &Map, derived: &Derived, variables: &[Variable]) -> String {
+pub(crate) fn described(map: &Map, derived: &ValuePlan, variables: &[Variable]) -> String {
     let steps = derived.inputs.first().map_or(&[][..], |input| &input.steps);
     let ops = steps.iter().flat_map(|step| {
         let ops = map.rule(step.rule).ops.iter().filter(|op| has_ops_of(op, step.scope));
         ops.map(|op| op.text.to_string())
     });
     let end = match derived.end {
-        End::Whole => None,
-        End::Part(rule, part) => Some(format!("part {} of {}", part + 1, map.rule(rule).targets.len())),
-        End::Joined(_) => {
+        Output::Whole => None,
+        Output::Part(rule, part) => Some(format!("part {} of {}", part + 1, map.rule(rule).targets.len())),
+        Output::Joined(_) => {
             let names = derived.inputs.iter().map(|input| variables[input.source].name.to_string());
             Some(format!("joined from {}", names.collect::<Vec<_>>().join(", ")))
         }
-        End::Created(_) => Some("created".to_owned()),
+        Output::Created(_) => Some("created".to_owned()),
     };
     ops.chain(end).collect::<Vec<_>>().join("; ")
 }

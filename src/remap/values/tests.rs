@@ -5,7 +5,7 @@ use crate::map::flags::Flag;
 use crate::map::test_util::{file, map};
 use crate::name::Name;
 use crate::remap::apply;
-use crate::remap::plan::Unfit;
+use crate::remap::plan::MapMismatch;
 use crate::remap::report::Report;
 use crate::remap::values::*;
 use crate::tensor::Shape;
@@ -29,7 +29,7 @@ fn catalog(variables: &[(&str, &[u64])]) -> Catalog {
     Catalog { variables, ..Catalog::default() }
 }
 
-fn applied(flags: &[Flag], text: &str, variables: &[(&str, &[u64])]) -> Result<(Vec<String>, Report), Unfit> {
+fn applied(flags: &[Flag], text: &str, variables: &[(&str, &[u64])]) -> Result<(Vec<String>, Report), MapMismatch> {
     let mut catalog = catalog(variables);
     let report = apply(&map(flags, text), &mut catalog)?;
     // What is written of the map does the same.

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use crate::format::bundle::{Entry, Slice};
 use crate::graph;
 use crate::source::error::{Cut, Fault};
-use crate::source_file::Shard;
+use crate::source_file::SourceFile;
 use crate::tensor::slices::text;
 
 /// The entries beyond the ends of data files, by the number of the file.
 #[derive(Default)]
-pub(crate) struct Ends {
+pub(crate) struct DataEnds {
     /// The variables of the index, the object graph apart.
     pub(crate) all: usize,
     beyond: BTreeMap<u32, Vec<Beyond>>,
@@ -28,11 +28,11 @@ struct Beyond {
     size: u64,
 }
 
-impl Ends {
+impl DataEnds {
     /// Notes where an entry ends. Returns `true` if that is beyond the end of its data file.
     pub(crate) fn note(
         &mut self,
-        shards: &[Arc<Shard>],
+        shards: &[Arc<SourceFile>],
         key: &[u8],
         slice: Option<&Slice>,
         entry: &Entry,
@@ -51,7 +51,7 @@ impl Ends {
     }
 
     /// The files that were cut short. A single entry that lies beyond the end of its file is that entry's fault.
-    pub(crate) fn judge(self, shards: &[Arc<Shard>]) -> (Vec<Cut>, Vec<Fault>) {
+    pub(crate) fn judge(self, shards: &[Arc<SourceFile>]) -> (Vec<Cut>, Vec<Fault>) {
         let (mut cuts, mut faults) = (Vec::new(), Vec::new());
         for (number, entries) in &self.beyond {
             let shard = &shards[*number as usize];
@@ -63,7 +63,7 @@ impl Ends {
         (cuts, faults)
     }
 
-    fn cut(&self, shard: &Shard, needed: u64, entries: &[Beyond]) -> Cut {
+    fn cut(&self, shard: &SourceFile, needed: u64, entries: &[Beyond]) -> Cut {
         let variables = entries.iter().map(|entry| entry.key.as_slice());
         let variables: HashSet<_> = variables.filter(|key| *key != graph::KEY.as_bytes()).collect();
         let (path, len) = (shard.path().into(), shard.len().unwrap_or_default());
@@ -72,7 +72,7 @@ impl Ends {
 }
 
 impl Beyond {
-    fn fault(&self, shard: &Shard) -> Fault {
+    fn fault(&self, shard: &SourceFile) -> Fault {
         let Self { key, slice, offset, size } = self;
         let slice = slice.as_ref().map_or(String::new(), |slice| format!("slice {slice}: "));
         let (name, len) = (shard.name(), shard.len().unwrap_or_default());

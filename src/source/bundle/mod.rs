@@ -18,12 +18,12 @@ use crate::extent::Extent;
 use crate::format::bundle::{Endianness, Entry, Header};
 use crate::format::{Malformed, slice_key, table, v1};
 use crate::name::Name;
-use crate::source::bundle::data_ends::Ends;
+use crate::source::bundle::data_ends::DataEnds;
 use crate::source::bundle::partitions::Partitions;
 use crate::source::checkpoint_files::Prefix;
 use crate::source::error::{Cut, Error, Fault};
 use crate::source::{Checkpoint, object_graph, sniff};
-use crate::source_file::Shard;
+use crate::source_file::SourceFile;
 use crate::tensor::slices::text;
 use crate::tensor::{Shape, Tensor};
 use crate::{graph, source_file};
@@ -40,7 +40,7 @@ const V1: &str = "this is a whole TensorFlow V1 checkpoint (SaverDef.V1), not an
 /// # Errors
 /// As [`crate::source::open`].
 pub(crate) fn open(prefix: &Prefix, folder: &Arc<Directory>) -> Result<Checkpoint, Error> {
-    let index = Arc::new(Shard::open_in(folder, &prefix.head));
+    let index = Arc::new(SourceFile::open_in(folder, &prefix.head));
     let unreadable =
         |error: &io::Error| Error::Io(prefix.index(), io::Error::new(error.kind(), error.to_string()));
     let Some(stamp) = index.stamp() else {
@@ -62,16 +62,16 @@ pub(crate) fn open(prefix: &Prefix, folder: &Arc<Directory>) -> Result<Checkpoin
 struct Rows<'a> {
     prefix: &'a Prefix,
     folder: &'a Arc<Directory>,
-    index: Arc<Shard>,
+    index: Arc<SourceFile>,
     header: Option<Header>,
-    shards: Vec<Arc<Shard>>,
+    shards: Vec<Arc<SourceFile>>,
     tensors: Vec<(Name, Arc<Tensor>)>,
     graph: Option<Tensor>,
     /// Slices that belong to no variable yet.
     partitions: Partitions,
     faults: Vec<Fault>,
     /// Variables beyond the ends of data files.
-    ends: Ends,
+    ends: DataEnds,
     /// Whether it is no index but a whole checkpoint of the first version.
     is_v1: bool,
 }
@@ -81,7 +81,7 @@ impl<'a> Rows<'a> {
     fn read(
         prefix: &'a Prefix,
         folder: &'a Arc<Directory>,
-        index: Arc<Shard>,
+        index: Arc<SourceFile>,
         file: &[u8],
     ) -> Result<Self, Error> {
         let (header, shards, tensors) = (None, Vec::new(), Vec::new());
@@ -95,7 +95,7 @@ impl<'a> Rows<'a> {
             graph: None,
             partitions: Partitions::default(),
             faults: vec![],
-            ends: Ends::default(),
+            ends: DataEnds::default(),
             is_v1: false,
         };
         let decoded = table::decode_with(file, |key, value, at| rows.row(key, value, at));
@@ -194,7 +194,7 @@ impl<'a> Rows<'a> {
         }
         source_file::make_room(header.num_shards.into());
         let name = |shard| self.prefix.data_name(shard, header.num_shards);
-        let open = |shard| Arc::new(Shard::open_in(self.folder, &name(shard)));
+        let open = |shard| Arc::new(SourceFile::open_in(self.folder, &name(shard)));
         self.shards = (0..header.num_shards).map(open).collect();
         self.header = Some(header);
         Ok(())
@@ -239,13 +239,13 @@ impl<'a> Rows<'a> {
     /// A warning for each data file that cannot be read and that variables need.
     fn missing_shards(&self) -> Vec<String> {
         let missing = || self.shards.iter().filter(|shard| shard.fault().is_some());
-        let mut lost: HashMap<*const Shard, usize> = missing().map(|shard| (Arc::as_ptr(shard), 0)).collect();
+        let mut lost: HashMap<*const SourceFile, usize> = missing().map(|shard| (Arc::as_ptr(shard), 0)).collect();
         let tensors = if lost.is_empty() { &[][..] } else { &self.tensors };
         for (_, tensor) in tensors {
             let shards: HashSet<_> = tensor.ranges().iter().map(|(shard, ..)| Arc::as_ptr(shard)).collect();
             shards.iter().for_each(|shard| *lost.entry(*shard).or_default() += 1);
         }
-        let warning = |shard: &Arc<Shard>| {
+        let warning = |shard: &Arc<SourceFile>| {
             let lost = *lost.get(&Arc::as_ptr(shard))?;
             let reason = shard.fault().map(ToString::to_string).unwrap_or_default();
             (lost > 0).then(|| {
@@ -279,7 +279,7 @@ fn malformed(prefix: &Prefix, folder: &Directory, error: Malformed) -> Error {
     let index = folder.reach(&prefix.head);
     match sniff::is_table_at(&index) {
         true => Error::Malformed(prefix.index(), error),
-        false if sniff::identify(&index).is_some() => Error::not_an_index(prefix, folder),
+        false if sniff::lookalike(&index).is_some() => Error::not_an_index(prefix, folder),
         false => Error::Malformed(prefix.index(), error),
     }
 }

@@ -9,8 +9,8 @@ use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
 use crate::source::error::Error;
-use crate::source::hdf5::storage::Bytes;
-use crate::source_file::Shard;
+use crate::source::hdf5::storage::FileStorage;
+use crate::source_file::SourceFile;
 
 /// The member that holds the weights.
 const WEIGHTS: &str = "model.weights.h5";
@@ -18,7 +18,7 @@ const WEIGHTS: &str = "model.weights.h5";
 const MAX_INFLATED: u64 = 256 << 20;
 
 /// The bytes of the weights in an archive.
-pub(super) fn weights(shard: &Arc<Shard>) -> Result<Bytes, Error> {
+pub(super) fn weights(shard: &Arc<SourceFile>) -> Result<FileStorage, Error> {
     let path = || shard.path().to_owned();
     let mut archive = ZipArchive::new(Cursor { shard, at: 0 }).map_err(|error| refused(path(), error))?;
     let Some(index) = archive.index_for_name(WEIGHTS) else {
@@ -48,10 +48,10 @@ pub(super) fn weights(shard: &Arc<Shard>) -> Result<Bytes, Error> {
     }
 }
 
-fn part(shard: &Arc<Shard>, offset: u64, len: u64) -> Result<Bytes, Error> {
+fn part(shard: &Arc<SourceFile>, offset: u64, len: u64) -> Result<FileStorage, Error> {
     let file = shard.len().unwrap_or(0);
     match offset.checked_add(len).is_some_and(|end| end <= file) {
-        true => Ok(Bytes::Part { shard: shard.clone(), offset, len }),
+        true => Ok(FileStorage::Part { shard: shard.clone(), offset, len }),
         false => {
             let what = format!("{WEIGHTS} at {offset}+{len} past the end of the archive ({file} bytes)");
             Err(damaged(shard.path().to_owned(), &io::Error::other(what)))
@@ -60,11 +60,11 @@ fn part(shard: &Arc<Shard>, offset: u64, len: u64) -> Result<Bytes, Error> {
 }
 
 /// All of a member, no longer than it says it is. Its checksum is checked at the end.
-fn inflate(member: impl Read, size: u64) -> io::Result<Bytes> {
+fn inflate(member: impl Read, size: u64) -> io::Result<FileStorage> {
     let mut bytes = Vec::new();
     member.take(size + 1).read_to_end(&mut bytes)?;
     match bytes.len() as u64 == size {
-        true => Ok(Bytes::Memory(bytes.into())),
+        true => Ok(FileStorage::Memory(bytes.into())),
         false => Err(io::Error::other(format!("{WEIGHTS} is not the {size} bytes it should be"))),
     }
 }
@@ -89,7 +89,7 @@ fn damaged(path: PathBuf, error: &io::Error) -> Error {
 
 /// A place in a shard, as the library that reads archives wants it.
 struct Cursor<'a> {
-    shard: &'a Shard,
+    shard: &'a SourceFile,
     at: u64,
 }
 

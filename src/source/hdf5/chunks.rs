@@ -15,9 +15,9 @@ use hdf5_reader::{Dataset, Datatype, H5Type, Hdf5File, OpenOptions, SliceInfo, S
 
 use crate::cache::{Decode, Identity};
 use crate::source::hdf5::decoders::swap;
-use crate::source::hdf5::error::Trouble;
+use crate::source::hdf5::error::DatasetError;
 use crate::source::hdf5::filters;
-use crate::source::hdf5::storage::{Bytes, MAX_READ};
+use crate::source::hdf5::storage::{FileStorage, MAX_READ};
 use crate::tensor::Shape;
 
 /// Bytes of decoded chunks that an open file keeps, beside the cache.
@@ -29,7 +29,7 @@ const MOST_OPEN: usize = 2;
 
 /// A file opened when values of it are read. What was needed to open the checkpoint is not kept.
 pub(super) struct DataFile {
-    bytes: Bytes,
+    bytes: FileStorage,
 }
 
 /// The files that were used last, the very last at the end.
@@ -37,7 +37,7 @@ static OPEN: Mutex<Vec<(Weak<DataFile>, Hdf5File)>> = Mutex::new(Vec::new());
 
 impl DataFile {
     /// Nothing is opened yet.
-    pub(super) fn new(bytes: Bytes) -> Self {
+    pub(super) fn new(bytes: FileStorage) -> Self {
         Self { bytes }
     }
 
@@ -72,7 +72,7 @@ fn opened() -> MutexGuard<'static, Vec<(Weak<DataFile>, Hdf5File)>> {
 }
 
 /// Opens the file with limits, and with LZF; `kept` bytes of decoded chunks are kept.
-pub(super) fn open(bytes: &Bytes, kept: usize) -> Result<Hdf5File> {
+pub(super) fn open(bytes: &FileStorage, kept: usize) -> Result<Hdf5File> {
     let options = OpenOptions::default()
         .with_chunk_cache_bytes(kept)
         .with_chunk_cache_slots(KEPT_CHUNKS)
@@ -101,7 +101,7 @@ impl Chunks {
         let (first, count) = (at / self.width, len as u64 / self.width);
         let mut bytes = vec![0; len];
         for range in boxes(&self.shape.0, first, count) {
-            let parts = if self.in_bands() { cells(&range, &self.chunk) } else { vec![range] };
+            let parts = if self.reads_whole_bands() { cells(&range, &self.chunk) } else { vec![range] };
             for part in parts {
                 let elements = slice(&dataset, &part, self.width)?;
                 self.place(&part, &elements, &mut bytes, first)?;
@@ -145,7 +145,7 @@ impl Decode for Chunks {
         let read = catch_unwind(AssertUnwindSafe(|| self.read(at, len)));
         let read = read.unwrap_or_else(|_| Err(Error::Other("the chunks cannot be made sense of".into())));
         let mut bytes = read.map_err(|error| {
-            let error = io::Error::from(Trouble::from(error));
+            let error = io::Error::from(DatasetError::from(error));
             log::error!("{}: bytes {at}+{len} cannot be decoded: {error}", self.path);
             error
         })?;
@@ -157,21 +157,21 @@ impl Decode for Chunks {
         self.file.bytes.verify()
     }
 
-    fn recipe(&self, mut to: &mut dyn Hasher) -> Option<()> {
+    fn fingerprint(&self, mut to: &mut dyn Hasher) -> Option<()> {
         ("chunks", &self.path, &self.shape, self.width, self.swapped).hash(&mut to);
-        self.file.bytes.recipe(to)
+        self.file.bytes.fingerprint(to)
     }
 
     /// Little, for it takes several times as much to decode.
-    fn piece_len(&self) -> u64 {
+    fn block_len(&self) -> u64 {
         1 << 20
     }
 
-    fn grain(&self) -> u64 {
+    fn alignment(&self) -> u64 {
         self.width
     }
 
-    fn in_bands(&self) -> bool {
+    fn reads_whole_bands(&self) -> bool {
         row_of_chunks(&self.shape, &self.chunk, self.width) > KEPT as u64
     }
 }
@@ -300,7 +300,7 @@ mod tests {
             axes in proptest::collection::vec((1u64..6, 1u64..4), 0..5), at in 0.0..1.0f64, share in 0.0..1.0f64,
         ) {
             let (shape, chunk): (Vec<_>, Vec<_>) = axes.into_iter().unzip();
-            let file = Arc::new(DataFile::new(Bytes::Memory([].into())));
+            let file = Arc::new(DataFile::new(FileStorage::Memory([].into())));
             let shape = Shape(shape.into());
             let chunks = Chunks { file, path: String::new(), shape, chunk, width: 2, swapped: None };
             let all: u64 = chunks.shape.0.iter().product();

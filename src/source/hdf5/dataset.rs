@@ -17,17 +17,17 @@ use crate::extent::Extent;
 use crate::format::hdf5_type::{self, Type};
 use crate::source::hdf5::chunks::{Chunks, DataFile};
 use crate::source::hdf5::decoders::{Fill, Swapped, swap};
-use crate::source::hdf5::error::Trouble;
+use crate::source::hdf5::error::DatasetError;
 use crate::source::hdf5::links::defined;
-use crate::source::hdf5::storage::{Bytes, MAX_READ};
-use crate::source::hdf5::walk::Found;
+use crate::source::hdf5::storage::{FileStorage, MAX_READ};
+use crate::source::hdf5::walk::FoundDataset;
 use crate::source::hdf5::{filters, strings};
 use crate::tensor::{Shape, Tensor};
 
 /// What a dataset is read with.
 pub(super) struct Reading {
     pub(super) file: Hdf5File,
-    pub(super) bytes: Bytes,
+    pub(super) bytes: FileStorage,
     /// The same file, for what is read later.
     pub(super) later: Arc<DataFile>,
     /// Bytes of strings that may still be read.
@@ -68,13 +68,13 @@ struct Numbers {
 
 impl Reading {
     /// The tensor of a dataset.
-    pub(super) fn tensor(&mut self, found: &Found) -> Result<Placed, Trouble> {
+    pub(super) fn tensor(&mut self, found: &FoundDataset) -> Result<Placed, DatasetError> {
         let file = self.file.clone();
         let header = file.get_or_parse_header(found.address)?;
         let header = Header::of(&header)?;
         let dataset = file.dataset(&found.path)?;
         if dataset.address() != found.address {
-            return Err(Trouble::Damaged("two links have this name".into()));
+            return Err(DatasetError::Damaged("two links have this name".into()));
         }
         let shape = header.shape()?;
         let dtype = match hdf5_type::decode(&dataset.raw_datatype()?)? {
@@ -82,7 +82,7 @@ impl Reading {
                 (Dtype::named(name), (big_endian && width > 1).then_some(width))
             }
             Type::Opaque { size } => (opaque(&dataset, size)?, None),
-            Type::Other(what) => return Err(Trouble::LeftOut(format!("its elements are {what}"))),
+            Type::Other(what) => return Err(DatasetError::LeftOut(format!("its elements are {what}"))),
             text => {
                 let tensor = strings::tensor(&dataset, &text, shape, self.bytes.len(), &mut self.budget)?;
                 return Ok(Placed { tensor, range: None });
@@ -96,9 +96,9 @@ impl Reading {
         &mut self,
         header: &Header,
         dataset: &Dataset,
-        found: &Found,
+        found: &FoundDataset,
         numbers: Numbers,
-    ) -> Result<Placed, Trouble> {
+    ) -> Result<Placed, DatasetError> {
         let data = match header.layout {
             DataLayout::Contiguous { address, size } if defined(&self.file, *address) && *size > 0 => {
                 check_len(numbers.len, *size)?;
@@ -120,7 +120,7 @@ impl Reading {
     }
 
     /// Values in one piece: a range of the file, unless their bytes are to be turned around.
-    fn in_one_piece(&self, address: u64, numbers: Numbers) -> Result<Placed, Trouble> {
+    fn in_one_piece(&self, address: u64, numbers: Numbers) -> Result<Placed, DatasetError> {
         let (bytes, len) = (self.bytes.clone(), numbers.len);
         let at = self.file.superblock().base_address.checked_add(address);
         let found = at.and_then(|at| Some((at, bytes.extent(at, len)?)));
@@ -132,13 +132,13 @@ impl Reading {
         Ok(Placed { tensor: numbers.tensor(data), range: Some((at, at + len)) })
     }
 
-    fn past_the_end(&self, address: u64, len: u64) -> Trouble {
+    fn past_the_end(&self, address: u64, len: u64) -> DatasetError {
         let file = self.bytes.len();
-        Trouble::Damaged(format!("bytes {address}+{len} past the end of the file ({file} bytes)"))
+        DatasetError::Damaged(format!("bytes {address}+{len} past the end of the file ({file} bytes)"))
     }
 
     /// Values that were never written.
-    fn filled(&mut self, header: &Header, numbers: &Numbers) -> Result<Extent, Trouble> {
+    fn filled(&mut self, header: &Header, numbers: &Numbers) -> Result<Extent, DatasetError> {
         self.check_claim(numbers.len)?;
         if numbers.len == 0 {
             return Ok(self.bytes.extent(0, 0).unwrap_or_else(|| Extent::from(vec![])));
@@ -153,30 +153,30 @@ impl Reading {
     }
 
     /// More bytes than a file of this length can hold are left out before anybody sums them.
-    fn check_claim(&mut self, len: u64) -> Result<(), Trouble> {
+    fn check_claim(&mut self, len: u64) -> Result<(), DatasetError> {
         let file = self.bytes.len();
         let claimed = self.claimed.saturating_add(len);
         if claimed <= MOST_OF_NOTHING.max(file.saturating_mul(MOST_OF_A_BYTE)) {
             self.claimed = claimed;
             return Ok(());
         }
-        Err(Trouble::LeftOut(format!("claims {len} bytes, in a file of {file}")))
+        Err(DatasetError::LeftOut(format!("claims {len} bytes, in a file of {file}")))
     }
 
     fn chunks(
         &mut self,
         header: &Header,
         dataset: &Dataset,
-        found: &Found,
+        found: &FoundDataset,
         numbers: &Numbers,
-    ) -> Result<Extent, Trouble> {
+    ) -> Result<Extent, DatasetError> {
         filters::check(header.filters)?;
         self.check_claim(numbers.len)?;
         match header.fill {
             Some(fill) if fill.len() as u64 != numbers.width => return Err(wrong_fill(fill, numbers)),
             // What the reader would take instead is a custom of netCDF, not of HDF5.
             None if dataset.attribute("_FillValue").is_ok() => {
-                return Err(Trouble::LeftOut("chunks with a fill value of netCDF".into()));
+                return Err(DatasetError::LeftOut("chunks with a fill value of netCDF".into()));
             }
             _ => {}
         }
@@ -194,7 +194,7 @@ impl Reading {
 }
 
 impl<'a> Header<'a> {
-    fn of(header: &'a ObjectHeader) -> Result<Self, Trouble> {
+    fn of(header: &'a ObjectHeader) -> Result<Self, DatasetError> {
         let (mut space, mut layout, mut fill, mut filters, mut external) = (None, None, None, None, false);
         for message in &header.messages {
             match message {
@@ -209,18 +209,18 @@ impl<'a> Header<'a> {
                 _ => {}
             }
         }
-        let missing = |what: &str| Trouble::Damaged(format!("its header has no {what}"));
+        let missing = |what: &str| DatasetError::Damaged(format!("its header has no {what}"));
         let (space, layout) =
             (space.ok_or_else(|| missing("dataspace"))?, layout.ok_or_else(|| missing("layout"))?);
         Ok(Self { space, layout, fill, filters, external })
     }
 
-    fn shape(&self) -> Result<Shape, Trouble> {
+    fn shape(&self) -> Result<Shape, DatasetError> {
         if self.external {
-            return Err(Trouble::LeftOut("its values are in other files".into()));
+            return Err(DatasetError::LeftOut("its values are in other files".into()));
         }
         match self.space.dataspace_type {
-            DataspaceType::Null => Err(Trouble::LeftOut("it has no shape (an empty dataspace)".into())),
+            DataspaceType::Null => Err(DatasetError::LeftOut("it has no shape (an empty dataspace)".into())),
             DataspaceType::Scalar => Ok(Shape::default()),
             DataspaceType::Simple => Ok(Shape(self.space.dims.as_slice().into())),
         }
@@ -228,14 +228,14 @@ impl<'a> Header<'a> {
 }
 
 impl Numbers {
-    fn new((dtype, swapped): (Option<Dtype>, Option<usize>), shape: Shape) -> Result<Self, Trouble> {
-        let dtype = dtype.ok_or_else(|| Trouble::LeftOut("its type has no name in TensorFlow".into()))?;
+    fn new((dtype, swapped): (Option<Dtype>, Option<usize>), shape: Shape) -> Result<Self, DatasetError> {
+        let dtype = dtype.ok_or_else(|| DatasetError::LeftOut("its type has no name in TensorFlow".into()))?;
         let width = dtype.width().unwrap_or(0);
         let elements = shape.num_elements();
         let len =
             elements.and_then(|elements| elements.checked_mul(width)).filter(|&len| len <= i64::MAX as u64);
         let len =
-            len.ok_or_else(|| Trouble::Damaged(format!("shape {shape} has more elements than can be")))?;
+            len.ok_or_else(|| DatasetError::Damaged(format!("shape {shape} has more elements than can be")))?;
         Ok(Self { dtype, swapped, width, shape, len })
     }
 
@@ -245,42 +245,42 @@ impl Numbers {
 }
 
 /// The type that Keras notes for elements that h5py could only write as bytes.
-fn opaque(dataset: &Dataset, size: u32) -> Result<Option<Dtype>, Trouble> {
+fn opaque(dataset: &Dataset, size: u32) -> Result<Option<Dtype>, DatasetError> {
     let noted = dataset.attribute("dtype").ok().and_then(|attribute| attribute.read_string().ok());
     let dtype = noted.as_deref().and_then(Dtype::named).filter(|dtype| dtype.width() == Some(size.into()));
     match (dtype, noted) {
         (Some(dtype), _) => Ok(Some(dtype)),
         (None, Some(noted)) => {
-            Err(Trouble::LeftOut(format!("its elements are opaque, {size} bytes each, said to be {noted}")))
+            Err(DatasetError::LeftOut(format!("its elements are opaque, {size} bytes each, said to be {noted}")))
         }
-        (None, None) => Err(Trouble::LeftOut(format!(
+        (None, None) => Err(DatasetError::LeftOut(format!(
             "its elements are opaque, {size} bytes each, and no attribute dtype says what they are"
         ))),
     }
 }
 
-fn check_len(wanted: u64, stored: u64) -> Result<(), Trouble> {
+fn check_len(wanted: u64, stored: u64) -> Result<(), DatasetError> {
     match wanted == stored {
         true => Ok(()),
-        false => Err(Trouble::Damaged(format!("{stored} bytes, but its shape and type take {wanted}"))),
+        false => Err(DatasetError::Damaged(format!("{stored} bytes, but its shape and type take {wanted}"))),
     }
 }
 
-fn wrong_fill(fill: &[u8], numbers: &Numbers) -> Trouble {
+fn wrong_fill(fill: &[u8], numbers: &Numbers) -> DatasetError {
     let (len, width) = (fill.len(), numbers.width);
-    Trouble::Damaged(format!("its fill value has {len} bytes, its elements {width}"))
+    DatasetError::Damaged(format!("its fill value has {len} bytes, its elements {width}"))
 }
 
 /// The shape of a chunk, which must have the dataset's rank and fit memory.
-fn chunk_shape(dataset: &Dataset, numbers: &Numbers) -> Result<Vec<u64>, Trouble> {
+fn chunk_shape(dataset: &Dataset, numbers: &Numbers) -> Result<Vec<u64>, DatasetError> {
     let chunk: Vec<u64> = dataset.chunks().unwrap_or_default().into_iter().map(u64::from).collect();
     if chunk.len() != numbers.shape.0.len() || chunk.contains(&0) {
-        return Err(Trouble::Damaged(format!("chunks of {chunk:?} for a shape of {}", numbers.shape)));
+        return Err(DatasetError::Damaged(format!("chunks of {chunk:?} for a shape of {}", numbers.shape)));
     }
     let len = chunk.iter().try_fold(numbers.width, |len, &dim| len.checked_mul(dim));
     match len.filter(|&len| len <= MAX_READ as u64) {
         Some(_) => Ok(chunk),
-        None => Err(Trouble::LeftOut(format!(
+        None => Err(DatasetError::LeftOut(format!(
             "chunks of {chunk:?}, of which one does not fit memory; `h5repack` makes smaller ones"
         ))),
     }

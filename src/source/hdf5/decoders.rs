@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use crate::cache::{Decode, Identity};
 use crate::extent::Extent;
-use crate::source::hdf5::storage::Bytes;
+use crate::source::hdf5::storage::FileStorage;
 
 /// Numbers in one piece whose high byte comes first.
 pub(super) struct Swapped {
-    pub(super) bytes: Bytes,
+    pub(super) bytes: FileStorage,
     /// Where they begin.
     pub(super) at: u64,
     /// Bytes of a component, a power of two.
@@ -38,12 +38,12 @@ impl Decode for Swapped {
         self.bytes.verify()
     }
 
-    fn recipe(&self, mut to: &mut dyn Hasher) -> Option<()> {
+    fn fingerprint(&self, mut to: &mut dyn Hasher) -> Option<()> {
         ("swapped", self.at, self.width).hash(&mut to);
-        self.bytes.recipe(to)
+        self.bytes.fingerprint(to)
     }
 
-    fn grain(&self) -> u64 {
+    fn alignment(&self) -> u64 {
         self.width as u64
     }
 }
@@ -76,12 +76,12 @@ impl Decode for Fill {
         Ok(self.element.iter().copied().cycle().take(len).collect())
     }
 
-    fn recipe(&self, mut to: &mut dyn Hasher) -> Option<()> {
+    fn fingerprint(&self, mut to: &mut dyn Hasher) -> Option<()> {
         ("fill", &self.element).hash(&mut to);
         Some(())
     }
 
-    fn grain(&self) -> u64 {
+    fn alignment(&self) -> u64 {
         self.element.len() as u64
     }
 }

@@ -8,7 +8,7 @@ use crate::format::Malformed;
 
 /// Why a dataset is not shown.
 #[derive(Debug)]
-pub(crate) enum Trouble {
+pub(crate) enum DatasetError {
     /// It is of a kind that ckptfs does not read: a warning.
     LeftOut(String),
     /// It is damaged: an error.
@@ -17,7 +17,7 @@ pub(crate) enum Trouble {
     Io(io::Error),
 }
 
-impl From<Error> for Trouble {
+impl From<Error> for DatasetError {
     fn from(error: Error) -> Self {
         use Error::*;
         match error {
@@ -37,7 +37,7 @@ impl From<Error> for Trouble {
     }
 }
 
-impl Trouble {
+impl DatasetError {
     /// The same, with the place of the object's header.
     pub(crate) fn of_header_at(self, address: u64) -> Self {
         match self {
@@ -47,18 +47,18 @@ impl Trouble {
     }
 }
 
-impl From<Malformed> for Trouble {
+impl From<Malformed> for DatasetError {
     fn from(error: Malformed) -> Self {
         Self::Damaged(format!("its datatype does not parse: {error} of it"))
     }
 }
 
-impl From<Trouble> for io::Error {
-    fn from(trouble: Trouble) -> Self {
+impl From<DatasetError> for io::Error {
+    fn from(trouble: DatasetError) -> Self {
         match trouble {
-            Trouble::Io(error) => error,
-            Trouble::LeftOut(what) => Self::new(io::ErrorKind::Unsupported, what),
-            Trouble::Damaged(what) => Self::new(io::ErrorKind::InvalidData, what),
+            DatasetError::Io(error) => error,
+            DatasetError::LeftOut(what) => Self::new(io::ErrorKind::Unsupported, what),
+            DatasetError::Damaged(what) => Self::new(io::ErrorKind::InvalidData, what),
         }
     }
 }

@@ -5,7 +5,7 @@ use hdf5_reader::error::{Error, Result};
 use hdf5_reader::messages::filter_pipeline::{FilterDescription, FilterPipelineMessage};
 
 use crate::format::lzf;
-use crate::source::hdf5::error::Trouble;
+use crate::source::hdf5::error::DatasetError;
 
 /// Filters that the reader undoes: deflate, shuffle, Fletcher's checksum, scale-offset; and LZF, which is given to it.
 const FILTERS: [u16; 5] = [1, 2, 3, 6, LZF];
@@ -19,13 +19,13 @@ const OTHER_FILTERS: [(u16, &str); 8] = [
 ];
 
 /// Whether all filters of a dataset can be undone.
-pub(super) fn check(filters: Option<&FilterPipelineMessage>) -> std::result::Result<(), Trouble> {
+pub(super) fn check(filters: Option<&FilterPipelineMessage>) -> std::result::Result<(), DatasetError> {
     let unknown =
         filters.and_then(|pipeline| pipeline.filters.iter().find(|filter| !FILTERS.contains(&filter.id)));
     let Some(filter) = unknown else { return Ok(()) };
     let known = OTHER_FILTERS.iter().find(|(id, _)| *id == filter.id).map(|(_, name)| *name);
     let name = known.or(filter.name.as_deref()).unwrap_or("unknown");
-    Err(Trouble::LeftOut(format!(
+    Err(DatasetError::LeftOut(format!(
         "compressed with {name} (HDF5 filter {}); `h5repack -f GZIP=1` makes it readable",
         filter.id
     )))

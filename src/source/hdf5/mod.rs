@@ -26,7 +26,7 @@ use std::sync::Arc;
 use chunks::DataFile;
 use dataset::{Placed, Reading};
 use hdf5_reader::{Hdf5File, Storage};
-use names::Named;
+use names::VariableName;
 use walk::Tree;
 
 use crate::catalog::{Catalog, H5Layout, Variable};
@@ -34,26 +34,26 @@ use crate::directory::Directory;
 use crate::format::Malformed;
 use crate::source::checkpoint_files::Prefix;
 use crate::source::error::{Error, Fault};
-use crate::source::hdf5::error::Trouble;
-use crate::source::hdf5::storage::Bytes;
-use crate::source::{Checkpoint, Source, sniff, without};
-use crate::source_file::Shard;
+use crate::source::hdf5::error::DatasetError;
+use crate::source::hdf5::storage::FileStorage;
+use crate::source::{Checkpoint, SourceFormat, sniff, without};
+use crate::source_file::SourceFile;
 
 /// Weights as Keras 3 has them.
-pub(super) const WEIGHTS: Source = source(|name| without(name, ".weights.h5"), Some(".weights.h5"));
+pub(super) const WEIGHTS: SourceFormat = source(|name| without(name, ".weights.h5"), Some(".weights.h5"));
 /// Weights and whole models as Keras 2 has them, and any other HDF5 file.
-pub(super) const LEGACY: Source =
+pub(super) const LEGACY: SourceFormat =
     source(|name| without(name, ".h5").or_else(|| without(name, ".hdf5")), Some(".h5"));
 /// A model with its weights in an archive, which a map cannot make anew.
-pub(super) const ARCHIVE: Source = Source {
+pub(super) const ARCHIVE: SourceFormat = SourceFormat {
     stem: |name| without(name, ".keras"),
     is_head: |ends| MEMBERS.iter().any(|member| sniff::zip_holds(ends, member)),
     own: None,
     open,
 };
 
-const fn source(stem: fn(&OsStr) -> Option<OsString>, own: Option<&'static str>) -> Source {
-    Source { stem, is_head: |ends| ends.head.starts_with(HDF5), own, open }
+const fn source(stem: fn(&OsStr) -> Option<OsString>, own: Option<&'static str>) -> SourceFormat {
+    SourceFormat { stem, is_head: |ends| ends.head.starts_with(HDF5), own, open }
 }
 
 /// How an HDF5 file begins. A program may keep a block of its own before that; such a file is known by its name.
@@ -63,14 +63,14 @@ const ZIP: &[u8] = b"PK\x03\x04";
 const MEMBERS: [&[u8]; 3] = [b"metadata.json", b"config.json", b"model.weights.h5"];
 
 fn open(prefix: &Prefix, folder: &Arc<Directory>) -> Result<Checkpoint, Error> {
-    let shard = Arc::new(Shard::open_in(folder, &prefix.head));
+    let shard = Arc::new(SourceFile::open_in(folder, &prefix.head));
     let Some(stamp) = shard.stamp() else {
         let error = shard.fault().expect("a shard has a stamp or a fault");
         return Err(Error::Io(prefix.index(), io::Error::new(error.kind(), error.to_string())));
     };
     let mut magic = [0; ZIP.len()];
     let is_archive = shard.read_exact_at(&mut magic, 0).is_ok() && magic == ZIP;
-    let bytes = if is_archive { archive::weights(&shard)? } else { Bytes::whole(&shard) };
+    let bytes = if is_archive { archive::weights(&shard)? } else { FileStorage::whole(&shard) };
     // The library promises errors instead of panics; where it errs, that is an error too.
     let read = catch_unwind(AssertUnwindSafe(|| read(prefix.index(), &bytes)));
     let (variables, h5_layout, warnings) = read.unwrap_or_else(|_| {
@@ -78,8 +78,8 @@ fn open(prefix: &Prefix, folder: &Arc<Directory>) -> Result<Checkpoint, Error> {
         Err(Error::Malformed(prefix.index(), what))
     })?;
     let shards = match bytes {
-        Bytes::Part { .. } => vec![shard],
-        Bytes::Memory(_) => vec![],
+        FileStorage::Part { .. } => vec![shard],
+        FileStorage::Memory(_) => vec![],
     };
     let warnings =
         warnings.into_iter().map(|warning| format!("{}: {warning}", prefix.index().display())).collect();
@@ -88,11 +88,11 @@ fn open(prefix: &Prefix, folder: &Arc<Directory>) -> Result<Checkpoint, Error> {
 }
 
 /// The variables of a file, how it is laid out, and what to warn of.
-fn read(path: PathBuf, bytes: &Bytes) -> Result<(Vec<Variable>, H5Layout, Vec<String>), Error> {
-    let whole = |trouble: Trouble| match trouble {
-        Trouble::Io(error) => Error::Io(path.clone(), error),
-        Trouble::LeftOut(what) => Error::Unsupported(path.clone(), what),
-        Trouble::Damaged(what) => Error::Malformed(path.clone(), Malformed::new(what, 0)),
+fn read(path: PathBuf, bytes: &FileStorage) -> Result<(Vec<Variable>, H5Layout, Vec<String>), Error> {
+    let whole = |trouble: DatasetError| match trouble {
+        DatasetError::Io(error) => Error::Io(path.clone(), error),
+        DatasetError::LeftOut(what) => Error::Unsupported(path.clone(), what),
+        DatasetError::Damaged(what) => Error::Malformed(path.clone(), Malformed::new(what, 0)),
     };
     let file = chunks::open(bytes, 0).map_err(|error| whole(error.into()))?;
     check_end(&file, bytes).map_err(|error| Error::Malformed(path.clone(), error))?;
@@ -119,7 +119,7 @@ fn read(path: PathBuf, bytes: &Bytes) -> Result<(Vec<Variable>, H5Layout, Vec<St
 }
 
 /// Whether all of the file is there that should be.
-fn check_end(file: &Hdf5File, bytes: &Bytes) -> Result<(), Malformed> {
+fn check_end(file: &Hdf5File, bytes: &FileStorage) -> Result<(), Malformed> {
     // The only address that counts from the beginning of the file, also behind a user block.
     let (end, len) = (file.superblock().eof_address, bytes.len());
     match end <= len || !links::defined(file, end) {
@@ -132,14 +132,14 @@ fn check_end(file: &Hdf5File, bytes: &Bytes) -> Result<(), Malformed> {
 }
 
 /// The tensors of all datasets that can be shown, by path.
-fn datasets(reading: &mut Reading, tree: &mut Tree) -> Result<Vec<(String, Placed)>, Trouble> {
+fn datasets(reading: &mut Reading, tree: &mut Tree) -> Result<Vec<(String, Placed)>, DatasetError> {
     let mut placed = Vec::new();
     for (path, found) in &tree.datasets {
         match reading.tensor(found).map_err(|trouble| trouble.of_header_at(found.address)) {
             Ok(tensor) => placed.push((path.clone(), tensor)),
-            Err(Trouble::LeftOut(what)) => tree.warnings.push(format!("{path}: {what}; left out")),
-            Err(Trouble::Damaged(what)) => tree.damaged.push((path.clone(), what)),
-            Err(error @ Trouble::Io(_)) => return Err(error),
+            Err(DatasetError::LeftOut(what)) => tree.warnings.push(format!("{path}: {what}; left out")),
+            Err(DatasetError::Damaged(what)) => tree.damaged.push((path.clone(), what)),
+            Err(error @ DatasetError::Io(_)) => return Err(error),
         }
     }
     Ok(placed)
@@ -159,7 +159,7 @@ fn overlaps(tree: &mut Tree, placed: &[(String, Placed)]) {
     tree.damaged.extend(ranges.windows(2).filter_map(clash));
 }
 
-fn variable(named: &Named, placed: Placed) -> Variable {
+fn variable(named: &VariableName, placed: Placed) -> Variable {
     Variable {
         name: named.name.as_str().into(),
         key: None,

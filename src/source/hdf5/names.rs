@@ -13,12 +13,12 @@ use std::collections::{BTreeMap, HashMap};
 
 use hdf5_reader::{Attribute, Hdf5File};
 
-use crate::source::hdf5::error::Trouble;
+use crate::source::hdf5::error::DatasetError;
 use crate::source::hdf5::walk::{Tree, below, normal};
 
 /// What a dataset is called.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Named {
+pub(super) struct VariableName {
     pub(super) name: String,
     pub(super) full_name: Option<String>,
 }
@@ -27,12 +27,12 @@ pub(super) struct Named {
 const OF_THE_MODEL: &str = "top_level_model_weights";
 
 /// Names of all datasets, by path; and what the lists name that is not there.
-pub(super) fn names(file: &Hdf5File, tree: &Tree) -> Result<(BTreeMap<String, Named>, Vec<String>), Trouble> {
+pub(super) fn names(file: &Hdf5File, tree: &Tree) -> Result<(BTreeMap<String, VariableName>, Vec<String>), DatasetError> {
     let mut warnings = Vec::new();
-    let mut names: BTreeMap<String, Named> = BTreeMap::new();
+    let mut names: BTreeMap<String, VariableName> = BTreeMap::new();
     for path in tree.datasets.keys() {
         let full_name = full_name(file, tree, path);
-        names.insert(path.clone(), Named { name: path.clone(), full_name });
+        names.insert(path.clone(), VariableName { name: path.clone(), full_name });
     }
     for base in ["", "model_weights"] {
         for (path, weight) in legacy(file, tree, base)? {
@@ -47,7 +47,7 @@ pub(super) fn names(file: &Hdf5File, tree: &Tree) -> Result<(BTreeMap<String, Na
 }
 
 /// Path and name of each weight that the lists below a group tell of.
-fn legacy(file: &Hdf5File, tree: &Tree, base: &str) -> Result<Vec<(String, String)>, Trouble> {
+fn legacy(file: &Hdf5File, tree: &Tree, base: &str) -> Result<Vec<(String, String)>, DatasetError> {
     if !tree.groups.contains_key(base) {
         return Ok(vec![]);
     }
@@ -66,18 +66,18 @@ fn legacy(file: &Hdf5File, tree: &Tree, base: &str) -> Result<Vec<(String, Strin
 }
 
 /// A list of texts, in one attribute or several.
-fn list(attributes: &[Attribute], name: &str) -> Result<Option<Vec<String>>, Trouble> {
+fn list(attributes: &[Attribute], name: &str) -> Result<Option<Vec<String>>, DatasetError> {
     let find = |name: &str| attributes.iter().find(|attribute| attribute.name == name);
     let texts = |attribute: &Attribute| match attribute.num_elements()? {
         // An empty list has no texts, and so is often of numbers.
         0 => Ok(vec![]),
-        _ => attribute.read_strings().map_err(Trouble::from),
+        _ => attribute.read_strings().map_err(DatasetError::from),
     };
     if let Some(attribute) = find(name) {
         return texts(attribute).map(Some);
     }
     let parts: Vec<_> = (0..).map_while(|part| find(&format!("{name}{part}"))).collect();
-    let parts = parts.into_iter().map(texts).collect::<Result<Vec<_>, Trouble>>()?;
+    let parts = parts.into_iter().map(texts).collect::<Result<Vec<_>, DatasetError>>()?;
     Ok((!parts.is_empty()).then(|| parts.concat()))
 }
 
@@ -92,7 +92,7 @@ fn full_name(file: &Hdf5File, tree: &Tree, path: &str) -> Option<String> {
 }
 
 /// Gives the path back to all that share a name, until none do: paths are all different.
-fn tell_apart(names: &mut BTreeMap<String, Named>) {
+fn tell_apart(names: &mut BTreeMap<String, VariableName>) {
     loop {
         let mut count = HashMap::<String, usize>::new();
         names.values().for_each(|named| *count.entry(named.name.clone()).or_default() += 1);
@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     fn apart(names: &[(&str, &str)]) -> Vec<String> {
-        let named = |name: &str| Named { name: name.into(), full_name: None };
+        let named = |name: &str| VariableName { name: name.into(), full_name: None };
         let mut names = names.iter().map(|(path, name)| ((*path).to_owned(), named(name))).collect();
         tell_apart(&mut names);
         names.into_values().map(|named| named.name).collect()

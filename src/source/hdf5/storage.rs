@@ -11,23 +11,23 @@ use hdf5_reader::error::{Error, Result};
 use hdf5_reader::{Storage, StorageBuffer};
 
 use crate::extent::Extent;
-use crate::source_file::Shard;
+use crate::source_file::SourceFile;
 
 /// More than any piece of metadata has, and as large as a chunk may be.
 pub(crate) const MAX_READ: usize = 256 << 20;
 
 /// Where the bytes of an HDF5 file are.
 #[derive(Clone)]
-pub(crate) enum Bytes {
+pub(crate) enum FileStorage {
     /// `len` bytes of `shard` from `offset`.
-    Part { shard: Arc<Shard>, offset: u64, len: u64 },
+    Part { shard: Arc<SourceFile>, offset: u64, len: u64 },
     /// In memory.
     Memory(Arc<[u8]>),
 }
 
-impl Bytes {
+impl FileStorage {
     /// All of a file.
-    pub(crate) fn whole(shard: &Arc<Shard>) -> Self {
+    pub(crate) fn whole(shard: &Arc<SourceFile>) -> Self {
         Self::Part { shard: shard.clone(), offset: 0, len: shard.len().unwrap_or(0) }
     }
 
@@ -57,11 +57,11 @@ impl Bytes {
     }
 
     /// Tells `to` which bytes these are, as [`Shard::recipe`].
-    pub(crate) fn recipe(&self, mut to: &mut dyn Hasher) -> Option<()> {
+    pub(crate) fn fingerprint(&self, mut to: &mut dyn Hasher) -> Option<()> {
         match self {
             Self::Part { shard, offset, len } => {
                 (offset, len).hash(&mut to);
-                shard.recipe(to)
+                shard.fingerprint(to)
             }
             Self::Memory(bytes) => {
                 bytes.hash(&mut to);
@@ -79,7 +79,7 @@ impl Bytes {
     }
 }
 
-impl Storage for Bytes {
+impl Storage for FileStorage {
     fn len(&self) -> u64 {
         match self {
             Self::Part { len, .. } => *len,

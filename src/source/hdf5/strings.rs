@@ -7,7 +7,7 @@ use crate::dtype::Dtype;
 use crate::extent::Extent;
 use crate::format::hdf5_type::{Padding, Type};
 use crate::format::string_tensor;
-use crate::source::hdf5::error::Trouble;
+use crate::source::hdf5::error::DatasetError;
 use crate::tensor::{Shape, Tensor};
 
 /// Bytes of all strings of a file together.
@@ -22,7 +22,7 @@ pub(super) fn tensor(
     shape: Shape,
     file: u64,
     budget: &mut u64,
-) -> Result<Tensor, Trouble> {
+) -> Result<Tensor, DatasetError> {
     let elements = match kind {
         Type::Text { size, padding } => fixed(dataset, *size, *padding, &shape, budget)?,
         _ => variable(dataset, &shape, file, budget)?,
@@ -32,12 +32,12 @@ pub(super) fn tensor(
 }
 
 /// Takes from the budget what some strings of `size` bytes each need.
-fn spend(budget: &mut u64, shape: &Shape, size: u64) -> Result<(), Trouble> {
+fn spend(budget: &mut u64, shape: &Shape, size: u64) -> Result<(), DatasetError> {
     let elements = shape.num_elements();
     let needed = elements.and_then(|elements| elements.checked_mul(size.checked_add(EACH)?));
     let left = needed.and_then(|needed| budget.checked_sub(needed));
     *budget = left.ok_or_else(|| {
-        Trouble::LeftOut(format!("more than {} MB of strings; only so many are read", BUDGET >> 20))
+        DatasetError::LeftOut(format!("more than {} MB of strings; only so many are read", BUDGET >> 20))
     })?;
     Ok(())
 }
@@ -48,7 +48,7 @@ fn fixed(
     padding: Padding,
     shape: &Shape,
     budget: &mut u64,
-) -> Result<Vec<Vec<u8>>, Trouble> {
+) -> Result<Vec<Vec<u8>>, DatasetError> {
     spend(budget, shape, size.into())?;
     let stored = dataset.read_raw_bytes()?;
     Ok(stored.chunks_exact(size as usize).map(|element| unpadded(element, padding).to_vec()).collect())
@@ -68,7 +68,7 @@ fn up_to_nul(element: &[u8]) -> &[u8] {
 }
 
 /// Strings that lie in heaps, each where its reference says.
-fn variable(dataset: &Dataset, shape: &Shape, file: u64, budget: &mut u64) -> Result<Vec<Vec<u8>>, Trouble> {
+fn variable(dataset: &Dataset, shape: &Shape, file: u64, budget: &mut u64) -> Result<Vec<Vec<u8>>, DatasetError> {
     let size = dataset.vlen_reference_size();
     spend(budget, shape, size as u64)?;
     let references = dataset.read_raw_bytes()?;
@@ -76,7 +76,7 @@ fn variable(dataset: &Dataset, shape: &Shape, file: u64, budget: &mut u64) -> Re
     for reference in references.chunks_exact(size) {
         let len = reference.first_chunk().map_or(0, |len| u32::from_le_bytes(*len));
         if u64::from(len) > file {
-            return Err(Trouble::Damaged(format!("a string of {len} bytes in a file of {file}")));
+            return Err(DatasetError::Damaged(format!("a string of {len} bytes in a file of {file}")));
         }
         spend(budget, &Shape::default(), len.into())?;
         let element = dataset.resolve_vlen_reference_bytes(reference, 1)?;

@@ -10,7 +10,7 @@ use hdf5_reader::Hdf5File;
 use hdf5_reader::error::Error;
 use hdf5_reader::messages::HdfMessage;
 
-use crate::source::hdf5::error::Trouble;
+use crate::source::hdf5::error::DatasetError;
 use crate::source::hdf5::links;
 use crate::source::hdf5::links::{Link, Target};
 
@@ -23,7 +23,7 @@ const MAX_PATH: usize = 4096;
 #[derive(Default)]
 pub(super) struct Tree {
     /// Datasets by path.
-    pub(super) datasets: BTreeMap<String, Found>,
+    pub(super) datasets: BTreeMap<String, FoundDataset>,
     /// Groups by path, the root's being empty.
     pub(super) groups: BTreeMap<String, u64>,
     /// What was not followed.
@@ -37,7 +37,7 @@ pub(super) struct Tree {
 
 /// A dataset.
 #[derive(Clone)]
-pub(super) struct Found {
+pub(super) struct FoundDataset {
     /// Where its header is.
     pub(super) address: u64,
     /// A path on which no soft link lies.
@@ -55,7 +55,7 @@ enum Kind {
 }
 
 /// Walks the file.
-pub(super) fn walk(file: &Hdf5File) -> Result<Tree, Trouble> {
+pub(super) fn walk(file: &Hdf5File) -> Result<Tree, DatasetError> {
     let mut tree = Tree::default();
     let root = file.superblock().root_object_header_address()?;
     tree.groups.insert(String::new(), root);
@@ -69,7 +69,7 @@ pub(super) fn walk(file: &Hdf5File) -> Result<Tree, Trouble> {
             Ok(())
         });
         if let Err(error) = visited {
-            tree.fault(path, Trouble::from(error).of_header_at(address))?;
+            tree.fault(path, DatasetError::from(error).of_header_at(address))?;
             continue;
         }
         for link in found {
@@ -90,7 +90,7 @@ impl Tree {
     }
 
     /// Notes what a link of the group `parent` leads to; a group that is to be walked comes back.
-    fn link(&mut self, file: &Hdf5File, parent: &str, link: Link) -> Result<Option<(String, u64)>, Trouble> {
+    fn link(&mut self, file: &Hdf5File, parent: &str, link: Link) -> Result<Option<(String, u64)>, DatasetError> {
         let path = below(parent, &link.name);
         if link.name.is_empty() || link.name == "." || link.name.contains('/') || path.len() > MAX_PATH {
             let what = format!("a link has the name {:?}, which none can have", shortened(&link.name));
@@ -113,11 +113,11 @@ impl Tree {
             }
         };
         match kind(file, address) {
-            Ok(Kind::Dataset) => drop(self.datasets.insert(path.clone(), Found { address, path })),
+            Ok(Kind::Dataset) => drop(self.datasets.insert(path.clone(), FoundDataset { address, path })),
             Ok(Kind::Group) => return Ok(self.group(path, address)),
             Ok(Kind::Type) => {}
             Ok(Kind::Other) => self.warnings.push(format!("{path}: neither a group nor a dataset; left out")),
-            Err(error) => self.fault(path, Trouble::from(error).of_header_at(address))?,
+            Err(error) => self.fault(path, DatasetError::from(error).of_header_at(address))?,
         }
         Ok(None)
     }
@@ -132,11 +132,11 @@ impl Tree {
         Some((path, address))
     }
 
-    fn fault(&mut self, path: String, trouble: Trouble) -> Result<(), Trouble> {
+    fn fault(&mut self, path: String, trouble: DatasetError) -> Result<(), DatasetError> {
         match trouble {
-            Trouble::LeftOut(what) => self.warnings.push(format!("{path}: {what}; left out")),
-            Trouble::Damaged(what) => self.damaged.push((path, what)),
-            Trouble::Io(error) => return Err(Trouble::Io(error)),
+            DatasetError::LeftOut(what) => self.warnings.push(format!("{path}: {what}; left out")),
+            DatasetError::Damaged(what) => self.damaged.push((path, what)),
+            DatasetError::Io(error) => return Err(DatasetError::Io(error)),
         }
         Ok(())
     }

@@ -12,12 +12,12 @@ use crate::format::safetensors::index;
 use crate::name::{Name, listed};
 use crate::source::checkpoint_files::Prefix;
 use crate::source::safetensors::{File, OWN, SHOWN, checkpoint, stamp, unreadable};
-use crate::source::{Checkpoint, Error, Source, without};
+use crate::source::{Checkpoint, Error, SourceFormat, without};
 use crate::source_file;
-use crate::source_file::Shard;
+use crate::source_file::SourceFile;
 
 /// An index, and files.
-pub(in crate::source) const SOURCE: Source = Source {
+pub(in crate::source) const SOURCE: SourceFormat = SourceFormat {
     stem: |name| without(name, ".safetensors.index.json"),
     is_head: |ends| {
         let text = ends.head.trim_ascii_start();
@@ -35,7 +35,7 @@ fn holds(text: &[u8], key: &[u8]) -> bool {
 const MAX_INDEX: u64 = 1 << 30;
 
 fn open(prefix: &Prefix, folder: &Arc<Directory>) -> Result<Checkpoint, Error> {
-    let index = Shard::open_in(folder, &prefix.head);
+    let index = SourceFile::open_in(folder, &prefix.head);
     let stamp = stamp(&index)?;
     let map = read(&index, stamp.len)?;
     source_file::make_room(map.len() as u64);
@@ -56,7 +56,7 @@ fn open(prefix: &Prefix, folder: &Arc<Directory>) -> Result<Checkpoint, Error> {
 }
 
 /// The names of tensors by the names of their files.
-fn read(index: &Shard, len: u64) -> Result<BTreeMap<String, Vec<String>>, Error> {
+fn read(index: &SourceFile, len: u64) -> Result<BTreeMap<String, Vec<String>>, Error> {
     if len > MAX_INDEX {
         let what = format!("{len} bytes, far more than the index of any model has");
         return Err(Error::Unsupported(index.path().into(), what));
@@ -76,7 +76,7 @@ fn file(folder: &Arc<Directory>, name: &str, tensors: &[String]) -> Result<(File
     if !is_beside(name) {
         return Err(format!("{shown}: not a file of the index's own folder; {}", needs()));
     }
-    let shard = Arc::new(Shard::open_in(folder, OsStr::new(name)));
+    let shard = Arc::new(SourceFile::open_in(folder, OsStr::new(name)));
     if let Some(fault) = shard.fault() {
         return Err(format!("{shown}: {fault}; {}", needs()));
     }

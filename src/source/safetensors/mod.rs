@@ -19,12 +19,12 @@ use crate::extent::Extent;
 use crate::format::safetensors::{self, Entry, Header};
 use crate::name::{Name, listed};
 use crate::source::checkpoint_files::Prefix;
-use crate::source::{Checkpoint, Error, Source, without};
-use crate::source_file::{Shard, Stamp};
+use crate::source::{Checkpoint, Error, SourceFormat, without};
+use crate::source_file::{SourceFile, Stamp};
 use crate::tensor::{Shape, Tensor};
 
 /// One file.
-pub(super) const FILE: Source = Source {
+pub(super) const FILE: SourceFormat = SourceFormat {
     stem: |name| without(name, OWN).filter(|stem| !is_part(stem)),
     is_head: |ends| is_header(&ends.head),
     own: Some(OWN),
@@ -46,7 +46,7 @@ fn is_part(stem: &OsStr) -> bool {
 }
 
 fn open(prefix: &Prefix, folder: &Arc<Directory>) -> Result<Checkpoint, Error> {
-    let shard = Arc::new(Shard::open_in(folder, &prefix.head));
+    let shard = Arc::new(SourceFile::open_in(folder, &prefix.head));
     let file = File::read(shard)?;
     let stamp = file.stamp;
     checkpoint(prefix, stamp, vec![file], Vec::new())
@@ -72,7 +72,7 @@ fn checkpoint(
 
 /// A file whose header was read and checked.
 struct File {
-    shard: Arc<Shard>,
+    shard: Arc<SourceFile>,
     stamp: Stamp,
     header: Header,
     /// Where the data begins.
@@ -80,7 +80,7 @@ struct File {
 }
 
 impl File {
-    fn read(shard: Arc<Shard>) -> Result<Self, Error> {
+    fn read(shard: Arc<SourceFile>) -> Result<Self, Error> {
         let unreadable = |error: &io::Error| unreadable(shard.path(), error);
         let stamp = stamp(&shard)?;
         let mut head = vec![0; stamp.len.min(safetensors::LENGTH as u64) as usize];
@@ -118,7 +118,7 @@ impl File {
     }
 }
 
-fn stamp(shard: &Shard) -> Result<Stamp, Error> {
+fn stamp(shard: &SourceFile) -> Result<Stamp, Error> {
     let gone = || shard.fault().map_or_else(|| io::ErrorKind::NotFound.into(), copy);
     shard.stamp().ok_or_else(|| Error::Io(shard.path().into(), gone()))
 }

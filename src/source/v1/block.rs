@@ -12,14 +12,14 @@ use crate::extent::{Extent, VirtualFile};
 use crate::format::Malformed;
 use crate::format::crc::Masked;
 use crate::format::table::{self, Handle};
-use crate::source::v1::Trouble;
-use crate::source_file::Shard;
+use crate::source::v1::FileError;
+use crate::source_file::SourceFile;
 
 /// Bytes that pass by at once.
 const CHUNK: u64 = 1 << 20;
 
 pub(super) struct Block {
-    pub(super) shard: Arc<Shard>,
+    pub(super) shard: Arc<SourceFile>,
     handle: Handle,
     pub(super) is_plain: bool,
     /// Once its checksum was computed: what is wrong with it, if anything.
@@ -28,7 +28,7 @@ pub(super) struct Block {
 
 impl Block {
     /// The block at a handle that was held against the file's length.
-    pub(super) fn open(shard: &Arc<Shard>, handle: Handle) -> Result<Self, Trouble> {
+    pub(super) fn open(shard: &Arc<SourceFile>, handle: Handle) -> Result<Self, FileError> {
         let (mut kind, at) = ([0], handle.offset + handle.size);
         shard.read_exact_at(&mut kind, at)?;
         let is_plain = table::is_plain(kind[0], at)?;
@@ -36,7 +36,7 @@ impl Block {
     }
 
     /// The contents, of which nobody knows yet whether they are undamaged.
-    pub(super) fn skim(&self) -> Result<VirtualFile, Trouble> {
+    pub(super) fn skim(&self) -> Result<VirtualFile, FileError> {
         let Handle { offset, size } = self.handle;
         match self.is_plain {
             true => {
@@ -47,7 +47,7 @@ impl Block {
     }
 
     /// The contents, whose checksum holds.
-    pub(super) fn contents(&self) -> Result<VirtualFile, Trouble> {
+    pub(super) fn contents(&self) -> Result<VirtualFile, FileError> {
         if self.is_plain {
             self.check()?;
         }
@@ -59,7 +59,7 @@ impl Block {
         self.handle.offset + if self.is_plain { at } else { 0 }
     }
 
-    fn check(&self) -> Result<(), Trouble> {
+    fn check(&self) -> Result<(), FileError> {
         if self.verdict.get().is_none() {
             let (actual, stored) = self.checksums()?;
             let verdict = match actual == stored {
@@ -100,7 +100,7 @@ impl Block {
 }
 
 /// Bytes `at..at + len` of some contents; an error if they end before.
-pub(super) fn read(contents: &VirtualFile, at: u64, len: u64) -> Result<Vec<u8>, Trouble> {
+pub(super) fn read(contents: &VirtualFile, at: u64, len: u64) -> Result<Vec<u8>, FileError> {
     if at.checked_add(len).is_none_or(|end| end > contents.len()) {
         let what = format!("{len} bytes where the block has {}", contents.len());
         return Err(Malformed { what: what.into(), at }.into());

@@ -11,10 +11,10 @@ use std::sync::{Arc, OnceLock};
 
 use crate::cache::{Decode, Identity};
 use crate::extent::{Extent, VirtualFile};
-use crate::format::v1::{Coding, Form, Starts};
+use crate::format::v1::{Coding, Form, VarintIndex};
 use crate::name::Name;
 use crate::source::v1::block::Block;
-use crate::source::v1::{Trouble, block, rebased};
+use crate::source::v1::{FileError, block, rebased};
 
 /// Bytes of a piece of raw numbers, and of a run of varints that passes by at once.
 const RAW_PIECE: u64 = 4 << 20;
@@ -24,7 +24,7 @@ const VARINT_PIECE: u64 = 1 << 20;
 const VARINT_GRAIN: u64 = 64 << 10;
 
 /// The numbers of one slice.
-pub(crate) struct Numbers {
+pub(crate) struct Decoder {
     name: Name,
     block: Arc<Block>,
     run: Run,
@@ -43,7 +43,7 @@ pub(crate) struct Run {
     pub(crate) elements: u64,
 }
 
-impl Numbers {
+impl Decoder {
     /// The numbers of a run, in memory's form; or what keeps them from being so many, as far as that is known before they
     /// are read.
     pub(crate) fn extent(name: Name, block: Arc<Block>, run: Run) -> Result<Extent, String> {
@@ -58,7 +58,7 @@ impl Numbers {
         Ok(Extent::Decoded { data: Arc::new(Self { name, block, run, starts, was_reported }), len })
     }
 
-    fn piece(&self, at: u64, len: u64) -> Result<Vec<u8>, Trouble> {
+    fn piece(&self, at: u64, len: u64) -> Result<Vec<u8>, FileError> {
         let contents = self.block.contents()?;
         let here = |error| rebased(error, &self.block);
         let run = match self.run.form {
@@ -75,20 +75,20 @@ impl Numbers {
     }
 
     /// Where the varints of some grains from `at` on lie.
-    fn varints(&self, contents: &VirtualFile, at: u64, len: u64) -> Result<Range<u64>, Trouble> {
+    fn varints(&self, contents: &VirtualFile, at: u64, len: u64) -> Result<Range<u64>, FileError> {
         if self.starts.get().is_none() {
             let _ = self.starts.set(self.survey(contents)?);
         }
         let starts = self.starts.get().map(Vec::as_slice).unwrap_or_default();
-        let grain = |at: u64| starts.get((at / self.grain()) as usize);
-        match (grain(at), grain((at + len).next_multiple_of(self.grain()))) {
+        let grain = |at: u64| starts.get((at / self.alignment()) as usize);
+        match (grain(at), grain((at + len).next_multiple_of(self.alignment()))) {
             (Some(start), Some(end)) => Ok(*start..*end),
             _ => Err(io::Error::other("a piece past the end of a tensor").into()),
         }
     }
 
-    fn survey(&self, contents: &VirtualFile) -> Result<Vec<u64>, Trouble> {
-        let mut starts = Starts::every(self.grain() / self.run.coding.width as u64, self.run.range.start);
+    fn survey(&self, contents: &VirtualFile) -> Result<Vec<u64>, FileError> {
+        let mut starts = VarintIndex::every(self.alignment() / self.run.coding.width as u64, self.run.range.start);
         let mut at = self.run.range.start;
         while at < self.run.range.end {
             let len = RAW_PIECE.min(self.run.range.end - at);
@@ -99,12 +99,12 @@ impl Numbers {
     }
 
     /// Logs what is wrong, once, and gives the error a reader gets.
-    fn report(&self, trouble: Trouble) -> io::Error {
+    fn report(&self, trouble: FileError) -> io::Error {
         let (path, name) = (self.block.shard.path().display(), &self.name);
         match trouble {
-            Trouble::Io(error) => error,
-            Trouble::Foreign(what) => io::Error::other(what),
-            Trouble::Malformed(error) => {
+            FileError::Io(error) => error,
+            FileError::Foreign(what) => io::Error::other(what),
+            FileError::Malformed(error) => {
                 if !self.was_reported.swap(true, Ordering::Relaxed) {
                     log::error!("{path}: {name}: not readable: {error}");
                 }
@@ -127,7 +127,7 @@ impl Run {
     }
 }
 
-impl Decode for Numbers {
+impl Decode for Decoder {
     fn identity(&self) -> Identity {
         Identity { of: std::ptr::from_ref(self).addr(), to: "numbers" }
     }
@@ -140,14 +140,14 @@ impl Decode for Numbers {
         self.block.shard.verify()
     }
 
-    fn recipe(&self, mut to: &mut dyn Hasher) -> Option<()> {
+    fn fingerprint(&self, mut to: &mut dyn Hasher) -> Option<()> {
         let Run { range, coding, elements, .. } = &self.run;
         ("numbers", self.name.as_bytes(), self.block.place(0), range, coding.width, elements).hash(&mut to);
-        self.block.shard.recipe(to)
+        self.block.shard.fingerprint(to)
     }
 
     /// What is unpacked whole is best decoded whole.
-    fn piece_len(&self) -> u64 {
+    fn block_len(&self) -> u64 {
         let whole = self.run.elements.saturating_mul(self.run.coding.width as u64);
         match self.run.form {
             _ if !self.block.is_plain => whole.max(RAW_PIECE).next_multiple_of(16),
@@ -156,9 +156,9 @@ impl Decode for Numbers {
         }
     }
 
-    fn grain(&self) -> u64 {
+    fn alignment(&self) -> u64 {
         match self.run.form {
-            _ if !self.block.is_plain => self.piece_len(),
+            _ if !self.block.is_plain => self.block_len(),
             Form::Raw => 1,
             Form::Varint { .. } => VARINT_GRAIN,
         }

@@ -15,9 +15,9 @@ use crate::format::table::{FOOTER, Handle, Keys};
 use crate::format::v1::{Meta, Window};
 use crate::format::{Malformed, table};
 use crate::source::v1::block::Block;
-use crate::source::v1::sparse_reader::Pages;
-use crate::source::v1::{Trouble, block, rebased};
-use crate::source_file::Shard;
+use crate::source::v1::sparse_reader::SparseReader;
+use crate::source::v1::{FileError, block, rebased};
+use crate::source_file::SourceFile;
 
 /// Far beyond any real list of tensors or blocks, which are read whole.
 const MAX_META: u64 = 1 << 30;
@@ -25,23 +25,23 @@ const MAX_META: u64 = 1 << 30;
 const HEADS: [usize; 4] = [256, 4 << 10, 64 << 10, 1 << 20];
 
 pub(super) struct File {
-    pub(super) shard: Arc<Shard>,
+    pub(super) shard: Arc<SourceFile>,
     pub(super) meta: Meta,
-    slices: HashMap<Vec<u8>, Place>,
+    slices: HashMap<Vec<u8>, ValueRange>,
     /// The contents of the block that was looked at last, which if compressed took some work.
     last: RefCell<Option<(Arc<Block>, VirtualFile)>>,
 }
 
 /// Where a value lies in the contents of a block.
 #[derive(Clone)]
-pub(super) struct Place {
+pub(super) struct ValueRange {
     pub(super) block: Arc<Block>,
     pub(super) value: Range<u64>,
 }
 
 impl File {
-    pub(super) fn open(folder: &Arc<Directory>, name: &OsStr) -> Result<Self, Trouble> {
-        let shard = Arc::new(Shard::open_in(folder, name));
+    pub(super) fn open(folder: &Arc<Directory>, name: &OsStr) -> Result<Self, FileError> {
+        let shard = Arc::new(SourceFile::open_in(folder, name));
         if let Some(fault) = shard.fault() {
             return Err(std::io::Error::new(fault.kind(), fault.to_string()).into());
         }
@@ -50,7 +50,7 @@ impl File {
         for handle in blocks(&shard)? {
             let block = Arc::new(Block::open(&shard, handle)?);
             walk(&block, &mut keys, |key, value| {
-                let place = Place { block: block.clone(), value };
+                let place = ValueRange { block: block.clone(), value };
                 match &meta {
                     None => meta = Some(place.meta(key)?),
                     Some(_) => drop(slices.insert(key.to_vec(), place)),
@@ -63,12 +63,12 @@ impl File {
     }
 
     /// Where the slice of that key lies.
-    pub(super) fn place(&self, key: &[u8]) -> Option<&Place> {
+    pub(super) fn place(&self, key: &[u8]) -> Option<&ValueRange> {
         self.slices.get(key)
     }
 
     /// The contents of a block of this file, as [`Block::skim`] has them.
-    pub(super) fn skim(&self, block: &Arc<Block>) -> Result<VirtualFile, Trouble> {
+    pub(super) fn skim(&self, block: &Arc<Block>) -> Result<VirtualFile, FileError> {
         let mut last = self.last.borrow_mut();
         match &*last {
             Some((held, contents)) if Arc::ptr_eq(held, block) => Ok(contents.clone()),
@@ -87,7 +87,7 @@ impl File {
 }
 
 /// The handles of a table's data blocks.
-fn blocks(shard: &Shard) -> Result<Vec<Handle>, Trouble> {
+fn blocks(shard: &SourceFile) -> Result<Vec<Handle>, FileError> {
     let len = shard.len().unwrap_or(0);
     let end = len.checked_sub(FOOTER as u64).ok_or_else(|| {
         Malformed::new(format!("{len} bytes are too few for a table, whose footer alone has {FOOTER}"), 0)
@@ -108,15 +108,15 @@ fn blocks(shard: &Shard) -> Result<Vec<Handle>, Trouble> {
 fn walk(
     block: &Block,
     keys: &mut Keys,
-    mut each: impl FnMut(&[u8], Range<u64>) -> Result<(), Trouble>,
-) -> Result<(), Trouble> {
+    mut each: impl FnMut(&[u8], Range<u64>) -> Result<(), FileError>,
+) -> Result<(), FileError> {
     let contents = block.skim()?;
     let len = contents.len();
     let here = |error| rebased(error, block);
     let last = block::read(&contents, len.saturating_sub(4), len.min(4)).map_err(here)?;
     let last = last.try_into().map_err(|_| Malformed { what: "empty block".into(), at: block.place(0) })?;
     let end = table::entries_len(last, len).map_err(|error| here(error.into()))?;
-    let (mut pages, mut at) = (Pages::of(contents), 0);
+    let (mut pages, mut at) = (SparseReader::of(contents), 0);
     while at < end {
         let value = value(keys, &mut pages, at, end).map_err(here)?;
         at = value.end;
@@ -126,7 +126,7 @@ fn walk(
 }
 
 /// Reads the head of the entry at `at`.
-fn value(keys: &mut Keys, pages: &mut Pages, at: u64, end: u64) -> Result<Range<u64>, Trouble> {
+fn value(keys: &mut Keys, pages: &mut SparseReader, at: u64, end: u64) -> Result<Range<u64>, FileError> {
     let left = usize::try_from(end - at).unwrap_or(usize::MAX);
     let mut found = keys.advance(pages.bytes(at, HEADS[0].min(left))?, at);
     for window in &HEADS[1..] {
@@ -145,10 +145,10 @@ fn value(keys: &mut Keys, pages: &mut Pages, at: u64, end: u64) -> Result<Range<
     }
 }
 
-impl Place {
-    fn meta(&self, key: &[u8]) -> Result<Meta, Trouble> {
+impl ValueRange {
+    fn meta(&self, key: &[u8]) -> Result<Meta, FileError> {
         let at = self.block.place(self.value.start);
-        let here = |what: String| Trouble::from(Malformed { what: what.into(), at });
+        let here = |what: String| FileError::from(Malformed { what: what.into(), at });
         let len = self.value.end - self.value.start;
         if !key.is_empty() {
             return Err(here(format!("the first key is \"{}\" instead of an empty one", key.escape_ascii())));
@@ -158,7 +158,7 @@ impl Place {
         }
         let value = block::read(&self.block.contents()?, self.value.start, len)?;
         Meta::decode(&value).map_err(|error| match Header::decode(&value) {
-            Ok(_) => Trouble::Foreign("this is the index of a V2 checkpoint\n  help: give it a name that ends in `.index`, as its data files are called"),
+            Ok(_) => FileError::Foreign("this is the index of a V2 checkpoint\n  help: give it a name that ends in `.index`, as its data files are called"),
             Err(_) => here(format!("the list of tensors does not parse: {error} of it")),
         })
     }

@@ -24,12 +24,12 @@ use crate::source::error::Error;
 use crate::source::sniff::TABLE;
 use crate::source::v1::block::Block;
 use crate::source::v1::file::File;
-use crate::source::{Checkpoint, Source};
+use crate::source::{Checkpoint, SourceFormat};
 use crate::source_file;
 use crate::tensor::Tensor;
 
-pub(crate) const SOURCE: Source =
-    Source { stem: files::likely_stem, is_head: |ends| ends.tail == TABLE, own: None, open };
+pub(crate) const SOURCE: SourceFormat =
+    SourceFormat { stem: files::likely_stem, is_head: |ends| ends.tail == TABLE, own: None, open };
 
 fn open(prefix: &Prefix, folder: &Arc<Directory>) -> Result<Checkpoint, Error> {
     let names = files::files(prefix, folder);
@@ -57,14 +57,14 @@ fn variable((name, tensor): (Name, Tensor)) -> Variable {
 
 /// What can go wrong in one file.
 #[derive(Debug)]
-pub(crate) enum Trouble {
+pub(crate) enum FileError {
     Io(io::Error),
     Malformed(Malformed),
     /// A table that is something else.
     Foreign(&'static str),
 }
 
-impl Trouble {
+impl FileError {
     fn of(self, path: PathBuf) -> Error {
         match self {
             Self::Io(error) => Error::Io(path, error),
@@ -74,22 +74,22 @@ impl Trouble {
     }
 }
 
-impl From<io::Error> for Trouble {
+impl From<io::Error> for FileError {
     fn from(error: io::Error) -> Self {
         Self::Io(error)
     }
 }
 
-impl From<Malformed> for Trouble {
+impl From<Malformed> for FileError {
     fn from(error: Malformed) -> Self {
         Self::Malformed(error)
     }
 }
 
 /// A fault in a block's contents, placed in the file.
-fn rebased(trouble: Trouble, block: &Block) -> Trouble {
+fn rebased(trouble: FileError, block: &Block) -> FileError {
     match trouble {
-        Trouble::Malformed(Malformed { what, at }) => Malformed { what, at: block.place(at) }.into(),
+        FileError::Malformed(Malformed { what, at }) => Malformed { what, at: block.place(at) }.into(),
         other => other,
     }
 }

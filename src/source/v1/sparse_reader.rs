@@ -3,25 +3,25 @@
 use crate::cache::Cache;
 use crate::extent::VirtualFile;
 use crate::format::v1::Window;
-use crate::source::v1::Trouble;
+use crate::source::v1::FileError;
 
 /// Bytes that are read at once at least: neighbours are near in a block of small values.
 const PAGE: usize = 4 << 10;
 
 /// Some contents, and the page of them that was read last.
-pub(crate) struct Pages {
+pub(crate) struct SparseReader {
     contents: VirtualFile,
     at: u64,
     page: Vec<u8>,
     cache: Cache,
 }
 
-impl Pages {
+impl SparseReader {
     pub(crate) fn of(contents: VirtualFile) -> Self {
         Self { contents, at: 0, page: Vec::new(), cache: Cache::new(0) }
     }
 
-    fn turn_to(&mut self, at: u64, len: usize) -> Result<(), Trouble> {
+    fn turn_to(&mut self, at: u64, len: usize) -> Result<(), FileError> {
         let left = self.contents.len().saturating_sub(at);
         self.page.clear();
         self.page.resize(len.max(PAGE).min(usize::try_from(left).unwrap_or(usize::MAX)), 0);
@@ -36,10 +36,10 @@ impl Pages {
     }
 }
 
-impl Window for Pages {
-    type Error = Trouble;
+impl Window for SparseReader {
+    type Error = FileError;
 
-    fn bytes(&mut self, at: u64, len: usize) -> Result<&[u8], Trouble> {
+    fn bytes(&mut self, at: u64, len: usize) -> Result<&[u8], FileError> {
         let is_held = self.held(at).is_some_and(|held| held.len() >= len);
         if !is_held {
             self.turn_to(at, len)?;
@@ -56,7 +56,7 @@ mod tests {
     #[test]
     fn any_bytes_are_given_in_any_order_and_fewer_only_at_the_end() {
         let bytes: Vec<u8> = (0..10_000u32).map(|n| (n % 251) as u8).collect();
-        let mut pages = Pages::of(bytes.clone().into());
+        let mut pages = SparseReader::of(bytes.clone().into());
         for (at, len) in [(0, 10), (5, 4096), (4090, 20), (9_990, 20), (100, 9_000), (10_000, 1), (20_000, 1)]
         {
             let rest = bytes.get(at..).unwrap_or_default();

@@ -12,10 +12,10 @@ use crate::format::{bundle, slice_key, string_tensor};
 use crate::name::Name;
 use crate::source::bundle::no_dtype;
 use crate::source::error::Fault;
-use crate::source::v1::decoder::{Numbers, Run};
-use crate::source::v1::file::{File, Place};
-use crate::source::v1::sparse_reader::Pages;
-use crate::source::v1::{Trouble, block, rebased};
+use crate::source::v1::decoder::{Decoder, Run};
+use crate::source::v1::file::{File, ValueRange};
+use crate::source::v1::sparse_reader::SparseReader;
+use crate::source::v1::{FileError, block, rebased};
 use crate::tensor::slices::Part;
 use crate::tensor::{Shape, Tensor};
 
@@ -79,13 +79,13 @@ fn part(file: &File, saved: &Saved, dtype: Dtype, slice: &bundle::Slice) -> Resu
     let missing = || format!("listed in {}, which does not hold its values", file.shard.name());
     let place = file.place(&key).ok_or_else(missing)?;
     let fault = |trouble| match rebased(trouble, &place.block) {
-        Trouble::Io(error) => format!("{}: {error}", file.shard.name()),
-        Trouble::Malformed(error) => format!("{error} of {}", file.shard.name()),
-        Trouble::Foreign(what) => what.into(),
+        FileError::Io(error) => format!("{}: {error}", file.shard.name()),
+        FileError::Malformed(error) => format!("{error} of {}", file.shard.name()),
+        FileError::Foreign(what) => what.into(),
     };
     let elements =
         shape.num_elements().ok_or_else(|| format!("shape {shape} has more elements than can be"))?;
-    let mut pages = Pages::of(file.skim(&place.block).map_err(fault)?);
+    let mut pages = SparseReader::of(file.skim(&place.block).map_err(fault)?);
     let stored = Slice::locate(&mut pages, place.value.clone()).map_err(fault)?;
     if (&stored.name, &stored.extents) != (&saved.name, slice) {
         let at = place.block.place(place.value.start);
@@ -97,17 +97,17 @@ fn part(file: &File, saved: &Saved, dtype: Dtype, slice: &bundle::Slice) -> Resu
     let coding = Coding::of(saved.dtype).ok_or_else(|| format!("{dtype}, which this format cannot hold"))?;
     let (run, form) = stored.run(&mut pages, coding).map_err(fault)?;
     let run = Run { range: run, form, coding, elements };
-    let data = Numbers::extent(stored.name.into(), place.block.clone(), run)?;
+    let data = Decoder::extent(stored.name.into(), place.block.clone(), run)?;
     Ok(Tensor::new(dtype, shape, vec![data], None))
 }
 
 /// A tensor of strings, read, in the form that a bundle has them in.
 fn strings(
-    place: &Place,
+    place: &ValueRange,
     tensor: Range<u64>,
     shape: Shape,
     elements: u64,
-) -> Result<Result<Tensor, String>, Trouble> {
+) -> Result<Result<Tensor, String>, FileError> {
     let contents = place.block.contents()?;
     let bytes = block::read(&contents, tensor.start, tensor.end - tensor.start)?;
     let strings = v1::strings(&bytes, tensor.start)?;

@@ -38,12 +38,12 @@ impl Decode for Assembled {
         self.parts.iter().try_for_each(|part| part.tensor.file().verify())
     }
 
-    fn recipe(&self, mut to: &mut dyn Hasher) -> Option<()> {
+    fn fingerprint(&self, mut to: &mut dyn Hasher) -> Option<()> {
         ("slices", &self.runs).hash(&mut to);
         self.parts.iter().try_for_each(|part| part.tensor.file().recipe(to))
     }
 
-    fn grain(&self) -> u64 {
+    fn alignment(&self) -> u64 {
         1
     }
 }

@@ -3,13 +3,13 @@
 use std::collections::HashSet;
 
 use crate::tensor::Shape;
-use crate::tensor::slices::{Part, Place, text};
+use crate::tensor::slices::{Part, SlicePlace, text};
 
 /// So many slices are named when something is missing beside them.
 const NAMED: usize = 8;
 
 /// That every element is in one slice and in no other.
-pub(super) fn check(parts: &[Part], places: &[Place], shape: &Shape) -> Result<(), String> {
+pub(super) fn check(parts: &[Part], places: &[SlicePlace], shape: &Shape) -> Result<(), String> {
     let all = shape.num_elements().ok_or_else(|| format!("shape {shape} has more elements than can be"))?;
     if let Some((a, b)) = overlap(places, shape.0.len()) {
         let (a, b) = (text(&parts[a].slice), text(&parts[b].slice));
@@ -27,7 +27,7 @@ pub(super) fn check(parts: &[Part], places: &[Place], shape: &Shape) -> Result<(
 
 /// Two that have an element in common, if any have. They are met in the order of the axis that has most starts, so that
 /// only those that reach beyond a start are held against the one that begins there.
-fn overlap(places: &[Place], rank: usize) -> Option<(usize, usize)> {
+fn overlap(places: &[SlicePlace], rank: usize) -> Option<(usize, usize)> {
     let starts = |axis: &usize| places.iter().map(|place| place[*axis].start).collect::<HashSet<_>>().len();
     let axis = (0..rank).max_by_key(starts);
     let along = |i: &usize| axis.map_or(0..1, |axis| places[*i][axis].clone());
@@ -44,12 +44,12 @@ fn overlap(places: &[Place], rank: usize) -> Option<(usize, usize)> {
     None
 }
 
-fn meet(a: &Place, b: &Place) -> bool {
+fn meet(a: &SlicePlace, b: &SlicePlace) -> bool {
     a.iter().zip(b).all(|(a, b)| a.start.max(b.start) < a.end.min(b.end))
 }
 
 /// How many elements a slice has, which is no more than the whole has.
-fn elements(place: &Place) -> u64 {
+fn elements(place: &SlicePlace) -> u64 {
     match place.iter().any(|range| range.is_empty()) {
         true => 0,
         false => place.iter().map(|range| range.end - range.start).product(),

@@ -21,7 +21,7 @@ use crate::extent::Extent;
 use crate::format::bundle::Slice;
 use crate::format::crc::Masked;
 use crate::tensor::slices::runs::Runs;
-use crate::tensor::{Made, Shape, Tensor};
+use crate::tensor::{Origins, Shape, Tensor};
 
 /// One slice of a tensor that was saved in several.
 #[derive(Clone)]
@@ -33,7 +33,7 @@ pub struct Part {
 }
 
 /// What a slice covers, dimension by dimension.
-type Place = Vec<Range<u64>>;
+type SlicePlace = Vec<Range<u64>>;
 
 impl Tensor {
     /// The tensor of that shape whose slices are `parts`, in any order.
@@ -53,13 +53,13 @@ impl Tensor {
             (None, Dtype::String) => (vec![joined::extent(&parts, runs(1))?], None),
             (None, _) => return Err(format!("a {dtype} cannot be put together of slices")),
         };
-        let made = Some(Box::new(Made::Slices(parts)));
+        let made = Some(Box::new(Origins::Slices(parts)));
         Ok(Self { made, ..Self::new(dtype, shape, data, crc32c) })
     }
 }
 
 impl Part {
-    fn place(&self, dtype: Dtype, shape: &Shape) -> Result<Place, String> {
+    fn place(&self, dtype: Dtype, shape: &Shape) -> Result<SlicePlace, String> {
         let place = place(&self.slice, shape)
             .ok_or_else(|| format!("slice {} is not within shape {shape}", text(&self.slice)))?;
         let lengths = Shape(place.iter().map(|range| range.end - range.start).collect());
@@ -75,7 +75,7 @@ impl Part {
     }
 }
 
-fn place(slice: &Slice, shape: &Shape) -> Option<Place> {
+fn place(slice: &Slice, shape: &Shape) -> Option<SlicePlace> {
     let covered = |(extent, &dim): (&crate::format::bundle::Extent, &u64)| {
         let start = u64::try_from(extent.start).ok()?;
         let end = match extent.length {

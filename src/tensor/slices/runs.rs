@@ -1,7 +1,7 @@
 //! How a slice lies in the whole: runs of equal length, in the order in which the slice has them.
 
 use crate::tensor::Shape;
-use crate::tensor::slices::Place;
+use crate::tensor::slices::SlicePlace;
 
 /// The runs of a slice, in bytes or whatever unit they were made with.
 #[derive(Hash)]
@@ -18,7 +18,7 @@ pub(super) struct Runs {
 
 impl Runs {
     /// The runs of the slice at `place` of a tensor whose elements have `width` units. The whole's size does not overflow.
-    pub(super) fn new(place: &Place, shape: &Shape, width: u64) -> Self {
+    pub(super) fn new(place: &SlicePlace, shape: &Shape, width: u64) -> Self {
         let mut runs = Self { len: width, count: 1, first: 0, outer: Vec::new() };
         if place.iter().any(|range| range.is_empty()) {
             return Self { count: 0, ..runs };

@@ -12,13 +12,13 @@ const NUMBERS: [Dtype; 5] =
 #[derive(Clone, Debug)]
 struct Cut {
     shape: Vec<u64>,
-    boxes: Vec<Place>,
+    boxes: Vec<SlicePlace>,
 }
 
 fn cut(axes: std::ops::Range<usize>) -> impl Strategy<Value = Cut> {
     let cuts = vec((any::<prop::sample::Index>(), axes, any::<prop::sample::Index>()), 0..8);
     (vec(0u64..6, 0..4), cuts).prop_map(|(shape, cuts)| {
-        let mut boxes = vec![shape.iter().map(|&dim| 0..dim).collect::<Place>()];
+        let mut boxes = vec![shape.iter().map(|&dim| 0..dim).collect::<SlicePlace>()];
         for (which, axis, at) in cuts {
             let mut left = boxes.swap_remove(which.index(boxes.len()));
             let mut right = left.clone();
@@ -44,14 +44,14 @@ impl Cut {
     }
 
     /// The elements of a box, by their numbers in the whole.
-    fn elements(&self, place: &Place) -> Vec<usize> {
+    fn elements(&self, place: &SlicePlace) -> Vec<usize> {
         place.iter().zip(&self.shape).fold(vec![0], |elements, (range, &dim)| {
             let along = |at: usize| range.clone().map(move |i| at * dim as usize + i as usize);
             elements.into_iter().flat_map(along).collect()
         })
     }
 
-    fn slice(&self, place: &Place) -> Slice {
+    fn slice(&self, place: &SlicePlace) -> Slice {
         let extent = |(range, &dim): (&Range<u64>, &u64)| match *range == (0..dim) {
             true => bundle::Extent { start: 0, length: None },
             false => extent(range.start, range.end - range.start),
@@ -61,7 +61,7 @@ impl Cut {
 
     /// The parts of a tensor whose elements are those.
     fn parts(&self, dtype: Dtype, element: impl Fn(usize) -> Vec<u8>) -> Vec<Part> {
-        let part = |place: &Place| {
+        let part = |place: &SlicePlace| {
             let elements: Vec<_> = self.elements(place).into_iter().map(&element).collect();
             let shape = Shape(place.iter().map(|range| range.end - range.start).collect());
             Part { slice: self.slice(place), tensor: Arc::new(whole(dtype, shape, &elements)) }

@@ -20,7 +20,7 @@ pub enum Target {
 pub const TARGETS: &[(&str, Target)] = &[("object", Target::Object), ("name", Target::Name)];
 
 /// Makes the catalog what such a program reads. One that is that already stays as it is.
-pub fn retarget(catalog: &mut Catalog, target: Target) {
+pub fn convert_kind(catalog: &mut Catalog, target: Target) {
     match target {
         Target::Object if catalog.objects.is_none() => object_based::give_graph(catalog),
         Target::Name if catalog.objects.is_some() => name_based::take_graph(catalog),

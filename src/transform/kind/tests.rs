@@ -29,7 +29,7 @@ fn catalog(names: &[&str]) -> Catalog {
 
 fn object(names: &[&str]) -> Catalog {
     let mut catalog = catalog(names);
-    retarget(&mut catalog, Target::Object);
+    convert_kind(&mut catalog, Target::Object);
     catalog
 }
 
@@ -123,7 +123,7 @@ fn full_names_count_as_plain_names_only_where_there_is_one_of_a_kind() {
         let at = catalog.variables.iter().position(|v| v.name == name.into()).unwrap();
         catalog.variables[at].full_name = Some(full_name.into());
     }
-    retarget(&mut catalog, Target::Name);
+    convert_kind(&mut catalog, Target::Name);
     assert_eq!(names(&catalog), ["a/kernel", "b/kernel", "save_counter", "the_bias"]);
     assert!(catalog.objects.is_none() && catalog.variables.iter().all(|v| v.key.is_none()));
 }
@@ -131,18 +131,18 @@ fn full_names_count_as_plain_names_only_where_there_is_one_of_a_kind() {
 #[test]
 fn slots_are_called_by_their_variables_plain_names() {
     let mut catalog = object(&["w", "w/Momentum"]);
-    retarget(&mut catalog, Target::Name);
+    convert_kind(&mut catalog, Target::Name);
     assert_eq!(names(&catalog), ["save_counter", "w", "w/momentum"]);
 }
 
 #[test]
 fn a_catalog_of_the_kind_already_stays_as_it_is() {
     let mut catalog = catalog(&["w"]);
-    retarget(&mut catalog, Target::Name);
+    convert_kind(&mut catalog, Target::Name);
     assert_eq!(names(&catalog), ["w"]);
     let mut catalog = object(&["w"]);
     let before = catalog.objects.as_ref().unwrap().tensor.clone();
-    retarget(&mut catalog, Target::Object);
+    convert_kind(&mut catalog, Target::Object);
     assert!(Arc::ptr_eq(&before, &catalog.objects.unwrap().tensor));
 }
 
@@ -162,7 +162,7 @@ proptest! {
         }
         prop_assert!(catalog.variables.is_sorted_by(|a, b| a.name < b.name));
         let mut back = catalog.clone();
-        retarget(&mut back, Target::Name);
+        convert_kind(&mut back, Target::Name);
         prop_assert_eq!(back.variables.len(), catalog.variables.len());
         prop_assert!(back.variables.is_sorted_by(|a, b| a.name < b.name));
     }

@@ -44,12 +44,12 @@ impl Decode for Zeros {
         Ok(vec![0; len])
     }
 
-    fn recipe(&self, mut to: &mut dyn Hasher) -> Option<()> {
+    fn fingerprint(&self, mut to: &mut dyn Hasher) -> Option<()> {
         ("zeros", self.len).hash(&mut to);
         Some(())
     }
 
-    fn grain(&self) -> u64 {
+    fn alignment(&self) -> u64 {
         1
     }
 }
@@ -117,18 +117,18 @@ impl Decode for Fitted {
         self.want.file().verify()
     }
 
-    fn recipe(&self, mut to: &mut dyn Hasher) -> Option<()> {
+    fn fingerprint(&self, mut to: &mut dyn Hasher) -> Option<()> {
         ("fit", &self.have.shape, &self.want.shape, self.have.dtype).hash(&mut to);
         self.have.file().recipe(to)?;
         self.want.file().recipe(to)
     }
 
-    fn grain(&self) -> u64 {
+    fn alignment(&self) -> u64 {
         1
     }
 
-    fn in_bands(&self) -> bool {
-        self.have.file().in_bands() || self.want.file().in_bands()
+    fn reads_whole_bands(&self) -> bool {
+        self.have.file().reads_whole_bands() || self.want.file().reads_whole_bands()
     }
 }
 

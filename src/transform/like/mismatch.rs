@@ -34,7 +34,7 @@ pub enum Problem {
 
 /// All of them.
 #[derive(Clone, Debug)]
-pub struct Unlike {
+pub struct LikeMismatch {
     wanted: String,
     /// How many variables are wanted.
     total: usize,
@@ -101,7 +101,7 @@ impl fmt::Display for Problem {
     }
 }
 
-impl Unlike {
+impl LikeMismatch {
     pub(crate) fn new(wanted: &str, total: usize) -> Self {
         Self { wanted: wanted.to_owned(), total, problems: vec![] }
     }
@@ -142,7 +142,7 @@ impl Unlike {
     }
 }
 
-impl fmt::Display for Unlike {
+impl fmt::Display for LikeMismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the source is not like {}", self.wanted)?;
         for (number, (heading, help)) in HEADINGS.iter().enumerate() {
@@ -161,4 +161,4 @@ impl fmt::Display for Unlike {
     }
 }
 
-impl std::error::Error for Unlike {}
+impl std::error::Error for LikeMismatch {}

@@ -23,7 +23,7 @@ use crate::catalog::{Catalog, Origin, Variable};
 use crate::name::Name;
 use crate::tensor::Tensor;
 use crate::transform::like::find::{Candidates, How};
-pub use crate::transform::like::mismatch::{Problem, Unlike};
+pub use crate::transform::like::mismatch::{Problem, LikeMismatch};
 pub use crate::transform::like::table::Fault;
 
 /// What the result is to look like.
@@ -95,11 +95,11 @@ impl Wanted {
 ///
 /// # Errors
 /// Everything that is missing, misshapen or ambiguous. The catalog stays as it is then.
-pub fn like(catalog: &mut Catalog, wanted: &Wanted, filling: Filling) -> Result<Likeness, Unlike> {
-    let mut unlike = Unlike::new(&wanted.name, wanted.catalog.variables.len());
+pub fn like(catalog: &mut Catalog, wanted: &Wanted, filling: Filling) -> Result<Likeness, LikeMismatch> {
+    let mut unlike = LikeMismatch::new(&wanted.name, wanted.catalog.variables.len());
     check_wanted(wanted, filling, &mut unlike);
     let found = find::find(catalog, &wanted.catalog);
-    let mut making = Making { catalog, wanted, filling, likeness: Likeness::default(), unlike };
+    let mut making = LikeBuilder { catalog, wanted, filling, likeness: Likeness::default(), unlike };
     let mut used = vec![None; making.catalog.variables.len()];
     let mut variables = Vec::with_capacity(found.len());
     for (variable, candidates) in wanted.catalog.variables.iter().zip(found) {
@@ -113,7 +113,7 @@ pub fn like(catalog: &mut Catalog, wanted: &Wanted, filling: Filling) -> Result<
     }
     let unused = making.catalog.variables.iter().zip(&used).filter(|(_, used)| used.is_none());
     let extra: Vec<_> = unused.map(|(variable, _)| variable.name.clone()).collect();
-    let Making { mut likeness, mut unlike, .. } = making;
+    let LikeBuilder { mut likeness, mut unlike, .. } = making;
     if let Some(bytes) = excess(&variables) {
         unlike.push(Problem::TooLarge { bytes });
     }
@@ -128,7 +128,7 @@ pub fn like(catalog: &mut Catalog, wanted: &Wanted, filling: Filling) -> Result<
     Ok(likeness)
 }
 
-fn check_wanted(wanted: &Wanted, filling: Filling, unlike: &mut Unlike) {
+fn check_wanted(wanted: &Wanted, filling: Filling, unlike: &mut LikeMismatch) {
     if wanted.catalog.objects.is_some() && wanted.catalog.graph().is_none() {
         unlike.push(Problem::NoGraph);
     }
@@ -144,15 +144,15 @@ fn excess(variables: &[Variable]) -> Option<u128> {
 }
 
 /// A result in the making.
-struct Making<'a> {
+struct LikeBuilder<'a> {
     catalog: &'a Catalog,
     wanted: &'a Wanted,
     filling: Filling,
     likeness: Likeness,
-    unlike: Unlike,
+    unlike: LikeMismatch,
 }
 
-impl Making<'_> {
+impl LikeBuilder<'_> {
     /// The variable with its value, or a problem.
     fn variable(&mut self, wanted: &Variable, candidates: Candidates) -> Option<Variable> {
         match candidates {

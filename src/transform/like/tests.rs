@@ -2,7 +2,7 @@ use crate::cache::Cache;
 use crate::dtype::Dtype;
 use crate::format::crc::Masked;
 use crate::tensor::Shape;
-use crate::transform::kind::{Target, retarget};
+use crate::transform::kind::{Target, convert_kind};
 use crate::transform::like::*;
 
 fn variable(name: &str, dims: &[u64], fill: u8) -> Variable {
@@ -23,7 +23,7 @@ fn plain(variables: &[(&str, &[u64], u8)]) -> Catalog {
 /// With an object graph; full names are `full/<path>` unless they are set.
 fn object(variables: &[(&str, &[u64], u8)]) -> Catalog {
     let mut catalog = plain(variables);
-    retarget(&mut catalog, Target::Object);
+    convert_kind(&mut catalog, Target::Object);
     catalog.variables.retain(|variable| variable.name.as_bytes() != b"save_counter");
     for variable in &mut catalog.variables {
         variable.plain_key = None;
@@ -44,7 +44,7 @@ fn wanted(catalog: Catalog) -> Wanted {
 /// Names and values.
 type Values = Vec<(String, Vec<u8>)>;
 
-fn made(source: &Catalog, wanted: &Wanted, filling: Filling) -> Result<(Values, Likeness), Unlike> {
+fn made(source: &Catalog, wanted: &Wanted, filling: Filling) -> Result<(Values, Likeness), LikeMismatch> {
     let mut catalog = source.clone();
     let likeness = like(&mut catalog, wanted, filling)?;
     let value = |variable: &Variable| {
@@ -201,7 +201,7 @@ fn a_table_gives_names_but_no_values() {
 fn the_save_counter_is_never_worth_a_refusal() {
     let source = plain(&[("w", &[1], 1)]);
     let mut want = plain(&[("w", &[1], 0)]);
-    retarget(&mut want, Target::Object);
+    convert_kind(&mut want, Target::Object);
     let (values, likeness) = made(&source, &wanted(want), Filling::default()).unwrap();
     assert_eq!(values, shown(&[("save_counter", &[0; 8]), ("w", &[1])]));
     assert_eq!(likeness.filled, ["save_counter".into()]);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::catalog::Unnamed;
+use crate::catalog::UnknownVariable;
 use crate::name::{Name, listed};
 use crate::transform::overlay::LISTED;
 
@@ -13,7 +13,7 @@ pub enum Fault {
     /// It is the very checkpoint that it is to be laid over.
     Itself { flag: String },
     /// A checkpoint has no variable of that name.
-    Unnamed { flag: String, place: String, unnamed: Unnamed },
+    Unnamed { flag: String, place: String, unnamed: UnknownVariable },
     /// What is taken is not of the same kind.
     Unlike { flag: String, found: String, wanted: String },
     /// A data file is missing.
@@ -28,15 +28,15 @@ pub enum Fault {
 
 /// All of them.
 #[derive(Clone, Debug)]
-pub struct Unlaid(pub Vec<Fault>);
+pub struct OverlayError(pub Vec<Fault>);
 
-impl Unlaid {
+impl OverlayError {
     pub(crate) fn none(self) -> Result<(), Self> {
         if self.0.is_empty() { Ok(()) } else { Err(self) }
     }
 }
 
-impl fmt::Display for Unlaid {
+impl fmt::Display for OverlayError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (i, fault) in self.0.iter().enumerate() {
             write!(f, "{}{fault}", if i == 0 { "" } else { "\n" })?;
@@ -45,7 +45,7 @@ impl fmt::Display for Unlaid {
     }
 }
 
-impl std::error::Error for Unlaid {}
+impl std::error::Error for OverlayError {}
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -20,12 +20,12 @@ pub(crate) mod summary;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::catalog::{Catalog, Variable, named};
+use crate::catalog::{Catalog, Variable, find_variable};
 use crate::graph::key;
 use crate::source_file::Stamp;
 use crate::tensor::Tensor;
-pub use crate::transform::overlay::error::{Fault, Unlaid};
-pub use crate::transform::overlay::summary::{From, Laid};
+pub use crate::transform::overlay::error::{Fault, OverlayError};
+pub use crate::transform::overlay::summary::{From, OverlaySummary};
 use crate::transform::overlay::summary::{Ledger, Note};
 
 /// Another checkpoint, of which there are values to be had.
@@ -72,21 +72,21 @@ impl Overlays {
     ///
     /// # Errors
     /// All that are.
-    pub fn refuse_base(&self, head: &Stamp) -> Result<(), Unlaid> {
+    pub fn refuse_base(&self, head: &Stamp) -> Result<(), OverlayError> {
         let is_base = |overlay: &&Arc<Overlay>| overlay.stamp.same_content(head);
         let whole = self.whole.iter().filter(is_base).map(|overlay| Fault::Itself { flag: overlay.flag() });
         let takes = self.takes.iter().filter(|take| is_base(&&take.from));
         let takes = takes.map(|take| Fault::Itself { flag: take.flag() });
-        Unlaid(whole.chain(takes).collect()).none()
+        OverlayError(whole.chain(takes).collect()).none()
     }
 
     /// Lays them over a catalog; says what came of it.
     ///
     /// # Errors
     /// Everything that does not fit. The catalog is not to be used then.
-    pub fn lay(&self, catalog: &mut Catalog) -> Result<Laid, Unlaid> {
+    pub fn lay(&self, catalog: &mut Catalog) -> Result<OverlaySummary, OverlayError> {
         if self.is_empty() {
-            return Ok(Laid::default());
+            return Ok(OverlaySummary::default());
         }
         let (mut ledger, mut faults) = (Ledger::new(catalog), Vec::new());
         for overlay in &self.whole {
@@ -97,7 +97,7 @@ impl Overlays {
                 faults.push(fault);
             }
         }
-        Unlaid(faults).none()?;
+        OverlayError(faults).none()?;
         catalog.changed();
         Ok(ledger.close(catalog))
     }
@@ -120,7 +120,7 @@ impl Take {
             let (flag, place) = (flag.clone(), place.to_owned());
             move |unnamed| Fault::Unnamed { flag, place, unnamed }
         };
-        let (base, other) = (named(catalog, &self.name), named(&self.from.catalog, &self.name));
+        let (base, other) = (find_variable(catalog, &self.name), find_variable(&self.from.catalog, &self.name));
         let (base, other) = match (base, other) {
             (Ok(base), Ok(other)) => (base, other),
             (Err(base), Err(_)) => return Err(unnamed("either checkpoint")(base)),

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use crate::catalog::{Catalog, Variable};
 use crate::format::object_graph;
 use crate::graph::Graph;
-use crate::graph::import::{Graft, Unfit};
+use crate::graph::import::{Import, Unfit};
 use crate::map::suggest::near_names;
 use crate::name::Name;
 use crate::remap::objects::{name_by_graph, objects};
@@ -58,7 +58,7 @@ fn add_objects(
     (stock, scion): (&Graph, &Graph),
     new: &[&Variable],
 ) -> Result<Vec<Name>, Fault> {
-    let (mut graft, mut keys) = (Graft::new(stock, scion), keys(catalog));
+    let (mut graft, mut keys) = (Import::new(stock, scion), keys(catalog));
     let (mut added, mut refused) = (Vec::new(), Vec::new());
     for variable in new {
         let key = graft.add(variable.key().as_bytes()).map(Name::from);

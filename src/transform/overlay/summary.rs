@@ -9,7 +9,7 @@ use crate::transform::overlay::{LISTED, Overlay};
 
 /// What came of laying checkpoints over one.
 #[derive(Clone, Debug, Default)]
-pub struct Laid {
+pub struct OverlaySummary {
     /// For each flag, what is its in the end.
     pub from: Vec<From>,
     /// Variables that stayed the base's.
@@ -95,9 +95,9 @@ impl Ledger {
     }
 
     /// Notes in the catalog where values come from, and sums up.
-    pub(crate) fn close(self, catalog: &mut Catalog) -> Laid {
+    pub(crate) fn close(self, catalog: &mut Catalog) -> OverlaySummary {
         let blank = |(flag, left): (String, usize)| From { flag, left, ..From::default() };
-        let mut laid = Laid { warnings: self.warnings(), ..Laid::default() };
+        let mut laid = OverlaySummary { warnings: self.warnings(), ..OverlaySummary::default() };
         laid.from = self.flags.into_iter().map(blank).collect();
         let mut paths = HashMap::new();
         for (name, (at, is_bases, path)) in self.last {

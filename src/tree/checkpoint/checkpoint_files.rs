@@ -6,16 +6,16 @@ use crate::catalog::Catalog;
 use crate::extent::VirtualFile;
 use crate::tree::checkpoint::show::Show;
 use crate::tree::{Content, Kind, state_file};
-use crate::view::{WHOLE, Whole};
+use crate::view::{CHECKPOINT_VIEWS, CheckpointView};
 
 /// A file or link at the top of the directory.
-pub(crate) enum Top {
+pub(crate) enum CheckpointFile {
     Made(Content<'static>),
     /// About the whole checkpoint; kept once it was asked for, because that may take some work.
-    Whole(&'static Whole, OnceLock<VirtualFile>),
+    Whole(&'static CheckpointView, OnceLock<VirtualFile>),
 }
 
-impl Top {
+impl CheckpointFile {
     pub(crate) fn kind(&self) -> Kind {
         match self {
             Self::Made(content) => content.kind(),
@@ -42,20 +42,20 @@ impl Top {
 /// What makes TensorFlow take the directory itself for the checkpoint: a state file that names the prefix beside it,
 /// for calls that look for one in every directory, and hidden links for those that take `ckpt-9/` as a prefix. And the
 /// files about the whole.
-pub(crate) fn tops<'a>(
+pub(crate) fn checkpoint_files<'a>(
     stem: &[u8],
     suffixes: impl Iterator<Item = &'a str>,
     catalog: &Catalog,
     show: &Show,
-) -> Vec<(Vec<u8>, Top)> {
+) -> Vec<(Vec<u8>, CheckpointFile)> {
     let beside = [b"../", stem].concat();
     let link = |suffix: &str| {
-        (suffix.into(), Top::Made(Content::Link([&beside, suffix.as_bytes()].concat().into())))
+        (suffix.into(), CheckpointFile::Made(Content::Link([&beside, suffix.as_bytes()].concat().into())))
     };
     let mut tops: Vec<_> = suffixes.map(link).collect();
-    tops.push((b"checkpoint".to_vec(), Top::Made(Content::File(state_file(&beside)))));
-    let wholes = WHOLE.iter().filter(|whole| show.has(whole.name) && (whole.is_there)(catalog));
-    tops.extend(wholes.map(|whole| (whole.name.into(), Top::Whole(whole, OnceLock::new()))));
+    tops.push((b"checkpoint".to_vec(), CheckpointFile::Made(Content::File(state_file(&beside)))));
+    let wholes = CHECKPOINT_VIEWS.iter().filter(|whole| show.has(whole.name) && (whole.is_there)(catalog));
+    tops.extend(wholes.map(|whole| (whole.name.into(), CheckpointFile::Whole(whole, OnceLock::new()))));
     tops.sort_by(|a, b| a.0.cmp(&b.0));
     tops
 }

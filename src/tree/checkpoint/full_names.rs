@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 
 use crate::catalog::Catalog;
 use crate::graph::Graph;
-use crate::tree::checkpoint::links::{FolderId, Links, To, file_name};
+use crate::tree::checkpoint::links::{LinkDirId, Links, To, file_name};
 
 /// The tree of a catalog's full names.
 pub(crate) fn links(catalog: &Catalog, _: &Graph) -> Links {
-    let mut folders = vec![Folder::default()];
+    let mut folders = vec![NameDir::default()];
     for (ordinal, variable) in (0..).zip(&catalog.variables) {
         if let Some(full_name) = &variable.full_name {
             add(&mut folders, full_name.as_bytes(), ordinal);
@@ -27,12 +27,12 @@ pub(crate) fn links(catalog: &Catalog, _: &Graph) -> Links {
 
 /// What is directly below a scope, by file name.
 #[derive(Default)]
-struct Folder {
+struct NameDir {
     folders: BTreeMap<String, usize>,
     variables: BTreeMap<String, Vec<u32>>,
 }
 
-fn add(folders: &mut Vec<Folder>, full_name: &[u8], ordinal: u32) {
+fn add(folders: &mut Vec<NameDir>, full_name: &[u8], ordinal: u32) {
     let mut components: Vec<_> = full_name.split(|&byte| byte == b'/').map(file_name).collect();
     let last = components.pop().unwrap_or_default();
     let mut at = 0;
@@ -40,13 +40,13 @@ fn add(folders: &mut Vec<Folder>, full_name: &[u8], ordinal: u32) {
         let fresh = folders.len();
         at = *folders[at].folders.entry(component).or_insert(fresh);
         if at == fresh {
-            folders.push(Folder::default());
+            folders.push(NameDir::default());
         }
     }
     folders[at].variables.entry(last).or_default().push(ordinal);
 }
 
-fn list(folder: &Folder, at: FolderId, links: &mut Links, open: &mut Vec<(usize, FolderId)>) {
+fn list(folder: &NameDir, at: LinkDirId, links: &mut Links, open: &mut Vec<(usize, LinkDirId)>) {
     for (name, ordinals) in &folder.variables {
         for (number, &ordinal) in (1..).zip(ordinals) {
             let mark = if number == 1 { String::new() } else { format!("%#{number}") };
@@ -55,6 +55,6 @@ fn list(folder: &Folder, at: FolderId, links: &mut Links, open: &mut Vec<(usize,
     }
     for (name, &below) in &folder.folders {
         let mark = if folder.variables.contains_key(name) { "%" } else { "" };
-        open.extend(links.add_folder(at, format!("{name}{mark}")).map(|folder| (below, folder)));
+        open.extend(links.add_directory(at, format!("{name}{mark}")).map(|folder| (below, folder)));
     }
 }

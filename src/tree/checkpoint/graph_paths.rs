@@ -14,13 +14,13 @@ use crate::tree::checkpoint::links::{Links, To, file_name};
 /// The tree of a catalog's graph.
 pub(crate) fn links(catalog: &Catalog, graph: &Graph) -> Links {
     let mut paths = Paths::new(catalog, graph);
-    paths.folders[ROOT] = Some(0);
+    paths.directories[ROOT] = Some(0);
     let mut open = vec![ROOT];
     while let Some(node) = open.pop() {
         paths.list(node, &mut open);
     }
     for (folder, name, node) in std::mem::take(&mut paths.elsewhere) {
-        if let Some(to) = paths.folders[node] {
+        if let Some(to) = paths.directories[node] {
             paths.links.add_link(folder, name, To::Folder(to));
         }
     }
@@ -34,7 +34,7 @@ struct Paths<'a> {
     /// Whether a node, or one below it, has a variable.
     leads: Vec<bool>,
     /// The directory of each node that has one.
-    folders: Vec<Option<u32>>,
+    directories: Vec<Option<u32>>,
     /// Edges to directories that stand at another edge: the directory, the edge's name, the node.
     elsewhere: Vec<(u32, String, NodeId)>,
     links: Links,
@@ -52,19 +52,19 @@ impl<'a> Paths<'a> {
         }
         let leads = leading(graph, &held);
         let folders = vec![None; count];
-        Self { graph, held, leads, folders, elsewhere: Vec::new(), links: Links::new() }
+        Self { graph, held, leads, directories: folders, elsewhere: Vec::new(), links: Links::new() }
     }
 
     /// Fills the directory of a node; those it has below it are still to be filled.
     fn list(&mut self, node: NodeId, open: &mut Vec<NodeId>) {
-        let Some(folder) = self.folders[node] else { return };
+        let Some(folder) = self.directories[node] else { return };
         let children = &self.graph.objects().nodes[node].children;
         for (at, child) in children.iter().enumerate().filter(|(_, child)| self.leads[child.node]) {
             let name = file_name(key::escape(&child.local_name).as_bytes());
             if let Some(variable) = self.lone_variable(child.node) {
                 self.links.add_link(folder, name, To::Variable(variable));
             } else if self.graph.home(child.node) == Some((node, at)) {
-                self.folders[child.node] = self.links.add_folder(folder, name);
+                self.directories[child.node] = self.links.add_directory(folder, name);
                 open.push(child.node);
             } else {
                 self.elsewhere.push((folder, name, child.node));
@@ -142,10 +142,10 @@ mod tests {
             if let Item::Link(link) = item {
                 match links.to(link) {
                     To::Variable(variable) => return Some(variable),
-                    To::Folder(folder) => item = Item::Folder(folder),
+                    To::Folder(folder) => item = Item::Directory(folder),
                 }
             }
-            let Item::Folder(folder) = item else { return None };
+            let Item::Directory(folder) = item else { return None };
             at = folder;
         }
         let value = links.lookup(at, "VARIABLE_VALUE%").or_else(|| links.lookup(at, key::VARIABLE_VALUE));
@@ -154,13 +154,13 @@ mod tests {
                 To::Variable(variable) => Some(variable),
                 To::Folder(_) => None,
             },
-            Item::Folder(_) => None,
+            Item::Directory(_) => None,
         }
     }
 
     fn count(links: &Links, folder: u32) -> usize {
         let below = links.entries(folder).iter().map(|(_, item)| match item {
-            Item::Folder(below) => 1 + count(links, *below),
+            Item::Directory(below) => 1 + count(links, *below),
             Item::Link(_) => 1,
         });
         below.sum()

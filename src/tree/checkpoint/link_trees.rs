@@ -21,7 +21,7 @@ const BITS: u32 = 30;
 
 /// The trees, as far as anyone has looked at them. Checkpoints without an object graph have none.
 #[derive(Default)]
-pub(crate) struct Linked([OnceLock<Links>; ROWS.len()]);
+pub(crate) struct LinkTrees([OnceLock<Links>; ROWS.len()]);
 
 /// Returns the trees that a checkpoint has, with their names.
 pub(crate) fn of(catalog: &Catalog) -> impl Iterator<Item = (usize, &'static str)> {
@@ -39,7 +39,7 @@ pub(crate) fn place(ordinal: u32) -> Option<(usize, Item)> {
     Some(((n >> BITS) as usize, Item::of(n & ((1 << BITS) - 1))))
 }
 
-impl Linked {
+impl LinkTrees {
     pub(crate) fn is_made(&self, tree: usize) -> bool {
         self.0.get(tree).is_none_or(|links| links.get().is_some())
     }

@@ -6,16 +6,16 @@
 use crate::tree::escape::escape;
 
 /// Number of a directory; the topmost is 0.
-pub(crate) type FolderId = u32;
+pub(crate) type LinkDirId = u32;
 
 /// The directories and links of one such tree.
 pub(crate) struct Links {
-    folders: Vec<Folder>,
+    folders: Vec<LinkDir>,
     links: Vec<Link>,
 }
 
-struct Folder {
-    parent: FolderId,
+struct LinkDir {
+    parent: LinkDirId,
     name: Box<str>,
     depth: usize,
     /// Bytes of the path from the topmost directory.
@@ -25,14 +25,14 @@ struct Folder {
 }
 
 struct Link {
-    within: FolderId,
+    within: LinkDirId,
     to: To,
 }
 
 /// What a name in a directory is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Item {
-    Folder(FolderId),
+    Directory(LinkDirId),
     Link(u32),
 }
 
@@ -40,7 +40,7 @@ pub(crate) enum Item {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum To {
     /// Another directory of the tree.
-    Folder(FolderId),
+    Folder(LinkDirId),
     /// A variable, by its ordinal.
     Variable(u32),
 }
@@ -53,39 +53,39 @@ impl Item {
     /// Folders are even, links odd.
     pub(crate) fn number(self) -> u32 {
         match self {
-            Self::Folder(folder) => 2 * folder,
+            Self::Directory(folder) => 2 * folder,
             Self::Link(link) => 2 * link + 1,
         }
     }
 
     pub(crate) fn of(number: u32) -> Self {
-        if number.is_multiple_of(2) { Self::Folder(number / 2) } else { Self::Link(number / 2) }
+        if number.is_multiple_of(2) { Self::Directory(number / 2) } else { Self::Link(number / 2) }
     }
 }
 
 impl Links {
     /// The topmost directory alone.
     pub(crate) fn new() -> Self {
-        let top = Folder { parent: 0, name: "".into(), depth: 0, len: 0, entries: Vec::new() };
+        let top = LinkDir { parent: 0, name: "".into(), depth: 0, len: 0, entries: Vec::new() };
         Self { folders: vec![top], links: Vec::new() }
     }
 
     /// One more directory; none where it would be too deep.
-    pub(crate) fn add_folder(&mut self, parent: FolderId, name: String) -> Option<FolderId> {
+    pub(crate) fn add_directory(&mut self, parent: LinkDirId, name: String) -> Option<LinkDirId> {
         let above = &self.folders[parent as usize];
         let (depth, len) = (above.depth + 1, above.len + 1 + name.len());
         if depth > MAX_DEPTH || len > MAX_LEN {
             return None;
         }
-        let id = self.folders.len() as FolderId;
+        let id = self.folders.len() as LinkDirId;
         let name: Box<str> = name.into();
-        self.folders.push(Folder { parent, name: name.clone(), depth, len, entries: Vec::new() });
-        self.folders[parent as usize].entries.push((name, Item::Folder(id)));
+        self.folders.push(LinkDir { parent, name: name.clone(), depth, len, entries: Vec::new() });
+        self.folders[parent as usize].entries.push((name, Item::Directory(id)));
         Some(id)
     }
 
     /// One more link.
-    pub(crate) fn add_link(&mut self, within: FolderId, name: String, to: To) {
+    pub(crate) fn add_link(&mut self, within: LinkDirId, name: String, to: To) {
         let id = self.links.len() as u32;
         self.links.push(Link { within, to });
         self.folders[within as usize].entries.push((name.into(), Item::Link(id)));
@@ -103,25 +103,25 @@ impl Links {
     /// Whether the item is one of this tree.
     pub(crate) fn has(&self, item: Item) -> bool {
         match item {
-            Item::Folder(folder) => (folder as usize) < self.folders.len(),
+            Item::Directory(folder) => (folder as usize) < self.folders.len(),
             Item::Link(link) => (link as usize) < self.links.len(),
         }
     }
 
-    pub(crate) fn parent(&self, folder: FolderId) -> FolderId {
+    pub(crate) fn parent(&self, folder: LinkDirId) -> LinkDirId {
         self.folders[folder as usize].parent
     }
 
     /// The entries of a directory, sorted by name.
-    pub(crate) fn entries(&self, folder: FolderId) -> &[(Box<str>, Item)] {
+    pub(crate) fn entries(&self, folder: LinkDirId) -> &[(Box<str>, Item)] {
         &self.folders[folder as usize].entries
     }
 
-    pub(crate) fn subfolders(&self, folder: FolderId) -> u32 {
-        self.entries(folder).iter().filter(|(_, item)| matches!(item, Item::Folder(_))).count() as u32
+    pub(crate) fn subfolders(&self, folder: LinkDirId) -> u32 {
+        self.entries(folder).iter().filter(|(_, item)| matches!(item, Item::Directory(_))).count() as u32
     }
 
-    pub(crate) fn lookup(&self, folder: FolderId, name: &str) -> Option<Item> {
+    pub(crate) fn lookup(&self, folder: LinkDirId, name: &str) -> Option<Item> {
         let entries = self.entries(folder);
         let at = entries.binary_search_by(|(entry, _)| (**entry).cmp(name)).ok()?;
         Some(entries[at].1)
@@ -152,7 +152,7 @@ impl Links {
     }
 
     /// The names from the topmost directory down to this one.
-    fn path(&self, folder: FolderId) -> Vec<&str> {
+    fn path(&self, folder: LinkDirId) -> Vec<&str> {
         let mut path = Vec::new();
         let mut at = folder;
         while at != 0 {
@@ -176,9 +176,9 @@ mod tests {
     #[test]
     fn links_lead_up_and_down_again() {
         let mut links = Links::new();
-        let a = links.add_folder(0, "a".into()).unwrap();
-        let b = links.add_folder(a, "b".into()).unwrap();
-        let c = links.add_folder(a, "c".into()).unwrap();
+        let a = links.add_directory(0, "a".into()).unwrap();
+        let b = links.add_directory(a, "b".into()).unwrap();
+        let c = links.add_directory(a, "c".into()).unwrap();
         links.add_link(b, "v".into(), To::Variable(7));
         links.add_link(b, "up".into(), To::Folder(a));
         links.add_link(b, "top".into(), To::Folder(0));
@@ -202,10 +202,10 @@ mod tests {
         let mut links = Links::new();
         let mut at = 0;
         let mut depth = 0;
-        while let Some(below) = links.add_folder(at, "x".into()) {
+        while let Some(below) = links.add_directory(at, "x".into()) {
             (at, depth) = (below, depth + 1);
         }
         assert_eq!(depth, MAX_DEPTH);
-        assert_eq!(links.add_folder(0, "y".repeat(MAX_LEN)), None);
+        assert_eq!(links.add_directory(0, "y".repeat(MAX_LEN)), None);
     }
 }

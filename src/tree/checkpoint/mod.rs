@@ -21,16 +21,16 @@ use std::time::{Duration, SystemTime};
 use crate::catalog::{Catalog, Variable};
 use crate::extent::VirtualFile;
 use crate::source_file::Stamp;
-use crate::tree::checkpoint::checkpoint_files::{Top, tops};
-use crate::tree::checkpoint::link_trees::Linked;
-use crate::tree::checkpoint::links::{FolderId, Item, Links};
+use crate::tree::checkpoint::checkpoint_files::{CheckpointFile, checkpoint_files};
+use crate::tree::checkpoint::link_trees::LinkTrees;
+use crate::tree::checkpoint::links::{LinkDirId, Item, Links};
 use crate::tree::checkpoint::names::{Names, Node, NodeId};
-use crate::tree::checkpoint::node_kind::{ROLES, Role};
+use crate::tree::checkpoint::node_kind::{NODE_KINDS, NodeKind};
 use crate::tree::checkpoint::show::Show;
 use crate::tree::escape::escape_first;
 use crate::tree::{Attr, Content, Entry, Ino, Kind};
 use crate::view;
-use crate::view::{FACTS, FORMATS, Format, RESERVED};
+use crate::view::{VARIABLE_FILES, FORMATS, Format, RESERVED};
 
 /// One checkpoint of a mount.
 pub(crate) struct CheckpointTree {
@@ -40,8 +40,8 @@ pub(crate) struct CheckpointTree {
     /// The bundle's files, in the mount's root, with their whole names.
     siblings: Vec<(Vec<u8>, VirtualFile)>,
     /// The files of the directory, by name.
-    tops: Vec<(Vec<u8>, Top)>,
-    linked: Linked,
+    tops: Vec<(Vec<u8>, CheckpointFile)>,
+    linked: LinkTrees,
     show: Show,
     /// For each variable the node of its name; made when a link first needs it.
     nodes_of: OnceLock<Vec<NodeId>>,
@@ -51,11 +51,11 @@ pub(crate) struct CheckpointTree {
 }
 
 /// Where an ordinal is.
-enum Place {
+enum Target {
     Root,
     Sibling(usize),
     Top(usize),
-    Node(NodeId, Role),
+    Node(NodeId, NodeKind),
     /// In a tree of links.
     Linked(usize, Item),
 }
@@ -87,13 +87,13 @@ impl CheckpointTree {
         let names = Names::new(&names);
         let catalog = Arc::new(catalog);
         let bundle = view::bundle::files(&catalog);
-        let tops = tops(stem, bundle.iter().map(|(suffix, _)| suffix.as_str()), &catalog, show);
+        let tops = checkpoint_files(stem, bundle.iter().map(|(suffix, _)| suffix.as_str()), &catalog, show);
         let own = view::own(&catalog).map(|(suffix, file)| (suffix.to_owned(), file));
         let named = |(suffix, file): (String, _)| ([stem, suffix.as_bytes()].concat(), file);
         let siblings = bundle.into_iter().chain(own).map(named).collect();
         let mtime = time(stamp.mtime);
         let mode = stamp.mode as u16 & 0o444 | 0o400;
-        let (linked, nodes_of) = (Linked::default(), OnceLock::new());
+        let (linked, nodes_of) = (LinkTrees::default(), OnceLock::new());
         Self { tag, catalog, names, siblings, tops, linked, show: show.clone(), nodes_of, mtime, mode }
     }
 
@@ -123,7 +123,7 @@ impl CheckpointTree {
     pub(crate) fn is_unmade(&self, ordinal: u32) -> bool {
         match link_trees::place(ordinal) {
             Some((tree, _)) => !self.linked.is_made(tree),
-            None => matches!(self.place(ordinal), Some(Place::Top(i)) if !self.tops[i].1.is_made()),
+            None => matches!(self.place(ordinal), Some(Target::Top(i)) if !self.tops[i].1.is_made()),
         }
     }
 
@@ -154,7 +154,7 @@ impl CheckpointTree {
     /// The variable that a directory under `vars/` or a file of a format shows.
     pub(crate) fn shown_variable(&self, ordinal: u32) -> Option<&Variable> {
         match self.place(ordinal)? {
-            Place::Node(node, Role::Vars | Role::File(_)) => self.variable(node),
+            Target::Node(node, NodeKind::Vars | NodeKind::File(_)) => self.variable(node),
             _ => None,
         }
     }
@@ -162,11 +162,11 @@ impl CheckpointTree {
     /// The directory that holds this one; `None` for the checkpoint's own.
     pub(crate) fn parent(&self, ordinal: u32) -> Option<u32> {
         match self.place(ordinal)? {
-            Place::Node(0, _) => Some(0),
-            Place::Node(node, role) => Some(self.ordinal(self.names.node(node).parent, role)),
-            Place::Linked(_, Item::Folder(0)) => Some(0),
-            Place::Linked(tree, Item::Folder(folder)) => {
-                Some(link_trees::ordinal(tree, Item::Folder(self.links(tree)?.parent(folder))))
+            Target::Node(0, _) => Some(0),
+            Target::Node(node, role) => Some(self.ordinal(self.names.node(node).parent, role)),
+            Target::Linked(_, Item::Directory(0)) => Some(0),
+            Target::Linked(tree, Item::Directory(folder)) => {
+                Some(link_trees::ordinal(tree, Item::Directory(self.links(tree)?.parent(folder))))
             }
             _ => None,
         }
@@ -175,12 +175,12 @@ impl CheckpointTree {
     /// How many positions a directory has; some may be empty.
     pub(crate) fn positions(&self, ordinal: u32) -> usize {
         match self.place(ordinal) {
-            Some(Place::Root) => self.tops.len() + self.folders().count(),
-            Some(Place::Node(node, Role::Vars)) => {
-                FACTS.len() + FORMATS.len() + self.names.node(node).children.len()
+            Some(Target::Root) => self.tops.len() + self.folders().count(),
+            Some(Target::Node(node, NodeKind::Vars)) => {
+                VARIABLE_FILES.len() + FORMATS.len() + self.names.node(node).children.len()
             }
-            Some(Place::Node(node, Role::Folder(_))) => 2 * self.names.node(node).children.len(),
-            Some(Place::Linked(tree, Item::Folder(folder))) => {
+            Some(Target::Node(node, NodeKind::Folder(_))) => 2 * self.names.node(node).children.len(),
+            Some(Target::Linked(tree, Item::Directory(folder))) => {
                 self.links(tree).map_or(0, |links| links.entries(folder).len())
             }
             _ => 0,
@@ -190,20 +190,20 @@ impl CheckpointTree {
     /// What is at a position of a directory.
     pub(crate) fn entry(&self, ordinal: u32, position: usize) -> Option<Entry<'_>> {
         match self.place(ordinal)? {
-            Place::Root => self.entry_of_root(position),
-            Place::Node(node, Role::Vars) => self.entry_of_vars(node, position),
-            Place::Node(node, Role::Folder(i)) => self.entry_of_folder(node, i, position),
-            Place::Linked(tree, Item::Folder(folder)) => self.entry_of_links(tree, folder, position),
+            Target::Root => self.entry_of_root(position),
+            Target::Node(node, NodeKind::Vars) => self.entry_of_vars(node, position),
+            Target::Node(node, NodeKind::Folder(i)) => self.entry_of_folder(node, i, position),
+            Target::Linked(tree, Item::Directory(folder)) => self.entry_of_links(tree, folder, position),
             _ => None,
         }
     }
 
     pub(crate) fn lookup(&self, ordinal: u32, name: &[u8]) -> Option<u32> {
         match self.place(ordinal)? {
-            Place::Root => self.lookup_in_root(name),
-            Place::Node(node, Role::Vars) => self.lookup_in_vars(node, str::from_utf8(name).ok()?),
-            Place::Node(node, Role::Folder(i)) => self.lookup_in_folder(node, i, str::from_utf8(name).ok()?),
-            Place::Linked(tree, Item::Folder(folder)) => {
+            Target::Root => self.lookup_in_root(name),
+            Target::Node(node, NodeKind::Vars) => self.lookup_in_vars(node, str::from_utf8(name).ok()?),
+            Target::Node(node, NodeKind::Folder(i)) => self.lookup_in_folder(node, i, str::from_utf8(name).ok()?),
+            Target::Linked(tree, Item::Directory(folder)) => {
                 let item = self.links(tree)?.lookup(folder, str::from_utf8(name).ok()?)?;
                 Some(link_trees::ordinal(tree, item))
             }
@@ -219,57 +219,57 @@ impl CheckpointTree {
         self.first_top() + self.tops.len() as u32
     }
 
-    fn ordinal(&self, node: NodeId, role: Role) -> u32 {
-        self.first_node() + node * ROLES + role.number()
+    fn ordinal(&self, node: NodeId, role: NodeKind) -> u32 {
+        self.first_node() + node * NODE_KINDS + role.number()
     }
 
-    fn place(&self, ordinal: u32) -> Option<Place> {
+    fn place(&self, ordinal: u32) -> Option<Target> {
         if let Some((tree, item)) = link_trees::place(ordinal) {
             let is_shown = self.shown_links().any(|(shown, _)| shown == tree);
-            return (is_shown && self.links(tree)?.has(item)).then_some(Place::Linked(tree, item));
+            return (is_shown && self.links(tree)?.has(item)).then_some(Target::Linked(tree, item));
         }
         match ordinal {
-            0 => Some(Place::Root),
-            n if n < self.first_top() => Some(Place::Sibling(n as usize - 1)),
-            n if n < self.first_node() => Some(Place::Top((n - self.first_top()) as usize)),
+            0 => Some(Target::Root),
+            n if n < self.first_top() => Some(Target::Sibling(n as usize - 1)),
+            n if n < self.first_node() => Some(Target::Top((n - self.first_top()) as usize)),
             n => {
                 let n = n - self.first_node();
-                let (node, role) = (n / ROLES, Role::of(n % ROLES));
-                (node < self.names.len() && role.is_shown(&self.show)).then_some(Place::Node(node, role))
+                let (node, role) = (n / NODE_KINDS, NodeKind::of(n % NODE_KINDS));
+                (node < self.names.len() && role.is_shown(&self.show)).then_some(Target::Node(node, role))
             }
         }
     }
 
-    fn content_at(&self, place: &Place) -> Option<Content<'_>> {
+    fn content_at(&self, place: &Target) -> Option<Content<'_>> {
         match *place {
-            Place::Root => Some(Content::Directory),
-            Place::Sibling(i) => Some(Content::File(self.siblings[i].1.clone())),
-            Place::Top(i) => Some(self.tops[i].1.content(&self.catalog)),
-            Place::Node(_, Role::Vars) => Some(Content::Directory),
-            Place::Node(node, Role::Folder(_)) => self.has_folder(node).then_some(Content::Directory),
-            Place::Node(node, Role::Fact(i)) => {
-                Some(Content::File((FACTS[i].file)(&self.catalog, self.variable(node)?)))
+            Target::Root => Some(Content::Directory),
+            Target::Sibling(i) => Some(Content::File(self.siblings[i].1.clone())),
+            Target::Top(i) => Some(self.tops[i].1.content(&self.catalog)),
+            Target::Node(_, NodeKind::Vars) => Some(Content::Directory),
+            Target::Node(node, NodeKind::Folder(_)) => self.has_folder(node).then_some(Content::Directory),
+            Target::Node(node, NodeKind::Fact(i)) => {
+                Some(Content::File((VARIABLE_FILES[i].file)(&self.catalog, self.variable(node)?)))
             }
-            Place::Node(node, Role::File(i)) => {
+            Target::Node(node, NodeKind::File(i)) => {
                 Some(Content::File((FORMATS[i].file)(self.variable(node)?).ok()?))
             }
-            Place::Node(node, Role::Link(i)) => self
+            Target::Node(node, NodeKind::Link(i)) => self
                 .has_file(node, i)
                 .then(|| Content::Link(Cow::Owned(self.link(node, &FORMATS[i]).into_bytes()))),
-            Place::Linked(_, Item::Folder(_)) => Some(Content::Directory),
-            Place::Linked(tree, Item::Link(link)) => {
+            Target::Linked(_, Item::Directory(_)) => Some(Content::Directory),
+            Target::Linked(tree, Item::Link(link)) => {
                 let target = self.links(tree)?.target(link, |ordinal| self.directory_of(ordinal));
                 Some(Content::Link(Cow::Owned(target.into_bytes())))
             }
         }
     }
 
-    fn subdirectories(&self, place: &Place) -> u32 {
+    fn subdirectories(&self, place: &Target) -> u32 {
         match place {
-            Place::Root => self.folders().count() as u32,
-            Place::Node(node, Role::Vars) => self.names.node(*node).children.len() as u32,
-            Place::Node(node, Role::Folder(_)) => self.names.node(*node).branches,
-            Place::Linked(tree, Item::Folder(folder)) => {
+            Target::Root => self.folders().count() as u32,
+            Target::Node(node, NodeKind::Vars) => self.names.node(*node).children.len() as u32,
+            Target::Node(node, NodeKind::Folder(_)) => self.names.node(*node).branches,
+            Target::Linked(tree, Item::Directory(folder)) => {
                 self.links(*tree).map_or(0, |links| links.subfolders(*folder))
             }
             _ => 0,
@@ -292,7 +292,7 @@ impl CheckpointTree {
     fn node_entry<'a>(
         &self,
         node: NodeId,
-        role: Role,
+        role: NodeKind,
         kind: Kind,
         name: impl Into<Cow<'a, str>>,
     ) -> Entry<'a> {
@@ -315,9 +315,9 @@ impl CheckpointTree {
 
     /// The folders of the checkpoint's directory that are shown: their names and ordinals.
     fn folders(&self) -> impl Iterator<Item = (&'static str, u32)> {
-        let formats = FORMATS.iter().enumerate().map(|(i, format)| (format.name, Role::Folder(i)));
-        let roles = formats.chain([(VARS, Role::Vars)]).filter(|(_, role)| role.is_shown(&self.show));
-        let links = |(tree, name)| (name, link_trees::ordinal(tree, Item::Folder(0)));
+        let formats = FORMATS.iter().enumerate().map(|(i, format)| (format.name, NodeKind::Folder(i)));
+        let roles = formats.chain([(VARS, NodeKind::Vars)]).filter(|(_, role)| role.is_shown(&self.show));
+        let links = |(tree, name)| (name, link_trees::ordinal(tree, Item::Directory(0)));
         roles.map(|(name, role)| (name, self.ordinal(0, role))).chain(self.shown_links().map(links))
     }
 
@@ -326,9 +326,9 @@ impl CheckpointTree {
         link_trees::of(&self.catalog).filter(|(_, name)| self.show.has(name))
     }
 
-    fn entry_of_links(&self, tree: usize, folder: FolderId, position: usize) -> Option<Entry<'_>> {
+    fn entry_of_links(&self, tree: usize, folder: LinkDirId, position: usize) -> Option<Entry<'_>> {
         let (name, item) = self.links(tree)?.entries(folder).get(position)?;
-        let kind = if matches!(item, Item::Folder(_)) { Kind::Directory } else { Kind::Link };
+        let kind = if matches!(item, Item::Directory(_)) { Kind::Directory } else { Kind::Link };
         Some(Entry {
             ino: Ino::new(self.tag, link_trees::ordinal(tree, *item)),
             kind,
@@ -356,18 +356,18 @@ impl CheckpointTree {
     }
 
     fn entry_of_vars(&self, node: NodeId, position: usize) -> Option<Entry<'_>> {
-        if let Some(fact) = FACTS.get(position) {
+        if let Some(fact) = VARIABLE_FILES.get(position) {
             self.variable(node)?;
-            return Some(self.node_entry(node, Role::Fact(position), Kind::File, fact.name));
+            return Some(self.node_entry(node, NodeKind::Fact(position), Kind::File, fact.name));
         }
-        let position = position - FACTS.len();
+        let position = position - VARIABLE_FILES.len();
         if let Some(format) = FORMATS.get(position) {
-            let link = self.node_entry(node, Role::Link(position), Kind::Link, format.link);
-            let is_shown = Role::Link(position).is_shown(&self.show);
+            let link = self.node_entry(node, NodeKind::Link(position), Kind::Link, format.link);
+            let is_shown = NodeKind::Link(position).is_shown(&self.show);
             return (is_shown && self.has_file(node, position)).then_some(link);
         }
         let child = self.names.node(node).children.clone().nth(position - FORMATS.len())?;
-        Some(self.node_entry(child, Role::Vars, Kind::Directory, self.name_in_vars(child)))
+        Some(self.node_entry(child, NodeKind::Vars, Kind::Directory, self.name_in_vars(child)))
     }
 
     /// The name of a node's directory under `vars/`, where below a variable the facts have first call on theirs.
@@ -381,17 +381,17 @@ impl CheckpointTree {
 
     fn lookup_in_vars(&self, node: NodeId, name: &str) -> Option<u32> {
         if self.variable(node).is_some() {
-            let fact = FACTS.iter().position(|fact| fact.name == name).map(Role::Fact);
-            let link = || FORMATS.iter().position(|format| format.link == name).map(Role::Link);
+            let fact = VARIABLE_FILES.iter().position(|fact| fact.name == name).map(NodeKind::Fact);
+            let link = || FORMATS.iter().position(|format| format.link == name).map(NodeKind::Link);
             if RESERVED.contains(&name) {
                 let role = fact.or_else(link).filter(|role| role.is_shown(&self.show))?;
                 return Some(self.ordinal(node, role));
             }
             if let Some(reserved) = RESERVED.iter().find(|reserved| escape_first(reserved) == name) {
-                return Some(self.ordinal(self.names.child(node, reserved)?, Role::Vars));
+                return Some(self.ordinal(self.names.child(node, reserved)?, NodeKind::Vars));
             }
         }
-        Some(self.ordinal(self.names.child(node, name)?, Role::Vars))
+        Some(self.ordinal(self.names.child(node, name)?, NodeKind::Vars))
     }
 
     /// Each child has two positions: one for its file and one for its directory.
@@ -402,10 +402,10 @@ impl CheckpointTree {
             let name = format!("{component}{}", FORMATS[format].suffix);
             return self
                 .has_file(child, format)
-                .then(|| self.node_entry(child, Role::File(format), Kind::File, name));
+                .then(|| self.node_entry(child, NodeKind::File(format), Kind::File, name));
         }
         let name = self.name_in_folder(child, format);
-        self.has_folder(child).then(|| self.node_entry(child, Role::Folder(format), Kind::Directory, name))
+        self.has_folder(child).then(|| self.node_entry(child, NodeKind::Folder(format), Kind::Directory, name))
     }
 
     /// The name of a node's directory in a format's folder. It gives way to a file of the same name by a final `%`, so
@@ -423,14 +423,14 @@ impl CheckpointTree {
     fn lookup_in_folder(&self, node: NodeId, format: usize, name: &str) -> Option<u32> {
         let file = name.strip_suffix(FORMATS[format].suffix).and_then(|stem| self.names.child(node, stem));
         if let Some(file) = file.filter(|&file| self.has_file(file, format)) {
-            return Some(self.ordinal(file, Role::File(format)));
+            return Some(self.ordinal(file, NodeKind::File(format)));
         }
         let named = |component: &str| {
             let child = self.names.child(node, component)?;
             (self.has_folder(child) && self.name_in_folder(child, format) == name).then_some(child)
         };
         let child = named(name).or_else(|| named(name.strip_suffix('%')?))?;
-        Some(self.ordinal(child, Role::Folder(format)))
+        Some(self.ordinal(child, NodeKind::Folder(format)))
     }
 
     /// From a variable's directory under `vars/` to its file: up to the checkpoint's directory, and down again.

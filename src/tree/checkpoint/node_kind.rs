@@ -2,11 +2,11 @@
 
 use crate::tree::checkpoint::VARS;
 use crate::tree::checkpoint::show::Show;
-use crate::view::{FACTS, FORMATS};
+use crate::view::{VARIABLE_FILES, FORMATS};
 
 /// What a node of the names can be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Role {
+pub(crate) enum NodeKind {
     /// A directory under `vars/`.
     Vars,
     Fact(usize),
@@ -18,12 +18,12 @@ pub(crate) enum Role {
 }
 
 /// How many there are.
-pub(crate) const ROLES: u32 = (1 + FACTS.len() + 3 * FORMATS.len()) as u32;
+pub(crate) const NODE_KINDS: u32 = (1 + VARIABLE_FILES.len() + 3 * FORMATS.len()) as u32;
 
-impl Role {
+impl NodeKind {
     /// Its number, below [`ROLES`].
     pub(crate) fn number(self) -> u32 {
-        let (facts, formats) = (FACTS.len(), FORMATS.len());
+        let (facts, formats) = (VARIABLE_FILES.len(), FORMATS.len());
         let number = match self {
             Self::Vars => 0,
             Self::Fact(i) => 1 + i,
@@ -45,7 +45,7 @@ impl Role {
 
     /// The role of a number.
     pub(crate) fn of(number: u32) -> Self {
-        let (facts, formats) = (FACTS.len(), FORMATS.len());
+        let (facts, formats) = (VARIABLE_FILES.len(), FORMATS.len());
         match number as usize {
             0 => Self::Vars,
             n if n < 1 + facts => Self::Fact(n - 1),
@@ -62,8 +62,8 @@ mod tests {
 
     #[test]
     fn every_number_is_that_of_its_role() {
-        for number in 0..ROLES {
-            assert_eq!(Role::of(number).number(), number);
+        for number in 0..NODE_KINDS {
+            assert_eq!(NodeKind::of(number).number(), number);
         }
     }
 }

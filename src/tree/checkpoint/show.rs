@@ -4,7 +4,7 @@
 //! that. It is a set of names of the directory; the checkpoint itself (`ckpt-9.index` and its data files) is always shown.
 
 use crate::tree::checkpoint::{VARS, link_trees};
-use crate::view::{FORMATS, WHOLE};
+use crate::view::{FORMATS, CHECKPOINT_VIEWS};
 
 /// The names of a checkpoint's directory that are shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,7 +62,7 @@ impl Show {
 /// All names that can be hidden.
 fn names() -> impl Iterator<Item = &'static str> {
     let formats = FORMATS.iter().map(|format| format.name);
-    let wholes = WHOLE.iter().map(|whole| whole.name);
+    let wholes = CHECKPOINT_VIEWS.iter().map(|whole| whole.name);
     std::iter::once(VARS).chain(formats).chain(link_trees::NAMES).chain(wholes)
 }
 

@@ -15,15 +15,15 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crate::tree::checkpoint::show::Show;
-use crate::tree::source_dir::Folder;
-use crate::tree::source_dir::lazy_checkpoint::{Slot, TreeCache};
+use crate::tree::source_dir::SourceDir;
+use crate::tree::source_dir::lazy_checkpoint::{LazyCheckpoint, TreeCache};
 use crate::tree::{Attr, Content, Ino};
 
 /// The numbers in use.
 #[derive(Default)]
 pub(crate) struct Inodes {
     nodes: RwLock<HashMap<Ino, Node>>,
-    slots: RwLock<HashMap<u32, Arc<Slot>>>,
+    checkpoints: RwLock<HashMap<u32, Arc<LazyCheckpoint>>>,
     /// What each tag was given for, since the mount began.
     tags: Mutex<HashMap<u32, u64>>,
     trees: TreeCache,
@@ -34,9 +34,9 @@ pub(crate) struct Inodes {
 /// What stands in a directory of the source.
 #[derive(Clone)]
 pub(crate) enum Node {
-    Folder(Arc<Folder>),
+    Directory(Arc<SourceDir>),
     /// A file of the source, by its name.
-    File(Arc<Folder>, Arc<[u8]>),
+    File(Arc<SourceDir>, Arc<[u8]>),
     /// Something of ours, or a link.
     Made(Attr, Content<'static>),
 }
@@ -91,14 +91,14 @@ impl Inodes {
         self.nodes.write().unwrap_or_else(PoisonError::into_inner).insert(ino, node);
     }
 
-    pub(crate) fn slot(&self, tag: u32) -> Option<Arc<Slot>> {
-        self.slots.read().unwrap_or_else(PoisonError::into_inner).get(&tag).cloned()
+    pub(crate) fn checkpoint(&self, tag: u32) -> Option<Arc<LazyCheckpoint>> {
+        self.checkpoints.read().unwrap_or_else(PoisonError::into_inner).get(&tag).cloned()
     }
 
     /// The checkpoint of this identity: the one that has it, or a new one, which is made for the tag it gets.
-    pub(crate) fn slot_of(&self, identity: u64, make: impl FnOnce(u32) -> Slot) -> Arc<Slot> {
+    pub(crate) fn checkpoint_of(&self, identity: u64, make: impl FnOnce(u32) -> LazyCheckpoint) -> Arc<LazyCheckpoint> {
         let tag = self.tag(identity);
-        let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
+        let mut slots = self.checkpoints.write().unwrap_or_else(PoisonError::into_inner);
         slots.entry(tag).or_insert_with(|| Arc::new(make(tag))).clone()
     }
 
@@ -107,11 +107,11 @@ impl Inodes {
         for ino in inos {
             if ino.is_node() {
                 let node = self.nodes.write().unwrap_or_else(PoisonError::into_inner).remove(&ino);
-                if let Some(Node::Folder(folder)) = node {
+                if let Some(Node::Directory(folder)) = node {
                     folder.vanish(self);
                 }
             } else {
-                self.slots.write().unwrap_or_else(PoisonError::into_inner).remove(&ino.tag());
+                self.checkpoints.write().unwrap_or_else(PoisonError::into_inner).remove(&ino.tag());
                 self.trees.remove(ino.tag());
             }
         }

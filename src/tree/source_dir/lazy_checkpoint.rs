@@ -6,21 +6,21 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use crate::catalog::Catalog;
 use crate::name::printable;
 use crate::source_file::Stamp;
-use crate::tree::backend::{Backend, Found};
+use crate::tree::backend::{Backend, FoundCheckpoint};
 use crate::tree::checkpoint::CheckpointTree;
 use crate::tree::checkpoint::show::Show;
 use crate::tree::{Attr, Ino};
 
 /// One checkpoint in one state of its index.
-pub(crate) struct Slot {
+pub(crate) struct LazyCheckpoint {
     tag: u32,
-    found: Found,
+    found: FoundCheckpoint,
     /// Its directory of the source, and that directory's inode here.
     directory: Arc<dyn Backend>,
     parent: Ino,
     /// Set when planning finds other than what the names promised.
-    astray: Arc<AtomicBool>,
-    outcome: OnceLock<Result<Outline, String>>,
+    stale: Arc<AtomicBool>,
+    outcome: OnceLock<Result<PlanSummary, String>>,
     tree: RwLock<Option<Arc<CheckpointTree>>>,
     /// Held while it is planned, so that it is planned once however many wait for it.
     planning: Mutex<()>,
@@ -30,7 +30,7 @@ pub(crate) struct Slot {
 }
 
 /// What is kept of a plan: enough to list the directory that the checkpoint is in.
-pub(crate) struct Outline {
+pub(crate) struct PlanSummary {
     /// The bundle's files.
     pub(crate) siblings: Vec<(Vec<u8>, Attr)>,
     /// The checkpoint's directory.
@@ -43,7 +43,7 @@ pub(crate) struct Outline {
 /// The checkpoints whose trees are built, of which the least recently used lose theirs.
 #[derive(Default)]
 pub(crate) struct TreeCache {
-    built: Mutex<Vec<Arc<Slot>>>,
+    built: Mutex<Vec<Arc<LazyCheckpoint>>>,
     clock: AtomicU64,
 }
 
@@ -53,7 +53,7 @@ const VARIABLES: usize = 250_000;
 
 impl TreeCache {
     /// Adds a checkpoint whose tree was built, and drops the trees that were used the longest ago.
-    fn add(&self, slot: &Arc<Slot>) {
+    fn add(&self, slot: &Arc<LazyCheckpoint>) {
         let mut built = self.built.lock().unwrap_or_else(PoisonError::into_inner);
         built.retain(|other| !Arc::ptr_eq(other, slot));
         built.push(slot.clone());
@@ -62,7 +62,7 @@ impl TreeCache {
         {
             let others = built.iter().enumerate().filter(|(_, other)| !Arc::ptr_eq(other, slot));
             let Some((oldest, _)) = others.min_by_key(|(_, slot)| slot.used()) else { return };
-            built.swap_remove(oldest).let_go();
+            built.swap_remove(oldest).drop_tree();
         }
     }
 
@@ -77,10 +77,10 @@ impl TreeCache {
     }
 }
 
-impl Slot {
+impl LazyCheckpoint {
     pub(crate) fn new(
         tag: u32,
-        found: Found,
+        found: FoundCheckpoint,
         directory: Arc<dyn Backend>,
         parent: Ino,
         astray: Arc<AtomicBool>,
@@ -88,14 +88,14 @@ impl Slot {
     ) -> Self {
         let (outcome, tree, planning) = (OnceLock::new(), RwLock::default(), Mutex::default());
         let used = AtomicU64::new(0);
-        Self { tag, found, directory, parent, astray, outcome, tree, planning, used, show }
+        Self { tag, found, directory, parent, stale: astray, outcome, tree, planning, used, show }
     }
 
     pub(crate) fn tag(&self) -> u32 {
         self.tag
     }
 
-    pub(crate) fn found(&self) -> &Found {
+    pub(crate) fn found(&self) -> &FoundCheckpoint {
         &self.found
     }
 
@@ -110,12 +110,12 @@ impl Slot {
     }
 
     /// What planning found, if it was planned.
-    pub(crate) fn known(&self) -> Option<&Result<Outline, String>> {
+    pub(crate) fn known(&self) -> Option<&Result<PlanSummary, String>> {
         self.outcome.get()
     }
 
     /// What planning finds.
-    pub(crate) fn outline(self: &Arc<Self>, trees: &TreeCache) -> Result<&Outline, &str> {
+    pub(crate) fn summary(self: &Arc<Self>, trees: &TreeCache) -> Result<&PlanSummary, &str> {
         if self.outcome.get().is_none() {
             let _ = self.tree(trees);
         }
@@ -172,8 +172,8 @@ impl Slot {
         }
         let tree = Arc::new(CheckpointTree::new(self.tag, &self.found.stem, catalog, stamp, &self.show));
         self.outcome.get_or_init(|| {
-            let outline = Outline::of(&tree);
-            self.astray.fetch_or(!outline.is_as_promised(&self.found), Ordering::Relaxed);
+            let outline = PlanSummary::of(&tree);
+            self.stale.fetch_or(!outline.is_as_promised(&self.found), Ordering::Relaxed);
             Ok(outline)
         });
         Some(tree)
@@ -182,7 +182,7 @@ impl Slot {
     /// Notes why it cannot be shown. One that was planned before keeps its outcome: its files changed since, and the next
     /// listing has another in its place.
     fn fail(&self, what: String) -> Option<Arc<CheckpointTree>> {
-        self.astray.store(true, Ordering::Relaxed);
+        self.stale.store(true, Ordering::Relaxed);
         self.outcome.get_or_init(|| {
             log::warn!("{}: not shown: {what}", printable(&self.found.stem));
             Err(what)
@@ -198,7 +198,7 @@ impl Slot {
         self.outcome.get().and_then(|outcome| outcome.as_ref().ok()).map_or(0, |outline| outline.variables)
     }
 
-    pub(crate) fn let_go(&self) {
+    pub(crate) fn drop_tree(&self) {
         *self.tree.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
@@ -207,7 +207,7 @@ impl Slot {
     }
 }
 
-impl Outline {
+impl PlanSummary {
     fn of(tree: &CheckpointTree) -> Self {
         let attr = |ino: Ino| tree.attr(ino.ordinal()).expect("a tree knows what it lists");
         Self {
@@ -223,7 +223,7 @@ impl Outline {
         self.siblings.iter().find(|(sibling, _)| sibling == name).map(|(_, attr)| attr.ino)
     }
 
-    fn is_as_promised(&self, found: &Found) -> bool {
+    fn is_as_promised(&self, found: &FoundCheckpoint) -> bool {
         let mut names: Vec<_> = self.siblings.iter().map(|(name, _)| name.clone()).collect();
         let mut promised: Vec<_> = found.data.iter().map(|(name, _)| name.clone()).collect();
         promised.push([&found.stem[..], b".index"].concat());

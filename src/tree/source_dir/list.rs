@@ -7,15 +7,15 @@ use std::time::Duration;
 
 use crate::format::checkpoint_state;
 use crate::source_file::Stamp;
-use crate::tree::backend::{Backend, Found, Listed, Other, Scan};
+use crate::tree::backend::{Backend, FoundCheckpoint, Listed, Other, Scan};
 use crate::tree::checkpoint::time;
 use crate::tree::source_dir::inodes::{Inodes, Node};
-use crate::tree::source_dir::lazy_checkpoint::Slot;
+use crate::tree::source_dir::lazy_checkpoint::LazyCheckpoint;
 use crate::tree::source_dir::listing::{Listing, Named};
-use crate::tree::source_dir::{Folder, LATEST, STATE, directory_mode, inodes};
+use crate::tree::source_dir::{SourceDir, LATEST, STATE, directory_mode, inodes};
 use crate::tree::{Attr, Content, Kind, backend};
 
-impl Folder {
+impl SourceDir {
     /// The listing of a scan.
     pub(crate) fn list(
         self: &Arc<Self>,
@@ -59,21 +59,21 @@ impl Folder {
     /// copied in any order, and one may have been looked at in between.
     fn slot(
         self: &Arc<Self>,
-        found: &Found,
+        found: &FoundCheckpoint,
         directory: &Arc<dyn Backend>,
         inodes: &Inodes,
-    ) -> (Vec<u8>, Arc<Slot>) {
-        let Found { stem, index, data, .. } = found;
+    ) -> (Vec<u8>, Arc<LazyCheckpoint>) {
+        let FoundCheckpoint { stem, index, data, .. } = found;
         let content = |stamp: &Stamp| (stamp.dev, stamp.ino, stamp.len, stamp.mtime);
         let data: Vec<_> = data.iter().map(|(name, stamp)| (name, stamp.as_ref().map(content))).collect();
         let identity = inodes::hash((&self.path, stem, content(index), data));
         let (astray, show) = (self.astray.clone(), inodes.show().clone());
-        let new = |tag| Slot::new(tag, found.clone(), directory.clone(), self.ino, astray, show);
-        (stem.clone(), inodes.slot_of(identity, new))
+        let new = |tag| LazyCheckpoint::new(tag, found.clone(), directory.clone(), self.ino, astray, show);
+        (stem.clone(), inodes.checkpoint_of(identity, new))
     }
 
     /// The files of a checkpoint; of one that does not fit, the reason.
-    fn list_bundle(&self, listing: &mut Listing, slot: &Arc<Slot>, inodes: &Inodes) {
+    fn list_bundle(&self, listing: &mut Listing, slot: &Arc<LazyCheckpoint>, inodes: &Inodes) {
         let stem = &slot.found().stem;
         match slot.known() {
             Some(Ok(outline)) => {
@@ -103,7 +103,7 @@ impl Folder {
         let ino = inodes::node((&self.path, &other.name, other.ino, other.kind == Kind::Directory));
         match (inodes.node(ino), other.kind) {
             (Some(_), _) => {}
-            (None, Kind::Directory) => inodes.add(ino, Node::Folder(self.below(ino, &other.name))),
+            (None, Kind::Directory) => inodes.add(ino, Node::Directory(self.below(ino, &other.name))),
             (None, _) => inodes.add(ino, Node::File(self.clone(), other.name.as_slice().into())),
         }
         Named::Node(ino, other.kind)
@@ -149,7 +149,7 @@ impl Folder {
 
     /// A state file of another name, made new as `checkpoint` is: of those that it names, the ones that are here.
     pub(crate) fn state_file(self: &Arc<Self>, name: &[u8], inodes: &Inodes) -> io::Result<Option<Vec<u8>>> {
-        let Some(named) = self.directory()?.named(name) else { return Ok(None) };
+        let Some(named) = self.directory()?.names_in_state_file(name) else { return Ok(None) };
         let listing = self.listing(inodes)?;
         let mut here: Vec<_> = listing.here().collect();
         if here.iter().any(|listed| named.contains(&listed.stem)) {

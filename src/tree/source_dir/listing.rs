@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use crate::tree::backend::Listed;
-use crate::tree::source_dir::lazy_checkpoint::Slot;
+use crate::tree::source_dir::lazy_checkpoint::LazyCheckpoint;
 use crate::tree::{Ino, Kind};
 
 /// The names.
@@ -18,7 +18,7 @@ pub(crate) struct Listing {
     pub(crate) generation: u32,
     pub(crate) names: BTreeMap<Vec<u8>, Named>,
     /// Its checkpoints, by stem.
-    pub(crate) slots: BTreeMap<Vec<u8>, Arc<Slot>>,
+    pub(crate) slots: BTreeMap<Vec<u8>, Arc<LazyCheckpoint>>,
     pub(crate) roster: Vec<Listed>,
     pub(crate) last_preserved: f64,
     /// The state file and `latest*`, once somebody asked: to know the newest, it must have been planned.
@@ -33,9 +33,9 @@ pub(crate) struct Listing {
 #[derive(Clone)]
 pub(crate) enum Named {
     /// A file of a checkpoint's bundle; the ordinal is a guess until the checkpoint is planned.
-    Sibling(Arc<Slot>, u32),
+    Sibling(Arc<LazyCheckpoint>, u32),
     /// The directory of a checkpoint.
-    Tree(Arc<Slot>),
+    Tree(Arc<LazyCheckpoint>),
     /// Anything else.
     Node(Ino, Kind),
 }

@@ -22,7 +22,7 @@ use crate::name::printable;
 use crate::tree::backend::{Backend, Scan};
 use crate::tree::checkpoint::time;
 use crate::tree::source_dir::inodes::Inodes;
-use crate::tree::source_dir::lazy_checkpoint::Slot;
+use crate::tree::source_dir::lazy_checkpoint::LazyCheckpoint;
 use crate::tree::source_dir::listing::{Listing, Named};
 use crate::tree::{Attr, Content, Entry, Ino, Kind, absent};
 
@@ -38,12 +38,12 @@ const ROUNDS: usize = 8;
 type Stems<'a> = &'a dyn Fn(&[u8]) -> bool;
 
 /// A directory of the source.
-pub(crate) struct Folder {
+pub(crate) struct SourceDir {
     ino: Ino,
     parent: Ino,
     /// From the mount's root, each component with a slash behind it.
     path: Vec<u8>,
-    place: Place,
+    place: Parent,
     opened: RwLock<Option<Arc<dyn Backend>>>,
     looks: Mutex<Looks>,
     /// Milliseconds since the start at which the last look is too old.
@@ -58,9 +58,9 @@ pub(crate) struct Folder {
 }
 
 /// Where a directory of the source is.
-enum Place {
+enum Parent {
     Top,
-    In(Arc<Folder>, Vec<u8>),
+    In(Arc<SourceDir>, Vec<u8>),
 }
 
 #[derive(Default)]
@@ -74,24 +74,24 @@ struct Looks {
     complained: bool,
 }
 
-impl Folder {
+impl SourceDir {
     /// The topmost.
     pub(crate) fn top(directory: Box<dyn Backend>, reserved: Vec<(&'static [u8], Named)>) -> Arc<Self> {
-        let folder = Self::new(Ino::ROOT, Ino::ROOT, Vec::new(), Place::Top, reserved);
+        let folder = Self::new(Ino::ROOT, Ino::ROOT, Vec::new(), Parent::Top, reserved);
         *folder.opened.write().unwrap_or_else(PoisonError::into_inner) = Some(directory.into());
         Arc::new(folder)
     }
 
     fn below(self: &Arc<Self>, ino: Ino, name: &[u8]) -> Arc<Self> {
         let path = [&self.path[..], name, b"/"].concat();
-        Arc::new(Self::new(ino, self.ino, path, Place::In(self.clone(), name.into()), Vec::new()))
+        Arc::new(Self::new(ino, self.ino, path, Parent::In(self.clone(), name.into()), Vec::new()))
     }
 
     fn new(
         ino: Ino,
         parent: Ino,
         path: Vec<u8>,
-        place: Place,
+        place: Parent,
         reserved: Vec<(&'static [u8], Named)>,
     ) -> Self {
         Self {
@@ -118,14 +118,14 @@ impl Folder {
         let opened = self.opened.read().unwrap_or_else(PoisonError::into_inner).clone();
         match (opened, &self.place) {
             (Some(directory), _) => Ok(directory),
-            (None, Place::In(..)) => self.open_again(),
-            (None, Place::Top) => unreachable!("the topmost is given"),
+            (None, Parent::In(..)) => self.open_again(),
+            (None, Parent::Top) => unreachable!("the topmost is given"),
         }
     }
 
     /// Opens what has the directory's name now: another may have taken its place, even its number.
     fn open_again(&self) -> io::Result<Arc<dyn Backend>> {
-        let Place::In(above, name) = &self.place else { return self.directory() };
+        let Parent::In(above, name) = &self.place else { return self.directory() };
         let opened: Arc<dyn Backend> = above.directory()?.directory(name)?.into();
         *self.opened.write().unwrap_or_else(PoisonError::into_inner) = Some(opened.clone());
         Ok(opened)
@@ -170,7 +170,7 @@ impl Folder {
                 return Ok(listing);
             }
             let newest = listing.here().rev().find(|listed| {
-                let outline = listing.slots[&listed.stem].outline(inodes.trees());
+                let outline = listing.slots[&listed.stem].summary(inodes.trees());
                 outline.is_ok_and(|outline| outline.is_complete)
             });
             // Otherwise a plan found other files than the listing names, and the next listing has them.
@@ -193,9 +193,9 @@ impl Folder {
         let named = listing.get(name).ok_or_else(absent)?.clone();
         let ino = match &named {
             Named::Sibling(slot, _) => {
-                slot.outline(inodes.trees()).ok().and_then(|outline| outline.sibling(name))
+                slot.summary(inodes.trees()).ok().and_then(|outline| outline.sibling(name))
             }
-            Named::Tree(slot) => slot.outline(inodes.trees()).ok().map(|outline| outline.root.ino),
+            Named::Tree(slot) => slot.summary(inodes.trees()).ok().map(|outline| outline.root.ino),
             Named::Node(ino, _) => Some(*ino),
         };
         ino.ok_or_else(absent)
@@ -237,11 +237,11 @@ impl Folder {
         let (mtime, nlink, mode) = match (self.listing(inodes), &self.place) {
             (Ok(listing), _) => (listing.mtime, 2 + listing.subdirectories(), listing.mode),
             // One that we may not list is there all the same.
-            (Err(_), Place::In(above, name)) => {
+            (Err(_), Parent::In(above, name)) => {
                 let stamp = above.directory()?.stamp(name)?;
                 (time(stamp.mtime), 2, directory_mode(stamp.mode))
             }
-            (Err(error), Place::Top) => return Err(error),
+            (Err(error), Parent::Top) => return Err(error),
         };
         Ok(Attr { ino: self.ino, kind: Kind::Directory, len: 0, mtime, nlink, mode, volatile: true })
     }
@@ -300,7 +300,7 @@ impl Folder {
     }
 
     /// Its checkpoints as they were last listed, the newest first; incomplete ones come last.
-    pub(crate) fn newest_first(&self) -> Vec<Arc<Slot>> {
+    pub(crate) fn newest_first(&self) -> Vec<Arc<LazyCheckpoint>> {
         let Some(listing) = self.current() else { return Vec::new() };
         let complete = listing.roster.iter().rev().map(|listed| &listed.stem);
         let is_incomplete = |stem: &&Vec<u8>| listing.roster.iter().all(|listed| listed.stem != **stem);

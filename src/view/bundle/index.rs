@@ -7,14 +7,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::cache::{Decode, Identity};
 use crate::catalog::Catalog;
-use crate::checksums::Sums;
+use crate::checksums::Checksums;
 use crate::extent::{Extent, VirtualFile};
 use crate::format::bundle::{Endianness, Entry, Header, Version};
 use crate::format::crc::Masked;
 use crate::format::{slice_key, table};
 use crate::graph;
 use crate::name::Name;
-use crate::source_file::Shard;
+use crate::source_file::SourceFile;
 use crate::tensor::Tensor;
 
 /// What TensorFlow writes: the version of the format since its beginning.
@@ -24,7 +24,7 @@ const VERSION: Version = Version { producer: 1, min_consumer: 0, bad_consumers: 
 pub(super) struct Index<'a> {
     /// Sorted by key.
     rows: Vec<Row<'a>>,
-    numbers: HashMap<*const Shard, u32>,
+    numbers: HashMap<*const SourceFile, u32>,
     /// What lies in the shard after the source's.
     extra: Vec<Extent>,
     extra_len: u64,
@@ -150,13 +150,13 @@ fn entry(tensor: &Tensor) -> Entry {
 /// An index that lacks checksums until it is read.
 pub(super) struct Unsummed {
     catalog: Arc<Catalog>,
-    sums: Sums,
+    sums: Checksums,
     bytes: Mutex<Option<Arc<Vec<u8>>>>,
 }
 
 impl Unsummed {
     /// The `len` bytes of the index.
-    pub(super) fn extent(catalog: Arc<Catalog>, sums: Sums, len: u64) -> Extent {
+    pub(super) fn extent(catalog: Arc<Catalog>, sums: Checksums, len: u64) -> Extent {
         Extent::Decoded { data: Arc::new(Self { catalog, sums, bytes: Mutex::default() }), len }
     }
 

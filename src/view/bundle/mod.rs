@@ -9,7 +9,7 @@ mod index;
 use std::sync::Arc;
 
 use crate::catalog::Catalog;
-use crate::checksums::Sums;
+use crate::checksums::Checksums;
 use crate::extent::VirtualFile;
 use crate::view::bundle::index::{Index, Unsummed};
 
@@ -37,7 +37,7 @@ fn encode(catalog: &Arc<Catalog>) -> (VirtualFile, Option<VirtualFile>) {
     let file = match index.unsummed() {
         none if none.is_empty() => bytes.into(),
         tensors => {
-            let sums = Sums::new(tensors, catalog.keep.clone());
+            let sums = Checksums::new(tensors, catalog.checksum_store.clone());
             [Unsummed::extent(catalog.clone(), sums, bytes.len() as u64)].into_iter().collect()
         }
     };

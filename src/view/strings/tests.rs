@@ -121,7 +121,7 @@ fn looking_at_the_files_again_does_not_read_again_even_if_the_tensor_is_damaged(
 
 #[test]
 fn a_tensor_in_a_missing_file_claims_no_memory() {
-    let shard = Arc::new(crate::source_file::Shard::open("/nonexistent/ckpt.data-00000-of-00001"));
+    let shard = Arc::new(crate::source_file::SourceFile::open("/nonexistent/ckpt.data-00000-of-00001"));
     let data = Extent::Range { shard, offset: 0, len: 1 << 60 };
     let file = text(&stored(&[4], data, Masked(0))).unwrap();
     assert_eq!(file.len(), 1 << 60);

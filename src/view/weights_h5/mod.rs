@@ -25,13 +25,13 @@ use crate::cache::{Decode, Identity};
 use crate::catalog::{Catalog, H5Layout, Variable};
 use crate::extent::{Extent, VirtualFile};
 use crate::format::hdf5_image::{self, ALIGNMENT, Attribute, Dataset, Group};
-use crate::view::Whole;
+use crate::view::CheckpointView;
 
-pub(super) const KERAS3: Whole = whole("model.weights.h5", |catalog| catalog.h5_layout == H5Layout::Keras3);
-pub(super) const LEGACY: Whole = whole("model.h5", |catalog| catalog.h5_layout == H5Layout::Legacy);
+pub(super) const KERAS3: CheckpointView = whole("model.weights.h5", |catalog| catalog.h5_layout == H5Layout::Keras3);
+pub(super) const LEGACY: CheckpointView = whole("model.h5", |catalog| catalog.h5_layout == H5Layout::Legacy);
 
-const fn whole(name: &'static str, is_there: fn(&Catalog) -> bool) -> Whole {
-    Whole { name, is_there, file, left_out: |catalog| Contents::of(catalog).left_out }
+const fn whole(name: &'static str, is_there: fn(&Catalog) -> bool) -> CheckpointView {
+    CheckpointView { name, is_there, file, left_out: |catalog| Contents::of(catalog).left_out }
 }
 
 /// The attribute that names what is not in the file.
@@ -125,7 +125,7 @@ impl Decode for Metadata {
     }
 
     /// All of it, for no part is made without the rest.
-    fn piece_len(&self) -> u64 {
+    fn block_len(&self) -> u64 {
         self.len
     }
 }

@@ -69,7 +69,7 @@ impl<'a> Order<'a> {
     }
 
     /// The place of the first of a layer's weights.
-    fn first(&self, (_, weights): &Layer<'_>) -> Option<Place> {
+    fn first(&self, (_, weights): &Layer<'_>) -> Option<GraphPosition> {
         weights.iter().map(|(_, variable)| self.place(variable)).min().flatten()
     }
 
@@ -85,7 +85,7 @@ impl<'a> Order<'a> {
         firsts.len() == layers.len() || count == 0 || count == layers.len()
     }
 
-    fn place(&self, variable: &Variable) -> Option<Place> {
+    fn place(&self, variable: &Variable) -> Option<GraphPosition> {
         let node = self.node(variable)?;
         let name = variable.origin.as_ref().map_or(&variable.name, |origin| &origin.name);
         let (mut indices, mut lists, mut list) = (vec![], vec![], vec![]);
@@ -97,7 +97,7 @@ impl<'a> Order<'a> {
                 lists.append(&mut list);
             }
         }
-        Some(Place { indices, node, lists, depth: components.count() })
+        Some(GraphPosition { indices, node, lists, depth: components.count() })
     }
 
     fn node(&self, variable: &Variable) -> Option<NodeId> {
@@ -107,7 +107,7 @@ impl<'a> Order<'a> {
 
 /// Where a variable is in the source's graph.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
+struct GraphPosition {
     /// Its places in the lists on its path.
     indices: Vec<u64>,
     node: NodeId,
@@ -118,7 +118,7 @@ struct Place {
 
 /// Whether all are in the same lists, or in lists in these, and those that lists do not tell apart are equally far from
 /// the root.
-fn are_comparable(places: &[Place]) -> bool {
+fn are_comparable(places: &[GraphPosition]) -> bool {
     let longest = places.iter().map(|place| &place.lists).max_by_key(|lists| lists.len());
     let mut depths = HashMap::new();
     places.iter().all(|place| {

@@ -11,9 +11,9 @@ use crate::cli::commands::check::data;
 use crate::cli::commands::check::page::{PLAIN, Page};
 use crate::cli::output::terminal::{BAD, GOOD, counted};
 use crate::directory::Directory;
-use crate::mounted_source::Mirror;
+use crate::mounted_source::MountedSource;
 use crate::source;
-use crate::transform::Recipe;
+use crate::transform::Transform;
 use crate::tree::{Backend, Kind, Scan};
 
 /// The file that only a mount of ckptfs has. There a checkpoint has other forms below it, and a second name.
@@ -22,14 +22,14 @@ const SECOND_NAME: &[u8] = b"latest";
 
 /// The checkpoints that were checked.
 pub(crate) struct Others<'a> {
-    recipe: &'a Arc<Recipe>,
+    recipe: &'a Arc<Transform>,
     reads_data: bool,
     all: usize,
     good: usize,
 }
 
 impl<'a> Others<'a> {
-    pub(crate) fn new(recipe: &'a Arc<Recipe>, reads_data: bool) -> Self {
+    pub(crate) fn new(recipe: &'a Arc<Transform>, reads_data: bool) -> Self {
         Self { recipe, reads_data, all: 0, good: 0 }
     }
 
@@ -46,7 +46,7 @@ impl<'a> Others<'a> {
         page: &mut Page<W>,
     ) -> anyhow::Result<()> {
         // With a slash, because a checkpoint beside the directory may have its name.
-        let mirror = Mirror::open(&dir.join(""), self.recipe.clone())?;
+        let mirror = MountedSource::open(&dir.join(""), self.recipe.clone())?;
         let is_saved_model = Directory::open(dir).is_ok_and(|folder| source::is_saved_model(&folder));
         let is_mount = dir.join(MOUNT).exists();
         let Scan { mut checkpoints, others, .. } = mirror.scan()?;
@@ -71,7 +71,7 @@ impl<'a> Others<'a> {
     fn one<W: Write>(
         &mut self,
         path: &Path,
-        mirror: &Mirror,
+        mirror: &MountedSource,
         stem: &[u8],
         page: &mut Page<W>,
     ) -> anyhow::Result<()> {
@@ -86,7 +86,7 @@ impl<'a> Others<'a> {
         }
         if self.reads_data {
             // As the source has them: the map may leave variables out.
-            let source = Mirror::open(&mirror.directory().join(""), Arc::default())?;
+            let source = MountedSource::open(&mirror.directory().join(""), Arc::default())?;
             is_good &= match source.plan(stem) {
                 Ok((catalog, _)) => data::check(&catalog, page)?,
                 Err(_) => false,

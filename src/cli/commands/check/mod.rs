@@ -19,8 +19,8 @@ use crate::directory::Directory;
 use crate::map::Map;
 use crate::name::printable;
 use crate::remap::report::{Example, Report, RuleReport, Status};
-use crate::source::{Checkpoint, Meant};
-use crate::transform::Recipe;
+use crate::source::{Checkpoint, Resolved};
+use crate::transform::Transform;
 use crate::{remap, source};
 
 /// Say what a map does to a checkpoint, and what is wrong with either
@@ -46,8 +46,8 @@ impl Args {
     pub(crate) fn run(&self) -> anyhow::Result<ExitCode> {
         let recipe = Arc::new(self.map.recipe()?);
         let mut page = Page::standard_output();
-        let is_good = match source::meant(&self.source)? {
-            Meant::Directory(dir) => self.directory(&dir, &recipe, &mut page)?,
+        let is_good = match source::resolve(&self.source)? {
+            Resolved::Directory(dir) => self.directory(&dir, &recipe, &mut page)?,
             _ => self.detail(map_flags::open(&self.source)?, &recipe, &mut page)?,
         };
         page.flush()?;
@@ -58,7 +58,7 @@ impl Args {
     fn directory<W: Write>(
         &self,
         dir: &Path,
-        recipe: &Arc<Recipe>,
+        recipe: &Arc<Transform>,
         page: &mut Page<W>,
     ) -> anyhow::Result<bool> {
         let (prefix, _) = source::newest(dir)?;
@@ -87,7 +87,7 @@ impl Args {
     fn detail<W: Write>(
         &self,
         mut checkpoint: Checkpoint,
-        recipe: &Recipe,
+        recipe: &Transform,
         page: &mut Page<W>,
     ) -> anyhow::Result<bool> {
         let map = &recipe.map;

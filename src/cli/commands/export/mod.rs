@@ -88,7 +88,7 @@ impl Args {
         let variables = counted(checkpoint.catalog.variables.len(), "variable");
         let out = target::path(&self.out, &checkpoint.prefix.stem, (format.ending)(self));
         let outputs = (format.outputs)(self, &out, checkpoint)?;
-        let copied = |output: &&Output| !(self.link && output.file.whole_shard().is_some());
+        let copied = |output: &&Output| !(self.link && output.file.whole_file().is_some());
         let total = outputs.iter().filter(copied).map(|output| output.file.len()).sum();
         self.write(&outputs, total)?;
         if std::io::stderr().is_terminal() {
@@ -171,7 +171,7 @@ fn h5_ending(args: &Args) -> &'static str {
 /// The one file that a mount shows under that name.
 fn whole(out: &Path, checkpoint: Checkpoint, name: &str) -> anyhow::Result<Vec<Output>> {
     sound(&checkpoint.catalog)?;
-    let whole = view::WHOLE.iter().find(|whole| whole.name == name && (whole.is_there)(&checkpoint.catalog));
+    let whole = view::CHECKPOINT_VIEWS.iter().find(|whole| whole.name == name && (whole.is_there)(&checkpoint.catalog));
     let Some(whole) = whole else { bail!("{}: too many names for a file of this format", out.display()) };
     (whole.left_out)(&checkpoint.catalog).iter().for_each(|what| warning(format_args!("left out: {what}")));
     Ok(vec![Output { path: out.into(), file: (whole.file)(&Arc::new(checkpoint.catalog)) }])

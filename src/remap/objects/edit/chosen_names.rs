@@ -7,29 +7,29 @@ use smol_str::SmolStr;
 
 use crate::format::object_graph::NodeId;
 use crate::graph::key::{components, escape};
-use crate::graph::{Guide, ROOT};
+use crate::graph::{PathCursor, ROOT};
 use crate::map::rule::RuleId;
-use crate::remap::objects::matching::Survey;
-use crate::remap::objects::plan::moves::{How, Taking};
+use crate::remap::objects::matching::Matches;
+use crate::remap::objects::plan::moves::{How, Moves};
 
 /// The new path of each variable that a rule gives one, with the rule.
-pub(crate) struct Claims(Vec<Option<(RuleId, SmolStr)>>);
+pub(crate) struct ChosenNames(Vec<Option<(RuleId, SmolStr)>>);
 
-impl Claims {
+impl ChosenNames {
     /// None yet for so many nodes.
     pub(crate) fn new(nodes: usize) -> Self {
         Self(vec![None; nodes])
     }
 
     /// A variable whose visible path is renamed is called by what that becomes.
-    pub(crate) fn visible(&mut self, survey: &Survey<'_>, taking: &Taking<'_>) {
-        let (mut guide, mut way) = (Guide::new(survey.graph), Vec::new());
+    pub(crate) fn visible(&mut self, survey: &Matches<'_>, taking: &Moves<'_>) {
+        let (mut guide, mut way) = (PathCursor::new(survey.graph), Vec::new());
         for entry in (0..survey.entries.len()).filter(|entry| !survey.is_slot(*entry)) {
             let (Some(node), Some(path)) = (survey.entries[entry].node, survey.visible_path(entry)) else {
                 continue;
             };
             way.clear();
-            way.extend(guide.way(path).into_iter().flatten());
+            way.extend(guide.edges(path).into_iter().flatten());
             if way.last().is_some_and(|edge| survey.child(*edge) == node) {
                 let (to, rule) = taking.position(&way, path, way.len());
                 if let Some(rule) = rule.filter(|_| to != path) {
@@ -40,7 +40,7 @@ impl Claims {
     }
 
     /// One that has another of its paths renamed is called by that, if the rule comes first.
-    pub(crate) fn moved(&mut self, survey: &Survey<'_>, taking: &Taking<'_>) {
+    pub(crate) fn moved(&mut self, survey: &Matches<'_>, taking: &Moves<'_>) {
         let mut seen = vec![false; survey.graph.objects().nodes.len()];
         seen[ROOT] = true;
         for take in taking.takes.iter().filter(|take| take.how == How::Moves) {
@@ -120,7 +120,7 @@ fn unescaped(path: &str) -> Option<Cow<'_, str>> {
 }
 
 /// What a rule for paths makes of a full name that it matches as well.
-pub(crate) fn by_rule(survey: &Survey<'_>, rule: RuleId, full_name: &str) -> Option<String> {
+pub(crate) fn by_rule(survey: &Matches<'_>, rule: RuleId, full_name: &str) -> Option<String> {
     let rule = survey.map.rule(rule);
     let caught = rule.captures(full_name.as_bytes())?;
     let filled = rule.targets.first()?.0.fill(&caught, &survey.map.tables).ok()?;

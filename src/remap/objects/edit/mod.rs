@@ -10,38 +10,38 @@ use crate::graph::key::escape;
 use crate::map::diagnostic::{Error, Errors, Kind};
 use crate::map::options::Collision;
 use crate::map::rule::{Rule, RuleId};
-use crate::remap::objects::edit::chosen_names::{Claims, by_rule, respelled};
-use crate::remap::objects::matching::Survey;
+use crate::remap::objects::edit::chosen_names::{ChosenNames, by_rule, respelled};
+use crate::remap::objects::matching::Matches;
 use crate::remap::objects::matching::search::Edge;
-use crate::remap::objects::plan::aliases::Copying;
-use crate::remap::objects::plan::moves::{How, Take, Taking};
-use crate::remap::objects::plan::new_values::{Making, Place, as_full_name};
+use crate::remap::objects::plan::aliases::Aliases;
+use crate::remap::objects::plan::moves::{How, Move, Moves};
+use crate::remap::objects::plan::new_values::{NewValues, NewValuePlace, as_full_name};
 use crate::remap::objects::plan::selection::Selected;
-use crate::remap::objects::plan::targets::joined;
+use crate::remap::objects::plan::targets::join_paths;
 
 /// Faults of one sort that an error shows before "and N more".
 const EXAMPLES: usize = 3;
 
 /// The edit, and which rule wished for what.
-pub(crate) struct Wishes<'g> {
+pub(crate) struct ObjectEdit<'g> {
     edit: Edit<'g>,
     /// By the path in the source and the new one.
     rules: HashMap<(String, String), RuleId>,
-    pub(crate) claims: Claims,
+    pub(crate) claims: ChosenNames,
     /// For each new value its number in the edit.
     made: Vec<Option<usize>>,
 }
 
-impl<'g> Wishes<'g> {
+impl<'g> ObjectEdit<'g> {
     pub(crate) fn new(
-        survey: &Survey<'g>,
-        taking: &Taking<'_>,
-        copying: &Copying,
-        making: &Making,
+        survey: &Matches<'g>,
+        taking: &Moves<'_>,
+        copying: &Aliases,
+        making: &NewValues,
         errors: &mut Errors,
     ) -> Self {
         let (rules, made) = Default::default();
-        let claims = Claims::new(survey.graph.objects().nodes.len());
+        let claims = ChosenNames::new(survey.graph.objects().nodes.len());
         let mut wishes = Self { edit: Edit::new(survey.graph), rules, claims, made };
         if survey.map.options.collision.or(Collision::Error) == Collision::First {
             wishes.edit.first_wins();
@@ -53,7 +53,7 @@ impl<'g> Wishes<'g> {
                 How::Along => {}
                 How::Moves => {
                     let paths = (take.path.as_str(), take.to.as_str());
-                    let is_spelled = survey.map.rule(take.rule).pattern().is_some_and(|p| p.holes.is_empty());
+                    let is_spelled = survey.map.rule(take.rule).pattern().is_some_and(|p| p.captures.is_empty());
                     wishes.rename(survey, take.rule, paths, !is_spelled, errors);
                 }
                 How::Empties => wishes.empty(survey, taking, take, errors),
@@ -71,7 +71,7 @@ impl<'g> Wishes<'g> {
     }
 
     /// The edited graph, unless something is wrong.
-    pub(crate) fn finish(&self, survey: &Survey<'_>, errors: &mut Errors) -> Option<Rewrite> {
+    pub(crate) fn finish(&self, survey: &Matches<'_>, errors: &mut Errors) -> Option<Rewrite> {
         let keys: Vec<_> = survey.entries.iter().map(|entry| (entry.key, entry.node)).collect();
         match self.edit.finish_owned(&keys) {
             Ok(rewrite) => Some(rewrite),
@@ -84,7 +84,7 @@ impl<'g> Wishes<'g> {
         }
     }
 
-    fn drop(&mut self, survey: &Survey<'_>, selected: &Selected) {
+    fn drop(&mut self, survey: &Matches<'_>, selected: &Selected) {
         for &(node, child) in selected.cut.keys() {
             self.edit.drop_edge(node, &survey.node(node).children[child].local_name);
         }
@@ -92,23 +92,23 @@ impl<'g> Wishes<'g> {
         selected.slots.keys().for_each(|slot| self.edit.drop_slot(*slot));
     }
 
-    fn take_inputs(&mut self, survey: &Survey<'_>, taking: &Taking<'_>) {
+    fn take_inputs(&mut self, survey: &Matches<'_>, taking: &Moves<'_>) {
         for &(node, child) in taking.used.keys() {
             self.edit.take_edge(node, &survey.node(node).children[child].local_name);
         }
         taking.used_up.keys().for_each(|node| self.edit.drop_values(*node));
     }
 
-    fn make(&mut self, survey: &Survey<'_>, making: &Making, errors: &mut Errors) {
+    fn make(&mut self, survey: &Matches<'_>, making: &NewValues, errors: &mut Errors) {
         for value in &making.values {
             let made = match &value.place {
-                Place::Path(path) => {
+                NewValuePlace::Path(path) => {
                     self.rules.insert((String::new(), path.clone()), value.rule);
-                    let made = self.edit.make(path, &as_full_name(path));
+                    let made = self.edit.add_variable(path, &as_full_name(path));
                     made.map_err(|fault| errors.push(misspelled(survey, value.rule, &fault))).ok()
                 }
-                Place::Slot { of, optimizer, name } => {
-                    self.made[*of].map(|of| self.edit.make_slot(of, *optimizer, name))
+                NewValuePlace::Slot { of, optimizer, name } => {
+                    self.made[*of].map(|of| self.edit.add_slot_variable(of, *optimizer, name))
                 }
             };
             self.made.push(made);
@@ -128,7 +128,7 @@ impl<'g> Wishes<'g> {
 
     fn rename(
         &mut self,
-        survey: &Survey<'_>,
+        survey: &Matches<'_>,
         rule: RuleId,
         (from, to): (&str, &str),
         merges: bool,
@@ -140,7 +140,7 @@ impl<'g> Wishes<'g> {
         }
     }
 
-    fn copy(&mut self, survey: &Survey<'_>, rule: RuleId, from: &str, to: &str, errors: &mut Errors) {
+    fn copy(&mut self, survey: &Matches<'_>, rule: RuleId, from: &str, to: &str, errors: &mut Errors) {
         let copied = match survey.map.rule(rule).follow_slots {
             true => self.edit.alias(from, to),
             false => self.edit.alias_without_slots(from, to),
@@ -152,7 +152,7 @@ impl<'g> Wishes<'g> {
     }
 
     /// Moves what is in an object, and leaves the object.
-    fn empty(&mut self, survey: &Survey<'_>, taking: &Taking<'_>, take: &Take, errors: &mut Errors) {
+    fn empty(&mut self, survey: &Matches<'_>, taking: &Moves<'_>, take: &Move, errors: &mut Errors) {
         let place = survey.map.rule(take.rule).place();
         if !survey.node(take.node).slots.is_empty() {
             let what = format!("the optimizer {} cannot become {}", shown(&take.path), shown(&take.to));
@@ -161,7 +161,7 @@ impl<'g> Wishes<'g> {
         }
         for (child, edge) in survey.node(take.node).children.iter().enumerate() {
             let (at, name): (Edge, _) = ((take.node, child), escape(&edge.local_name));
-            let (path, to) = (joined(&take.path, &name), joined(&take.to, &name));
+            let (path, to) = (join_paths(&take.path, &name), join_paths(&take.to, &name));
             if !taking.has_its_own_way(at) && !survey.is_counter(at) {
                 self.rename(survey, take.rule, (&path, &to), true, errors);
             }
@@ -171,9 +171,9 @@ impl<'g> Wishes<'g> {
     /// A full name that changes is a path too: the variable can be had by it, and is called so.
     fn full_names(
         &mut self,
-        survey: &Survey<'_>,
-        taking: &Taking<'_>,
-        copying: &Copying,
+        survey: &Matches<'_>,
+        taking: &Moves<'_>,
+        copying: &Aliases,
         errors: &mut Errors,
     ) {
         let mut renamed: Vec<_> = taking.full_names.iter().collect();
@@ -204,7 +204,7 @@ impl<'g> Wishes<'g> {
 
     /// Hands the claims on. A full name that spelled the old path, or the end of it, spells the new one; so does one that
     /// the rule's pattern matches too.
-    fn hand_on_claims(&mut self, survey: &Survey<'_>) {
+    fn hand_on_claims(&mut self, survey: &Matches<'_>) {
         for (node, rule, to) in self.claims.in_order() {
             self.edit.claim(node, to.clone());
             let Some(&entry) = survey.of_node.get(node).first() else { continue };
@@ -250,7 +250,7 @@ impl<'g> Wishes<'g> {
 }
 
 /// Faults of one sort that one rule made are one error.
-fn error(survey: &Survey<'_>, rule: Option<RuleId>, faults: &[&edit::Error]) -> Error {
+fn error(survey: &Matches<'_>, rule: Option<RuleId>, faults: &[&edit::Error]) -> Error {
     let rule = rule.or_else(|| survey.map.ids().next()).map(|rule| survey.map.rule(rule));
     let rule = rule.expect("without a rule nothing changes");
     let (first, more) = (faults[0], faults.len().saturating_sub(EXAMPLES));
@@ -290,7 +290,7 @@ fn kind(fault: &edit::Error) -> Kind {
 }
 
 /// A new path that cannot be one.
-fn misspelled(survey: &Survey<'_>, rule: RuleId, fault: &edit::Error) -> Error {
+fn misspelled(survey: &Matches<'_>, rule: RuleId, fault: &edit::Error) -> Error {
     let rule = survey.map.rule(rule);
     let place = rule.targets.first().map_or(rule.place(), |(_, written)| &written.place);
     let error = Error::new(Kind::Name, place, fault.to_string());

@@ -20,8 +20,8 @@ use crate::map::diagnostic::{Error, Errors, Kind};
 use crate::map::pattern::Pattern;
 use crate::map::rule::{MatchOn, Matcher, Rule, RuleId, Verb};
 use crate::remap::objects::matching::automaton::TooComplex;
-use crate::remap::objects::matching::search::{Edge, Found, Meaning, search};
-use crate::remap::objects::matching::slot_values::Leaves;
+use crate::remap::objects::matching::search::{Edge, PathMatch, Meaning, search};
+use crate::remap::objects::matching::slot_values::SlotValues;
 
 const COUNTER: &str = "save_counter";
 
@@ -38,29 +38,29 @@ pub(crate) struct Entry<'a> {
 }
 
 /// Everything that is known before any rule acts.
-pub(crate) struct Survey<'a> {
+pub(crate) struct Matches<'a> {
     pub(crate) map: &'a Map,
     pub(crate) graph: &'a Graph,
     pub(crate) variables: &'a [Variable],
     /// In the order of the catalog.
     pub(crate) entries: Vec<Entry<'a>>,
     /// The entries that each object has.
-    pub(crate) of_node: OfNode,
-    pub(crate) leaves: Leaves,
+    pub(crate) of_node: EntriesByNode,
+    pub(crate) leaves: SlotValues,
     /// What each rule matches.
-    pub(crate) matches: Vec<Matches>,
+    pub(crate) matches: Vec<RuleMatches>,
     counter: Option<usize>,
     /// The slots of each variable: the optimizer, and which of its slots. Made when first asked for.
     slots: OnceCell<HashMap<NodeId, Vec<(NodeId, usize)>>>,
 }
 
 /// The entries of each object, in one list.
-pub(crate) struct OfNode {
+pub(crate) struct EntriesByNode {
     starts: Vec<usize>,
     entries: Vec<usize>,
 }
 
-impl OfNode {
+impl EntriesByNode {
     fn new(nodes: usize, entries: &[Entry<'_>]) -> Self {
         let mut owned: Vec<_> =
             entries.iter().enumerate().filter_map(|(at, entry)| Some((entry.node?, at))).collect();
@@ -87,15 +87,15 @@ impl OfNode {
 }
 
 /// What one rule matches.
-pub(crate) struct Matches {
+pub(crate) struct RuleMatches {
     pub(crate) meaning: Meaning,
     /// Shorter paths first.
-    pub(crate) found: Vec<Found>,
+    pub(crate) found: Vec<PathMatch>,
     /// Entries that it means by their full names, or by what they are.
     pub(crate) entries: Vec<usize>,
 }
 
-impl Matches {
+impl RuleMatches {
     /// With what another pattern of the same rule matches.
     fn with(mut self, other: Self) -> Self {
         self.found.extend(other.found);
@@ -104,7 +104,7 @@ impl Matches {
     }
 }
 
-impl<'a> Survey<'a> {
+impl<'a> Matches<'a> {
     pub(crate) fn new(
         map: &'a Map,
         graph: &'a Graph,
@@ -122,20 +122,20 @@ impl<'a> Survey<'a> {
             optimizer_state: role.optimizer_state,
         };
         let entries: Vec<_> = variables.iter().zip(roles).map(entry).collect();
-        let of_node = OfNode::new(graph.objects().nodes.len(), &entries);
-        let leaves = Leaves::new(graph, entries.iter().map(|entry| (entry.key, entry.node)));
+        let of_node = EntriesByNode::new(graph.objects().nodes.len(), &entries);
+        let leaves = SlotValues::new(graph, entries.iter().map(|entry| (entry.key, entry.node)));
         let (matches, counter, slots) = (Vec::new(), graph.child_at(ROOT, COUNTER), OnceCell::new());
         let mut survey = Self { map, graph, variables, entries, of_node, leaves, matches, counter, slots };
         survey.matches = map.rules.iter().map(|rule| survey.matches_of(rule, errors)).collect();
         survey
     }
 
-    pub(crate) fn all_rules(&self) -> impl Iterator<Item = (RuleId, &'a Rule, &Matches)> {
+    pub(crate) fn all_rules(&self) -> impl Iterator<Item = (RuleId, &'a Rule, &RuleMatches)> {
         let all = self.map.ids().zip(&self.map.rules).zip(&self.matches);
         all.map(|((id, rule), matches)| (id, rule, matches))
     }
 
-    pub(crate) fn rules(&self, verb: Verb) -> impl Iterator<Item = (RuleId, &'a Rule, &Matches)> {
+    pub(crate) fn rules(&self, verb: Verb) -> impl Iterator<Item = (RuleId, &'a Rule, &RuleMatches)> {
         self.all_rules().filter(move |(_, rule, _)| rule.verb == verb)
     }
 
@@ -158,7 +158,7 @@ impl<'a> Survey<'a> {
     }
 
     /// The edges along an escaped path.
-    pub(crate) fn way(&self, path: &str) -> Option<Vec<Edge>> {
+    pub(crate) fn edges(&self, path: &str) -> Option<Vec<Edge>> {
         let (mut way, mut node) = (Vec::new(), ROOT);
         for component in path.split('/').filter(|_| !path.is_empty()) {
             let child = self.graph.child_at(node, &key::unescape(component)?)?;
@@ -175,7 +175,7 @@ impl<'a> Survey<'a> {
     }
 
     /// The value of the variable that a path leads to, if it leads to one.
-    pub(crate) fn variable_at(&self, found: &Found) -> Option<usize> {
+    pub(crate) fn variable_at(&self, found: &PathMatch) -> Option<usize> {
         let entries = if found.leaf.is_some() { &[][..] } else { self.of_node.get(found.node) };
         entries.iter().copied().find(|entry| self.entries[*entry].role == Role::Variable)
     }
@@ -205,26 +205,26 @@ impl<'a> Survey<'a> {
         matches!(self.entries[entry].role, Role::Slot { .. })
     }
 
-    fn matches_of(&self, rule: &'a Rule, errors: &mut Errors) -> Matches {
-        let none = Matches { meaning: Meaning::Paths, found: vec![], entries: vec![] };
+    fn matches_of(&self, rule: &'a Rule, errors: &mut Errors) -> RuleMatches {
+        let none = RuleMatches { meaning: Meaning::Paths, found: vec![], entries: vec![] };
         let all = 0..self.entries.len();
         let pattern = match &rule.matcher {
             Matcher::Pattern(pattern) => pattern,
             Matcher::Optimizer => {
                 let entries = all.filter(|&at| self.entries[at].optimizer_state).collect();
-                return Matches { entries, ..none };
+                return RuleMatches { entries, ..none };
             }
             Matcher::Members(patterns) => {
                 let each = patterns.iter().map(|pattern| self.matches_of_pattern(rule, pattern, errors));
-                return each.fold(none, Matches::with);
+                return each.fold(none, RuleMatches::with);
             }
             Matcher::Nothing => return none,
         };
         self.matches_of_pattern(rule, pattern, errors)
     }
 
-    fn matches_of_pattern(&self, rule: &'a Rule, pattern: &Pattern, errors: &mut Errors) -> Matches {
-        let none = Matches { meaning: Meaning::Paths, found: vec![], entries: vec![] };
+    fn matches_of_pattern(&self, rule: &'a Rule, pattern: &Pattern, errors: &mut Errors) -> RuleMatches {
+        let none = RuleMatches { meaning: Meaning::Paths, found: vec![], entries: vec![] };
         let all = 0..self.entries.len();
         if let Some(MatchOn::Key) = rule.match_on {
             return self.by_key(pattern);
@@ -233,7 +233,7 @@ impl<'a> Survey<'a> {
             |at: &usize| self.entries[*at].full_name.is_some_and(|name| pattern.is_match(name));
         let full_names = || all.filter(by_full_name).collect::<Vec<_>>();
         if let Some(MatchOn::FullName) = rule.match_on {
-            return Matches { entries: full_names(), ..none };
+            return RuleMatches { entries: full_names(), ..none };
         }
         let found = match meaning(rule, pattern) {
             Meaning::Containers => match self.search(rule, pattern, Meaning::Containers) {
@@ -252,10 +252,10 @@ impl<'a> Survey<'a> {
             return none;
         };
         let entries = if found.is_empty() && rule.match_on.is_none() { full_names() } else { vec![] };
-        Matches { meaning, found, entries }
+        RuleMatches { meaning, found, entries }
     }
 
-    fn search(&self, rule: &Rule, pattern: &Pattern, meaning: Meaning) -> Result<Vec<Found>, TooComplex> {
+    fn search(&self, rule: &Rule, pattern: &Pattern, meaning: Meaning) -> Result<Vec<PathMatch>, TooComplex> {
         let mut found = search(self.graph, &self.leaves, pattern, meaning)?;
         let spells = rule.from().text.contains(COUNTER);
         found.retain(|found| spells || !found.way.first().is_some_and(|edge| self.is_counter(*edge)));
@@ -264,7 +264,7 @@ impl<'a> Survey<'a> {
     }
 
     /// The entries whose keys match: by their keys' paths where those lead there.
-    fn by_key(&self, pattern: &Pattern) -> Matches {
+    fn by_key(&self, pattern: &Pattern) -> RuleMatches {
         let (mut found, mut entries) = (Vec::new(), Vec::new());
         for (at, entry) in self.entries.iter().enumerate() {
             let stem = key::stem(entry.key);
@@ -272,17 +272,17 @@ impl<'a> Survey<'a> {
                 continue;
             }
             let path = key::split(entry.key).and_then(|(path, _)| std::str::from_utf8(path).ok());
-            let way = path.and_then(|path| Some((path, self.way(path)?)));
+            let way = path.and_then(|path| Some((path, self.edges(path)?)));
             match way.filter(|(_, way)| way.last().map(|edge| self.child(*edge)) == entry.node) {
                 Some((path, way)) if stem == path.as_bytes() => {
                     let node = entry.node.unwrap_or(ROOT);
-                    found.push(Found { path: path.to_owned(), way, node, leaf: None });
+                    found.push(PathMatch { path: path.to_owned(), way, node, leaf: None });
                 }
                 _ => entries.push(at),
             }
         }
         found.sort_by_key(|found| found.way.len());
-        Matches { meaning: Meaning::Paths, found, entries }
+        RuleMatches { meaning: Meaning::Paths, found, entries }
     }
 
     /// Whether there is anything in an object that a rule for its whole content could mean.
@@ -296,7 +296,7 @@ impl<'a> Survey<'a> {
 
 /// Whether a rule means all that is in an object, and takes it somewhere as it is.
 fn meaning(rule: &Rule, pattern: &Pattern) -> Meaning {
-    let last = pattern.holes.len().wrapping_sub(1);
+    let last = pattern.captures.len().wrapping_sub(1);
     let as_it_is = rule.targets.iter().all(|(template, _)| template.container(last).is_some());
     match pattern.container() {
         // Values are variables', not objects'.

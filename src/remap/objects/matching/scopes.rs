@@ -9,7 +9,7 @@ use crate::map::Map;
 use crate::map::diagnostic::Errors;
 use crate::map::rule::{MatchOn, Rule};
 use crate::map::scope::replaced;
-use crate::remap::objects::matching::{Entry, Survey};
+use crate::remap::objects::matching::{Entry, Matches};
 
 /// Returns the map with its rules as they are taken for this graph.
 pub(crate) fn with_scopes<'m>(map: &'m Map, graph: &Graph, variables: &[Variable]) -> Cow<'m, Map> {
@@ -17,7 +17,7 @@ pub(crate) fn with_scopes<'m>(map: &'m Map, graph: &Graph, variables: &[Variable
         return Cow::Borrowed(map);
     }
     // The survey that counts reports the faults of patterns.
-    let survey = Survey::new(map, graph, variables, &mut Errors::default());
+    let survey = Matches::new(map, graph, variables, &mut Errors::default());
     replaced(map, |at, rule| {
         let is_unmatched = survey.matches[at].found.is_empty() && survey.matches[at].entries.is_empty();
         if !is_unmatched || !may_be_scope(rule) {

@@ -11,14 +11,14 @@ use crate::graph::key::{escape, unescape};
 use crate::graph::{Graph, ROOT};
 use crate::map::pattern::Pattern;
 use crate::remap::objects::matching::automaton::{Automaton, State, TooComplex};
-use crate::remap::objects::matching::slot_values::{Leaf, Leaves};
+use crate::remap::objects::matching::slot_values::{SlotValue, SlotValues};
 
 /// One name of one object: whose child, and which.
 pub(crate) type Edge = (NodeId, usize);
 
 /// A path that a pattern matches.
 #[derive(Clone, Debug)]
-pub(crate) struct Found {
+pub(crate) struct PathMatch {
     /// The path, escaped, with what follows it if it ends in a leaf.
     pub(crate) path: String,
     /// The edges along it.
@@ -26,7 +26,7 @@ pub(crate) struct Found {
     /// The object it leads to, or whose leaf it is.
     pub(crate) node: NodeId,
     /// What stands below the object and is no object.
-    pub(crate) leaf: Option<Leaf>,
+    pub(crate) leaf: Option<SlotValue>,
 }
 
 /// What a pattern is looked for as.
@@ -41,10 +41,10 @@ pub(crate) enum Meaning {
 /// Everything that a pattern matches, shorter paths first.
 pub(crate) fn search(
     graph: &Graph,
-    leaves: &Leaves,
+    leaves: &SlotValues,
     pattern: &Pattern,
     meaning: Meaning,
-) -> Result<Vec<Found>, TooComplex> {
+) -> Result<Vec<PathMatch>, TooComplex> {
     let mut search =
         Search { graph, leaves, steps: vec![Step { node: ROOT, from: 0, child: 0 }], hits: vec![] };
     let container = (meaning == Meaning::Containers).then(|| pattern.container()).flatten();
@@ -97,12 +97,12 @@ struct Step {
 struct Hit {
     at: usize,
     child: Option<usize>,
-    leaf: Option<Leaf>,
+    leaf: Option<SlotValue>,
 }
 
 struct Search<'a> {
     graph: &'a Graph,
-    leaves: &'a Leaves,
+    leaves: &'a SlotValues,
     steps: Vec<Step>,
     hits: Vec<Hit>,
 }
@@ -166,7 +166,7 @@ impl Search<'_> {
         Ok(())
     }
 
-    fn spell(&self, hit: &Hit) -> Found {
+    fn spell(&self, hit: &Hit) -> PathMatch {
         let (mut way, mut at) = (Vec::new(), hit.at);
         while at != 0 {
             let Step { from, child, .. } = self.steps[at];
@@ -180,7 +180,7 @@ impl Search<'_> {
         let leaf = hit.leaf.as_ref().map(|leaf| leaf.text.as_ref().into());
         let path = names.chain(leaf).collect::<Vec<_>>().join("/");
         let node = way.last().map_or(ROOT, |&(node, child)| nodes[node].children[child].node);
-        Found { path, way, node, leaf: hit.leaf.clone() }
+        PathMatch { path, way, node, leaf: hit.leaf.clone() }
     }
 }
 
@@ -194,9 +194,9 @@ mod tests {
     use crate::format::object_graph::tests::any_graph;
     use crate::format::object_graph::{Child, Node, ObjectGraph};
 
-    fn found(graph: &Graph, pattern: &str, meaning: Meaning) -> Vec<Found> {
+    fn found(graph: &Graph, pattern: &str, meaning: Meaning) -> Vec<PathMatch> {
         let pattern = Pattern::parse(pattern, false).unwrap();
-        search(graph, &Leaves::default(), &pattern, meaning).unwrap()
+        search(graph, &SlotValues::default(), &pattern, meaning).unwrap()
     }
 
     fn graph(edges: &[(NodeId, &str, NodeId)]) -> Graph {
@@ -280,7 +280,7 @@ mod tests {
         ) {
             let graph = Graph::new(objects);
             let pattern = Pattern::parse(&pattern, false).unwrap();
-            let found = search(&graph, &Leaves::default(), &pattern, Meaning::Paths).unwrap();
+            let found = search(&graph, &SlotValues::default(), &pattern, Meaning::Paths).unwrap();
             for one in &found {
                 prop_assert!(pattern.is_match(one.path.as_bytes()), "{} is no match", one.path);
                 prop_assert_eq!(graph.resolve(&one.path), Some(one.node));

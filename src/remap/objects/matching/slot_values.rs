@@ -9,7 +9,7 @@ use crate::graph::{Graph, key};
 
 /// Something below an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Leaf {
+pub(crate) struct SlotValue {
     /// What follows the object's path and a slash.
     pub(crate) text: Rc<str>,
     /// The variable that is the slot; none: a value of the object's own.
@@ -18,9 +18,9 @@ pub(crate) struct Leaf {
 
 /// The leaves of each object.
 #[derive(Debug, Default)]
-pub(crate) struct Leaves(Vec<Vec<Leaf>>);
+pub(crate) struct SlotValues(Vec<Vec<SlotValue>>);
 
-impl Leaves {
+impl SlotValues {
     /// Those of a graph whose bundle has these keys, each with the object it belongs to.
     pub(crate) fn new<'k>(graph: &Graph, keys: impl Iterator<Item = (&'k [u8], Option<NodeId>)>) -> Self {
         let mut leaves = vec![Vec::new(); graph.objects().nodes.len()];
@@ -28,19 +28,19 @@ impl Leaves {
         let texts: Vec<Rc<str>> =
             slots.texts().iter().map(|text| text.trim_start_matches('/').into()).collect();
         for (slot, variable, text) in slots.iter() {
-            leaves[variable].push(Leaf { text: texts[text].clone(), slot: Some(slot) });
+            leaves[variable].push(SlotValue { text: texts[text].clone(), slot: Some(slot) });
         }
         for (key, node) in keys {
             let attribute = key::split(key).and_then(|(_, attribute)| std::str::from_utf8(attribute).ok());
             if let (Some(attribute), Some(node)) = (attribute.filter(|a| *a != VARIABLE_VALUE), node) {
                 let text = format!("{}{attribute}", ATTRIBUTES.trim_start_matches('/'));
-                leaves[node].push(Leaf { text: text.into(), slot: None });
+                leaves[node].push(SlotValue { text: text.into(), slot: None });
             }
         }
         Self(leaves)
     }
 
-    pub(crate) fn below(&self, node: NodeId) -> &[Leaf] {
+    pub(crate) fn below(&self, node: NodeId) -> &[SlotValue] {
         self.0.get(node).map_or(&[], Vec::as_slice)
     }
 }

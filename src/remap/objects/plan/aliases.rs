@@ -2,16 +2,16 @@
 
 use crate::graph::key::escape;
 use crate::map::rule::{RuleId, Verb};
-use crate::remap::counts::Tallies;
-use crate::remap::objects::matching::Survey;
-use crate::remap::objects::matching::search::{Edge, Found, Meaning};
-use crate::remap::objects::plan::moves::Taking;
-use crate::remap::objects::plan::targets::{Targets, joined};
-use crate::remap::rejected_names::Misfits;
+use crate::remap::counts::RuleCounts;
+use crate::remap::objects::matching::Matches;
+use crate::remap::objects::matching::search::{Edge, PathMatch, Meaning};
+use crate::remap::objects::plan::moves::Moves;
+use crate::remap::objects::plan::targets::{Targets, join_paths};
+use crate::remap::rejected_names::RejectedNames;
 
 /// A path that is to be had twice.
 #[derive(Debug)]
-pub(crate) struct Copy {
+pub(crate) struct Alias {
     pub(crate) rule: RuleId,
     pub(crate) path: String,
     pub(crate) to: String,
@@ -19,18 +19,18 @@ pub(crate) struct Copy {
 
 /// The copies, the matches that rules acted on, and full names that are to be had besides: of an entry, the path of a copy.
 #[derive(Default)]
-pub(crate) struct Copying {
-    pub(crate) copies: Vec<Copy>,
+pub(crate) struct Aliases {
+    pub(crate) copies: Vec<Alias>,
     pub(crate) acted: Vec<(RuleId, usize)>,
     pub(crate) full_names: Vec<(RuleId, usize, String)>,
 }
 
-impl Copying {
+impl Aliases {
     pub(crate) fn new(
-        survey: &Survey<'_>,
-        taking: &Taking<'_>,
-        tallies: &mut Tallies,
-        misfits: &mut Misfits,
+        survey: &Matches<'_>,
+        taking: &Moves<'_>,
+        tallies: &mut RuleCounts,
+        misfits: &mut RejectedNames,
     ) -> Self {
         let mut copying = Self::default();
         for (id, rule, matches) in survey.rules(Verb::Alias) {
@@ -66,10 +66,10 @@ impl Copying {
 
     fn copy(
         &mut self,
-        survey: &Survey<'_>,
-        taking: &Taking<'_>,
+        survey: &Matches<'_>,
+        taking: &Moves<'_>,
         (rule, meaning): (RuleId, Meaning),
-        found: &Found,
+        found: &PathMatch,
         to: &str,
     ) {
         if found.leaf.is_some() || found.path == to {
@@ -78,15 +78,15 @@ impl Copying {
         let is_whole = meaning == Meaning::Paths
             || !found.way.is_empty() && !to.is_empty() && taking.occupant(to).is_none();
         if is_whole {
-            self.copies.push(Copy { rule, path: found.path.clone(), to: to.to_owned() });
+            self.copies.push(Alias { rule, path: found.path.clone(), to: to.to_owned() });
             return;
         }
         for (child, edge) in survey.node(found.node).children.iter().enumerate() {
             let at: Edge = (found.node, child);
             if !survey.is_counter(at) && !taking.selected.cut.contains_key(&at) {
                 let name = escape(&edge.local_name);
-                let (path, to) = (joined(&found.path, &name), joined(to, &name));
-                self.copies.push(Copy { rule, path, to });
+                let (path, to) = (join_paths(&found.path, &name), join_paths(to, &name));
+                self.copies.push(Alias { rule, path, to });
             }
         }
     }

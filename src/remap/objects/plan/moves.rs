@@ -16,16 +16,16 @@ use crate::graph::ROOT;
 use crate::graph::key::{OPTIMIZER_SLOT, VARIABLE_VALUE};
 use crate::map::diagnostic::{Error, Kind};
 use crate::map::rule::{Rule, RuleId, Verb};
-use crate::remap::counts::Tallies;
-use crate::remap::objects::matching::search::{Edge, Found, Meaning};
-use crate::remap::objects::matching::{Matches, Survey};
+use crate::remap::counts::RuleCounts;
+use crate::remap::objects::matching::search::{Edge, PathMatch, Meaning};
+use crate::remap::objects::matching::{RuleMatches, Matches};
 use crate::remap::objects::plan::selection::Selected;
-use crate::remap::objects::plan::targets::{Targets, joined};
-use crate::remap::rejected_names::Misfits;
+use crate::remap::objects::plan::targets::{Targets, join_paths};
+use crate::remap::rejected_names::RejectedNames;
 
 /// A path that a rule takes, and where to.
 #[derive(Debug)]
-pub(crate) struct Take {
+pub(crate) struct Move {
     pub(crate) rule: RuleId,
     pub(crate) path: String,
     pub(crate) way: Vec<Edge>,
@@ -55,17 +55,17 @@ pub(crate) struct Input {
 }
 
 /// All that is taken.
-pub(crate) struct Taking<'a> {
-    pub(crate) survey: &'a Survey<'a>,
+pub(crate) struct Moves<'a> {
+    pub(crate) survey: &'a Matches<'a>,
     pub(crate) selected: &'a Selected,
-    pub(crate) takes: Vec<Take>,
+    pub(crate) takes: Vec<Move>,
     by_edge: HashMap<Edge, Vec<usize>>,
     /// All that is in the root.
     of_root: Option<usize>,
     /// The matches that each rule acted on.
     pub(crate) acted: HashMap<RuleId, Vec<usize>>,
     /// What is below objects, and where rules want it.
-    leaves: Vec<(RuleId, Found, String)>,
+    leaves: Vec<(RuleId, PathMatch, String)>,
     /// New full names, and the rule of each.
     pub(crate) full_names: HashMap<usize, (RuleId, String)>,
     /// What is joined and split, and the paths that it loses by that; or all of them, where a full name said which it is.
@@ -75,12 +75,12 @@ pub(crate) struct Taking<'a> {
     pub(crate) errors: Vec<Error>,
 }
 
-impl<'a> Taking<'a> {
+impl<'a> Moves<'a> {
     pub(crate) fn new(
-        survey: &'a Survey<'a>,
+        survey: &'a Matches<'a>,
         selected: &'a Selected,
-        tallies: &mut Tallies,
-        misfits: &mut Misfits,
+        tallies: &mut RuleCounts,
+        misfits: &mut RejectedNames,
     ) -> Self {
         let (takes, by_edge, acted, leaves, full_names) = Default::default();
         let (inputs, used, used_up) = Default::default();
@@ -127,10 +127,10 @@ impl<'a> Taking<'a> {
         if let Some((takes, at)) = takes.last() {
             let same = takes.iter().find(|take| self.takes[**take].path == path[..at]);
             let take = &self.takes[*same.unwrap_or(&takes[0])];
-            return (joined(&take.to, path[at..end].trim_start_matches('/')), Some(take.rule));
+            return (join_paths(&take.to, path[at..end].trim_start_matches('/')), Some(take.rule));
         }
         match self.of_root.map(|take| &self.takes[take]) {
-            Some(take) => (joined(&take.to, &path[..end]), Some(take.rule)),
+            Some(take) => (join_paths(&take.to, &path[..end]), Some(take.rule)),
             None => (path[..end].to_owned(), None),
         }
     }
@@ -167,13 +167,13 @@ impl<'a> Taking<'a> {
 
     /// The object of the source that is at a path and stays there.
     pub(crate) fn occupant(&self, path: &str) -> Option<NodeId> {
-        let way = self.survey.way(path)?;
+        let way = self.survey.edges(path)?;
         let stays = way.iter().all(|edge| !self.is_left(*edge));
         stays.then(|| way.last().map_or(ROOT, |edge| self.survey.child(*edge)))
     }
 
     /// The rule that has a path already: by a drop, or because it took what is above.
-    fn blocker(&self, found: &Found, id: RuleId, meaning: Meaning) -> Option<Option<RuleId>> {
+    fn blocker(&self, found: &PathMatch, id: RuleId, meaning: Meaning) -> Option<Option<RuleId>> {
         if let Some(drop) = found.way.iter().find_map(|edge| self.selected.cut.get(edge)) {
             return Some(Some(*drop));
         }
@@ -200,7 +200,7 @@ impl<'a> Taking<'a> {
         of_root.or(of_edge).map(Some)
     }
 
-    fn take(&mut self, rule: RuleId, found: &Found, to: String, at: usize) {
+    fn take(&mut self, rule: RuleId, found: &PathMatch, to: String, at: usize) {
         self.acted.entry(rule).or_default().push(at);
         if found.leaf.is_some() {
             return self.leaves.push((rule, found.clone(), to));
@@ -210,11 +210,11 @@ impl<'a> Taking<'a> {
             None => self.of_root = Some(self.takes.len()),
         }
         let (path, way, node) = (found.path.clone(), found.way.clone(), found.node);
-        self.takes.push(Take { rule, path, way, node, to, how: How::Along });
+        self.takes.push(Move { rule, path, way, node, to, how: How::Along });
     }
 
     /// Takes the variables that a rule joins or splits. Objects without a value are not what it is about.
-    fn use_variables(&mut self, rule: RuleId, matches: &Matches, tallies: &mut Tallies) {
+    fn use_variables(&mut self, rule: RuleId, matches: &RuleMatches, tallies: &mut RuleCounts) {
         for found in &matches.found {
             let Some((entry, edge)) = self.survey.variable_at(found).zip(found.way.last()) else { continue };
             tallies.matched(rule);
@@ -244,10 +244,10 @@ impl<'a> Taking<'a> {
     /// How each path comes to its place, now that it is known where those above it go.
     fn settle(&mut self) {
         for at in 0..self.takes.len() {
-            let Take { path, way, node, to, .. } = &self.takes[at];
+            let Move { path, way, node, to, .. } = &self.takes[at];
             let along = way.len().checked_sub(1).map(|above| {
                 let name = path.rsplit('/').next().unwrap_or_default();
-                joined(&self.position(way, path, above).0, name)
+                join_paths(&self.position(way, path, above).0, name)
             });
             let has_value = || self.survey.node(*node).attributes.iter().any(|a| a.name == VARIABLE_VALUE);
             self.takes[at].how = match along {
@@ -276,14 +276,14 @@ impl<'a> Taking<'a> {
     }
 
     /// Returns the reason why a path below an object cannot be the rule's: the object's own path decides it.
-    fn leaf_fault(&self, found: &Found, to: String) -> Option<(&'static str, LeafFault)> {
+    fn leaf_fault(&self, found: &PathMatch, to: String) -> Option<(&'static str, LeafFault)> {
         let leaf = found.leaf.as_ref()?;
         let object = &found.path[..found.path.len() - leaf.text.len()].trim_end_matches('/');
         let below = match leaf.text.strip_prefix(OPTIMIZER_SLOT.trim_start_matches('/')) {
             Some(slot) => {
                 let (optimizer, name) = slot.rsplit_once('/').unwrap_or(("", slot));
-                let way = self.survey.way(optimizer).unwrap_or_default();
-                format!("{OPTIMIZER_SLOT}{}", joined(&self.position(&way, optimizer, way.len()).0, name))
+                let way = self.survey.edges(optimizer).unwrap_or_default();
+                format!("{OPTIMIZER_SLOT}{}", join_paths(&self.position(&way, optimizer, way.len()).0, name))
             }
             None => format!("/{}", leaf.text),
         };
@@ -300,8 +300,8 @@ impl<'a> Taking<'a> {
         id: RuleId,
         rule: &Rule,
         entries: &[usize],
-        tallies: &mut Tallies,
-        misfits: &mut Misfits,
+        tallies: &mut RuleCounts,
+        misfits: &mut RejectedNames,
     ) {
         for &entry in entries {
             tallies.matched(id);
@@ -318,7 +318,7 @@ impl<'a> Taking<'a> {
         }
     }
 
-    fn is_container(&self, take: &Take) -> bool {
+    fn is_container(&self, take: &Move) -> bool {
         self.survey.matches[take.rule.index()].meaning == Meaning::Containers
     }
 }

@@ -16,11 +16,11 @@ use crate::graph::key;
 use crate::map::diagnostic::{Error, Errors, Kind};
 use crate::map::rule::{Rule, RuleId, Verb};
 use crate::name::printable;
-use crate::remap::counts::Tallies;
-use crate::remap::objects::matching::Survey;
-use crate::remap::objects::plan::moves::{Input, Taking};
-use crate::remap::rejected_names::Misfits;
-use crate::remap::steps::End;
+use crate::remap::counts::RuleCounts;
+use crate::remap::objects::matching::Matches;
+use crate::remap::objects::plan::moves::{Input, Moves};
+use crate::remap::rejected_names::RejectedNames;
+use crate::remap::steps::Output;
 
 /// A value that the source does not have.
 #[derive(Debug)]
@@ -28,13 +28,13 @@ pub(crate) struct NewValue {
     pub(crate) rule: RuleId,
     /// The entries it is made of.
     pub(crate) inputs: Vec<usize>,
-    pub(crate) end: End,
-    pub(crate) place: Place,
+    pub(crate) end: Output,
+    pub(crate) place: NewValuePlace,
 }
 
 /// Where a new value stands.
 #[derive(Debug)]
-pub(crate) enum Place {
+pub(crate) enum NewValuePlace {
     /// At a path.
     Path(String),
     /// Kept by an optimizer, under a name, for another new value.
@@ -43,7 +43,7 @@ pub(crate) enum Place {
 
 /// All that is made.
 #[derive(Default)]
-pub(crate) struct Making {
+pub(crate) struct NewValues {
     /// Each slot after what it is kept for.
     pub(crate) values: Vec<NewValue>,
     /// More paths to new values.
@@ -53,17 +53,17 @@ pub(crate) struct Making {
 }
 
 /// What the members of a group catch alike.
-type Caught = Vec<Option<Vec<u8>>>;
+type GroupKey = Vec<Option<Vec<u8>>>;
 
 /// The variables that one rule makes one of: for each of its patterns the entry, and the name that it matches.
 type Group<'t> = Vec<Option<&'t Input>>;
 
-impl Making {
+impl NewValues {
     pub(crate) fn new(
-        survey: &Survey<'_>,
-        taking: &Taking<'_>,
-        tallies: &mut Tallies,
-        misfits: &mut Misfits,
+        survey: &Matches<'_>,
+        taking: &Moves<'_>,
+        tallies: &mut RuleCounts,
+        misfits: &mut RejectedNames,
         (errors, warnings): (&mut Errors, &mut Errors),
     ) -> Self {
         let mut making = Self::default();
@@ -88,52 +88,52 @@ impl Making {
         making
     }
 
-    fn create(&mut self, rule: RuleId, written: &Rule, tallies: &mut Tallies) {
+    fn create(&mut self, rule: RuleId, written: &Rule, tallies: &mut RuleCounts) {
         tallies.matched(rule);
-        let place = Place::Path(written.from().text.clone());
-        self.values.push(NewValue { rule, inputs: vec![], end: End::Created(rule), place });
+        let place = NewValuePlace::Path(written.from().text.clone());
+        self.values.push(NewValue { rule, inputs: vec![], end: Output::Created(rule), place });
     }
 
     fn split(
         &mut self,
-        taking: &Taking<'_>,
+        taking: &Moves<'_>,
         (id, rule): (RuleId, &Rule),
         input: &Input,
-        misfits: &mut Misfits,
+        misfits: &mut RejectedNames,
         warnings: &mut Errors,
     ) {
         for part in 0..rule.targets.len() {
             if let Some(path) = filled(taking.survey, (id, part), input, misfits) {
-                self.put(taking, id, vec![input.entry], End::Part(id, part), path, warnings);
+                self.put(taking, id, vec![input.entry], Output::Part(id, part), path, warnings);
             }
         }
     }
 
     fn join(
         &mut self,
-        taking: &Taking<'_>,
+        taking: &Moves<'_>,
         id: RuleId,
         members: &[&Input],
-        misfits: &mut Misfits,
+        misfits: &mut RejectedNames,
         warnings: &mut Errors,
     ) {
         if let Some(path) = filled(taking.survey, (id, 0), members[0], misfits) {
             let inputs = members.iter().map(|member| member.entry).collect();
-            self.put(taking, id, inputs, End::Joined(id), path, warnings);
+            self.put(taking, id, inputs, Output::Joined(id), path, warnings);
         }
     }
 
     /// A new value at a path, with its slots; or one more path to it.
     fn put(
         &mut self,
-        taking: &Taking<'_>,
+        taking: &Moves<'_>,
         rule: RuleId,
         inputs: Vec<usize>,
-        end: End,
+        end: Output,
         path: String,
         warnings: &mut Errors,
     ) {
-        let part = if let End::Part(_, part) = end { part } else { 0 };
+        let part = if let Output::Part(_, part) = end { part } else { 0 };
         if let Some(&made) = self.known.get(&(rule, part, inputs.clone())) {
             return self.links.push((rule, made, path));
         }
@@ -143,9 +143,9 @@ impl Making {
             true => slots(taking, rule, &inputs, (part == 0).then_some(warnings)),
             false => vec![],
         };
-        self.values.push(NewValue { rule, inputs, end, place: Place::Path(path) });
+        self.values.push(NewValue { rule, inputs, end, place: NewValuePlace::Path(path) });
         for (optimizer, name, inputs) in slots {
-            let place = Place::Slot { of, optimizer, name };
+            let place = NewValuePlace::Slot { of, optimizer, name };
             self.values.push(NewValue { rule, inputs, end, place });
         }
     }
@@ -153,10 +153,10 @@ impl Making {
 
 /// The new path that a rule's target gives an input.
 fn filled(
-    survey: &Survey<'_>,
+    survey: &Matches<'_>,
     (rule, target): (RuleId, usize),
     input: &Input,
-    misfits: &mut Misfits,
+    misfits: &mut RejectedNames,
 ) -> Option<String> {
     let caught = survey.map.rule(rule).captures(input.name.as_bytes())?;
     let path = misfits.fill(survey.map, (rule, target), &caught, input.name.as_bytes())?;
@@ -168,8 +168,8 @@ fn groups<'t>(
     rule: &Rule,
     inputs: impl Iterator<Item = &'t Input>,
     errors: &mut Errors,
-) -> BTreeMap<Caught, Group<'t>> {
-    let (patterns, mut groups) = (rule.patterns(), BTreeMap::<Caught, Group<'t>>::new());
+) -> BTreeMap<GroupKey, Group<'t>> {
+    let (patterns, mut groups) = (rule.patterns(), BTreeMap::<GroupKey, Group<'t>>::new());
     for input in inputs {
         let caught = patterns.iter().enumerate().find_map(|(at, pattern)| {
             let key = pattern.key(&pattern.captures(input.name.as_bytes())?);
@@ -189,7 +189,7 @@ fn groups<'t>(
 }
 
 /// A group with a member that is missing.
-fn incomplete(rule: &Rule, caught: &Caught, group: &Group<'_>) -> Error {
+fn incomplete(rule: &Rule, caught: &GroupKey, group: &Group<'_>) -> Error {
     let missing = group.iter().position(Option::is_none).unwrap_or(0);
     let caught: Vec<_> = caught.iter().map(Option::as_deref).collect();
     let name = rule.patterns()[missing].spelled(&caught);
@@ -201,7 +201,7 @@ fn incomplete(rule: &Rule, caught: &Caught, group: &Group<'_>) -> Error {
 
 /// The slots that follow some variables into a new one: the optimizer, the slot's name, the slots' entries.
 fn slots(
-    taking: &Taking<'_>,
+    taking: &Moves<'_>,
     rule: RuleId,
     inputs: &[usize],
     mut warnings: Option<&mut Errors>,
@@ -237,7 +237,7 @@ fn slots(
 }
 
 /// A slot that cannot follow its variable.
-fn left_out(survey: &Survey<'_>, rule: RuleId, slot: usize) -> Error {
+fn left_out(survey: &Matches<'_>, rule: RuleId, slot: usize) -> Error {
     let what = format!(
         "the slot `{}` does not follow: it has not the shape of its variable, or not every variable has such a slot",
         survey.variables[slot].name

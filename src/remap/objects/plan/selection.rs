@@ -8,10 +8,10 @@ use foldhash::{HashMap, HashSet, HashSetExt};
 
 use crate::format::object_graph::NodeId;
 use crate::map::rule::{RuleId, Verb};
-use crate::remap::counts::Tallies;
-use crate::remap::objects::matching::Survey;
-use crate::remap::objects::matching::search::{Edge, Found, Meaning};
-use crate::remap::objects::plan::subtree::Cover;
+use crate::remap::counts::RuleCounts;
+use crate::remap::objects::matching::Matches;
+use crate::remap::objects::matching::search::{Edge, PathMatch, Meaning};
+use crate::remap::objects::plan::subtree::Subtree;
 
 /// What a Keras 3 optimizer calls the list of the weights it trains.
 const TRAINED: &str = "_trainable_variables";
@@ -24,7 +24,7 @@ pub(crate) struct Selected {
     pub(crate) slots: HashMap<NodeId, Option<RuleId>>,
 }
 
-pub(crate) fn select(survey: &Survey<'_>, tallies: &mut Tallies) -> Selected {
+pub(crate) fn select(survey: &Matches<'_>, tallies: &mut RuleCounts) -> Selected {
     let mut selected = Selected::default();
     for (id, rule, matches) in survey.rules(Verb::Drop) {
         if rule.pattern().is_none() {
@@ -47,7 +47,7 @@ pub(crate) fn select(survey: &Survey<'_>, tallies: &mut Tallies) -> Selected {
 }
 
 impl Selected {
-    fn drop_path(&mut self, found: &Found, id: RuleId) {
+    fn drop_path(&mut self, found: &PathMatch, id: RuleId) {
         match (&found.leaf, found.way.last()) {
             (Some(leaf), _) => match leaf.slot {
                 Some(slot) => drop(self.slots.entry(slot).or_insert(Some(id))),
@@ -59,7 +59,7 @@ impl Selected {
     }
 
     /// All names in an object, and what else there is in it.
-    fn drop_content(&mut self, survey: &Survey<'_>, node: NodeId, id: RuleId) {
+    fn drop_content(&mut self, survey: &Matches<'_>, node: NodeId, id: RuleId) {
         for edge in (0..survey.node(node).children.len()).map(|child| (node, child)) {
             if !survey.is_counter(edge) {
                 self.cut.entry(edge).or_insert(id);
@@ -78,7 +78,7 @@ impl Selected {
 
     /// The lists that optimizers have of the weights they train, where the weights have other names too: with the list
     /// their keys would keep the optimizer's name.
-    fn drop_lists(&mut self, survey: &Survey<'_>, id: RuleId) {
+    fn drop_lists(&mut self, survey: &Matches<'_>, id: RuleId) {
         let optimizers =
             (0..survey.graph.objects().nodes.len()).filter(|&node| survey.graph.is_optimizer(node));
         for edge in
@@ -94,19 +94,19 @@ impl Selected {
     }
 
     /// A value by itself, whatever its paths.
-    pub(crate) fn drop_entry(&mut self, survey: &Survey<'_>, entry: usize, by: Option<RuleId>) {
+    pub(crate) fn drop_entry(&mut self, survey: &Matches<'_>, entry: usize, by: Option<RuleId>) {
         let Some(node) = survey.entries[entry].node else { return };
         let gone = if survey.is_slot(entry) { &mut self.slots } else { &mut self.objects };
         gone.entry(node).or_insert(by);
     }
 
-    fn keep(&mut self, survey: &Survey<'_>, tallies: &mut Tallies) {
+    fn keep(&mut self, survey: &Matches<'_>, tallies: &mut RuleCounts) {
         if survey.rules(Verb::Keep).next().is_none() {
             return;
         }
         let mut kept: HashSet<usize> = HashSet::new();
         for (id, _, matches) in survey.rules(Verb::Keep) {
-            let mut cover = Cover::new(survey);
+            let mut cover = Subtree::new(survey);
             for found in &matches.found {
                 tallies.matched(id);
                 cover.add(found, matches.meaning, |_| false);

@@ -4,26 +4,26 @@ use foldhash::{HashSet, HashSetExt};
 
 use crate::format::object_graph::NodeId;
 use crate::graph::ROOT;
-use crate::remap::objects::matching::Survey;
-use crate::remap::objects::matching::search::{Edge, Found, Meaning};
+use crate::remap::objects::matching::Matches;
+use crate::remap::objects::matching::search::{Edge, PathMatch, Meaning};
 
 /// The objects below those that were added, themselves included. References back to an object on the way from the root
 /// are not followed.
-pub(crate) struct Cover<'a> {
-    survey: &'a Survey<'a>,
+pub(crate) struct Subtree<'a> {
+    survey: &'a Matches<'a>,
     seen: HashSet<NodeId>,
     slots: HashSet<NodeId>,
     /// Slots that objects keep whose content was added.
     content: HashSet<NodeId>,
 }
 
-impl<'a> Cover<'a> {
-    pub(crate) fn new(survey: &'a Survey<'a>) -> Self {
+impl<'a> Subtree<'a> {
+    pub(crate) fn new(survey: &'a Matches<'a>) -> Self {
         Self { survey, seen: HashSet::new(), slots: HashSet::new(), content: HashSet::new() }
     }
 
     /// Adds what a path leads to and all below it, but for what `is_blocked`.
-    pub(crate) fn add(&mut self, found: &Found, meaning: Meaning, is_blocked: impl Fn(Edge) -> bool) {
+    pub(crate) fn add(&mut self, found: &PathMatch, meaning: Meaning, is_blocked: impl Fn(Edge) -> bool) {
         if let Some(slot) = found.leaf.as_ref().and_then(|leaf| leaf.slot) {
             self.slots.insert(slot);
             return;

@@ -3,13 +3,13 @@
 use foldhash::{HashMap, HashMapExt};
 
 use crate::map::rule::{Rule, RuleId};
-use crate::remap::objects::matching::Survey;
-use crate::remap::objects::matching::search::{Found, Meaning};
-use crate::remap::rejected_names::Misfits;
+use crate::remap::objects::matching::Matches;
+use crate::remap::objects::matching::search::{PathMatch, Meaning};
+use crate::remap::rejected_names::RejectedNames;
 
 /// The targets of one rule's matches.
 pub(crate) struct Targets<'a> {
-    survey: &'a Survey<'a>,
+    survey: &'a Matches<'a>,
     rule: RuleId,
     target: usize,
     /// The new path of each match; none if it has none, or leaves what it matches to what is below.
@@ -19,17 +19,17 @@ pub(crate) struct Targets<'a> {
 }
 
 impl<'a> Targets<'a> {
-    pub(crate) fn new(survey: &'a Survey<'a>, rule: RuleId, target: usize) -> Self {
+    pub(crate) fn new(survey: &'a Matches<'a>, rule: RuleId, target: usize) -> Self {
         Self { survey, rule, target, filled: Vec::new(), along: Vec::new() }
     }
 
-    pub(crate) fn fill(&mut self, found: &[Found], meaning: Meaning, misfits: &mut Misfits) {
+    pub(crate) fn fill(&mut self, found: &[PathMatch], meaning: Meaning, misfits: &mut RejectedNames) {
         let rule = self.survey.map.rule(self.rule);
-        let spelled_out = rule.pattern().is_some_and(|pattern| pattern.holes.is_empty());
+        let spelled_out = rule.pattern().is_some_and(|pattern| pattern.captures.is_empty());
         for found in found {
             // An object without a value that cannot have the new name is not what the rule is about.
             let has_value = self.survey.of_node.has(found.node);
-            let mut ignored = Misfits::default();
+            let mut ignored = RejectedNames::default();
             let misfits = if has_value || spelled_out { &mut *misfits } else { &mut ignored };
             let to = match meaning {
                 Meaning::Paths => self.path(rule, found, misfits),
@@ -43,23 +43,23 @@ impl<'a> Targets<'a> {
         }
     }
 
-    fn path(&self, rule: &Rule, found: &Found, misfits: &mut Misfits) -> Option<String> {
+    fn path(&self, rule: &Rule, found: &PathMatch, misfits: &mut RejectedNames) -> Option<String> {
         let caught = rule.captures(found.path.as_bytes())?;
         let to = misfits.fill(self.survey.map, (self.rule, self.target), &caught, found.path.as_bytes())?;
         String::from_utf8(to).ok()
     }
 
     /// Where all that is in an object goes.
-    fn container(&self, rule: &Rule, found: &Found) -> Option<String> {
+    fn container(&self, rule: &Rule, found: &PathMatch) -> Option<String> {
         let pattern = rule.pattern()?;
-        let something = joined(&found.path, "x");
+        let something = join_paths(&found.path, "x");
         let caught = pattern.captures(something.as_bytes())?;
-        let template = rule.targets[self.target].0.container(pattern.holes.len() - 1)?;
+        let template = rule.targets[self.target].0.container(pattern.captures.len() - 1)?;
         String::from_utf8(template.fill(&caught, &self.survey.map.tables).ok()?).ok()
     }
 
     /// Takes the targets from objects whose content would be torn from them, and finds what goes along.
-    fn compare_with_what_is_above(&mut self, found: &[Found], meaning: Meaning) {
+    fn compare_with_what_is_above(&mut self, found: &[PathMatch], meaning: Meaning) {
         let mut at_path: HashMap<&str, usize> = HashMap::with_capacity(found.len());
         for (at, one) in found.iter().enumerate() {
             at_path.entry(&one.path).or_insert(at);
@@ -92,7 +92,7 @@ impl<'a> Targets<'a> {
 }
 
 /// Two parts of a path.
-pub(crate) fn joined(above: &str, below: &str) -> String {
+pub(crate) fn join_paths(above: &str, below: &str) -> String {
     match (above, below) {
         ("", path) | (path, "") => path.to_owned(),
         _ => [above, "/", below].concat(),

@@ -6,17 +6,17 @@ use foldhash::{HashMap, HashMapExt};
 
 use crate::map::rule::{RuleId, Verb};
 use crate::name::Name;
-use crate::remap::counts::Tallies;
-use crate::remap::objects::plan::new_values::{NewValue, Place};
-use crate::remap::objects::plan::subtree::Cover;
-use crate::remap::objects::result::Outcome;
+use crate::remap::counts::RuleCounts;
+use crate::remap::objects::plan::new_values::{NewValue, NewValuePlace};
+use crate::remap::objects::plan::subtree::Subtree;
+use crate::remap::objects::result::MappedObjects;
 
-impl Outcome<'_> {
+impl MappedObjects<'_> {
     /// Counts what drops did; gives the rule by which each entry went.
-    pub(crate) fn count_drops(&self, tallies: &mut Tallies) -> HashMap<usize, RuleId> {
+    pub(crate) fn count_drops(&self, tallies: &mut RuleCounts) -> HashMap<usize, RuleId> {
         let mut by_drop = HashMap::new();
         for (id, _, matches) in self.survey.rules(Verb::Drop) {
-            let mut cover = Cover::new(self.survey);
+            let mut cover = Subtree::new(self.survey);
             matches.found.iter().for_each(|found| cover.add(found, matches.meaning, |_| false));
             let followers = cover.followers();
             let followers = followers.iter().flat_map(|slot| self.survey.of_node.get(*slot)).copied();
@@ -42,10 +42,10 @@ impl Outcome<'_> {
         by_drop
     }
 
-    pub(crate) fn count_renames(&self, tallies: &mut Tallies) {
+    pub(crate) fn count_renames(&self, tallies: &mut RuleCounts) {
         for (&id, acted) in &self.taking.acted {
             let matches = &self.survey.matches[id.index()];
-            let mut cover = Cover::new(self.survey);
+            let mut cover = Subtree::new(self.survey);
             for &at in acted {
                 cover.add(&matches.found[at], matches.meaning, |edge| self.taking.is_taken_before(edge, id));
             }
@@ -62,11 +62,11 @@ impl Outcome<'_> {
         }
     }
 
-    pub(crate) fn count_aliases(&self, tallies: &mut Tallies) {
+    pub(crate) fn count_aliases(&self, tallies: &mut RuleCounts) {
         let copied = self.shown.iter().filter(|shown| shown.copied_by.is_some());
         let names: HashMap<_, _> = copied.map(|shown| (shown.entry, shown.name.as_bytes())).collect();
         for (id, _, matches) in self.survey.rules(Verb::Alias) {
-            let mut cover = Cover::new(self.survey);
+            let mut cover = Subtree::new(self.survey);
             for (_, at) in self.copying.acted.iter().filter(|(rule, _)| *rule == id) {
                 cover.add(&matches.found[*at], matches.meaning, |_| false);
             }
@@ -79,11 +79,11 @@ impl Outcome<'_> {
     }
 
     /// Counts what was joined, split and created.
-    pub(crate) fn count_made(&self, tallies: &mut Tallies) {
+    pub(crate) fn count_made(&self, tallies: &mut RuleCounts) {
         let mut of_inputs = BTreeMap::<_, Vec<&[u8]>>::new();
         for shown in &self.made {
             let NewValue { rule, inputs, place, .. } = &self.making.values[shown.entry];
-            let is_slot = matches!(place, Place::Slot { .. });
+            let is_slot = matches!(place, NewValuePlace::Slot { .. });
             of_inputs.entry((*rule, is_slot, inputs.as_slice())).or_default().push(shown.name.as_bytes());
         }
         for ((rule, is_slot, inputs), new) in of_inputs {
@@ -96,7 +96,7 @@ impl Outcome<'_> {
     }
 
     /// Counts the variables of a cover, and the slots that go with them, under the names they have now or as copies.
-    fn count(&self, tallies: &mut Tallies, id: RuleId, cover: &Cover<'_>, copies: &HashMap<usize, &[u8]>) {
+    fn count(&self, tallies: &mut RuleCounts, id: RuleId, cover: &Subtree<'_>, copies: &HashMap<usize, &[u8]>) {
         let new = |entry: usize| {
             copies.get(&entry).copied().or(self.names[entry].as_ref().map(Name::as_bytes)).unwrap_or_default()
         };

@@ -12,34 +12,34 @@ use smol_str::SmolStr;
 use crate::catalog::{Objects, Origin, Variable};
 use crate::format::object_graph::NodeId;
 use crate::graph::edit::{Rekeyed, Rewrite};
-use crate::graph::{Guide, Role};
+use crate::graph::{PathCursor, Role};
 use crate::map::diagnostic::Errors;
 use crate::map::options::Unmatched;
 use crate::map::rule::RuleId;
 use crate::name::Name;
-use crate::remap::counts::Tallies;
+use crate::remap::counts::RuleCounts;
 use crate::remap::judge::conclude;
-use crate::remap::objects::edit::Wishes;
-use crate::remap::objects::matching::Survey;
-use crate::remap::objects::plan::aliases::Copying;
-use crate::remap::objects::plan::moves::Taking;
-use crate::remap::objects::plan::new_values::Making;
+use crate::remap::objects::edit::ObjectEdit;
+use crate::remap::objects::matching::Matches;
+use crate::remap::objects::plan::aliases::Aliases;
+use crate::remap::objects::plan::moves::Moves;
+use crate::remap::objects::plan::new_values::NewValues;
 use crate::remap::objects::plan::selection::Selected;
-use crate::remap::objects::plan::subtree::Cover;
+use crate::remap::objects::plan::subtree::Subtree;
 use crate::remap::objects::result::values::Steps;
-use crate::remap::plan::Unfit;
+use crate::remap::plan::MapMismatch;
 use crate::remap::rejected_names::without_rule;
 use crate::remap::report::{Lost, Report};
 use crate::remap::values::{Values, described};
 
 /// Applies `unmatched` to the variables none of whose names any rule matches.
-pub(crate) fn unmatched(survey: &Survey<'_>, selected: &mut Selected, errors: &mut Errors) {
+pub(crate) fn unmatched(survey: &Matches<'_>, selected: &mut Selected, errors: &mut Errors) {
     let options = &survey.map.options.unmatched;
     let unmatched = options.or(Unmatched::Keep);
     if unmatched == Unmatched::Keep {
         return;
     }
-    let mut cover = Cover::new(survey);
+    let mut cover = Subtree::new(survey);
     let mut matched: HashSet<usize> = HashSet::new();
     for matches in &survey.matches {
         matches.found.iter().for_each(|found| cover.add(found, matches.meaning, |_| false));
@@ -61,12 +61,12 @@ pub(crate) fn unmatched(survey: &Survey<'_>, selected: &mut Selected, errors: &m
     }
 }
 
-pub(crate) struct Outcome<'a> {
-    pub(crate) survey: &'a Survey<'a>,
-    pub(crate) taking: &'a Taking<'a>,
-    pub(crate) copying: &'a Copying,
-    pub(crate) making: &'a Making,
-    wishes: &'a Wishes<'a>,
+pub(crate) struct MappedObjects<'a> {
+    pub(crate) survey: &'a Matches<'a>,
+    pub(crate) taking: &'a Moves<'a>,
+    pub(crate) copying: &'a Aliases,
+    pub(crate) making: &'a NewValues,
+    wishes: &'a ObjectEdit<'a>,
     rewrite: Option<Rewrite>,
     /// The values under their new names.
     pub(crate) shown: Vec<Shown>,
@@ -86,12 +86,12 @@ pub(crate) struct Shown {
     pub(crate) copied_by: Option<RuleId>,
 }
 
-impl<'a> Outcome<'a> {
+impl<'a> MappedObjects<'a> {
     pub(crate) fn new(
-        survey: &'a Survey<'a>,
-        taking: &'a Taking<'a>,
-        (copying, making): (&'a Copying, &'a Making),
-        wishes: &'a Wishes<'a>,
+        survey: &'a Matches<'a>,
+        taking: &'a Moves<'a>,
+        (copying, making): (&'a Aliases, &'a NewValues),
+        wishes: &'a ObjectEdit<'a>,
         rewrite: Option<Rewrite>,
     ) -> Self {
         let (shown, made, names) = Default::default();
@@ -103,10 +103,10 @@ impl<'a> Outcome<'a> {
     /// The report, the variables and their graph.
     pub(crate) fn conclude(
         self,
-        mut tallies: Tallies,
+        mut tallies: RuleCounts,
         mut errors: Errors,
         mut warnings: Errors,
-    ) -> Result<(Report, Vec<Variable>, Objects), Unfit> {
+    ) -> Result<(Report, Vec<Variable>, Objects), MapMismatch> {
         let by_drop = self.count_drops(&mut tallies);
         self.count_renames(&mut tallies);
         self.count_aliases(&mut tallies);
@@ -134,7 +134,7 @@ impl<'a> Outcome<'a> {
             self.names = entries.iter().map(|entry| Some(entry.visible.into())).collect();
             return;
         };
-        let mut guide = Guide::new(&rewrite.graph);
+        let mut guide = PathCursor::new(&rewrite.graph);
         let mut preferred = HashMap::new();
         for (node, _, path) in self.wishes.claims.in_order() {
             if guide.resolve(path) == Some(node) {

@@ -9,16 +9,16 @@ use crate::graph::Role;
 use crate::map::diagnostic::{Error, Errors, Kind};
 use crate::map::rule::{Rule, RuleId, Verb};
 use crate::name::Name;
-use crate::remap::counts::Tallies;
-use crate::remap::objects::matching::{Matches, Survey};
-use crate::remap::objects::plan::moves::Taking;
+use crate::remap::counts::RuleCounts;
+use crate::remap::objects::matching::{RuleMatches, Matches};
+use crate::remap::objects::plan::moves::Moves;
 use crate::remap::objects::plan::new_values::NewValue;
-use crate::remap::objects::plan::subtree::Cover;
-use crate::remap::steps::{Derived, Input, Scope, Step, has_ops};
+use crate::remap::objects::plan::subtree::Subtree;
+use crate::remap::steps::{ValuePlan, Input, Scope, Step, has_ops};
 
 /// The rules that concern each entry.
 pub(crate) struct Steps<'a> {
-    survey: &'a Survey<'a>,
+    survey: &'a Matches<'a>,
     /// No rule has ops, as in most maps.
     idle: bool,
     /// The rename that took each entry.
@@ -28,7 +28,7 @@ pub(crate) struct Steps<'a> {
 }
 
 impl<'a> Steps<'a> {
-    pub(crate) fn new(survey: &'a Survey<'a>, taking: &Taking<'_>) -> Self {
+    pub(crate) fn new(survey: &'a Matches<'a>, taking: &Moves<'_>) -> Self {
         let idle = survey.map.rules.iter().all(|rule| rule.ops.is_empty());
         let takers = if idle { HashMap::default() } else { takers(survey, taking) };
         let converts = survey.rules(Verb::Convert).map(|(id, _, matches)| (id, meant(survey, matches)));
@@ -41,19 +41,19 @@ impl<'a> Steps<'a> {
         entry: usize,
         alias: Option<RuleId>,
         warnings: &mut Errors,
-    ) -> Option<Box<Derived>> {
+    ) -> Option<Box<ValuePlan>> {
         if self.idle {
             return None;
         }
         let steps = self.steps(entry, self.takers.get(&entry).copied(), alias);
-        Derived::whole(entry, self.possible(entry, steps, warnings))
+        ValuePlan::whole(entry, self.possible(entry, steps, warnings))
     }
 
     /// How a value that a rule makes comes of the source's.
-    pub(crate) fn made(&self, value: &NewValue) -> Derived {
+    pub(crate) fn made(&self, value: &NewValue) -> ValuePlan {
         let steps = |entry| if self.idle { vec![] } else { self.steps(entry, Some(value.rule), None) };
         let input = |&source: &usize| Input { source, steps: steps(source) };
-        Derived { inputs: value.inputs.iter().map(input).collect(), end: value.end }
+        ValuePlan { inputs: value.inputs.iter().map(input).collect(), end: value.end }
     }
 
     fn steps(&self, entry: usize, taker: Option<RuleId>, alias: Option<RuleId>) -> Vec<Step> {
@@ -119,7 +119,7 @@ impl<'a> Steps<'a> {
         &self,
         names: &[Option<Name>],
         by_drop: &HashMap<usize, RuleId>,
-        tallies: &mut Tallies,
+        tallies: &mut RuleCounts,
     ) {
         for (id, meant) in &self.converts {
             let mut meant: Vec<_> = meant.iter().copied().collect();
@@ -150,13 +150,13 @@ impl<'a> Steps<'a> {
 }
 
 /// The first rename that takes each entry, or what it is a slot of.
-fn takers(survey: &Survey<'_>, taking: &Taking<'_>) -> HashMap<usize, RuleId> {
+fn takers(survey: &Matches<'_>, taking: &Moves<'_>) -> HashMap<usize, RuleId> {
     let mut acted: Vec<_> = taking.acted.iter().collect();
     acted.sort_unstable();
     let mut takers = HashMap::default();
     for (&id, acted) in acted {
         let (matches, rule) = (&survey.matches[id.index()], survey.map.rule(id));
-        let mut cover = Cover::new(survey);
+        let mut cover = Subtree::new(survey);
         acted.iter().for_each(|at| {
             cover.add(&matches.found[*at], matches.meaning, |edge| taking.is_taken_before(edge, id));
         });
@@ -173,7 +173,7 @@ fn takers(survey: &Survey<'_>, taking: &Taking<'_>) -> HashMap<usize, RuleId> {
 }
 
 /// The variables and slots that a pattern matches by themselves.
-fn meant(survey: &Survey<'_>, matches: &Matches) -> HashSet<usize> {
+fn meant(survey: &Matches<'_>, matches: &RuleMatches) -> HashSet<usize> {
     let mut meant: HashSet<_> = matches.entries.iter().copied().collect();
     for found in &matches.found {
         let node = match &found.leaf {
