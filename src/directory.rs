@@ -55,7 +55,7 @@ impl Directory {
     ///
     /// # Errors
     /// Those of the file system.
-    pub fn folder(&self, name: &OsStr) -> io::Result<Self> {
+    pub fn open_dir(&self, name: &OsStr) -> io::Result<Self> {
         let handle = Arc::new(open_directory(&self.reach(name), libc::O_NOFOLLOW)?);
         let below =
             |confined: &Confined| Confined { top: confined.top.clone(), below: confined.below.join(name) };
@@ -88,7 +88,7 @@ impl Directory {
     ///
     /// # Errors
     /// Those of the file system; `EXDEV` for a link that leads out of a confined folder.
-    pub fn file(&self, name: &OsStr) -> io::Result<File> {
+    pub fn open_file(&self, name: &OsStr) -> io::Result<File> {
         match &self.confined {
             None => File::options().read(true).custom_flags(libc::O_NONBLOCK).open(self.reach(name)),
             Some(confined) => Ok(confined.file(name)?.into()),
@@ -102,7 +102,7 @@ impl Directory {
     pub fn metadata(&self, name: &OsStr) -> io::Result<Metadata> {
         match &self.confined {
             None => fs::metadata(self.reach(name)),
-            Some(_) => self.file(name)?.metadata(),
+            Some(_) => self.open_file(name)?.metadata(),
         }
     }
 
@@ -122,7 +122,7 @@ impl Directory {
     ///
     /// # Errors
     /// Those of the file system.
-    pub fn link(&self, name: &OsStr) -> io::Result<PathBuf> {
+    pub fn read_link(&self, name: &OsStr) -> io::Result<PathBuf> {
         fs::read_link(self.reach(name))
     }
 
@@ -182,8 +182,8 @@ mod tests {
 
     use super::*;
 
-    fn read(folder: &Directory, name: &str) -> io::Result<String> {
-        io::read_to_string(folder.file(OsStr::new(name))?)
+    fn read(directory: &Directory, name: &str) -> io::Result<String> {
+        io::read_to_string(directory.open_file(OsStr::new(name))?)
     }
 
     #[test]
@@ -192,12 +192,12 @@ mod tests {
         let path = dir.path().join("train");
         fs::create_dir(&path).unwrap();
         fs::write(path.join("a"), "old").unwrap();
-        let folder = Directory::open(&path).unwrap();
+        let directory = Directory::open(&path).unwrap();
         fs::rename(&path, dir.path().join("moved")).unwrap();
         fs::create_dir(&path).unwrap();
         fs::write(path.join("a"), "new").unwrap();
-        assert_eq!(read(&folder, "a").unwrap(), "old");
-        assert_eq!(folder.entries().unwrap().len(), 1);
+        assert_eq!(read(&directory, "a").unwrap(), "old");
+        assert_eq!(directory.entries().unwrap().len(), 1);
     }
 
     #[test]
@@ -215,12 +215,12 @@ mod tests {
         ] {
             symlink(target, top.join("variables").join(link)).unwrap();
         }
-        let folder = Directory::open(&top).unwrap().confined().folder(OsStr::new("variables")).unwrap();
+        let directory = Directory::open(&top).unwrap().confined().open_dir(OsStr::new("variables")).unwrap();
         for link in ["relative", "absolute", "twice"] {
-            assert!(read(&folder, link).is_err(), "{link}");
-            assert!(folder.metadata(OsStr::new(link)).is_err(), "{link}");
+            assert!(read(&directory, link).is_err(), "{link}");
+            assert!(directory.metadata(OsStr::new(link)).is_err(), "{link}");
         }
-        assert_eq!(read(&folder, "inside").unwrap(), "open");
+        assert_eq!(read(&directory, "inside").unwrap(), "open");
     }
 
     #[test]

@@ -160,7 +160,7 @@ impl VirtualFile {
     }
 
     /// As [`Decode::recipe`], of all of it.
-    pub fn recipe(&self, mut to: &mut dyn Hasher) -> Option<()> {
+    pub fn fingerprint(&self, mut to: &mut dyn Hasher) -> Option<()> {
         self.extents.len().hash(&mut to);
         self.extents.iter().try_for_each(|extent| extent.fingerprint(to))
     }

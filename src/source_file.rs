@@ -33,7 +33,7 @@ const OTHER_FILES: u64 = 256;
 #[derive(Debug)]
 pub struct SourceFile {
     /// Where it stands; `None` if not even the directory could be opened.
-    folder: Option<Arc<Directory>>,
+    directory: Option<Arc<Directory>>,
     name: OsString,
     path: PathBuf,
     opened: Result<Opened, io::Error>,
@@ -99,15 +99,15 @@ impl SourceFile {
         let name = path.file_name().unwrap_or_default();
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
         match Directory::open(parent.unwrap_or(Path::new("."))) {
-            Ok(folder) => Self { path: path.into(), ..Self::open_in(&Arc::new(folder), name) },
+            Ok(directory) => Self { path: path.into(), ..Self::open_in(&Arc::new(directory), name) },
             Err(error) => Self::new(None, name, path.into(), Err(error)),
         }
     }
 
     /// Opens a file of a directory that is held open, which it keeps so.
-    pub fn open_in(folder: &Arc<Directory>, name: &OsStr) -> Self {
-        let opened = folder.file(name).and_then(Opened::new);
-        Self::new(Some(folder.clone()), name, folder.path().join(name), opened)
+    pub fn open_in(directory: &Arc<Directory>, name: &OsStr) -> Self {
+        let opened = directory.open_file(name).and_then(Opened::new);
+        Self::new(Some(directory.clone()), name, directory.path().join(name), opened)
     }
 
     /// A file that others may append to, as they do to logs: what was there when it was opened stays readable.
@@ -115,9 +115,14 @@ impl SourceFile {
         Self { may_grow: true, ..self }
     }
 
-    fn new(folder: Option<Arc<Directory>>, name: &OsStr, path: PathBuf, opened: io::Result<Opened>) -> Self {
+    fn new(
+        directory: Option<Arc<Directory>>,
+        name: &OsStr,
+        path: PathBuf,
+        opened: io::Result<Opened>,
+    ) -> Self {
         Self {
-            folder,
+            directory,
             name: name.into(),
             path,
             opened,
@@ -172,7 +177,8 @@ impl SourceFile {
     pub fn verify(&self) -> io::Result<()> {
         let opened = self.opened()?;
         let gone = || io::Error::from_raw_os_error(libc::ENOENT);
-        let now = self.folder.as_ref().ok_or_else(gone).and_then(|folder| folder.metadata(&self.name));
+        let now =
+            self.directory.as_ref().ok_or_else(gone).and_then(|directory| directory.metadata(&self.name));
         match now.map(|meta| Stamp::from(&meta)) {
             Ok(now) if self.still_holds(&opened.stamp, &now) => Ok(()),
             Ok(now) => Err(self.report(libc::ESTALE, &self.difference(&opened.stamp, &now))),

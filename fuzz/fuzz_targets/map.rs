@@ -3,7 +3,7 @@
 #![no_main]
 
 use ckptfs::map::{Flag, Map, MapText};
-use ckptfs::remap::{Plan, MapMismatch, plan_names};
+use ckptfs::remap::{MapMismatch, Plan, plan_names};
 use libfuzzer_sys::fuzz_target;
 
 const NAMES: &[&[u8]] = &[

@@ -209,7 +209,7 @@ impl Cache {
         }
         let piece_len = self.piece_len(decoder.as_ref());
         while !buf.is_empty() {
-            let piece = self.piece(decoder, len, at / piece_len)?;
+            let piece = self.block(decoder, len, at / piece_len)?;
             let from = (at % piece_len) as usize;
             let n = buf.len().min(piece.len() - from);
             buf[..n].copy_from_slice(&piece[from..from + n]);
@@ -223,7 +223,7 @@ impl Cache {
     ///
     /// # Errors
     /// Those of the decoder, for every reader that waited for it; nothing is kept then.
-    fn piece(&self, decoder: &Arc<dyn Decode>, len: u64, index: u64) -> io::Result<Arc<Vec<u8>>> {
+    fn block(&self, decoder: &Arc<dyn Decode>, len: u64, index: u64) -> io::Result<Arc<Vec<u8>>> {
         let (key, piece_len) = ((decoder.identity(), index), self.piece_len(decoder.as_ref()));
         let at = index * piece_len;
         let want = piece_len.min(len - at) as usize;

@@ -77,7 +77,7 @@ fn many_readers_of_one_piece_cause_one_decode() {
         for _ in 0..16 {
             scope.spawn(|| {
                 barrier.wait();
-                assert_eq!(&cache.piece(&decoder, 25, 2).unwrap()[..], [20, 21, 22, 23, 24]);
+                assert_eq!(&cache.block(&decoder, 25, 2).unwrap()[..], [20, 21, 22, 23, 24]);
             });
         }
     });
@@ -90,7 +90,7 @@ fn the_least_recently_used_piece_goes_first_and_the_budget_holds() {
     let cache = Cache::new(20);
     let (count, decoder) = counting(1, || Ok(()));
     for index in [0, 1, 0, 2, 0] {
-        cache.piece(&decoder, 30, index).unwrap();
+        cache.block(&decoder, 30, index).unwrap();
     }
     assert_eq!(count.calls.load(Ordering::SeqCst), 3);
     assert_eq!(cache.counters().evictions.load(Ordering::SeqCst), 1);
@@ -124,7 +124,7 @@ fn there_is_room_for_a_piece_before_it_is_made() {
     let looking = Arc::new(Looking { cache: cache.clone(), seen: AtomicUsize::new(0) });
     let decoder: Arc<dyn Decode> = looking.clone();
     for index in 0..5 {
-        cache.piece(&decoder, 50, index).unwrap();
+        cache.block(&decoder, 50, index).unwrap();
     }
     assert_eq!((looking.seen.load(Ordering::SeqCst), cache.used()), (20, 20));
 }
@@ -134,7 +134,7 @@ fn a_piece_larger_than_the_cache_is_made_and_not_kept() {
     let cache = Cache::new(5);
     let (count, decoder) = counting(1, || Ok(()));
     for _ in 0..2 {
-        assert_eq!(cache.piece(&decoder, 10, 0).unwrap().len(), 10);
+        assert_eq!(cache.block(&decoder, 10, 0).unwrap().len(), 10);
     }
     assert_eq!((count.calls.load(Ordering::SeqCst), cache.used()), (2, 0));
 }
@@ -144,7 +144,7 @@ fn a_decoder_that_fails_leaves_nothing_behind() {
     let cache = Cache::new(100);
     let (count, decoder) = counting(1, || Err(io::Error::from_raw_os_error(libc::ESTALE)));
     for _ in 0..2 {
-        assert_eq!(cache.piece(&decoder, 10, 0).unwrap_err().raw_os_error(), Some(libc::ESTALE));
+        assert_eq!(cache.block(&decoder, 10, 0).unwrap_err().raw_os_error(), Some(libc::ESTALE));
     }
     assert_eq!((count.calls.load(Ordering::SeqCst), cache.used()), (2, 0));
     assert!(lock(&cache.state).flying.is_empty());
@@ -155,9 +155,9 @@ fn a_decoder_that_panics_leaves_nobody_waiting() {
     let cache = Cache::new(100);
     let (_, decoder) = counting(1, || panic!("decoder"));
     thread::scope(|scope| {
-        scope.spawn(|| catch_unwind(AssertUnwindSafe(|| cache.piece(&decoder, 10, 0))).unwrap_err());
+        scope.spawn(|| catch_unwind(AssertUnwindSafe(|| cache.block(&decoder, 10, 0))).unwrap_err());
         thread::sleep(Duration::from_millis(5));
-        let waiting = catch_unwind(AssertUnwindSafe(|| cache.piece(&decoder, 10, 0)));
+        let waiting = catch_unwind(AssertUnwindSafe(|| cache.block(&decoder, 10, 0)));
         assert!(waiting.is_err() || waiting.unwrap().is_err());
     });
     assert!(lock(&cache.state).flying.is_empty());
@@ -168,7 +168,7 @@ fn decoders_of_one_identity_share_their_pieces() {
     let cache = Cache::new(100);
     let (first, one) = counting(7, || Ok(()));
     let (second, two) = counting(7, || Ok(()));
-    cache.piece(&one, 10, 0).unwrap();
-    cache.piece(&two, 10, 0).unwrap();
+    cache.block(&one, 10, 0).unwrap();
+    cache.block(&two, 10, 0).unwrap();
     assert_eq!((first.calls.load(Ordering::SeqCst), second.calls.load(Ordering::SeqCst)), (1, 0));
 }

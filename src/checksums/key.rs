@@ -13,7 +13,7 @@ pub(crate) fn of(tensors: &[Arc<Tensor>]) -> Option<u128> {
     tensors.len().hash(&mut wide);
     for tensor in tensors {
         (tensor.dtype, &tensor.shape).hash(&mut wide);
-        tensor.file().recipe(&mut wide)?;
+        tensor.file().fingerprint(&mut wide)?;
     }
     Some(wide.key())
 }

@@ -27,7 +27,7 @@ pub struct Output {
 }
 
 /// How it is done.
-pub struct Manner<'a> {
+pub struct CopyMode<'a> {
     /// Whether what is a whole file of the source becomes a link to it: a hard one, across devices a symbolic one.
     pub link: bool,
     /// Whether what is there is replaced.
@@ -77,7 +77,7 @@ const MODE: u32 = 0o666;
 ///
 /// # Errors
 /// What failed; nothing of the files is left then.
-pub fn write(outputs: &[Output], manner: &Manner<'_>) -> Result<(), Error> {
+pub fn write(outputs: &[Output], manner: &CopyMode<'_>) -> Result<(), Error> {
     let present: Vec<_> =
         outputs.iter().map(|output| &output.path).filter(|path| is_there(path)).cloned().collect();
     if !manner.replace && !present.is_empty() {
@@ -108,7 +108,7 @@ fn rename(outputs: &[Output], written: Vec<TempPath>) -> Result<(), Error> {
 }
 
 impl Output {
-    fn write(&self, manner: &Manner<'_>, cache: &Cache) -> io::Result<TempPath> {
+    fn write(&self, manner: &CopyMode<'_>, cache: &Cache) -> io::Result<TempPath> {
         fs::create_dir_all(directory(&self.path))?;
         match self.file.whole_file().filter(|_| manner.link) {
             Some(shard) => self.link(shard),
@@ -121,7 +121,7 @@ impl Output {
         Ok(link.into_temp_path())
     }
 
-    fn copy(&self, manner: &Manner<'_>, cache: &Cache) -> io::Result<TempPath> {
+    fn copy(&self, manner: &CopyMode<'_>, cache: &Cache) -> io::Result<TempPath> {
         let mut builder = self.temporary();
         let mut out = builder.permissions(Permissions::from_mode(MODE)).tempfile_in(directory(&self.path))?;
         let (mut buffer, mut at) = (vec![0; CHUNK.min(self.file.len() as usize)], 0);

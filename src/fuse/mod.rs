@@ -89,11 +89,11 @@ impl Default for ServeOptions {
 pub struct Fuse {
     tree: Arc<Tree>,
     cache: Arc<Cache>,
-    manner: ServeOptions,
-    activity: Arc<Metrics>,
+    options: ServeOptions,
+    metrics: Arc<Metrics>,
     passthrough: Passthrough,
     handles: Handles,
-    checked: Verified,
+    verified: Verified,
 }
 
 /// How a file was opened.
@@ -107,7 +107,7 @@ impl Fuse {
     pub fn new(tree: Arc<Tree>, cache: Arc<Cache>, manner: ServeOptions, activity: Arc<Metrics>) -> Self {
         let passthrough = Passthrough::new(activity.clone());
         let (handles, checked) = (Handles::default(), Verified::default());
-        Self { tree, cache, manner, activity, passthrough, handles, checked }
+        Self { tree, cache, options: manner, metrics: activity, passthrough, handles, verified: checked }
     }
 
     fn file_attr(&self, attr: &Attr) -> FileAttr {
@@ -124,11 +124,11 @@ impl Fuse {
             perm: match attr.kind {
                 // A link's own bits mean nothing, and are all set by custom.
                 Kind::Link => attr.mode,
-                Kind::Directory | Kind::File => attr.mode & !self.manner.umask,
+                Kind::Directory | Kind::File => attr.mode & !self.options.umask,
             },
             nlink: attr.nlink,
-            uid: self.manner.uid,
-            gid: self.manner.gid,
+            uid: self.options.uid,
+            gid: self.options.gid,
             rdev: 0,
             blksize: 1 << 17,
             flags: 0,
@@ -146,8 +146,8 @@ impl Fuse {
     fn open_file(&self, ino: INodeNo, reply: &ReplyOpen) -> Result<Opened, Errno> {
         let file = self.file(ino)?;
         file.verify()?;
-        if self.manner.verify {
-            self.checked.once(ino.0, || self.tree.is_intact(Ino(ino.0)))?;
+        if self.options.verify {
+            self.verified.once(ino.0, || self.tree.is_intact(Ino(ino.0)))?;
         }
         let shard = file.whole_file().and_then(|shard| shard.backing());
         if shard.is_some_and(|descriptor| self.passthrough.open(ino.0, descriptor, reply)) {
@@ -156,7 +156,7 @@ impl Fuse {
         }
         log::debug!("inode {:#x} is open: {} bytes", ino.0, file.len());
         let volatile = self.tree.attr(Ino(ino.0)).map_or(true, |attr| attr.volatile);
-        let direct = self.manner.cache == CacheMode::Direct && file.len() >= LARGE;
+        let direct = self.options.cache == CacheMode::Direct && file.len() >= LARGE;
         let flags = match () {
             // What is made anew for each read may have grown since the kernel asked for its length.
             () if direct || volatile && file.is_inline() => FopenFlags::FOPEN_DIRECT_IO,
@@ -167,25 +167,25 @@ impl Fuse {
     }
 
     fn ask_for_passthrough(&self, config: &mut KernelConfig) {
-        let unwanted = match self.manner {
+        let unwanted = match self.options {
             ServeOptions { verify: true, .. } => Some("not wanted (--verify)"),
             ServeOptions { cache: CacheMode::Auto, .. } => None,
             _ => Some("not wanted (--cache)"),
         };
         if let Some(reason) = unwanted {
-            self.activity.refuse_passthrough(reason);
+            self.metrics.refuse_passthrough(reason);
             return;
         }
         let offered = config.add_capabilities(InitFlags::FUSE_PASSTHROUGH).is_ok();
         match offered && config.set_max_stack_depth(STACK_DEPTH).is_ok() {
-            true => self.activity.passthrough.store(true, Ordering::Relaxed),
-            false => _ = self.activity.refuse_passthrough("this kernel does not offer it"),
+            true => self.metrics.passthrough.store(true, Ordering::Relaxed),
+            false => _ = self.metrics.refuse_passthrough("this kernel does not offer it"),
         }
     }
 
     /// Counts a failure of what reads; `ENOENT` and the like are no failures.
     fn failed(&self, error: Errno) -> Errno {
-        self.activity.failed();
+        self.metrics.failed();
         error
     }
 
@@ -203,7 +203,7 @@ impl Fuse {
             None => Arc::new(self.file(ino)?),
         };
         let want = u64::from(size).min(file.len().saturating_sub(offset));
-        if self.manner.cache == CacheMode::Direct
+        if self.options.cache == CacheMode::Direct
             && let Some((shard, at)) = file.within_file(offset, want)
             && let Some(bytes) = shard.reply_from_map(at, want as usize)?
         {
@@ -332,7 +332,7 @@ impl Filesystem for Fuse {
         let mut reply = Some(reply);
         let answer = |bytes: &[u8]| {
             if let Some(reply) = reply.take() {
-                self.activity.read(bytes.len() as u64);
+                self.metrics.read(bytes.len() as u64);
                 reply.data(bytes);
             }
         };
@@ -373,7 +373,7 @@ impl Filesystem for Fuse {
 
     /// Not needed, which makes the kernel stop asking and list what it has cached.
     fn opendir(&self, _request: &Request, _ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
-        self.activity.opendir();
+        self.metrics.opendir();
         reply.error(Errno::ENOSYS);
     }
 

@@ -14,19 +14,19 @@ use crate::fuse::metrics::Metrics;
 pub(super) const PASSED_THROUGH: FileHandle = FileHandle(1);
 
 pub(super) struct Passthrough {
-    pub(super) activity: Arc<Metrics>,
+    pub(super) metrics: Arc<Metrics>,
     /// Ids, and how many handles there are.
     open: Mutex<HashMap<u64, (BackingId, usize)>>,
 }
 
 impl Passthrough {
     pub(super) fn new(activity: Arc<Metrics>) -> Self {
-        Self { activity, open: Mutex::default() }
+        Self { metrics: activity, open: Mutex::default() }
     }
 
     /// Whether the kernel takes the file that `descriptor` is open on. Each time it does is to be followed by a reply.
     pub(super) fn open(&self, ino: u64, descriptor: BorrowedFd<'_>, reply: &ReplyOpen) -> bool {
-        if !self.activity.passthrough.load(Ordering::Relaxed) {
+        if !self.metrics.passthrough.load(Ordering::Relaxed) {
             return false;
         }
         let mut open = self.lock();
@@ -37,7 +37,7 @@ impl Passthrough {
         match reply.open_backing(descriptor) {
             Ok(id) => open.insert(ino, (id, 1)).is_none(),
             Err(error) => {
-                if self.activity.refuse_passthrough(&error.to_string()) {
+                if self.metrics.refuse_passthrough(&error.to_string()) {
                     log::info!(
                         "the kernel does not read shards by itself here ({error}); serving them through the daemon"
                     );

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// By inode, which is never another content's: whether it is intact, once that is known.
 #[derive(Default)]
-pub(crate) struct Verified(Mutex<HashMap<u64, Found>>);
+pub(crate) struct Verified(Mutex<HashMap<u64, Outcome>>);
 
-type Found = Arc<Mutex<Option<bool>>>;
+type Outcome = Arc<Mutex<Option<bool>>>;
 
 impl Verified {
     /// Checks an inode, unless that was done; those who ask at the same time wait. A check that fails tells nothing.

@@ -59,7 +59,7 @@ impl<'g> Import<'g> {
         if from != ROOT && !self.scion.is_outside_optimizers(from) {
             return Err(Unfit::Optimizers);
         }
-        let way = self.way(from)?;
+        let way = self.edges_to(from)?;
         let at = way.iter().try_fold(ROOT, |at, (name, from)| self.child(at, name, *from))?;
         let names: Vec<_> = way.iter().map(|(name, _)| escape(name)).collect();
         let path = names.join("/");
@@ -89,7 +89,7 @@ impl<'g> Import<'g> {
     }
 
     /// The best path to a node of the scion: the names on it, and the node that each leads to.
-    fn way(&self, node: NodeId) -> Result<Vec<(&'g str, NodeId)>, Unfit> {
+    fn edges_to(&self, node: NodeId) -> Result<Vec<(&'g str, NodeId)>, Unfit> {
         let (mut way, mut at, mut len) = (Vec::new(), node, 0);
         while at != ROOT {
             let (parent, child) = self.scion.home(at).ok_or(Unfit::Optimizers)?;
@@ -109,14 +109,14 @@ impl<'g> Import<'g> {
     fn child(&mut self, parent: NodeId, name: &str, from: NodeId) -> Result<NodeId, Unfit> {
         let own = (parent < self.stock.objects.nodes.len()).then(|| self.stock.child(parent, name)).flatten();
         let there = own.or_else(|| self.edges.get(&(parent, name.into())).copied());
-        let node = there.unwrap_or_else(|| self.make(parent, name, from));
+        let node = there.unwrap_or_else(|| self.import_node(parent, name, from));
         match *self.comes_from.entry(node).or_insert(from) == from {
             true => Ok(node),
             false => Err(Unfit::Taken),
         }
     }
 
-    fn make(&mut self, parent: NodeId, name: &str, from: NodeId) -> NodeId {
+    fn import_node(&mut self, parent: NodeId, name: &str, from: NodeId) -> NodeId {
         let source = &self.scion.objects.nodes[from];
         let node = self.objects.nodes.len();
         self.objects.nodes.push(Node {

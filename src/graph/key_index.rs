@@ -45,7 +45,7 @@ impl Graph {
 
     /// The node whose keys begin with a path.
     pub(crate) fn owner_at(&self, wanted: &[u8]) -> Option<NodeId> {
-        let KeyIndex { places, hasher } = self.owners.get_or_init(|| KeyIndex::new(&self.objects));
+        let KeyIndex { places, hasher } = self.key_index.get_or_init(|| KeyIndex::new(&self.objects));
         let is_it = |place: &Place| path(&self.objects, *place) == Some(wanted);
         places.find(hasher.hash_one(wanted), is_it).map(|(node, _)| *node)
     }

@@ -27,7 +27,7 @@ use walk::Walk;
 pub use crate::format::object_graph::{NodeId, ObjectGraph};
 use crate::format::{Malformed, object_graph};
 use crate::graph::key_index::KeyIndex;
-pub use crate::graph::names::{Known, Name, Role};
+pub use crate::graph::names::{Known, Name, NameRole};
 pub use crate::graph::path_cursor::PathCursor;
 
 /// The key of the graph itself among a bundle's keys. It is not a variable.
@@ -52,7 +52,7 @@ pub struct Graph {
     /// For each node its children, by name. Made when first asked for.
     by_name: OnceLock<Vec<Vec<usize>>>,
     /// The nodes that have values, by the paths of their keys. Made when first asked for.
-    owners: OnceLock<KeyIndex>,
+    key_index: OnceLock<KeyIndex>,
     /// The nodes that are slots of others. Made when first asked for.
     slots: OnceLock<Slots>,
 }
@@ -71,7 +71,7 @@ impl Graph {
         let kept = Walk::with_weights(&objects, &optimizers);
         let state = (0..objects.nodes.len()).map(|n| all.reaches(n) && !kept.reaches(n)).collect();
         let (parents, by_name, owners, slots) = Default::default();
-        Self { objects, all, outside, state, optimizers, parents, by_name, owners, slots }
+        Self { objects, all, outside, state, optimizers, parents, by_name, key_index: owners, slots }
     }
 
     /// The objects themselves.

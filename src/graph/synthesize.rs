@@ -124,7 +124,7 @@ mod tests {
     use super::*;
     use crate::format::object_graph;
     use crate::graph::Graph;
-    use crate::graph::names::Role;
+    use crate::graph::names::NameRole;
 
     #[test]
     fn a_variable_is_found_by_its_name_and_a_slot_by_its_variable() {
@@ -138,7 +138,7 @@ mod tests {
         let names = graph.names(&[key.as_bytes(), slot.as_bytes()]);
         assert_eq!(names[0].visible, b"dense/a..b");
         assert_eq!(names[1].visible, b"dense/a..b/.OPTIMIZER_SLOT/optimizer/m");
-        assert_eq!(names[1].role, Role::Slot { of: Some(0) });
+        assert_eq!(names[1].role, NameRole::Slot { of: Some(0) });
         assert_eq!(graph.resolve("dense/a..b"), Some(kernel));
     }
 

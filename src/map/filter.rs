@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::map::diagnose::unused;
 use crate::map::diagnostic::Errors;
-use crate::map::rule::{RuleFlags, Rule, Verb};
+use crate::map::rule::{Rule, RuleFlags, Verb};
 use crate::map::span::{Source, SpannedStr};
 
 /// Indices into `names` of those that any of the patterns matches.
@@ -45,8 +45,9 @@ mod tests {
 
     #[test]
     fn names_that_any_pattern_matches_are_chosen_once() {
-        let found =
-            |patterns: &[&str]| filter_names(&patterns.iter().map(|&p| p.to_owned()).collect::<Vec<_>>(), NAMES);
+        let found = |patterns: &[&str]| {
+            filter_names(&patterns.iter().map(|&p| p.to_owned()).collect::<Vec<_>>(), NAMES)
+        };
         assert_eq!(found(&["a/**", "*/kernel"]).unwrap(), [0, 1, 2]);
         assert_eq!(found(&["*/kernel"]).unwrap(), [0, 2]);
         assert_eq!(found(&["a"]).unwrap(), [0, 1]);

@@ -17,8 +17,8 @@ use crate::map::lookup::Table;
 use crate::map::ops::{CAST, WrittenOp};
 use crate::map::options::{Choice, Collision, Options};
 use crate::map::pattern::Pattern;
-use crate::map::rule::{RuleFlags, OPS, Rule, Verb};
-use crate::map::span::{Span, Source, SpannedStr};
+use crate::map::rule::{OPS, Rule, RuleFlags, Verb};
+use crate::map::span::{Source, Span, SpannedStr};
 use crate::map::toml::value_reader::near_dtype;
 
 /// The rules that flags make.

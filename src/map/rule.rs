@@ -118,7 +118,7 @@ pub struct Rule {
     pub(crate) match_on: Option<MatchOn>,
     /// What is done to the value.
     pub(crate) ops: Vec<WrittenOp>,
-    pub(crate) making: Option<NewValue>,
+    pub(crate) new_value: Option<NewValue>,
     /// The keys that say what becomes of values, as they are written.
     pub(crate) given: Vec<(&'static str, toml::Value)>,
     pub(crate) text: String,
@@ -180,7 +180,8 @@ impl Rule {
         let first = patterns.first()?;
         for (pattern, member) in patterns.iter().zip(&members) {
             if pattern.has_capture() != first.has_capture() {
-                let what = format!("{} where `{}` catches {}", caught(pattern), first.text, caught(first));
+                let what =
+                    format!("{} where `{}` catches {}", captures(pattern), first.text, captures(first));
                 let what = format!("`{}` catches {what}", pattern.text);
                 let error = Error::new(Kind::Pattern, &member.place, what);
                 errors.push(error.help("the members of a group are those that catch the same"));
@@ -200,7 +201,7 @@ impl Rule {
     /// A rule that makes a variable of this name.
     pub(crate) fn create(name: SpannedStr, creation: Creation, manner: RuleFlags) -> Self {
         let rule = Self::made(Verb::Create, Matcher::Nothing, vec![name], vec![], manner);
-        Self { making: Some(NewValue::Create(creation)), ..rule }
+        Self { new_value: Some(NewValue::Create(creation)), ..rule }
     }
 
     fn made(
@@ -212,8 +213,8 @@ impl Rule {
     ) -> Self {
         let text = rule_text(verb, &from, &targets);
         let RuleFlags { optional, follow_slots, match_on, .. } = manner;
-        let (ops, making, given) = Default::default();
-        Self { verb, matcher, from, targets, optional, follow_slots, match_on, ops, making, given, text }
+        let (ops, new_value, given) = Default::default();
+        Self { verb, matcher, from, targets, optional, follow_slots, match_on, ops, new_value, given, text }
     }
 
     /// The same rule with another pattern and other targets in its words.
@@ -308,7 +309,7 @@ fn templates(
 }
 
 /// What a pattern catches, in words.
-fn caught(pattern: &Pattern) -> String {
+fn captures(pattern: &Pattern) -> String {
     let (stars, names) = pattern.has_capture();
     let stars = (stars > 0).then(|| counted(stars, "star"));
     let all: Vec<_> = stars.into_iter().chain(names.iter().map(|name| format!("`{name}`"))).collect();

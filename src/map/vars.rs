@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::map::diagnostic::{Error, Errors, Kind};
 use crate::map::flags::Flag;
-use crate::map::span::{Span, Source};
+use crate::map::span::{Source, Span};
 use crate::map::suggest::did_you_mean;
 use crate::map::toml::file::{MapFile, Var};
 

@@ -25,16 +25,16 @@ use crate::checksums::ChecksumStore;
 use crate::directory::Directory;
 use crate::source::{Checkpoint, Resolved};
 use crate::source_file::{SourceFile, Stamp};
-use crate::transform::{Transformed, Transform, TransformError};
+use crate::transform::{Transform, TransformError, Transformed};
 use crate::tree::{Backend, Scan};
 use crate::{remap, source};
 
 /// A directory of a source, and what is done to its checkpoints.
 pub struct MountedSource {
-    folder: Arc<Directory>,
+    dir: Arc<Directory>,
     kind: SourceKind,
-    recipe: Arc<Transform>,
-    keep: Option<Arc<dyn ChecksumStore>>,
+    transform: Arc<Transform>,
+    checksum_store: Option<Arc<dyn ChecksumStore>>,
     /// How many directories below the topmost.
     depth: usize,
 }
@@ -67,7 +67,7 @@ pub struct Newest {
     /// Its variables under their new names.
     pub checkpoint: Checkpoint,
     /// What was done to it.
-    pub outcome: Transformed,
+    pub transformed: Transformed,
     /// How many checkpoints there are.
     pub count: usize,
 }
@@ -77,37 +77,37 @@ impl MountedSource {
     ///
     /// # Errors
     /// What is there instead of a checkpoint.
-    pub fn open(path: &Path, recipe: Arc<Transform>) -> Result<Self, source::Error> {
+    pub fn open(path: &Path, transform: Arc<Transform>) -> Result<Self, source::Error> {
         let open = |dir: PathBuf| Directory::open(&dir).map_err(|error| source::Error::Io(dir, error));
-        let (folder, kind) = match source::resolve(path)? {
+        let (directory, kind) = match source::resolve(path)? {
             Resolved::Checkpoint(prefix) => (open(prefix.dir.clone())?, SourceKind::Prefix(prefix)),
             Resolved::Directory(dir) => (open(dir)?, SourceKind::Directory),
             Resolved::SavedModel(dir) => (open(dir)?.confined(), SourceKind::SavedModel),
         };
-        Ok(Self { folder: Arc::new(folder), kind, recipe, keep: None, depth: 0 })
+        Ok(Self { dir: Arc::new(directory), kind, transform, checksum_store: None, depth: 0 })
     }
 
     /// The same, with a place for the checksums that are computed.
-    pub fn keeping(self, keep: Option<Arc<dyn ChecksumStore>>) -> Self {
-        Self { keep, ..self }
+    pub fn with_checksum_store(self, keep: Option<Arc<dyn ChecksumStore>>) -> Self {
+        Self { checksum_store: keep, ..self }
     }
 
     /// The mirror of the whole directory that holds what `path` means: a checkpoint as the map has it, all else as it is.
     ///
     /// # Errors
     /// As [`Self::open`].
-    pub fn around(path: &Path, recipe: Arc<Transform>) -> Result<Self, source::Error> {
-        let mirror = Self::open(path, recipe)?;
-        let kind = match mirror.kind {
+    pub fn around(path: &Path, transform: Arc<Transform>) -> Result<Self, source::Error> {
+        let source_dir = Self::open(path, transform)?;
+        let kind = match source_dir.kind {
             SourceKind::Prefix(prefix) => SourceKind::Around(prefix),
             kind => kind,
         };
-        Ok(Self { kind, ..mirror })
+        Ok(Self { kind, ..source_dir })
     }
 
     /// The directory itself.
     pub fn directory(&self) -> &Path {
-        self.folder.path()
+        self.dir.path()
     }
 
     /// Opens the newest checkpoint and holds the map against it.
@@ -116,25 +116,25 @@ impl MountedSource {
     /// Everything that is wrong with either, or that there is none.
     pub fn newest(&self) -> Result<Newest, Error> {
         let scan = self.scan().map_err(|error| self.unreadable(error))?;
-        let complete = scan.roster.last().map(|listed| &listed.stem);
+        let complete = scan.in_order.last().map(|listed| &listed.stem);
         let incomplete =
             || scan.checkpoints.iter().max_by_key(|found| found.index.mtime).map(|found| &found.stem);
         let stem = match &self.kind {
             SourceKind::Around(prefix) => Some(prefix.stem.as_bytes()),
             _ => complete.or_else(incomplete).map(Vec::as_slice),
         };
-        let stem = OsStr::from_bytes(stem.ok_or_else(|| source::Error::no_checkpoints(self.folder.path()))?);
+        let stem = OsStr::from_bytes(stem.ok_or_else(|| source::Error::no_checkpoints(self.dir.path()))?);
         let mut checkpoint = self.checkpoint(stem)?;
-        checkpoint.catalog.checksum_store = self.keep.clone();
-        let outcome = self.recipe.apply_to(&checkpoint.stamp, &mut checkpoint.catalog)?;
-        Ok(Newest { stem: stem.into(), checkpoint, outcome, count: scan.checkpoints.len() })
+        checkpoint.catalog.checksum_store = self.checksum_store.clone();
+        let outcome = self.transform.apply_to(&checkpoint.stamp, &mut checkpoint.catalog)?;
+        Ok(Newest { stem: stem.into(), checkpoint, transformed: outcome, count: scan.checkpoints.len() })
     }
 
     /// The directory that it mirrors, or the prefix.
     pub fn path(&self) -> PathBuf {
         match &self.kind {
-            SourceKind::Prefix(prefix) | SourceKind::Around(prefix) => self.folder.path().join(&prefix.stem),
-            _ => self.folder.path().into(),
+            SourceKind::Prefix(prefix) | SourceKind::Around(prefix) => self.dir.path().join(&prefix.stem),
+            _ => self.dir.path().into(),
         }
     }
 
@@ -142,28 +142,28 @@ impl MountedSource {
     fn checkpoint(&self, stem: &OsStr) -> Result<Checkpoint, source::Error> {
         match &self.kind {
             SourceKind::Prefix(prefix) | SourceKind::Around(prefix) if stem == prefix.stem => {
-                source::open_prefix(prefix, &self.folder)
+                source::open_prefix(prefix, &self.dir)
             }
             SourceKind::SavedModel if stem == saved_model::REMAPPED => {
-                let variables = self.folder.folder(OsStr::new(source::VARIABLES));
+                let variables = self.dir.open_dir(OsStr::new(source::VARIABLES));
                 let variables = variables.map_err(|error| self.unreadable(error))?;
                 source::open_in(&Arc::new(variables), OsStr::new(source::VARIABLES))
             }
-            _ => source::open_in(&self.folder, stem),
+            _ => source::open_in(&self.dir, stem),
         }
     }
 
     /// What is done to a checkpoint here.
-    fn recipe_of(&self, stem: &[u8]) -> &Transform {
+    fn transform_of(&self, stem: &[u8]) -> &Transform {
         static NOTHING: LazyLock<Transform> = LazyLock::new(Transform::default);
         match &self.kind {
             SourceKind::Around(only) if only.stem.as_bytes() != stem => &NOTHING,
-            _ => &self.recipe,
+            _ => &self.transform,
         }
     }
 
     fn unreadable(&self, error: io::Error) -> source::Error {
-        source::Error::Io(self.folder.path().into(), error)
+        source::Error::Io(self.dir.path().into(), error)
     }
 }
 
@@ -177,24 +177,25 @@ impl Backend for MountedSource {
         checkpoint.warnings.iter().for_each(|warning| log::warn!("{warning}"));
         let prefix = checkpoint.prefix.path();
         let catalog = &mut checkpoint.catalog;
-        catalog.checksum_store = self.keep.clone();
+        catalog.checksum_store = self.checksum_store.clone();
         match self.kind {
             // Whatever the map means to others: who loads a SavedModel must find what was saved.
             SourceKind::Variables => {
-                catalog.h5_layout = self.recipe.h5_layout.unwrap_or(catalog.h5_layout);
-                let laid = self.recipe.overlays.lay(catalog);
+                catalog.h5_layout = self.transform.h5_layout.unwrap_or(catalog.h5_layout);
+                let laid = self.transform.overlays.lay(catalog);
                 laid.map_err(|unlaid| format!("{}: {unlaid}", prefix.display()))?;
-                if let Err(misfit) = remap::add(&self.recipe.map, catalog) {
+                if let Err(misfit) = remap::add(&self.transform.map, catalog) {
                     log::warn!("{}: no names added: {misfit}", prefix.display());
                 }
             }
             _ => {
-                let outcome = self.recipe_of(stem).apply(catalog);
+                let outcome = self.transform_of(stem).apply(catalog);
                 let unmade = |unmade| {
-                    let what = if matches!(unmade, TransformError::Unlaid(_)) { "an overlay" } else { "the map" };
+                    let what =
+                        if matches!(unmade, TransformError::Unlaid(_)) { "an overlay" } else { "the map" };
                     format!("{}: {what} does not fit\n{unmade}", prefix.display())
                 };
-                let Transformed { laid, report, .. } = outcome.map_err(unmade)?;
+                let Transformed { overlays: laid, report, .. } = outcome.map_err(unmade)?;
                 laid.warnings.iter().for_each(|warning| log::warn!("{}: {warning}", prefix.display()));
                 report.warnings.iter().for_each(|warning| log::warn!("{}: {warning}", prefix.display()));
             }
@@ -203,44 +204,44 @@ impl Backend for MountedSource {
     }
 
     fn stamp(&self, name: &[u8]) -> io::Result<Stamp> {
-        self.folder.metadata(OsStr::from_bytes(name)).map(|meta| Stamp::from(&meta))
+        self.dir.metadata(OsStr::from_bytes(name)).map(|meta| Stamp::from(&meta))
     }
 
     fn file(&self, name: &[u8]) -> SourceFile {
-        SourceFile::open_in(&self.folder, OsStr::from_bytes(name)).growing()
+        SourceFile::open_in(&self.dir, OsStr::from_bytes(name)).growing()
     }
 
     fn directory(&self, name: &[u8]) -> io::Result<Box<dyn Backend>> {
         let name = OsStr::from_bytes(name);
-        let folder = self.folder.folder(name)?;
+        let directory = self.dir.open_dir(name)?;
         let is_variables = matches!(self.kind, SourceKind::SavedModel) && name == source::VARIABLES;
-        let (folder, kind) = match source::is_saved_model(&folder) {
-            _ if is_variables => (folder, SourceKind::Variables),
-            true => (folder.confined(), SourceKind::SavedModel),
-            false => (folder, SourceKind::Directory),
+        let (directory, kind) = match source::is_saved_model(&directory) {
+            _ if is_variables => (directory, SourceKind::Variables),
+            true => (directory.confined(), SourceKind::SavedModel),
+            false => (directory, SourceKind::Directory),
         };
-        let recipe = match self.kind {
+        let transform = match self.kind {
             SourceKind::Around(_) => Arc::default(),
-            _ => self.recipe.clone(),
+            _ => self.transform.clone(),
         };
         Ok(Box::new(Self {
-            folder: Arc::new(folder),
+            dir: Arc::new(directory),
             kind,
-            recipe,
-            keep: self.keep.clone(),
+            transform,
+            checksum_store: self.checksum_store.clone(),
             depth: self.depth + 1,
         }))
     }
 
     fn names_in_state_file(&self, name: &[u8]) -> Option<Vec<Vec<u8>>> {
-        let state = source::state_file(&self.folder, OsStr::from_bytes(name))?;
+        let state = source::state_file(&self.dir, OsStr::from_bytes(name))?;
         Some(source::named_by(&state).into_iter().map(|stem| stem.as_bytes().to_vec()).collect())
     }
 
     fn len(&self) -> u64 {
         match &self.kind {
             SourceKind::Prefix(_) => scan::len_of_checkpoints(self),
-            _ => len(&self.folder.reach(OsStr::new(""))),
+            _ => len(&self.dir.reach(OsStr::new(""))),
         }
     }
 }

@@ -17,10 +17,10 @@ use crate::tree::FoundCheckpoint;
 pub(crate) const REMAPPED: &str = "remapped";
 
 /// The checkpoint in `variables/` under its other name, if it is there.
-pub(crate) fn remapped(folder: &Directory) -> io::Result<Option<FoundCheckpoint>> {
-    let variables = folder.folder(OsStr::new(VARIABLES))?;
-    let mut families = source::find_checkpoints(&variables, &variables.entries()?);
-    let Some(family) = families.remove(OsStr::new(VARIABLES)) else { return Ok(None) };
+pub(crate) fn remapped(directory: &Directory) -> io::Result<Option<FoundCheckpoint>> {
+    let variables = directory.open_dir(OsStr::new(VARIABLES))?;
+    let mut checkpoints = source::find_checkpoints(&variables, &variables.entries()?);
+    let Some(family) = checkpoints.remove(OsStr::new(VARIABLES)) else { return Ok(None) };
     let renamed = |name: &[u8]| [REMAPPED.as_bytes(), &name[VARIABLES.len()..]].concat();
     let data = family.data().map(|name| (renamed(name.as_bytes()), Stamp::at(&variables, name))).collect();
     Ok(family.index.map(|index| FoundCheckpoint { stem: REMAPPED.into(), index, data, has_tree: true }))

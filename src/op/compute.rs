@@ -74,7 +74,7 @@ impl<C: Compute> Decode for Computed<C> {
     fn fingerprint(&self, mut to: &mut dyn Hasher) -> Option<()> {
         (C::NAME, self.0.inputs().len()).hash(&mut to);
         self.0.fingerprint(to);
-        self.0.inputs().iter().try_for_each(|input| input.0.recipe(to))
+        self.0.inputs().iter().try_for_each(|input| input.0.fingerprint(to))
     }
 
     fn reads_whole_bands(&self) -> bool {

@@ -9,7 +9,7 @@ use crate::map::scope::with_scopes;
 use crate::name::Name;
 use crate::remap::names::NamePlanner;
 use crate::remap::objects;
-use crate::remap::plan::{Planned, MapMismatch};
+use crate::remap::plan::{MapMismatch, Planned};
 use crate::remap::report::Report;
 use crate::remap::values::{Values, described};
 

@@ -6,18 +6,18 @@ use crate::map::diagnostic::{Error, Errors, Kind, counted};
 use crate::map::options::Unused;
 use crate::map::rule::{Rule, RuleId};
 use crate::name::printable;
-use crate::remap::counts::{RuleCounts, RuleCount};
+use crate::remap::counts::{RuleCount, RuleCounts};
 use crate::remap::plan::MapMismatch;
 use crate::remap::report::{Example, Report, RuleReport, Status};
 /// The report with what the rules did in it, unless something is wrong. `names` are those a pattern may have meant.
 pub(crate) fn conclude(
     map: &Map,
-    tallies: RuleCounts,
+    counts: RuleCounts,
     names: &[&[u8]],
     mut report: Report,
     mut errors: Errors,
 ) -> Result<Report, MapMismatch> {
-    for (id, tally) in map.ids().zip(tallies.0) {
+    for (id, tally) in map.ids().zip(counts.0) {
         let (rule, total) = (map.rule(id), report.total);
         judge(map, rule, &tally, (names, total), &mut errors, &mut report.warnings);
         report.rules.push(rule_report(rule, tally));

@@ -32,6 +32,6 @@ pub(crate) mod values;
 
 pub use apply::{add, apply};
 pub use names::plan_names;
-pub use plan::{Plan, Planned, MapMismatch};
+pub use plan::{MapMismatch, Plan, Planned};
 
 pub use crate::remap::report::{Example, Lost, Report, RuleReport, Status};

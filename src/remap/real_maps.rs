@@ -81,7 +81,7 @@ to   = 'pooler_transform/{leaf}'
 fn bert_gets_the_names_of_the_model_garden() {
     let names = bert();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let plan = plan(&[], BERT_TO_MODEL_GARDEN, &names).unwrap_or_else(|unfit| panic!("{unfit}"));
+    let plan = plan(&[], BERT_TO_MODEL_GARDEN, &names).unwrap_or_else(|mismatch| panic!("{mismatch}"));
     let new: Vec<String> =
         plan.variables.iter().map(|planned| String::from_utf8(planned.name.clone()).unwrap()).collect();
 

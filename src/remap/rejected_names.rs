@@ -38,12 +38,12 @@ impl RejectedNames {
         &mut self,
         map: &Map,
         (rule, target): (RuleId, usize),
-        caught: &Captures<'_>,
+        captures: &Captures<'_>,
         name: &[u8],
     ) -> Option<Vec<u8>> {
         let (template, written) = &map.rule(rule).targets[target];
         let whole = 0..written.text.len();
-        let filled = template.fill(caught, &map.tables);
+        let filled = template.fill(captures, &map.tables);
         let refused = match filled.map(|name| (refusal(&name), name)) {
             Ok((None, name)) => return Some(name),
             Ok((Some(what), _)) => (whole, what.to_owned()),

@@ -56,7 +56,8 @@ pub(crate) enum Output {
 impl ValuePlan {
     /// One variable's value; none if nothing is done to it.
     pub(crate) fn whole(source: usize, steps: Vec<Step>) -> Option<Box<Self>> {
-        (!steps.is_empty()).then(|| Box::new(Self { inputs: vec![Input { source, steps }], end: Output::Whole }))
+        (!steps.is_empty())
+            .then(|| Box::new(Self { inputs: vec![Input { source, steps }], end: Output::Whole }))
     }
 }
 
@@ -70,7 +71,7 @@ pub(crate) fn has_ops(rule: &Rule, scope: Scope) -> bool {
 
 /// Finds the steps of variables.
 pub(crate) struct ValuePlanner<'a> {
-    survey: &'a Matches<'a>,
+    matches: &'a Matches<'a>,
     /// The rule that took each variable.
     takers: &'a [Option<RuleId>],
     /// No rule has ops, as in most maps.
@@ -78,9 +79,9 @@ pub(crate) struct ValuePlanner<'a> {
 }
 
 impl<'a> ValuePlanner<'a> {
-    pub(crate) fn new(survey: &'a Matches<'a>, takers: &'a [Option<RuleId>]) -> Self {
-        let idle = survey.map.rules.iter().all(|rule| rule.ops.is_empty());
-        Self { survey, takers, idle }
+    pub(crate) fn new(matches: &'a Matches<'a>, takers: &'a [Option<RuleId>]) -> Self {
+        let idle = matches.map.rules.iter().all(|rule| rule.ops.is_empty());
+        Self { matches, takers, idle }
     }
 
     /// The steps of a variable, or of what an alias calls it too.
@@ -92,12 +93,12 @@ impl<'a> ValuePlanner<'a> {
         let mut rules: Vec<_> = self.converts(variable).into_iter().chain(alias).collect();
         rules.sort_unstable();
         let steps = taker.into_iter().chain(rules).map(|rule| self.step(variable, rule));
-        steps.filter(|step| has_ops(self.survey.rule(step.rule), step.scope)).collect()
+        steps.filter(|step| has_ops(self.matches.rule(step.rule), step.scope)).collect()
     }
 
     fn step(&self, variable: usize, rule: RuleId) -> Step {
-        let role = self.survey.slot(variable).map(|slot| slot.role);
-        let scope = match self.survey.is_matched(variable, rule) {
+        let role = self.matches.slot(variable).map(|slot| slot.role);
+        let scope = match self.matches.is_matched(variable, rule) {
             true => Scope::All,
             false => Scope::Layout { zeros: role == Some(VariableRole::Optimizer) },
         };
@@ -106,10 +107,10 @@ impl<'a> ValuePlanner<'a> {
 
     /// The `convert` rules that concern a variable: those that match it, and of a slot those of its variable.
     fn converts(&self, variable: usize) -> Vec<RuleId> {
-        let mut rules: Vec<_> = self.survey.matching(variable, Verb::Convert).collect();
-        if let Some(slot) = self.survey.slot(variable).filter(|_| !self.means_itself(variable)) {
+        let mut rules: Vec<_> = self.matches.rules_matching(variable, Verb::Convert).collect();
+        if let Some(slot) = self.matches.slot(variable).filter(|_| !self.means_itself(variable)) {
             let of = self.converts(slot.of).into_iter();
-            rules.extend(of.filter(|rule| self.survey.rule(*rule).follow_slots));
+            rules.extend(of.filter(|rule| self.matches.rule(*rule).follow_slots));
             rules.sort_unstable();
             rules.dedup();
         }
@@ -118,22 +119,22 @@ impl<'a> ValuePlanner<'a> {
 
     /// Whether a rule takes a slot, or moves its elements, and does not mean its variable too.
     fn means_itself(&self, variable: usize) -> bool {
-        let Some(slot) = self.survey.slot(variable) else { return false };
+        let Some(slot) = self.matches.slot(variable) else { return false };
         let moves = |rule: &Rule| rule.takes() || has_ops(rule, Scope::Layout { zeros: true });
-        self.survey.matched[variable]
+        self.matches.matched[variable]
             .iter()
-            .any(|id| moves(self.survey.rule(*id)) && !self.survey.is_matched(slot.of, *id))
+            .any(|id| moves(self.matches.rule(*id)) && !self.matches.is_matched(slot.of, *id))
     }
 
     /// The steps that can be taken: those that a slot follows need its variable's shape.
     pub(crate) fn possible(&self, variable: usize, steps: Vec<Step>, warnings: &mut Errors) -> Vec<Step> {
-        let Some(slot) = self.survey.slot(variable) else { return steps };
-        if self.survey.is_shaped_alike(variable, slot) {
+        let Some(slot) = self.matches.slot(variable) else { return steps };
+        if self.matches.is_shaped_alike(variable, slot) {
             return steps;
         }
         let (own, followed): (Vec<_>, Vec<_>) = steps.into_iter().partition(|step| step.scope == Scope::All);
         // A single number has no layout.
-        if let (Some(step), Some(shape)) = (followed.first(), self.survey.shape(variable))
+        if let (Some(step), Some(shape)) = (followed.first(), self.matches.shape(variable))
             && !shape.0.is_empty()
         {
             warnings.push_with(Kind::Value, || self.left(variable, step.rule));
@@ -143,35 +144,37 @@ impl<'a> ValuePlanner<'a> {
 
     /// Warns of a slot that keeps its name because its variable is split or joined, and it has another shape.
     pub(crate) fn warn_of_torn(&self, variable: usize, warnings: &mut Errors) {
-        let Some(slot) = self.survey.slot(variable) else { return };
-        let taker = self.takers[slot.of].filter(|taker| self.survey.rule(*taker).follow_slots);
-        let Some(taker) = taker.filter(|taker| self.survey.rule(*taker).verb != Verb::Rename) else { return };
-        if self.takers[variable].is_none() && !self.survey.is_shaped_alike(variable, slot) {
+        let Some(slot) = self.matches.slot(variable) else { return };
+        let taker = self.takers[slot.of].filter(|taker| self.matches.rule(*taker).follow_slots);
+        let Some(taker) = taker.filter(|taker| self.matches.rule(*taker).verb != Verb::Rename) else {
+            return;
+        };
+        if self.takers[variable].is_none() && !self.matches.is_shaped_alike(variable, slot) {
             warnings.push_with(Kind::Value, || self.left(variable, taker));
         }
     }
 
     /// A slot of another shape, such as Adafactor's.
     pub(crate) fn left(&self, variable: usize, rule: RuleId) -> Error {
-        let [slot, of] = [variable, self.survey.slot(variable).map_or(variable, |slot| slot.of)].map(|at| {
-            let shape = self.survey.shape(at).map(ToString::to_string).unwrap_or_default();
-            format!("`{}` {shape}", printable(self.survey.names[at]))
+        let [slot, of] = [variable, self.matches.slot(variable).map_or(variable, |slot| slot.of)].map(|at| {
+            let shape = self.matches.shape(at).map(ToString::to_string).unwrap_or_default();
+            format!("`{}` {shape}", printable(self.matches.names[at]))
         });
         let what = format!("the slot {slot} keeps its value: it has not the shape of {of}");
-        Error::new(Kind::Value, self.survey.rule(rule).place(), what)
+        Error::new(Kind::Value, self.matches.rule(rule).place(), what)
             .help("a rule of its own can change it; `drop` leaves it out")
             .warning()
     }
 
     /// Notes what each `convert` did to a variable, which is now called `new`.
-    pub(crate) fn count(&self, variable: usize, steps: &[Step], new: &[u8], tallies: &mut RuleCounts) {
-        let old = self.survey.names[variable];
-        for rule in self.survey.matching(variable, Verb::Convert) {
-            tallies.hit(rule, old, new);
+    pub(crate) fn count(&self, variable: usize, steps: &[Step], new: &[u8], counts: &mut RuleCounts) {
+        let old = self.matches.names[variable];
+        for rule in self.matches.rules_matching(variable, Verb::Convert) {
+            counts.hit(rule, old, new);
         }
-        let converts = |step: &&Step| self.survey.rule(step.rule).verb == Verb::Convert;
+        let converts = |step: &&Step| self.matches.rule(step.rule).verb == Verb::Convert;
         for step in steps.iter().filter(converts).filter(|step| step.scope != Scope::All) {
-            tallies.follow(step.rule, old, new);
+            counts.follow(step.rule, old, new);
         }
     }
 }

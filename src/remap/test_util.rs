@@ -3,7 +3,7 @@
 use crate::map::flags::Flag;
 use crate::map::test_util::map;
 use crate::remap::names::plan_names;
-use crate::remap::plan::{Plan, Planned, MapMismatch};
+use crate::remap::plan::{MapMismatch, Plan, Planned};
 use crate::remap::report::Status;
 
 /// The names of a test, as the source has them.
@@ -19,19 +19,19 @@ pub(crate) fn plan(flags: &[Flag], text: &str, names: &[&str]) -> Result<Plan, M
 
 /// `new <- old` for each variable that is shown.
 pub(crate) fn planned(flags: &[Flag], text: &str, names: &[&str]) -> Vec<String> {
-    let plan = plan(flags, text, names).unwrap_or_else(|unfit| panic!("{unfit}"));
+    let plan = plan(flags, text, names).unwrap_or_else(|mismatch| panic!("{mismatch}"));
     let (names, text) = (sorted(names), |name: &[u8]| String::from_utf8_lossy(name).into_owned());
     let old = |source: Option<usize>| source.map_or("nothing".into(), |source| text(names[source]));
     let show = |planned: Planned| format!("{} <- {}", text(&planned.name), old(planned.source));
     plan.variables.into_iter().map(show).collect()
 }
 
-pub(crate) fn unfit(flags: &[Flag], text: &str, names: &[&str]) -> MapMismatch {
+pub(crate) fn mismatch(flags: &[Flag], text: &str, names: &[&str]) -> MapMismatch {
     plan(flags, text, names).expect_err("a map that does not fit")
 }
 
 /// What the rules of a map file come to.
 pub(crate) fn statuses(text: &str, names: &[&str]) -> Vec<Status> {
-    let report = plan(&[], text, names).map_or_else(|unfit| *unfit.report, |plan| plan.report);
+    let report = plan(&[], text, names).map_or_else(|mismatch| *mismatch.report, |plan| plan.report);
     report.rules.into_iter().map(|rule| rule.status).collect()
 }

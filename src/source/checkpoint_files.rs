@@ -9,7 +9,7 @@ use std::fs::Metadata;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-use crate::directory::{Entry, Directory};
+use crate::directory::{Directory, Entry};
 use crate::source_file::Stamp;
 
 /// The name of a checkpoint: its directory and what its files' names begin with.
@@ -31,7 +31,7 @@ pub struct CheckpointFiles {
     /// The head's name; empty for TensorFlow's index, whose name follows from the stem.
     pub(crate) head: OsString,
     /// What the name ends in under which the checkpoint is shown in its own format, if it is.
-    own: Option<&'static str>,
+    suffix: Option<&'static str>,
     /// The names of the data files, by the number of shards that they give.
     data: BTreeMap<u64, BTreeSet<OsString>>,
 }
@@ -84,8 +84,8 @@ fn with(stem: &OsStr, suffix: &str) -> OsString {
 
 impl CheckpointFiles {
     /// The family of a head that is no index, if it is there.
-    pub(crate) fn of_other_format(folder: &Directory, head: &OsStr, own: Option<&'static str>) -> Self {
-        Self { index: stamp(folder, head), head: head.into(), own, ..Self::default() }
+    pub(crate) fn of_other_format(directory: &Directory, head: &OsStr, own: Option<&'static str>) -> Self {
+        Self { index: stamp(directory, head), head: head.into(), suffix: own, ..Self::default() }
     }
 
     /// The index and every data file that their names promise. What another head needs, only its format knows.
@@ -101,7 +101,7 @@ impl CheckpointFiles {
 
     /// The names beside the index under which the checkpoint is likely to be shown, with the stem that it has.
     pub fn shown(&self, stem: &OsStr) -> Vec<OsString> {
-        let other = || [Some(".data-00000-of-00001"), self.own].into_iter().flatten();
+        let other = || [Some(".data-00000-of-00001"), self.suffix].into_iter().flatten();
         if self.is_bundle() {
             self.data().cloned().collect()
         } else {
@@ -111,7 +111,7 @@ impl CheckpointFiles {
 
     /// The source's file that is shown as something else, and not as itself.
     pub fn covered(&self, stem: &OsStr) -> Option<&OsString> {
-        (!self.is_bundle() && (self.own.is_some() || self.head == stem)).then_some(&self.head)
+        (!self.is_bundle() && (self.suffix.is_some() || self.head == stem)).then_some(&self.head)
     }
 
     /// The prefix of a family in a directory.
@@ -127,11 +127,13 @@ impl CheckpointFiles {
 }
 
 /// The V2 bundles of a folder by stem. What a crashed save left behind does not count.
-pub(crate) fn bundles(folder: &Directory, entries: &[Entry]) -> BTreeMap<OsString, CheckpointFiles> {
+pub(crate) fn bundles(directory: &Directory, entries: &[Entry]) -> BTreeMap<OsString, CheckpointFiles> {
     let mut families = BTreeMap::<OsString, CheckpointFiles>::new();
     for entry in entries.iter().filter(|entry| entry.kind.is_file() || entry.kind.is_symlink()) {
         match Part::of(&entry.name) {
-            Some((stem, Part::Index)) => families.entry(stem).or_default().index = stamp(folder, &entry.name),
+            Some((stem, Part::Index)) => {
+                families.entry(stem).or_default().index = stamp(directory, &entry.name)
+            }
             Some((stem, Part::Data { num_shards })) => {
                 let family = families.entry(stem).or_default();
                 family.data.entry(num_shards).or_default().insert(entry.name.clone());
@@ -142,8 +144,8 @@ pub(crate) fn bundles(folder: &Directory, entries: &[Entry]) -> BTreeMap<OsStrin
     families
 }
 
-fn stamp(folder: &Directory, name: &OsStr) -> Option<Stamp> {
-    let meta = folder.metadata(name).ok().filter(Metadata::is_file)?;
+fn stamp(directory: &Directory, name: &OsStr) -> Option<Stamp> {
+    let meta = directory.metadata(name).ok().filter(Metadata::is_file)?;
     Some(Stamp::from(&meta))
 }
 

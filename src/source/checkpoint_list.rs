@@ -32,8 +32,8 @@ const HEAD: u64 = 64;
 const BEGINNINGS: &[&[u8]] = &[b"model_checkpoint_path", b"all_model_checkpoint"];
 
 /// The state file of that name, if it is one.
-pub fn state_file(folder: &Directory, name: &OsStr) -> Option<State> {
-    let file = folder.file(name).ok()?;
+pub fn state_file(directory: &Directory, name: &OsStr) -> Option<State> {
+    let file = directory.open_file(name).ok()?;
     file.metadata().ok().filter(|meta: &Metadata| meta.is_file() && meta.len() <= STATE_LEN)?;
     let mut text = Vec::new();
     (&file).take(HEAD).read_to_end(&mut text).ok()?;
@@ -145,9 +145,9 @@ mod tests {
             index.unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
         }
         fs::write(dir.path().join("checkpoint"), state).unwrap();
-        let folder = Directory::open(dir.path()).unwrap();
-        let families = find_checkpoints(&folder, &folder.entries().unwrap());
-        let roster = in_order(&families, state_file(&folder, OsStr::new("checkpoint")).as_ref());
+        let directory = Directory::open(dir.path()).unwrap();
+        let families = find_checkpoints(&directory, &directory.entries().unwrap());
+        let roster = in_order(&families, state_file(&directory, OsStr::new("checkpoint")).as_ref());
         roster.checkpoints.into_iter().map(|(stem, time)| (stem.into_string().unwrap(), time)).collect()
     }
 
@@ -196,10 +196,10 @@ mod tests {
     #[test]
     fn a_state_file_is_known_by_its_beginning_and_never_read_if_it_is_large() {
         let dir = tempfile::tempdir().unwrap();
-        let folder = Directory::open(dir.path()).unwrap();
+        let directory = Directory::open(dir.path()).unwrap();
         let is_state_file = |text: &[u8]| {
             fs::write(dir.path().join("best"), text).unwrap();
-            state_file(&folder, OsStr::new("best")).is_some()
+            state_file(&directory, OsStr::new("best")).is_some()
         };
         assert!(is_state_file(b"model_checkpoint_path: 'a'"));
         assert!(is_state_file(b"\n all_model_checkpoint_paths: 'a'"));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::Path;
 
-use crate::directory::{Entry, Directory};
+use crate::directory::{Directory, Entry};
 use crate::name::listed;
 use crate::source::checkpoint_files::Part;
 use crate::source::find_checkpoints;
@@ -44,7 +44,7 @@ pub(super) fn below(dir: &Path) -> Vec<String> {
 }
 
 fn entries(dir: &Path) -> Vec<Entry> {
-    Directory::open(dir).and_then(|folder| folder.entries()).unwrap_or_default()
+    Directory::open(dir).and_then(|directory| directory.entries()).unwrap_or_default()
 }
 
 fn counted(kind: &str, count: usize) -> String {
@@ -70,11 +70,11 @@ fn kind(dir: &Path, entry: &Entry) -> String {
 }
 
 fn checkpoints(dir: &Path) -> Option<String> {
-    let folder = Directory::open(dir).ok()?;
-    if is_saved_model(&folder) {
+    let directory = Directory::open(dir).ok()?;
+    if is_saved_model(&directory) {
         return Some(format!("{} (a SavedModel)", dir.display()));
     }
-    let families = find_checkpoints(&folder, &folder.entries().ok()?);
+    let families = find_checkpoints(&directory, &directory.entries().ok()?);
     match families.values().filter(|family| family.index.is_some()).count() {
         0 => None,
         1 => Some(format!("{} (1 checkpoint)", dir.display())),

@@ -102,9 +102,9 @@ impl Error {
     }
 
     /// The index of a prefix is none, nor a damaged one.
-    pub(super) fn not_an_index(prefix: &Prefix, folder: &Directory) -> Self {
-        let known = sniff::lookalike(&folder.reach(&prefix.head));
-        Self::lookalike(&prefix.index(), known, crate::source::resolve::nearest_in(folder, prefix))
+    pub(super) fn not_an_index(prefix: &Prefix, directory: &Directory) -> Self {
+        let known = sniff::lookalike(&directory.reach(&prefix.head));
+        Self::lookalike(&prefix.index(), known, crate::source::resolve::nearest_in(directory, prefix))
     }
 
     fn lookalike(path: &Path, known: Option<&Lookalike>, nearest: Vec<String>) -> Self {

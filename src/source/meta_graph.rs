@@ -7,7 +7,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::catalog::{Catalog, VariableInit, SavedProgram, Variable};
+use crate::catalog::{Catalog, SavedProgram, Variable, VariableInit};
 use crate::directory::Directory;
 use crate::dtype::Dtype;
 use crate::format::{Malformed, meta_graph};
@@ -18,15 +18,15 @@ use crate::source_file::SourceFile;
 use crate::tensor::{Shape, Tensor};
 
 /// The program of a checkpoint, if there is such a file.
-pub(super) fn beside(prefix: &Prefix, folder: &Arc<Directory>) -> Option<Arc<SavedProgram>> {
+pub(super) fn beside(prefix: &Prefix, directory: &Arc<Directory>) -> Option<Arc<SavedProgram>> {
     let name = prefix.meta_name();
-    folder.metadata(&name).ok().filter(|meta| meta.is_file())?;
-    let folder = folder.clone();
-    Some(Arc::new(SavedProgram::new(move || read(&folder, &name))))
+    directory.metadata(&name).ok().filter(|meta| meta.is_file())?;
+    let directory = directory.clone();
+    Some(Arc::new(SavedProgram::new(move || read(&directory, &name))))
 }
 
-fn read(folder: &Arc<Directory>, name: &OsStr) -> HashMap<Name, VariableInit> {
-    let shard = SourceFile::open_in(folder, name);
+fn read(directory: &Arc<Directory>, name: &OsStr) -> HashMap<Name, VariableInit> {
+    let shard = SourceFile::open_in(directory, name);
     let variables = shard.len().ok_or_else(|| "it cannot be opened".to_owned()).and_then(|len| {
         meta_graph::decode(len, |at, len| piece(&shard, at, len)).map_err(|fault: Fault| fault.0)
     });

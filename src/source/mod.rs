@@ -26,10 +26,10 @@ pub use error::{Cut, Error, Fault};
 pub use meta_graph::wanted as wanted_by_graph;
 
 use crate::catalog::{Catalog, NativeFormat};
-use crate::directory::{Entry, Directory};
+use crate::directory::{Directory, Entry};
 pub use crate::source::checkpoint_files::{CheckpointFiles, Part, Prefix};
-pub use crate::source::checkpoint_list::{CheckpointList, named_by, in_order, state_file};
-pub use crate::source::resolve::{Resolved, VARIABLES, is_saved_model, resolve, newest};
+pub use crate::source::checkpoint_list::{CheckpointList, in_order, named_by, state_file};
+pub use crate::source::resolve::{Resolved, VARIABLES, is_saved_model, newest, resolve};
 use crate::source::sniff::Probe;
 pub use crate::source::sniff::{is_index, is_table};
 use crate::source_file::{SourceFile, Stamp};
@@ -55,7 +55,7 @@ struct SourceFormat {
     is_head: fn(&Probe) -> bool,
     /// What the name of a head ends in, where a mount shows the checkpoint in its own format too, under that name and the
     /// map: for programs that load that file.
-    own: Option<&'static str>,
+    suffix: Option<&'static str>,
     open: fn(&Prefix, &Arc<Directory>) -> Result<Checkpoint, Error>,
 }
 
@@ -65,16 +65,16 @@ static FORMATS: &[SourceFormat] =
 
 impl SourceFormat {
     /// The stem of an entry that is a head, by name and content.
-    fn stem_of(&self, folder: &Directory, entry: &Entry) -> Option<OsString> {
+    fn stem_of(&self, directory: &Directory, entry: &Entry) -> Option<OsString> {
         let is_file = entry.kind.is_file() || entry.kind.is_symlink();
         let stem = is_file.then(|| (self.stem)(&entry.name)).flatten()?;
-        of_head(&folder.reach(&entry.name)).filter(|source| std::ptr::eq(*source, self)).map(|_| stem)
+        of_head(&directory.reach(&entry.name)).filter(|source| std::ptr::eq(*source, self)).map(|_| stem)
     }
 
     /// The head of a stem; of several files that each are one, the first by name.
-    fn head(&self, folder: &Directory, entries: &[Entry], stem: &OsStr) -> Option<OsString> {
+    fn head(&self, directory: &Directory, entries: &[Entry], stem: &OsStr) -> Option<OsString> {
         let heads = entries.iter().filter(|entry| (self.stem)(&entry.name).is_some_and(|own| own == stem));
-        heads.filter(|entry| self.stem_of(folder, entry).is_some()).map(|entry| entry.name.clone()).min()
+        heads.filter(|entry| self.stem_of(directory, entry).is_some()).map(|entry| entry.name.clone()).min()
     }
 }
 
@@ -84,8 +84,8 @@ impl SourceFormat {
 /// What is there instead of a checkpoint, or everything that is wrong with it.
 pub fn open(path: &Path) -> Result<Checkpoint, Error> {
     let (prefix, note) = resolve::locate(path)?;
-    let folder = Directory::open(&prefix.dir).map_err(|error| Error::Io(prefix.dir.clone(), error))?;
-    let mut checkpoint = open_prefix(&prefix, &Arc::new(folder))?;
+    let directory = Directory::open(&prefix.dir).map_err(|error| Error::Io(prefix.dir.clone(), error))?;
+    let mut checkpoint = open_prefix(&prefix, &Arc::new(directory))?;
     checkpoint.warnings.splice(0..0, note);
     Ok(checkpoint)
 }
@@ -94,70 +94,74 @@ pub fn open(path: &Path) -> Result<Checkpoint, Error> {
 ///
 /// # Errors
 /// As [`open`].
-pub fn open_in(folder: &Arc<Directory>, stem: &OsStr) -> Result<Checkpoint, Error> {
-    let prefix = Prefix::new(folder.path(), stem);
-    let head = |_| head(folder, stem).map(|head| Prefix { head, ..prefix.clone() });
-    open_prefix(&folder.metadata(&prefix.head).err().and_then(head).unwrap_or(prefix), folder)
+pub fn open_in(directory: &Arc<Directory>, stem: &OsStr) -> Result<Checkpoint, Error> {
+    let prefix = Prefix::new(directory.path(), stem);
+    let head = |_| head(directory, stem).map(|head| Prefix { head, ..prefix.clone() });
+    open_prefix(&directory.metadata(&prefix.head).err().and_then(head).unwrap_or(prefix), directory)
 }
 
 /// Opens a checkpoint whose head is known.
 ///
 /// # Errors
 /// As [`open`].
-pub fn open_prefix(prefix: &Prefix, folder: &Arc<Directory>) -> Result<Checkpoint, Error> {
-    let mut checkpoint = match prefix.is_bundle() && folder.metadata(&prefix.head).is_ok() {
-        true => bundle::open(prefix, folder)?,
-        false => open_other(prefix, folder)?,
+pub fn open_prefix(prefix: &Prefix, directory: &Arc<Directory>) -> Result<Checkpoint, Error> {
+    let mut checkpoint = match prefix.is_bundle() && directory.metadata(&prefix.head).is_ok() {
+        true => bundle::open(prefix, directory)?,
+        false => open_other(prefix, directory)?,
     };
-    checkpoint.catalog.program = meta_graph::beside(prefix, folder);
+    checkpoint.catalog.program = meta_graph::beside(prefix, directory);
     Ok(checkpoint)
 }
 
 /// Opens a checkpoint of another format than TensorFlow's.
-fn open_other(prefix: &Prefix, folder: &Arc<Directory>) -> Result<Checkpoint, Error> {
-    let source = of_head(&folder.reach(&prefix.head)).ok_or_else(|| Error::not_an_index(prefix, folder))?;
-    let mut checkpoint = (source.open)(prefix, folder)?;
-    checkpoint.catalog.native = source.own.map(|suffix| {
+fn open_other(prefix: &Prefix, directory: &Arc<Directory>) -> Result<Checkpoint, Error> {
+    let source =
+        of_head(&directory.reach(&prefix.head)).ok_or_else(|| Error::not_an_index(prefix, directory))?;
+    let mut checkpoint = (source.open)(prefix, directory)?;
+    checkpoint.catalog.native = source.suffix.map(|suffix| {
         let is_one_file = prefix.head.as_bytes().ends_with(suffix.as_bytes());
-        let file = is_one_file.then(|| Arc::new(SourceFile::open_in(folder, &prefix.head)));
+        let file = is_one_file.then(|| Arc::new(SourceFile::open_in(directory, &prefix.head)));
         NativeFormat { suffix, file }
     });
     Ok(checkpoint)
 }
 
 /// The checkpoints of a folder by stem: bundles, or where there are none those of another format.
-pub fn find_checkpoints(folder: &Directory, entries: &[Entry]) -> BTreeMap<OsString, CheckpointFiles> {
-    let bundles = checkpoint_files::bundles(folder, entries);
+pub fn find_checkpoints(directory: &Directory, entries: &[Entry]) -> BTreeMap<OsString, CheckpointFiles> {
+    let bundles = checkpoint_files::bundles(directory, entries);
     if bundles.values().any(|family| family.index.is_some()) {
         return bundles;
     }
     let of = |source: &SourceFormat| -> BTreeMap<_, _> {
-        let stems = entries.iter().filter_map(|entry| Some((source.stem_of(folder, entry)?, &entry.name)));
+        let stems = entries.iter().filter_map(|entry| Some((source.stem_of(directory, entry)?, &entry.name)));
         let mut heads = BTreeMap::new();
         for (stem, name) in stems {
             let head = heads.entry(stem).or_insert(name);
             *head = name.min(*head);
         }
-        heads.into_iter().map(|(stem, head)| (stem, CheckpointFiles::of_other_format(folder, head, source.own))).collect()
+        heads
+            .into_iter()
+            .map(|(stem, head)| (stem, CheckpointFiles::of_other_format(directory, head, source.suffix)))
+            .collect()
     };
     FORMATS.iter().map(of).find(|families| !families.is_empty()).unwrap_or(bundles)
 }
 
 /// The files of one checkpoint.
-pub fn find_files(folder: &Directory, entries: &[Entry], prefix: &Prefix) -> Option<CheckpointFiles> {
+pub fn find_files(directory: &Directory, entries: &[Entry], prefix: &Prefix) -> Option<CheckpointFiles> {
     match prefix.is_bundle() {
-        true => checkpoint_files::bundles(folder, entries).remove(&prefix.stem),
+        true => checkpoint_files::bundles(directory, entries).remove(&prefix.stem),
         false => {
-            let source = of_head(&folder.reach(&prefix.head))?;
-            Some(CheckpointFiles::of_other_format(folder, &prefix.head, source.own))
+            let source = of_head(&directory.reach(&prefix.head))?;
+            Some(CheckpointFiles::of_other_format(directory, &prefix.head, source.suffix))
         }
     }
 }
 
 /// The head of a checkpoint of another format than TensorFlow's, by its stem.
-fn head(folder: &Directory, stem: &OsStr) -> Option<OsString> {
-    let entries = folder.entries().ok()?;
-    FORMATS.iter().find_map(|source| source.head(folder, &entries, stem))
+fn head(directory: &Directory, stem: &OsStr) -> Option<OsString> {
+    let entries = directory.entries().ok()?;
+    FORMATS.iter().find_map(|source| source.head(directory, &entries, stem))
 }
 
 /// The format of a head by its content; of one that is damaged, and nothing else either, by the end of its name.

@@ -37,7 +37,7 @@ pub fn resolve(path: &Path) -> Result<Resolved, Error> {
     }
     match fs::metadata(path) {
         Ok(meta) if meta.is_dir() => {
-            Ok(match Directory::open(path).is_ok_and(|folder| is_saved_model(&folder)) {
+            Ok(match Directory::open(path).is_ok_and(|directory| is_saved_model(&directory)) {
                 true => Resolved::SavedModel(path.into()),
                 false => Resolved::Directory(path.into()),
             })
@@ -68,8 +68,8 @@ pub(crate) fn locate(path: &Path) -> Result<(Prefix, Option<String>), Error> {
 pub const VARIABLES: &str = "variables";
 
 /// Whether a folder is a SavedModel that has variables.
-pub fn is_saved_model(folder: &Directory) -> bool {
-    let has = |name: &str| folder.metadata(OsStr::new(name)).is_ok_and(|meta| meta.is_file());
+pub fn is_saved_model(directory: &Directory) -> bool {
+    let has = |name: &str| directory.metadata(OsStr::new(name)).is_ok_and(|meta| meta.is_file());
     (has("saved_model.pb") || has("saved_model.pbtxt")) && has("variables/variables.index")
 }
 
@@ -99,8 +99,8 @@ fn of_head(path: &Path) -> Option<Prefix> {
     let Some(stem) = (source.stem)(&prefix.stem) else {
         return Some(Prefix { head: prefix.stem.clone(), ..prefix });
     };
-    let folder = Directory::open(&prefix.dir).ok()?;
-    let head = source.head(&folder, &folder.entries().ok()?, &stem).unwrap_or(prefix.stem);
+    let directory = Directory::open(&prefix.dir).ok()?;
+    let head = source.head(&directory, &directory.entries().ok()?, &stem).unwrap_or(prefix.stem);
     Some(Prefix { head, stem, dir: prefix.dir })
 }
 
@@ -123,13 +123,14 @@ fn of_other_format(prefix: &Prefix) -> Option<Prefix> {
 /// Those of reading, and that there is none.
 pub fn newest(dir: &Path) -> Result<(Prefix, usize), Error> {
     let unreadable = |error| Error::Io(dir.into(), error);
-    let folder = Directory::open(dir).map_err(unreadable)?;
-    let state = checkpoint_list::state_file(&folder, OsStr::new("checkpoint"));
-    let mut families = find_checkpoints(&folder, &folder.entries().map_err(unreadable)?);
-    families.retain(|stem, _| !is_second_name(&folder, stem, state.as_ref()));
+    let directory = Directory::open(dir).map_err(unreadable)?;
+    let state = checkpoint_list::state_file(&directory, OsStr::new("checkpoint"));
+    let mut families = find_checkpoints(&directory, &directory.entries().map_err(unreadable)?);
+    families.retain(|stem, _| !is_second_name(&directory, stem, state.as_ref()));
     let indexed = families.iter().filter(|(_, family)| family.index.is_some());
     let incomplete = indexed.clone().max_by(|a, b| checkpoint_list::by_age(*a, *b)).map(|(stem, _)| stem);
-    let complete = checkpoint_list::in_order(&families, state.as_ref()).checkpoints.pop().map(|(stem, _)| stem);
+    let complete =
+        checkpoint_list::in_order(&families, state.as_ref()).checkpoints.pop().map(|(stem, _)| stem);
     let stem = complete.or(incomplete.cloned()).ok_or_else(|| Error::no_checkpoints(dir))?;
     Ok((families[&stem].prefix(dir, &stem), indexed.count()))
 }
@@ -138,23 +139,23 @@ pub fn newest(dir: &Path) -> Result<(Prefix, usize), Error> {
 const STATUS: &str = ".ckptfs/status.json";
 
 /// Returns true for the stem that a mount adds for its newest checkpoint. Its state file names all others.
-fn is_second_name(folder: &Directory, stem: &OsStr, state: Option<&State>) -> bool {
+fn is_second_name(directory: &Directory, stem: &OsStr, state: Option<&State>) -> bool {
     let is_named = || state.is_some_and(|state| checkpoint_list::named_by(state).contains(&stem));
-    stem == "latest" && folder.metadata(OsStr::new(STATUS)).is_ok() && !is_named()
+    stem == "latest" && directory.metadata(OsStr::new(STATUS)).is_ok() && !is_named()
 }
 
 /// The prefixes in the directory of `path`, those with the most similar names first.
 pub(crate) fn nearest(path: &Path) -> Vec<String> {
     let wanted = Prefix::of(path);
-    Directory::open(&wanted.dir).map_or_else(|_| vec![], |folder| nearest_in(&folder, &wanted))
+    Directory::open(&wanted.dir).map_or_else(|_| vec![], |directory| nearest_in(&directory, &wanted))
 }
 
 /// The same, in a folder that is held open.
-pub(crate) fn nearest_in(folder: &Directory, wanted: &Prefix) -> Vec<String> {
-    let families = find_checkpoints(folder, &folder.entries().unwrap_or_default());
+pub(crate) fn nearest_in(directory: &Directory, wanted: &Prefix) -> Vec<String> {
+    let families = find_checkpoints(directory, &directory.entries().unwrap_or_default());
     let indexed = families.iter().filter(|(_, family)| family.index.is_some());
     let prefixes = indexed.map(|(stem, family)| family.prefix(&wanted.dir, stem));
-    let usable = prefixes.filter(|prefix| !prefix.is_bundle() || sniff::is_table(folder, &prefix.head));
+    let usable = prefixes.filter(|prefix| !prefix.is_bundle() || sniff::is_table(directory, &prefix.head));
     let stem = wanted.stem.to_string_lossy();
     let mut scored: Vec<_> = usable
         .map(|found| {

@@ -64,13 +64,13 @@ pub(crate) fn is_table_at(path: &Path) -> bool {
 }
 
 /// The same for a file of a folder.
-pub fn is_table(folder: &Directory, name: &OsStr) -> bool {
-    is_table_at(&folder.reach(name))
+pub fn is_table(directory: &Directory, name: &OsStr) -> bool {
+    is_table_at(&directory.reach(name))
 }
 
 /// Whether the index of a stem ends as one.
-pub fn is_index(folder: &Directory, stem: &OsStr) -> bool {
-    is_table(folder, &[stem, OsStr::new(".index")].into_iter().collect::<OsString>())
+pub fn is_index(directory: &Directory, stem: &OsStr) -> bool {
+    is_table(directory, &[stem, OsStr::new(".index")].into_iter().collect::<OsString>())
 }
 
 impl Probe {

@@ -77,7 +77,7 @@ impl Decode for Swapped {
 
     fn fingerprint(&self, mut to: &mut dyn Hasher) -> Option<()> {
         ("swapped", self.width).hash(&mut to);
-        self.stored.file().recipe(to)
+        self.stored.file().fingerprint(to)
     }
 
     fn alignment(&self) -> u64 {

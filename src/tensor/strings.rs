@@ -127,7 +127,12 @@ impl Strings {
     ///
     /// # Errors
     /// Those of the source, and that its bytes are not those that were measured.
-    pub fn visit(&self, tensor: &Tensor, from: ElementOffset, each: &mut dyn FnMut(&[u8]) -> bool) -> io::Result<()> {
+    pub fn visit(
+        &self,
+        tensor: &Tensor,
+        from: ElementOffset,
+        each: &mut dyn FnMut(&[u8]) -> bool,
+    ) -> io::Result<()> {
         let first = self.groups.partition_point(|place| place.element < from.element);
         for group in self.groups[first..].windows(2) {
             let lengths = stored(tensor, group[0].length_at..group[1].length_at)?;

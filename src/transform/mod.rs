@@ -38,7 +38,7 @@ pub struct Transform {
 #[derive(Clone, Debug, Default)]
 pub struct Transformed {
     /// By the overlays.
-    pub laid: OverlaySummary,
+    pub overlays: OverlaySummary,
     /// By the map.
     pub report: Report,
     /// To be like another.
@@ -67,7 +67,7 @@ impl Transform {
     pub fn apply(&self, catalog: &mut Catalog) -> Result<Transformed, TransformError> {
         let laid = self.overlays.lay(catalog)?;
         let report = apply(&self.map, catalog)?;
-        Ok(Transformed { laid, report, likeness: self.fit(catalog)? })
+        Ok(Transformed { overlays: laid, report, likeness: self.fit(catalog)? })
     }
 
     /// Does it to the only or newest checkpoint of a source, whose head is this.

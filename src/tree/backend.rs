@@ -60,7 +60,7 @@ pub struct Scan {
     /// Everything else.
     pub others: Vec<Other>,
     /// The complete ones, oldest first; empty where there is to be no state file.
-    pub roster: Vec<Listed>,
+    pub in_order: Vec<Listed>,
     /// When the last one that is never deleted was written; 0 if nobody said.
     pub last_preserved: f64,
 }

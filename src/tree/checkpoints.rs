@@ -16,7 +16,7 @@ pub struct Counts {
     /// Those that were planned.
     pub planned: usize,
     /// The stems of those that were planned and do not fit, the newest first.
-    pub unfit: Vec<Vec<u8>>,
+    pub mismatched: Vec<Vec<u8>>,
 }
 
 impl Checkpoints {
@@ -41,7 +41,7 @@ impl Checkpoints {
         Counts {
             all: slots.len(),
             planned: planned.len(),
-            unfit: unfit.map(|(slot, _)| slot.found().stem.clone()).collect(),
+            mismatched: unfit.map(|(slot, _)| slot.found().stem.clone()).collect(),
         }
     }
 }

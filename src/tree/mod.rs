@@ -23,7 +23,7 @@ use std::io;
 use std::time::SystemTime;
 
 pub use checkpoints::{Checkpoints, Counts};
-pub use root::{Live, Planned, Tree};
+pub use root::{DynamicFile, Planned, Tree};
 
 use crate::extent::VirtualFile;
 use crate::format::checkpoint_state;

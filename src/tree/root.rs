@@ -21,16 +21,16 @@ pub struct Tree {
     root: Arc<SourceDir>,
     inodes: Inodes,
     /// The names in [`SERVICE`], sorted.
-    service: BTreeMap<Vec<u8>, Ino>,
+    control_dir: BTreeMap<Vec<u8>, Ino>,
     /// What they hold, by ordinal.
-    live: Vec<Live>,
+    dynamic_files: Vec<DynamicFile>,
     /// What was made for being asked about. It is not listed as unknown again, though its tree be let go of meanwhile: it
     /// may be open, and who reads it would take a length that is not known for the end.
-    asked: Mutex<HashSet<Ino>>,
+    materialized: Mutex<HashSet<Ino>>,
 }
 
 /// A file whose content is another each time it is read.
-pub type Live = Box<dyn Fn() -> Vec<u8> + Send + Sync>;
+pub type DynamicFile = Box<dyn Fn() -> Vec<u8> + Send + Sync>;
 
 /// A checkpoint that was planned before there is a tree.
 pub struct Planned {
@@ -53,10 +53,7 @@ impl Tree {
     ///
     /// # Errors
     /// Those of listing the directory.
-    pub fn new(
-        directory: Box<dyn Backend>,
-        planned: impl IntoIterator<Item = Planned>,
-    ) -> io::Result<Self> {
+    pub fn new(directory: Box<dyn Backend>, planned: impl IntoIterator<Item = Planned>) -> io::Result<Self> {
         Self::showing(Show::default(), directory, planned)
     }
 
@@ -73,7 +70,7 @@ impl Tree {
         let root = SourceDir::top(directory, vec![service]);
         let (inodes, service, live, asked) =
             (Inodes::new(show), BTreeMap::new(), Vec::new(), Mutex::default());
-        let tree = Self { root, inodes, service, live, asked };
+        let tree = Self { root, inodes, control_dir: service, dynamic_files: live, materialized: asked };
         let listing = tree.root.listing(&tree.inodes)?;
         for Planned { stem, catalog, stamp } in planned {
             if let Some(slot) = listing.slots.get(&stem).filter(|slot| slot.is_in_state(&stamp)) {
@@ -89,9 +86,9 @@ impl Tree {
     }
 
     /// Adds a file to the folder for what is about the mount itself.
-    pub fn add_control_dir(&mut self, name: &str, content: Live) {
-        self.service.insert(name.into(), Ino::new(0, FIRST_DYNAMIC + self.live.len() as u32));
-        self.live.push(content);
+    pub fn add_control_dir(&mut self, name: &str, content: DynamicFile) {
+        self.control_dir.insert(name.into(), Ino::new(0, FIRST_DYNAMIC + self.dynamic_files.len() as u32));
+        self.dynamic_files.push(content);
     }
 
     /// The inode of a name in a directory.
@@ -99,11 +96,11 @@ impl Tree {
     /// # Errors
     /// `ENOENT` if there is none, `ESTALE` if the directory is gone, those of the source.
     pub fn lookup(&self, directory: Ino, name: &[u8]) -> io::Result<Attr> {
-        if let Some(folder) = self.folder(directory) {
+        if let Some(folder) = self.source_dir(directory) {
             return self.attr(folder.lookup(name, &self.inodes)?);
         }
         if directory == CONTROL_DIR_INO {
-            return self.attr(*self.service.get(name).ok_or_else(absent)?);
+            return self.attr(*self.control_dir.get(name).ok_or_else(absent)?);
         }
         let tree = self.of(directory)?;
         let ordinal = tree.lookup(directory.ordinal(), name).ok_or_else(absent)?;
@@ -129,14 +126,14 @@ impl Tree {
 
     /// What `stat` tells of something in a tree, which is made if need be.
     fn made_attr(&self, tree: &CheckpointTree, ino: Ino) -> Option<Attr> {
-        if tree.is_unmade(ino.ordinal()) {
+        if tree.is_dynamic(ino.ordinal()) {
             self.materialized().insert(ino);
         }
         tree.attr(ino.ordinal())
     }
 
     fn materialized(&self) -> MutexGuard<'_, HashSet<Ino>> {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+        self.materialized.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The same where that costs nothing: no checkpoint is planned, no directory looked at and no file made for the first
@@ -157,7 +154,7 @@ impl Tree {
     }
 
     fn known_in(&self, tree: &CheckpointTree, ino: Ino) -> Option<Attr> {
-        let is_unmade = tree.is_unmade(ino.ordinal()) && !self.materialized().contains(&ino);
+        let is_unmade = tree.is_dynamic(ino.ordinal()) && !self.materialized().contains(&ino);
         if is_unmade { None } else { tree.attr(ino.ordinal()) }
     }
 
@@ -216,7 +213,7 @@ impl Tree {
 
     /// The directory that holds a directory.
     pub fn parent(&self, directory: Ino) -> Ino {
-        if let Some(folder) = self.folder(directory) {
+        if let Some(folder) = self.source_dir(directory) {
             return folder.parent();
         }
         let Some(slot) = self.inodes.checkpoint(directory.tag()) else { return Ino::ROOT };
@@ -235,14 +232,14 @@ impl Tree {
         from: u64,
         each: &mut dyn FnMut(u64, &Entry<'_>) -> bool,
     ) -> io::Result<()> {
-        if let Some(folder) = self.folder(directory) {
+        if let Some(folder) = self.source_dir(directory) {
             return folder.entries(from, &self.inodes, each);
         }
         if directory == CONTROL_DIR_INO {
             let entry =
                 |(name, &ino): (&_, _)| Entry { ino, kind: Kind::File, name: Vec::clone(name).into() };
             let _ = (1..)
-                .zip(self.service.iter().map(entry))
+                .zip(self.control_dir.iter().map(entry))
                 .skip(from as usize)
                 .any(|(next, entry)| each(next, &entry));
             return Ok(());
@@ -272,7 +269,7 @@ impl Tree {
         }
     }
 
-    fn folder(&self, ino: Ino) -> Option<Arc<SourceDir>> {
+    fn source_dir(&self, ino: Ino) -> Option<Arc<SourceDir>> {
         match self.node(ino)? {
             Node::Directory(folder) => Some(folder),
             _ => None,
@@ -296,9 +293,9 @@ impl Tree {
         attrs.find(|attr| attr.ino == ino).copied()
     }
 
-    fn dynamic_file(&self, ino: Ino) -> io::Result<&Live> {
+    fn dynamic_file(&self, ino: Ino) -> io::Result<&DynamicFile> {
         let at = ino.ordinal().checked_sub(FIRST_DYNAMIC).ok_or_else(stale)?;
-        self.live.get(at as usize).ok_or_else(stale)
+        self.dynamic_files.get(at as usize).ok_or_else(stale)
     }
 
     fn control_dir_attr(&self, ino: Ino) -> io::Result<Attr> {

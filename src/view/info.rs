@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::catalog::{Catalog, VariableInit, Origin, Variable};
+use crate::catalog::{Catalog, Origin, Variable, VariableInit};
 use crate::extent::Extent;
 use crate::format::crc::Masked;
 use crate::name::Name;

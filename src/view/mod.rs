@@ -63,7 +63,10 @@ pub const FORMATS: &[Format] = &[npy::FORMAT, raw::FORMAT, text::FORMAT];
 /// The facts.
 pub const VARIABLE_FILES: &[VariableFile] = &[
     VariableFile { name: "dtype", file: |_, variable| line(&variable.tensor.dtype) },
-    VariableFile { name: "info.json", file: |catalog, variable| info::text(catalog, variable).into_bytes().into() },
+    VariableFile {
+        name: "info.json",
+        file: |catalog, variable| info::text(catalog, variable).into_bytes().into(),
+    },
     VariableFile { name: "shape", file: |_, variable| line(&variable.tensor.shape.spaced()) },
     VariableFile { name: "stats", file: |_, variable| stats::fact(variable) },
 ];
@@ -100,8 +103,9 @@ pub const RESERVED: &[&str] = &["array.npy", "dtype", "info.json", "raw", "shape
 /// file. It is the source's file, as long as that says the same.
 pub fn own(catalog: &Arc<Catalog>) -> Option<(&'static str, VirtualFile)> {
     let own = catalog.native.as_ref()?;
-    let has =
-        |whole: &&CheckpointView| whole.name.strip_prefix("model") == Some(own.suffix) && (whole.is_there)(catalog);
+    let has = |whole: &&CheckpointView| {
+        whole.name.strip_prefix("model") == Some(own.suffix) && (whole.is_there)(catalog)
+    };
     let unchanged = own.file.clone().map(VirtualFile::whole);
     let file = unchanged.or_else(|| CHECKPOINT_VIEWS.iter().find(has).map(|whole| (whole.file)(catalog)))?;
     Some((own.suffix, file))
@@ -128,7 +132,9 @@ mod tests {
 
     #[test]
     fn every_fact_and_link_has_a_reserved_name() {
-        for name in VARIABLE_FILES.iter().map(|fact| fact.name).chain(FORMATS.iter().map(|format| format.link)) {
+        for name in
+            VARIABLE_FILES.iter().map(|fact| fact.name).chain(FORMATS.iter().map(|format| format.link))
+        {
             assert!(RESERVED.contains(&name), "{name}");
         }
     }

@@ -21,7 +21,8 @@ use crate::format::safetensors::{Entry, Header, Kind, MAX_HEADER, METADATA, enco
 use crate::tensor::Tensor;
 use crate::view::CheckpointView;
 
-pub(super) const WHOLE: CheckpointView = CheckpointView { name: "model.safetensors", is_there, file, left_out };
+pub(super) const WHOLE: CheckpointView =
+    CheckpointView { name: "model.safetensors", is_there, file, left_out };
 
 /// Bytes of a header that holds no name yet.
 const FIXED: u64 = 200;

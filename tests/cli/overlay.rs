@@ -15,7 +15,7 @@ use ckptfs::format::{object_graph, string_tensor};
 use ckptfs::graph::Graph;
 use ckptfs::graph::synthesize::{Synthesis, edges};
 use ckptfs::source;
-use ckptfs::transform::overlay::{Fault, OverlaySummary, Overlay, Overlays, Take, OverlayError};
+use ckptfs::transform::overlay::{Fault, Overlay, OverlayError, OverlaySummary, Overlays, Take};
 use ckptfs::view::bundle;
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -51,7 +51,11 @@ impl Place {
         Take { name: name.into(), from: self.overlay(from) }
     }
 
-    fn laid(&self, whole: &[&str], takes: &[(&str, &str)]) -> Result<(Catalog, OverlaySummary), OverlayError> {
+    fn laid(
+        &self,
+        whole: &[&str],
+        takes: &[(&str, &str)],
+    ) -> Result<(Catalog, OverlaySummary), OverlayError> {
         let mut catalog = self.open("base");
         let whole = whole.iter().map(|name| self.overlay(name)).collect();
         let takes = takes.iter().map(|(name, from)| self.take(name, from)).collect();

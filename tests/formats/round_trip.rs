@@ -119,7 +119,8 @@ fn bundle(catalog: &Arc<Catalog>, to: &Path) -> Option<PathBuf> {
 }
 
 fn whole(catalog: &Arc<Catalog>, to: &Path, name: &str) -> Option<PathBuf> {
-    let whole = view::CHECKPOINT_VIEWS.iter().find(|whole| whole.name == name && (whole.is_there)(catalog))?;
+    let whole =
+        view::CHECKPOINT_VIEWS.iter().find(|whole| whole.name == name && (whole.is_there)(catalog))?;
     let path = to.join(name);
     fs::write(&path, read(&(whole.file)(catalog))).unwrap();
     Some(path)

@@ -203,11 +203,11 @@ fn checkpoints_are_planned_newest_first_and_counted() {
     fs::write(dir.path().join("ckpt-8.index"), "no index at all").unwrap();
     let m = mounted(dir);
     let checkpoints = m.tree.checkpoints();
-    assert_eq!(checkpoints.counts(), Counts { all: 2, planned: 0, unfit: vec![] });
+    assert_eq!(checkpoints.counts(), Counts { all: 2, planned: 0, mismatched: vec![] });
     assert!(attr(&m.tree, "ckpt-9.index").is_ok());
-    assert_eq!(checkpoints.counts(), Counts { all: 2, planned: 1, unfit: vec![] });
+    assert_eq!(checkpoints.counts(), Counts { all: 2, planned: 1, mismatched: vec![] });
     checkpoints.plan(|| ());
-    assert_eq!(checkpoints.counts(), Counts { all: 2, planned: 2, unfit: vec![b"ckpt-8".to_vec()] });
+    assert_eq!(checkpoints.counts(), Counts { all: 2, planned: 2, mismatched: vec![b"ckpt-8".to_vec()] });
 }
 
 #[test]

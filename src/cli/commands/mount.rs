@@ -19,7 +19,7 @@ use crate::cli::output::changes;
 use crate::cli::output::terminal::{bytes, counted, quoted, say, warning};
 use crate::fuse::ServeOptions;
 use crate::mount;
-use crate::mount::{Access, EndReason, Options, READY, ProcessRole, Session};
+use crate::mount::{Access, EndReason, Options, ProcessRole, READY, Session};
 use crate::mounted_source::{MountedSource, Newest};
 use crate::source::Checkpoint;
 use crate::tree::{Counts, Planned, Show, Tree};
@@ -94,20 +94,27 @@ impl Args {
     fn serve(self) -> anyhow::Result<ExitCode> {
         let stderr = if self.foreground { logging::Stderr::All } else { logging::Stderr::Silent };
         let log = self.serving.start_log(stderr)?;
-        let recipe = Arc::new(self.map.recipe()?);
+        let transform = Arc::new(self.map.transform()?);
         let mountpoint = mount::check(&self.mountpoint, self.nonempty)?;
         // Absolute, because a daemon leaves the directory it was started in.
-        let mirror = MountedSource::open(&absolute(&self.source)?, recipe.clone())?.keeping(serve::keep());
-        let (newest, source) = (mirror.newest()?, mirror.path());
-        let message = message(&mirror, &newest, &self.mountpoint, &self.serving.show);
+        let source_dir = MountedSource::open(&absolute(&self.source)?, transform.clone())?
+            .with_checksum_store(serve::keep());
+        let (newest, source) = (source_dir.newest()?, source_dir.path());
+        let message = message(&source_dir, &newest, &self.mountpoint, &self.serving.show);
         let newest_stem = newest.stem.clone();
-        let tree = tree(mirror, newest, &self.serving.show)?;
+        let tree = tree(source_dir, newest, &self.serving.show)?;
         let index = NewestIndex::of(&tree, newest_stem.as_encoded_bytes());
         let checkpoints = tree.checkpoints();
         if self.fake {
             return Ok(ExitCode::SUCCESS);
         }
-        let fuse = self.serving.fuse(tree, (&source, &mountpoint), recipe.map.to_toml(), log, self.serve_options());
+        let fuse = self.serving.fuse(
+            tree,
+            (&source, &mountpoint),
+            transform.map.to_toml(),
+            log,
+            self.serve_options(),
+        );
         let session = Session::start(fuse, &mountpoint, &self.session(&source));
         let session = session.map_err(|error| self.advise(error, &newest_stem))?;
         self.warn_of_glob_characters();
@@ -169,26 +176,28 @@ impl Args {
 }
 
 /// The tree of a mirror whose newest checkpoint is planned; says what is odd about that.
-pub(crate) fn tree(mirror: MountedSource, newest: Newest, show: &Show) -> anyhow::Result<Tree> {
+pub(crate) fn tree(source_dir: MountedSource, newest: Newest, show: &Show) -> anyhow::Result<Tree> {
     newest.checkpoint.warnings.iter().for_each(warning);
-    newest.outcome.laid.warnings.iter().for_each(warning);
-    newest.outcome.report.warnings.iter().for_each(warning);
+    newest.transformed.overlays.warnings.iter().for_each(warning);
+    newest.transformed.report.warnings.iter().for_each(warning);
     let Newest { stem, checkpoint: Checkpoint { catalog, stamp, .. }, .. } = newest;
-    let (path, planned) = (mirror.path(), Planned { stem: stem.into_encoded_bytes(), catalog, stamp });
-    Tree::showing(show.clone(), Box::new(mirror), [planned]).with_context(|| path.display().to_string())
+    let (path, planned) = (source_dir.path(), Planned { stem: stem.into_encoded_bytes(), catalog, stamp });
+    Tree::showing(show.clone(), Box::new(source_dir), [planned]).with_context(|| path.display().to_string())
 }
 
 fn end(end: &EndReason) -> String {
     match end {
         EndReason::Signal(signal) => format!("unmounted on signal {signal}"),
         EndReason::Unmounted => "unmounted".into(),
-        EndReason::Abandoned(signal) => format!("ended by a second signal {signal} while it was still in use"),
+        EndReason::Abandoned(signal) => {
+            format!("ended by a second signal {signal} while it was still in use")
+        }
     }
 }
 
 /// The last lines of the message, where checkpoints do not fit.
 fn misfits(counts: &Counts, mountpoint: &Path) -> String {
-    let Some(newest) = counts.unfit.first() else { return String::new() };
+    let Some(newest) = counts.mismatched.first() else { return String::new() };
     let error = mountpoint.join(OsStr::from_bytes(newest)).with_added_extension("error");
     format!(
         "\n{}\n  help: cat {} says why; ckptfs status {} counts them all",
@@ -199,8 +208,8 @@ fn misfits(counts: &Counts, mountpoint: &Path) -> String {
 }
 
 /// What is there, what the map did, and what to do next.
-fn message(mirror: &MountedSource, newest: &Newest, mountpoint: &Path, show: &Show) -> String {
-    let Newest { stem, checkpoint, outcome, count } = newest;
+fn message(source_dir: &MountedSource, newest: &Newest, mountpoint: &Path, show: &Show) -> String {
+    let Newest { stem, checkpoint, transformed: outcome, count } = newest;
     let report = &outcome.report;
     let catalog = &checkpoint.catalog;
     let (variables, size) = (counted(catalog.variables.len(), "variable"), bytes(catalog.len()));
@@ -208,24 +217,24 @@ fn message(mirror: &MountedSource, newest: &Newest, mountpoint: &Path, show: &Sh
         0 => String::new(),
         n => format!("\n  map      {}: {}", counted(n, "rule"), changes::done(catalog, report.dropped.len())),
     };
-    let laid = outcome.laid.from.iter().map(|from| {
+    let overlaid = outcome.overlays.from.iter().map(|from| {
         let all = from.replaced.len() + from.added.len();
         format!("\n  over it  {}: {}, {} of them new", from.flag, counted(all, "variable"), from.added.len())
     });
-    let map = laid.collect::<String>() + &map;
+    let map = overlaid.collect::<String>() + &map;
     let checkpoints = match count {
         1 => String::new(),
         n => format!("{n} checkpoints, the newest {}: ", stem.display()),
     };
     let prefix = mountpoint.join(stem);
-    let look = show.folder().map_or_else(|| prefix.clone(), |folder| prefix.join(folder));
+    let look = show.first_directory().map_or_else(|| prefix.clone(), |directory| prefix.join(directory));
     format!(
         "{} is mounted on {}: {checkpoints}{variables}, {size}{map}\n  \
          restore  {prefix}\n  \
          look     ls {look}\n  \
          unmount  ckptfs umount {}\n\
          It is read-only: save new checkpoints elsewhere.",
-        mirror.path().display(),
+        source_dir.path().display(),
         mountpoint.display(),
         mountpoint.display(),
         prefix = prefix.display(),

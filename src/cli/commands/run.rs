@@ -55,19 +55,25 @@ const SIGNALLED: i32 = 128;
 impl Args {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         let log = self.serving.start_log(logging::Stderr::Warnings)?;
-        let recipe = Arc::new(self.map.recipe()?);
+        let transform = Arc::new(self.map.transform()?);
         let here = env::current_dir().context("the current directory")?;
         // Before any thread is started.
         mount::enter()?;
-        let mirror = MountedSource::around(&absolute(&self.source)?, recipe.clone())?.keeping(serve::keep());
-        let (newest, source) = (mirror.newest()?, mirror.path());
-        let directory = fs::canonicalize(mirror.directory())?;
+        let source_dir = MountedSource::around(&absolute(&self.source)?, transform.clone())?
+            .with_checksum_store(serve::keep());
+        let (newest, source) = (source_dir.newest()?, source_dir.path());
+        let directory = fs::canonicalize(source_dir.directory())?;
         let stem = newest.stem.clone();
-        let tree = crate::cli::commands::mount::tree(mirror, newest, &self.serving.show)?;
+        let tree = crate::cli::commands::mount::tree(source_dir, newest, &self.serving.show)?;
         let index = NewestIndex::of(&tree, stem.as_encoded_bytes());
         let checkpoints = tree.checkpoints();
-        let fuse =
-            self.serving.fuse(tree, (&source, &directory), recipe.map.to_toml(), log, ServeOptions::default());
+        let fuse = self.serving.fuse(
+            tree,
+            (&source, &directory),
+            transform.map.to_toml(),
+            log,
+            ServeOptions::default(),
+        );
         let options = Options { signals: FORWARDED, ..Options::new(&source, self.serving.threads()) };
         let session = Session::start(fuse, &directory, &options)?;
         Planning::start(checkpoints);

@@ -18,11 +18,11 @@ type Complete = fn(&OsStr) -> Vec<CompletionCandidate>;
 /// The completer of an argument: its command (nothing: any), its id and the function.
 const COMPLETERS: &[(&str, &str, Complete)] = &[
     ("", "map", maps),
-    ("show", "name", bundled),
+    ("show", "name", builtin_maps),
     ("cat", "name", mapped),
     ("ls", "patterns", mapped),
-    ("", "drop", own),
-    ("", "keep", own),
+    ("", "drop", own_names),
+    ("", "keep", own_names),
     ("", "rename", own_assigned),
     ("", "alias", own_assigned),
     ("", "cast", own_assigned),
@@ -57,7 +57,7 @@ fn maps(current: &OsStr) -> Vec<CompletionCandidate> {
     described(names, current).chain(files).collect()
 }
 
-fn bundled(current: &OsStr) -> Vec<CompletionCandidate> {
+fn builtin_maps(current: &OsStr) -> Vec<CompletionCandidate> {
     described(BUILTIN_MAPS.iter().map(|map| (map.name.to_owned(), map.summary())), current).collect()
 }
 
@@ -85,7 +85,7 @@ fn mapped(current: &OsStr) -> Vec<CompletionCandidate> {
 }
 
 /// Names as the source has them.
-fn own(current: &OsStr) -> Vec<CompletionCandidate> {
+fn own_names(current: &OsStr) -> Vec<CompletionCandidate> {
     candidates(false, current, "")
 }
 

@@ -25,7 +25,7 @@ use crate::source;
 use crate::source::Checkpoint;
 use crate::transform::kind::{TARGETS, Target};
 use crate::transform::like::{Filling, Likeness, Wanted};
-use crate::transform::{Transformed, Transform, like};
+use crate::transform::{Transform, Transformed, like};
 
 /// The map of a command line.
 #[derive(Clone, Debug, Default)]
@@ -261,7 +261,7 @@ impl MapFlags {
     }
 
     /// All that the flags ask for: the map, and what comes after it.
-    pub(crate) fn recipe(&self) -> anyhow::Result<Transform> {
+    pub(crate) fn transform(&self) -> anyhow::Result<Transform> {
         let like = self.like.as_deref().map(|path| anyhow::Ok((wanted(path)?, self.filling))).transpose()?;
         let (map, overlays) = (self.parse()?, self.overlays.open()?);
         Ok(Transform { overlays, map, target: self.target, like, h5_layout: self.h5_layout })
@@ -269,11 +269,11 @@ impl MapFlags {
 
     /// Opens a source and does what the flags ask for; tells the user what is odd about either.
     pub(crate) fn open(&self, source: &Path) -> anyhow::Result<(Checkpoint, Report)> {
-        let recipe = self.recipe()?;
+        let transform = self.transform()?;
         let mut checkpoint = open(source)?;
-        let Transformed { laid, report, likeness } =
-            recipe.apply_to(&checkpoint.stamp, &mut checkpoint.catalog)?;
-        laid.warnings.iter().for_each(terminal::warning);
+        let Transformed { overlays: overlaid, report, likeness } =
+            transform.apply_to(&checkpoint.stamp, &mut checkpoint.catalog)?;
+        overlaid.warnings.iter().for_each(terminal::warning);
         report.warnings.iter().for_each(terminal::warning);
         if let Some(likeness) = likeness {
             log::info!("{}", self.summary(&likeness).join("\n"));

@@ -112,9 +112,9 @@ fn overlay(path: &Path) -> anyhow::Result<Arc<Overlay>> {
 }
 
 /// What came from where, a line for each source and below it the names that were replaced.
-pub(crate) fn summary(laid: &OverlaySummary) -> Vec<String> {
+pub(crate) fn summary(overlaid: &OverlaySummary) -> Vec<String> {
     let mut lines = Vec::new();
-    for from in &laid.from {
+    for from in &overlaid.from {
         let (replaced, added) = (&from.replaced, from.added.len());
         let all = counted(replaced.len() + added, "variable");
         lines.push(format!("  {}: {all}, {} replaced, {added} new", from.flag, replaced.len()));
@@ -123,7 +123,7 @@ pub(crate) fn summary(laid: &OverlaySummary) -> Vec<String> {
         lines.extend((more > 0).then(|| format!("    … and {more} more")));
     }
     if !lines.is_empty() {
-        lines.push(format!("  {} as they were", counted(laid.own, "variable")));
+        lines.push(format!("  {} as they were", counted(overlaid.own, "variable")));
     }
     lines
 }

@@ -48,7 +48,7 @@ impl About {
         let (counters, activity) = (self.cache.counters(), &self.activity);
         let passthrough = activity.passthrough();
         let checkpoints = self.checkpoints.counts();
-        let unfit: Vec<_> = checkpoints.unfit.iter().take(NAMED).map(|stem| printable(stem)).collect();
+        let unfit: Vec<_> = checkpoints.mismatched.iter().take(NAMED).map(|stem| printable(stem)).collect();
         json!({
             "version": env!("CARGO_PKG_VERSION"),
             "pid": std::process::id(),
@@ -70,7 +70,7 @@ impl About {
             "checkpoints": {
                 "all": checkpoints.all,
                 "planned": checkpoints.planned,
-                "unfit": checkpoints.unfit.len(),
+                "unfit": checkpoints.mismatched.len(),
                 "unfit_names": unfit,
             },
             "passthrough": { "on": passthrough.is_ok(), "reason": passthrough.err() },

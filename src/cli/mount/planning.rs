@@ -57,8 +57,8 @@ pub(crate) struct Misfits {
 
 impl From<&Counts> for Misfits {
     fn from(counts: &Counts) -> Self {
-        let names = counts.unfit.iter().take(NAMED).map(|stem| printable(stem)).collect();
-        Self { all: counts.all, planned: counts.planned, unfit: counts.unfit.len(), names }
+        let names = counts.mismatched.iter().take(NAMED).map(|stem| printable(stem)).collect();
+        Self { all: counts.all, planned: counts.planned, unfit: counts.mismatched.len(), names }
     }
 }
 
@@ -84,7 +84,7 @@ mod tests {
 
     fn misfits(all: usize, planned: usize, unfit: &[&str]) -> String {
         let unfit = unfit.iter().map(|stem| stem.as_bytes().to_vec()).collect();
-        Misfits::from(&Counts { all, planned, unfit }).to_string()
+        Misfits::from(&Counts { all, planned, mismatched: unfit }).to_string()
     }
 
     #[test]

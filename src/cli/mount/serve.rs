@@ -8,13 +8,13 @@ use clap::ValueEnum;
 use rustix::process::setpriority_process;
 
 use crate::cache::Cache;
-use crate::checksums::{ChecksumStore, CacheDirStore};
+use crate::checksums::{CacheDirStore, ChecksumStore};
 use crate::cli::mount::control_dir::About;
 use crate::cli::mount::logging::Recent;
 use crate::cli::mount::options::parse_size;
 use crate::cli::mount::{control_dir, logging};
 use crate::extent::VirtualFile;
-use crate::fuse::{Metrics, CacheMode, Fuse, ServeOptions};
+use crate::fuse::{CacheMode, Fuse, Metrics, ServeOptions};
 use crate::tree::{Content, Ino, Show, Tree};
 
 /// How a mount is served.

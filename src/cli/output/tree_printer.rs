@@ -34,7 +34,7 @@ struct Node<'a> {
 
 /// One component, so that `layer_2` sorts before `layer_10`: what is not a number, and numbers by length and digits.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-enum Run {
+enum AlikeRange {
     Number(usize, String),
     Text(String),
 }
@@ -115,7 +115,7 @@ impl Layout {
     fn write(&self, line: &Line, out: &mut dyn Write) -> io::Result<()> {
         let share = (line.bytes as f64 / self.total.max(1) as f64 * 100.0).round();
         let share = if share >= 1.0 { format!("{share:>4} %") } else { String::new() };
-        let (indent, name) = self.named(line);
+        let (indent, name) = self.name_columns(line);
         let name_style = if line.is_scope { SCOPE } else { Style::new() };
         let name_end = padded("", self.name.saturating_sub(width(&indent) + width(&name)));
         let rest = format!(
@@ -133,7 +133,7 @@ impl Layout {
     }
 
     /// The branches and the name, cut to their column. Of branches that leave a name no room the last ones stay.
-    fn named(&self, line: &Line) -> (String, String) {
+    fn name_columns(&self, line: &Line) -> (String, String) {
         let column = self.name.min(self.columns);
         let name = cut(&line.name, column.saturating_sub(width(&line.indent)).max(NAME).min(column));
         let room = column - width(&name);
@@ -151,7 +151,7 @@ impl<'a> Node<'a> {
     /// The node of all `members`, which are given with what is left of their names.
     fn new(name: String, members: Vec<(Vec<String>, &'a Variable)>, order: Order) -> Self {
         let mut node = Node { name, times: 1, ..Self::default() };
-        let mut below = BTreeMap::<(Vec<Run>, String), Vec<_>>::new();
+        let mut below = BTreeMap::<(Vec<AlikeRange>, String), Vec<_>>::new();
         for (mut rest, variable) in members {
             node.count += 1;
             node.bytes += variable.tensor.len();
@@ -265,17 +265,17 @@ fn components(name: &[u8]) -> Vec<String> {
     name.splitn(DEPTH, |&byte| byte == b'/').map(printable).collect()
 }
 
-fn runs(component: &str) -> Vec<Run> {
+fn runs(component: &str) -> Vec<AlikeRange> {
     let mut runs = Vec::new();
     for c in component.chars() {
         match (c.is_ascii_digit(), runs.last_mut()) {
-            (true, Some(Run::Number(len, digits))) => {
+            (true, Some(AlikeRange::Number(len, digits))) => {
                 *len += 1;
                 digits.push(c);
             }
-            (true, _) => runs.push(Run::Number(1, c.into())),
-            (false, Some(Run::Text(text))) => text.push(c),
-            (false, _) => runs.push(Run::Text(c.into())),
+            (true, _) => runs.push(AlikeRange::Number(1, c.into())),
+            (false, Some(AlikeRange::Text(text))) => text.push(c),
+            (false, _) => runs.push(AlikeRange::Text(c.into())),
         }
     }
     runs

@@ -36,7 +36,10 @@ impl Edit<'_> {
     /// An optimizer shall keep a slot of that name for a new variable; gives the slot's number among the new values.
     pub fn add_slot_variable(&mut self, of: usize, optimizer: NodeId, name: &str) -> usize {
         let full_name = format!("{}/{name}", self.makes[of].full_name);
-        self.add(NewVariable { place: NewVariablePlace::Slot { of, optimizer, name: name.into() }, full_name })
+        self.add(NewVariable {
+            place: NewVariablePlace::Slot { of, optimizer, name: name.into() },
+            full_name,
+        })
     }
 
     /// A new variable shall be at this path too.
@@ -53,7 +56,7 @@ impl Edit<'_> {
 
 impl NodeEditor<'_> {
     /// Puts the new variables where they are to be; gives the node of each.
-    pub(crate) fn make(&mut self) -> Result<Vec<NodeId>, Vec<Error>> {
+    pub(crate) fn add_variables(&mut self) -> Result<Vec<NodeId>, Vec<Error>> {
         let (edit, mut made, mut errors) = (self.edit, Vec::new(), Vec::new());
         for make in &edit.makes {
             let node = self.nodes.len();

@@ -196,7 +196,7 @@ impl<'a, 's> Paths<'a, 's> {
     fn path<'p>(&self, node: NodeId, old: &'p str) -> Option<KeyPath<'p>> {
         let leads = |path: &str| self.guides.0.borrow_mut().resolve(path) == Some(node);
         let is_copy = self.original(node).is_some();
-        let claimed = self.edit.claims.get(&node).filter(|path| leads(path));
+        let claimed = self.edit.chosen_names.get(&node).filter(|path| leads(path));
         if let Some(path) = claimed {
             return Some(KeyPath::New(path.clone()));
         }

@@ -95,14 +95,14 @@ impl Nearest {
 pub struct Edit<'g> {
     source: &'g Graph,
     /// Who looks up the paths of wishes.
-    guide: PathCursor<'g>,
+    cursor: PathCursor<'g>,
     /// Edges that go, for each node by name.
     cut: HashMap<NodeId, HashSet<SmolStr>>,
     /// Those of them that go nowhere else.
     dropped: HashMap<NodeId, HashSet<SmolStr>>,
     joins: Vec<Join>,
     /// The paths that keys are to have.
-    claims: HashMap<NodeId, SmolStr>,
+    chosen_names: HashMap<NodeId, SmolStr>,
     full_names: HashMap<NodeId, String>,
     dropped_slots: HashSet<NodeId>,
     /// Objects that are to have no values.
@@ -160,11 +160,11 @@ impl<'g> Edit<'g> {
     pub fn new(source: &'g Graph) -> Self {
         Self {
             source,
-            guide: PathCursor::new(source),
+            cursor: PathCursor::new(source),
             cut: HashMap::new(),
             dropped: HashMap::new(),
             joins: Vec::new(),
-            claims: HashMap::new(),
+            chosen_names: HashMap::new(),
             full_names: HashMap::new(),
             dropped_slots: HashSet::new(),
             stripped: HashSet::new(),
@@ -197,7 +197,7 @@ impl<'g> Edit<'g> {
 
     /// As [`Edit::rename`], said by an edge: the child called `name` of `parent` shall be at path `to`.
     pub fn move_edge(&mut self, parent: NodeId, name: &str, to: &str) -> Result<(), Error> {
-        let from = self.spell(parent, name)?;
+        let from = self.format_path(parent, name)?;
         self.join(&from, (parent, name.into()), to, How::Same)?;
         self.cut((parent, name.into()));
         Ok(())
@@ -261,7 +261,7 @@ impl<'g> Edit<'g> {
     /// The keys of `node` shall have path `path`, if that leads there when all is done. Otherwise, and for all other
     /// nodes, a key stays as long as its path does, and follows it where it goes.
     pub fn claim(&mut self, node: NodeId, path: impl Into<SmolStr>) {
-        self.claims.entry(node).or_insert_with(|| path.into());
+        self.chosen_names.entry(node).or_insert_with(|| path.into());
     }
 
     /// The variable shall have this name of its own, which a TF1 program asks for.
@@ -304,7 +304,7 @@ impl<'g> Edit<'g> {
 
     /// The last edge of a path in the source.
     fn edge(&mut self, path: &str) -> Result<(NodeId, SmolStr), Error> {
-        let found = self.guide.edges(path).and_then(|way| way.last());
+        let found = self.cursor.edges(path).and_then(|way| way.last());
         found.map_or_else(
             || Err(self.no_edge(path)),
             |(node, child)| Ok((node, self.source.objects.nodes[node].children[child].local_name.clone())),
@@ -324,7 +324,7 @@ impl<'g> Edit<'g> {
         impossible(path, "the root has no name")
     }
 
-    fn spell(&self, parent: NodeId, name: &str) -> Result<String, Error> {
+    fn format_path(&self, parent: NodeId, name: &str) -> Result<String, Error> {
         let above = self.source.path(parent).ok_or_else(|| impossible(name, "its object has no path"))?;
         let slash = if above.is_empty() { "" } else { "/" };
         Ok(format!("{above}{slash}{}", key::escape(name)))

@@ -56,7 +56,7 @@ impl EditedNodes {
             edit.joins.iter().filter(|join| !edit.drops(join.edge.0, &join.edge.1)).collect();
         joins.sort_by_key(|join| (join.to.len(), join.merges));
         let mut errors: Vec<_> = joins.into_iter().filter_map(|join| work.join(join).err()).collect();
-        let made = work.make().unwrap_or_else(|faults| {
+        let made = work.add_variables().unwrap_or_else(|faults| {
             errors.extend(faults);
             vec![]
         });

@@ -34,14 +34,14 @@ pub struct Name<'g> {
     /// The node that owns it, if the graph knows the key.
     pub node: Option<NodeId>,
     /// What it is.
-    pub role: Role,
+    pub role: NameRole,
     /// Whether an optimizer keeps it for itself: slots, moments, the iteration count, but not the weights it trains.
     pub optimizer_state: bool,
 }
 
 /// What a key of the bundle is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
+pub enum NameRole {
     /// A variable.
     Variable,
     /// What an optimizer keeps for a variable.
@@ -59,7 +59,7 @@ pub struct Known {
     /// The node that owns it, if the graph knows the key.
     pub node: Option<NodeId>,
     /// What it is.
-    pub role: Role,
+    pub role: NameRole,
     /// Whether an optimizer keeps it for itself.
     pub optimizer_state: bool,
 }
@@ -107,7 +107,8 @@ impl Graph {
         let counter = self.child(ROOT, "save_counter");
         let mut known: Vec<_> = keys.iter().map(|key| self.known_of(key, counter)).collect();
         let mut key_of = vec![None; self.objects.nodes.len()];
-        for (i, Known { node, .. }) in known.iter().enumerate().filter(|(_, k)| k.role == Role::Variable) {
+        for (i, Known { node, .. }) in known.iter().enumerate().filter(|(_, k)| k.role == NameRole::Variable)
+        {
             node.map(|node| key_of[node].get_or_insert(i));
         }
         let (slots, mut below) = (self.slots(), vec![""; keys.len()]);
@@ -115,7 +116,7 @@ impl Graph {
             let in_graph = key.node.and_then(|node| slots.get(node));
             if let Some((original, text)) = in_graph.or_else(|| self.slot_in(key)) {
                 let of = key_of[original].filter(|of| *of != i);
-                (known[i].role, known[i].optimizer_state, below[i]) = (Role::Slot { of }, true, text);
+                (known[i].role, known[i].optimizer_state, below[i]) = (NameRole::Slot { of }, true, text);
             }
         }
         (known, below)
@@ -124,7 +125,7 @@ impl Graph {
     fn known_of(&self, key: &Key<'_>, counter: Option<NodeId>) -> Known {
         let node = key.node;
         let is_variable = key.is_value() && (node.is_none() || node != counter);
-        let role = if is_variable { Role::Variable } else { Role::Other };
+        let role = if is_variable { NameRole::Variable } else { NameRole::Other };
         Known { node, role, optimizer_state: node.is_some_and(|node| self.state[node]) }
     }
 
@@ -208,7 +209,7 @@ impl<'a> Naming<'a> {
     /// Gives each slot, or each other key, that has no name yet the one it now resorts to, unless that is taken.
     fn claim(&mut self, slots: bool, resort: fn(&Self, usize) -> Option<Vec<u8>>) {
         for i in 0..self.keys.len() {
-            let is_slot = matches!(self.known[i].role, Role::Slot { .. });
+            let is_slot = matches!(self.known[i].role, NameRole::Slot { .. });
             if !self.visible[i].is_empty() || is_slot != slots {
                 continue;
             }
@@ -252,7 +253,7 @@ impl<'a> Naming<'a> {
     }
 
     fn below_variable(&self, i: usize) -> Option<Vec<u8>> {
-        let Role::Slot { of: Some(of) } = self.known[i].role else { return None };
+        let NameRole::Slot { of: Some(of) } = self.known[i].role else { return None };
         let variable = &self.visible[of];
         self.with_attribute(i, [variable, self.below[i].as_bytes()].concat()).filter(|_| !variable.is_empty())
     }

@@ -4,7 +4,7 @@ use crate::format::object_graph::tests::{FIXTURES, any_graph, fixture};
 use crate::format::object_graph::{Child, Node, ObjectGraph};
 use crate::graph::names::*;
 
-fn named(name: &str) -> Vec<(String, String, Role, bool)> {
+fn named(name: &str) -> Vec<(String, String, NameRole, bool)> {
     let graph = Graph::decode(&fixture(name)).unwrap();
     let text = std::fs::read_to_string(format!("tests/fixtures/tf-2.21/graphs/{name}.keys")).unwrap();
     let keys: Vec<&[u8]> = text.lines().map(str::as_bytes).collect();
@@ -62,19 +62,23 @@ fn where_no_optimizer_comes_between_the_name_is_the_path_of_the_key() {
 
 #[test]
 fn each_key_is_told_for_what_it_is() {
-    let roles = |fixture, start: &str| -> Vec<(Role, bool)> {
+    let roles = |fixture, start: &str| -> Vec<(NameRole, bool)> {
         let named = named(fixture).into_iter().filter(|(key, ..)| key.starts_with(start));
         named.map(|(_, _, role, state)| (role, state)).collect()
     };
-    assert_eq!(roles("containers", "table"), [(Role::Other, false); 2]);
-    assert_eq!(roles("containers", "iterator"), [(Role::Other, false)]);
+    assert_eq!(roles("containers", "table"), [(NameRole::Other, false); 2]);
+    assert_eq!(roles("containers", "iterator"), [(NameRole::Other, false)]);
     assert_eq!(
         roles("modules", "net/shared/w"),
-        [(Role::Variable, false), (Role::Slot { of: Some(9) }, true), (Role::Slot { of: Some(9) }, true)]
+        [
+            (NameRole::Variable, false),
+            (NameRole::Slot { of: Some(9) }, true),
+            (NameRole::Slot { of: Some(9) }, true)
+        ]
     );
-    assert_eq!(roles("keras3_compiled", "optimizer/_trainable"), [(Role::Variable, false); 6]);
-    assert_eq!(roles("keras3_compiled", "optimizer/_variables"), [(Role::Variable, true); 12]);
-    assert_eq!(roles("keras3_subclassed", "optimizer/_trainable"), [(Role::Variable, false); 4]);
+    assert_eq!(roles("keras3_compiled", "optimizer/_trainable"), [(NameRole::Variable, false); 6]);
+    assert_eq!(roles("keras3_compiled", "optimizer/_variables"), [(NameRole::Variable, true); 12]);
+    assert_eq!(roles("keras3_subclassed", "optimizer/_trainable"), [(NameRole::Variable, false); 4]);
 }
 
 #[test]

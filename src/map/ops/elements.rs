@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::dtype::Dtype;
-use crate::map::ops::{OpSource, OpInput, OpError, Resolve};
+use crate::map::ops::{OpError, OpInput, OpSource, Resolve};
 use crate::map::span::Span;
 use crate::map::toml::value_reader::{Reader, Value};
 use crate::op::{Fill, Op};

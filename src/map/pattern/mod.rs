@@ -105,13 +105,13 @@ pub(crate) struct Pattern {
 
 impl Pattern {
     pub(crate) fn parse(text: &str, ignore_case: bool) -> Result<Self, Fault> {
-        let (tokens, holes) = match text.strip_prefix("re:") {
+        let (tokens, captures) = match text.strip_prefix("re:") {
             Some(regex) => groups(regex)?,
             None => Parser::new(text).parse()?,
         };
-        let expression = expression(&tokens, &holes, ignore_case);
+        let expression = expression(&tokens, &captures, ignore_case);
         let regex = Regex::new(&expression).map_err(|error| regex_fault(&error, 0, text.len()))?;
-        Ok(Self { text: text.to_owned(), tokens, captures: holes, ignore_case, regex })
+        Ok(Self { text: text.to_owned(), tokens, captures, ignore_case, regex })
     }
 
     /// The regular expression that the whole pattern is.
@@ -145,7 +145,7 @@ impl Pattern {
 
     /// Its bare stars, as indices of holes.
     pub(crate) fn stars(&self) -> impl Iterator<Item = usize> {
-        self.captures.iter().enumerate().filter(|(_, hole)| hole.is_star).map(|(at, _)| at)
+        self.captures.iter().enumerate().filter(|(_, capture)| capture.is_star).map(|(at, _)| at)
     }
 
     /// The text that every match begins with.
@@ -162,16 +162,17 @@ impl Pattern {
 
     /// How many bare stars it has, and the names that it catches, in their order.
     pub(crate) fn has_capture(&self) -> (usize, Vec<&str>) {
-        let mut names: Vec<_> = self.captures.iter().filter_map(|hole| hole.name.as_deref()).collect();
+        let mut names: Vec<_> = self.captures.iter().filter_map(|capture| capture.name.as_deref()).collect();
         names.sort_unstable();
         (self.stars().count(), names)
     }
 
     /// What stars and names catch, in the order of [`Self::catches`]: equal for the members of one group.
-    pub(crate) fn key<'n>(&self, caught: &Captures<'n>) -> Vec<Option<&'n [u8]>> {
-        let stars = self.captures.iter().zip(caught).filter(|(hole, _)| hole.is_star).map(|(_, part)| *part);
+    pub(crate) fn key<'n>(&self, captures: &Captures<'n>) -> Vec<Option<&'n [u8]>> {
+        let stars =
+            self.captures.iter().zip(captures).filter(|(capture, _)| capture.is_star).map(|(_, part)| *part);
         let mut named: Vec<_> =
-            self.captures.iter().zip(caught).filter(|(hole, _)| hole.name.is_some()).collect();
+            self.captures.iter().zip(captures).filter(|(capture, _)| capture.name.is_some()).collect();
         named.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
         stars.chain(named.into_iter().map(|(_, part)| *part)).collect()
     }
@@ -181,21 +182,21 @@ impl Pattern {
         let (stars, names) = self.has_capture();
         let (mut star, mut name) = (0, Vec::new());
         for token in &self.tokens {
-            let hole = match token {
+            let capture = match token {
                 Token::Literal(text) | Token::Regex(text) => {
                     name.extend_from_slice(text.as_bytes());
                     continue;
                 }
-                Token::Hole(hole) => &self.captures[*hole],
+                Token::Hole(capture) => &self.captures[*capture],
             };
-            let at = match &hole.name {
+            let at = match &capture.name {
                 Some(name) => names.iter().position(|known| known == name).map(|at| stars + at),
-                None => hole.is_star.then_some(star),
+                None => capture.is_star.then_some(star),
             };
-            star += usize::from(hole.is_star);
+            star += usize::from(capture.is_star);
             let part = at.map_or(Some(&b"{...}"[..]), |at| key.get(at).copied().flatten());
             name.extend_from_slice(part.unwrap_or_default());
-            if part.is_some() && hole.kind == Kind::Components {
+            if part.is_some() && capture.kind == Kind::Components {
                 name.push(b'/');
             }
         }
@@ -205,7 +206,7 @@ impl Pattern {
     /// What the holes catch in `name`, if it matches.
     pub(crate) fn captures<'n>(&self, name: &'n [u8]) -> Option<Captures<'n>> {
         let groups = self.regex.captures(name)?;
-        Some(self.captures.iter().map(|hole| Some(groups.get(hole.group)?.as_bytes())).collect())
+        Some(self.captures.iter().map(|capture| Some(groups.get(capture.group)?.as_bytes())).collect())
     }
 }
 
@@ -215,9 +216,13 @@ fn groups(regex: &str) -> Result<(Vec<Token>, Vec<Capture>), Fault> {
     let built = RegexBuilder::new(regex).unicode(false).build();
     let built = built.map_err(|error| regex_fault(&error, PREFIX, PREFIX + regex.len()))?;
     let named = built.capture_names().enumerate().filter_map(|(group, name)| Some((group, name?)));
-    let holes =
-        named.map(|(group, name)| Capture { kind: Kind::Group, name: Some(name.into()), is_star: false, group });
-    Ok((vec![Token::Regex(regex.to_owned())], holes.collect()))
+    let captures = named.map(|(group, name)| Capture {
+        kind: Kind::Group,
+        name: Some(name.into()),
+        is_star: false,
+        group,
+    });
+    Ok((vec![Token::Regex(regex.to_owned())], captures.collect()))
 }
 
 /// The offset stands only in the caret under the expression that the regex crate's message repeats.
@@ -231,10 +236,10 @@ fn regex_fault(error: &regex::Error, start: usize, end: usize) -> Fault {
     Fault::new(at.map_or(start..end, |at| at..at + 1), format!("bad regular expression: {what}")).help(help)
 }
 
-fn expression(tokens: &[Token], holes: &[Capture], ignore_case: bool) -> String {
+fn expression(tokens: &[Token], captures: &[Capture], ignore_case: bool) -> String {
     let parts = tokens.iter().map(|token| match token {
         Token::Literal(text) => regex::escape(text),
-        Token::Hole(hole) => hole_expression(&holes[*hole].kind),
+        Token::Hole(capture) => hole_expression(&captures[*capture].kind),
         Token::Regex(text) => format!("(?:{text})"),
     });
     format!("(?s{}-u)^{}$", if ignore_case { "i" } else { "" }, parts.collect::<String>())
@@ -269,7 +274,7 @@ mod tests {
 
     use super::*;
 
-    fn caught(pattern: &str, name: &str) -> Option<Vec<Option<String>>> {
+    fn captures(pattern: &str, name: &str) -> Option<Vec<Option<String>>> {
         let pattern = Pattern::parse(pattern, false).unwrap();
         let text = |part: &[u8]| String::from_utf8(part.to_vec()).unwrap();
         Some(pattern.captures(name.as_bytes())?.into_iter().map(|part| part.map(text)).collect())
@@ -278,12 +283,12 @@ mod tests {
     #[track_caller]
     fn catches(pattern: &str, name: &str, parts: &[&str]) {
         let parts = parts.iter().map(|part| Some(part.to_string())).collect();
-        assert_eq!(caught(pattern, name), Some(parts), "{pattern} on {name}");
+        assert_eq!(captures(pattern, name), Some(parts), "{pattern} on {name}");
     }
 
     #[track_caller]
     fn misses(pattern: &str, names: &[&str]) {
-        names.iter().for_each(|name| assert_eq!(caught(pattern, name), None, "{pattern} on {name}"));
+        names.iter().for_each(|name| assert_eq!(captures(pattern, name), None, "{pattern} on {name}"));
     }
 
     #[track_caller]
@@ -316,14 +321,14 @@ mod tests {
     #[test]
     fn two_stars_are_whole_components_with_their_slash() {
         catches("a/**/b", "a/x/y/b", &["x/y"]);
-        assert_eq!(caught("a/**/b", "a/b"), Some(vec![None]));
+        assert_eq!(captures("a/**/b", "a/b"), Some(vec![None]));
         catches("a/**/b", "a//b", &[""]);
         misses("a/**/b", &["a/xb", "ab", "a"]);
         catches("bert/**", "bert/x/y", &["x/y"]);
         misses("bert/**", &["bert", "bertx"]);
         catches("**", "a/b", &["a/b"]);
-        assert_eq!(caught("{v:**}/w", "w"), Some(vec![None]));
-        assert_eq!(caught("a/**/**/b", "a/x/b"), Some(vec![Some("x".into()), None]));
+        assert_eq!(captures("{v:**}/w", "w"), Some(vec![None]));
+        assert_eq!(captures("a/**/**/b", "a/x/b"), Some(vec![Some("x".into()), None]));
     }
 
     #[test]
@@ -356,7 +361,7 @@ mod tests {
     fn a_regular_expression_catches_its_named_groups() {
         catches("re:(?<a>x+)(y)(?P<b>.*)", "xxyz/w", &["xx", "z/w"]);
         misses("re:a|b", &["ab", "xa"]);
-        assert_eq!(caught("re:a(?<x>b)?", "a"), Some(vec![None]));
+        assert_eq!(captures("re:a(?<x>b)?", "a"), Some(vec![None]));
         assert!(Pattern::parse(r"re:\xff", false).unwrap().is_match(b"\xff"));
     }
 
@@ -370,8 +375,8 @@ mod tests {
     #[test]
     fn names_are_bytes() {
         let pattern = Pattern::parse("é/{x}", false).unwrap();
-        let caught = pattern.captures(b"\xc3\xa9/\xff\n").unwrap();
-        assert_eq!(caught, [Some(&b"\xff\n"[..])]);
+        let captures = pattern.captures(b"\xc3\xa9/\xff\n").unwrap();
+        assert_eq!(captures, [Some(&b"\xff\n"[..])]);
     }
 
     #[test]

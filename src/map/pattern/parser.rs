@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::map::escape::{find_unescaped, split_unescaped, unescape};
-use crate::map::pattern::{Fault, Capture, Kind, Token, is_name};
+use crate::map::pattern::{Capture, Fault, Kind, Token, is_name};
 
 /// Reads a pattern from left to right.
 pub(crate) struct Parser<'a> {
@@ -12,12 +12,12 @@ pub(crate) struct Parser<'a> {
     /// A component begins here: at the start, or after a slash.
     at_component: bool,
     tokens: Vec<Token>,
-    holes: Vec<Capture>,
+    captures: Vec<Capture>,
 }
 
 impl<'a> Parser<'a> {
     pub(crate) fn new(text: &'a str) -> Self {
-        Self { text, at: 0, at_component: true, tokens: vec![], holes: vec![] }
+        Self { text, at: 0, at_component: true, tokens: vec![], captures: vec![] }
     }
 
     pub(crate) fn parse(mut self) -> Result<(Vec<Token>, Vec<Capture>), Fault> {
@@ -33,7 +33,7 @@ impl<'a> Parser<'a> {
                 c => self.literal(c),
             }
         }
-        Ok((self.tokens, self.holes))
+        Ok((self.tokens, self.captures))
     }
 
     fn rest(&self) -> &'a str {
@@ -68,17 +68,17 @@ impl<'a> Parser<'a> {
     fn star(&mut self) {
         let deep = self.rest().starts_with("**");
         self.at += if deep { 2 } else { 1 };
-        self.hole(if deep { Kind::Deep } else { Kind::Star }, None, true);
+        self.capture(if deep { Kind::Deep } else { Kind::Star }, None, true);
     }
 
     /// `**` that is a whole component takes the slash after it along.
-    fn hole(&mut self, kind: Kind, name: Option<String>, is_star: bool) {
+    fn capture(&mut self, kind: Kind, name: Option<String>, is_star: bool) {
         let absorbs = kind == Kind::Deep && self.at_component && self.rest().starts_with('/');
         let kind = if absorbs { Kind::Components } else { kind };
         self.at += usize::from(absorbs);
         self.at_component = absorbs;
-        self.tokens.push(Token::Hole(self.holes.len()));
-        self.holes.push(Capture { kind, name, is_star, group: self.holes.len() + 1 });
+        self.tokens.push(Token::Hole(self.captures.len()));
+        self.captures.push(Capture { kind, name, is_star, group: self.captures.len() + 1 });
     }
 
     fn braces(&mut self) -> Result<(), Fault> {
@@ -89,12 +89,12 @@ impl<'a> Parser<'a> {
         };
         let inside = open + 1..open + len;
         let (name, kind) = self.inside(inside.clone())?;
-        if name.is_some() && self.holes.iter().any(|hole| hole.name == name) {
+        if name.is_some() && self.captures.iter().any(|capture| capture.name == name) {
             let what = format!("`{}` is caught twice", name.unwrap_or_default());
             return Err(Fault::new(inside, what).help("give one of them another name"));
         }
         self.at += len + 1;
-        self.hole(kind, name, false);
+        self.capture(kind, name, false);
         Ok(())
     }
 

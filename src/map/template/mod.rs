@@ -27,7 +27,7 @@ enum Piece {
 /// A place in the target that a caught part fills.
 #[derive(Clone, Debug)]
 struct Fill {
-    hole: usize,
+    capture: usize,
     /// It stands alone between slashes for a `**/`, which may catch no component at all: then its slash goes too.
     whole_component: bool,
     add: i128,
@@ -53,7 +53,7 @@ impl Template {
     /// The new name; or which part of the target could not be filled, and why.
     pub(crate) fn fill(
         &self,
-        caught: &Captures<'_>,
+        captures: &Captures<'_>,
         tables: &[Table],
     ) -> Result<Vec<u8>, (Range<usize>, String)> {
         let (mut name, mut slash_goes) = (vec![], false);
@@ -64,7 +64,7 @@ impl Template {
                     name.extend_from_slice(&text.as_bytes()[usize::from(cut)..]);
                     slash_goes = false;
                 }
-                Piece::Fill(fill) => match caught[fill.hole] {
+                Piece::Fill(fill) => match captures[fill.capture] {
                     Some(part) => {
                         name.extend(fill.value(part, tables).map_err(|what| (fill.span.clone(), what))?);
                         slash_goes = false;
@@ -81,9 +81,9 @@ impl Template {
 
     /// The target without a final `/**` that stands for this hole and nothing else does: where all that the hole caught
     /// goes, with whatever is in it. Empty if that is everywhere.
-    pub(crate) fn container(&self, hole: usize) -> Option<Self> {
+    pub(crate) fn container(&self, capture: usize) -> Option<Self> {
         let (last, before) = self.pieces.split_last()?;
-        let is_it = |piece: &Piece| matches!(piece, Piece::Fill(fill) if fill.hole == hole);
+        let is_it = |piece: &Piece| matches!(piece, Piece::Fill(fill) if fill.capture == capture);
         let is_plain = matches!(last, Piece::Fill(fill) if fill.is_plain());
         if !is_it(last) || !is_plain || before.iter().any(is_it) {
             return None;
@@ -107,8 +107,8 @@ impl Template {
     }
 
     /// Returns true if the match of a hole stands in it.
-    pub(crate) fn has(&self, hole: usize) -> bool {
-        self.pieces.iter().any(|piece| matches!(piece, Piece::Fill(fill) if fill.hole == hole))
+    pub(crate) fn has(&self, capture: usize) -> bool {
+        self.pieces.iter().any(|piece| matches!(piece, Piece::Fill(fill) if fill.capture == capture))
     }
 
     /// Marks the fills that stand alone between slashes.
@@ -185,8 +185,8 @@ mod tests {
     fn filled(pattern: &str, target: &str, name: &str) -> Result<String, String> {
         let pattern = Pattern::parse(pattern, false).unwrap();
         let template = Template::parse(target, &pattern, &tables()).unwrap();
-        let caught = pattern.captures(name.as_bytes()).unwrap();
-        let name = template.fill(&caught, &tables()).map_err(|(_, what)| what)?;
+        let captures = pattern.captures(name.as_bytes()).unwrap();
+        let name = template.fill(&captures, &tables()).map_err(|(_, what)| what)?;
         Ok(String::from_utf8(name).unwrap())
     }
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::map::diagnostic::counted;
 use crate::map::escape::{escape, find_unescaped};
 use crate::map::lookup::Table;
-use crate::map::pattern::{Fault, Capture, Kind, Pattern, is_name};
+use crate::map::pattern::{Capture, Fault, Kind, Pattern, is_name};
 use crate::map::suggest::did_you_mean;
 use crate::map::template::{Fill, Piece};
 
@@ -107,8 +107,8 @@ impl<'a> Parser<'a> {
         let mut stars = self.pattern.stars();
         self.stars += 1;
         match stars.nth(self.stars - 1) {
-            Some(hole) => {
-                let fill = Fill::plain(hole, self.pattern, start..self.at);
+            Some(capture) => {
+                let fill = Fill::plain(capture, self.pattern, start..self.at);
                 self.pieces.push(Piece::Fill(fill));
             }
             None => _ = self.surplus.get_or_insert(start..self.at),
@@ -160,22 +160,22 @@ impl<'a> Parser<'a> {
         let (table, hole_start, hole_text) = match value.split_once('[') {
             None => (None, 0, value),
             Some((table, rest)) => {
-                let hole = rest.strip_suffix(']').ok_or_else(|| {
+                let capture = rest.strip_suffix(']').ok_or_else(|| {
                     Fault::new(span.clone(), "`[` is never closed").help("a look-up is written `{table[x]}`")
                 })?;
-                (Some(self.table(table, inside.start)?), table.len() + 1, hole)
+                (Some(self.table(table, inside.start)?), table.len() + 1, capture)
             }
         };
         let name_end = hole_text.find(['+', '-']).unwrap_or(hole_text.len());
         let (name, sum) = hole_text.split_at(name_end);
         let hole_start = inside.start + hole_start;
-        let mut fill = Fill::plain(self.hole(name, hole_start, &span)?, self.pattern, span.clone());
+        let mut fill = Fill::plain(self.capture(name, hole_start, &span)?, self.pattern, span.clone());
         fill.table = table;
         let sum_span = hole_start + name_end..hole_start + hole_text.len();
         fill.add_sum(sum, sum_span)
             .and_then(|()| fill.add_suffixes(&text[value_end..], inside.start + value_end))?;
-        let hole = &self.pattern.captures[fill.hole];
-        match fill.is_number && !hole.may_be_number() {
+        let capture = &self.pattern.captures[fill.capture];
+        match fill.is_number && !capture.may_be_number() {
             true => Err(not_a_number(name, span)),
             false => Ok(fill),
         }
@@ -190,15 +190,15 @@ impl<'a> Parser<'a> {
         })
     }
 
-    fn hole(&self, name: &str, start: usize, span: &Range<usize>) -> Result<usize, Fault> {
+    fn capture(&self, name: &str, start: usize, span: &Range<usize>) -> Result<usize, Fault> {
         let span = if name.is_empty() { span.clone() } else { start..start + name.len() };
         if !is_name(name) {
             let help = "`{x}` stands for what `{x}` caught in the pattern; write `\\{` for a brace in a name";
             return Err(Fault::new(span, format!("`{name}` is not a name")).help(help));
         }
-        let holes = &self.pattern.captures;
-        holes.iter().position(|hole| hole.name.as_deref() == Some(name)).ok_or_else(|| {
-            let names: Vec<_> = holes.iter().filter_map(|hole| hole.name.as_deref()).collect();
+        let captures = &self.pattern.captures;
+        captures.iter().position(|capture| capture.name.as_deref() == Some(name)).ok_or_else(|| {
+            let names: Vec<_> = captures.iter().filter_map(|capture| capture.name.as_deref()).collect();
             let fault = Fault::new(span, format!("the pattern catches no `{name}`"));
             fault.help(did_you_mean(name, names.iter().copied()).unwrap_or_else(|| catches(&names)))
         })
@@ -231,9 +231,9 @@ impl Capture {
 }
 
 impl Fill {
-    fn plain(hole: usize, pattern: &Pattern, span: Range<usize>) -> Self {
-        let whole_component = pattern.captures[hole].kind == Kind::Components;
-        Self { hole, whole_component, add: 0, width: 0, is_number: false, lower: false, table: None, span }
+    fn plain(capture: usize, pattern: &Pattern, span: Range<usize>) -> Self {
+        let whole_component = pattern.captures[capture].kind == Kind::Components;
+        Self { capture, whole_component, add: 0, width: 0, is_number: false, lower: false, table: None, span }
     }
 
     fn add_sum(&mut self, sum: &str, span: Range<usize>) -> Result<(), Fault> {

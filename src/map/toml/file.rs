@@ -10,7 +10,7 @@ use crate::map::lookup::Table;
 use crate::map::ops::size_expr::reserved;
 use crate::map::options::{COLLISION, Choice, Opt, Options, UNMATCHED, UNUSED};
 use crate::map::rule::{Rule, VERBS};
-use crate::map::span::{Span, Source};
+use crate::map::span::{Source, Span};
 use crate::map::toml::value_reader::{Key, Reader, Value, in_order, integer};
 
 pub(crate) const TOP_KEYS: &[&str] = &["version", "vars", "tables", "options", "rule"];

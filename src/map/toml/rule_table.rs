@@ -8,7 +8,7 @@ use crate::map::ops::WrittenOp;
 use crate::map::ops::concat::Division;
 use crate::map::ops::create::Creation;
 use crate::map::rule::{
-    COMMON_KEYS, MATCH_ON, NewValue, RuleFlags, OPS, OPTIMIZER, ROLE, Rule, Targets, VERBS, Verb, VerbRow,
+    COMMON_KEYS, MATCH_ON, NewValue, OPS, OPTIMIZER, ROLE, Rule, RuleFlags, Targets, VERBS, Verb, VerbRow,
 };
 use crate::map::span::SpannedStr;
 use crate::map::suggest::did_you_mean;
@@ -48,12 +48,12 @@ impl Reader<'_> {
         let from = self.text(row.name, what);
         let targets = self.targets(row, table);
         let parts = targets.as_ref().map_or(1, Vec::len);
-        let making = match row.verb {
+        let new_value = match row.verb {
             Verb::Split => Some(NewValue::Split(Division::read(self, what, table, parts)?)),
             _ => None,
         };
         let rule = Rule::new(row.verb, from?, targets?, manner, tables, self.errors)?;
-        Some(Rule { making, ..rule })
+        Some(Rule { new_value, ..rule })
     }
 
     /// `join = ["a", "b"]`
@@ -73,7 +73,7 @@ impl Reader<'_> {
             return None;
         }
         let rule = Rule::join(members, target, manner, tables, self.errors)?;
-        Some(Rule { making: Some(NewValue::Join(division?)), ..rule })
+        Some(Rule { new_value: Some(NewValue::Join(division?)), ..rule })
     }
 
     fn create(&mut self, what: &Value<'_>, table: &DeTable<'_>, manner: RuleFlags) -> Option<Rule> {

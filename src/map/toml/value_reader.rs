@@ -11,7 +11,7 @@ use toml::de::{DeTable, DeValue};
 use crate::dtype::Dtype;
 use crate::map::diagnostic::{Error, Errors, Kind};
 use crate::map::ops::size_expr::Expression;
-use crate::map::span::{Span, Source, SpannedStr};
+use crate::map::span::{Source, Span, SpannedStr};
 use crate::map::suggest::did_you_mean;
 
 /// Keys that name files.

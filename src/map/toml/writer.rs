@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::map::Map;
 use crate::map::options::{COLLISION, Opt, UNMATCHED, UNUSED};
-use crate::map::rule::{MATCH_ON, RuleFlags, Matcher, OPTIMIZER, ROLE, Rule, VERBS};
+use crate::map::rule::{MATCH_ON, Matcher, OPTIMIZER, ROLE, Rule, RuleFlags, VERBS};
 
 impl Map {
     /// The map as the text of a map file, each rule with its place.

@@ -31,11 +31,11 @@ type Clashes = BTreeMap<(RuleId, Option<RuleId>), Vec<Clash>>;
 
 /// Leaves each name to one variable. `wanted` comes in any order and leaves sorted by name.
 pub(crate) fn resolve_collisions(
-    survey: &Matches<'_>,
+    matches: &Matches<'_>,
     wanted: Vec<Planned>,
     errors: &mut Errors,
 ) -> (Vec<Planned>, Vec<Lost>) {
-    let first_wins = survey.map.options.collision.or(Collision::Error) == Collision::First;
+    let first_wins = matches.map.options.collision.or(Collision::Error) == Collision::First;
     let (mut variables, mut lost) = (in_rank(wanted), vec![]);
     let mut clashes = Clashes::new();
     // In place: there may be very many.
@@ -56,7 +56,7 @@ pub(crate) fn resolve_collisions(
         }
         true
     });
-    clashes.iter().for_each(|(rules, clashes)| errors.push(collision(survey, *rules, clashes)));
+    clashes.iter().for_each(|(rules, clashes)| errors.push(collision(matches, *rules, clashes)));
     (variables, lost)
 }
 
@@ -68,12 +68,12 @@ fn in_rank(mut wanted: Vec<Planned>) -> Vec<Planned> {
 }
 
 /// All clashes between two rules, or of one, are one error.
-fn collision(survey: &Matches<'_>, (first, second): (RuleId, Option<RuleId>), clashes: &[Clash]) -> Error {
-    let names = sharers(survey, clashes);
-    let (place, other) = (survey.rule(first).place(), second.map(|rule| survey.rule(rule).place()));
+fn collision(matches: &Matches<'_>, (first, second): (RuleId, Option<RuleId>), clashes: &[Clash]) -> Error {
+    let names = sharers(matches, clashes);
+    let (place, other) = (matches.rule(first).place(), second.map(|rule| matches.rule(rule).place()));
     let at = other.unwrap_or(place);
     let error = Error::new(Kind::Collision, at, sentence(&names));
-    let [old, others] = labels(survey, clashes);
+    let [old, others] = labels(matches, clashes);
     let error = match other {
         None => {
             let note = match clashes {
@@ -92,7 +92,7 @@ fn collision(survey: &Matches<'_>, (first, second): (RuleId, Option<RuleId>), cl
     };
     let error = if clashes.len() == 1 { error } else { examples(&names).fold(error, Error::note) };
     let error = match second == Some(first) {
-        true => error.helps(left_out(survey, first, clashes)),
+        true => error.helps(left_out(matches, first, clashes)),
         false => error,
     };
     error.help(match clashes.iter().all(|clash| clash.first.and(clash.second).is_some()) {
@@ -106,17 +106,17 @@ fn collision(survey: &Matches<'_>, (first, second): (RuleId, Option<RuleId>), cl
 /// The names, each with the old names of those that would have it.
 type Sharers<'a> = BTreeMap<&'a [u8], Vec<String>>;
 
-fn sharers<'a>(survey: &Matches<'_>, clashes: &'a [Clash]) -> Sharers<'a> {
+fn sharers<'a>(matches: &Matches<'_>, clashes: &'a [Clash]) -> Sharers<'a> {
     let mut names = Sharers::new();
     for Clash { name, first, second } in clashes {
-        let sharers = names.entry(name).or_insert_with(|| vec![described(survey, *first)]);
-        sharers.push(described(survey, *second));
+        let sharers = names.entry(name).or_insert_with(|| vec![described(matches, *first)]);
+        sharers.push(described(matches, *second));
     }
     names
 }
 
-fn described(survey: &Matches<'_>, source: Option<usize>) -> String {
-    source.map_or("a new one".into(), |source| format!("`{}`", printable(survey.names[source])))
+fn described(matches: &Matches<'_>, source: Option<usize>) -> String {
+    source.map_or("a new one".into(), |source| format!("`{}`", printable(matches.names[source])))
 }
 
 fn sentence(names: &Sharers<'_>) -> String {
@@ -133,9 +133,9 @@ fn sentence(names: &Sharers<'_>) -> String {
 }
 
 /// The labels of the two rules: the variable, or a count of them.
-fn labels(survey: &Matches<'_>, clashes: &[Clash]) -> [String; 2] {
+fn labels(matches: &Matches<'_>, clashes: &[Clash]) -> [String; 2] {
     match clashes {
-        [Clash { first, second, .. }] => [*first, *second].map(|source| described(survey, source)),
+        [Clash { first, second, .. }] => [*first, *second].map(|source| described(matches, source)),
         _ => {
             let count =
                 |of: fn(&Clash) -> Option<usize>| clashes.iter().map(of).collect::<BTreeSet<_>>().len();
@@ -159,15 +159,15 @@ fn examples(names: &Sharers<'_>) -> impl Iterator<Item = String> {
 }
 
 /// The target that would keep the variables of a rule apart, if there is one: the present one leaves out where they differ.
-fn left_out(survey: &Matches<'_>, rule: RuleId, clashes: &[Clash]) -> Option<String> {
-    let rule = survey.rule(rule);
+fn left_out(matches: &Matches<'_>, rule: RuleId, clashes: &[Clash]) -> Option<String> {
+    let rule = matches.rule(rule);
     let sources: BTreeSet<_> =
         clashes.iter().flat_map(|clash| [clash.first, clash.second]).flatten().collect();
-    let names: Vec<_> = sources.into_iter().map(|source| survey.names[source]).collect();
+    let names: Vec<_> = sources.into_iter().map(|source| matches.names[source]).collect();
     let ([(template, to)], Some(pattern)) = (rule.targets.as_slice(), rule.pattern()) else { return None };
     let holes = pattern.captures.iter().enumerate().filter(|(at, _)| !template.has(*at));
     let unused: Vec<_> = holes.map(|(_, hole)| format!("`{}`", hole.text())).collect();
-    let wider = template.literal().and_then(|_| wider(pattern, &to.text, &survey.map.tables, &names));
+    let wider = template.literal().and_then(|_| wider(pattern, &to.text, &matches.map.tables, &names));
     match (wider, unused.is_empty()) {
         (Some(wider), _) => Some(format!("to keep what {} matches write `{wider}`", unused.join(", "))),
         (None, false) => Some(format!("`{}` leaves out what {} matches", to.text, unused.join(", "))),
@@ -203,13 +203,13 @@ fn without_kinds(pattern: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use crate::map::flags::Flag;
-    use crate::remap::test_util::{plan, planned, unfit};
+    use crate::remap::test_util::{mismatch, plan, planned};
 
     const TWO_TO_ONE: &str = "[[rule]]\nrename = 'b'\nto = 'x'\n[[rule]]\nrename = 'a'\nto = 'x'\n";
 
     #[test]
     fn a_collision_names_both_variables_and_both_rules() {
-        let errors = unfit(&[], TWO_TO_ONE, &["a", "b"]).errors;
+        let errors = mismatch(&[], TWO_TO_ONE, &["a", "b"]).errors;
         assert_eq!(errors.len(), 1);
         assert_eq!(
             errors.to_string(),
@@ -229,9 +229,9 @@ error: two variables would be called `x`
 
     #[test]
     fn a_name_that_is_taken_already_collides_too() {
-        let message = unfit(&[Flag::Rename("a=b".into())], "", &["a", "b"]).to_string();
+        let message = mismatch(&[Flag::Rename("a=b".into())], "", &["a", "b"]).to_string();
         assert!(message.contains("`b` has that name already, and no rule renames it"), "{message}");
-        let message = unfit(&[Flag::Rename("{x:a|b}=c".into())], "", &["a", "b"]).to_string();
+        let message = mismatch(&[Flag::Rename("{x:a|b}=c".into())], "", &["a", "b"]).to_string();
         assert!(message.contains("`a` and `b` both"), "{message}");
     }
 
@@ -245,7 +245,7 @@ error: two variables would be called `x`
     }
 
     fn alone(flag: &str, names: &[&str]) -> String {
-        let errors = unfit(&[Flag::Rename(flag.into())], "", names).errors;
+        let errors = mismatch(&[Flag::Rename(flag.into())], "", names).errors;
         assert_eq!(errors.len(), 1, "{errors}");
         errors.to_string()
     }

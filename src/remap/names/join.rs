@@ -26,11 +26,11 @@ pub(crate) struct Joined {
 
 impl Joined {
     /// Notes what the rule did.
-    pub(crate) fn count(&self, survey: &Matches<'_>, tallies: &mut RuleCounts) {
-        let members: Vec<_> = self.members.iter().map(|member| survey.names[*member]).collect();
+    pub(crate) fn count(&self, matches: &Matches<'_>, counts: &mut RuleCounts) {
+        let members: Vec<_> = self.members.iter().map(|member| matches.names[*member]).collect();
         match self.follows {
-            false => tallies.hit_all(self.rule, &members, &[&self.name]),
-            true => tallies.follow_all(self.rule, &members, &[&self.name]),
+            false => counts.hit_all(self.rule, &members, &[&self.name]),
+            true => counts.follow_all(self.rule, &members, &[&self.name]),
         }
     }
 }
@@ -60,15 +60,15 @@ struct Group {
 
 impl Groups {
     /// Puts a variable that a rule takes in its group.
-    pub(crate) fn add(&mut self, survey: &Matches<'_>, variable: usize, rule: RuleId) -> usize {
-        let (name, patterns) = (survey.names[variable], survey.rule(rule).patterns());
+    pub(crate) fn add(&mut self, matches: &Matches<'_>, variable: usize, rule: RuleId) -> usize {
+        let (name, patterns) = (matches.names[variable], matches.rule(rule).patterns());
         let found = patterns.iter().enumerate().find_map(|(at, pattern)| {
-            let caught = pattern.captures(name)?;
-            let key = pattern.key(&caught).into_iter().map(|part| part.map(<[u8]>::to_vec));
+            let captures = pattern.captures(name)?;
+            let key = pattern.key(&captures).into_iter().map(|part| part.map(<[u8]>::to_vec));
             Some((at, key.collect()))
         });
-        let (at, caught) = found.expect("the rule matches");
-        self.put(variable, rule, at, Key::Caught(rule, caught), patterns.len())
+        let (at, captures) = found.expect("the rule matches");
+        self.put(variable, rule, at, Key::Caught(rule, captures), patterns.len())
     }
 
     /// Puts a slot of a member in the group of such slots.
@@ -95,9 +95,9 @@ impl Groups {
     /// The groups that are whole. What is left of others is an error, or of slots a warning.
     pub(crate) fn finish(
         self,
-        survey: &Matches<'_>,
-        named: &mut [Assignment],
-        misfits: &mut RejectedNames,
+        matches: &Matches<'_>,
+        assignments: &mut [Assignment],
+        rejected: &mut RejectedNames,
         (errors, warnings): (&mut Errors, &mut Errors),
     ) -> Vec<Joined> {
         let mut names: Vec<Option<Vec<u8>>> = Vec::with_capacity(self.groups.len());
@@ -106,12 +106,12 @@ impl Groups {
             let whole: Option<Vec<usize>> = group.members.iter().copied().collect();
             let follows = matches!(group.key, Key::Slots(..));
             let name = match (&whole, &group.double, &group.key) {
-                (Some(members), None, Key::Caught(..)) => new_name(survey, group.rule, members[0], misfits),
+                (Some(members), None, Key::Caught(..)) => new_name(matches, group.rule, members[0], rejected),
                 (Some(_), None, Key::Slots(of, before, after)) => {
                     names[*of].as_ref().map(|name| [before, name.as_slice(), after].concat())
                 }
                 (_, _, Key::Caught(_, key)) => {
-                    errors.push_with(Kind::Value, || group.incomplete(survey, named, key));
+                    errors.push_with(Kind::Value, || group.incomplete(matches, assignments, key));
                     None
                 }
                 (None, _, Key::Slots(..)) | (_, Some(_), Key::Slots(..)) => None,
@@ -121,7 +121,7 @@ impl Groups {
                 (Some(members), Some(name)) => {
                     joined.push(Joined { name, rule: group.rule, members, follows })
                 }
-                _ if follows => group.stay(survey, named, warnings),
+                _ if follows => group.stay(matches, assignments, warnings),
                 _ => {}
             }
         }
@@ -129,21 +129,31 @@ impl Groups {
     }
 }
 
-fn new_name(survey: &Matches<'_>, rule: RuleId, first: usize, misfits: &mut RejectedNames) -> Option<Vec<u8>> {
-    let old = survey.names[first];
-    let caught = survey.rule(rule).patterns().first()?.captures(old)?;
-    misfits.fill(survey.map, (rule, 0), &caught, old)
+fn new_name(
+    matches: &Matches<'_>,
+    rule: RuleId,
+    first: usize,
+    rejected: &mut RejectedNames,
+) -> Option<Vec<u8>> {
+    let old = matches.names[first];
+    let captures = matches.rule(rule).patterns().first()?.captures(old)?;
+    rejected.fill(matches.map, (rule, 0), &captures, old)
 }
 
 impl Group {
     /// A member that is missing, or that two variables would be.
-    fn incomplete(&self, survey: &Matches<'_>, named: &[Assignment], key: &[Option<Vec<u8>>]) -> Error {
-        let (rule, key): (_, Vec<_>) = (survey.rule(self.rule), key.iter().map(Option::as_deref).collect());
-        let there: Vec<_> = self.members.iter().flatten().map(|at| shown(survey.names[*at])).collect();
+    fn incomplete(
+        &self,
+        matches: &Matches<'_>,
+        assignments: &[Assignment],
+        key: &[Option<Vec<u8>>],
+    ) -> Error {
+        let (rule, key): (_, Vec<_>) = (matches.rule(self.rule), key.iter().map(Option::as_deref).collect());
+        let there: Vec<_> = self.members.iter().flatten().map(|at| shown(matches.names[*at])).collect();
         if let Some(double) = self.double {
             let what = format!(
                 "{} is one too many for the group of {}",
-                shown(survey.names[double]),
+                shown(matches.names[double]),
                 there.join(", ")
             );
             return Error::new(Kind::Value, rule.place(), what);
@@ -152,27 +162,27 @@ impl Group {
         let name = rule.patterns()[missing].spelled(&key);
         let what = format!("{} is missing, to be joined with {}", shown(&name), there.join(", "));
         let error = Error::new(Kind::Value, &rule.from[missing].place, what);
-        let Ok(at) = survey.names.binary_search(&name.as_slice()) else {
+        let Ok(at) = matches.names.binary_search(&name.as_slice()) else {
             return error.note("the checkpoint has no variable of that name");
         };
-        match named[at].taker {
-            Some(by) => error.related(survey.rule(by).place(), "this rule has it"),
+        match assignments[at].taker {
+            Some(by) => error.related(matches.rule(by).place(), "this rule has it"),
             None => error.note("it is there, but a rule leaves it out"),
         }
     }
 
     /// Slots that cannot be joined keep their names.
-    fn stay(&self, survey: &Matches<'_>, named: &mut [Assignment], warnings: &mut Errors) {
+    fn stay(&self, matches: &Matches<'_>, assignments: &mut [Assignment], warnings: &mut Errors) {
         for &member in self.members.iter().flatten() {
-            let name = survey.names[member];
-            named[member].name = Some((name.to_vec(), None));
-            (named[member].taker, named[member].group) = (None, None);
+            let name = matches.names[member];
+            assignments[member].name = Some((name.to_vec(), None));
+            (assignments[member].taker, assignments[member].group) = (None, None);
             let what = format!(
                 "the slot {} stays as it is: not every variable that is joined has such a slot",
                 shown(name)
             );
             warnings.push_with(Kind::Value, || {
-                Error::new(Kind::Value, survey.rule(self.rule).place(), what).warning()
+                Error::new(Kind::Value, matches.rule(self.rule).place(), what).warning()
             });
         }
     }

@@ -5,7 +5,7 @@ use regex::bytes::RegexSet;
 use crate::map::Map;
 use crate::map::pattern::Pattern;
 use crate::map::rule::{Matcher, Rule, RuleId, Verb};
-use crate::slot_names::{VariableRole, Slot, is_optimizer_number, slots};
+use crate::slot_names::{Slot, VariableRole, is_optimizer_number, slots};
 use crate::tensor::Shape;
 
 /// Everything that is known about the names before any rule acts.
@@ -37,12 +37,12 @@ impl<'a> Matches<'a> {
     }
 
     /// The rules of one verb that match a variable's own name, in order.
-    pub(crate) fn matching(&self, variable: usize, verb: Verb) -> impl Iterator<Item = RuleId> {
+    pub(crate) fn rules_matching(&self, variable: usize, verb: Verb) -> impl Iterator<Item = RuleId> {
         self.matched[variable].iter().copied().filter(move |id| self.rule(*id).verb == verb)
     }
 
     pub(crate) fn first(&self, variable: usize, verb: Verb) -> Option<RuleId> {
-        self.matching(variable, verb).next()
+        self.rules_matching(variable, verb).next()
     }
 
     pub(crate) fn is_matched(&self, variable: usize, rule: RuleId) -> bool {
@@ -79,7 +79,8 @@ impl<'a> Matches<'a> {
 }
 
 fn matched(map: &Map, set: &PatternSet<'_>, name: &[u8], slot: Option<&Slot>) -> Vec<RuleId> {
-    let of_optimizer = || slot.is_some_and(|slot| slot.role == VariableRole::Optimizer) || is_optimizer_number(name);
+    let of_optimizer =
+        || slot.is_some_and(|slot| slot.role == VariableRole::Optimizer) || is_optimizer_number(name);
     let mut matched: Vec<RuleId> = set.matches(name);
     matched
         .extend(map.ids().filter(|id| matches!(map.rule(*id).matcher, Matcher::Optimizer) && of_optimizer()));

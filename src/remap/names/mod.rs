@@ -21,9 +21,9 @@ use crate::remap::names::join::Joined;
 use crate::remap::names::matches::Matches;
 use crate::remap::names::naming::assign_names;
 use crate::remap::names::selection::{Selection, select};
-use crate::remap::plan::{Plan, Planned, MapMismatch};
+use crate::remap::plan::{MapMismatch, Plan, Planned};
 use crate::remap::report::Report;
-use crate::remap::steps::{ValuePlan, Output, Input, ValuePlanner};
+use crate::remap::steps::{Input, Output, ValuePlan, ValuePlanner};
 use crate::tensor::Shape;
 /// Applies a map to names: a checkpoint's variables' own names, sorted bytewise, each once.
 pub fn plan_names(map: &Map, names: &[&[u8]]) -> Result<Plan, MapMismatch> {
@@ -37,48 +37,48 @@ pub(crate) struct NamePlanner {
     pub(crate) errors: Errors,
     pub(crate) warnings: Errors,
     report: Report,
-    tallies: RuleCounts,
+    counts: RuleCounts,
 }
 
 /// Every name that some variable is to have.
 fn wanted(
-    stepper: &ValuePlanner<'_>,
-    named: Vec<Assignment>,
-    tallies: &mut RuleCounts,
+    planner: &ValuePlanner<'_>,
+    assignments: Vec<Assignment>,
+    counts: &mut RuleCounts,
     warnings: &mut Errors,
 ) -> Vec<Planned> {
-    let mut wanted = Vec::with_capacity(named.len());
-    for (variable, Assignment { name, aliases, parts, taker, .. }) in named.into_iter().enumerate() {
+    let mut wanted = Vec::with_capacity(assignments.len());
+    for (variable, Assignment { name, aliases, parts, taker, .. }) in assignments.into_iter().enumerate() {
         let mut planned = |name: Vec<u8>, rule, value| {
             wanted.push(Planned { name, source: Some(variable), rule, value });
         };
         if let Some((name, rule)) = name {
-            let steps = stepper.possible(variable, stepper.steps(variable, None), warnings);
-            stepper.count(variable, &steps, &name, tallies);
+            let steps = planner.possible(variable, planner.steps(variable, None), warnings);
+            planner.count(variable, &steps, &name, counts);
             planned(name, rule, ValuePlan::whole(variable, steps));
-            stepper.warn_of_torn(variable, warnings);
+            planner.warn_of_torn(variable, warnings);
         }
         if let (false, Some(rule)) = (parts.is_empty(), taker) {
-            let steps = stepper.steps(variable, None);
-            stepper.count(variable, &steps, &parts[0], tallies);
+            let steps = planner.steps(variable, None);
+            planner.count(variable, &steps, &parts[0], counts);
             for (at, part) in parts.into_iter().enumerate() {
                 let inputs = vec![Input { source: variable, steps: steps.clone() }];
                 planned(part, Some(rule), Some(Box::new(ValuePlan { inputs, end: Output::Part(rule, at) })));
             }
         }
         for (name, rule) in aliases {
-            let steps = stepper.possible(variable, stepper.steps(variable, Some(rule)), warnings);
+            let steps = planner.possible(variable, planner.steps(variable, Some(rule)), warnings);
             planned(name, Some(rule), ValuePlan::whole(variable, steps));
         }
     }
     wanted
 }
 
-fn of_group(stepper: &ValuePlanner<'_>, joined: Joined, tallies: &mut RuleCounts) -> Planned {
+fn of_group(planner: &ValuePlanner<'_>, joined: Joined, counts: &mut RuleCounts) -> Planned {
     let Joined { name, rule, members, .. } = joined;
     let mut input = |&source: &usize| {
-        let steps = stepper.steps(source, None);
-        stepper.count(source, &steps, &name, tallies);
+        let steps = planner.steps(source, None);
+        planner.count(source, &steps, &name, counts);
         Input { source, steps }
     };
     let inputs: Vec<_> = members.iter().map(&mut input).collect();
@@ -87,50 +87,51 @@ fn of_group(stepper: &ValuePlanner<'_>, joined: Joined, tallies: &mut RuleCounts
 }
 
 /// What rules make of nothing.
-fn created(map: &Map, tallies: &mut RuleCounts) -> Vec<Planned> {
+fn created(map: &Map, counts: &mut RuleCounts) -> Vec<Planned> {
     let creates = map.ids().filter(|id| map.rule(*id).verb == Verb::Create);
     let mut planned = |id: RuleId| {
         let name = map.rule(id).from().text.clone().into_bytes();
-        tallies.matched(id);
-        tallies.hit_all(id, &[], &[&name]);
+        counts.matched(id);
+        counts.hit_all(id, &[], &[&name]);
         let value = Some(Box::new(ValuePlan { inputs: vec![], end: Output::Created(id) }));
         Planned { name, source: None, rule: Some(id), value }
     };
     creates.map(&mut planned).collect()
 }
 
-fn dropped(fates: &[Selection], named: &[Assignment]) -> Vec<(usize, Option<RuleId>)> {
-    let gone = |(source, (fate, named)): (usize, (&Selection, &Assignment))| match fate {
+fn dropped(selections: &[Selection], assignments: &[Assignment]) -> Vec<(usize, Option<RuleId>)> {
+    let gone = |(source, (fate, assignments)): (usize, (&Selection, &Assignment))| match fate {
         Selection::Dropped(rule) => Some((source, *rule)),
-        Selection::Kept => named.is_gone().then_some((source, None)),
+        Selection::Kept => assignments.is_gone().then_some((source, None)),
     };
-    fates.iter().zip(named).enumerate().filter_map(gone).collect()
+    selections.iter().zip(assignments).enumerate().filter_map(gone).collect()
 }
 
 impl NamePlanner {
     /// Holds a map against names, and the shapes of what they name where those are known.
     pub(crate) fn new(map: &Map, names: &[&[u8]], shapes: &[&Shape]) -> Self {
         debug_assert!(names.is_sorted_by(|a, b| a < b), "names come sorted, each once");
-        let survey = Matches::new(map, names, shapes);
-        let (mut tallies, mut errors, mut warnings) =
+        let matches = Matches::new(map, names, shapes);
+        let (mut counts, mut errors, mut warnings) =
             (RuleCounts::new(map), Errors::default(), Errors::default());
-        let fates = select(&survey, &mut tallies);
-        let (named, joined) = assign_names(&survey, &fates, &mut tallies, &mut errors, &mut warnings);
-        let dropped = dropped(&fates, &named);
-        let takers: Vec<_> = named.iter().map(|named| named.taker).collect();
-        let stepper = ValuePlanner::new(&survey, &takers);
-        let mut wanted = wanted(&stepper, named, &mut tallies, &mut warnings);
-        wanted.extend(joined.into_iter().map(|joined| of_group(&stepper, joined, &mut tallies)));
-        wanted.extend(created(map, &mut tallies));
-        let (variables, lost) = resolve_collisions(&survey, wanted, &mut errors);
+        let selections = select(&matches, &mut counts);
+        let (assignments, joined) =
+            assign_names(&matches, &selections, &mut counts, &mut errors, &mut warnings);
+        let dropped = dropped(&selections, &assignments);
+        let takers: Vec<_> = assignments.iter().map(|assignments| assignments.taker).collect();
+        let planner = ValuePlanner::new(&matches, &takers);
+        let mut wanted = wanted(&planner, assignments, &mut counts, &mut warnings);
+        wanted.extend(joined.into_iter().map(|joined| of_group(&planner, joined, &mut counts)));
+        wanted.extend(created(map, &mut counts));
+        let (variables, lost) = resolve_collisions(&matches, wanted, &mut errors);
         let report = Report { lost, dropped, total: names.len(), ..Report::default() };
-        Self { variables, errors, warnings, report, tallies }
+        Self { variables, errors, warnings, report, counts }
     }
 
     /// The plan, unless something is wrong.
     pub(crate) fn conclude(self, map: &Map, names: &[&[u8]]) -> Result<Plan, MapMismatch> {
-        let Self { variables, errors, warnings, report, tallies } = self;
-        let report = conclude(map, tallies, names, Report { warnings, ..report }, errors)?;
+        let Self { variables, errors, warnings, report, counts } = self;
+        let report = conclude(map, counts, names, Report { warnings, ..report }, errors)?;
         Ok(Plan { variables, report })
     }
 }

@@ -17,33 +17,33 @@ use crate::remap::rejected_names::{RejectedNames, without_rule};
 
 /// Names all variables that selection left, and what they are joined to.
 pub(crate) fn assign_names(
-    survey: &Matches<'_>,
-    fates: &[Selection],
-    tallies: &mut RuleCounts,
+    matches: &Matches<'_>,
+    selections: &[Selection],
+    counts: &mut RuleCounts,
     errors: &mut Errors,
     warnings: &mut Errors,
 ) -> (Vec<Assignment>, Vec<Joined>) {
-    let named = vec![Assignment::default(); fates.len()];
-    let (misfits, groups, without_rule) = Default::default();
-    let mut namer = Namer { survey, tallies, named, misfits, groups, without_rule };
-    for variable in survey.variables_first() {
-        if fates[variable] == Selection::Kept {
+    let assignments = vec![Assignment::default(); selections.len()];
+    let (rejected, groups, without_rule) = Default::default();
+    let mut namer = Namer { matches, counts, assignments, rejected, groups, without_rule };
+    for variable in matches.variables_first() {
+        if selections[variable] == Selection::Kept {
             namer.name(variable);
         }
     }
-    let Namer { mut named, mut misfits, groups, without_rule, .. } = namer;
-    let joined = groups.finish(survey, &mut named, &mut misfits, (errors, warnings));
-    joined.iter().for_each(|joined| joined.count(survey, tallies));
-    misfits.into_errors(survey.map, errors);
-    unmatched(survey, without_rule, errors);
-    (named, joined)
+    let Namer { mut assignments, mut rejected, groups, without_rule, .. } = namer;
+    let joined = groups.finish(matches, &mut assignments, &mut rejected, (errors, warnings));
+    joined.iter().for_each(|joined| joined.count(matches, counts));
+    rejected.into_errors(matches.map, errors);
+    unmatched(matches, without_rule, errors);
+    (assignments, joined)
 }
 
 struct Namer<'a, 't> {
-    survey: &'a Matches<'a>,
-    tallies: &'t mut RuleCounts,
-    named: Vec<Assignment>,
-    misfits: RejectedNames,
+    matches: &'a Matches<'a>,
+    counts: &'t mut RuleCounts,
+    assignments: Vec<Assignment>,
+    rejected: RejectedNames,
     groups: Groups,
     /// Variables that `unmatched = "error"` refuses.
     without_rule: Vec<usize>,
@@ -61,59 +61,61 @@ enum NameSource {
 
 impl Namer<'_, '_> {
     fn name(&mut self, variable: usize) {
-        self.named[variable].aliases = self.aliases(variable);
-        let old = self.survey.names[variable];
+        self.assignments[variable].aliases = self.aliases(variable);
+        let old = self.matches.names[variable];
         let way = self.name_source(variable);
         match way {
             NameSource::Taken(rule) => self.take(variable, rule),
             NameSource::Follows(rule) => self.follow(variable, rule),
-            NameSource::Keeps => self.named[variable].name = Some((old.to_vec(), None)),
+            NameSource::Keeps => self.assignments[variable].name = Some((old.to_vec(), None)),
             NameSource::Goes => {}
         }
         self.count(variable, &way);
     }
 
     fn take(&mut self, variable: usize, rule: RuleId) {
-        let old = self.survey.names[variable];
-        self.named[variable].taker = Some(rule);
-        match self.survey.rule(rule).verb {
-            Verb::Join => self.named[variable].group = Some(self.groups.add(self.survey, variable, rule)),
+        let old = self.matches.names[variable];
+        self.assignments[variable].taker = Some(rule);
+        match self.matches.rule(rule).verb {
+            Verb::Join => {
+                self.assignments[variable].group = Some(self.groups.add(self.matches, variable, rule))
+            }
             Verb::Split => {
-                let targets = 0..self.survey.rule(rule).targets.len();
+                let targets = 0..self.matches.rule(rule).targets.len();
                 let parts = targets.map(|target| self.fill(variable, rule, target).unwrap_or(old.to_vec()));
-                self.named[variable].parts = parts.collect();
+                self.assignments[variable].parts = parts.collect();
             }
             _ => {
                 let new = self.fill(variable, rule, 0).unwrap_or(old.to_vec());
-                self.named[variable].name = Some((new, Some(rule)));
+                self.assignments[variable].name = Some((new, Some(rule)));
             }
         }
     }
 
     /// Gives a slot what its variable has.
     fn follow(&mut self, variable: usize, rule: RuleId) {
-        let Some(slot) = self.survey.slot(variable) else { return };
-        let (old, of) = (self.survey.names[variable], &self.named[slot.of]);
+        let Some(slot) = self.matches.slot(variable) else { return };
+        let (old, of) = (self.matches.names[variable], &self.assignments[slot.of]);
         let name = of.name.as_ref().map(|(name, _)| (slot.renamed(old, name), Some(rule)));
         let parts = of.parts.iter().map(|part| slot.renamed(old, part)).collect();
         let group = of.group.map(|group| self.groups.add_slot(group, variable, slot, old));
-        let aliases = std::mem::take(&mut self.named[variable].aliases);
-        self.named[variable] = Assignment { name, aliases, taker: Some(rule), parts, group };
+        let aliases = std::mem::take(&mut self.assignments[variable].aliases);
+        self.assignments[variable] = Assignment { name, aliases, taker: Some(rule), parts, group };
     }
 
     fn name_source(&mut self, variable: usize) -> NameSource {
-        let own = self.survey.taker(variable);
-        let Some(slot) = self.survey.slot(variable) else {
+        let own = self.matches.taker(variable);
+        let Some(slot) = self.matches.slot(variable) else {
             return own.map_or_else(|| self.without_rename(variable), NameSource::Taken);
         };
-        let taker = self.named[slot.of].taker.filter(|taker| self.survey.rule(*taker).follow_slots);
+        let taker = self.assignments[slot.of].taker.filter(|taker| self.matches.rule(*taker).follow_slots);
         // What has another shape cannot be cut or joined as its variable is, and stays.
         let can = |taker: &RuleId| {
-            self.survey.rule(*taker).verb == Verb::Rename || self.survey.is_shaped_alike(variable, slot)
+            self.matches.rule(*taker).verb == Verb::Rename || self.matches.is_shaped_alike(variable, slot)
         };
         let taker = taker.filter(can);
         match (own, taker) {
-            (Some(own), Some(taker)) if taker < own && self.survey.is_matched(slot.of, own) => {
+            (Some(own), Some(taker)) if taker < own && self.matches.is_matched(slot.of, own) => {
                 NameSource::Follows(taker)
             }
             (Some(own), _) => NameSource::Taken(own),
@@ -125,19 +127,19 @@ impl Namer<'_, '_> {
 
     /// `unmatched` never judges a slot, but when it drops the variable a slot without a rule goes along.
     fn left_with(&self, variable: usize) -> bool {
-        let Some(slot) = self.survey.slot(variable) else { return false };
-        self.survey.map.options.unmatched.or(Unmatched::Keep) == Unmatched::Drop
-            && self.survey.matched[variable].is_empty()
+        let Some(slot) = self.matches.slot(variable) else { return false };
+        self.matches.map.options.unmatched.or(Unmatched::Keep) == Unmatched::Drop
+            && self.matches.matched[variable].is_empty()
             && self.is_gone_unmatched(slot.of)
     }
 
     fn is_gone_unmatched(&self, variable: usize) -> bool {
-        self.named[variable].is_gone() && self.survey.matched[variable].is_empty()
+        self.assignments[variable].is_gone() && self.matches.matched[variable].is_empty()
     }
 
     fn without_rename(&mut self, variable: usize) -> NameSource {
-        let is_matched = !self.survey.matched[variable].is_empty();
-        match self.survey.map.options.unmatched.or(Unmatched::Keep) {
+        let is_matched = !self.matches.matched[variable].is_empty();
+        match self.matches.map.options.unmatched.or(Unmatched::Keep) {
             Unmatched::Drop if !is_matched => return NameSource::Goes,
             Unmatched::Error if !is_matched => self.without_rule.push(variable),
             _ => {}
@@ -147,19 +149,19 @@ impl Namer<'_, '_> {
 
     /// Its own aliases, and those it has because its variable has them.
     fn aliases(&mut self, variable: usize) -> Vec<(Vec<u8>, RuleId)> {
-        let (survey, old) = (self.survey, self.survey.names[variable]);
+        let (matches, old) = (self.matches, self.matches.names[variable]);
         let mut aliases = vec![];
-        for rule in survey.matching(variable, Verb::Alias) {
-            for target in 0..survey.rule(rule).targets.len() {
+        for rule in matches.rules_matching(variable, Verb::Alias) {
+            for target in 0..matches.rule(rule).targets.len() {
                 aliases.extend(self.fill(variable, rule, target).map(|name| (name, rule)));
             }
-            self.tallies.hit(rule, old, aliases.last().map_or(b"", |(name, _)| name));
+            self.counts.hit(rule, old, aliases.last().map_or(b"", |(name, _)| name));
         }
-        let Some(slot) = survey.slot(variable) else { return aliases };
-        let follows = |rule| survey.rule(rule).follow_slots && !survey.is_matched(variable, rule);
-        for (name, rule) in self.named[slot.of].aliases.iter().filter(|(_, rule)| follows(*rule)) {
+        let Some(slot) = matches.slot(variable) else { return aliases };
+        let follows = |rule| matches.rule(rule).follow_slots && !matches.is_matched(variable, rule);
+        for (name, rule) in self.assignments[slot.of].aliases.iter().filter(|(_, rule)| follows(*rule)) {
             let name = slot.renamed(old, name);
-            self.tallies.follow(*rule, old, &name);
+            self.counts.follow(*rule, old, &name);
             aliases.push((name, *rule));
         }
         aliases
@@ -167,36 +169,36 @@ impl Namer<'_, '_> {
 
     /// The new name that a rule's target gives. If it gives none, the reason is noted.
     fn fill(&mut self, variable: usize, rule: RuleId, target: usize) -> Option<Vec<u8>> {
-        let caught = self.survey.rule(rule).captures(self.survey.names[variable])?;
-        self.misfits.fill(self.survey.map, (rule, target), &caught, self.survey.names[variable])
+        let captures = self.matches.rule(rule).captures(self.matches.names[variable])?;
+        self.rejected.fill(self.matches.map, (rule, target), &captures, self.matches.names[variable])
     }
 
     /// Notes what the rules that would take a variable did to it. Those that join are counted by groups.
     fn count(&mut self, variable: usize, way: &NameSource) {
         let (NameSource::Taken(taker) | NameSource::Follows(taker)) = way else { return };
-        let (survey, old) = (self.survey, self.survey.names[variable]);
-        for rule in survey.matched[variable].iter().filter(|rule| *rule != taker) {
-            if survey.rule(*rule).takes() {
-                self.tallies.shadowed(*rule, Some(*taker));
+        let (matches, old) = (self.matches, self.matches.names[variable]);
+        for rule in matches.matched[variable].iter().filter(|rule| *rule != taker) {
+            if matches.rule(*rule).takes() {
+                self.counts.shadowed(*rule, Some(*taker));
             }
         }
-        let Assignment { name, parts, group, .. } = &self.named[variable];
+        let Assignment { name, parts, group, .. } = &self.assignments[variable];
         let new: Vec<&[u8]> = name.iter().map(|(name, _)| name).chain(parts).map(Vec::as_slice).collect();
         match way {
             _ if group.is_some() => {}
-            NameSource::Taken(_) => self.tallies.hit_all(*taker, &[old], &new),
-            _ => self.tallies.follow_all(*taker, &[old], &new),
+            NameSource::Taken(_) => self.counts.hit_all(*taker, &[old], &new),
+            _ => self.counts.follow_all(*taker, &[old], &new),
         }
     }
 }
 
 /// `unmatched = "error"`: one error for all.
-fn unmatched(survey: &Matches<'_>, mut variables: Vec<usize>, errors: &mut Errors) {
-    let Some(option) = survey.map.options.unmatched.0.as_ref().filter(|_| !variables.is_empty()) else {
+fn unmatched(matches: &Matches<'_>, mut variables: Vec<usize>, errors: &mut Errors) {
+    let Some(option) = matches.map.options.unmatched.0.as_ref().filter(|_| !variables.is_empty()) else {
         return;
     };
     variables.sort_unstable();
-    let names: Vec<_> = variables.iter().map(|variable| survey.names[*variable]).collect();
+    let names: Vec<_> = variables.iter().map(|variable| matches.names[*variable]).collect();
     errors.push(without_rule(option, &names));
 }
 
@@ -208,7 +210,7 @@ mod tests {
     use crate::map::flags::Flag::{AddPrefix, Alias, Rename, StripPrefix};
     use crate::map::test_util::map;
     use crate::remap::names::plan_names;
-    use crate::remap::test_util::{planned, unfit};
+    use crate::remap::test_util::{mismatch, planned};
 
     fn renames(rules: &[(&str, &str)]) -> String {
         rules.iter().map(|(from, to)| format!("[[rule]]\nrename = '{from}'\nto = '{to}'\n")).collect()
@@ -312,7 +314,7 @@ mod tests {
         let names = ["w", "w/Adam", "x", "x/Adam"];
         let dropping = format!("[options]\nunmatched = 'drop'\n{rule}");
         assert_eq!(planned(&[], &dropping, &names), ["v <- w", "v/Adam <- w/Adam"]);
-        let errors = unfit(&[], &format!("[options]\nunmatched = 'error'\n{rule}"), &names).errors;
+        let errors = mismatch(&[], &format!("[options]\nunmatched = 'error'\n{rule}"), &names).errors;
         assert_eq!(errors.len(), 1);
         let message = errors.to_string();
         assert!(message.contains("1 variable without a rule") && message.contains("`x`"), "{message}");
@@ -327,7 +329,7 @@ mod tests {
             ("g", "_CHECKPOINTABLE_OBJECT_GRAPH"),
             ("re:n(?<z>.*)", "{z}"),
         ]);
-        let errors = unfit(&[], &text, &["a", "g", "l1", "n\0x"]).errors;
+        let errors = mismatch(&[], &text, &["a", "g", "l1", "n\0x"]).errors;
         let whats: Vec<_> = errors.iter().map(|error| error.what().split(',').next().unwrap()).collect();
         assert_eq!(
             whats,
@@ -350,7 +352,7 @@ mod tests {
     fn numbers_that_cannot_be_are_one_error_a_target_whatever_the_numbers() {
         let names: Vec<String> = (0..30).map(|i| format!("l{i}")).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let errors = unfit(&[Rename("l{i:int}={i-50}".into())], "", &names).errors;
+        let errors = mismatch(&[Rename("l{i:int}={i-50}".into())], "", &names).errors;
         assert_eq!(errors.len(), 1, "{errors}");
         let message = errors.to_string();
         assert!(

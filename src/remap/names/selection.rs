@@ -17,57 +17,57 @@ pub(crate) enum Selection {
 }
 
 /// The fate of each variable.
-pub(crate) fn select(survey: &Matches<'_>, tallies: &mut RuleCounts) -> Vec<Selection> {
-    let first_keep = survey.map.ids().find(|id| survey.rule(*id).verb == Verb::Keep);
+pub(crate) fn select(matches: &Matches<'_>, counts: &mut RuleCounts) -> Vec<Selection> {
+    let first_keep = matches.map.ids().find(|id| matches.rule(*id).verb == Verb::Keep);
     let mut selector = Selector {
-        survey,
+        matches,
         keeps: first_keep.is_some(),
-        fates: vec![Selection::Kept; survey.names.len()],
-        keepers: vec![None; survey.names.len()],
+        selections: vec![Selection::Kept; matches.names.len()],
+        keepers: vec![None; matches.names.len()],
     };
-    for variable in survey.variables_first() {
-        selector.decide(variable, tallies);
+    for variable in matches.variables_first() {
+        selector.decide(variable, counts);
     }
-    for (variable, fate) in selector.fates.iter().enumerate() {
-        count(survey, variable, *fate, first_keep, tallies);
+    for (variable, fate) in selector.selections.iter().enumerate() {
+        count(matches, variable, *fate, first_keep, counts);
     }
-    selector.fates
+    selector.selections
 }
 
 struct Selector<'a> {
-    survey: &'a Matches<'a>,
+    matches: &'a Matches<'a>,
     /// Some rule keeps, so what none keeps goes.
     keeps: bool,
-    fates: Vec<Selection>,
+    selections: Vec<Selection>,
     /// The rule that keeps each variable.
     keepers: Vec<Option<RuleId>>,
 }
 
 impl Selector<'_> {
-    fn decide(&mut self, variable: usize, tallies: &mut RuleCounts) {
-        let (own, follows) = (self.survey.first(variable, Verb::Keep), self.follows(variable));
+    fn decide(&mut self, variable: usize, counts: &mut RuleCounts) {
+        let (own, follows) = (self.matches.first(variable, Verb::Keep), self.follows(variable));
         let followed = self.keeper_followed(variable);
         self.keepers[variable] = own.or(followed);
-        self.fates[variable] = match (self.survey.first(variable, Verb::Drop), follows) {
+        self.selections[variable] = match (self.matches.first(variable, Verb::Drop), follows) {
             (Some(drop), _) => Selection::Dropped(Some(drop)),
             (None, Some(drop)) => {
-                tallies.follow(drop, self.survey.names[variable], b"");
+                counts.follow(drop, self.matches.names[variable], b"");
                 Selection::Dropped(Some(drop))
             }
             (None, None) if self.keeps && self.keepers[variable].is_none() => Selection::Dropped(None),
             (None, None) => Selection::Kept,
         };
-        if let (Selection::Kept, None, Some(keep)) = (self.fates[variable], own, followed) {
-            tallies.follow(keep, self.survey.names[variable], self.survey.names[variable]);
+        if let (Selection::Kept, None, Some(keep)) = (self.selections[variable], own, followed) {
+            counts.follow(keep, self.matches.names[variable], self.matches.names[variable]);
         }
     }
 
     /// The `drop` that a slot follows its variable out by.
     fn follows(&self, variable: usize) -> Option<RuleId> {
-        let slot = self.survey.slot(variable)?;
-        match self.fates[slot.of] {
-            Selection::Dropped(Some(drop)) if self.survey.rule(drop).follow_slots => {
-                (!self.survey.names_itself(variable, slot)).then_some(drop)
+        let slot = self.matches.slot(variable)?;
+        match self.selections[slot.of] {
+            Selection::Dropped(Some(drop)) if self.matches.rule(drop).follow_slots => {
+                (!self.matches.names_itself(variable, slot)).then_some(drop)
             }
             _ => None,
         }
@@ -75,26 +75,26 @@ impl Selector<'_> {
 
     /// The `keep` that a slot stays with its variable by.
     fn keeper_followed(&self, variable: usize) -> Option<RuleId> {
-        let slot = self.survey.slot(variable)?;
-        self.keepers[slot.of].filter(|keep| self.survey.rule(*keep).follow_slots)
+        let slot = self.matches.slot(variable)?;
+        self.keepers[slot.of].filter(|keep| self.matches.rule(*keep).follow_slots)
     }
 }
 
 /// Notes what the rules that match a variable did to it, as far as selection goes.
 fn count(
-    survey: &Matches<'_>,
+    matches: &Matches<'_>,
     variable: usize,
     fate: Selection,
     first_keep: Option<RuleId>,
-    tallies: &mut RuleCounts,
+    counts: &mut RuleCounts,
 ) {
-    let name = survey.names[variable];
-    for id in &survey.matched[variable] {
-        tallies.matched(*id);
-        match (survey.rule(*id).verb, fate) {
-            (Verb::Drop, _) => tallies.hit(*id, name, b""),
-            (Verb::Keep, Selection::Kept) => tallies.hit(*id, name, name),
-            (_, Selection::Dropped(by)) => tallies.shadowed(*id, by.or(first_keep)),
+    let name = matches.names[variable];
+    for id in &matches.matched[variable] {
+        counts.matched(*id);
+        match (matches.rule(*id).verb, fate) {
+            (Verb::Drop, _) => counts.hit(*id, name, b""),
+            (Verb::Keep, Selection::Kept) => counts.hit(*id, name, name),
+            (_, Selection::Dropped(by)) => counts.shadowed(*id, by.or(first_keep)),
             (_, Selection::Kept) => {}
         }
     }

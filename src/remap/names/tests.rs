@@ -5,7 +5,7 @@ use crate::map::flags::Flag;
 use crate::map::test_util::file;
 use crate::remap::names::plan_names;
 use crate::remap::plan::{Plan, Planned};
-use crate::remap::test_util::{plan, planned, unfit};
+use crate::remap::test_util::{mismatch, plan, planned};
 
 const BERT: &[&str] = &["bert/a/w", "bert/a/w/Adam", "bert/b", "bert.c", "bertx/d", "step"];
 
@@ -64,7 +64,7 @@ fn characters_with_a_meaning_stay_characters() {
 #[test]
 fn the_beginning_of_a_component_is_no_scope_and_other_verbs_have_none() {
     for flag in [Flag::Drop("ber".into()), Flag::Drop("re:bert".into()), Flag::Cast("bert=half".into())] {
-        assert!(unfit(&[flag], "", BERT).to_string().contains("matched none of 6 variables"));
+        assert!(mismatch(&[flag], "", BERT).to_string().contains("matched none of 6 variables"));
     }
 }
 
@@ -104,7 +104,7 @@ proptest! {
         if let Ok(map) = Map::parse(&flags, &[file(&options)]) {
             let written = Map::parse(&[], &[file(&map.to_toml())]).map_err(|errors| TestCaseError::fail(errors.to_string()))?;
             match plan_names(&map, &names) {
-                Ok(plan) => prop_assert_eq!(meaning(&plan), meaning(&plan_names(&written, &names).map_err(|unfit| TestCaseError::fail(unfit.to_string()))?)),
+                Ok(plan) => prop_assert_eq!(meaning(&plan), meaning(&plan_names(&written, &names).map_err(|mismatch| TestCaseError::fail(mismatch.to_string()))?)),
                 Err(_) => prop_assert!(plan_names(&written, &names).is_err()),
             }
         }
@@ -157,7 +157,7 @@ fn try_it(text: &str, flag: &str) {
             Err(errors) => {
                 assert!(!errors.to_string().is_empty() && !errors.to_colored_string().is_empty())
             }
-            Ok(map) => _ = plan_names(&map, &names).map_err(|unfit| unfit.to_string()),
+            Ok(map) => _ = plan_names(&map, &names).map_err(|mismatch| mismatch.to_string()),
         }
     }
 }

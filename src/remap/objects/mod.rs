@@ -50,21 +50,22 @@ pub(crate) fn apply(map: &Map, catalog: &mut Catalog) -> Result<Report, MapMisma
     };
     let scoped = with_scopes(map, &graph, &catalog.variables);
     let map = &*scoped;
-    let (mut tallies, mut errors) = (RuleCounts::new(map), Errors::default());
-    let survey = Matches::new(map, &graph, &catalog.variables, &mut errors);
-    let mut selected = select(&survey, &mut tallies);
-    crate::remap::objects::result::unmatched(&survey, &mut selected, &mut errors);
-    let mut misfits = RejectedNames::default();
-    let taking = Moves::new(&survey, &selected, &mut tallies, &mut misfits);
-    let copying = Aliases::new(&survey, &taking, &mut tallies, &mut misfits);
+    let (mut counts, mut errors) = (RuleCounts::new(map), Errors::default());
+    let matches = Matches::new(map, &graph, &catalog.variables, &mut errors);
+    let mut selected = select(&matches, &mut counts);
+    crate::remap::objects::result::unmatched(&matches, &mut selected, &mut errors);
+    let mut rejected = RejectedNames::default();
+    let moves = Moves::new(&matches, &selected, &mut counts, &mut rejected);
+    let aliases = Aliases::new(&matches, &moves, &mut counts, &mut rejected);
     let mut warnings = Errors::default();
-    let making = NewValues::new(&survey, &taking, &mut tallies, &mut misfits, (&mut errors, &mut warnings));
-    misfits.into_errors(map, &mut errors);
-    taking.errors.iter().for_each(|error| errors.push(error.clone()));
-    let wishes = ObjectEdit::new(&survey, &taking, &copying, &making, &mut errors);
-    let rewrite = wishes.finish(&survey, &mut errors);
-    let outcome = MappedObjects::new(&survey, &taking, (&copying, &making), &wishes, rewrite);
-    let (report, variables, objects) = outcome.conclude(tallies, errors, warnings)?;
+    let new_values =
+        NewValues::new(&matches, &moves, &mut counts, &mut rejected, (&mut errors, &mut warnings));
+    rejected.into_errors(map, &mut errors);
+    moves.errors.iter().for_each(|error| errors.push(error.clone()));
+    let edit = ObjectEdit::new(&matches, &moves, &aliases, &new_values, &mut errors);
+    let rewrite = edit.finish(&matches, &mut errors);
+    let outcome = MappedObjects::new(&matches, &moves, (&aliases, &new_values), &edit, rewrite);
+    let (report, variables, objects) = outcome.conclude(counts, errors, warnings)?;
     catalog.variables = variables;
     catalog.objects = Some(objects);
     catalog.changed();
@@ -105,7 +106,7 @@ fn without_graph(map: &Map, catalog: &Catalog) -> MapMismatch {
     let report = Report { total, ..Report::default() };
     let report = match conclude(map, RuleCounts::new(map), &[], report, Errors::default()) {
         Ok(report) => report,
-        Err(unfit) => *unfit.report,
+        Err(mismatch) => *mismatch.report,
     };
     MapMismatch { errors, report: Box::new(report) }
 }

@@ -53,7 +53,7 @@ fn flags(flags: &[&str]) -> Vec<Flag> {
 
 fn applied(name: &str, rules: &[&str]) -> (Catalog, Report) {
     let mut catalog = of_fixture(name);
-    let report = apply(&map(&flags(rules), ""), &mut catalog).unwrap_or_else(|unfit| panic!("{unfit}"));
+    let report = apply(&map(&flags(rules), ""), &mut catalog).unwrap_or_else(|mismatch| panic!("{mismatch}"));
     assert_agrees(&catalog);
     (catalog, report)
 }
@@ -194,7 +194,7 @@ fn what_is_in_an_object_joins_one_that_is_there() {
         let graph = tree(paths);
         let keys = bundle_keys(&graph);
         let mut catalog = catalog(graph, &keys);
-        apply(&map(&flags(rules), ""), &mut catalog).unwrap_or_else(|unfit| panic!("{unfit}"));
+        apply(&map(&flags(rules), ""), &mut catalog).unwrap_or_else(|mismatch| panic!("{mismatch}"));
         shown(&catalog)
     };
     assert_eq!(
@@ -225,8 +225,8 @@ fn what_cannot_be_is_said_all_at_once_with_its_place() {
 fn without_the_graph_a_map_is_refused() {
     let mut catalog = of_fixture("modules");
     catalog.objects.as_mut().unwrap().graph = None;
-    let unfit = apply(&map(&flags(&["a=b"]), ""), &mut catalog).unwrap_err();
-    assert!(unfit.to_string().contains("in a data file that is missing"), "{unfit}");
+    let mismatch = apply(&map(&flags(&["a=b"]), ""), &mut catalog).unwrap_err();
+    assert!(mismatch.to_string().contains("in a data file that is missing"), "{mismatch}");
 }
 
 fn inner() -> impl Strategy<Value = String> {
@@ -264,7 +264,7 @@ proptest! {
         let Ok(plan) = plan(&[], &text, &names) else { return Ok(()) };
         let graph = tree(&names);
         let mut catalog = catalog(graph, &names.iter().map(|name| format!("{name}{VALUE}")).collect::<Vec<_>>());
-        apply(&map(&[], &text), &mut catalog).map_err(|unfit| TestCaseError::fail(format!("{text}{unfit}")))?;
+        apply(&map(&[], &text), &mut catalog).map_err(|mismatch| TestCaseError::fail(format!("{text}{mismatch}")))?;
         assert_agrees(&catalog);
         let text_of = |name: &[u8]| String::from_utf8(name.to_vec()).unwrap();
         let expected: Vec<_> = plan.variables.iter().map(|planned| format!("{} <- {}", text_of(&planned.name), names[planned.source.unwrap()])).collect();
@@ -292,7 +292,7 @@ proptest! {
         let mut catalog = before.clone();
         for (from, to) in [(old, &new), (&new, old)] {
             let rename = Flag::Rename(format!("{}={to}", crate::map::escape::escape(from)));
-            apply(&map(&[rename], ""), &mut catalog).map_err(|unfit| TestCaseError::fail(unfit.to_string()))?;
+            apply(&map(&[rename], ""), &mut catalog).map_err(|mismatch| TestCaseError::fail(mismatch.to_string()))?;
             assert_agrees(&catalog);
         }
         prop_assert_eq!(by_value(&catalog), by_value(&before));
@@ -328,7 +328,7 @@ fn changed_values(text: &str) -> (Vec<String>, Report) {
     let line = |v: &Variable| format!("{} {} {}", v.name, v.tensor.shape, v.tensor.dtype);
     let mut catalog = with_matrices("modules");
     let before: BTreeSet<_> = catalog.variables.iter().map(line).collect();
-    let report = apply(&map(&[], text), &mut catalog).unwrap_or_else(|unfit| panic!("{unfit}"));
+    let report = apply(&map(&[], text), &mut catalog).unwrap_or_else(|mismatch| panic!("{mismatch}"));
     assert_agrees(&catalog);
     (catalog.variables.iter().map(line).filter(|line| !before.contains(line)).collect(), report)
 }
@@ -382,10 +382,10 @@ fn what_a_rule_takes_or_copies_has_its_ops() {
 fn values_that_cannot_be_are_refused_at_their_places() {
     let text = "[[rule]]\nconvert = 'net/shared/w'\nops = [{ squeeze = 0 }]\n\
                 [[rule]]\nsplit = 'net/shared/w'\nto = ['a', 'b', 'c']\naxis = 0";
-    let unfit = apply(&map(&[], text), &mut with_matrices("modules")).unwrap_err();
-    let whats: Vec<_> = unfit.errors.iter().map(|error| (error.line(), error.what())).collect();
+    let mismatch = apply(&map(&[], text), &mut with_matrices("modules")).unwrap_err();
+    let whats: Vec<_> = mismatch.errors.iter().map(|error| (error.line(), error.what())).collect();
     assert_eq!(whats, [(3, "axis 0 has the size 2, not 1")]);
-    assert!(unfit.to_string().contains("for `net/shared/w` [2, 3] float32"));
+    assert!(mismatch.to_string().contains("for `net/shared/w` [2, 3] float32"));
 }
 
 #[test]
@@ -442,7 +442,7 @@ fn what_a_full_name_means_is_split_by_all_its_paths() {
     let variable = catalog.variables.iter_mut().find(|variable| variable.name.as_bytes() == b"net/shared/w");
     variable.unwrap().full_name = Some("alone:0".into());
     let text = "[[rule]]\nsplit = 'alone:0'\nmatch = 'full_name'\nto = ['x/a', 'x/b']\naxis = 0";
-    apply(&map(&[], text), &mut catalog).unwrap_or_else(|unfit| panic!("{unfit}"));
+    apply(&map(&[], text), &mut catalog).unwrap_or_else(|mismatch| panic!("{mismatch}"));
     assert_agrees(&catalog);
     assert!(catalog.variable(b"x/a").is_some() && catalog.variable(b"x/b").is_some());
     assert_eq!(catalog.graph().unwrap().resolve("net/shared/w"), None);
@@ -465,11 +465,11 @@ proptest! {
         let sizes = (1..=paths.len()).map(|size| size.to_string()).collect::<Vec<_>>().join(", ");
         let mut there = before.clone();
         let join = format!("[[rule]]\njoin = [{list}]\nto = 'all/of/them'\naxis = 0");
-        apply(&map(&[], &join), &mut there).unwrap_or_else(|unfit| panic!("{unfit}"));
+        apply(&map(&[], &join), &mut there).unwrap_or_else(|mismatch| panic!("{mismatch}"));
         assert_agrees(&there);
         prop_assert_eq!(there.variables.len(), 1);
         let split = format!("[[rule]]\nsplit = 'all/of/them'\nto = [{list}]\nsizes = [{sizes}]\naxis = 0");
-        apply(&map(&[], &split), &mut there).unwrap_or_else(|unfit| panic!("{unfit}"));
+        apply(&map(&[], &split), &mut there).unwrap_or_else(|mismatch| panic!("{mismatch}"));
         assert_agrees(&there);
         for (old, new) in before.variables.iter().zip(&there.variables) {
             prop_assert_eq!((&old.name, &old.tensor.shape), (&new.name, &new.tensor.shape));

@@ -3,7 +3,7 @@ use crate::map::flags::Flag;
 use crate::map::rule::RuleId;
 use crate::map::test_util::map;
 use crate::remap::report::*;
-use crate::remap::test_util::{plan, planned, statuses, unfit};
+use crate::remap::test_util::{mismatch, plan, planned, statuses};
 
 fn shadowed_by(index: usize) -> Status {
     Status::Shadowed { by: Some(RuleId::at(index)) }
@@ -20,7 +20,7 @@ fn an_empty_map_changes_nothing() {
 #[test]
 fn a_rule_that_matched_nothing_names_the_nearest() {
     let message =
-        unfit(&[Flag::Rename("ber/**=encoder/**".into())], "", &["bert/a", "bert/b", "cls"]).to_string();
+        mismatch(&[Flag::Rename("ber/**=encoder/**".into())], "", &["bert/a", "bert/b", "cls"]).to_string();
     assert_eq!(
         message,
         "\
@@ -34,10 +34,10 @@ error: `ber/**` matched none of 3 variables
 #[test]
 fn unused_rules_are_an_error_a_warning_or_allowed() {
     let rule = "[[rule]]\ndrop = 'x'\n";
-    assert_eq!(unfit(&[], rule, &["a"]).errors.len(), 1);
+    assert_eq!(mismatch(&[], rule, &["a"]).errors.len(), 1);
     let warn = format!("[options]\nunused = 'warn'\n{rule}");
     assert_eq!(plan(&[], &warn, &["a"]).unwrap().report.warnings.len(), 1);
-    assert_eq!(unfit(&[Flag::Drop("y".into())], &warn, &["a"]).errors.len(), 1);
+    assert_eq!(mismatch(&[Flag::Drop("y".into())], &warn, &["a"]).errors.len(), 1);
     let optional = format!("{rule}optional = true");
     assert!(plan(&[], &optional, &["a"]).unwrap().report.warnings.is_empty());
     assert_eq!(statuses(&optional, &["a"]), [Status::Optional]);
@@ -68,9 +68,9 @@ fn the_report_counts_hits_and_slots_that_followed_with_an_example() {
 #[test]
 fn question_marks_and_brackets_are_explained_when_they_match_nothing() {
     let help = "are ordinary characters";
-    assert!(unfit(&[Flag::Drop("w?".into())], "", &["w1"]).to_string().contains(help));
-    assert!(unfit(&[Flag::Drop("w[0-9]".into())], "", &["w1"]).to_string().contains(help));
-    assert!(!unfit(&[Flag::Drop("re:v[0-9]".into())], "", &["w1"]).to_string().contains(help));
+    assert!(mismatch(&[Flag::Drop("w?".into())], "", &["w1"]).to_string().contains(help));
+    assert!(mismatch(&[Flag::Drop("w[0-9]".into())], "", &["w1"]).to_string().contains(help));
+    assert!(!mismatch(&[Flag::Drop("re:v[0-9]".into())], "", &["w1"]).to_string().contains(help));
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn a_slash_too_many_is_a_warning() {
 
 #[test]
 fn dropping_an_optimizer_that_is_not_there_is_an_error() {
-    let message = unfit(&[Flag::DropOptimizer], "", &["w"]).to_string();
+    let message = mismatch(&[Flag::DropOptimizer], "", &["w"]).to_string();
     assert!(
         message.contains("no optimizer state among 1 variable") && message.contains("| --drop-optimizer")
     );

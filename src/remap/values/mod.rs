@@ -8,11 +8,11 @@ use crate::dtype::{Dtype, Value};
 use crate::map::Map;
 use crate::map::diagnostic::{Error, Errors, Kind};
 use crate::map::ops::files::Files;
-use crate::map::ops::{OpInput, OpError, WrittenOp};
+use crate::map::ops::{OpError, OpInput, WrittenOp};
 use crate::map::rule::{NewValue, Rule};
 use crate::op;
 use crate::op::{Fill, Op};
-use crate::remap::steps::{ValuePlan, Output, Input, Scope, Step};
+use crate::remap::steps::{Input, Output, Scope, Step, ValuePlan};
 use crate::tensor::Tensor;
 
 /// Variables that a message names before "and N more".
@@ -27,7 +27,7 @@ pub(crate) struct Values<'a> {
     done: HashMap<Input, Option<Arc<Tensor>>>,
     /// The parts of what was split, by its source.
     split: HashMap<Input, Option<Vec<Arc<Tensor>>>>,
-    misfits: Vec<ValueMismatch>,
+    mismatches: Vec<ValueMismatch>,
     /// By place and words.
     known: HashMap<(String, usize, String), usize>,
     /// Variables that a cast of everything leaves alone.
@@ -42,8 +42,8 @@ struct ValueMismatch {
 
 impl<'a> Values<'a> {
     pub(crate) fn new(map: &'a Map, variables: &'a [Variable]) -> Self {
-        let (files, done, split, misfits, known, spared) = Default::default();
-        Self { map, variables, files, done, split, misfits, known, spared }
+        let (files, done, split, rejected, known, spared) = Default::default();
+        Self { map, variables, files, done, split, mismatches: rejected, known, spared }
     }
 
     /// The tensor of a value; none if it cannot be, which is noted.
@@ -55,16 +55,16 @@ impl<'a> Values<'a> {
             }
             Output::Joined(rule) => self.joined(&derived.inputs, self.map.rule(rule)),
             Output::Created(rule) => {
-                let Some(NewValue::Create(creation)) = &self.map.rule(rule).making else { return None };
+                let Some(NewValue::Create(creation)) = &self.map.rule(rule).new_value else { return None };
                 let tensor = creation.tensor(&self.files);
-                tensor.map(Arc::new).map_err(|fault| self.misfit(fault, None)).ok()
+                tensor.map(Arc::new).map_err(|fault| self.mismatch(fault, None)).ok()
             }
         }
     }
 
     /// All that does not fit, and what is odd.
     pub(crate) fn finish(self, errors: &mut Errors, warnings: &mut Errors) {
-        for ValueMismatch { fault, of } in self.misfits {
+        for ValueMismatch { fault, of } in self.mismatches {
             let error = Error::new(Kind::Value, &fault.place, fault.what).helps(fault.help);
             errors.push(if of.is_empty() { error } else { error.note(format!("for {}", list(&of))) });
         }
@@ -113,7 +113,7 @@ impl<'a> Values<'a> {
             Op::Cast { dtype, .. } if dtype == tensor.dtype => Ok(tensor.clone()),
             resolved => resolved.apply(&tensor).map(Arc::new).map_err(|what| OpError::new(&op.place, what)),
         });
-        made.map_err(|fault| self.misfit(fault, Some(self.at(source, &tensor)))).ok()
+        made.map_err(|fault| self.mismatch(fault, Some(self.at(source, &tensor)))).ok()
     }
 
     /// The parts of a value that a rule splits.
@@ -122,7 +122,7 @@ impl<'a> Values<'a> {
             return parts.clone();
         }
         let tensor = self.input(input)?;
-        let Some(NewValue::Split(division)) = &rule.making else { return None };
+        let Some(NewValue::Split(division)) = &rule.new_value else { return None };
         let dims = &tensor.shape.0;
         let parts = || {
             let (axis, sizes) = (division.axis(dims.len())?, division.sizes(dims, rule.targets.len())?);
@@ -131,7 +131,7 @@ impl<'a> Values<'a> {
             parts.map_err(|what| OpError::new(division.place(), what))
         };
         let parts = parts().map(|parts| parts.into_iter().map(Arc::new).collect::<Vec<_>>());
-        let parts = parts.map_err(|fault| self.misfit(fault, Some(self.at(input.source, &tensor)))).ok();
+        let parts = parts.map_err(|fault| self.mismatch(fault, Some(self.at(input.source, &tensor)))).ok();
         self.split.insert(input.clone(), parts.clone());
         parts
     }
@@ -139,28 +139,27 @@ impl<'a> Values<'a> {
     fn joined(&mut self, inputs: &[Input], rule: &Rule) -> Option<Arc<Tensor>> {
         let tensors: Vec<_> = inputs.iter().map(|input| self.input(input)).collect();
         let tensors = tensors.into_iter().collect::<Option<Vec<_>>>()?;
-        let Some(NewValue::Join(division)) = &rule.making else { return None };
+        let Some(NewValue::Join(division)) = &rule.new_value else { return None };
         let joined = || {
-            let dims =
-                &tensors.first().ok_or_else(|| OpError::new(rule.place(), "nothing to join"))?.shape.0;
+            let dims = &tensors.first().ok_or_else(|| OpError::new(rule.place(), "nothing to join"))?.shape.0;
             let (axis, layout) = (division.axis(dims.len())?, division.layout(dims)?);
-            if let Some(what) = unlike(&tensors, axis) {
+            if let Some(what) = shape_mismatch(&tensors, axis) {
                 return Err(OpError::new(rule.place(), what));
             }
             let joined = op::join(&tensors, axis, &layout);
             joined.map_err(|what| OpError::new(division.place(), what))
         };
-        joined().map(Arc::new).map_err(|fault| self.misfit(fault, Some(self.all(inputs, &tensors)))).ok()
+        joined().map(Arc::new).map_err(|fault| self.mismatch(fault, Some(self.all(inputs, &tensors)))).ok()
     }
 
-    fn misfit(&mut self, fault: OpError, of: Option<String>) {
+    fn mismatch(&mut self, fault: OpError, of: Option<String>) {
         let place = &fault.place;
         let key = (place.file().to_owned(), place.span.start, fault.what.clone());
-        let at = *self.known.entry(key).or_insert(self.misfits.len());
-        if at == self.misfits.len() {
-            self.misfits.push(ValueMismatch { fault, of: vec![] });
+        let at = *self.known.entry(key).or_insert(self.mismatches.len());
+        if at == self.mismatches.len() {
+            self.mismatches.push(ValueMismatch { fault, of: vec![] });
         }
-        self.misfits[at].of.extend(of);
+        self.mismatches[at].of.extend(of);
     }
 
     /// `` `w` [2, 3] float32 ``
@@ -221,7 +220,7 @@ fn is_fraction(dtype: Dtype) -> bool {
 }
 
 /// Why tensors cannot be joined along an axis.
-fn unlike(tensors: &[Arc<Tensor>], axis: usize) -> Option<String> {
+fn shape_mismatch(tensors: &[Arc<Tensor>], axis: usize) -> Option<String> {
     let first = tensors.first()?;
     for tensor in tensors {
         if tensor.dtype != first.dtype {

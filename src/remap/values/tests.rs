@@ -29,7 +29,11 @@ fn catalog(variables: &[(&str, &[u64])]) -> Catalog {
     Catalog { variables, ..Catalog::default() }
 }
 
-fn applied(flags: &[Flag], text: &str, variables: &[(&str, &[u64])]) -> Result<(Vec<String>, Report), MapMismatch> {
+fn applied(
+    flags: &[Flag],
+    text: &str,
+    variables: &[(&str, &[u64])],
+) -> Result<(Vec<String>, Report), MapMismatch> {
     let mut catalog = catalog(variables);
     let report = apply(&map(flags, text), &mut catalog)?;
     // What is written of the map does the same.
@@ -46,7 +50,7 @@ fn applied(flags: &[Flag], text: &str, variables: &[(&str, &[u64])]) -> Result<(
 }
 
 fn shown(text: &str, variables: &[(&str, &[u64])]) -> Vec<String> {
-    applied(&[], text, variables).unwrap_or_else(|unfit| panic!("{unfit}")).0
+    applied(&[], text, variables).unwrap_or_else(|mismatch| panic!("{mismatch}")).0
 }
 
 fn refused(text: &str, variables: &[(&str, &[u64])]) -> String {

@@ -39,8 +39,8 @@ const V1: &str = "this is a whole TensorFlow V1 checkpoint (SaverDef.V1), not an
 ///
 /// # Errors
 /// As [`crate::source::open`].
-pub(crate) fn open(prefix: &Prefix, folder: &Arc<Directory>) -> Result<Checkpoint, Error> {
-    let index = Arc::new(SourceFile::open_in(folder, &prefix.head));
+pub(crate) fn open(prefix: &Prefix, directory: &Arc<Directory>) -> Result<Checkpoint, Error> {
+    let index = Arc::new(SourceFile::open_in(directory, &prefix.head));
     let unreadable =
         |error: &io::Error| Error::Io(prefix.index(), io::Error::new(error.kind(), error.to_string()));
     let Some(stamp) = index.stamp() else {
@@ -52,7 +52,7 @@ pub(crate) fn open(prefix: &Prefix, folder: &Arc<Directory>) -> Result<Checkpoin
     }
     let mut file = vec![0; stamp.len as usize];
     index.read_exact_at(&mut file, 0).map_err(|error| unreadable(&error))?;
-    let rows = Rows::read(prefix, folder, index, &file)?;
+    let rows = Rows::read(prefix, directory, index, &file)?;
     let warnings = rows.missing_shards();
     let catalog = rows.into_catalog()?;
     Ok(Checkpoint { prefix: prefix.clone(), catalog, stamp, warnings })
@@ -61,7 +61,7 @@ pub(crate) fn open(prefix: &Prefix, folder: &Arc<Directory>) -> Result<Checkpoin
 /// The rows of an index while they are read and checked.
 struct Rows<'a> {
     prefix: &'a Prefix,
-    folder: &'a Arc<Directory>,
+    directory: &'a Arc<Directory>,
     index: Arc<SourceFile>,
     header: Option<Header>,
     shards: Vec<Arc<SourceFile>>,
@@ -80,14 +80,14 @@ impl<'a> Rows<'a> {
     /// Reads all rows; an error has everything that is wrong with them.
     fn read(
         prefix: &'a Prefix,
-        folder: &'a Arc<Directory>,
+        directory: &'a Arc<Directory>,
         index: Arc<SourceFile>,
         file: &[u8],
     ) -> Result<Self, Error> {
         let (header, shards, tensors) = (None, Vec::new(), Vec::new());
         let mut rows = Self {
             prefix,
-            folder,
+            directory,
             index,
             header,
             shards,
@@ -101,7 +101,7 @@ impl<'a> Rows<'a> {
         let decoded = table::decode_with(file, |key, value, at| rows.row(key, value, at));
         decoded.map_err(|error| match rows.is_v1 {
             true => Error::Unsupported(prefix.index(), V1.into()),
-            false => malformed(prefix, folder, error),
+            false => malformed(prefix, directory, error),
         })?;
         rows.refuse_unsupported()?;
         let unclaimed = std::mem::take(&mut rows.partitions).unclaimed();
@@ -194,7 +194,7 @@ impl<'a> Rows<'a> {
         }
         source_file::make_room(header.num_shards.into());
         let name = |shard| self.prefix.data_name(shard, header.num_shards);
-        let open = |shard| Arc::new(SourceFile::open_in(self.folder, &name(shard)));
+        let open = |shard| Arc::new(SourceFile::open_in(self.directory, &name(shard)));
         self.shards = (0..header.num_shards).map(open).collect();
         self.header = Some(header);
         Ok(())
@@ -203,7 +203,11 @@ impl<'a> Rows<'a> {
     fn refuse_unsupported(&self) -> Result<(), Error> {
         let refuse = |what: String| Err(Error::Unsupported(self.prefix.index(), what));
         let Some(header) = &self.header else {
-            return Err(malformed(self.prefix, self.folder, Malformed::new("no rows, not even a header", 0)));
+            return Err(malformed(
+                self.prefix,
+                self.directory,
+                Malformed::new("no rows, not even a header", 0),
+            ));
         };
         if let Err(incompatible) = header.check_version() {
             return refuse(format!("{incompatible}; TensorFlow refuses it too"));
@@ -239,7 +243,8 @@ impl<'a> Rows<'a> {
     /// A warning for each data file that cannot be read and that variables need.
     fn missing_shards(&self) -> Vec<String> {
         let missing = || self.shards.iter().filter(|shard| shard.fault().is_some());
-        let mut lost: HashMap<*const SourceFile, usize> = missing().map(|shard| (Arc::as_ptr(shard), 0)).collect();
+        let mut lost: HashMap<*const SourceFile, usize> =
+            missing().map(|shard| (Arc::as_ptr(shard), 0)).collect();
         let tensors = if lost.is_empty() { &[][..] } else { &self.tensors };
         for (_, tensor) in tensors {
             let shards: HashSet<_> = tensor.ranges().iter().map(|(shard, ..)| Arc::as_ptr(shard)).collect();
@@ -275,11 +280,11 @@ impl<'a> Rows<'a> {
 }
 
 /// A damaged index, or another file under an index's name.
-fn malformed(prefix: &Prefix, folder: &Directory, error: Malformed) -> Error {
-    let index = folder.reach(&prefix.head);
+fn malformed(prefix: &Prefix, directory: &Directory, error: Malformed) -> Error {
+    let index = directory.reach(&prefix.head);
     match sniff::is_table_at(&index) {
         true => Error::Malformed(prefix.index(), error),
-        false if sniff::lookalike(&index).is_some() => Error::not_an_index(prefix, folder),
+        false if sniff::lookalike(&index).is_some() => Error::not_an_index(prefix, directory),
         false => Error::Malformed(prefix.index(), error),
     }
 }

@@ -29,7 +29,7 @@ const MOST_OPEN: usize = 2;
 
 /// A file opened when values of it are read. What was needed to open the checkpoint is not kept.
 pub(super) struct DataFile {
-    bytes: FileStorage,
+    storage: FileStorage,
 }
 
 /// The files that were used last, the very last at the end.
@@ -38,14 +38,14 @@ static OPEN: Mutex<Vec<(Weak<DataFile>, Hdf5File)>> = Mutex::new(Vec::new());
 impl DataFile {
     /// Nothing is opened yet.
     pub(super) fn new(bytes: FileStorage) -> Self {
-        Self { bytes }
+        Self { storage: bytes }
     }
 
     fn dataset(self: &Arc<Self>, path: &str) -> Result<Dataset> {
         if let Some(file) = self.used(None) {
             return file.dataset(path);
         }
-        let file = open(&self.bytes, KEPT)?;
+        let file = open(&self.storage, KEPT)?;
         self.used(Some(file.clone())).unwrap_or(file).dataset(path)
     }
 
@@ -154,12 +154,12 @@ impl Decode for Chunks {
     }
 
     fn verify(&self) -> io::Result<()> {
-        self.file.bytes.verify()
+        self.file.storage.verify()
     }
 
     fn fingerprint(&self, mut to: &mut dyn Hasher) -> Option<()> {
         ("chunks", &self.path, &self.shape, self.width, self.swapped).hash(&mut to);
-        self.file.bytes.fingerprint(to)
+        self.file.storage.fingerprint(to)
     }
 
     /// Little, for it takes several times as much to decode.

@@ -27,7 +27,7 @@ use crate::tensor::{Shape, Tensor};
 /// What a dataset is read with.
 pub(super) struct Reading {
     pub(super) file: Hdf5File,
-    pub(super) bytes: FileStorage,
+    pub(super) storage: FileStorage,
     /// The same file, for what is read later.
     pub(super) later: Arc<DataFile>,
     /// Bytes of strings that may still be read.
@@ -84,7 +84,7 @@ impl Reading {
             Type::Opaque { size } => (opaque(&dataset, size)?, None),
             Type::Other(what) => return Err(DatasetError::LeftOut(format!("its elements are {what}"))),
             text => {
-                let tensor = strings::tensor(&dataset, &text, shape, self.bytes.len(), &mut self.budget)?;
+                let tensor = strings::tensor(&dataset, &text, shape, self.storage.len(), &mut self.budget)?;
                 return Ok(Placed { tensor, range: None });
             }
         };
@@ -121,19 +121,19 @@ impl Reading {
 
     /// Values in one piece: a range of the file, unless their bytes are to be turned around.
     fn in_one_piece(&self, address: u64, numbers: Numbers) -> Result<Placed, DatasetError> {
-        let (bytes, len) = (self.bytes.clone(), numbers.len);
+        let (bytes, len) = (self.storage.clone(), numbers.len);
         let at = self.file.superblock().base_address.checked_add(address);
         let found = at.and_then(|at| Some((at, bytes.extent(at, len)?)));
         let (at, extent) = found.ok_or_else(|| self.past_the_end(address, len))?;
         let data = match numbers.swapped {
             None => extent,
-            Some(width) => Swapped { bytes, at, width }.extent(len),
+            Some(width) => Swapped { storage: bytes, at, width }.extent(len),
         };
         Ok(Placed { tensor: numbers.tensor(data), range: Some((at, at + len)) })
     }
 
     fn past_the_end(&self, address: u64, len: u64) -> DatasetError {
-        let file = self.bytes.len();
+        let file = self.storage.len();
         DatasetError::Damaged(format!("bytes {address}+{len} past the end of the file ({file} bytes)"))
     }
 
@@ -141,7 +141,7 @@ impl Reading {
     fn filled(&mut self, header: &Header, numbers: &Numbers) -> Result<Extent, DatasetError> {
         self.check_claim(numbers.len)?;
         if numbers.len == 0 {
-            return Ok(self.bytes.extent(0, 0).unwrap_or_else(|| Extent::from(vec![])));
+            return Ok(self.storage.extent(0, 0).unwrap_or_else(|| Extent::from(vec![])));
         }
         let mut element = match header.fill {
             Some(fill) if fill.len() as u64 == numbers.width => fill.to_vec(),
@@ -154,7 +154,7 @@ impl Reading {
 
     /// More bytes than a file of this length can hold are left out before anybody sums them.
     fn check_claim(&mut self, len: u64) -> Result<(), DatasetError> {
-        let file = self.bytes.len();
+        let file = self.storage.len();
         let claimed = self.claimed.saturating_add(len);
         if claimed <= MOST_OF_NOTHING.max(file.saturating_mul(MOST_OF_A_BYTE)) {
             self.claimed = claimed;
@@ -229,7 +229,8 @@ impl<'a> Header<'a> {
 
 impl Numbers {
     fn new((dtype, swapped): (Option<Dtype>, Option<usize>), shape: Shape) -> Result<Self, DatasetError> {
-        let dtype = dtype.ok_or_else(|| DatasetError::LeftOut("its type has no name in TensorFlow".into()))?;
+        let dtype =
+            dtype.ok_or_else(|| DatasetError::LeftOut("its type has no name in TensorFlow".into()))?;
         let width = dtype.width().unwrap_or(0);
         let elements = shape.num_elements();
         let len =
@@ -250,9 +251,9 @@ fn opaque(dataset: &Dataset, size: u32) -> Result<Option<Dtype>, DatasetError> {
     let dtype = noted.as_deref().and_then(Dtype::named).filter(|dtype| dtype.width() == Some(size.into()));
     match (dtype, noted) {
         (Some(dtype), _) => Ok(Some(dtype)),
-        (None, Some(noted)) => {
-            Err(DatasetError::LeftOut(format!("its elements are opaque, {size} bytes each, said to be {noted}")))
-        }
+        (None, Some(noted)) => Err(DatasetError::LeftOut(format!(
+            "its elements are opaque, {size} bytes each, said to be {noted}"
+        ))),
         (None, None) => Err(DatasetError::LeftOut(format!(
             "its elements are opaque, {size} bytes each, and no attribute dtype says what they are"
         ))),

@@ -10,7 +10,7 @@ use crate::source::hdf5::storage::FileStorage;
 
 /// Numbers in one piece whose high byte comes first.
 pub(super) struct Swapped {
-    pub(super) bytes: FileStorage,
+    pub(super) storage: FileStorage,
     /// Where they begin.
     pub(super) at: u64,
     /// Bytes of a component, a power of two.
@@ -29,18 +29,18 @@ impl Decode for Swapped {
     }
 
     fn decode(&self, at: u64, len: usize) -> io::Result<Vec<u8>> {
-        let mut bytes = self.bytes.read(self.at + at, len)?;
+        let mut bytes = self.storage.read(self.at + at, len)?;
         swap(&mut bytes, Some(self.width));
         Ok(bytes)
     }
 
     fn verify(&self) -> io::Result<()> {
-        self.bytes.verify()
+        self.storage.verify()
     }
 
     fn fingerprint(&self, mut to: &mut dyn Hasher) -> Option<()> {
         ("swapped", self.at, self.width).hash(&mut to);
-        self.bytes.fingerprint(to)
+        self.storage.fingerprint(to)
     }
 
     fn alignment(&self) -> u64 {

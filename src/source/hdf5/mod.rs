@@ -48,12 +48,12 @@ pub(super) const LEGACY: SourceFormat =
 pub(super) const ARCHIVE: SourceFormat = SourceFormat {
     stem: |name| without(name, ".keras"),
     is_head: |ends| MEMBERS.iter().any(|member| sniff::zip_holds(ends, member)),
-    own: None,
+    suffix: None,
     open,
 };
 
 const fn source(stem: fn(&OsStr) -> Option<OsString>, own: Option<&'static str>) -> SourceFormat {
-    SourceFormat { stem, is_head: |ends| ends.head.starts_with(HDF5), own, open }
+    SourceFormat { stem, is_head: |ends| ends.head.starts_with(HDF5), suffix: own, open }
 }
 
 /// How an HDF5 file begins. A program may keep a block of its own before that; such a file is known by its name.
@@ -62,8 +62,8 @@ const ZIP: &[u8] = b"PK\x03\x04";
 /// One of these is the first in a Keras archive.
 const MEMBERS: [&[u8]; 3] = [b"metadata.json", b"config.json", b"model.weights.h5"];
 
-fn open(prefix: &Prefix, folder: &Arc<Directory>) -> Result<Checkpoint, Error> {
-    let shard = Arc::new(SourceFile::open_in(folder, &prefix.head));
+fn open(prefix: &Prefix, directory: &Arc<Directory>) -> Result<Checkpoint, Error> {
+    let shard = Arc::new(SourceFile::open_in(directory, &prefix.head));
     let Some(stamp) = shard.stamp() else {
         let error = shard.fault().expect("a shard has a stamp or a fault");
         return Err(Error::Io(prefix.index(), io::Error::new(error.kind(), error.to_string())));
@@ -98,7 +98,7 @@ fn read(path: PathBuf, bytes: &FileStorage) -> Result<(Vec<Variable>, H5Layout, 
     check_end(&file, bytes).map_err(|error| Error::Malformed(path.clone(), error))?;
     let mut tree = walk::walk(&file).map_err(whole)?;
     let later = Arc::new(DataFile::new(bytes.clone()));
-    let mut reading = Reading { file, bytes: bytes.clone(), later, budget: strings::BUDGET, claimed: 0 };
+    let mut reading = Reading { file, storage: bytes.clone(), later, budget: strings::BUDGET, claimed: 0 };
     let placed = datasets(&mut reading, &mut tree).map_err(whole)?;
     overlaps(&mut tree, &placed);
     let faults: Vec<_> = std::mem::take(&mut tree.damaged)

@@ -27,7 +27,10 @@ pub(super) struct VariableName {
 const OF_THE_MODEL: &str = "top_level_model_weights";
 
 /// Names of all datasets, by path; and what the lists name that is not there.
-pub(super) fn names(file: &Hdf5File, tree: &Tree) -> Result<(BTreeMap<String, VariableName>, Vec<String>), DatasetError> {
+pub(super) fn names(
+    file: &Hdf5File,
+    tree: &Tree,
+) -> Result<(BTreeMap<String, VariableName>, Vec<String>), DatasetError> {
     let mut warnings = Vec::new();
     let mut names: BTreeMap<String, VariableName> = BTreeMap::new();
     for path in tree.datasets.keys() {

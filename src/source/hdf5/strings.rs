@@ -68,7 +68,12 @@ fn up_to_nul(element: &[u8]) -> &[u8] {
 }
 
 /// Strings that lie in heaps, each where its reference says.
-fn variable(dataset: &Dataset, shape: &Shape, file: u64, budget: &mut u64) -> Result<Vec<Vec<u8>>, DatasetError> {
+fn variable(
+    dataset: &Dataset,
+    shape: &Shape,
+    file: u64,
+    budget: &mut u64,
+) -> Result<Vec<Vec<u8>>, DatasetError> {
     let size = dataset.vlen_reference_size();
     spend(budget, shape, size as u64)?;
     let references = dataset.read_raw_bytes()?;

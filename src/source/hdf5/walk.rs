@@ -90,7 +90,12 @@ impl Tree {
     }
 
     /// Notes what a link of the group `parent` leads to; a group that is to be walked comes back.
-    fn link(&mut self, file: &Hdf5File, parent: &str, link: Link) -> Result<Option<(String, u64)>, DatasetError> {
+    fn link(
+        &mut self,
+        file: &Hdf5File,
+        parent: &str,
+        link: Link,
+    ) -> Result<Option<(String, u64)>, DatasetError> {
         let path = below(parent, &link.name);
         if link.name.is_empty() || link.name == "." || link.name.contains('/') || path.len() > MAX_PATH {
             let what = format!("a link has the name {:?}, which none can have", shortened(&link.name));

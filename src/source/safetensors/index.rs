@@ -23,7 +23,7 @@ pub(in crate::source) const SOURCE: SourceFormat = SourceFormat {
         let text = ends.head.trim_ascii_start();
         text.starts_with(b"{") && [&b"\"weight_map\""[..], b"\"metadata\""].iter().any(|key| holds(text, key))
     },
-    own: Some(OWN),
+    suffix: Some(OWN),
     open,
 };
 
@@ -34,14 +34,14 @@ fn holds(text: &[u8], key: &[u8]) -> bool {
 /// Ten million tensors would take it.
 const MAX_INDEX: u64 = 1 << 30;
 
-fn open(prefix: &Prefix, folder: &Arc<Directory>) -> Result<Checkpoint, Error> {
-    let index = SourceFile::open_in(folder, &prefix.head);
+fn open(prefix: &Prefix, directory: &Arc<Directory>) -> Result<Checkpoint, Error> {
+    let index = SourceFile::open_in(directory, &prefix.head);
     let stamp = stamp(&index)?;
     let map = read(&index, stamp.len)?;
     source_file::make_room(map.len() as u64);
     let (mut files, mut faults, mut warnings) = (Vec::new(), Vec::new(), Vec::new());
     for (name, tensors) in map {
-        match file(folder, &name, &tensors) {
+        match file(directory, &name, &tensors) {
             Ok((file, unlisted)) => {
                 warnings.extend(unlisted);
                 files.push(file);
@@ -70,13 +70,17 @@ fn read(index: &SourceFile, len: u64) -> Result<BTreeMap<String, Vec<String>>, E
 }
 
 /// A file with the tensors that it should have, and a warning of those that it should not.
-fn file(folder: &Arc<Directory>, name: &str, tensors: &[String]) -> Result<(File, Option<String>), String> {
+fn file(
+    directory: &Arc<Directory>,
+    name: &str,
+    tensors: &[String],
+) -> Result<(File, Option<String>), String> {
     let shown = Name::from(name);
     let needs = || format!("{} tensors are said to be in it", tensors.len());
     if !is_beside(name) {
         return Err(format!("{shown}: not a file of the index's own folder; {}", needs()));
     }
-    let shard = Arc::new(SourceFile::open_in(folder, OsStr::new(name)));
+    let shard = Arc::new(SourceFile::open_in(directory, OsStr::new(name)));
     if let Some(fault) = shard.fault() {
         return Err(format!("{shown}: {fault}; {}", needs()));
     }

@@ -27,7 +27,7 @@ use crate::tensor::{Shape, Tensor};
 pub(super) const FILE: SourceFormat = SourceFormat {
     stem: |name| without(name, OWN).filter(|stem| !is_part(stem)),
     is_head: |ends| is_header(&ends.head),
-    own: Some(OWN),
+    suffix: Some(OWN),
     open,
 };
 
@@ -45,8 +45,8 @@ fn is_part(stem: &OsStr) -> bool {
     stem.as_encoded_bytes().windows(4).any(|part| part == b"-of-")
 }
 
-fn open(prefix: &Prefix, folder: &Arc<Directory>) -> Result<Checkpoint, Error> {
-    let shard = Arc::new(SourceFile::open_in(folder, &prefix.head));
+fn open(prefix: &Prefix, directory: &Arc<Directory>) -> Result<Checkpoint, Error> {
+    let shard = Arc::new(SourceFile::open_in(directory, &prefix.head));
     let file = File::read(shard)?;
     let stamp = file.stamp;
     checkpoint(prefix, stamp, vec![file], Vec::new())

@@ -14,7 +14,7 @@ use crate::extent::{Extent, VirtualFile};
 use crate::format::v1::{Coding, Form, VarintIndex};
 use crate::name::Name;
 use crate::source::v1::block::Block;
-use crate::source::v1::{FileError, block, rebased};
+use crate::source::v1::{FileError, at_file_offset, block};
 
 /// Bytes of a piece of raw numbers, and of a run of varints that passes by at once.
 const RAW_PIECE: u64 = 4 << 20;
@@ -27,14 +27,14 @@ const VARINT_GRAIN: u64 = 64 << 10;
 pub(crate) struct Decoder {
     name: Name,
     block: Arc<Block>,
-    run: Run,
+    run: NumberRun,
     /// Of varints, where grains begin.
-    starts: OnceLock<Vec<u64>>,
+    varint_index: OnceLock<Vec<u64>>,
     was_reported: AtomicBool,
 }
 
 /// A run of numbers.
-pub(crate) struct Run {
+pub(crate) struct NumberRun {
     /// Where they lie in the block's contents.
     pub(crate) range: Range<u64>,
     pub(crate) form: Form,
@@ -46,7 +46,7 @@ pub(crate) struct Run {
 impl Decoder {
     /// The numbers of a run, in memory's form; or what keeps them from being so many, as far as that is known before they
     /// are read.
-    pub(crate) fn extent(name: Name, block: Arc<Block>, run: Run) -> Result<Extent, String> {
+    pub(crate) fn extent(name: Name, block: Arc<Block>, run: NumberRun) -> Result<Extent, String> {
         let len = run.len().ok_or_else(|| {
             let (elements, found) = (run.elements, run.range.end - run.range.start);
             let (at, file) = (block.place(run.range.start), block.shard.name());
@@ -55,12 +55,15 @@ impl Decoder {
             )
         })?;
         let (starts, was_reported) = (OnceLock::new(), AtomicBool::new(false));
-        Ok(Extent::Decoded { data: Arc::new(Self { name, block, run, starts, was_reported }), len })
+        Ok(Extent::Decoded {
+            data: Arc::new(Self { name, block, run, varint_index: starts, was_reported }),
+            len,
+        })
     }
 
-    fn piece(&self, at: u64, len: u64) -> Result<Vec<u8>, FileError> {
+    fn block(&self, at: u64, len: u64) -> Result<Vec<u8>, FileError> {
         let contents = self.block.contents()?;
-        let here = |error| rebased(error, &self.block);
+        let here = |error| at_file_offset(error, &self.block);
         let run = match self.run.form {
             Form::Raw => self.run.range.start + at..self.run.range.start + at + len,
             Form::Varint { .. } => self.varints(&contents, at, len).map_err(here)?,
@@ -76,10 +79,10 @@ impl Decoder {
 
     /// Where the varints of some grains from `at` on lie.
     fn varints(&self, contents: &VirtualFile, at: u64, len: u64) -> Result<Range<u64>, FileError> {
-        if self.starts.get().is_none() {
-            let _ = self.starts.set(self.survey(contents)?);
+        if self.varint_index.get().is_none() {
+            let _ = self.varint_index.set(self.index_varints(contents)?);
         }
-        let starts = self.starts.get().map(Vec::as_slice).unwrap_or_default();
+        let starts = self.varint_index.get().map(Vec::as_slice).unwrap_or_default();
         let grain = |at: u64| starts.get((at / self.alignment()) as usize);
         match (grain(at), grain((at + len).next_multiple_of(self.alignment()))) {
             (Some(start), Some(end)) => Ok(*start..*end),
@@ -87,8 +90,9 @@ impl Decoder {
         }
     }
 
-    fn survey(&self, contents: &VirtualFile) -> Result<Vec<u64>, FileError> {
-        let mut starts = VarintIndex::every(self.alignment() / self.run.coding.width as u64, self.run.range.start);
+    fn index_varints(&self, contents: &VirtualFile) -> Result<Vec<u64>, FileError> {
+        let mut starts =
+            VarintIndex::every(self.alignment() / self.run.coding.width as u64, self.run.range.start);
         let mut at = self.run.range.start;
         while at < self.run.range.end {
             let len = RAW_PIECE.min(self.run.range.end - at);
@@ -114,7 +118,7 @@ impl Decoder {
     }
 }
 
-impl Run {
+impl NumberRun {
     /// Bytes of the numbers in memory, if the run can be so many.
     fn len(&self) -> Option<u64> {
         let stored = self.range.end - self.range.start;
@@ -133,7 +137,7 @@ impl Decode for Decoder {
     }
 
     fn decode(&self, at: u64, len: usize) -> io::Result<Vec<u8>> {
-        self.piece(at, len as u64).map_err(|trouble| self.report(trouble))
+        self.block(at, len as u64).map_err(|trouble| self.report(trouble))
     }
 
     fn verify(&self) -> io::Result<()> {
@@ -141,7 +145,7 @@ impl Decode for Decoder {
     }
 
     fn fingerprint(&self, mut to: &mut dyn Hasher) -> Option<()> {
-        let Run { range, coding, elements, .. } = &self.run;
+        let NumberRun { range, coding, elements, .. } = &self.run;
         ("numbers", self.name.as_bytes(), self.block.place(0), range, coding.width, elements).hash(&mut to);
         self.block.shard.fingerprint(to)
     }

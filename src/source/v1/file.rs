@@ -16,7 +16,7 @@ use crate::format::v1::{Meta, Window};
 use crate::format::{Malformed, table};
 use crate::source::v1::block::Block;
 use crate::source::v1::sparse_reader::SparseReader;
-use crate::source::v1::{FileError, block, rebased};
+use crate::source::v1::{FileError, at_file_offset, block};
 use crate::source_file::SourceFile;
 
 /// Far beyond any real list of tensors or blocks, which are read whole.
@@ -40,8 +40,8 @@ pub(super) struct ValueRange {
 }
 
 impl File {
-    pub(super) fn open(folder: &Arc<Directory>, name: &OsStr) -> Result<Self, FileError> {
-        let shard = Arc::new(SourceFile::open_in(folder, name));
+    pub(super) fn open(directory: &Arc<Directory>, name: &OsStr) -> Result<Self, FileError> {
+        let shard = Arc::new(SourceFile::open_in(directory, name));
         if let Some(fault) = shard.fault() {
             return Err(std::io::Error::new(fault.kind(), fault.to_string()).into());
         }
@@ -112,7 +112,7 @@ fn walk(
 ) -> Result<(), FileError> {
     let contents = block.skim()?;
     let len = contents.len();
-    let here = |error| rebased(error, block);
+    let here = |error| at_file_offset(error, block);
     let last = block::read(&contents, len.saturating_sub(4), len.min(4)).map_err(here)?;
     let last = last.try_into().map_err(|_| Malformed { what: "empty block".into(), at: block.place(0) })?;
     let end = table::entries_len(last, len).map_err(|error| here(error.into()))?;

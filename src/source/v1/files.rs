@@ -12,19 +12,19 @@ use crate::source::sniff;
 
 /// The names of the files of a checkpoint of the first version; none if there is no such checkpoint. Of several sets of
 /// shards the complete ones count, and of those all, which [`check_complete`] then refuses.
-pub(super) fn files(prefix: &Prefix, folder: &Directory) -> Vec<OsString> {
-    if sniff::is_table(folder, &prefix.stem) {
+pub(super) fn files(prefix: &Prefix, directory: &Directory) -> Vec<OsString> {
+    if sniff::is_table(directory, &prefix.stem) {
         return vec![prefix.stem.clone()];
     }
     let mut sets: BTreeMap<u64, BTreeSet<OsString>> = BTreeMap::new();
-    for entry in folder.entries().unwrap_or_default() {
+    for entry in directory.entries().unwrap_or_default() {
         if let Some((stem, _, of)) = split(&entry.name)
             && stem == prefix.stem.as_bytes()
         {
             sets.entry(of).or_default().insert(entry.name);
         }
     }
-    sets.retain(|_, names| names.iter().any(|name| sniff::is_table(folder, name)));
+    sets.retain(|_, names| names.iter().any(|name| sniff::is_table(directory, name)));
     let is_complete = |(of, names): (&u64, &BTreeSet<_>)| *of == names.len() as u64;
     if sets.iter().any(is_complete) {
         sets.retain(|of, names| is_complete((of, names)));

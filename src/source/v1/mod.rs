@@ -29,13 +29,13 @@ use crate::source_file;
 use crate::tensor::Tensor;
 
 pub(crate) const SOURCE: SourceFormat =
-    SourceFormat { stem: files::likely_stem, is_head: |ends| ends.tail == TABLE, own: None, open };
+    SourceFormat { stem: files::likely_stem, is_head: |ends| ends.tail == TABLE, suffix: None, open };
 
-fn open(prefix: &Prefix, folder: &Arc<Directory>) -> Result<Checkpoint, Error> {
-    let names = files::files(prefix, folder);
+fn open(prefix: &Prefix, directory: &Arc<Directory>) -> Result<Checkpoint, Error> {
+    let names = files::files(prefix, directory);
     files::check_complete(prefix, &names)?;
     source_file::make_room(names.len() as u64);
-    let open = |name| File::open(folder, name).map_err(|trouble| trouble.of(prefix.dir.join(name)));
+    let open = |name| File::open(directory, name).map_err(|trouble| trouble.of(prefix.dir.join(name)));
     let files = names.iter().map(|name| open(name)).collect::<Result<Vec<_>, _>>()?;
     for file in &files {
         file.meta.version.check().map_err(|incompatible| {
@@ -87,7 +87,7 @@ impl From<Malformed> for FileError {
 }
 
 /// A fault in a block's contents, placed in the file.
-fn rebased(trouble: FileError, block: &Block) -> FileError {
+fn at_file_offset(trouble: FileError, block: &Block) -> FileError {
     match trouble {
         FileError::Malformed(Malformed { what, at }) => Malformed { what, at: block.place(at) }.into(),
         other => other,

@@ -12,10 +12,10 @@ use crate::format::{bundle, slice_key, string_tensor};
 use crate::name::Name;
 use crate::source::bundle::no_dtype;
 use crate::source::error::Fault;
-use crate::source::v1::decoder::{Decoder, Run};
+use crate::source::v1::decoder::{Decoder, NumberRun};
 use crate::source::v1::file::{File, ValueRange};
 use crate::source::v1::sparse_reader::SparseReader;
-use crate::source::v1::{FileError, block, rebased};
+use crate::source::v1::{FileError, at_file_offset, block};
 use crate::tensor::slices::Part;
 use crate::tensor::{Shape, Tensor};
 
@@ -78,7 +78,7 @@ fn part(file: &File, saved: &Saved, dtype: Dtype, slice: &bundle::Slice) -> Resu
     let key = slice_key::encode(&saved.name, slice);
     let missing = || format!("listed in {}, which does not hold its values", file.shard.name());
     let place = file.place(&key).ok_or_else(missing)?;
-    let fault = |trouble| match rebased(trouble, &place.block) {
+    let fault = |trouble| match at_file_offset(trouble, &place.block) {
         FileError::Io(error) => format!("{}: {error}", file.shard.name()),
         FileError::Malformed(error) => format!("{error} of {}", file.shard.name()),
         FileError::Foreign(what) => what.into(),
@@ -96,7 +96,7 @@ fn part(file: &File, saved: &Saved, dtype: Dtype, slice: &bundle::Slice) -> Resu
     }
     let coding = Coding::of(saved.dtype).ok_or_else(|| format!("{dtype}, which this format cannot hold"))?;
     let (run, form) = stored.run(&mut pages, coding).map_err(fault)?;
-    let run = Run { range: run, form, coding, elements };
+    let run = NumberRun { range: run, form, coding, elements };
     let data = Decoder::extent(stored.name.into(), place.block.clone(), run)?;
     Ok(Tensor::new(dtype, shape, vec![data], None))
 }

@@ -49,8 +49,8 @@ fn file(rows: &[Row]) -> Vec<u8> {
 fn opened(files: &[(&str, Vec<u8>)]) -> (tempfile::TempDir, Result<Checkpoint, String>) {
     let dir = tempfile::tempdir().unwrap();
     files.iter().for_each(|(name, bytes)| fs::write(dir.path().join(name), bytes).unwrap());
-    let folder = Arc::new(Directory::open(dir.path()).unwrap());
-    let checkpoint = open_in(&folder, "m".as_ref()).map_err(|error| error.to_string());
+    let directory = Arc::new(Directory::open(dir.path()).unwrap());
+    let checkpoint = open_in(&directory, "m".as_ref()).map_err(|error| error.to_string());
     (dir, checkpoint)
 }
 

@@ -40,7 +40,7 @@ impl Decode for Assembled {
 
     fn fingerprint(&self, mut to: &mut dyn Hasher) -> Option<()> {
         ("slices", &self.runs).hash(&mut to);
-        self.parts.iter().try_for_each(|part| part.tensor.file().recipe(to))
+        self.parts.iter().try_for_each(|part| part.tensor.file().fingerprint(to))
     }
 
     fn alignment(&self) -> u64 {

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::catalog::{Catalog, Origin, Variable};
-use crate::graph::Role;
+use crate::graph::NameRole;
 use crate::name::Name;
 
 /// Makes an object-based catalog name-based.
@@ -70,7 +70,7 @@ fn slots_by_graph(catalog: &Catalog) -> Vec<Option<(usize, String)>> {
     let by_node: HashMap<_, _> = slots.map(|slot| (slot.variable, slot.name.as_str())).collect();
     let keys: Vec<_> = catalog.variables.iter().map(|variable| variable.key().as_bytes()).collect();
     let slot = |name: crate::graph::Known| {
-        let Role::Slot { of: Some(of) } = name.role else { return None };
+        let NameRole::Slot { of: Some(of) } = name.role else { return None };
         Some((of, (*by_node.get(&name.node?)?).to_owned()))
     };
     graph.roles(&keys).into_iter().map(slot).collect()

@@ -119,8 +119,8 @@ impl Decode for Fitted {
 
     fn fingerprint(&self, mut to: &mut dyn Hasher) -> Option<()> {
         ("fit", &self.have.shape, &self.want.shape, self.have.dtype).hash(&mut to);
-        self.have.file().recipe(to)?;
-        self.want.file().recipe(to)
+        self.have.file().fingerprint(to)?;
+        self.want.file().fingerprint(to)
     }
 
     fn alignment(&self) -> u64 {

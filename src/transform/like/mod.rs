@@ -23,7 +23,7 @@ use crate::catalog::{Catalog, Origin, Variable};
 use crate::name::Name;
 use crate::tensor::Tensor;
 use crate::transform::like::find::{Candidates, How};
-pub use crate::transform::like::mismatch::{Problem, LikeMismatch};
+pub use crate::transform::like::mismatch::{LikeMismatch, Problem};
 pub use crate::transform::like::table::Fault;
 
 /// What the result is to look like.
@@ -99,7 +99,8 @@ pub fn like(catalog: &mut Catalog, wanted: &Wanted, filling: Filling) -> Result<
     let mut unlike = LikeMismatch::new(&wanted.name, wanted.catalog.variables.len());
     check_wanted(wanted, filling, &mut unlike);
     let found = find::find(catalog, &wanted.catalog);
-    let mut making = LikeBuilder { catalog, wanted, filling, likeness: Likeness::default(), unlike };
+    let mut making =
+        LikeBuilder { catalog, wanted, filling, likeness: Likeness::default(), mismatch: unlike };
     let mut used = vec![None; making.catalog.variables.len()];
     let mut variables = Vec::with_capacity(found.len());
     for (variable, candidates) in wanted.catalog.variables.iter().zip(found) {
@@ -113,7 +114,7 @@ pub fn like(catalog: &mut Catalog, wanted: &Wanted, filling: Filling) -> Result<
     }
     let unused = making.catalog.variables.iter().zip(&used).filter(|(_, used)| used.is_none());
     let extra: Vec<_> = unused.map(|(variable, _)| variable.name.clone()).collect();
-    let LikeBuilder { mut likeness, mut unlike, .. } = making;
+    let LikeBuilder { mut likeness, mismatch: mut unlike, .. } = making;
     if let Some(bytes) = excess(&variables) {
         unlike.push(Problem::TooLarge { bytes });
     }
@@ -149,7 +150,7 @@ struct LikeBuilder<'a> {
     wanted: &'a Wanted,
     filling: Filling,
     likeness: Likeness,
-    unlike: LikeMismatch,
+    mismatch: LikeMismatch,
 }
 
 impl LikeBuilder<'_> {
@@ -162,7 +163,7 @@ impl LikeBuilder<'_> {
                 let name =
                     |(source, how): (usize, How)| (self.catalog.variables[source].name.clone(), how.text());
                 let candidates = several.into_iter().map(name).collect();
-                self.unlike.push(Problem::Ambiguous { name: wanted.name.clone(), candidates });
+                self.mismatch.push(Problem::Ambiguous { name: wanted.name.clone(), candidates });
                 None
             }
         }
@@ -173,7 +174,7 @@ impl LikeBuilder<'_> {
         let of = || (wanted.name.clone(), source.name.clone());
         if have.dtype != want.dtype {
             let (name, from) = of();
-            self.unlike.push(Problem::Dtype { name, from, wanted: want.dtype, found: have.dtype });
+            self.mismatch.push(Problem::Dtype { name, from, wanted: want.dtype, found: have.dtype });
             return None;
         }
         let tensor = match have.shape == want.shape {
@@ -189,7 +190,7 @@ impl LikeBuilder<'_> {
                 let ((name, from), dtype) = (of(), want.dtype);
                 let (wanted, found) = (want.shape.clone(), have.shape.clone());
                 let can_fit = fill::fits(have, want);
-                self.unlike.push(Problem::Shape { name, from, dtype, wanted, found, can_fit });
+                self.mismatch.push(Problem::Shape { name, from, dtype, wanted, found, can_fit });
                 return None;
             }
         };
@@ -214,13 +215,19 @@ impl LikeBuilder<'_> {
                 Some(Variable { tensor, origin: None, ..wanted.clone() })
             }
             None if self.filling.missing == Some(Missing::Zeros) => {
-                self.unlike.push(Problem::NoZero { name: name.clone(), dtype: *dtype });
+                self.mismatch.push(Problem::NoZero { name: name.clone(), dtype: *dtype });
                 None
             }
             None => {
                 let (name, shape) = (name.clone(), shape.clone());
                 let full_name = wanted.full_name.clone().filter(|full_name| *full_name != name);
-                self.unlike.push(Problem::Missing { name, full_name, dtype: *dtype, shape, nearest: vec![] });
+                self.mismatch.push(Problem::Missing {
+                    name,
+                    full_name,
+                    dtype: *dtype,
+                    shape,
+                    nearest: vec![],
+                });
                 None
             }
         }
@@ -228,6 +235,6 @@ impl LikeBuilder<'_> {
 
     fn twice(&mut self, wanted: &Variable, first: &Name, source: usize) {
         let source = self.catalog.variables[source].name.clone();
-        self.unlike.push(Problem::Twice { source, names: [first.clone(), wanted.name.clone()] });
+        self.mismatch.push(Problem::Twice { source, names: [first.clone(), wanted.name.clone()] });
     }
 }

@@ -120,7 +120,8 @@ impl Take {
             let (flag, place) = (flag.clone(), place.to_owned());
             move |unnamed| Fault::Unnamed { flag, place, unnamed }
         };
-        let (base, other) = (find_variable(catalog, &self.name), find_variable(&self.from.catalog, &self.name));
+        let (base, other) =
+            (find_variable(catalog, &self.name), find_variable(&self.from.catalog, &self.name));
         let (base, other) = match (base, other) {
             (Ok(base), Ok(other)) => (base, other),
             (Err(base), Err(_)) => return Err(unnamed("either checkpoint")(base)),

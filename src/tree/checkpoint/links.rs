@@ -10,7 +10,7 @@ pub(crate) type LinkDirId = u32;
 
 /// The directories and links of one such tree.
 pub(crate) struct Links {
-    folders: Vec<LinkDir>,
+    directories: Vec<LinkDir>,
     links: Vec<Link>,
 }
 
@@ -67,20 +67,20 @@ impl Links {
     /// The topmost directory alone.
     pub(crate) fn new() -> Self {
         let top = LinkDir { parent: 0, name: "".into(), depth: 0, len: 0, entries: Vec::new() };
-        Self { folders: vec![top], links: Vec::new() }
+        Self { directories: vec![top], links: Vec::new() }
     }
 
     /// One more directory; none where it would be too deep.
     pub(crate) fn add_directory(&mut self, parent: LinkDirId, name: String) -> Option<LinkDirId> {
-        let above = &self.folders[parent as usize];
+        let above = &self.directories[parent as usize];
         let (depth, len) = (above.depth + 1, above.len + 1 + name.len());
         if depth > MAX_DEPTH || len > MAX_LEN {
             return None;
         }
-        let id = self.folders.len() as LinkDirId;
+        let id = self.directories.len() as LinkDirId;
         let name: Box<str> = name.into();
-        self.folders.push(LinkDir { parent, name: name.clone(), depth, len, entries: Vec::new() });
-        self.folders[parent as usize].entries.push((name, Item::Directory(id)));
+        self.directories.push(LinkDir { parent, name: name.clone(), depth, len, entries: Vec::new() });
+        self.directories[parent as usize].entries.push((name, Item::Directory(id)));
         Some(id)
     }
 
@@ -88,12 +88,12 @@ impl Links {
     pub(crate) fn add_link(&mut self, within: LinkDirId, name: String, to: To) {
         let id = self.links.len() as u32;
         self.links.push(Link { within, to });
-        self.folders[within as usize].entries.push((name.into(), Item::Link(id)));
+        self.directories[within as usize].entries.push((name.into(), Item::Link(id)));
     }
 
     /// All that was added, to be listed. A name that two have is the first one's.
     pub(crate) fn finish(mut self) -> Self {
-        for folder in &mut self.folders {
+        for folder in &mut self.directories {
             folder.entries.sort_by(|a, b| a.0.cmp(&b.0));
             folder.entries.dedup_by(|b, a| a.0 == b.0);
         }
@@ -103,18 +103,18 @@ impl Links {
     /// Whether the item is one of this tree.
     pub(crate) fn has(&self, item: Item) -> bool {
         match item {
-            Item::Directory(folder) => (folder as usize) < self.folders.len(),
+            Item::Directory(folder) => (folder as usize) < self.directories.len(),
             Item::Link(link) => (link as usize) < self.links.len(),
         }
     }
 
     pub(crate) fn parent(&self, folder: LinkDirId) -> LinkDirId {
-        self.folders[folder as usize].parent
+        self.directories[folder as usize].parent
     }
 
     /// The entries of a directory, sorted by name.
     pub(crate) fn entries(&self, folder: LinkDirId) -> &[(Box<str>, Item)] {
-        &self.folders[folder as usize].entries
+        &self.directories[folder as usize].entries
     }
 
     pub(crate) fn subfolders(&self, folder: LinkDirId) -> u32 {
@@ -139,7 +139,7 @@ impl Links {
         let Link { within, to } = self.links[link as usize];
         match to {
             To::Variable(ordinal) => {
-                "../".repeat(self.folders[within as usize].depth + 1) + &variable(ordinal)
+                "../".repeat(self.directories[within as usize].depth + 1) + &variable(ordinal)
             }
             To::Folder(folder) => {
                 let (from, to) = (self.path(within), self.path(folder));
@@ -156,7 +156,7 @@ impl Links {
         let mut path = Vec::new();
         let mut at = folder;
         while at != 0 {
-            path.push(&*self.folders[at as usize].name);
+            path.push(&*self.directories[at as usize].name);
             at = self.parent(at);
         }
         path.reverse();

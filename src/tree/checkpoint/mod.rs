@@ -23,14 +23,14 @@ use crate::extent::VirtualFile;
 use crate::source_file::Stamp;
 use crate::tree::checkpoint::checkpoint_files::{CheckpointFile, checkpoint_files};
 use crate::tree::checkpoint::link_trees::LinkTrees;
-use crate::tree::checkpoint::links::{LinkDirId, Item, Links};
+use crate::tree::checkpoint::links::{Item, LinkDirId, Links};
 use crate::tree::checkpoint::names::{Names, Node, NodeId};
 use crate::tree::checkpoint::node_kind::{NODE_KINDS, NodeKind};
 use crate::tree::checkpoint::show::Show;
 use crate::tree::escape::escape_first;
 use crate::tree::{Attr, Content, Entry, Ino, Kind};
 use crate::view;
-use crate::view::{VARIABLE_FILES, FORMATS, Format, RESERVED};
+use crate::view::{FORMATS, Format, RESERVED, VARIABLE_FILES};
 
 /// One checkpoint of a mount.
 pub(crate) struct CheckpointTree {
@@ -41,7 +41,7 @@ pub(crate) struct CheckpointTree {
     siblings: Vec<(Vec<u8>, VirtualFile)>,
     /// The files of the directory, by name.
     tops: Vec<(Vec<u8>, CheckpointFile)>,
-    linked: LinkTrees,
+    link_trees: LinkTrees,
     show: Show,
     /// For each variable the node of its name; made when a link first needs it.
     nodes_of: OnceLock<Vec<NodeId>>,
@@ -94,7 +94,18 @@ impl CheckpointTree {
         let mtime = time(stamp.mtime);
         let mode = stamp.mode as u16 & 0o444 | 0o400;
         let (linked, nodes_of) = (LinkTrees::default(), OnceLock::new());
-        Self { tag, catalog, names, siblings, tops, linked, show: show.clone(), nodes_of, mtime, mode }
+        Self {
+            tag,
+            catalog,
+            names,
+            siblings,
+            tops,
+            link_trees: linked,
+            show: show.clone(),
+            nodes_of,
+            mtime,
+            mode,
+        }
     }
 
     pub(crate) fn num_variables(&self) -> usize {
@@ -120,9 +131,9 @@ impl CheckpointTree {
     }
 
     /// Whether something must be made before [`Self::attr`] can tell its length or what is in it.
-    pub(crate) fn is_unmade(&self, ordinal: u32) -> bool {
+    pub(crate) fn is_dynamic(&self, ordinal: u32) -> bool {
         match link_trees::place(ordinal) {
-            Some((tree, _)) => !self.linked.is_made(tree),
+            Some((tree, _)) => !self.link_trees.is_made(tree),
             None => matches!(self.place(ordinal), Some(Target::Top(i)) if !self.tops[i].1.is_made()),
         }
     }
@@ -175,11 +186,11 @@ impl CheckpointTree {
     /// How many positions a directory has; some may be empty.
     pub(crate) fn positions(&self, ordinal: u32) -> usize {
         match self.place(ordinal) {
-            Some(Target::Root) => self.tops.len() + self.folders().count(),
+            Some(Target::Root) => self.tops.len() + self.form_dirs().count(),
             Some(Target::Node(node, NodeKind::Vars)) => {
                 VARIABLE_FILES.len() + FORMATS.len() + self.names.node(node).children.len()
             }
-            Some(Target::Node(node, NodeKind::Folder(_))) => 2 * self.names.node(node).children.len(),
+            Some(Target::Node(node, NodeKind::FormDir(_))) => 2 * self.names.node(node).children.len(),
             Some(Target::Linked(tree, Item::Directory(folder))) => {
                 self.links(tree).map_or(0, |links| links.entries(folder).len())
             }
@@ -192,7 +203,7 @@ impl CheckpointTree {
         match self.place(ordinal)? {
             Target::Root => self.entry_of_root(position),
             Target::Node(node, NodeKind::Vars) => self.entry_of_vars(node, position),
-            Target::Node(node, NodeKind::Folder(i)) => self.entry_of_folder(node, i, position),
+            Target::Node(node, NodeKind::FormDir(i)) => self.entry_of_form_dir(node, i, position),
             Target::Linked(tree, Item::Directory(folder)) => self.entry_of_links(tree, folder, position),
             _ => None,
         }
@@ -202,7 +213,9 @@ impl CheckpointTree {
         match self.place(ordinal)? {
             Target::Root => self.lookup_in_root(name),
             Target::Node(node, NodeKind::Vars) => self.lookup_in_vars(node, str::from_utf8(name).ok()?),
-            Target::Node(node, NodeKind::Folder(i)) => self.lookup_in_folder(node, i, str::from_utf8(name).ok()?),
+            Target::Node(node, NodeKind::FormDir(i)) => {
+                self.lookup_in_form_dir(node, i, str::from_utf8(name).ok()?)
+            }
             Target::Linked(tree, Item::Directory(folder)) => {
                 let item = self.links(tree)?.lookup(folder, str::from_utf8(name).ok()?)?;
                 Some(link_trees::ordinal(tree, item))
@@ -211,12 +224,12 @@ impl CheckpointTree {
         }
     }
 
-    fn first_top(&self) -> u32 {
+    fn first_checkpoint_file(&self) -> u32 {
         1 + self.siblings.len() as u32
     }
 
     fn first_node(&self) -> u32 {
-        self.first_top() + self.tops.len() as u32
+        self.first_checkpoint_file() + self.tops.len() as u32
     }
 
     fn ordinal(&self, node: NodeId, role: NodeKind) -> u32 {
@@ -230,8 +243,8 @@ impl CheckpointTree {
         }
         match ordinal {
             0 => Some(Target::Root),
-            n if n < self.first_top() => Some(Target::Sibling(n as usize - 1)),
-            n if n < self.first_node() => Some(Target::Top((n - self.first_top()) as usize)),
+            n if n < self.first_checkpoint_file() => Some(Target::Sibling(n as usize - 1)),
+            n if n < self.first_node() => Some(Target::Top((n - self.first_checkpoint_file()) as usize)),
             n => {
                 let n = n - self.first_node();
                 let (node, role) = (n / NODE_KINDS, NodeKind::of(n % NODE_KINDS));
@@ -246,7 +259,7 @@ impl CheckpointTree {
             Target::Sibling(i) => Some(Content::File(self.siblings[i].1.clone())),
             Target::Top(i) => Some(self.tops[i].1.content(&self.catalog)),
             Target::Node(_, NodeKind::Vars) => Some(Content::Directory),
-            Target::Node(node, NodeKind::Folder(_)) => self.has_folder(node).then_some(Content::Directory),
+            Target::Node(node, NodeKind::FormDir(_)) => self.has_form_dir(node).then_some(Content::Directory),
             Target::Node(node, NodeKind::Fact(i)) => {
                 Some(Content::File((VARIABLE_FILES[i].file)(&self.catalog, self.variable(node)?)))
             }
@@ -266,9 +279,9 @@ impl CheckpointTree {
 
     fn subdirectories(&self, place: &Target) -> u32 {
         match place {
-            Target::Root => self.folders().count() as u32,
+            Target::Root => self.form_dirs().count() as u32,
             Target::Node(node, NodeKind::Vars) => self.names.node(*node).children.len() as u32,
-            Target::Node(node, NodeKind::Folder(_)) => self.names.node(*node).branches,
+            Target::Node(node, NodeKind::FormDir(_)) => self.names.node(*node).branches,
             Target::Linked(tree, Item::Directory(folder)) => {
                 self.links(*tree).map_or(0, |links| links.subfolders(*folder))
             }
@@ -281,7 +294,7 @@ impl CheckpointTree {
     }
 
     /// A format's folder has directories where names go on; its topmost is always there.
-    fn has_folder(&self, node: NodeId) -> bool {
+    fn has_form_dir(&self, node: NodeId) -> bool {
         node == 0 || !self.names.node(node).children.is_empty()
     }
 
@@ -305,17 +318,17 @@ impl CheckpointTree {
 
     fn entry_of_root(&self, position: usize) -> Option<Entry<'_>> {
         if let Some((name, top)) = self.tops.get(position) {
-            let ino = Ino::new(self.tag, self.first_top() + position as u32);
+            let ino = Ino::new(self.tag, self.first_checkpoint_file() + position as u32);
             return Some(Entry { ino, kind: top.kind(), name: name.into() });
         }
-        let (name, ordinal) = self.folders().nth(position - self.tops.len())?;
+        let (name, ordinal) = self.form_dirs().nth(position - self.tops.len())?;
         let ino = Ino::new(self.tag, ordinal);
         Some(Entry { ino, kind: Kind::Directory, name: name.as_bytes().into() })
     }
 
     /// The folders of the checkpoint's directory that are shown: their names and ordinals.
-    fn folders(&self) -> impl Iterator<Item = (&'static str, u32)> {
-        let formats = FORMATS.iter().enumerate().map(|(i, format)| (format.name, NodeKind::Folder(i)));
+    fn form_dirs(&self) -> impl Iterator<Item = (&'static str, u32)> {
+        let formats = FORMATS.iter().enumerate().map(|(i, format)| (format.name, NodeKind::FormDir(i)));
         let roles = formats.chain([(VARS, NodeKind::Vars)]).filter(|(_, role)| role.is_shown(&self.show));
         let links = |(tree, name)| (name, link_trees::ordinal(tree, Item::Directory(0)));
         roles.map(|(name, role)| (name, self.ordinal(0, role))).chain(self.shown_links().map(links))
@@ -337,7 +350,7 @@ impl CheckpointTree {
     }
 
     fn links(&self, tree: usize) -> Option<&Links> {
-        self.linked.tree(&self.catalog, tree)
+        self.link_trees.tree(&self.catalog, tree)
     }
 
     /// A variable's directory, from the checkpoint's.
@@ -349,9 +362,9 @@ impl CheckpointTree {
 
     fn lookup_in_root(&self, name: &[u8]) -> Option<u32> {
         if let Some(i) = self.tops.iter().position(|(top, _)| top == name) {
-            return Some(self.first_top() + i as u32);
+            return Some(self.first_checkpoint_file() + i as u32);
         }
-        let mut folders = self.folders();
+        let mut folders = self.form_dirs();
         folders.find(|(folder, _)| folder.as_bytes() == name).map(|(_, ordinal)| ordinal)
     }
 
@@ -395,7 +408,7 @@ impl CheckpointTree {
     }
 
     /// Each child has two positions: one for its file and one for its directory.
-    fn entry_of_folder(&self, node: NodeId, format: usize, position: usize) -> Option<Entry<'_>> {
+    fn entry_of_form_dir(&self, node: NodeId, format: usize, position: usize) -> Option<Entry<'_>> {
         let child = self.names.node(node).children.clone().nth(position / 2)?;
         let component = &*self.names.node(child).component;
         if position.is_multiple_of(2) {
@@ -404,13 +417,14 @@ impl CheckpointTree {
                 .has_file(child, format)
                 .then(|| self.node_entry(child, NodeKind::File(format), Kind::File, name));
         }
-        let name = self.name_in_folder(child, format);
-        self.has_folder(child).then(|| self.node_entry(child, NodeKind::Folder(format), Kind::Directory, name))
+        let name = self.name_in_form_dir(child, format);
+        self.has_form_dir(child)
+            .then(|| self.node_entry(child, NodeKind::FormDir(format), Kind::Directory, name))
     }
 
     /// The name of a node's directory in a format's folder. It gives way to a file of the same name by a final `%`, so
     /// that where a variable's file is does not depend on what lies below other variables.
-    fn name_in_folder(&self, node: NodeId, format: usize) -> Cow<'_, str> {
+    fn name_in_form_dir(&self, node: NodeId, format: usize) -> Cow<'_, str> {
         let Node { component, parent, .. } = self.names.node(node);
         let file =
             component.strip_suffix(FORMATS[format].suffix).and_then(|stem| self.names.child(*parent, stem));
@@ -420,17 +434,17 @@ impl CheckpointTree {
         }
     }
 
-    fn lookup_in_folder(&self, node: NodeId, format: usize, name: &str) -> Option<u32> {
+    fn lookup_in_form_dir(&self, node: NodeId, format: usize, name: &str) -> Option<u32> {
         let file = name.strip_suffix(FORMATS[format].suffix).and_then(|stem| self.names.child(node, stem));
         if let Some(file) = file.filter(|&file| self.has_file(file, format)) {
             return Some(self.ordinal(file, NodeKind::File(format)));
         }
         let named = |component: &str| {
             let child = self.names.child(node, component)?;
-            (self.has_folder(child) && self.name_in_folder(child, format) == name).then_some(child)
+            (self.has_form_dir(child) && self.name_in_form_dir(child, format) == name).then_some(child)
         };
         let child = named(name).or_else(|| named(name.strip_suffix('%')?))?;
-        Some(self.ordinal(child, NodeKind::Folder(format)))
+        Some(self.ordinal(child, NodeKind::FormDir(format)))
     }
 
     /// From a variable's directory under `vars/` to its file: up to the checkpoint's directory, and down again.
@@ -439,7 +453,7 @@ impl CheckpointTree {
         let path = self.names.path(node);
         let mut target = "../".repeat(path.len() + 1) + format.name;
         for &folder in &path[..path.len() - 1] {
-            target = target + "/" + &self.name_in_folder(folder, index);
+            target = target + "/" + &self.name_in_form_dir(folder, index);
         }
         target + "/" + &self.names.node(node).component + format.suffix
     }

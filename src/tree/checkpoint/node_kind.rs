@@ -2,7 +2,7 @@
 
 use crate::tree::checkpoint::VARS;
 use crate::tree::checkpoint::show::Show;
-use crate::view::{VARIABLE_FILES, FORMATS};
+use crate::view::{FORMATS, VARIABLE_FILES};
 
 /// What a node of the names can be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub(crate) enum NodeKind {
     /// A link among the facts to the file of a format.
     Link(usize),
     /// A directory under a format's folder.
-    Folder(usize),
+    FormDir(usize),
     File(usize),
 }
 
@@ -28,7 +28,7 @@ impl NodeKind {
             Self::Vars => 0,
             Self::Fact(i) => 1 + i,
             Self::Link(i) => 1 + facts + i,
-            Self::Folder(i) => 1 + facts + formats + i,
+            Self::FormDir(i) => 1 + facts + formats + i,
             Self::File(i) => 1 + facts + 2 * formats + i,
         };
         number as u32
@@ -39,7 +39,7 @@ impl NodeKind {
         match self {
             Self::Vars | Self::Fact(_) => show.has(VARS),
             Self::Link(i) => show.has(VARS) && show.has(FORMATS[i].name),
-            Self::Folder(i) | Self::File(i) => show.has(FORMATS[i].name),
+            Self::FormDir(i) | Self::File(i) => show.has(FORMATS[i].name),
         }
     }
 
@@ -50,7 +50,7 @@ impl NodeKind {
             0 => Self::Vars,
             n if n < 1 + facts => Self::Fact(n - 1),
             n if n < 1 + facts + formats => Self::Link(n - 1 - facts),
-            n if n < 1 + facts + 2 * formats => Self::Folder(n - 1 - facts - formats),
+            n if n < 1 + facts + 2 * formats => Self::FormDir(n - 1 - facts - formats),
             n => Self::File(n - 1 - facts - 2 * formats),
         }
     }

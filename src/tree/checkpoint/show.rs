@@ -4,7 +4,7 @@
 //! that. It is a set of names of the directory; the checkpoint itself (`ckpt-9.index` and its data files) is always shown.
 
 use crate::tree::checkpoint::{VARS, link_trees};
-use crate::view::{FORMATS, CHECKPOINT_VIEWS};
+use crate::view::{CHECKPOINT_VIEWS, FORMATS};
 
 /// The names of a checkpoint's directory that are shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,12 +28,12 @@ impl Show {
     /// The words that are unknown, and those that are known.
     pub fn parse(text: &str) -> Result<Self, String> {
         let words: Vec<_> = text.split([',', ':']).map(str::trim).collect();
-        let unknown: Vec<_> = words.iter().filter(|word| meant(word).is_none()).collect();
+        let unknown: Vec<_> = words.iter().filter(|word| parse_word(word).is_none()).collect();
         if let [first, rest @ ..] = unknown.as_slice() {
             let unknown = rest.iter().fold(format!("`{first}`"), |all, word| format!("{all}, `{word}`"));
             return Err(format!("unknown {unknown}; it is one or more of {}", Self::words().join(", ")));
         }
-        let mut shown: Vec<_> = words.iter().filter_map(|word| meant(word)).flatten().collect();
+        let mut shown: Vec<_> = words.iter().filter_map(|word| parse_word(word)).flatten().collect();
         if link_trees::NAMES.iter().any(|name| shown.contains(name)) {
             shown.push(VARS);
         }
@@ -49,7 +49,7 @@ impl Show {
     }
 
     /// The first folder that is shown, to look at.
-    pub fn folder(&self) -> Option<&'static str> {
+    pub fn first_directory(&self) -> Option<&'static str> {
         self.0.iter().copied().find(|name| ending(name).is_none())
     }
 
@@ -67,7 +67,7 @@ fn names() -> impl Iterator<Item = &'static str> {
 }
 
 /// The names that a word means.
-fn meant(word: &str) -> Option<Vec<&'static str>> {
+fn parse_word(word: &str) -> Option<Vec<&'static str>> {
     let is_meant = |name: &&str| word == ALL || *name == word || ending(name) == Some(word);
     let meant: Vec<_> = names().filter(is_meant).collect();
     (word == NONE || !meant.is_empty()).then_some(meant)

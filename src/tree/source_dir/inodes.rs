@@ -96,7 +96,11 @@ impl Inodes {
     }
 
     /// The checkpoint of this identity: the one that has it, or a new one, which is made for the tag it gets.
-    pub(crate) fn checkpoint_of(&self, identity: u64, make: impl FnOnce(u32) -> LazyCheckpoint) -> Arc<LazyCheckpoint> {
+    pub(crate) fn checkpoint_of(
+        &self,
+        identity: u64,
+        make: impl FnOnce(u32) -> LazyCheckpoint,
+    ) -> Arc<LazyCheckpoint> {
         let tag = self.tag(identity);
         let mut slots = self.checkpoints.write().unwrap_or_else(PoisonError::into_inner);
         slots.entry(tag).or_insert_with(|| Arc::new(make(tag))).clone()

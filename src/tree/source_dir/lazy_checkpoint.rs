@@ -133,7 +133,7 @@ impl LazyCheckpoint {
             return self.built();
         }
         let tree = self.planned()?;
-        self.keep(tree.clone(), trees);
+        self.keep_tree(tree.clone(), trees);
         Some(tree)
     }
 
@@ -147,28 +147,29 @@ impl LazyCheckpoint {
 
     fn planned(&self) -> Option<Arc<CheckpointTree>> {
         match self.directory.plan(&self.found.stem) {
-            Ok((catalog, stamp)) => self.settle(catalog, stamp),
-            Err(what) => self.fail(what),
+            Ok((catalog, stamp)) => self.store_plan(catalog, stamp),
+            Err(what) => self.store_failure(what),
         }
     }
 
     /// Takes a plan that was made already, and keeps its tree.
     pub(crate) fn build(self: &Arc<Self>, catalog: Catalog, stamp: Stamp, trees: &TreeCache) {
-        if let Some(tree) = self.settle(catalog, stamp) {
-            self.keep(tree, trees);
+        if let Some(tree) = self.store_plan(catalog, stamp) {
+            self.keep_tree(tree, trees);
         }
     }
 
-    fn keep(self: &Arc<Self>, tree: Arc<CheckpointTree>, trees: &TreeCache) {
+    fn keep_tree(self: &Arc<Self>, tree: Arc<CheckpointTree>, trees: &TreeCache) {
         *self.tree.write().unwrap_or_else(PoisonError::into_inner) = Some(tree);
         trees.add(self);
     }
 
     /// Notes what a plan says of the checkpoint.
-    fn settle(&self, catalog: Catalog, stamp: Stamp) -> Option<Arc<CheckpointTree>> {
+    fn store_plan(&self, catalog: Catalog, stamp: Stamp) -> Option<Arc<CheckpointTree>> {
         if !self.is_in_state(&stamp) {
-            return self
-                .fail("its index changed while it was looked at; the next look will see it whole".into());
+            return self.store_failure(
+                "its index changed while it was looked at; the next look will see it whole".into(),
+            );
         }
         let tree = Arc::new(CheckpointTree::new(self.tag, &self.found.stem, catalog, stamp, &self.show));
         self.outcome.get_or_init(|| {
@@ -181,7 +182,7 @@ impl LazyCheckpoint {
 
     /// Notes why it cannot be shown. One that was planned before keeps its outcome: its files changed since, and the next
     /// listing has another in its place.
-    fn fail(&self, what: String) -> Option<Arc<CheckpointTree>> {
+    fn store_failure(&self, what: String) -> Option<Arc<CheckpointTree>> {
         self.stale.store(true, Ordering::Relaxed);
         self.outcome.get_or_init(|| {
             log::warn!("{}: not shown: {what}", printable(&self.found.stem));

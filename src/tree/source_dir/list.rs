@@ -12,7 +12,7 @@ use crate::tree::checkpoint::time;
 use crate::tree::source_dir::inodes::{Inodes, Node};
 use crate::tree::source_dir::lazy_checkpoint::LazyCheckpoint;
 use crate::tree::source_dir::listing::{Listing, Named};
-use crate::tree::source_dir::{SourceDir, LATEST, STATE, directory_mode, inodes};
+use crate::tree::source_dir::{LATEST, STATE, SourceDir, directory_mode, inodes};
 use crate::tree::{Attr, Content, Kind, backend};
 
 impl SourceDir {
@@ -29,7 +29,7 @@ impl SourceDir {
             generation,
             names: BTreeMap::new(),
             slots: scan.checkpoints.iter().map(|found| self.slot(found, &directory, inodes)).collect(),
-            roster: scan.roster.clone(),
+            in_order: scan.in_order.clone(),
             last_preserved: scan.last_preserved,
             own: OnceLock::new(),
             len: OnceLock::new(),
@@ -67,7 +67,7 @@ impl SourceDir {
         let content = |stamp: &Stamp| (stamp.dev, stamp.ino, stamp.len, stamp.mtime);
         let data: Vec<_> = data.iter().map(|(name, stamp)| (name, stamp.as_ref().map(content))).collect();
         let identity = inodes::hash((&self.path, stem, content(index), data));
-        let (astray, show) = (self.astray.clone(), inodes.show().clone());
+        let (astray, show) = (self.stale.clone(), inodes.show().clone());
         let new = |tag| LazyCheckpoint::new(tag, found.clone(), directory.clone(), self.ino, astray, show);
         (stem.clone(), inodes.checkpoint_of(identity, new))
     }

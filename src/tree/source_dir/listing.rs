@@ -19,7 +19,7 @@ pub(crate) struct Listing {
     pub(crate) names: BTreeMap<Vec<u8>, Named>,
     /// Its checkpoints, by stem.
     pub(crate) slots: BTreeMap<Vec<u8>, Arc<LazyCheckpoint>>,
-    pub(crate) roster: Vec<Listed>,
+    pub(crate) in_order: Vec<Listed>,
     pub(crate) last_preserved: f64,
     /// The state file and `latest*`, once somebody asked: to know the newest, it must have been planned.
     pub(crate) own: OnceLock<BTreeMap<Vec<u8>, Named>>,
@@ -99,7 +99,7 @@ impl Listing {
 
     /// The complete checkpoints, but for those that were planned and proved otherwise.
     pub(crate) fn here(&self) -> impl DoubleEndedIterator<Item = &Listed> {
-        self.roster.iter().filter(|listed| match self.slots.get(&listed.stem).map(|slot| slot.known()) {
+        self.in_order.iter().filter(|listed| match self.slots.get(&listed.stem).map(|slot| slot.known()) {
             Some(Some(outcome)) => outcome.as_ref().is_ok_and(|outline| outline.is_complete),
             Some(None) => true,
             None => false,

@@ -50,7 +50,7 @@ pub(crate) struct SourceDir {
     due: AtomicU64,
     started: Instant,
     /// Whether planning found other than what the names promised.
-    astray: Arc<AtomicBool>,
+    stale: Arc<AtomicBool>,
     /// The newest is the last.
     listings: RwLock<VecDeque<Arc<Listing>>>,
     /// Names that are taken before any other is given.
@@ -103,7 +103,7 @@ impl SourceDir {
             looks: Mutex::default(),
             due: AtomicU64::new(0),
             started: Instant::now(),
-            astray: Arc::default(),
+            stale: Arc::default(),
             listings: RwLock::default(),
             reserved,
         }
@@ -136,7 +136,7 @@ impl SourceDir {
         if let Some(listing) = self.fresh() {
             return Ok(listing);
         }
-        let is_astray = self.astray.load(Ordering::Relaxed);
+        let is_astray = self.stale.load(Ordering::Relaxed);
         match (self.looks.try_lock(), self.current().filter(|_| !is_astray)) {
             (Ok(looks), _) => self.look(looks, inodes),
             (Err(TryLockError::Poisoned(looks)), _) => self.look(looks.into_inner(), inodes),
@@ -154,7 +154,7 @@ impl SourceDir {
             let listing = self.listing(inodes)?;
             let slots = listing.slots.iter().filter(|(stem, slot)| slot.known().is_none() && stems(stem));
             slots.for_each(|(_, slot)| slot.plan());
-            if !self.astray.load(Ordering::Relaxed) {
+            if !self.stale.load(Ordering::Relaxed) {
                 return Ok(listing);
             }
         }
@@ -174,7 +174,7 @@ impl SourceDir {
                 outline.is_ok_and(|outline| outline.is_complete)
             });
             // Otherwise a plan found other files than the listing names, and the next listing has them.
-            if !self.astray.load(Ordering::Relaxed) || rounds.next().is_none() {
+            if !self.stale.load(Ordering::Relaxed) || rounds.next().is_none() {
                 let own = newest.map(|newest| self.own(&listing, newest, inodes)).unwrap_or_default();
                 let _ = listing.own.set(own);
                 return Ok(listing);
@@ -291,7 +291,7 @@ impl SourceDir {
 
     /// The present listing, unless it is too old or known to be wrong.
     fn fresh(&self) -> Option<Arc<Listing>> {
-        let is_fresh = self.now() < self.due.load(Ordering::Relaxed) && !self.astray.load(Ordering::Relaxed);
+        let is_fresh = self.now() < self.due.load(Ordering::Relaxed) && !self.stale.load(Ordering::Relaxed);
         self.current().filter(|_| is_fresh)
     }
 
@@ -302,8 +302,8 @@ impl SourceDir {
     /// Its checkpoints as they were last listed, the newest first; incomplete ones come last.
     pub(crate) fn newest_first(&self) -> Vec<Arc<LazyCheckpoint>> {
         let Some(listing) = self.current() else { return Vec::new() };
-        let complete = listing.roster.iter().rev().map(|listed| &listed.stem);
-        let is_incomplete = |stem: &&Vec<u8>| listing.roster.iter().all(|listed| listed.stem != **stem);
+        let complete = listing.in_order.iter().rev().map(|listed| &listed.stem);
+        let is_incomplete = |stem: &&Vec<u8>| listing.in_order.iter().all(|listed| listed.stem != **stem);
         let stems = complete.chain(listing.slots.keys().rev().filter(is_incomplete));
         stems.filter_map(|stem| listing.slots.get(stem).cloned()).collect()
     }
@@ -318,7 +318,7 @@ impl SourceDir {
         if let Some(listing) = self.fresh() {
             return Ok(listing);
         }
-        let astray = self.astray.swap(false, Ordering::Relaxed);
+        let astray = self.stale.swap(false, Ordering::Relaxed);
         let scan = match (self.scan(), self.current()) {
             (Ok(scan), _) => scan,
             (Err(error), None) => return Err(error),

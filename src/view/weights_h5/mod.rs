@@ -27,7 +27,8 @@ use crate::extent::{Extent, VirtualFile};
 use crate::format::hdf5_image::{self, ALIGNMENT, Attribute, Dataset, Group};
 use crate::view::CheckpointView;
 
-pub(super) const KERAS3: CheckpointView = whole("model.weights.h5", |catalog| catalog.h5_layout == H5Layout::Keras3);
+pub(super) const KERAS3: CheckpointView =
+    whole("model.weights.h5", |catalog| catalog.h5_layout == H5Layout::Keras3);
 pub(super) const LEGACY: CheckpointView = whole("model.h5", |catalog| catalog.h5_layout == H5Layout::Legacy);
 
 const fn whole(name: &'static str, is_there: fn(&Catalog) -> bool) -> CheckpointView {

@@ -22,15 +22,15 @@ const SECOND_NAME: &[u8] = b"latest";
 
 /// The checkpoints that were checked.
 pub(crate) struct Others<'a> {
-    recipe: &'a Arc<Transform>,
+    transform: &'a Arc<Transform>,
     reads_data: bool,
     all: usize,
     good: usize,
 }
 
 impl<'a> Others<'a> {
-    pub(crate) fn new(recipe: &'a Arc<Transform>, reads_data: bool) -> Self {
-        Self { recipe, reads_data, all: 0, good: 0 }
+    pub(crate) fn new(transform: &'a Arc<Transform>, reads_data: bool) -> Self {
+        Self { transform, reads_data, all: 0, good: 0 }
     }
 
     pub(crate) fn are_good(&self) -> bool {
@@ -46,17 +46,17 @@ impl<'a> Others<'a> {
         page: &mut Page<W>,
     ) -> anyhow::Result<()> {
         // With a slash, because a checkpoint beside the directory may have its name.
-        let mirror = MountedSource::open(&dir.join(""), self.recipe.clone())?;
-        let is_saved_model = Directory::open(dir).is_ok_and(|folder| source::is_saved_model(&folder));
+        let source_dir = MountedSource::open(&dir.join(""), self.transform.clone())?;
+        let is_saved_model = Directory::open(dir).is_ok_and(|directory| source::is_saved_model(&directory));
         let is_mount = dir.join(MOUNT).exists();
-        let Scan { mut checkpoints, others, .. } = mirror.scan()?;
+        let Scan { mut checkpoints, others, .. } = source_dir.scan()?;
         checkpoints.retain(|found| checked != Some(OsStr::from_bytes(&found.stem)));
         checkpoints.retain(|found| !is_mount || found.stem != SECOND_NAME);
         checkpoints.sort_by_key(|found| std::cmp::Reverse(found.index.mtime));
         for found in checkpoints {
             let path =
                 if is_saved_model { dir.into() } else { dir.join(OsString::from_vec(found.stem.clone())) };
-            self.one(&path, &mirror, &found.stem, page)?;
+            self.one(&path, &source_dir, &found.stem, page)?;
         }
         let directories = others.into_iter().filter(|other| other.kind == Kind::Directory);
         let below = directories.map(|other| dir.join(OsString::from_vec(other.name)));
@@ -71,12 +71,14 @@ impl<'a> Others<'a> {
     fn one<W: Write>(
         &mut self,
         path: &Path,
-        mirror: &MountedSource,
+        source_dir: &MountedSource,
         stem: &[u8],
         page: &mut Page<W>,
     ) -> anyhow::Result<()> {
-        let verdict =
-            mirror.plan(stem).map_err(|error| cause(&error, path)).and_then(|(catalog, _)| fits(&catalog));
+        let verdict = source_dir
+            .plan(stem)
+            .map_err(|error| cause(&error, path))
+            .and_then(|(catalog, _)| fits(&catalog));
         self.all += 1;
         let path = path.display();
         let mut is_good = verdict.is_ok();
@@ -86,7 +88,7 @@ impl<'a> Others<'a> {
         }
         if self.reads_data {
             // As the source has them: the map may leave variables out.
-            let source = MountedSource::open(&mirror.directory().join(""), Arc::default())?;
+            let source = MountedSource::open(&source_dir.directory().join(""), Arc::default())?;
             is_good &= match source.plan(stem) {
                 Ok((catalog, _)) => data::check(&catalog, page)?,
                 Err(_) => false,

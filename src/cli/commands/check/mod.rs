@@ -44,11 +44,11 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) fn run(&self) -> anyhow::Result<ExitCode> {
-        let recipe = Arc::new(self.map.recipe()?);
+        let transform = Arc::new(self.map.transform()?);
         let mut page = Page::standard_output();
         let is_good = match source::resolve(&self.source)? {
-            Resolved::Directory(dir) => self.directory(&dir, &recipe, &mut page)?,
-            _ => self.detail(map_flags::open(&self.source)?, &recipe, &mut page)?,
+            Resolved::Directory(dir) => self.directory(&dir, &transform, &mut page)?,
+            _ => self.detail(map_flags::open(&self.source)?, &transform, &mut page)?,
         };
         page.flush()?;
         Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -58,15 +58,15 @@ impl Args {
     fn directory<W: Write>(
         &self,
         dir: &Path,
-        recipe: &Arc<Transform>,
+        transform: &Arc<Transform>,
         page: &mut Page<W>,
     ) -> anyhow::Result<bool> {
         let (prefix, _) = source::newest(dir)?;
-        let folder = Directory::open(&prefix.dir)?;
-        let opened = source::open_prefix(&prefix, &Arc::new(folder)).map_err(anyhow::Error::from);
+        let directory = Directory::open(&prefix.dir)?;
+        let opened = source::open_prefix(&prefix, &Arc::new(directory)).map_err(anyhow::Error::from);
         let checked = opened.and_then(|checkpoint| {
             checkpoint.warnings.iter().for_each(warning);
-            self.detail(checkpoint, recipe, page)
+            self.detail(checkpoint, transform, page)
         });
         let newest = match checked {
             Ok(is_good) => is_good,
@@ -77,7 +77,7 @@ impl Args {
                 false
             }
         };
-        let mut others = directory::Others::new(recipe, self.data);
+        let mut others = directory::Others::new(transform, self.data);
         others.check(dir, Some(&prefix.stem), page)?;
         others.summary(newest, page)?;
         Ok(newest && others.are_good())
@@ -87,23 +87,23 @@ impl Args {
     fn detail<W: Write>(
         &self,
         mut checkpoint: Checkpoint,
-        recipe: &Transform,
+        transform: &Transform,
         page: &mut Page<W>,
     ) -> anyhow::Result<bool> {
-        let map = &recipe.map;
+        let map = &transform.map;
         describe(&checkpoint, page)?;
         page.flush()?;
-        recipe.overlays.refuse_base(&checkpoint.stamp)?;
-        let laid = recipe.overlays.lay(&mut checkpoint.catalog)?;
-        overlay_flags::summary(&laid).iter().try_for_each(|line| page.line(PLAIN, 4, line))?;
-        laid.warnings.iter().try_for_each(|warning| writeln!(page, "{warning}"))?;
+        transform.overlays.refuse_base(&checkpoint.stamp)?;
+        let overlaid = transform.overlays.lay(&mut checkpoint.catalog)?;
+        overlay_flags::summary(&overlaid).iter().try_for_each(|line| page.line(PLAIN, 4, line))?;
+        overlaid.warnings.iter().try_for_each(|warning| writeln!(page, "{warning}"))?;
         let is_intact = !self.data || data::check(&checkpoint.catalog, page)?;
         let fits = map.is_empty() || check(map, &checkpoint, page)?;
         if fits {
             // What was said so far stands before an error.
             page.flush()?;
             remap::apply(map, &mut checkpoint.catalog)?;
-            let likeness = recipe.fit(&mut checkpoint.catalog)?;
+            let likeness = transform.fit(&mut checkpoint.catalog)?;
             let summary = likeness.map(|likeness| self.map.summary(&likeness)).unwrap_or_default();
             summary.iter().try_for_each(|line| page.line(PLAIN, 4, line))?;
         }

@@ -18,7 +18,7 @@ use crate::catalog::{Catalog, H5Layout};
 use crate::cli::Usage;
 use crate::cli::flags::map_flags::MapFlags;
 use crate::cli::output::terminal::{bytes, counted, progress_bar, say, warning};
-use crate::export::{Manner, Output};
+use crate::export::{CopyMode, Output};
 use crate::extent::VirtualFile;
 use crate::name::listed;
 use crate::source::Checkpoint;
@@ -125,7 +125,7 @@ impl Args {
             bar.inc(n);
             !stop.load(Ordering::Relaxed)
         };
-        let manner = Manner { link: self.link, replace: self.force, progress: &progress };
+        let manner = CopyMode { link: self.link, replace: self.force, progress: &progress };
         let written = export::write(outputs, &manner);
         bar.finish_and_clear();
         Ok(written?)
@@ -171,7 +171,9 @@ fn h5_ending(args: &Args) -> &'static str {
 /// The one file that a mount shows under that name.
 fn whole(out: &Path, checkpoint: Checkpoint, name: &str) -> anyhow::Result<Vec<Output>> {
     sound(&checkpoint.catalog)?;
-    let whole = view::CHECKPOINT_VIEWS.iter().find(|whole| whole.name == name && (whole.is_there)(&checkpoint.catalog));
+    let whole = view::CHECKPOINT_VIEWS
+        .iter()
+        .find(|whole| whole.name == name && (whole.is_there)(&checkpoint.catalog));
     let Some(whole) = whole else { bail!("{}: too many names for a file of this format", out.display()) };
     (whole.left_out)(&checkpoint.catalog).iter().for_each(|what| warning(format_args!("left out: {what}")));
     Ok(vec![Output { path: out.into(), file: (whole.file)(&Arc::new(checkpoint.catalog)) }])

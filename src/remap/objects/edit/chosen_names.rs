@@ -22,16 +22,16 @@ impl ChosenNames {
     }
 
     /// A variable whose visible path is renamed is called by what that becomes.
-    pub(crate) fn visible(&mut self, survey: &Matches<'_>, taking: &Moves<'_>) {
-        let (mut guide, mut way) = (PathCursor::new(survey.graph), Vec::new());
-        for entry in (0..survey.entries.len()).filter(|entry| !survey.is_slot(*entry)) {
-            let (Some(node), Some(path)) = (survey.entries[entry].node, survey.visible_path(entry)) else {
+    pub(crate) fn visible(&mut self, matches: &Matches<'_>, moves: &Moves<'_>) {
+        let (mut guide, mut way) = (PathCursor::new(matches.graph), Vec::new());
+        for entry in (0..matches.entries.len()).filter(|entry| !matches.is_slot(*entry)) {
+            let (Some(node), Some(path)) = (matches.entries[entry].node, matches.visible_path(entry)) else {
                 continue;
             };
             way.clear();
             way.extend(guide.edges(path).into_iter().flatten());
-            if way.last().is_some_and(|edge| survey.child(*edge) == node) {
-                let (to, rule) = taking.position(&way, path, way.len());
+            if way.last().is_some_and(|edge| matches.child(*edge) == node) {
+                let (to, rule) = moves.position(&way, path, way.len());
                 if let Some(rule) = rule.filter(|_| to != path) {
                     self.claim(node, rule, to);
                 }
@@ -40,23 +40,23 @@ impl ChosenNames {
     }
 
     /// One that has another of its paths renamed is called by that, if the rule comes first.
-    pub(crate) fn moved(&mut self, survey: &Matches<'_>, taking: &Moves<'_>) {
-        let mut seen = vec![false; survey.graph.objects().nodes.len()];
+    pub(crate) fn moved(&mut self, matches: &Matches<'_>, moves: &Moves<'_>) {
+        let mut seen = vec![false; matches.graph.objects().nodes.len()];
         seen[ROOT] = true;
-        for take in taking.takes.iter().filter(|take| take.how == How::Moves) {
-            let way: HashSet<_> = take.way.iter().map(|edge| edge.0).collect();
+        for take in moves.takes.iter().filter(|take| take.how == How::Moves) {
+            let way: HashSet<_> = take.edges.iter().map(|edge| edge.0).collect();
             // Objects below the one that moves, each with where it was come to from: a step and a name.
             let (mut steps, mut open) = (vec![(0, "")], vec![(take.node, 0)]);
             while let Some((node, step)) = open.pop() {
-                if survey.graph.is_optimizer(node) || std::mem::replace(&mut seen[node], true) {
+                if matches.graph.is_optimizer(node) || std::mem::replace(&mut seen[node], true) {
                     continue;
                 }
                 let is_called = |claim: &(RuleId, SmolStr)| claim.0 <= take.rule;
-                if survey.of_node.has(node) && !self.get(node).is_some_and(is_called) {
+                if matches.of_node.has(node) && !self.get(node).is_some_and(is_called) {
                     self.claim(node, take.rule, spelled(&take.to, &steps, step));
                 }
-                for (child, edge) in survey.node(node).children.iter().enumerate().rev() {
-                    if !way.contains(&edge.node) && !taking.is_taken_before((node, child), take.rule) {
+                for (child, edge) in matches.node(node).children.iter().enumerate().rev() {
+                    if !way.contains(&edge.node) && !moves.is_taken_before((node, child), take.rule) {
                         open.push((edge.node, steps.len()));
                         steps.push((step, &edge.local_name));
                     }
@@ -73,8 +73,8 @@ impl ChosenNames {
 
     /// The claims by node, in which neighbours have much of their paths in common.
     pub(crate) fn in_order(&self) -> impl Iterator<Item = (NodeId, RuleId, &SmolStr)> {
-        let claims = self.0.iter().enumerate();
-        claims.filter_map(|(node, claim)| claim.as_ref().map(|(rule, path)| (node, *rule, path)))
+        let chosen_names = self.0.iter().enumerate();
+        chosen_names.filter_map(|(node, claim)| claim.as_ref().map(|(rule, path)| (node, *rule, path)))
     }
 
     /// The rule and the path of a variable.
@@ -120,9 +120,9 @@ fn unescaped(path: &str) -> Option<Cow<'_, str>> {
 }
 
 /// What a rule for paths makes of a full name that it matches as well.
-pub(crate) fn by_rule(survey: &Matches<'_>, rule: RuleId, full_name: &str) -> Option<String> {
-    let rule = survey.map.rule(rule);
-    let caught = rule.captures(full_name.as_bytes())?;
-    let filled = rule.targets.first()?.0.fill(&caught, &survey.map.tables).ok()?;
+pub(crate) fn by_rule(matches: &Matches<'_>, rule: RuleId, full_name: &str) -> Option<String> {
+    let rule = matches.map.rule(rule);
+    let captures = rule.captures(full_name.as_bytes())?;
+    let filled = rule.targets.first()?.0.fill(&captures, &matches.map.tables).ok()?;
     String::from_utf8(filled).ok().filter(|new| !new.is_empty())
 }

@@ -15,7 +15,7 @@ use crate::remap::objects::matching::Matches;
 use crate::remap::objects::matching::search::Edge;
 use crate::remap::objects::plan::aliases::Aliases;
 use crate::remap::objects::plan::moves::{How, Move, Moves};
-use crate::remap::objects::plan::new_values::{NewValues, NewValuePlace, as_full_name};
+use crate::remap::objects::plan::new_values::{NewValuePlace, NewValues, as_full_name};
 use crate::remap::objects::plan::selection::Selected;
 use crate::remap::objects::plan::targets::join_paths;
 
@@ -27,85 +27,86 @@ pub(crate) struct ObjectEdit<'g> {
     edit: Edit<'g>,
     /// By the path in the source and the new one.
     rules: HashMap<(String, String), RuleId>,
-    pub(crate) claims: ChosenNames,
+    pub(crate) chosen_names: ChosenNames,
     /// For each new value its number in the edit.
     made: Vec<Option<usize>>,
 }
 
 impl<'g> ObjectEdit<'g> {
     pub(crate) fn new(
-        survey: &Matches<'g>,
-        taking: &Moves<'_>,
-        copying: &Aliases,
-        making: &NewValues,
+        matches: &Matches<'g>,
+        moves: &Moves<'_>,
+        aliases: &Aliases,
+        new_values: &NewValues,
         errors: &mut Errors,
     ) -> Self {
         let (rules, made) = Default::default();
-        let claims = ChosenNames::new(survey.graph.objects().nodes.len());
-        let mut wishes = Self { edit: Edit::new(survey.graph), rules, claims, made };
-        if survey.map.options.collision.or(Collision::Error) == Collision::First {
-            wishes.edit.first_wins();
+        let chosen_names = ChosenNames::new(matches.graph.objects().nodes.len());
+        let mut edit = Self { edit: Edit::new(matches.graph), rules, chosen_names, made };
+        if matches.map.options.collision.or(Collision::Error) == Collision::First {
+            edit.edit.first_wins();
         }
-        wishes.drop(survey, taking.selected);
-        wishes.take_inputs(survey, taking);
-        for take in &taking.takes {
+        edit.drop(matches, moves.selected);
+        edit.take_inputs(matches, moves);
+        for take in &moves.takes {
             match take.how {
                 How::Along => {}
                 How::Moves => {
                     let paths = (take.path.as_str(), take.to.as_str());
-                    let is_spelled = survey.map.rule(take.rule).pattern().is_some_and(|p| p.captures.is_empty());
-                    wishes.rename(survey, take.rule, paths, !is_spelled, errors);
+                    let is_spelled =
+                        matches.map.rule(take.rule).pattern().is_some_and(|p| p.captures.is_empty());
+                    edit.rename(matches, take.rule, paths, !is_spelled, errors);
                 }
-                How::Empties => wishes.empty(survey, taking, take, errors),
+                How::Empties => edit.empty(matches, moves, take, errors),
             }
         }
-        for copy in &copying.copies {
-            wishes.copy(survey, copy.rule, &copy.path, &copy.to, errors);
+        for copy in &aliases.copies {
+            edit.copy(matches, copy.rule, &copy.path, &copy.to, errors);
         }
-        wishes.make(survey, making, errors);
-        wishes.full_names(survey, taking, copying, errors);
-        wishes.claims.visible(survey, taking);
-        wishes.claims.moved(survey, taking);
-        wishes.hand_on_claims(survey);
-        wishes
+        edit.add_new_values(matches, new_values, errors);
+        edit.full_names(matches, moves, aliases, errors);
+        edit.chosen_names.visible(matches, moves);
+        edit.chosen_names.moved(matches, moves);
+        edit.hand_on_names(matches);
+        edit
     }
 
     /// The edited graph, unless something is wrong.
-    pub(crate) fn finish(&self, survey: &Matches<'_>, errors: &mut Errors) -> Option<Rewrite> {
-        let keys: Vec<_> = survey.entries.iter().map(|entry| (entry.key, entry.node)).collect();
+    pub(crate) fn finish(&self, matches: &Matches<'_>, errors: &mut Errors) -> Option<Rewrite> {
+        let keys: Vec<_> = matches.entries.iter().map(|entry| (entry.key, entry.node)).collect();
         match self.edit.finish_owned(&keys) {
             Ok(rewrite) => Some(rewrite),
             Err(faults) => {
                 self.groups(&faults)
                     .iter()
-                    .for_each(|(rule, group)| errors.push(error(survey, *rule, group)));
+                    .for_each(|(rule, group)| errors.push(error(matches, *rule, group)));
                 None
             }
         }
     }
 
-    fn drop(&mut self, survey: &Matches<'_>, selected: &Selected) {
+    fn drop(&mut self, matches: &Matches<'_>, selected: &Selected) {
         for &(node, child) in selected.cut.keys() {
-            self.edit.drop_edge(node, &survey.node(node).children[child].local_name);
+            self.edit.drop_edge(node, &matches.node(node).children[child].local_name);
         }
         selected.objects.keys().for_each(|node| self.edit.drop_values(*node));
         selected.slots.keys().for_each(|slot| self.edit.drop_slot(*slot));
     }
 
-    fn take_inputs(&mut self, survey: &Matches<'_>, taking: &Moves<'_>) {
-        for &(node, child) in taking.used.keys() {
-            self.edit.take_edge(node, &survey.node(node).children[child].local_name);
+    fn take_inputs(&mut self, matches: &Matches<'_>, moves: &Moves<'_>) {
+        for &(node, child) in moves.used.keys() {
+            self.edit.take_edge(node, &matches.node(node).children[child].local_name);
         }
-        taking.used_up.keys().for_each(|node| self.edit.drop_values(*node));
+        moves.used_up.keys().for_each(|node| self.edit.drop_values(*node));
     }
 
-    fn make(&mut self, survey: &Matches<'_>, making: &NewValues, errors: &mut Errors) {
-        for value in &making.values {
+    fn add_new_values(&mut self, matches: &Matches<'_>, new_values: &NewValues, errors: &mut Errors) {
+        for value in &new_values.values {
             let made = match &value.place {
                 NewValuePlace::Path(path) => {
                     self.rules.insert((String::new(), path.clone()), value.rule);
                     let made = self.edit.add_variable(path, &as_full_name(path));
-                    made.map_err(|fault| errors.push(misspelled(survey, value.rule, &fault))).ok()
+                    made.map_err(|fault| errors.push(misspelled(matches, value.rule, &fault))).ok()
                 }
                 NewValuePlace::Slot { of, optimizer, name } => {
                     self.made[*of].map(|of| self.edit.add_slot_variable(of, *optimizer, name))
@@ -113,10 +114,10 @@ impl<'g> ObjectEdit<'g> {
             };
             self.made.push(made);
         }
-        for (rule, made, path) in &making.links {
+        for (rule, made, path) in &new_values.links {
             self.rules.insert((String::new(), path.clone()), *rule);
             if let Some(Err(fault)) = self.made[*made].map(|made| self.edit.link_made(made, path)) {
-                errors.push(misspelled(survey, *rule, &fault));
+                errors.push(misspelled(matches, *rule, &fault));
             }
         }
     }
@@ -128,7 +129,7 @@ impl<'g> ObjectEdit<'g> {
 
     fn rename(
         &mut self,
-        survey: &Matches<'_>,
+        matches: &Matches<'_>,
         rule: RuleId,
         (from, to): (&str, &str),
         merges: bool,
@@ -136,34 +137,34 @@ impl<'g> ObjectEdit<'g> {
     ) {
         match if merges { self.edit.merge(from, to) } else { self.edit.rename(from, to) } {
             Ok(()) => drop(self.rules.insert((from.to_owned(), to.to_owned()), rule)),
-            Err(fault) => errors.push(misspelled(survey, rule, &fault)),
+            Err(fault) => errors.push(misspelled(matches, rule, &fault)),
         }
     }
 
-    fn copy(&mut self, survey: &Matches<'_>, rule: RuleId, from: &str, to: &str, errors: &mut Errors) {
-        let copied = match survey.map.rule(rule).follow_slots {
+    fn copy(&mut self, matches: &Matches<'_>, rule: RuleId, from: &str, to: &str, errors: &mut Errors) {
+        let copied = match matches.map.rule(rule).follow_slots {
             true => self.edit.alias(from, to),
             false => self.edit.alias_without_slots(from, to),
         };
         match copied {
             Ok(()) => drop(self.rules.insert((from.to_owned(), to.to_owned()), rule)),
-            Err(fault) => errors.push(misspelled(survey, rule, &fault)),
+            Err(fault) => errors.push(misspelled(matches, rule, &fault)),
         }
     }
 
     /// Moves what is in an object, and leaves the object.
-    fn empty(&mut self, survey: &Matches<'_>, taking: &Moves<'_>, take: &Move, errors: &mut Errors) {
-        let place = survey.map.rule(take.rule).place();
-        if !survey.node(take.node).slots.is_empty() {
+    fn empty(&mut self, matches: &Matches<'_>, moves: &Moves<'_>, take: &Move, errors: &mut Errors) {
+        let place = matches.map.rule(take.rule).place();
+        if !matches.node(take.node).slots.is_empty() {
             let what = format!("the optimizer {} cannot become {}", shown(&take.path), shown(&take.to));
             errors.push(Error::new(Kind::Name, place, what).note("its slots cannot go without it"));
             return;
         }
-        for (child, edge) in survey.node(take.node).children.iter().enumerate() {
+        for (child, edge) in matches.node(take.node).children.iter().enumerate() {
             let (at, name): (Edge, _) = ((take.node, child), escape(&edge.local_name));
             let (path, to) = (join_paths(&take.path, &name), join_paths(&take.to, &name));
-            if !taking.has_its_own_way(at) && !survey.is_counter(at) {
-                self.rename(survey, take.rule, (&path, &to), true, errors);
+            if !moves.has_own_path(at) && !matches.is_counter(at) {
+                self.rename(matches, take.rule, (&path, &to), true, errors);
             }
         }
     }
@@ -171,46 +172,46 @@ impl<'g> ObjectEdit<'g> {
     /// A full name that changes is a path too: the variable can be had by it, and is called so.
     fn full_names(
         &mut self,
-        survey: &Matches<'_>,
-        taking: &Moves<'_>,
-        copying: &Aliases,
+        matches: &Matches<'_>,
+        moves: &Moves<'_>,
+        aliases: &Aliases,
         errors: &mut Errors,
     ) {
-        let mut renamed: Vec<_> = taking.full_names.iter().collect();
+        let mut renamed: Vec<_> = moves.full_names.iter().collect();
         renamed.sort();
         for (&entry, (rule, full_name)) in renamed {
-            let Some(node) = survey.entries[entry].node else { continue };
-            if survey.entries[entry].full_name == Some(full_name.as_bytes()) {
+            let Some(node) = matches.entries[entry].node else { continue };
+            if matches.entries[entry].full_name == Some(full_name.as_bytes()) {
                 continue;
             }
             self.edit.rename_full_name(node, full_name);
-            let Some(from) = survey.graph.path(node).filter(|_| !survey.is_slot(entry)) else { continue };
+            let Some(from) = matches.graph.path(node).filter(|_| !matches.is_slot(entry)) else { continue };
             let to = as_path(full_name);
             match self.edit.link(&from, &to) {
                 Ok(()) => {
-                    self.claims.insert(node, *rule, to.clone());
+                    self.chosen_names.insert(node, *rule, to.clone());
                     self.rules.insert((from, to), *rule);
                 }
-                Err(fault) => errors.push(misspelled(survey, *rule, &fault)),
+                Err(fault) => errors.push(misspelled(matches, *rule, &fault)),
             }
         }
-        for (rule, entry, full_name) in &copying.full_names {
-            let from = survey.entries[*entry].node.and_then(|node| survey.graph.path(node));
-            if let Some(from) = from.filter(|_| !survey.is_slot(*entry)) {
-                self.copy(survey, *rule, &from, &as_path(full_name), errors);
+        for (rule, entry, full_name) in &aliases.full_names {
+            let from = matches.entries[*entry].node.and_then(|node| matches.graph.path(node));
+            if let Some(from) = from.filter(|_| !matches.is_slot(*entry)) {
+                self.copy(matches, *rule, &from, &as_path(full_name), errors);
             }
         }
     }
 
     /// Hands the claims on. A full name that spelled the old path, or the end of it, spells the new one; so does one that
     /// the rule's pattern matches too.
-    fn hand_on_claims(&mut self, survey: &Matches<'_>) {
-        for (node, rule, to) in self.claims.in_order() {
+    fn hand_on_names(&mut self, matches: &Matches<'_>) {
+        for (node, rule, to) in self.chosen_names.in_order() {
             self.edit.claim(node, to.clone());
-            let Some(&entry) = survey.of_node.get(node).first() else { continue };
-            let full_name = survey.entries[entry].full_name.and_then(|name| std::str::from_utf8(name).ok());
-            let Some((path, full_name)) = survey.visible_path(entry).zip(full_name) else { continue };
-            if let Some(new) = respelled(path, to, full_name).or_else(|| by_rule(survey, rule, full_name)) {
+            let Some(&entry) = matches.of_node.get(node).first() else { continue };
+            let full_name = matches.entries[entry].full_name.and_then(|name| std::str::from_utf8(name).ok());
+            let Some((path, full_name)) = matches.visible_path(entry).zip(full_name) else { continue };
+            if let Some(new) = respelled(path, to, full_name).or_else(|| by_rule(matches, rule, full_name)) {
                 self.edit.rename_full_name(node, &new);
             }
         }
@@ -250,8 +251,8 @@ impl<'g> ObjectEdit<'g> {
 }
 
 /// Faults of one sort that one rule made are one error.
-fn error(survey: &Matches<'_>, rule: Option<RuleId>, faults: &[&edit::Error]) -> Error {
-    let rule = rule.or_else(|| survey.map.ids().next()).map(|rule| survey.map.rule(rule));
+fn error(matches: &Matches<'_>, rule: Option<RuleId>, faults: &[&edit::Error]) -> Error {
+    let rule = rule.or_else(|| matches.map.ids().next()).map(|rule| matches.map.rule(rule));
     let rule = rule.expect("without a rule nothing changes");
     let (first, more) = (faults[0], faults.len().saturating_sub(EXAMPLES));
     let error = match faults {
@@ -290,8 +291,8 @@ fn kind(fault: &edit::Error) -> Kind {
 }
 
 /// A new path that cannot be one.
-fn misspelled(survey: &Matches<'_>, rule: RuleId, fault: &edit::Error) -> Error {
-    let rule = survey.map.rule(rule);
+fn misspelled(matches: &Matches<'_>, rule: RuleId, fault: &edit::Error) -> Error {
+    let rule = matches.map.rule(rule);
     let place = rule.targets.first().map_or(rule.place(), |(_, written)| &written.place);
     let error = Error::new(Kind::Name, place, fault.to_string());
     match fault {

@@ -14,13 +14,13 @@ use foldhash::HashMap;
 
 use crate::catalog::Variable;
 use crate::format::object_graph::{Node, NodeId, Slot};
-use crate::graph::{Graph, ROOT, Role, key};
+use crate::graph::{Graph, NameRole, ROOT, key};
 use crate::map::Map;
 use crate::map::diagnostic::{Error, Errors, Kind};
 use crate::map::pattern::Pattern;
 use crate::map::rule::{MatchOn, Matcher, Rule, RuleId, Verb};
 use crate::remap::objects::matching::automaton::TooComplex;
-use crate::remap::objects::matching::search::{Edge, PathMatch, Meaning, search};
+use crate::remap::objects::matching::search::{Edge, Meaning, PathMatch, search};
 use crate::remap::objects::matching::slot_values::SlotValues;
 
 const COUNTER: &str = "save_counter";
@@ -33,7 +33,7 @@ pub(crate) struct Entry<'a> {
     pub(crate) full_name: Option<&'a [u8]>,
     /// The object that has it, if the graph knows the key.
     pub(crate) node: Option<NodeId>,
-    pub(crate) role: Role,
+    pub(crate) role: NameRole,
     pub(crate) optimizer_state: bool,
 }
 
@@ -46,9 +46,9 @@ pub(crate) struct Matches<'a> {
     pub(crate) entries: Vec<Entry<'a>>,
     /// The entries that each object has.
     pub(crate) of_node: EntriesByNode,
-    pub(crate) leaves: SlotValues,
+    pub(crate) slot_values: SlotValues,
     /// What each rule matches.
-    pub(crate) matches: Vec<RuleMatches>,
+    pub(crate) by_rule: Vec<RuleMatches>,
     counter: Option<usize>,
     /// The slots of each variable: the optimizer, and which of its slots. Made when first asked for.
     slots: OnceCell<HashMap<NodeId, Vec<(NodeId, usize)>>>,
@@ -123,16 +123,17 @@ impl<'a> Matches<'a> {
         };
         let entries: Vec<_> = variables.iter().zip(roles).map(entry).collect();
         let of_node = EntriesByNode::new(graph.objects().nodes.len(), &entries);
-        let leaves = SlotValues::new(graph, entries.iter().map(|entry| (entry.key, entry.node)));
-        let (matches, counter, slots) = (Vec::new(), graph.child_at(ROOT, COUNTER), OnceCell::new());
-        let mut survey = Self { map, graph, variables, entries, of_node, leaves, matches, counter, slots };
-        survey.matches = map.rules.iter().map(|rule| survey.matches_of(rule, errors)).collect();
-        survey
+        let slot_values = SlotValues::new(graph, entries.iter().map(|entry| (entry.key, entry.node)));
+        let (of_rule, counter, slots) = (Vec::new(), graph.child_at(ROOT, COUNTER), OnceCell::new());
+        let mut matches =
+            Self { map, graph, variables, entries, of_node, slot_values, by_rule: of_rule, counter, slots };
+        matches.by_rule = map.rules.iter().map(|rule| matches.matches_of(rule, errors)).collect();
+        matches
     }
 
     pub(crate) fn all_rules(&self) -> impl Iterator<Item = (RuleId, &'a Rule, &RuleMatches)> {
-        let all = self.map.ids().zip(&self.map.rules).zip(&self.matches);
-        all.map(|((id, rule), matches)| (id, rule, matches))
+        let all = self.map.ids().zip(&self.map.rules).zip(&self.by_rule);
+        all.map(|((id, rule), of_rule)| (id, rule, of_rule))
     }
 
     pub(crate) fn rules(&self, verb: Verb) -> impl Iterator<Item = (RuleId, &'a Rule, &RuleMatches)> {
@@ -177,7 +178,7 @@ impl<'a> Matches<'a> {
     /// The value of the variable that a path leads to, if it leads to one.
     pub(crate) fn variable_at(&self, found: &PathMatch) -> Option<usize> {
         let entries = if found.leaf.is_some() { &[][..] } else { self.of_node.get(found.node) };
-        entries.iter().copied().find(|entry| self.entries[*entry].role == Role::Variable)
+        entries.iter().copied().find(|entry| self.entries[*entry].role == NameRole::Variable)
     }
 
     /// The object that has a value.
@@ -202,7 +203,7 @@ impl<'a> Matches<'a> {
 
     /// The slots among the entries.
     pub(crate) fn is_slot(&self, entry: usize) -> bool {
-        matches!(self.entries[entry].role, Role::Slot { .. })
+        matches!(self.entries[entry].role, NameRole::Slot { .. })
     }
 
     fn matches_of(&self, rule: &'a Rule, errors: &mut Errors) -> RuleMatches {
@@ -256,9 +257,9 @@ impl<'a> Matches<'a> {
     }
 
     fn search(&self, rule: &Rule, pattern: &Pattern, meaning: Meaning) -> Result<Vec<PathMatch>, TooComplex> {
-        let mut found = search(self.graph, &self.leaves, pattern, meaning)?;
+        let mut found = search(self.graph, &self.slot_values, pattern, meaning)?;
         let spells = rule.from().text.contains(COUNTER);
-        found.retain(|found| spells || !found.way.first().is_some_and(|edge| self.is_counter(*edge)));
+        found.retain(|found| spells || !found.edges.first().is_some_and(|edge| self.is_counter(*edge)));
         found.retain(|found| meaning == Meaning::Paths || self.has_content(rule.verb, found.node));
         Ok(found)
     }
@@ -276,21 +277,21 @@ impl<'a> Matches<'a> {
             match way.filter(|(_, way)| way.last().map(|edge| self.child(*edge)) == entry.node) {
                 Some((path, way)) if stem == path.as_bytes() => {
                     let node = entry.node.unwrap_or(ROOT);
-                    found.push(PathMatch { path: path.to_owned(), way, node, leaf: None });
+                    found.push(PathMatch { path: path.to_owned(), edges: way, node, leaf: None });
                 }
                 _ => entries.push(at),
             }
         }
-        found.sort_by_key(|found| found.way.len());
+        found.sort_by_key(|found| found.edges.len());
         RuleMatches { meaning: Meaning::Paths, found, entries }
     }
 
     /// Whether there is anything in an object that a rule for its whole content could mean.
     fn has_content(&self, verb: Verb, node: NodeId) -> bool {
         let Node { children, slots, .. } = self.node(node);
-        let mut leaves = self.leaves.below(node).iter();
+        let mut slot_values = self.slot_values.below(node).iter();
         let moves = matches!(verb, Verb::Rename | Verb::Alias);
-        !children.is_empty() || !slots.is_empty() || leaves.any(|leaf| !moves || leaf.slot.is_none())
+        !children.is_empty() || !slots.is_empty() || slot_values.any(|leaf| !moves || leaf.slot.is_none())
     }
 }
 

@@ -17,13 +17,14 @@ pub(crate) fn with_scopes<'m>(map: &'m Map, graph: &Graph, variables: &[Variable
         return Cow::Borrowed(map);
     }
     // The survey that counts reports the faults of patterns.
-    let survey = Matches::new(map, graph, variables, &mut Errors::default());
+    let matches = Matches::new(map, graph, variables, &mut Errors::default());
     replaced(map, |at, rule| {
-        let is_unmatched = survey.matches[at].found.is_empty() && survey.matches[at].entries.is_empty();
+        let is_unmatched = matches.by_rule[at].found.is_empty() && matches.by_rule[at].entries.is_empty();
         if !is_unmatched || !may_be_scope(rule) {
             return None;
         }
-        let mut names: Vec<_> = survey.entries.iter().flat_map(|entry| names(entry, rule.match_on)).collect();
+        let mut names: Vec<_> =
+            matches.entries.iter().flat_map(|entry| names(entry, rule.match_on)).collect();
         names.sort_unstable();
         rule.of_scope(&names)
     })

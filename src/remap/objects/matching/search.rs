@@ -22,7 +22,7 @@ pub(crate) struct PathMatch {
     /// The path, escaped, with what follows it if it ends in a leaf.
     pub(crate) path: String,
     /// The edges along it.
-    pub(crate) way: Vec<Edge>,
+    pub(crate) edges: Vec<Edge>,
     /// The object it leads to, or whose leaf it is.
     pub(crate) node: NodeId,
     /// What stands below the object and is no object.
@@ -41,21 +41,21 @@ pub(crate) enum Meaning {
 /// Everything that a pattern matches, shorter paths first.
 pub(crate) fn search(
     graph: &Graph,
-    leaves: &SlotValues,
+    slot_values: &SlotValues,
     pattern: &Pattern,
     meaning: Meaning,
 ) -> Result<Vec<PathMatch>, TooComplex> {
     let mut search =
-        Search { graph, leaves, steps: vec![Step { node: ROOT, from: 0, child: 0 }], hits: vec![] };
+        Search { graph, slot_values, steps: vec![Step { node: ROOT, from: 0, child: 0 }], hits: vec![] };
     let container = (meaning == Meaning::Containers).then(|| pattern.container()).flatten();
-    match (known_way(pattern, meaning), container) {
+    match (known_edges(pattern, meaning), container) {
         (KnownWay::Whole(path), _) if search.descend(path) == Descent::Arrived => search.hit_last(),
         (KnownWay::Whole(path) | KnownWay::Begins(path), _) if search.descend(path) == Descent::Lost => {}
         (_, container) => {
             search.walk(Automaton::new(container.as_deref().unwrap_or(pattern.as_regex()))?)?;
         }
     }
-    Ok(search.hits.iter().map(|hit| search.spell(hit)).collect())
+    Ok(search.hits.iter().map(|hit| search.path_match(hit)).collect())
 }
 
 /// As much of a pattern as needs no automaton.
@@ -66,7 +66,7 @@ enum KnownWay<'p> {
     Begins(&'p str),
 }
 
-fn known_way(pattern: &Pattern, meaning: Meaning) -> KnownWay<'_> {
+fn known_edges(pattern: &Pattern, meaning: Meaning) -> KnownWay<'_> {
     let head = pattern.literal_head();
     let components = head.rfind('/').map_or("", |slash| &head[..slash]);
     match (meaning, pattern.tokens.len()) {
@@ -102,7 +102,7 @@ struct Hit {
 
 struct Search<'a> {
     graph: &'a Graph,
-    leaves: &'a SlotValues,
+    slot_values: &'a SlotValues,
     steps: Vec<Step>,
     hits: Vec<Hit>,
 }
@@ -133,7 +133,7 @@ impl Search<'_> {
     fn walk(&mut self, mut automaton: Automaton) -> Result<(), TooComplex> {
         let first = self.steps.len() - 1;
         self.hit_last();
-        let so_far = self.hits.pop().map(|hit| self.spell(&hit).path).unwrap_or_default();
+        let so_far = self.hits.pop().map(|hit| self.path_match(&hit).path).unwrap_or_default();
         let Some(start) = automaton.read(automaton.start(), so_far.as_bytes())? else { return Ok(()) };
         let (mut seen, mut states) = (HashSet::from_iter([(self.steps[first].node, start)]), vec![start]);
         for at in first.. {
@@ -157,7 +157,7 @@ impl Search<'_> {
     }
 
     fn read_leaves(&mut self, automaton: &mut Automaton, state: State, at: usize) -> Result<(), TooComplex> {
-        for leaf in self.leaves.below(self.steps[at].node) {
+        for leaf in self.slot_values.below(self.steps[at].node) {
             let Some(state) = automaton.read(state, leaf.text.as_bytes())? else { continue };
             if automaton.accepts(state)? {
                 self.hits.push(Hit { at, child: None, leaf: Some(leaf.clone()) });
@@ -166,7 +166,7 @@ impl Search<'_> {
         Ok(())
     }
 
-    fn spell(&self, hit: &Hit) -> PathMatch {
+    fn path_match(&self, hit: &Hit) -> PathMatch {
         let (mut way, mut at) = (Vec::new(), hit.at);
         while at != 0 {
             let Step { from, child, .. } = self.steps[at];
@@ -180,7 +180,7 @@ impl Search<'_> {
         let leaf = hit.leaf.as_ref().map(|leaf| leaf.text.as_ref().into());
         let path = names.chain(leaf).collect::<Vec<_>>().join("/");
         let node = way.last().map_or(ROOT, |&(node, child)| nodes[node].children[child].node);
-        PathMatch { path, way, node, leaf: hit.leaf.clone() }
+        PathMatch { path, edges: way, node, leaf: hit.leaf.clone() }
     }
 }
 
@@ -284,13 +284,13 @@ mod tests {
             for one in &found {
                 prop_assert!(pattern.is_match(one.path.as_bytes()), "{} is no match", one.path);
                 prop_assert_eq!(graph.resolve(&one.path), Some(one.node));
-                prop_assert_eq!(one.path.split('/').count(), one.way.len());
+                prop_assert_eq!(one.path.split('/').count(), one.edges.len());
             }
-            let edges: BTreeSet<Edge> = found.iter().map(|one| *one.way.last().unwrap()).collect();
+            let edges: BTreeSet<Edge> = found.iter().map(|one| *one.edges.last().unwrap()).collect();
             for (path, way) in simple_paths(&graph) {
                 if !path.is_empty() && pattern.is_match(path.as_bytes()) {
                     prop_assert!(edges.contains(way.last().unwrap()), "{path} was not found");
-                    let shortest = found.iter().filter(|one| one.way.last() == way.last()).map(|one| one.way.len());
+                    let shortest = found.iter().filter(|one| one.edges.last() == way.last()).map(|one| one.edges.len());
                     prop_assert!(shortest.min().unwrap() <= way.len());
                 }
             }

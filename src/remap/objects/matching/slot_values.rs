@@ -23,21 +23,21 @@ pub(crate) struct SlotValues(Vec<Vec<SlotValue>>);
 impl SlotValues {
     /// Those of a graph whose bundle has these keys, each with the object it belongs to.
     pub(crate) fn new<'k>(graph: &Graph, keys: impl Iterator<Item = (&'k [u8], Option<NodeId>)>) -> Self {
-        let mut leaves = vec![Vec::new(); graph.objects().nodes.len()];
+        let mut slot_values = vec![Vec::new(); graph.objects().nodes.len()];
         let slots = graph.slots();
         let texts: Vec<Rc<str>> =
             slots.texts().iter().map(|text| text.trim_start_matches('/').into()).collect();
         for (slot, variable, text) in slots.iter() {
-            leaves[variable].push(SlotValue { text: texts[text].clone(), slot: Some(slot) });
+            slot_values[variable].push(SlotValue { text: texts[text].clone(), slot: Some(slot) });
         }
         for (key, node) in keys {
             let attribute = key::split(key).and_then(|(_, attribute)| std::str::from_utf8(attribute).ok());
             if let (Some(attribute), Some(node)) = (attribute.filter(|a| *a != VARIABLE_VALUE), node) {
                 let text = format!("{}{attribute}", ATTRIBUTES.trim_start_matches('/'));
-                leaves[node].push(SlotValue { text: text.into(), slot: None });
+                slot_values[node].push(SlotValue { text: text.into(), slot: None });
             }
         }
-        Self(leaves)
+        Self(slot_values)
     }
 
     pub(crate) fn below(&self, node: NodeId) -> &[SlotValue] {

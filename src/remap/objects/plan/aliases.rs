@@ -4,7 +4,7 @@ use crate::graph::key::escape;
 use crate::map::rule::{RuleId, Verb};
 use crate::remap::counts::RuleCounts;
 use crate::remap::objects::matching::Matches;
-use crate::remap::objects::matching::search::{Edge, PathMatch, Meaning};
+use crate::remap::objects::matching::search::{Edge, Meaning, PathMatch};
 use crate::remap::objects::plan::moves::Moves;
 use crate::remap::objects::plan::targets::{Targets, join_paths};
 use crate::remap::rejected_names::RejectedNames;
@@ -27,47 +27,48 @@ pub(crate) struct Aliases {
 
 impl Aliases {
     pub(crate) fn new(
-        survey: &Matches<'_>,
-        taking: &Moves<'_>,
-        tallies: &mut RuleCounts,
-        misfits: &mut RejectedNames,
+        matches: &Matches<'_>,
+        moves: &Moves<'_>,
+        counts: &mut RuleCounts,
+        rejected: &mut RejectedNames,
     ) -> Self {
-        let mut copying = Self::default();
-        for (id, rule, matches) in survey.rules(Verb::Alias) {
-            matches.found.iter().for_each(|_| tallies.matched(id));
-            matches.entries.iter().for_each(|_| tallies.matched(id));
+        let mut aliases = Self::default();
+        for (id, rule, of_rule) in matches.rules(Verb::Alias) {
+            of_rule.found.iter().for_each(|_| counts.matched(id));
+            of_rule.entries.iter().for_each(|_| counts.matched(id));
             for target in 0..rule.targets.len() {
-                let mut targets = Targets::new(survey, id, target);
-                targets.fill(&matches.found, matches.meaning, misfits);
-                for (at, found) in matches.found.iter().enumerate() {
-                    let dropped = found.way.iter().find_map(|edge| taking.selected.cut.get(edge));
+                let mut targets = Targets::new(matches, id, target);
+                targets.fill(&of_rule.found, of_rule.meaning, rejected);
+                for (at, found) in of_rule.found.iter().enumerate() {
+                    let dropped = found.edges.iter().find_map(|edge| moves.selected.cut.get(edge));
                     if let Some(drop) = dropped {
-                        tallies.shadowed(id, Some(*drop));
+                        counts.shadowed(id, Some(*drop));
                         continue;
                     }
-                    copying.acted.push((id, at));
+                    aliases.acted.push((id, at));
                     if let Some(to) = targets.filled[at].as_ref().filter(|_| !targets.along[at]) {
-                        copying.copy(survey, taking, (id, matches.meaning), found, to);
+                        aliases.copy(matches, moves, (id, of_rule.meaning), found, to);
                     }
                 }
-                for &entry in &matches.entries {
-                    let caught =
-                        survey.entries[entry].full_name.and_then(|name| Some((name, rule.captures(name)?)));
-                    let to = caught
-                        .and_then(|(name, caught)| misfits.fill(survey.map, (id, target), &caught, name));
-                    copying
+                for &entry in &of_rule.entries {
+                    let captures =
+                        matches.entries[entry].full_name.and_then(|name| Some((name, rule.captures(name)?)));
+                    let to = captures.and_then(|(name, captures)| {
+                        rejected.fill(matches.map, (id, target), &captures, name)
+                    });
+                    aliases
                         .full_names
                         .extend(to.and_then(|to| Some((id, entry, String::from_utf8(to).ok()?))));
                 }
             }
         }
-        copying
+        aliases
     }
 
     fn copy(
         &mut self,
-        survey: &Matches<'_>,
-        taking: &Moves<'_>,
+        matches: &Matches<'_>,
+        moves: &Moves<'_>,
         (rule, meaning): (RuleId, Meaning),
         found: &PathMatch,
         to: &str,
@@ -76,14 +77,14 @@ impl Aliases {
             return;
         }
         let is_whole = meaning == Meaning::Paths
-            || !found.way.is_empty() && !to.is_empty() && taking.occupant(to).is_none();
+            || !found.edges.is_empty() && !to.is_empty() && moves.occupant(to).is_none();
         if is_whole {
             self.copies.push(Alias { rule, path: found.path.clone(), to: to.to_owned() });
             return;
         }
-        for (child, edge) in survey.node(found.node).children.iter().enumerate() {
+        for (child, edge) in matches.node(found.node).children.iter().enumerate() {
             let at: Edge = (found.node, child);
-            if !survey.is_counter(at) && !taking.selected.cut.contains_key(&at) {
+            if !matches.is_counter(at) && !moves.selected.cut.contains_key(&at) {
                 let name = escape(&edge.local_name);
                 let (path, to) = (join_paths(&found.path, &name), join_paths(to, &name));
                 self.copies.push(Alias { rule, path, to });

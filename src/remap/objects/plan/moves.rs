@@ -17,8 +17,8 @@ use crate::graph::key::{OPTIMIZER_SLOT, VARIABLE_VALUE};
 use crate::map::diagnostic::{Error, Kind};
 use crate::map::rule::{Rule, RuleId, Verb};
 use crate::remap::counts::RuleCounts;
-use crate::remap::objects::matching::search::{Edge, PathMatch, Meaning};
-use crate::remap::objects::matching::{RuleMatches, Matches};
+use crate::remap::objects::matching::search::{Edge, Meaning, PathMatch};
+use crate::remap::objects::matching::{Matches, RuleMatches};
 use crate::remap::objects::plan::selection::Selected;
 use crate::remap::objects::plan::targets::{Targets, join_paths};
 use crate::remap::rejected_names::RejectedNames;
@@ -28,7 +28,7 @@ use crate::remap::rejected_names::RejectedNames;
 pub(crate) struct Move {
     pub(crate) rule: RuleId,
     pub(crate) path: String,
-    pub(crate) way: Vec<Edge>,
+    pub(crate) edges: Vec<Edge>,
     pub(crate) node: NodeId,
     pub(crate) to: String,
     pub(crate) how: How,
@@ -56,7 +56,7 @@ pub(crate) struct Input {
 
 /// All that is taken.
 pub(crate) struct Moves<'a> {
-    pub(crate) survey: &'a Matches<'a>,
+    pub(crate) matches: &'a Matches<'a>,
     pub(crate) selected: &'a Selected,
     pub(crate) takes: Vec<Move>,
     by_edge: HashMap<Edge, Vec<usize>>,
@@ -65,7 +65,7 @@ pub(crate) struct Moves<'a> {
     /// The matches that each rule acted on.
     pub(crate) acted: HashMap<RuleId, Vec<usize>>,
     /// What is below objects, and where rules want it.
-    leaves: Vec<(RuleId, PathMatch, String)>,
+    slot_values: Vec<(RuleId, PathMatch, String)>,
     /// New full names, and the rule of each.
     pub(crate) full_names: HashMap<usize, (RuleId, String)>,
     /// What is joined and split, and the paths that it loses by that; or all of them, where a full name said which it is.
@@ -77,46 +77,46 @@ pub(crate) struct Moves<'a> {
 
 impl<'a> Moves<'a> {
     pub(crate) fn new(
-        survey: &'a Matches<'a>,
+        matches: &'a Matches<'a>,
         selected: &'a Selected,
-        tallies: &mut RuleCounts,
-        misfits: &mut RejectedNames,
+        counts: &mut RuleCounts,
+        rejected: &mut RejectedNames,
     ) -> Self {
-        let (takes, by_edge, acted, leaves, full_names) = Default::default();
+        let (takes, by_edge, acted, slot_values, full_names) = Default::default();
         let (inputs, used, used_up) = Default::default();
-        let mut taking = Self {
-            survey,
+        let mut moves = Self {
+            matches,
             selected,
             takes,
             by_edge,
             of_root: None,
             acted,
-            leaves,
+            slot_values,
             full_names,
             inputs,
             used,
             used_up,
             errors: vec![],
         };
-        for (id, rule, matches) in survey.all_rules().filter(|(_, rule, _)| rule.takes()) {
+        for (id, rule, of_rule) in matches.all_rules().filter(|(_, rule, _)| rule.takes()) {
             if rule.verb != Verb::Rename {
-                taking.use_variables(id, matches, tallies);
+                moves.use_variables(id, of_rule, counts);
                 continue;
             }
-            let mut targets = Targets::new(survey, id, 0);
-            targets.fill(&matches.found, matches.meaning, misfits);
-            for (at, found) in matches.found.iter().enumerate() {
-                tallies.matched(id);
-                match (taking.blocker(found, id, matches.meaning), targets.filled[at].take()) {
-                    (Some(by), _) => tallies.shadowed(id, by),
-                    (None, Some(to)) => taking.take(id, found, to, at),
+            let mut targets = Targets::new(matches, id, 0);
+            targets.fill(&of_rule.found, of_rule.meaning, rejected);
+            for (at, found) in of_rule.found.iter().enumerate() {
+                counts.matched(id);
+                match (moves.blocker(found, id, of_rule.meaning), targets.filled[at].take()) {
+                    (Some(by), _) => counts.shadowed(id, by),
+                    (None, Some(to)) => moves.take(id, found, to, at),
                     (None, None) => {}
                 }
             }
-            taking.take_full_names(id, rule, &matches.entries, tallies, misfits);
+            moves.take_full_names(id, rule, &of_rule.entries, counts, rejected);
         }
-        taking.settle();
-        taking
+        moves.resolve_conflicts();
+        moves
     }
 
     /// Where the first `n` edges of a path of the source lead in the result, and the rule that says so.
@@ -139,12 +139,12 @@ impl<'a> Moves<'a> {
     pub(crate) fn is_left(&self, edge: Edge) -> bool {
         let moved = || self.by_edge.get(&edge)?.iter().find(|take| self.takes[**take].how == How::Moves);
         self.is_gone(edge)
-            || self.selected.objects.contains_key(&self.survey.child(edge))
+            || self.selected.objects.contains_key(&self.matches.child(edge))
             || moved().is_some()
     }
 
     /// Whether an edge is dropped, or some rule sends it elsewhere than along with what is above it.
-    pub(crate) fn has_its_own_way(&self, edge: Edge) -> bool {
+    pub(crate) fn has_own_path(&self, edge: Edge) -> bool {
         let goes = |take: &usize| self.takes[*take].how != How::Along;
         self.is_gone(edge) || self.by_edge.get(&edge).is_some_and(|takes| takes.iter().any(goes))
     }
@@ -162,22 +162,22 @@ impl<'a> Moves<'a> {
     fn is_gone(&self, edge: Edge) -> bool {
         self.selected.cut.contains_key(&edge)
             || self.used.contains_key(&edge)
-            || !self.used_up.is_empty() && self.used_up.contains_key(&self.survey.child(edge))
+            || !self.used_up.is_empty() && self.used_up.contains_key(&self.matches.child(edge))
     }
 
     /// The object of the source that is at a path and stays there.
     pub(crate) fn occupant(&self, path: &str) -> Option<NodeId> {
-        let way = self.survey.edges(path)?;
+        let way = self.matches.edges(path)?;
         let stays = way.iter().all(|edge| !self.is_left(*edge));
-        stays.then(|| way.last().map_or(ROOT, |edge| self.survey.child(*edge)))
+        stays.then(|| way.last().map_or(ROOT, |edge| self.matches.child(*edge)))
     }
 
     /// The rule that has a path already: by a drop, or because it took what is above.
     fn blocker(&self, found: &PathMatch, id: RuleId, meaning: Meaning) -> Option<Option<RuleId>> {
-        if let Some(drop) = found.way.iter().find_map(|edge| self.selected.cut.get(edge)) {
+        if let Some(drop) = found.edges.iter().find_map(|edge| self.selected.cut.get(edge)) {
             return Some(Some(*drop));
         }
-        let used = found.way.iter().find_map(|edge| self.used.get(edge));
+        let used = found.edges.iter().find_map(|edge| self.used.get(edge));
         if let Some(by) = used.or_else(|| self.used_up.get(&found.node)) {
             return Some(Some(*by));
         }
@@ -191,8 +191,8 @@ impl<'a> Moves<'a> {
         }
         let before = |take: &&usize| self.takes[**take].rule < id;
         let of_root = self.of_root.as_ref().filter(before).map(|take| self.takes[*take].rule);
-        let is_last = |at: usize| at + 1 == found.way.len() && found.leaf.is_none();
-        let of_edge = found.way.iter().enumerate().find_map(|(at, edge)| {
+        let is_last = |at: usize| at + 1 == found.edges.len() && found.leaf.is_none();
+        let of_edge = found.edges.iter().enumerate().find_map(|(at, edge)| {
             let mut takes = self.by_edge.get(edge)?.iter().filter(before);
             let take = takes.find(|take| !is_last(at) || self.takes[**take].path == found.path)?;
             Some(self.takes[*take].rule)
@@ -203,36 +203,38 @@ impl<'a> Moves<'a> {
     fn take(&mut self, rule: RuleId, found: &PathMatch, to: String, at: usize) {
         self.acted.entry(rule).or_default().push(at);
         if found.leaf.is_some() {
-            return self.leaves.push((rule, found.clone(), to));
+            return self.slot_values.push((rule, found.clone(), to));
         }
-        match found.way.last() {
+        match found.edges.last() {
             Some(edge) => self.by_edge.entry(*edge).or_default().push(self.takes.len()),
             None => self.of_root = Some(self.takes.len()),
         }
-        let (path, way, node) = (found.path.clone(), found.way.clone(), found.node);
-        self.takes.push(Move { rule, path, way, node, to, how: How::Along });
+        let (path, way, node) = (found.path.clone(), found.edges.clone(), found.node);
+        self.takes.push(Move { rule, path, edges: way, node, to, how: How::Along });
     }
 
     /// Takes the variables that a rule joins or splits. Objects without a value are not what it is about.
-    fn use_variables(&mut self, rule: RuleId, matches: &RuleMatches, tallies: &mut RuleCounts) {
-        for found in &matches.found {
-            let Some((entry, edge)) = self.survey.variable_at(found).zip(found.way.last()) else { continue };
-            tallies.matched(rule);
+    fn use_variables(&mut self, rule: RuleId, of_rule: &RuleMatches, counts: &mut RuleCounts) {
+        for found in &of_rule.found {
+            let Some((entry, edge)) = self.matches.variable_at(found).zip(found.edges.last()) else {
+                continue;
+            };
+            counts.matched(rule);
             match self.blocker(found, rule, Meaning::Paths) {
                 Some(by) if by == Some(rule) => {}
-                Some(by) => tallies.shadowed(rule, by),
+                Some(by) => counts.shadowed(rule, by),
                 None => {
                     self.used.insert(*edge, rule);
                     self.inputs.push(Input { rule, entry, name: found.path.clone() });
                 }
             }
         }
-        for &entry in matches.entries.iter().filter(|entry| !self.survey.is_slot(**entry)) {
-            let full_name = self.survey.entries[entry].full_name.and_then(|name| str::from_utf8(name).ok());
-            let Some((node, name)) = self.survey.node_of(entry).zip(full_name) else { continue };
-            tallies.matched(rule);
+        for &entry in of_rule.entries.iter().filter(|entry| !self.matches.is_slot(**entry)) {
+            let full_name = self.matches.entries[entry].full_name.and_then(|name| str::from_utf8(name).ok());
+            let Some((node, name)) = self.matches.node_of(entry).zip(full_name) else { continue };
+            counts.matched(rule);
             match self.selected.objects.get(&node).copied().or(self.used_up.get(&node).map(|by| Some(*by))) {
-                Some(by) => tallies.shadowed(rule, by),
+                Some(by) => counts.shadowed(rule, by),
                 None => {
                     self.used_up.insert(node, rule);
                     self.inputs.push(Input { rule, entry, name: name.to_owned() });
@@ -242,14 +244,14 @@ impl<'a> Moves<'a> {
     }
 
     /// How each path comes to its place, now that it is known where those above it go.
-    fn settle(&mut self) {
+    fn resolve_conflicts(&mut self) {
         for at in 0..self.takes.len() {
-            let Move { path, way, node, to, .. } = &self.takes[at];
+            let Move { path, edges: way, node, to, .. } = &self.takes[at];
             let along = way.len().checked_sub(1).map(|above| {
                 let name = path.rsplit('/').next().unwrap_or_default();
                 join_paths(&self.position(way, path, above).0, name)
             });
-            let has_value = || self.survey.node(*node).attributes.iter().any(|a| a.name == VARIABLE_VALUE);
+            let has_value = || self.matches.node(*node).attributes.iter().any(|a| a.name == VARIABLE_VALUE);
             self.takes[at].how = match along {
                 None => How::Empties,
                 Some(along) if along == *to => How::Along,
@@ -259,9 +261,9 @@ impl<'a> Moves<'a> {
                 Some(_) => How::Moves,
             };
         }
-        let mut faults = BTreeMap::<(RuleId, &'static str), Vec<LeafFault>>::new();
-        for (rule, found, to) in std::mem::take(&mut self.leaves) {
-            if let Some((why, fault)) = self.leaf_fault(&found, to) {
+        let mut faults = BTreeMap::<(RuleId, &'static str), Vec<SlotValueError>>::new();
+        for (rule, found, to) in std::mem::take(&mut self.slot_values) {
+            if let Some((why, fault)) = self.slot_value_error(&found, to) {
                 faults.entry((rule, why)).or_default().push(fault);
             }
         }
@@ -270,29 +272,30 @@ impl<'a> Moves<'a> {
             let collides =
                 |to: &str| self.takes.iter().filter(|take| take.rule == rule && take.to == to).count() > 1;
             if !faults.iter().all(|fault| collides(&fault.to)) {
-                self.errors.push(leaf_error(self.survey.map.rule(rule), why, &faults));
+                self.errors.push(slot_value_message(self.matches.map.rule(rule), why, &faults));
             }
         }
     }
 
     /// Returns the reason why a path below an object cannot be the rule's: the object's own path decides it.
-    fn leaf_fault(&self, found: &PathMatch, to: String) -> Option<(&'static str, LeafFault)> {
+    fn slot_value_error(&self, found: &PathMatch, to: String) -> Option<(&'static str, SlotValueError)> {
         let leaf = found.leaf.as_ref()?;
         let object = &found.path[..found.path.len() - leaf.text.len()].trim_end_matches('/');
         let below = match leaf.text.strip_prefix(OPTIMIZER_SLOT.trim_start_matches('/')) {
             Some(slot) => {
                 let (optimizer, name) = slot.rsplit_once('/').unwrap_or(("", slot));
-                let way = self.survey.edges(optimizer).unwrap_or_default();
+                let way = self.matches.edges(optimizer).unwrap_or_default();
                 format!("{OPTIMIZER_SLOT}{}", join_paths(&self.position(&way, optimizer, way.len()).0, name))
             }
             None => format!("/{}", leaf.text),
         };
-        let along = self.position(&found.way, object, found.way.len()).0 + &below;
+        let along = self.position(&found.edges, object, found.edges.len()).0 + &below;
         let why = match leaf.slot {
             Some(_) => "a slot goes where its variable and its optimizer go",
             None => "it is part of an object and goes where that goes",
         };
-        (to != along && to != found.path).then(|| (why, LeafFault { path: found.path.clone(), to, along }))
+        (to != along && to != found.path)
+            .then(|| (why, SlotValueError { path: found.path.clone(), to, along }))
     }
 
     fn take_full_names(
@@ -300,18 +303,18 @@ impl<'a> Moves<'a> {
         id: RuleId,
         rule: &Rule,
         entries: &[usize],
-        tallies: &mut RuleCounts,
-        misfits: &mut RejectedNames,
+        counts: &mut RuleCounts,
+        rejected: &mut RejectedNames,
     ) {
         for &entry in entries {
-            tallies.matched(id);
-            let Some(full_name) = self.survey.entries[entry].full_name else { continue };
+            counts.matched(id);
+            let Some(full_name) = self.matches.entries[entry].full_name else { continue };
             if let Some((by, _)) = self.full_names.get(&entry) {
-                tallies.shadowed(id, Some(*by));
+                counts.shadowed(id, Some(*by));
                 continue;
             }
-            let Some(caught) = rule.captures(full_name) else { continue };
-            let to = misfits.fill(self.survey.map, (id, 0), &caught, full_name);
+            let Some(captures) = rule.captures(full_name) else { continue };
+            let to = rejected.fill(self.matches.map, (id, 0), &captures, full_name);
             if let Some(to) = to.and_then(|to| String::from_utf8(to).ok()) {
                 self.full_names.insert(entry, (id, to));
             }
@@ -319,12 +322,12 @@ impl<'a> Moves<'a> {
     }
 
     fn is_container(&self, take: &Move) -> bool {
-        self.survey.matches[take.rule.index()].meaning == Meaning::Containers
+        self.matches.by_rule[take.rule.index()].meaning == Meaning::Containers
     }
 }
 
 /// A path below an object, to which a rule gives a path that the object's own path does not allow.
-struct LeafFault {
+struct SlotValueError {
     path: String,
     to: String,
     /// The path that it gets with its object.
@@ -335,9 +338,10 @@ struct LeafFault {
 const SHOWN: usize = 3;
 
 /// The error for all such paths of a rule.
-fn leaf_error(rule: &Rule, why: &'static str, faults: &[LeafFault]) -> Error {
-    let sentence = |LeafFault { path, to, .. }: &LeafFault| format!("`{path}` cannot become `{to}`");
-    let help = |fault: &LeafFault| format!("it will be `{}`", fault.along);
+fn slot_value_message(rule: &Rule, why: &'static str, faults: &[SlotValueError]) -> Error {
+    let sentence =
+        |SlotValueError { path, to, .. }: &SlotValueError| format!("`{path}` cannot become `{to}`");
+    let help = |fault: &SlotValueError| format!("it will be `{}`", fault.along);
     if let [fault] = faults {
         return Error::new(Kind::Name, rule.place(), sentence(fault)).note(why).help(help(fault));
     }

@@ -60,73 +60,74 @@ type Group<'t> = Vec<Option<&'t Input>>;
 
 impl NewValues {
     pub(crate) fn new(
-        survey: &Matches<'_>,
-        taking: &Moves<'_>,
-        tallies: &mut RuleCounts,
-        misfits: &mut RejectedNames,
+        matches: &Matches<'_>,
+        moves: &Moves<'_>,
+        counts: &mut RuleCounts,
+        rejected: &mut RejectedNames,
         (errors, warnings): (&mut Errors, &mut Errors),
     ) -> Self {
-        let mut making = Self::default();
-        let inputs = |id: RuleId| taking.inputs.iter().filter(move |input| input.rule == id);
-        for (id, rule, _) in survey.all_rules() {
+        let mut new_values = Self::default();
+        let inputs = |id: RuleId| moves.inputs.iter().filter(move |input| input.rule == id);
+        for (id, rule, _) in matches.all_rules() {
             match rule.verb {
-                Verb::Create => making.create(id, rule, tallies),
+                Verb::Create => new_values.create(id, rule, counts),
                 Verb::Split => {
-                    inputs(id).for_each(|input| making.split(taking, (id, rule), input, misfits, warnings));
+                    inputs(id)
+                        .for_each(|input| new_values.split(moves, (id, rule), input, rejected, warnings));
                 }
                 Verb::Join => {
-                    for (caught, group) in groups(rule, inputs(id), errors) {
+                    for (captures, group) in groups(rule, inputs(id), errors) {
                         match group.iter().copied().collect::<Option<Vec<_>>>() {
-                            Some(members) => making.join(taking, id, &members, misfits, warnings),
-                            None => errors.push_with(Kind::Value, || incomplete(rule, &caught, &group)),
+                            Some(members) => new_values.join(moves, id, &members, rejected, warnings),
+                            None => errors.push_with(Kind::Value, || incomplete(rule, &captures, &group)),
                         }
                     }
                 }
                 _ => {}
             }
         }
-        making
+        new_values
     }
 
-    fn create(&mut self, rule: RuleId, written: &Rule, tallies: &mut RuleCounts) {
-        tallies.matched(rule);
+    fn create(&mut self, rule: RuleId, written: &Rule, counts: &mut RuleCounts) {
+        counts.matched(rule);
         let place = NewValuePlace::Path(written.from().text.clone());
         self.values.push(NewValue { rule, inputs: vec![], end: Output::Created(rule), place });
     }
 
     fn split(
         &mut self,
-        taking: &Moves<'_>,
+        moves: &Moves<'_>,
         (id, rule): (RuleId, &Rule),
         input: &Input,
-        misfits: &mut RejectedNames,
+        rejected: &mut RejectedNames,
         warnings: &mut Errors,
     ) {
         for part in 0..rule.targets.len() {
-            if let Some(path) = filled(taking.survey, (id, part), input, misfits) {
-                self.put(taking, id, vec![input.entry], Output::Part(id, part), path, warnings);
+            if let Some(path) = filled(moves.matches, (id, part), input, rejected) {
+                self.put(moves, id, vec![input.entry], Output::Part(id, part), path, warnings);
             }
         }
     }
 
     fn join(
         &mut self,
-        taking: &Moves<'_>,
+        moves: &Moves<'_>,
         id: RuleId,
         members: &[&Input],
-        misfits: &mut RejectedNames,
+        rejected: &mut RejectedNames,
         warnings: &mut Errors,
     ) {
-        if let Some(path) = filled(taking.survey, (id, 0), members[0], misfits) {
+        if let Some(path) = filled(moves.matches, (id, 0), members[0], rejected) {
             let inputs = members.iter().map(|member| member.entry).collect();
-            self.put(taking, id, inputs, Output::Joined(id), path, warnings);
+            self.put(moves, id, inputs, Output::Joined(id), path, warnings);
         }
     }
 
     /// A new value at a path, with its slots; or one more path to it.
     fn put(
         &mut self,
-        taking: &Moves<'_>,
+        moves: &Moves<'_>,
         rule: RuleId,
         inputs: Vec<usize>,
         end: Output,
@@ -139,8 +140,8 @@ impl NewValues {
         }
         let of = self.values.len();
         self.known.insert((rule, part, inputs.clone()), of);
-        let slots = match taking.survey.map.rule(rule).follow_slots {
-            true => slots(taking, rule, &inputs, (part == 0).then_some(warnings)),
+        let slots = match moves.matches.map.rule(rule).follow_slots {
+            true => slots(moves, rule, &inputs, (part == 0).then_some(warnings)),
             false => vec![],
         };
         self.values.push(NewValue { rule, inputs, end, place: NewValuePlace::Path(path) });
@@ -153,13 +154,13 @@ impl NewValues {
 
 /// The new path that a rule's target gives an input.
 fn filled(
-    survey: &Matches<'_>,
+    matches: &Matches<'_>,
     (rule, target): (RuleId, usize),
     input: &Input,
-    misfits: &mut RejectedNames,
+    rejected: &mut RejectedNames,
 ) -> Option<String> {
-    let caught = survey.map.rule(rule).captures(input.name.as_bytes())?;
-    let path = misfits.fill(survey.map, (rule, target), &caught, input.name.as_bytes())?;
+    let captures = matches.map.rule(rule).captures(input.name.as_bytes())?;
+    let path = rejected.fill(matches.map, (rule, target), &captures, input.name.as_bytes())?;
     String::from_utf8(path).ok()
 }
 
@@ -171,12 +172,12 @@ fn groups<'t>(
 ) -> BTreeMap<GroupKey, Group<'t>> {
     let (patterns, mut groups) = (rule.patterns(), BTreeMap::<GroupKey, Group<'t>>::new());
     for input in inputs {
-        let caught = patterns.iter().enumerate().find_map(|(at, pattern)| {
+        let captures = patterns.iter().enumerate().find_map(|(at, pattern)| {
             let key = pattern.key(&pattern.captures(input.name.as_bytes())?);
             Some((at, key.into_iter().map(|part| part.map(<[u8]>::to_vec)).collect()))
         });
-        let Some((at, caught)) = caught else { continue };
-        let group = groups.entry(caught).or_insert_with(|| vec![None; patterns.len()]);
+        let Some((at, captures)) = captures else { continue };
+        let group = groups.entry(captures).or_insert_with(|| vec![None; patterns.len()]);
         match group[at] {
             Some(other) if other.entry != input.entry => errors.push_with(Kind::Value, || {
                 let what = format!("`{}` is one too many beside `{}`", input.name, other.name);
@@ -189,10 +190,10 @@ fn groups<'t>(
 }
 
 /// A group with a member that is missing.
-fn incomplete(rule: &Rule, caught: &GroupKey, group: &Group<'_>) -> Error {
+fn incomplete(rule: &Rule, captures: &GroupKey, group: &Group<'_>) -> Error {
     let missing = group.iter().position(Option::is_none).unwrap_or(0);
-    let caught: Vec<_> = caught.iter().map(Option::as_deref).collect();
-    let name = rule.patterns()[missing].spelled(&caught);
+    let captures: Vec<_> = captures.iter().map(Option::as_deref).collect();
+    let name = rule.patterns()[missing].spelled(&captures);
     let there: Vec<_> = group.iter().flatten().map(|input| format!("`{}`", input.name)).collect();
     let what = format!("`{}` is missing, to be joined with {}", printable(&name), there.join(", "));
     Error::new(Kind::Value, &rule.from[missing].place, what)
@@ -201,25 +202,25 @@ fn incomplete(rule: &Rule, caught: &GroupKey, group: &Group<'_>) -> Error {
 
 /// The slots that follow some variables into a new one: the optimizer, the slot's name, the slots' entries.
 fn slots(
-    taking: &Moves<'_>,
+    moves: &Moves<'_>,
     rule: RuleId,
     inputs: &[usize],
     mut warnings: Option<&mut Errors>,
 ) -> Vec<(NodeId, String, Vec<usize>)> {
-    let survey = taking.survey;
+    let matches = moves.matches;
     let mut found: BTreeMap<(NodeId, &str), Vec<Option<usize>>> = BTreeMap::new();
-    for (at, node) in inputs.iter().enumerate().filter_map(|(at, input)| Some((at, survey.node_of(*input)?)))
+    for (at, node) in inputs.iter().enumerate().filter_map(|(at, input)| Some((at, matches.node_of(*input)?)))
     {
-        let stays = |slot: &Slot| !taking.selected.slots.contains_key(&slot.variable);
-        for (optimizer, slot) in survey.slots_of(node).filter(|(_, slot)| stays(slot)) {
+        let stays = |slot: &Slot| !moves.selected.slots.contains_key(&slot.variable);
+        for (optimizer, slot) in matches.slots_of(node).filter(|(_, slot)| stays(slot)) {
             let members =
                 found.entry((optimizer, slot.name.as_str())).or_insert_with(|| vec![None; inputs.len()]);
-            members[at] = survey.of_node.get(slot.variable).first().copied();
+            members[at] = matches.of_node.get(slot.variable).first().copied();
         }
     }
     let mut follow = Vec::new();
     for ((optimizer, name), members) in found {
-        let shape = |entry: usize| &survey.variables[entry].tensor.shape;
+        let shape = |entry: usize| &matches.variables[entry].tensor.shape;
         let alike = |(slot, of): (&usize, &usize)| shape(*slot) == shape(*of);
         let whole: Option<Vec<usize>> = members.iter().copied().collect();
         match whole.filter(|slots| slots.iter().zip(inputs).all(alike)) {
@@ -227,7 +228,7 @@ fn slots(
             None => {
                 for slot in members.into_iter().flatten() {
                     warnings.iter_mut().for_each(|warnings| {
-                        warnings.push_with(Kind::Value, || left_out(survey, rule, slot));
+                        warnings.push_with(Kind::Value, || left_out(matches, rule, slot));
                     });
                 }
             }
@@ -237,12 +238,12 @@ fn slots(
 }
 
 /// A slot that cannot follow its variable.
-fn left_out(survey: &Matches<'_>, rule: RuleId, slot: usize) -> Error {
+fn left_out(matches: &Matches<'_>, rule: RuleId, slot: usize) -> Error {
     let what = format!(
         "the slot `{}` does not follow: it has not the shape of its variable, or not every variable has such a slot",
-        survey.variables[slot].name
+        matches.variables[slot].name
     );
-    Error::new(Kind::Value, survey.map.rule(rule).place(), what).warning()
+    Error::new(Kind::Value, matches.map.rule(rule).place(), what).warning()
 }
 
 /// A path as the name of a variable in a program.

@@ -10,7 +10,7 @@ use crate::format::object_graph::NodeId;
 use crate::map::rule::{RuleId, Verb};
 use crate::remap::counts::RuleCounts;
 use crate::remap::objects::matching::Matches;
-use crate::remap::objects::matching::search::{Edge, PathMatch, Meaning};
+use crate::remap::objects::matching::search::{Edge, Meaning, PathMatch};
 use crate::remap::objects::plan::subtree::Subtree;
 
 /// What a Keras 3 optimizer calls the list of the weights it trains.
@@ -24,31 +24,31 @@ pub(crate) struct Selected {
     pub(crate) slots: HashMap<NodeId, Option<RuleId>>,
 }
 
-pub(crate) fn select(survey: &Matches<'_>, tallies: &mut RuleCounts) -> Selected {
+pub(crate) fn select(matches: &Matches<'_>, counts: &mut RuleCounts) -> Selected {
     let mut selected = Selected::default();
-    for (id, rule, matches) in survey.rules(Verb::Drop) {
+    for (id, rule, of_rule) in matches.rules(Verb::Drop) {
         if rule.pattern().is_none() {
-            selected.drop_lists(survey, id);
+            selected.drop_lists(matches, id);
         }
-        for found in &matches.found {
-            tallies.matched(id);
-            match matches.meaning {
+        for found in &of_rule.found {
+            counts.matched(id);
+            match of_rule.meaning {
                 Meaning::Paths => selected.drop_path(found, id),
-                Meaning::Containers => selected.drop_content(survey, found.node, id),
+                Meaning::Containers => selected.drop_content(matches, found.node, id),
             }
         }
-        for &entry in &matches.entries {
-            tallies.matched(id);
-            selected.drop_entry(survey, entry, Some(id));
+        for &entry in &of_rule.entries {
+            counts.matched(id);
+            selected.drop_entry(matches, entry, Some(id));
         }
     }
-    selected.keep(survey, tallies);
+    selected.keep(matches, counts);
     selected
 }
 
 impl Selected {
     fn drop_path(&mut self, found: &PathMatch, id: RuleId) {
-        match (&found.leaf, found.way.last()) {
+        match (&found.leaf, found.edges.last()) {
             (Some(leaf), _) => match leaf.slot {
                 Some(slot) => drop(self.slots.entry(slot).or_insert(Some(id))),
                 None => drop(self.objects.entry(found.node).or_insert(Some(id))),
@@ -59,70 +59,70 @@ impl Selected {
     }
 
     /// All names in an object, and what else there is in it.
-    fn drop_content(&mut self, survey: &Matches<'_>, node: NodeId, id: RuleId) {
-        for edge in (0..survey.node(node).children.len()).map(|child| (node, child)) {
-            if !survey.is_counter(edge) {
+    fn drop_content(&mut self, matches: &Matches<'_>, node: NodeId, id: RuleId) {
+        for edge in (0..matches.node(node).children.len()).map(|child| (node, child)) {
+            if !matches.is_counter(edge) {
                 self.cut.entry(edge).or_insert(id);
             }
         }
-        for leaf in survey.leaves.below(node) {
+        for leaf in matches.slot_values.below(node) {
             match leaf.slot {
                 Some(slot) => drop(self.slots.entry(slot).or_insert(Some(id))),
                 None => drop(self.objects.entry(node).or_insert(Some(id))),
             }
         }
-        for slot in &survey.node(node).slots {
+        for slot in &matches.node(node).slots {
             self.slots.entry(slot.variable).or_insert(Some(id));
         }
     }
 
     /// The lists that optimizers have of the weights they train, where the weights have other names too: with the list
     /// their keys would keep the optimizer's name.
-    fn drop_lists(&mut self, survey: &Matches<'_>, id: RuleId) {
+    fn drop_lists(&mut self, matches: &Matches<'_>, id: RuleId) {
         let optimizers =
-            (0..survey.graph.objects().nodes.len()).filter(|&node| survey.graph.is_optimizer(node));
+            (0..matches.graph.objects().nodes.len()).filter(|&node| matches.graph.is_optimizer(node));
         for edge in
-            optimizers.flat_map(|node| (0..survey.node(node).children.len()).map(move |child| (node, child)))
+            optimizers.flat_map(|node| (0..matches.node(node).children.len()).map(move |child| (node, child)))
         {
             let (node, child) = edge;
-            let is_list = survey.node(node).children[child].local_name == TRAINED;
-            let mut trained = survey.node(survey.child(edge)).children.iter();
-            if is_list && trained.all(|child| survey.graph.is_outside_optimizers(child.node)) {
+            let is_list = matches.node(node).children[child].local_name == TRAINED;
+            let mut trained = matches.node(matches.child(edge)).children.iter();
+            if is_list && trained.all(|child| matches.graph.is_outside_optimizers(child.node)) {
                 self.cut.entry(edge).or_insert(id);
             }
         }
     }
 
     /// A value by itself, whatever its paths.
-    pub(crate) fn drop_entry(&mut self, survey: &Matches<'_>, entry: usize, by: Option<RuleId>) {
-        let Some(node) = survey.entries[entry].node else { return };
-        let gone = if survey.is_slot(entry) { &mut self.slots } else { &mut self.objects };
+    pub(crate) fn drop_entry(&mut self, matches: &Matches<'_>, entry: usize, by: Option<RuleId>) {
+        let Some(node) = matches.entries[entry].node else { return };
+        let gone = if matches.is_slot(entry) { &mut self.slots } else { &mut self.objects };
         gone.entry(node).or_insert(by);
     }
 
-    fn keep(&mut self, survey: &Matches<'_>, tallies: &mut RuleCounts) {
-        if survey.rules(Verb::Keep).next().is_none() {
+    fn keep(&mut self, matches: &Matches<'_>, counts: &mut RuleCounts) {
+        if matches.rules(Verb::Keep).next().is_none() {
             return;
         }
         let mut kept: HashSet<usize> = HashSet::new();
-        for (id, _, matches) in survey.rules(Verb::Keep) {
-            let mut cover = Subtree::new(survey);
-            for found in &matches.found {
-                tallies.matched(id);
-                cover.add(found, matches.meaning, |_| false);
+        for (id, _, of_rule) in matches.rules(Verb::Keep) {
+            let mut cover = Subtree::new(matches);
+            for found in &of_rule.found {
+                counts.matched(id);
+                cover.add(found, of_rule.meaning, |_| false);
             }
-            let covered = cover.entries().into_iter().chain(matches.entries.iter().copied());
-            for entry in covered.filter(|&entry| !survey.is_slot(entry)) {
-                let name = survey.entries[entry].visible;
-                matches.entries.contains(&entry).then(|| tallies.matched(id));
-                tallies.hit(id, name, name);
+            let covered = cover.entries().into_iter().chain(of_rule.entries.iter().copied());
+            for entry in covered.filter(|&entry| !matches.is_slot(entry)) {
+                let name = matches.entries[entry].visible;
+                of_rule.entries.contains(&entry).then(|| counts.matched(id));
+                counts.hit(id, name, name);
                 kept.insert(entry);
             }
         }
-        for entry in (0..survey.entries.len()).filter(|entry| !kept.contains(entry)) {
-            let Some(node) = survey.entries[entry].node else { continue };
-            if !survey.is_slot(entry) && survey.counter() != Some(node) {
-                self.drop_entry(survey, entry, None);
+        for entry in (0..matches.entries.len()).filter(|entry| !kept.contains(entry)) {
+            let Some(node) = matches.entries[entry].node else { continue };
+            if !matches.is_slot(entry) && matches.counter() != Some(node) {
+                self.drop_entry(matches, entry, None);
             }
         }
     }

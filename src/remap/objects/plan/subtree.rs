@@ -5,12 +5,12 @@ use foldhash::{HashSet, HashSetExt};
 use crate::format::object_graph::NodeId;
 use crate::graph::ROOT;
 use crate::remap::objects::matching::Matches;
-use crate::remap::objects::matching::search::{Edge, PathMatch, Meaning};
+use crate::remap::objects::matching::search::{Edge, Meaning, PathMatch};
 
 /// The objects below those that were added, themselves included. References back to an object on the way from the root
 /// are not followed.
 pub(crate) struct Subtree<'a> {
-    survey: &'a Matches<'a>,
+    matches: &'a Matches<'a>,
     seen: HashSet<NodeId>,
     slots: HashSet<NodeId>,
     /// Slots that objects keep whose content was added.
@@ -18,8 +18,8 @@ pub(crate) struct Subtree<'a> {
 }
 
 impl<'a> Subtree<'a> {
-    pub(crate) fn new(survey: &'a Matches<'a>) -> Self {
-        Self { survey, seen: HashSet::new(), slots: HashSet::new(), content: HashSet::new() }
+    pub(crate) fn new(matches: &'a Matches<'a>) -> Self {
+        Self { matches, seen: HashSet::new(), slots: HashSet::new(), content: HashSet::new() }
     }
 
     /// Adds what a path leads to and all below it, but for what `is_blocked`.
@@ -29,24 +29,24 @@ impl<'a> Subtree<'a> {
             return;
         }
         let way: HashSet<NodeId> =
-            found.way.iter().map(|edge| edge.0).filter(|node| *node != found.node).chain([ROOT]).collect();
+            found.edges.iter().map(|edge| edge.0).filter(|node| *node != found.node).chain([ROOT]).collect();
         let start = match meaning {
             Meaning::Paths => self.seen.insert(found.node),
             Meaning::Containers => true,
         };
         if meaning == Meaning::Containers
-            && self.survey.leaves.below(found.node).iter().any(|l| l.slot.is_none())
+            && self.matches.slot_values.below(found.node).iter().any(|l| l.slot.is_none())
         {
             self.seen.insert(found.node);
         }
         if meaning == Meaning::Containers {
-            self.content.extend(self.survey.node(found.node).slots.iter().map(|slot| slot.variable));
+            self.content.extend(self.matches.node(found.node).slots.iter().map(|slot| slot.variable));
         }
         let mut open = if start { vec![found.node] } else { vec![] };
         while let Some(node) = open.pop() {
-            for edge in (0..self.survey.node(node).children.len()).map(|child| (node, child)) {
-                let child = self.survey.child(edge);
-                let is_open = !way.contains(&child) && !self.survey.is_counter(edge) && !is_blocked(edge);
+            for edge in (0..self.matches.node(node).children.len()).map(|child| (node, child)) {
+                let child = self.matches.child(edge);
+                let is_open = !way.contains(&child) && !self.matches.is_counter(edge) && !is_blocked(edge);
                 if is_open && self.seen.insert(child) {
                     open.push(child);
                 }
@@ -57,16 +57,16 @@ impl<'a> Subtree<'a> {
     /// The values of those objects, in the order of their names.
     pub(crate) fn entries(&self) -> Vec<usize> {
         let nodes = self.seen.iter().chain(&self.slots);
-        let mut entries: Vec<_> = nodes.flat_map(|node| self.survey.of_node.get(*node)).copied().collect();
+        let mut entries: Vec<_> = nodes.flat_map(|node| self.matches.of_node.get(*node)).copied().collect();
         entries.sort_unstable();
         entries
     }
 
     /// The slots that go with those objects: kept for one of them, or by one of them.
     pub(crate) fn followers(&self) -> HashSet<NodeId> {
-        let leaves = self.seen.iter().flat_map(|node| self.survey.leaves.below(*node));
-        let own = self.seen.iter().flat_map(|node| &self.survey.node(*node).slots);
-        leaves
+        let slot_values = self.seen.iter().flat_map(|node| self.matches.slot_values.below(*node));
+        let own = self.seen.iter().flat_map(|node| &self.matches.node(*node).slots);
+        slot_values
             .filter_map(|leaf| leaf.slot)
             .chain(own.map(|slot| slot.variable))
             .chain(self.content.iter().copied())

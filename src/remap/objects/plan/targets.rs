@@ -4,12 +4,12 @@ use foldhash::{HashMap, HashMapExt};
 
 use crate::map::rule::{Rule, RuleId};
 use crate::remap::objects::matching::Matches;
-use crate::remap::objects::matching::search::{PathMatch, Meaning};
+use crate::remap::objects::matching::search::{Meaning, PathMatch};
 use crate::remap::rejected_names::RejectedNames;
 
 /// The targets of one rule's matches.
 pub(crate) struct Targets<'a> {
-    survey: &'a Matches<'a>,
+    matches: &'a Matches<'a>,
     rule: RuleId,
     target: usize,
     /// The new path of each match; none if it has none, or leaves what it matches to what is below.
@@ -19,20 +19,20 @@ pub(crate) struct Targets<'a> {
 }
 
 impl<'a> Targets<'a> {
-    pub(crate) fn new(survey: &'a Matches<'a>, rule: RuleId, target: usize) -> Self {
-        Self { survey, rule, target, filled: Vec::new(), along: Vec::new() }
+    pub(crate) fn new(matches: &'a Matches<'a>, rule: RuleId, target: usize) -> Self {
+        Self { matches, rule, target, filled: Vec::new(), along: Vec::new() }
     }
 
-    pub(crate) fn fill(&mut self, found: &[PathMatch], meaning: Meaning, misfits: &mut RejectedNames) {
-        let rule = self.survey.map.rule(self.rule);
+    pub(crate) fn fill(&mut self, found: &[PathMatch], meaning: Meaning, rejected: &mut RejectedNames) {
+        let rule = self.matches.map.rule(self.rule);
         let spelled_out = rule.pattern().is_some_and(|pattern| pattern.captures.is_empty());
         for found in found {
             // An object without a value that cannot have the new name is not what the rule is about.
-            let has_value = self.survey.of_node.has(found.node);
+            let has_value = self.matches.of_node.has(found.node);
             let mut ignored = RejectedNames::default();
-            let misfits = if has_value || spelled_out { &mut *misfits } else { &mut ignored };
+            let rejected = if has_value || spelled_out { &mut *rejected } else { &mut ignored };
             let to = match meaning {
-                Meaning::Paths => self.path(rule, found, misfits),
+                Meaning::Paths => self.path(rule, found, rejected),
                 Meaning::Containers => self.container(rule, found),
             };
             self.filled.push(to);
@@ -43,9 +43,10 @@ impl<'a> Targets<'a> {
         }
     }
 
-    fn path(&self, rule: &Rule, found: &PathMatch, misfits: &mut RejectedNames) -> Option<String> {
-        let caught = rule.captures(found.path.as_bytes())?;
-        let to = misfits.fill(self.survey.map, (self.rule, self.target), &caught, found.path.as_bytes())?;
+    fn path(&self, rule: &Rule, found: &PathMatch, rejected: &mut RejectedNames) -> Option<String> {
+        let captures = rule.captures(found.path.as_bytes())?;
+        let to =
+            rejected.fill(self.matches.map, (self.rule, self.target), &captures, found.path.as_bytes())?;
         String::from_utf8(to).ok()
     }
 
@@ -53,9 +54,9 @@ impl<'a> Targets<'a> {
     fn container(&self, rule: &Rule, found: &PathMatch) -> Option<String> {
         let pattern = rule.pattern()?;
         let something = join_paths(&found.path, "x");
-        let caught = pattern.captures(something.as_bytes())?;
+        let captures = pattern.captures(something.as_bytes())?;
         let template = rule.targets[self.target].0.container(pattern.captures.len() - 1)?;
-        String::from_utf8(template.fill(&caught, &self.survey.map.tables).ok()?).ok()
+        String::from_utf8(template.fill(&captures, &self.matches.map.tables).ok()?).ok()
     }
 
     /// Takes the targets from objects whose content would be torn from them, and finds what goes along.
@@ -71,7 +72,7 @@ impl<'a> Targets<'a> {
                 let Some(above) = above(&one.path, slash) else { continue };
                 let Some(above_to) = &self.filled[above] else { continue };
                 let agrees = to.strip_prefix(above_to.as_str()) == Some(&one.path[slash..]);
-                if agrees || self.survey.of_node.has(found[above].node) {
+                if agrees || self.matches.of_node.has(found[above].node) {
                     break;
                 }
                 self.filled[above] = None;

@@ -13,105 +13,111 @@ use crate::remap::objects::result::MappedObjects;
 
 impl MappedObjects<'_> {
     /// Counts what drops did; gives the rule by which each entry went.
-    pub(crate) fn count_drops(&self, tallies: &mut RuleCounts) -> HashMap<usize, RuleId> {
+    pub(crate) fn count_drops(&self, counts: &mut RuleCounts) -> HashMap<usize, RuleId> {
         let mut by_drop = HashMap::new();
-        for (id, _, matches) in self.survey.rules(Verb::Drop) {
-            let mut cover = Subtree::new(self.survey);
-            matches.found.iter().for_each(|found| cover.add(found, matches.meaning, |_| false));
+        for (id, _, of_rule) in self.matches.rules(Verb::Drop) {
+            let mut cover = Subtree::new(self.matches);
+            of_rule.found.iter().for_each(|found| cover.add(found, of_rule.meaning, |_| false));
             let followers = cover.followers();
-            let followers = followers.iter().flat_map(|slot| self.survey.of_node.get(*slot)).copied();
-            let meant: Vec<_> = matches.entries.iter().copied().chain(cover.entries()).collect();
+            let followers = followers.iter().flat_map(|slot| self.matches.of_node.get(*slot)).copied();
+            let meant: Vec<_> = of_rule.entries.iter().copied().chain(cover.entries()).collect();
             let mut hits = 0;
             for entry in meant.into_iter().filter(|entry| self.names[*entry].is_none()) {
                 if by_drop.insert(entry, id).is_none() {
-                    tallies.hit(id, self.survey.entries[entry].visible, b"");
+                    counts.hit(id, self.matches.entries[entry].visible, b"");
                     hits += 1;
                 }
             }
             for entry in followers.filter(|entry| self.names[*entry].is_none()) {
                 if by_drop.insert(entry, id).is_none() {
-                    tallies.follow(id, self.survey.entries[entry].visible, b"");
+                    counts.follow(id, self.matches.entries[entry].visible, b"");
                     hits += 1;
                 }
             }
             // Paths that went while their variables stay.
-            for found in matches.found.iter().filter(|_| hits == 0) {
-                tallies.hit(id, found.path.as_bytes(), b"");
+            for found in of_rule.found.iter().filter(|_| hits == 0) {
+                counts.hit(id, found.path.as_bytes(), b"");
             }
         }
         by_drop
     }
 
-    pub(crate) fn count_renames(&self, tallies: &mut RuleCounts) {
-        for (&id, acted) in &self.taking.acted {
-            let matches = &self.survey.matches[id.index()];
-            let mut cover = Subtree::new(self.survey);
+    pub(crate) fn count_renames(&self, counts: &mut RuleCounts) {
+        for (&id, acted) in &self.moves.acted {
+            let of_rule = &self.matches.by_rule[id.index()];
+            let mut cover = Subtree::new(self.matches);
             for &at in acted {
-                cover.add(&matches.found[at], matches.meaning, |edge| self.taking.is_taken_before(edge, id));
+                cover.add(&of_rule.found[at], of_rule.meaning, |edge| self.moves.is_taken_before(edge, id));
             }
-            self.count(tallies, id, &cover, &HashMap::new());
+            self.count(counts, id, &cover, &HashMap::new());
             if let (true, Some(take)) =
-                (cover.entries().is_empty(), self.taking.takes.iter().find(|t| t.rule == id))
+                (cover.entries().is_empty(), self.moves.takes.iter().find(|t| t.rule == id))
             {
-                tallies.hit(id, take.path.as_bytes(), take.to.as_bytes());
+                counts.hit(id, take.path.as_bytes(), take.to.as_bytes());
             }
         }
-        for (&entry, (rule, full_name)) in &self.taking.full_names {
-            let name = self.survey.entries[entry].full_name.unwrap_or_default();
-            tallies.hit(*rule, name, full_name.as_bytes());
+        for (&entry, (rule, full_name)) in &self.moves.full_names {
+            let name = self.matches.entries[entry].full_name.unwrap_or_default();
+            counts.hit(*rule, name, full_name.as_bytes());
         }
     }
 
-    pub(crate) fn count_aliases(&self, tallies: &mut RuleCounts) {
+    pub(crate) fn count_aliases(&self, counts: &mut RuleCounts) {
         let copied = self.shown.iter().filter(|shown| shown.copied_by.is_some());
         let names: HashMap<_, _> = copied.map(|shown| (shown.entry, shown.name.as_bytes())).collect();
-        for (id, _, matches) in self.survey.rules(Verb::Alias) {
-            let mut cover = Subtree::new(self.survey);
-            for (_, at) in self.copying.acted.iter().filter(|(rule, _)| *rule == id) {
-                cover.add(&matches.found[*at], matches.meaning, |_| false);
+        for (id, _, of_rule) in self.matches.rules(Verb::Alias) {
+            let mut cover = Subtree::new(self.matches);
+            for (_, at) in self.aliases.acted.iter().filter(|(rule, _)| *rule == id) {
+                cover.add(&of_rule.found[*at], of_rule.meaning, |_| false);
             }
-            self.count(tallies, id, &cover, &names);
-            for &entry in &matches.entries {
+            self.count(counts, id, &cover, &names);
+            for &entry in &of_rule.entries {
                 let new = names.get(&entry).copied().unwrap_or_default();
-                tallies.hit(id, self.survey.entries[entry].visible, new);
+                counts.hit(id, self.matches.entries[entry].visible, new);
             }
         }
     }
 
     /// Counts what was joined, split and created.
-    pub(crate) fn count_made(&self, tallies: &mut RuleCounts) {
+    pub(crate) fn count_made(&self, counts: &mut RuleCounts) {
         let mut of_inputs = BTreeMap::<_, Vec<&[u8]>>::new();
         for shown in &self.made {
-            let NewValue { rule, inputs, place, .. } = &self.making.values[shown.entry];
+            let NewValue { rule, inputs, place, .. } = &self.new_values.values[shown.entry];
             let is_slot = matches!(place, NewValuePlace::Slot { .. });
             of_inputs.entry((*rule, is_slot, inputs.as_slice())).or_default().push(shown.name.as_bytes());
         }
         for ((rule, is_slot, inputs), new) in of_inputs {
-            let old: Vec<_> = inputs.iter().map(|input| self.survey.entries[*input].visible).collect();
+            let old: Vec<_> = inputs.iter().map(|input| self.matches.entries[*input].visible).collect();
             match is_slot {
-                false => tallies.hit_all(rule, &old, &new),
-                true => tallies.follow_all(rule, &old, &new),
+                false => counts.hit_all(rule, &old, &new),
+                true => counts.follow_all(rule, &old, &new),
             }
         }
     }
 
     /// Counts the variables of a cover, and the slots that go with them, under the names they have now or as copies.
-    fn count(&self, tallies: &mut RuleCounts, id: RuleId, cover: &Subtree<'_>, copies: &HashMap<usize, &[u8]>) {
+    fn count(
+        &self,
+        counts: &mut RuleCounts,
+        id: RuleId,
+        cover: &Subtree<'_>,
+        copies: &HashMap<usize, &[u8]>,
+    ) {
         let new = |entry: usize| {
             copies.get(&entry).copied().or(self.names[entry].as_ref().map(Name::as_bytes)).unwrap_or_default()
         };
         let entries = cover.entries();
         for &entry in
-            entries.iter().filter(|entry| !self.survey.is_slot(**entry) && self.names[**entry].is_some())
+            entries.iter().filter(|entry| !self.matches.is_slot(**entry) && self.names[**entry].is_some())
         {
-            tallies.hit(id, self.survey.entries[entry].visible, new(entry));
+            counts.hit(id, self.matches.entries[entry].visible, new(entry));
         }
         let slots: BTreeSet<_> =
-            cover.followers().iter().flat_map(|slot| self.survey.of_node.get(*slot)).copied().collect();
-        let covered = entries.into_iter().filter(|entry| self.survey.is_slot(*entry));
+            cover.followers().iter().flat_map(|slot| self.matches.of_node.get(*slot)).copied().collect();
+        let covered = entries.into_iter().filter(|entry| self.matches.is_slot(*entry));
         for entry in slots.into_iter().chain(covered).collect::<BTreeSet<_>>() {
             if self.names[entry].is_some() {
-                tallies.follow(id, self.survey.entries[entry].visible, new(entry));
+                counts.follow(id, self.matches.entries[entry].visible, new(entry));
             }
         }
     }

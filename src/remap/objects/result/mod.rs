@@ -12,7 +12,7 @@ use smol_str::SmolStr;
 use crate::catalog::{Objects, Origin, Variable};
 use crate::format::object_graph::NodeId;
 use crate::graph::edit::{Rekeyed, Rewrite};
-use crate::graph::{PathCursor, Role};
+use crate::graph::{NameRole, PathCursor};
 use crate::map::diagnostic::Errors;
 use crate::map::options::Unmatched;
 use crate::map::rule::RuleId;
@@ -33,40 +33,40 @@ use crate::remap::report::{Lost, Report};
 use crate::remap::values::{Values, described};
 
 /// Applies `unmatched` to the variables none of whose names any rule matches.
-pub(crate) fn unmatched(survey: &Matches<'_>, selected: &mut Selected, errors: &mut Errors) {
-    let options = &survey.map.options.unmatched;
+pub(crate) fn unmatched(matches: &Matches<'_>, selected: &mut Selected, errors: &mut Errors) {
+    let options = &matches.map.options.unmatched;
     let unmatched = options.or(Unmatched::Keep);
     if unmatched == Unmatched::Keep {
         return;
     }
-    let mut cover = Subtree::new(survey);
+    let mut cover = Subtree::new(matches);
     let mut matched: HashSet<usize> = HashSet::new();
-    for matches in &survey.matches {
-        matches.found.iter().for_each(|found| cover.add(found, matches.meaning, |_| false));
-        matched.extend(&matches.entries);
+    for of_rule in &matches.by_rule {
+        of_rule.found.iter().for_each(|found| cover.add(found, of_rule.meaning, |_| false));
+        matched.extend(&of_rule.entries);
     }
     matched.extend(cover.entries());
     let is_judged = |entry: &usize| {
-        let node = survey.entries[*entry].node;
-        !matched.contains(entry) && !survey.is_slot(*entry) && node.is_some() && node != survey.counter()
+        let node = matches.entries[*entry].node;
+        !matched.contains(entry) && !matches.is_slot(*entry) && node.is_some() && node != matches.counter()
     };
-    let left: Vec<_> = (0..survey.entries.len()).filter(is_judged).collect();
+    let left: Vec<_> = (0..matches.entries.len()).filter(is_judged).collect();
     match (unmatched, &options.0) {
         (Unmatched::Error, Some(option)) if !left.is_empty() => {
-            let names: Vec<_> = left.iter().map(|entry| survey.entries[*entry].visible).collect();
+            let names: Vec<_> = left.iter().map(|entry| matches.entries[*entry].visible).collect();
             errors.push(without_rule(option, &names));
         }
-        (Unmatched::Drop, _) => left.iter().for_each(|entry| selected.drop_entry(survey, *entry, None)),
+        (Unmatched::Drop, _) => left.iter().for_each(|entry| selected.drop_entry(matches, *entry, None)),
         _ => {}
     }
 }
 
 pub(crate) struct MappedObjects<'a> {
-    pub(crate) survey: &'a Matches<'a>,
-    pub(crate) taking: &'a Moves<'a>,
-    pub(crate) copying: &'a Aliases,
-    pub(crate) making: &'a NewValues,
-    wishes: &'a ObjectEdit<'a>,
+    pub(crate) matches: &'a Matches<'a>,
+    pub(crate) moves: &'a Moves<'a>,
+    pub(crate) aliases: &'a Aliases,
+    pub(crate) new_values: &'a NewValues,
+    edit: &'a ObjectEdit<'a>,
     rewrite: Option<Rewrite>,
     /// The values under their new names.
     pub(crate) shown: Vec<Shown>,
@@ -88,14 +88,14 @@ pub(crate) struct Shown {
 
 impl<'a> MappedObjects<'a> {
     pub(crate) fn new(
-        survey: &'a Matches<'a>,
-        taking: &'a Moves<'a>,
-        (copying, making): (&'a Aliases, &'a NewValues),
-        wishes: &'a ObjectEdit<'a>,
+        matches: &'a Matches<'a>,
+        moves: &'a Moves<'a>,
+        (aliases, new_values): (&'a Aliases, &'a NewValues),
+        edit: &'a ObjectEdit<'a>,
         rewrite: Option<Rewrite>,
     ) -> Self {
         let (shown, made, names) = Default::default();
-        let mut outcome = Self { survey, taking, copying, making, wishes, rewrite, shown, made, names };
+        let mut outcome = Self { matches, moves, aliases, new_values, edit, rewrite, shown, made, names };
         outcome.name();
         outcome
     }
@@ -103,40 +103,40 @@ impl<'a> MappedObjects<'a> {
     /// The report, the variables and their graph.
     pub(crate) fn conclude(
         self,
-        mut tallies: RuleCounts,
+        mut counts: RuleCounts,
         mut errors: Errors,
         mut warnings: Errors,
     ) -> Result<(Report, Vec<Variable>, Objects), MapMismatch> {
-        let by_drop = self.count_drops(&mut tallies);
-        self.count_renames(&mut tallies);
-        self.count_aliases(&mut tallies);
-        self.count_made(&mut tallies);
-        let steps = Steps::new(self.survey, self.taking);
-        steps.count(&self.names, &by_drop, &mut tallies);
-        let mut values = Values::new(self.survey.map, self.survey.variables);
+        let by_drop = self.count_drops(&mut counts);
+        self.count_renames(&mut counts);
+        self.count_aliases(&mut counts);
+        self.count_made(&mut counts);
+        let steps = Steps::new(self.matches, self.moves);
+        steps.count(&self.names, &by_drop, &mut counts);
+        let mut values = Values::new(self.matches.map, self.matches.variables);
         let variables = self.variables(&steps, &mut values, &mut warnings);
         values.finish(&mut errors, &mut warnings);
-        let candidates = if tallies.any_unused() { self.candidates() } else { BTreeSet::new() };
+        let candidates = if counts.any_unused() { self.candidates() } else { BTreeSet::new() };
         let candidates: Vec<_> = candidates.iter().map(|name| name.as_slice()).collect();
         let gone = self.names.iter().enumerate().filter(|(_, name)| name.is_none());
         let dropped = gone.map(|(entry, _)| (entry, by_drop.get(&entry).copied())).collect();
-        let total = self.survey.entries.len();
+        let total = self.matches.entries.len();
         let report = Report { dropped, lost: self.lost(), total, warnings, ..Report::default() };
-        let report = conclude(self.survey.map, tallies, &candidates, report, errors)?;
+        let report = conclude(self.matches.map, counts, &candidates, report, errors)?;
         let rewrite = self.rewrite.expect("without an error there is a graph");
         Ok((report, variables, crate::remap::objects::objects(rewrite.graph, &rewrite.graph_bytes)))
     }
 
     /// Finds the new names of everything. What has a path by a rule is called by that.
     fn name(&mut self) {
-        let entries = &self.survey.entries;
+        let entries = &self.matches.entries;
         let Some(rewrite) = &self.rewrite else {
             self.names = entries.iter().map(|entry| Some(entry.visible.into())).collect();
             return;
         };
         let mut guide = PathCursor::new(&rewrite.graph);
         let mut preferred = HashMap::new();
-        for (node, _, path) in self.wishes.claims.in_order() {
+        for (node, _, path) in self.edit.chosen_names.in_order() {
             if guide.resolve(path) == Some(node) {
                 preferred.insert(node, path.clone());
             }
@@ -162,7 +162,7 @@ impl<'a> MappedObjects<'a> {
 
     /// What went into something new is not gone.
     fn name_inputs(&mut self) {
-        self.made.retain_mut(|shown| match self.wishes.value_of(shown.entry) {
+        self.made.retain_mut(|shown| match self.edit.value_of(shown.entry) {
             Some(value) => {
                 shown.entry = value;
                 true
@@ -170,7 +170,7 @@ impl<'a> MappedObjects<'a> {
             None => false,
         });
         for shown in &self.made {
-            for &input in &self.making.values[shown.entry].inputs {
+            for &input in &self.new_values.values[shown.entry].inputs {
                 self.names[input].get_or_insert_with(|| shown.name.clone());
             }
         }
@@ -179,7 +179,7 @@ impl<'a> MappedObjects<'a> {
     /// A copy is called by the path it was asked for under.
     fn paths_of_copies(&self, rewrite: &Rewrite) -> Vec<(NodeId, SmolStr)> {
         let asked =
-            self.copying.copies.iter().filter_map(|copy| Some((rewrite.graph.resolve(&copy.to)?, &copy.to)));
+            self.aliases.copies.iter().filter_map(|copy| Some((rewrite.graph.resolve(&copy.to)?, &copy.to)));
         asked
             .filter(|(node, _)| rewrite.copies.contains_key(node))
             .map(|(node, to)| (node, to.as_str().into()))
@@ -189,17 +189,17 @@ impl<'a> MappedObjects<'a> {
     /// The rule that made a copy with this key: that of the path it begins with.
     fn copier(&self, key: &[u8]) -> Option<RuleId> {
         let ends = key.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
-        let copy = |end: usize| self.copying.copies.iter().find(|copy| copy.to.as_bytes() == &key[..end]);
+        let copy = |end: usize| self.aliases.copies.iter().find(|copy| copy.to.as_bytes() == &key[..end]);
         ends.collect::<Vec<_>>().into_iter().rev().find_map(copy).map(|copy| copy.rule)
     }
 
     /// The variables; without those whose values cannot be, which is noted.
     fn variables(&self, steps: &Steps<'_>, values: &mut Values<'_>, warnings: &mut Errors) -> Vec<Variable> {
         let places: Vec<Arc<str>> =
-            self.survey.map.rules.iter().map(|rule| rule.place().to_string().as_str().into()).collect();
+            self.matches.map.rules.iter().map(|rule| rule.place().to_string().as_str().into()).collect();
         let variable = |shown: &Shown| {
-            let source = &self.survey.variables[shown.entry];
-            let derived = steps.derived(shown.entry, shown.copied_by, warnings);
+            let source = &self.matches.variables[shown.entry];
+            let derived = steps.value_plan(shown.entry, shown.copied_by, warnings);
             let tensor = match &derived {
                 Some(derived) => values.tensor(derived)?,
                 None => source.tensor.clone(),
@@ -207,7 +207,7 @@ impl<'a> MappedObjects<'a> {
             let named_by = shown.copied_by.or_else(|| self.renamer(shown));
             let rule = named_by.or_else(|| Some(derived.as_ref()?.inputs.first()?.steps.first()?.rule));
             let done =
-                derived.as_ref().map(|derived| described(self.survey.map, derived, self.survey.variables));
+                derived.as_ref().map(|derived| described(self.matches.map, derived, self.matches.variables));
             let origin = rule.map(|rule| Origin {
                 name: source.name.clone(),
                 rule: places[rule.index()].clone(),
@@ -238,10 +238,11 @@ impl<'a> MappedObjects<'a> {
         values: &mut Values<'_>,
         places: &[Arc<str>],
     ) -> Option<Variable> {
-        let (survey, value) = (self.survey, &self.making.values[shown.entry]);
+        let (matches, value) = (self.matches, &self.new_values.values[shown.entry]);
         let derived = steps.made(value);
-        let name = value.inputs.first().map_or(Name::from(""), |input| survey.variables[*input].name.clone());
-        let done = described(survey.map, &derived, survey.variables);
+        let name =
+            value.inputs.first().map_or(Name::from(""), |input| matches.variables[*input].name.clone());
+        let done = described(matches.map, &derived, matches.variables);
         let origin =
             Origin { name, rule: places[value.rule.index()].clone(), value: Some(done.as_str().into()) };
         Some(Variable {
@@ -256,22 +257,22 @@ impl<'a> MappedObjects<'a> {
 
     /// The rule by which a value is called otherwise than in the source: its own, or its variable's.
     fn renamer(&self, shown: &Shown) -> Option<RuleId> {
-        let entry = &self.survey.entries[shown.entry];
+        let entry = &self.matches.entries[shown.entry];
         if entry.visible == shown.name.as_bytes() {
             return None;
         }
         let of = match entry.role {
-            Role::Slot { of: Some(of) } => self.survey.entries[of].node,
+            NameRole::Slot { of: Some(of) } => self.matches.entries[of].node,
             _ => entry.node,
         };
-        let claimed = self.wishes.claims.get(of?).map(|(rule, _)| *rule);
-        claimed.or_else(|| self.taking.takes.iter().map(|take| take.rule).min())
+        let claimed = self.edit.chosen_names.get(of?).map(|(rule, _)| *rule);
+        claimed.or_else(|| self.moves.takes.iter().map(|take| take.rule).min())
     }
 
     /// Every name that a pattern may have meant: what values are called, and the objects above them.
     fn candidates(&self) -> BTreeSet<Vec<u8>> {
         let mut names = BTreeSet::new();
-        for entry in &self.survey.entries {
+        for entry in &self.matches.entries {
             let ends = entry.visible.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
             for end in ends.chain([entry.visible.len()]) {
                 if !names.contains(&entry.visible[..end]) {
@@ -284,9 +285,9 @@ impl<'a> MappedObjects<'a> {
 
     fn lost(&self) -> Vec<Lost> {
         let lost = self.rewrite.iter().flat_map(|rewrite| &rewrite.lost);
-        let entry = |node: &NodeId| self.survey.of_node.get(*node).first().copied();
+        let entry = |node: &NodeId| self.matches.of_node.get(*node).first().copied();
         let rule_of = |from: &str, to: &str| {
-            self.taking.takes.iter().find(|take| take.path == from && take.to == to).map(|take| take.rule)
+            self.moves.takes.iter().find(|take| take.path == from && take.to == to).map(|take| take.rule)
         };
         let row = |lost: &crate::graph::edit::Lost| {
             let rule = lost.from.as_ref().and_then(|from| rule_of(from, &lost.to));

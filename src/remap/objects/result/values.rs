@@ -5,20 +5,20 @@
 
 use foldhash::{HashMap, HashSet};
 
-use crate::graph::Role;
+use crate::graph::NameRole;
 use crate::map::diagnostic::{Error, Errors, Kind};
 use crate::map::rule::{Rule, RuleId, Verb};
 use crate::name::Name;
 use crate::remap::counts::RuleCounts;
-use crate::remap::objects::matching::{RuleMatches, Matches};
+use crate::remap::objects::matching::{Matches, RuleMatches};
 use crate::remap::objects::plan::moves::Moves;
 use crate::remap::objects::plan::new_values::NewValue;
 use crate::remap::objects::plan::subtree::Subtree;
-use crate::remap::steps::{ValuePlan, Input, Scope, Step, has_ops};
+use crate::remap::steps::{Input, Scope, Step, ValuePlan, has_ops};
 
 /// The rules that concern each entry.
 pub(crate) struct Steps<'a> {
-    survey: &'a Matches<'a>,
+    matches: &'a Matches<'a>,
     /// No rule has ops, as in most maps.
     idle: bool,
     /// The rename that took each entry.
@@ -28,15 +28,16 @@ pub(crate) struct Steps<'a> {
 }
 
 impl<'a> Steps<'a> {
-    pub(crate) fn new(survey: &'a Matches<'a>, taking: &Moves<'_>) -> Self {
-        let idle = survey.map.rules.iter().all(|rule| rule.ops.is_empty());
-        let takers = if idle { HashMap::default() } else { takers(survey, taking) };
-        let converts = survey.rules(Verb::Convert).map(|(id, _, matches)| (id, meant(survey, matches)));
-        Self { survey, idle, takers, converts: converts.collect() }
+    pub(crate) fn new(matches: &'a Matches<'a>, moves: &Moves<'_>) -> Self {
+        let idle = matches.map.rules.iter().all(|rule| rule.ops.is_empty());
+        let takers = if idle { HashMap::default() } else { takers(matches, moves) };
+        let converts =
+            matches.rules(Verb::Convert).map(|(id, _, of_rule)| (id, matched_values(matches, of_rule)));
+        Self { matches, idle, takers, converts: converts.collect() }
     }
 
     /// How the value of an entry, or of its copy by an alias, is made; none: it is the source's.
-    pub(crate) fn derived(
+    pub(crate) fn value_plan(
         &self,
         entry: usize,
         alias: Option<RuleId>,
@@ -60,10 +61,10 @@ impl<'a> Steps<'a> {
         let mut rules: Vec<_> = self.of_entry(entry).into_iter().chain(alias).collect();
         rules.sort_unstable();
         let steps = taker.into_iter().chain(rules).map(|rule| {
-            let own = !self.survey.is_slot(entry) || self.is_converted(entry, rule);
+            let own = !self.matches.is_slot(entry) || self.is_converted(entry, rule);
             Step { rule, scope: if own { Scope::All } else { Scope::Layout { zeros: true } } }
         });
-        steps.filter(|step| has_ops(self.survey.map.rule(step.rule), step.scope)).collect()
+        steps.filter(|step| has_ops(self.matches.map.rule(step.rule), step.scope)).collect()
     }
 
     fn is_converted(&self, entry: usize, rule: RuleId) -> bool {
@@ -76,11 +77,11 @@ impl<'a> Steps<'a> {
             self.converts.iter().filter(move |(_, meant)| meant.contains(&entry)).map(|(id, _)| *id)
         };
         let mut rules: Vec<_> = matching(entry).collect();
-        let moves = |id: &RuleId| has_ops(self.survey.map.rule(*id), Scope::Layout { zeros: true });
+        let moves = |id: &RuleId| has_ops(self.matches.map.rule(*id), Scope::Layout { zeros: true });
         if let Some(of) = self.variable_of(entry)
             && !rules.iter().any(|id| moves(id) && !self.is_converted(of, *id))
         {
-            let follows = |id: &RuleId| self.survey.map.rule(*id).follow_slots;
+            let follows = |id: &RuleId| self.matches.map.rule(*id).follow_slots;
             rules.extend(matching(of).filter(follows).filter(|id| !self.is_converted(entry, *id)));
         }
         rules
@@ -88,8 +89,8 @@ impl<'a> Steps<'a> {
 
     /// The variable that an entry is a slot of.
     fn variable_of(&self, entry: usize) -> Option<usize> {
-        match self.survey.entries[entry].role {
-            Role::Slot { of } => of,
+        match self.matches.entries[entry].role {
+            NameRole::Slot { of } => of,
             _ => None,
         }
     }
@@ -97,7 +98,7 @@ impl<'a> Steps<'a> {
     /// The steps that can be taken: those that a slot follows need its variable's shape.
     fn possible(&self, entry: usize, steps: Vec<Step>, warnings: &mut Errors) -> Vec<Step> {
         let Some(of) = self.variable_of(entry) else { return steps };
-        let [slot, variable] = [entry, of].map(|at| &self.survey.variables[at]);
+        let [slot, variable] = [entry, of].map(|at| &self.matches.variables[at]);
         if slot.tensor.shape == variable.tensor.shape {
             return steps;
         }
@@ -108,7 +109,7 @@ impl<'a> Steps<'a> {
                 "the slot `{}` {a} keeps its value: it has not the shape of `{}` {b}",
                 slot.name, variable.name
             );
-            let place = self.survey.map.rule(step.rule).place();
+            let place = self.matches.map.rule(step.rule).place();
             warnings.push_with(Kind::Value, || Error::new(Kind::Value, place, what).warning());
         }
         own
@@ -119,68 +120,68 @@ impl<'a> Steps<'a> {
         &self,
         names: &[Option<Name>],
         by_drop: &HashMap<usize, RuleId>,
-        tallies: &mut RuleCounts,
+        counts: &mut RuleCounts,
     ) {
         for (id, meant) in &self.converts {
             let mut meant: Vec<_> = meant.iter().copied().collect();
             meant.sort_unstable();
             for entry in meant {
-                tallies.matched(*id);
+                counts.matched(*id);
                 match &names[entry] {
-                    Some(new) => tallies.hit(*id, self.survey.entries[entry].visible, new.as_bytes()),
-                    None => tallies.shadowed(*id, by_drop.get(&entry).copied()),
+                    Some(new) => counts.hit(*id, self.matches.entries[entry].visible, new.as_bytes()),
+                    None => counts.shadowed(*id, by_drop.get(&entry).copied()),
                 }
             }
         }
-        for entry in (0..names.len()).filter(|entry| self.survey.is_slot(*entry)) {
+        for entry in (0..names.len()).filter(|entry| self.matches.is_slot(*entry)) {
             let steps =
                 if self.idle { vec![] } else { self.steps(entry, self.takers.get(&entry).copied(), None) };
             let followed = |step: &&Step| step.scope != Scope::All && self.rule(step).verb == Verb::Convert;
             for step in steps.iter().filter(followed) {
                 if let Some(new) = &names[entry] {
-                    tallies.follow(step.rule, self.survey.entries[entry].visible, new.as_bytes());
+                    counts.follow(step.rule, self.matches.entries[entry].visible, new.as_bytes());
                 }
             }
         }
     }
 
     fn rule(&self, step: &Step) -> &Rule {
-        self.survey.map.rule(step.rule)
+        self.matches.map.rule(step.rule)
     }
 }
 
 /// The first rename that takes each entry, or what it is a slot of.
-fn takers(survey: &Matches<'_>, taking: &Moves<'_>) -> HashMap<usize, RuleId> {
-    let mut acted: Vec<_> = taking.acted.iter().collect();
+fn takers(matches: &Matches<'_>, moves: &Moves<'_>) -> HashMap<usize, RuleId> {
+    let mut acted: Vec<_> = moves.acted.iter().collect();
     acted.sort_unstable();
     let mut takers = HashMap::default();
     for (&id, acted) in acted {
-        let (matches, rule) = (&survey.matches[id.index()], survey.map.rule(id));
-        let mut cover = Subtree::new(survey);
+        let (of_rule, rule) = (&matches.by_rule[id.index()], matches.map.rule(id));
+        let mut cover = Subtree::new(matches);
         acted.iter().for_each(|at| {
-            cover.add(&matches.found[*at], matches.meaning, |edge| taking.is_taken_before(edge, id));
+            cover.add(&of_rule.found[*at], of_rule.meaning, |edge| moves.is_taken_before(edge, id));
         });
         let followers = if rule.follow_slots { cover.followers() } else { Default::default() };
-        let followers = followers.iter().flat_map(|slot| survey.of_node.get(*slot)).copied();
+        let followers = followers.iter().flat_map(|slot| matches.of_node.get(*slot)).copied();
         for entry in cover.entries().into_iter().chain(followers) {
             takers.entry(entry).or_insert(id);
         }
     }
-    for (&entry, (id, _)) in &taking.full_names {
+    for (&entry, (id, _)) in &moves.full_names {
         takers.entry(entry).or_insert(*id);
     }
     takers
 }
 
 /// The variables and slots that a pattern matches by themselves.
-fn meant(survey: &Matches<'_>, matches: &RuleMatches) -> HashSet<usize> {
-    let mut meant: HashSet<_> = matches.entries.iter().copied().collect();
-    for found in &matches.found {
+fn matched_values(matches: &Matches<'_>, of_rule: &RuleMatches) -> HashSet<usize> {
+    let mut meant: HashSet<_> = of_rule.entries.iter().copied().collect();
+    for found in &of_rule.found {
         let node = match &found.leaf {
             Some(leaf) => leaf.slot,
             None => Some(found.node),
         };
-        meant.extend(node.iter().flat_map(|node| survey.of_node.get(*node)));
+        meant.extend(node.iter().flat_map(|node| matches.of_node.get(*node)));
     }
     meant
 }
