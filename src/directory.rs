@@ -1,45 +1,52 @@
 //! A directory of the source, held open.
 //!
-//! What is in it is reached through the open directory and never through its path, which may come to lead elsewhere: into
-//! our own mount, once that is over the source, where a request of ours would wait for us.
+//! Everything in it is reached through the open descriptor (`openat`), never through its path: the path may come to lead into
+//! our own mount, once that covers the source, and a request of ours would then wait for ourselves. /proc is not needed.
 //!
-//! A folder may be confined, as that of a SavedModel is, which came from anywhere: no link then leads out of the topmost.
+//! A directory may be confined, as that of a SavedModel is: then no link in it leads out of the topmost one.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File, FileType, Metadata};
+use std::fs::{File, Metadata};
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::fs::{DirEntryExt, MetadataExt, OpenOptionsExt};
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, openat, openat2, readlinkat, statat};
+use rustix::io::Errno;
 
 /// An open directory.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Directory {
     handle: Arc<File>,
     path: PathBuf,
     confined: Option<Confined>,
 }
 
-/// The folder that links must not leave, and the way from it to this one.
-#[derive(Debug)]
+/// The directory that links must not leave, and the way from it to this one.
+#[derive(Clone, Debug)]
 struct Confined {
     top: Arc<File>,
     below: PathBuf,
 }
 
-/// A name in a folder.
+/// An entry of a directory.
 #[derive(Debug)]
 pub struct Entry {
-    /// The name.
+    /// Its name.
     pub name: OsString,
-    /// What it is; a link is a link here.
+    /// Its kind. A link is a link here.
     pub kind: FileType,
-    /// Inode number.
+    /// Its inode number.
     pub ino: u64,
 }
+
+/// Opens a file for reading without waiting for the writer of a pipe.
+const READ: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::CLOEXEC);
+/// Opens a file to examine it, which needs no permission to read it.
+const EXAMINE: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
 
 impl Directory {
     /// Opens a directory.
@@ -48,65 +55,67 @@ impl Directory {
     /// Those of the file system.
     pub fn open(path: impl Into<PathBuf>) -> io::Result<Self> {
         let path = path.into();
-        Ok(Self { handle: Arc::new(open_directory(&path, 0)?), path, confined: None })
+        let handle = File::options().read(true).custom_flags(libc::O_DIRECTORY).open(&path)?;
+        Ok(Self { handle: Arc::new(handle), path, confined: None })
     }
 
-    /// Opens a directory in this one; a link is refused.
+    /// Opens a directory in this one. A link is refused.
     ///
     /// # Errors
     /// Those of the file system.
     pub fn open_dir(&self, name: &OsStr) -> io::Result<Self> {
-        let handle = Arc::new(open_directory(&self.reach(name), libc::O_NOFOLLOW)?);
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let handle = openat(&self.handle, name, flags, Mode::empty())?;
         let below =
             |confined: &Confined| Confined { top: confined.top.clone(), below: confined.below.join(name) };
-        Ok(Self { handle, path: self.path.join(name), confined: self.confined.as_ref().map(below) })
+        Ok(Self {
+            handle: Arc::new(handle.into()),
+            path: self.path.join(name),
+            confined: self.confined.as_ref().map(below),
+        })
     }
 
-    /// The folder as one that no link leads out of.
+    /// Returns the directory with the restriction that no link leads out of it.
     pub fn confined(mut self) -> Self {
         let top = self.handle.clone();
         self.confined.get_or_insert(Confined { top, below: PathBuf::new() });
         self
     }
 
-    /// Whether links are kept from leading out.
+    /// Returns true if no link may lead out.
     pub fn is_confined(&self) -> bool {
         self.confined.is_some()
     }
 
-    /// Where it was opened, for messages.
+    /// Returns the path by which it was opened, for messages.
     pub fn path(&self) -> &Path {
         &self.path
-    }
-
-    /// A path that leads to a name in this very directory for as long as it is held.
-    pub fn reach(&self, name: &OsStr) -> PathBuf {
-        Path::new(&format!("/proc/self/fd/{}", self.handle.as_raw_fd())).join(name)
     }
 
     /// Opens a file for reading. A pipe is not waited for.
     ///
     /// # Errors
-    /// Those of the file system; `EXDEV` for a link that leads out of a confined folder.
+    /// Those of the file system; `EXDEV` for a link that leads out of a confined directory.
     pub fn open_file(&self, name: &OsStr) -> io::Result<File> {
-        match &self.confined {
-            None => File::options().read(true).custom_flags(libc::O_NONBLOCK).open(self.reach(name)),
-            Some(confined) => Ok(confined.file(name)?.into()),
-        }
+        self.open_with(name, READ)
     }
 
-    /// What the file system tells of a name; of what it leads to, if it is a link.
+    /// Returns what the file system knows of a name; of the link's target, if it is a link.
     ///
     /// # Errors
-    /// As [`Self::file`].
+    /// As [`Self::open_file`], but a file need not be readable.
     pub fn metadata(&self, name: &OsStr) -> io::Result<Metadata> {
+        self.open_with(name, EXAMINE)?.metadata()
+    }
+
+    fn open_with(&self, name: &OsStr, flags: OFlags) -> io::Result<File> {
         match &self.confined {
-            None => fs::metadata(self.reach(name)),
-            Some(_) => self.open_file(name)?.metadata(),
+            None => Ok(openat(&self.handle, name, flags, Mode::empty())?.into()),
+            Some(confined) => Ok(confined.open(name, flags)?.into()),
         }
     }
 
-    /// What the file system tells of the directory itself.
+    /// Returns what the file system knows of the directory itself.
     ///
     /// # Errors
     /// `ESTALE` once it was removed, those of the file system.
@@ -118,50 +127,77 @@ impl Directory {
         }
     }
 
-    /// Where a link leads.
+    /// Returns the target of a link.
     ///
     /// # Errors
     /// Those of the file system.
     pub fn read_link(&self, name: &OsStr) -> io::Result<PathBuf> {
-        fs::read_link(self.reach(name))
+        let target = readlinkat(&self.handle, name, Vec::new())?;
+        Ok(OsString::from_vec(target.into_bytes()).into())
     }
 
-    /// The names in it, in no order.
+    /// Returns the entries, in no order.
     ///
     /// # Errors
     /// Those of the file system.
     pub fn entries(&self) -> io::Result<Vec<Entry>> {
-        let entry = |entry: io::Result<fs::DirEntry>| {
+        let mut entries = Vec::new();
+        for entry in Dir::read_from(&self.handle)? {
             let entry = entry?;
-            let ino = entry.ino();
-            // One that is gone since it was listed was never there.
-            Ok(entry.file_type().ok().map(|kind| Entry { name: entry.file_name(), kind, ino }))
+            let name = OsStr::from_bytes(entry.file_name().to_bytes());
+            if name == "." || name == ".." {
+                continue;
+            }
+            // An entry that is gone since it was listed was never there.
+            if let Some(kind) = self.kind(name, entry.file_type()) {
+                entries.push(Entry { name: name.into(), kind, ino: entry.ino() });
+            }
+        }
+        Ok(entries)
+    }
+
+    /// Returns the kind of an entry. Some file systems do not list it.
+    fn kind(&self, name: &OsStr, listed: FileType) -> Option<FileType> {
+        if listed != FileType::Unknown {
+            return Some(listed);
+        }
+        let stat = statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+        Some(FileType::from_raw_mode(stat.st_mode))
+    }
+
+    /// Returns the bytes of all files in the directory and below it. What cannot be examined does not count.
+    pub fn disk_usage(&self) -> u64 {
+        let len = |entry: &Entry| match entry.kind {
+            FileType::Directory => self.open_dir(&entry.name).map_or(0, |below| below.disk_usage()),
+            FileType::RegularFile | FileType::Symlink => {
+                self.metadata(&entry.name).map_or(0, |meta| if meta.is_file() { meta.len() } else { 0 })
+            }
+            _ => 0,
         };
-        fs::read_dir(self.reach(OsStr::new("")))?.map(entry).filter_map(Result::transpose).collect()
+        self.entries().unwrap_or_default().iter().map(len).sum()
     }
 }
 
 impl Confined {
-    fn file(&self, name: &OsStr) -> io::Result<OwnedFd> {
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        let open = |flags, resolve| openat2(&self.top, self.below.join(name), flags, Mode::empty(), resolve);
-        match open(flags, ResolveFlags::BENEATH) {
+    fn open(&self, name: &OsStr, flags: OFlags) -> io::Result<OwnedFd> {
+        let path = self.below.join(name);
+        match openat2(&self.top, &path, flags, Mode::empty(), ResolveFlags::BENEATH) {
             // A kernel or a sandbox without this call: then no link is followed at all.
-            Err(rustix::io::Errno::NOSYS | rustix::io::Errno::PERM) => {
-                let file = rustix::fs::openat(
-                    &self.top,
-                    self.below.join(name),
-                    flags | OFlags::NOFOLLOW,
-                    Mode::empty(),
-                );
-                Ok(file?)
+            Err(Errno::NOSYS | Errno::PERM) => {
+                let file = openat(&self.top, &path, flags | OFlags::NOFOLLOW, Mode::empty())?;
+                match statat(&file, "", AtFlags::EMPTY_PATH).map(|stat| FileType::from_raw_mode(stat.st_mode))
+                {
+                    // With O_PATH a link is opened itself.
+                    Ok(FileType::Symlink) => Err(Errno::LOOP.into()),
+                    _ => Ok(file),
+                }
             }
             opened => Ok(opened?),
         }
     }
 }
 
-/// Whether a link that stands `depth` folders below the topmost leads out of that, by its text alone.
+/// Returns true if a link that stands `depth` directories below the topmost leads out of that, by its text alone.
 pub fn leaves(target: &Path, depth: usize) -> bool {
     let step = |depth: usize, component| match component {
         Component::ParentDir => depth.checked_sub(1),
@@ -172,12 +208,9 @@ pub fn leaves(target: &Path, depth: usize) -> bool {
     target.components().try_fold(depth, step).is_none()
 }
 
-fn open_directory(path: &Path, flags: i32) -> io::Result<File> {
-    File::options().read(true).custom_flags(libc::O_DIRECTORY | flags).open(path)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::symlink;
 
     use super::*;

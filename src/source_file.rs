@@ -220,9 +220,11 @@ impl SourceFile {
     }
 
     fn opened(&self) -> io::Result<&Opened> {
-        self.opened
-            .as_ref()
-            .map_err(|error| self.report(libc::EIO, &format!("was not there to be opened ({error})")))
+        self.opened.as_ref().map_err(|error| {
+            let errno =
+                if error.kind() == io::ErrorKind::PermissionDenied { libc::EACCES } else { libc::EIO };
+            self.report(errno, &format!("cannot be opened ({error})"))
+        })
     }
 
     /// Looks at the open file again if the last look is too old. An unlinked file stays readable.

@@ -218,6 +218,15 @@ impl Dtype {
     }
 }
 
+/// Returns what is wrong with one of TensorFlow's dtype numbers that [`Dtype::from_tensorflow`] does not know.
+pub fn unknown_dtype(number: u32) -> String {
+    match number {
+        0 => "has no dtype".into(),
+        101..=199 => format!("dtype {number} is a reference, which is never stored"),
+        _ => format!("dtype {number} is unknown"),
+    }
+}
+
 impl fmt::Display for Dtype {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())

@@ -50,7 +50,7 @@ pub fn guard(path: &Path, device: &str) -> io::Result<()> {
     io::stdout().flush()?;
     io::stdin().lock().read_to_end(&mut Vec::new())?;
     drop(ignored);
-    let left = mountpoint::find(path).filter(|left| left.is_ours() && left.device == device);
+    let left = mountpoint::find(path).ok().flatten().filter(|left| left.is_ours() && left.device == device);
     match left.filter(|left| is_dead(&left.path)) {
         Some(left) => device::unmount(&left.path, true).map_err(io::Error::other),
         None => Ok(()),

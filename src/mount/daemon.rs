@@ -9,6 +9,8 @@ use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode, Stdio};
 
+use crate::mount::mountpoint::no_proc;
+
 /// Set for the copy.
 const MARK: &str = "CKPTFS_DAEMON";
 const READY: &[u8] = b"ready\n";
@@ -41,7 +43,7 @@ pub fn background() -> io::Result<ExitCode> {
     command.arg0(args.next().unwrap_or_else(|| "ckptfs".into())).args(args).env(MARK, "1");
     let (variable, one_heap) = ALLOCATOR;
     command.env(variable, env::var_os(variable).unwrap_or_else(|| one_heap.into()));
-    let mut copy = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+    let mut copy = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(no_proc)?;
     let mut said = Vec::new();
     if let Some(mut line) = copy.stdout.take() {
         line.read_to_end(&mut said)?;

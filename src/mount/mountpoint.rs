@@ -8,6 +8,18 @@ use std::{fs, io};
 /// The file-system type that our mounts have.
 pub(super) const TYPE: &str = "fuse.ckptfs";
 
+/// The kernel's list of mounts.
+const MOUNTINFO: &str = "/proc/self/mountinfo";
+const NO_PROC: &str = "/proc is not mounted, and a mount needs it (/proc/self/exe, /proc/self/mountinfo)\n  help: mount -t proc proc /proc; `ckptfs ls`, `cat`, `check`, `run` and `export` work without it";
+
+/// Returns the error of a file in /proc, with the remedy where /proc is not mounted.
+pub(super) fn no_proc(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::NotFound => io::Error::new(error.kind(), NO_PROC),
+        _ => error,
+    }
+}
+
 /// What is mounted on a directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mounted {
@@ -37,6 +49,8 @@ pub enum MountpointError {
     AlreadyMounted { path: PathBuf, source_path: PathBuf },
     #[error("{0}: a mount whose daemon is gone (ENOTCONN)\n  help: ckptfs umount {0}")]
     Stale(PathBuf),
+    #[error(transparent)]
+    NoMountList(io::Error),
     #[error("{0}: {1}")]
     Io(PathBuf, io::Error),
 }
@@ -65,7 +79,8 @@ pub fn check(path: &Path, nonempty: bool) -> Result<PathBuf, MountpointError> {
     let absolute = fs::canonicalize(path).map_err(own)?;
     // Before all else: of a mount whose daemon is gone, the kernel goes on answering for a while what it has cached.
     let entries = count_entries(&absolute).map_err(own)?;
-    if let Some(mounted) = find(&absolute).filter(Mounted::is_ours) {
+    let mounted = find(&absolute).map_err(MountpointError::NoMountList)?;
+    if let Some(mounted) = mounted.filter(Mounted::is_ours) {
         return Err(MountpointError::AlreadyMounted { path: path.into(), source_path: mounted.source });
     }
     match entries {
@@ -79,16 +94,25 @@ fn count_entries(path: &Path) -> io::Result<usize> {
     fs::read_dir(path)?.try_fold(0, |n, entry| entry.map(|_| n + 1))
 }
 
-/// What is mounted on exactly this directory, the topmost if several are. Does not touch the mount itself, which might
-/// be dead.
-pub fn find(path: &Path) -> Option<Mounted> {
+/// Finds what is mounted on exactly this directory; the topmost mount if there are several. It does not touch the mount
+/// itself, which might be dead.
+///
+/// # Errors
+/// That of reading the kernel's list.
+pub fn find(path: &Path) -> io::Result<Option<Mounted>> {
+    let mounts = latest_first()?;
+    Ok(resolved_paths(path).and_then(|paths| mounts.into_iter().find(|mount| paths.contains(&mount.path))))
+}
+
+/// Returns the paths under which the kernel may list a mount: with the last component as it is, and resolved.
+fn resolved_paths(path: &Path) -> Option<[PathBuf; 2]> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let absolute = match path.file_name() {
         Some(name) => fs::canonicalize(parent).ok()?.join(name),
         None => fs::canonicalize(path).ok()?,
     };
     let resolved = fs::canonicalize(&absolute).unwrap_or_else(|_| absolute.clone());
-    latest_first().ok()?.into_iter().find(|mount| mount.path == absolute || mount.path == resolved)
+    Some([absolute, resolved])
 }
 
 /// The mounts of ckptfs that this process sees, oldest first. Touches none of them.
@@ -117,7 +141,7 @@ pub fn daemon_of(mounted: &Mounted) -> Option<u32> {
 }
 
 fn latest_first() -> io::Result<Vec<Mounted>> {
-    let table = fs::read("/proc/self/mountinfo")?;
+    let table = fs::read(MOUNTINFO).map_err(no_proc)?;
     Ok(table.rsplit(|&byte| byte == b'\n').filter_map(parse).collect())
 }
 
@@ -179,6 +203,6 @@ mod tests {
         assert!(matches!(check(&file, false), Err(MountpointError::NotADirectory(_))));
         assert!(matches!(check(dir.path(), false), Err(MountpointError::NotEmpty { entries: 1, .. })));
         assert!(check(dir.path(), true).is_ok());
-        assert_eq!(find(Path::new("/proc")).unwrap().fstype, "proc");
+        assert_eq!(find(Path::new("/proc")).unwrap().unwrap().fstype, "proc");
     }
 }

@@ -115,7 +115,7 @@ impl Session {
         let end = sender.clone();
         thread::spawn(move || end.send(Event::Ended(session.join())));
         std::fs::metadata(mountpoint).map_err(undo)?;
-        let mounted = mountpoint::find(mountpoint);
+        let mounted = mountpoint::find(mountpoint).ok().flatten();
         mounted.iter().for_each(widen_read_ahead);
         let guarded = mounted.iter().filter(|_| options.auto_unmount).map(AutoUnmount::start).next();
         let _guardian = guarded.transpose().map_err(undo)?;
@@ -169,7 +169,7 @@ impl Session {
 
     /// Unmounts, if what is mounted there is still ours.
     pub fn unmount(&self) {
-        if self.mounted.is_none() || mountpoint::find(&self.mountpoint) != self.mounted {
+        if self.mounted.is_none() || mountpoint::find(&self.mountpoint).ok().flatten() != self.mounted {
             return;
         }
         match device::unmount(&self.mountpoint, false) {
@@ -183,7 +183,7 @@ impl Session {
     }
 
     fn detach(&self) {
-        if self.mounted.is_none() || mountpoint::find(&self.mountpoint) != self.mounted {
+        if self.mounted.is_none() || mountpoint::find(&self.mountpoint).ok().flatten() != self.mounted {
             return;
         }
         if let Err(error) = device::unmount(&self.mountpoint, true) {

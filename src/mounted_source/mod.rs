@@ -15,10 +15,10 @@ mod saved_model;
 mod scan;
 
 use std::ffi::{OsStr, OsString};
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
-use std::{fs, io};
 
 use crate::catalog::Catalog;
 use crate::checksums::ChecksumStore;
@@ -78,13 +78,14 @@ impl MountedSource {
     /// # Errors
     /// What is there instead of a checkpoint.
     pub fn open(path: &Path, transform: Arc<Transform>) -> Result<Self, source::Error> {
-        let open = |dir: PathBuf| Directory::open(&dir).map_err(|error| source::Error::Io(dir, error));
-        let (directory, kind) = match source::resolve(path)? {
-            Resolved::Checkpoint(prefix) => (open(prefix.dir.clone())?, SourceKind::Prefix(prefix)),
-            Resolved::Directory(dir) => (open(dir)?, SourceKind::Directory),
-            Resolved::SavedModel(dir) => (open(dir)?.confined(), SourceKind::SavedModel),
+        let (dir, kind) = match source::resolve(path)? {
+            Resolved::Checkpoint(located) => (located.directory, SourceKind::Prefix(located.prefix)),
+            Resolved::Directory(dir) => (dir, SourceKind::Directory),
+            Resolved::SavedModel(dir) => {
+                (Arc::new(Directory::clone(&dir).confined()), SourceKind::SavedModel)
+            }
         };
-        Ok(Self { dir: Arc::new(directory), kind, transform, checksum_store: None, depth: 0 })
+        Ok(Self { dir, kind, transform, checksum_store: None, depth: 0 })
     }
 
     /// The same, with a place for the checksums that are computed.
@@ -123,7 +124,7 @@ impl MountedSource {
             SourceKind::Around(prefix) => Some(prefix.stem.as_bytes()),
             _ => complete.or_else(incomplete).map(Vec::as_slice),
         };
-        let stem = OsStr::from_bytes(stem.ok_or_else(|| source::Error::no_checkpoints(self.dir.path()))?);
+        let stem = OsStr::from_bytes(stem.ok_or_else(|| source::no_checkpoints(&self.dir))?);
         let mut checkpoint = self.checkpoint(stem)?;
         checkpoint.catalog.checksum_store = self.checksum_store.clone();
         let outcome = self.transform.apply_to(&checkpoint.stamp, &mut checkpoint.catalog)?;
@@ -241,22 +242,7 @@ impl Backend for MountedSource {
     fn len(&self) -> u64 {
         match &self.kind {
             SourceKind::Prefix(_) => scan::len_of_checkpoints(self),
-            _ => len(&self.dir.reach(OsStr::new(""))),
+            _ => self.dir.disk_usage(),
         }
     }
-}
-
-/// Bytes of all files in a directory and below it. What cannot be looked at does not count.
-fn len(dir: &Path) -> u64 {
-    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
-    entries
-        .map(|entry| match entry.file_type() {
-            Ok(kind) if kind.is_dir() => len(&entry.path()),
-            Ok(kind) if kind.is_file() => entry.metadata().map_or(0, |meta| meta.len()),
-            Ok(kind) if kind.is_symlink() => {
-                fs::metadata(entry.path()).map_or(0, |meta| if meta.is_file() { meta.len() } else { 0 })
-            }
-            _ => 0,
-        })
-        .sum()
 }

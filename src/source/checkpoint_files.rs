@@ -7,85 +7,39 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::fs::Metadata;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::directory::{Directory, Entry};
+use crate::source::file_format::SourceFormat;
+use crate::source::prefix::{Prefix, with_suffix};
 use crate::source_file::Stamp;
-
-/// The name of a checkpoint: its directory and what its files' names begin with.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Prefix {
-    /// The directory.
-    pub dir: PathBuf,
-    /// What the names of its files begin with.
-    pub stem: OsString,
-    /// The name of the file that says what it holds.
-    pub head: OsString,
-}
 
 /// The files of one prefix that a directory has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CheckpointFiles {
     /// The index or other head, if there is one.
     pub index: Option<Stamp>,
-    /// The head's name; empty for TensorFlow's index, whose name follows from the stem.
+    /// The head's name. It is empty for a V2 bundle, whose index is named by the stem.
     pub(crate) head: OsString,
-    /// What the name ends in under which the checkpoint is shown in its own format, if it is.
-    suffix: Option<&'static str>,
+    /// The format; `None` for TensorFlow's V2 bundle.
+    pub(crate) format: Option<&'static SourceFormat>,
     /// The names of the data files, by the number of shards that they give.
     data: BTreeMap<u64, BTreeSet<OsString>>,
 }
 
-impl Prefix {
-    /// Splits a path at its last component.
-    pub(crate) fn of(path: &Path) -> Self {
-        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-        Self::new(parent.unwrap_or(Path::new(".")), path.file_name().unwrap_or_default())
-    }
-
-    /// A checkpoint of TensorFlow's format in a directory.
-    pub(crate) fn new(dir: &Path, stem: &OsStr) -> Self {
-        Self { dir: dir.into(), stem: stem.into(), head: with(stem, ".index") }
-    }
-
-    /// The path of the index, or of another head.
-    pub fn index(&self) -> PathBuf {
-        self.at(self.head.clone())
-    }
-
-    /// Whether it is of TensorFlow's format.
-    pub fn is_bundle(&self) -> bool {
-        self.head == with(&self.stem, ".index")
-    }
-
-    /// The name in the directory of the program's graph, which a `Saver` of TF1 writes.
-    pub(crate) fn meta_name(&self) -> OsString {
-        with(&self.stem, ".meta")
-    }
-
-    /// A data file's name in the directory.
-    pub(crate) fn data_name(&self, shard: u32, num_shards: u32) -> OsString {
-        with(&self.stem, &format!(".data-{shard:05}-of-{num_shards:05}"))
-    }
-
-    /// The prefix as TensorFlow takes it.
-    pub fn path(&self) -> PathBuf {
-        self.at(self.stem.clone())
-    }
-
-    fn at(&self, name: OsString) -> PathBuf {
-        if self.dir == Path::new(".") { name.into() } else { self.dir.join(name) }
-    }
-}
-
-fn with(stem: &OsStr, suffix: &str) -> OsString {
-    [stem, OsStr::new(suffix)].into_iter().collect()
-}
-
 impl CheckpointFiles {
     /// The family of a head that is no index, if it is there.
-    pub(crate) fn of_other_format(directory: &Directory, head: &OsStr, own: Option<&'static str>) -> Self {
-        Self { index: stamp(directory, head), head: head.into(), suffix: own, ..Self::default() }
+    pub(crate) fn of_other_format(
+        directory: &Directory,
+        head: &OsStr,
+        format: &'static SourceFormat,
+    ) -> Self {
+        Self { index: stamp(directory, head), head: head.into(), format: Some(format), ..Self::default() }
+    }
+
+    /// Returns the ending of the name under which the checkpoint is shown in its own format, if it is.
+    fn suffix(&self) -> Option<&'static str> {
+        self.format.and_then(|format| format.suffix)
     }
 
     /// The index and every data file that their names promise. What another head needs, only its format knows.
@@ -96,22 +50,22 @@ impl CheckpointFiles {
 
     /// Whether it is of TensorFlow's format.
     pub fn is_bundle(&self) -> bool {
-        self.head.is_empty()
+        self.format.is_none()
     }
 
     /// The names beside the index under which the checkpoint is likely to be shown, with the stem that it has.
     pub fn shown(&self, stem: &OsStr) -> Vec<OsString> {
-        let other = || [Some(".data-00000-of-00001"), self.suffix].into_iter().flatten();
+        let other = || [Some(".data-00000-of-00001"), self.suffix()].into_iter().flatten();
         if self.is_bundle() {
             self.data().cloned().collect()
         } else {
-            other().map(|end| with(stem, end)).collect()
+            other().map(|end| with_suffix(stem, end)).collect()
         }
     }
 
     /// The source's file that is shown as something else, and not as itself.
     pub fn covered(&self, stem: &OsStr) -> Option<&OsString> {
-        (!self.is_bundle() && (self.suffix.is_some() || self.head == stem)).then_some(&self.head)
+        (!self.is_bundle() && (self.suffix().is_some() || self.head == stem)).then_some(&self.head)
     }
 
     /// The prefix of a family in a directory.
@@ -214,14 +168,5 @@ mod tests {
         ] {
             assert_eq!(part(other), None, "{other}");
         }
-    }
-
-    #[test]
-    fn a_prefix_names_its_files_as_tensorflow_does() {
-        let prefix = Prefix::of(Path::new("train/ckpt-9"));
-        assert_eq!(prefix.index(), Path::new("train/ckpt-9.index"));
-        assert_eq!(prefix.data_name(3, 123_456), "ckpt-9.data-00003-of-123456");
-        assert_eq!(Prefix::of(Path::new("train/part-0")).index(), Path::new("train/part-0.index"));
-        assert_eq!(Prefix::of(Path::new("ckpt-9")).index(), Path::new("ckpt-9.index"));
     }
 }

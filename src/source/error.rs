@@ -3,12 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
-use crate::directory::Directory;
 use crate::format::Malformed;
 use crate::name::{Name, listed};
-use crate::source::checkpoint_files::Prefix;
-use crate::source::sniff::Lookalike;
-use crate::source::{contents, sniff};
 
 /// Why a source cannot be opened.
 #[derive(Debug)]
@@ -88,32 +84,6 @@ impl fmt::Display for Cut {
 const SHOWN: usize = 20;
 /// Directories that are listed; more are counted.
 const LISTED: usize = 10;
-
-impl Error {
-    /// `path` exists and is no checkpoint: says what it is instead.
-    pub(super) fn not_a_checkpoint(path: &Path) -> Self {
-        Self::lookalike(path, sniff::lookalike(path), crate::source::resolve::nearest(path))
-    }
-
-    /// A directory without checkpoints: says what it holds and which directories in it have some.
-    pub fn no_checkpoints(dir: &Path) -> Self {
-        let (holds, below) = (contents::held(dir), contents::below(dir));
-        Self::NoCheckpoints { dir: dir.into(), holds, below }
-    }
-
-    /// The index of a prefix is none, nor a damaged one.
-    pub(super) fn not_an_index(prefix: &Prefix, directory: &Directory) -> Self {
-        let known = sniff::lookalike(&directory.reach(&prefix.head));
-        Self::lookalike(&prefix.index(), known, crate::source::resolve::nearest_in(directory, prefix))
-    }
-
-    fn lookalike(path: &Path, known: Option<&Lookalike>, nearest: Vec<String>) -> Self {
-        let what =
-            known.map_or("not a TensorFlow checkpoint, nor anything else known here", |kind| kind.what);
-        let advice = known.map_or("give a prefix such as train/ckpt-9, or its directory", |kind| kind.advice);
-        Self::Lookalike { path: path.into(), what: what.into(), advice: advice.into(), nearest }
-    }
-}
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

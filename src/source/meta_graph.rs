@@ -12,8 +12,8 @@ use crate::directory::Directory;
 use crate::dtype::Dtype;
 use crate::format::{Malformed, meta_graph};
 use crate::name::Name;
-use crate::source::Error;
-use crate::source::checkpoint_files::Prefix;
+use crate::source::error::Error;
+use crate::source::prefix::Prefix;
 use crate::source_file::SourceFile;
 use crate::tensor::{Shape, Tensor};
 

@@ -1,138 +1,183 @@
-//! From the path a person gives to the checkpoint a person means.
+//! From the path that was given to the checkpoint that is meant: each file is looked at once.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 use std::{fs, io};
 
 use crate::directory::Directory;
 use crate::format::checkpoint_state::State;
-use crate::source::checkpoint_files::{Part, Prefix};
+use crate::source::checkpoint_files::Part;
 use crate::source::error::Error;
-use crate::source::{checkpoint_list, find_checkpoints, sniff};
+use crate::source::file_format::SourceFormat;
+use crate::source::prefix::Prefix;
+use crate::source::sniff::Probe;
+use crate::source::{checkpoint_list, diagnose, formats};
 
-/// How many neighbours a message names.
-const NEAREST: usize = 5;
+/// A checkpoint that was found and not yet opened.
+#[derive(Clone, Debug)]
+pub struct Located {
+    /// Its name.
+    pub prefix: Prefix,
+    /// Its directory, held open.
+    pub directory: Arc<Directory>,
+    /// Its format; `None` for TensorFlow's V2 bundle.
+    pub(crate) format: Option<&'static SourceFormat>,
+}
 
-/// What a path means.
+/// What a path stands for.
 #[derive(Debug)]
 pub enum Resolved {
     /// One checkpoint.
-    Checkpoint(Prefix),
+    Checkpoint(Located),
     /// A directory of checkpoints.
-    Directory(PathBuf),
+    Directory(Arc<Directory>),
     /// A SavedModel.
-    SavedModel(PathBuf),
+    SavedModel(Arc<Directory>),
 }
 
-/// What `path` means: a prefix, any file of a checkpoint, a directory, a SavedModel.
+/// Resolves a path: a prefix, any file of a checkpoint, a directory, a SavedModel.
 ///
 /// # Errors
-/// What is there instead.
+/// What is there instead, or why it cannot be read.
 pub fn resolve(path: &Path) -> Result<Resolved, Error> {
     let prefix = Prefix::of(path);
+    let around = Directory::open(&prefix.dir).map(Arc::new);
     let asks_for_directory = path.as_os_str().as_bytes().ends_with(b"/");
-    if !asks_for_directory && !prefix.stem.is_empty() && prefix.index().exists() {
-        return Ok(Resolved::Checkpoint(prefix));
+    if let Ok(directory) = &around
+        && !asks_for_directory
+        && !prefix.stem.is_empty()
+        && directory.metadata(&prefix.head).is_ok()
+    {
+        return Ok(Resolved::Checkpoint(Located { prefix, directory: directory.clone(), format: None }));
     }
+    let unreadable = |error| Error::Io(path.into(), error);
     match fs::metadata(path) {
         Ok(meta) if meta.is_dir() => {
-            Ok(match Directory::open(path).is_ok_and(|directory| is_saved_model(&directory)) {
-                true => Resolved::SavedModel(path.into()),
-                false => Resolved::Directory(path.into()),
+            let directory = Arc::new(Directory::open(path).map_err(unreadable)?);
+            Ok(match is_saved_model(&directory) {
+                true => Resolved::SavedModel(directory),
+                false => Resolved::Directory(directory),
             })
         }
-        Ok(_) => of_file(path).map(Resolved::Checkpoint),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => of_other_format(&prefix)
-            .ok_or_else(|| Error::NotFound { path: path.into(), nearest: nearest(path) })
-            .map(Resolved::Checkpoint),
-        Err(error) => Err(Error::Io(path.into(), error)),
+        Ok(_) => of_file(path, &prefix, &around.map_err(unreadable)?).map(Resolved::Checkpoint),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let located = around.as_ref().ok().and_then(|directory| of_other_format(directory, &prefix.stem));
+            let nearest =
+                || around.as_ref().map_or_else(|_| vec![], |around| diagnose::nearest(around, &prefix));
+            located
+                .map(Resolved::Checkpoint)
+                .ok_or_else(|| Error::NotFound { path: path.into(), nearest: nearest() })
+        }
+        Err(error) => Err(unreadable(error)),
     }
 }
 
-/// The prefix that `path` means, and what to tell the user about the choice.
-pub(crate) fn locate(path: &Path) -> Result<(Prefix, Option<String>), Error> {
+/// Finds the checkpoint that a path stands for, and what to tell the user about the choice.
+pub(crate) fn locate(path: &Path) -> Result<(Located, Option<String>), Error> {
     match resolve(path)? {
-        Resolved::Checkpoint(prefix) => Ok((prefix, None)),
-        Resolved::SavedModel(dir) => Ok((Prefix::new(&dir.join(VARIABLES), OsStr::new(VARIABLES)), None)),
-        Resolved::Directory(dir) => newest(&dir).map(|(prefix, count)| {
-            let stem = prefix.stem.to_string_lossy();
-            let note = || format!("{} holds {count} checkpoints; using {stem}", dir.display());
+        Resolved::Checkpoint(located) => Ok((located, None)),
+        Resolved::SavedModel(directory) => {
+            let dir = directory.path().join(VARIABLES);
+            let directory = Directory::open(&dir).map_err(|error| Error::Io(dir.clone(), error))?;
+            let prefix = Prefix::new(&dir, OsStr::new(VARIABLES));
+            Ok((Located { prefix, directory: Arc::new(directory), format: None }, None))
+        }
+        Resolved::Directory(directory) => newest(&directory).map(|(located, count)| {
+            let stem = located.prefix.stem.to_string_lossy();
+            let note = || format!("{} holds {count} checkpoints; using {stem}", directory.path().display());
             let note = (count > 1).then(note);
-            (prefix, note)
+            (located, note)
         }),
     }
 }
 
-/// The folder of a SavedModel that holds its checkpoint, and the checkpoint's stem.
+/// Finds the checkpoint of a stem in a directory that is held open: TensorFlow's, or the first of any other format.
+pub(crate) fn locate_in(directory: &Arc<Directory>, stem: &OsStr) -> Located {
+    let prefix = Prefix::new(directory.path(), stem);
+    let directory = directory.clone();
+    let other = directory.metadata(&prefix.head).err().and_then(|_| formats::find_head(&directory, stem));
+    match other {
+        Some((head, format)) => {
+            Located { prefix: Prefix { head, ..prefix }, directory, format: Some(format) }
+        }
+        None => Located { prefix, directory, format: None },
+    }
+}
+
+/// The directory of a SavedModel that holds its checkpoint, and the checkpoint's stem.
 pub const VARIABLES: &str = "variables";
 
-/// Whether a folder is a SavedModel that has variables.
+/// Returns true if a directory is a SavedModel that has variables.
 pub fn is_saved_model(directory: &Directory) -> bool {
     let has = |name: &str| directory.metadata(OsStr::new(name)).is_ok_and(|meta| meta.is_file());
     (has("saved_model.pb") || has("saved_model.pbtxt")) && has("variables/variables.index")
 }
 
-/// The checkpoint that one of its files belongs to.
-fn of_file(path: &Path) -> Result<Prefix, Error> {
-    let name = path.file_name().unwrap_or_default();
-    if name == "checkpoint" && !sniff::is_table_at(path) {
-        return newest(&Prefix::of(path).dir).map(|(prefix, _)| prefix);
+/// Finds the checkpoint that a file belongs to. `file` is the file's name as a prefix.
+fn of_file(path: &Path, file: &Prefix, directory: &Arc<Directory>) -> Result<Located, Error> {
+    let name = &file.stem;
+    let probe = Probe::read(directory, name).map_err(|error| Error::Io(path.into(), error))?;
+    if name == "checkpoint" && !probe.as_ref().is_some_and(Probe::is_table) {
+        return newest(directory).map(|(located, _)| located);
     }
-    if let Some(prefix) = of_head(path) {
-        return Ok(prefix);
+    if let Some(format) = probe.as_ref().and_then(|probe| of_head(probe, name)) {
+        let stem = (format.stem)(name);
+        let head = match &stem {
+            Some(stem) => formats::first_head(directory, format, stem, name),
+            None => name.clone(),
+        };
+        let prefix = Prefix { dir: file.dir.clone(), stem: stem.unwrap_or_else(|| name.clone()), head };
+        return Ok(Located { prefix, directory: directory.clone(), format: Some(format) });
     }
-    let Some((stem, part)) = Part::of(name) else { return Err(Error::not_a_checkpoint(path)) };
-    let prefix = Prefix::new(&Prefix::of(path).dir, &stem);
-    if prefix.index().exists() {
-        return Ok(prefix);
+    let not_a_checkpoint = || diagnose::not_a_checkpoint(directory, file, path, probe.as_ref());
+    let Some((stem, part)) = Part::of(name) else { return Err(not_a_checkpoint()) };
+    let prefix = Prefix::new(&file.dir, &stem);
+    if directory.metadata(&prefix.head).is_ok() {
+        return Ok(Located { prefix, directory: directory.clone(), format: None });
     }
-    of_other_format(&prefix).ok_or_else(|| match part {
-        Part::Index => Error::not_a_checkpoint(path),
-        _ => Error::NoIndex { path: path.into(), index: prefix.index(), nearest: nearest(path) },
+    of_other_format(directory, &stem).ok_or_else(|| match part {
+        Part::Index => not_a_checkpoint(),
+        _ => {
+            let nearest = diagnose::nearest(directory, file);
+            Error::NoIndex { path: path.into(), index: prefix.index(), nearest }
+        }
     })
 }
 
-/// The checkpoint of another format than TensorFlow's whose head a file is, whatever its name.
-fn of_head(path: &Path) -> Option<Prefix> {
-    let (source, prefix) = (crate::source::of_head(path).filter(|_| !is_index_name(path))?, Prefix::of(path));
-    let Some(stem) = (source.stem)(&prefix.stem) else {
-        return Some(Prefix { head: prefix.stem.clone(), ..prefix });
-    };
-    let directory = Directory::open(&prefix.dir).ok()?;
-    let head = source.head(&directory, &directory.entries().ok()?, &stem).unwrap_or(prefix.stem);
-    Some(Prefix { head, stem, dir: prefix.dir })
+/// Returns the format whose head a file is, whatever its name. A bundle's index ends as V1 files do, and is none.
+fn of_head(probe: &Probe, name: &OsStr) -> Option<&'static SourceFormat> {
+    let is_index = Path::new(name).extension() == Some(OsStr::new("index"));
+    (!is_index).then(|| formats::of_probe(probe, name)).flatten()
 }
 
-/// A bundle's index ends as V1 files do, and is none.
-fn is_index_name(path: &Path) -> bool {
-    path.extension() == Some(OsStr::new("index"))
+/// Finds the checkpoint of a stem in another format than TensorFlow's.
+fn of_other_format(directory: &Arc<Directory>, stem: &OsStr) -> Option<Located> {
+    let stem = checkpoint_list::without_glob(stem);
+    let (head, format) = formats::find_head(directory, stem)?;
+    let prefix = Prefix { head, ..Prefix::new(directory.path(), stem) };
+    Some(Located { prefix, directory: directory.clone(), format: Some(format) })
 }
 
-/// The checkpoint of another format that has a prefix's stem.
-fn of_other_format(prefix: &Prefix) -> Option<Prefix> {
-    let stem = checkpoint_list::without_glob(&prefix.stem);
-    let head = crate::source::head(&Directory::open(&prefix.dir).ok()?, stem)?;
-    Some(Prefix { dir: prefix.dir.clone(), stem: stem.into(), head })
-}
-
-/// The newest checkpoint of a directory, and how many there are: the newest complete one, as [`roster`] has it, else the
-/// newest index.
+/// Finds the newest checkpoint of a directory, and counts them: the newest complete one, as [`checkpoint_list::in_order`] has it,
+/// else the newest index.
 ///
 /// # Errors
 /// Those of reading, and that there is none.
-pub fn newest(dir: &Path) -> Result<(Prefix, usize), Error> {
-    let unreadable = |error| Error::Io(dir.into(), error);
-    let directory = Directory::open(dir).map_err(unreadable)?;
-    let state = checkpoint_list::state_file(&directory, OsStr::new("checkpoint"));
-    let mut families = find_checkpoints(&directory, &directory.entries().map_err(unreadable)?);
-    families.retain(|stem, _| !is_second_name(&directory, stem, state.as_ref()));
-    let indexed = families.iter().filter(|(_, family)| family.index.is_some());
+pub fn newest(directory: &Arc<Directory>) -> Result<(Located, usize), Error> {
+    let unreadable = |error| Error::Io(directory.path().into(), error);
+    let state = checkpoint_list::state_file(directory, OsStr::new("checkpoint"));
+    let mut checkpoints = formats::find_checkpoints(directory, &directory.entries().map_err(unreadable)?);
+    checkpoints.retain(|stem, _| !is_second_name(directory, stem, state.as_ref()));
+    let indexed = checkpoints.iter().filter(|(_, files)| files.index.is_some());
     let incomplete = indexed.clone().max_by(|a, b| checkpoint_list::by_age(*a, *b)).map(|(stem, _)| stem);
     let complete =
-        checkpoint_list::in_order(&families, state.as_ref()).checkpoints.pop().map(|(stem, _)| stem);
-    let stem = complete.or(incomplete.cloned()).ok_or_else(|| Error::no_checkpoints(dir))?;
-    Ok((families[&stem].prefix(dir, &stem), indexed.count()))
+        checkpoint_list::in_order(&checkpoints, state.as_ref()).checkpoints.pop().map(|(stem, _)| stem);
+    let stem = complete.or(incomplete.cloned()).ok_or_else(|| diagnose::no_checkpoints(directory))?;
+    let files = &checkpoints[&stem];
+    let prefix = files.prefix(directory.path(), &stem);
+    Ok((Located { prefix, directory: directory.clone(), format: files.format }, indexed.count()))
 }
 
 /// Where a mount says how it is.
@@ -142,29 +187,6 @@ const STATUS: &str = ".ckptfs/status.json";
 fn is_second_name(directory: &Directory, stem: &OsStr, state: Option<&State>) -> bool {
     let is_named = || state.is_some_and(|state| checkpoint_list::named_by(state).contains(&stem));
     stem == "latest" && directory.metadata(OsStr::new(STATUS)).is_ok() && !is_named()
-}
-
-/// The prefixes in the directory of `path`, those with the most similar names first.
-pub(crate) fn nearest(path: &Path) -> Vec<String> {
-    let wanted = Prefix::of(path);
-    Directory::open(&wanted.dir).map_or_else(|_| vec![], |directory| nearest_in(&directory, &wanted))
-}
-
-/// The same, in a folder that is held open.
-pub(crate) fn nearest_in(directory: &Directory, wanted: &Prefix) -> Vec<String> {
-    let families = find_checkpoints(directory, &directory.entries().unwrap_or_default());
-    let indexed = families.iter().filter(|(_, family)| family.index.is_some());
-    let prefixes = indexed.map(|(stem, family)| family.prefix(&wanted.dir, stem));
-    let usable = prefixes.filter(|prefix| !prefix.is_bundle() || sniff::is_table(directory, &prefix.head));
-    let stem = wanted.stem.to_string_lossy();
-    let mut scored: Vec<_> = usable
-        .map(|found| {
-            let score = strsim::jaro_winkler(&found.stem.to_string_lossy(), &stem);
-            (score, found.path().display().to_string())
-        })
-        .collect();
-    scored.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
-    scored.into_iter().take(NEAREST).map(|(_, path)| path).collect()
 }
 
 #[cfg(test)]
@@ -183,7 +205,8 @@ mod tests {
             "checkpoint",
             "model_checkpoint_path: 'ckpt-9' all_model_checkpoint_paths: ['ckpt-8', 'ckpt-9']",
         );
-        let newest = || newest(dir.path()).map(|(prefix, count)| (prefix.stem, count)).unwrap();
+        let directory = Arc::new(Directory::open(dir.path()).unwrap());
+        let newest = || newest(&directory).map(|(located, count)| (located.prefix.stem, count)).unwrap();
         assert_eq!(newest(), ("ckpt-9".into(), 3), "in a directory of its own it is one");
         fs::create_dir(dir.path().join(".ckptfs")).unwrap();
         write(STATUS, "{}");

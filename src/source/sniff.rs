@@ -1,9 +1,7 @@
 //! What a file is that is not the checkpoint it should be, by its first and last bytes.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::path::Path;
 
 use crate::directory::Directory;
 use crate::format::varint::Reader;
@@ -52,41 +50,44 @@ const fn kind(what: &'static str, advice: &'static str, matches: fn(&Probe) -> b
     Lookalike { what, advice, matches }
 }
 
-/// What the file is, if it is a known something.
-pub(crate) fn lookalike(path: &Path) -> Option<&'static Lookalike> {
-    let ends = Probe::read(path).ok()?;
-    LOOKALIKES.iter().find(|kind| (kind.matches)(&ends))
+/// Returns the kind of a file that is no checkpoint, if it is known.
+pub(crate) fn lookalike(probe: &Probe) -> Option<&'static Lookalike> {
+    LOOKALIKES.iter().find(|kind| (kind.matches)(probe))
 }
 
-/// Whether the file ends as a sorted table does.
-pub(crate) fn is_table_at(path: &Path) -> bool {
-    Probe::read(path).is_ok_and(|ends| ends.tail == TABLE)
-}
-
-/// The same for a file of a folder.
+/// Returns true if a file can be read and ends as a sorted table does.
 pub fn is_table(directory: &Directory, name: &OsStr) -> bool {
-    is_table_at(&directory.reach(name))
+    Probe::read(directory, name).is_ok_and(|probe| probe.is_some_and(|probe| probe.is_table()))
 }
 
-/// Whether the index of a stem ends as one.
+/// Returns true if the index of a stem ends as a sorted table does.
 pub fn is_index(directory: &Directory, stem: &OsStr) -> bool {
     is_table(directory, &[stem, OsStr::new(".index")].into_iter().collect::<OsString>())
 }
 
 impl Probe {
-    pub(crate) fn read(path: &Path) -> io::Result<Self> {
-        if !path.metadata()?.is_file() {
-            return Err(io::Error::other("not a regular file"));
+    /// Reads the probe of a file; `None` if it is no regular file.
+    ///
+    /// # Errors
+    /// Those of opening and reading it.
+    pub(crate) fn read(directory: &Directory, name: &OsStr) -> io::Result<Option<Self>> {
+        let mut file = directory.open_file(name)?;
+        let meta = file.metadata()?;
+        if !meta.is_file() {
+            return Ok(None);
         }
-        let mut file = File::open(path)?;
         let (mut head, mut tail) = (Vec::new(), Vec::new());
-        let len = file.metadata()?.len();
         file.by_ref().take(HEAD).read_to_end(&mut head)?;
-        if len >= TAIL as u64 {
+        if meta.len() >= TAIL as u64 {
             file.seek(SeekFrom::End(-TAIL))?;
             file.take(TAIL as u64).read_to_end(&mut tail)?;
         }
-        Ok(Self { len, head, tail })
+        Ok(Some(Self { len: meta.len(), head, tail }))
+    }
+
+    /// Returns true if the file ends as a sorted table does.
+    pub(crate) fn is_table(&self) -> bool {
+        self.tail == TABLE
     }
 }
 
@@ -142,9 +143,10 @@ mod tests {
             (b"\0\0\x06\x08\x01\x1a\x02\x08\x01", None),
             (b"plain weights", None),
         ] {
-            let path = dir.path().join("file");
-            std::fs::write(&path, bytes).unwrap();
-            assert_eq!(lookalike(&path).map(|kind| kind.what), what);
+            std::fs::write(dir.path().join("file"), bytes).unwrap();
+            let directory = Directory::open(dir.path()).unwrap();
+            let probe = Probe::read(&directory, OsStr::new("file")).unwrap().unwrap();
+            assert_eq!(lookalike(&probe).map(|kind| kind.what), what);
         }
     }
 }

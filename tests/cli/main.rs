@@ -13,4 +13,5 @@ mod json;
 mod overlay;
 mod program;
 mod source_spelling;
+mod unreadable;
 mod wrong_source;

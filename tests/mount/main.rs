@@ -11,6 +11,7 @@ mod first_listing;
 mod life;
 mod manners;
 mod mountpoint;
+mod no_proc;
 mod options;
 mod other_formats;
 mod overlay;

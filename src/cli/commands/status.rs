@@ -47,7 +47,7 @@ impl Args {
     pub(crate) fn run(&self) -> anyhow::Result<ExitCode> {
         let mounts = match &self.mountpoint {
             None => mount::ours()?,
-            Some(path) => match mount::find(path) {
+            Some(path) => match mount::find(path)? {
                 Some(mounted) if mounted.is_ours() => vec![mounted],
                 Some(other) => bail!("{}: a mount of {}, not of ckptfs", path.display(), other.fstype),
                 None => bail!("{}: nothing is mounted there", path.display()),

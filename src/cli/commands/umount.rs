@@ -24,7 +24,7 @@ pub(crate) struct Args {
 impl Args {
     pub(crate) fn run(&self) -> anyhow::Result<ExitCode> {
         for path in &self.mountpoint {
-            let Some(mounted) = mount::find(path) else {
+            let Some(mounted) = mount::find(path)? else {
                 bail!("{}: nothing is mounted there", path.display());
             };
             if !mounted.is_ours() {

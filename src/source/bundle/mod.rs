@@ -13,16 +13,17 @@ use std::sync::Arc;
 
 use crate::catalog::{Catalog, Objects};
 use crate::directory::Directory;
-use crate::dtype::Dtype;
+use crate::dtype::{Dtype, unknown_dtype};
 use crate::extent::Extent;
 use crate::format::bundle::{Endianness, Entry, Header};
 use crate::format::{Malformed, slice_key, table, v1};
 use crate::name::Name;
 use crate::source::bundle::data_ends::DataEnds;
 use crate::source::bundle::partitions::Partitions;
-use crate::source::checkpoint_files::Prefix;
+use crate::source::checkpoint::Checkpoint;
 use crate::source::error::{Cut, Error, Fault};
-use crate::source::{Checkpoint, object_graph, sniff};
+use crate::source::object_graph;
+use crate::source::prefix::Prefix;
 use crate::source_file::SourceFile;
 use crate::tensor::slices::text;
 use crate::tensor::{Shape, Tensor};
@@ -101,7 +102,7 @@ impl<'a> Rows<'a> {
         let decoded = table::decode_with(file, |key, value, at| rows.row(key, value, at));
         decoded.map_err(|error| match rows.is_v1 {
             true => Error::Unsupported(prefix.index(), V1.into()),
-            false => malformed(prefix, directory, error),
+            false => Error::Malformed(prefix.index(), error),
         })?;
         rows.refuse_unsupported()?;
         let unclaimed = std::mem::take(&mut rows.partitions).unclaimed();
@@ -203,9 +204,8 @@ impl<'a> Rows<'a> {
     fn refuse_unsupported(&self) -> Result<(), Error> {
         let refuse = |what: String| Err(Error::Unsupported(self.prefix.index(), what));
         let Some(header) = &self.header else {
-            return Err(malformed(
-                self.prefix,
-                self.directory,
+            return Err(Error::Malformed(
+                self.prefix.index(),
                 Malformed::new("no rows, not even a header", 0),
             ));
         };
@@ -217,7 +217,7 @@ impl<'a> Rows<'a> {
 
     /// The tensor of an entry whose every number agrees with the others and with the data file.
     fn tensor(&self, entry: &Entry) -> Result<Tensor, String> {
-        let dtype = Dtype::from_tensorflow(entry.dtype).ok_or_else(|| no_dtype(entry.dtype))?;
+        let dtype = Dtype::from_tensorflow(entry.dtype).ok_or_else(|| unknown_dtype(entry.dtype))?;
         let shape = Shape(entry.shape.as_slice().into());
         check_size(dtype, &shape, entry.size)?;
         let shard = self.shards.get(entry.shard as usize).ok_or_else(|| {
@@ -276,24 +276,6 @@ impl<'a> Rows<'a> {
         };
         variables.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(Catalog { variables, objects, index, shards: self.shards, ..Catalog::default() })
-    }
-}
-
-/// A damaged index, or another file under an index's name.
-fn malformed(prefix: &Prefix, directory: &Directory, error: Malformed) -> Error {
-    let index = directory.reach(&prefix.head);
-    match sniff::is_table_at(&index) {
-        true => Error::Malformed(prefix.index(), error),
-        false if sniff::lookalike(&index).is_some() => Error::not_an_index(prefix, directory),
-        false => Error::Malformed(prefix.index(), error),
-    }
-}
-
-pub(crate) fn no_dtype(number: u32) -> String {
-    match number {
-        0 => "has no dtype".into(),
-        101..=199 => format!("dtype {number} is a reference, which is never stored"),
-        _ => format!("dtype {number} is unknown"),
     }
 }
 

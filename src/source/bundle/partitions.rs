@@ -40,7 +40,7 @@ impl Partitions {
         };
         let Some(parts) = claimed.into_iter().map(part).collect::<Option<Vec<_>>>() else { return Ok(None) };
         let dtype = Dtype::from_tensorflow(entry.dtype)
-            .ok_or_else(|| crate::source::bundle::no_dtype(entry.dtype))?;
+            .ok_or_else(|| crate::source::bundle::unknown_dtype(entry.dtype))?;
         Tensor::sliced(dtype, Shape(entry.shape.as_slice().into()), parts).map(Some)
     }
 

@@ -32,28 +32,31 @@ use walk::Tree;
 use crate::catalog::{Catalog, H5Layout, Variable};
 use crate::directory::Directory;
 use crate::format::Malformed;
-use crate::source::checkpoint_files::Prefix;
+use crate::source::checkpoint::Checkpoint;
 use crate::source::error::{Error, Fault};
+use crate::source::file_format::{SourceFormat, without_suffix};
 use crate::source::hdf5::error::DatasetError;
 use crate::source::hdf5::storage::FileStorage;
-use crate::source::{Checkpoint, SourceFormat, sniff, without};
+use crate::source::prefix::Prefix;
+use crate::source::sniff;
 use crate::source_file::SourceFile;
 
 /// Weights as Keras 3 has them.
-pub(super) const WEIGHTS: SourceFormat = source(|name| without(name, ".weights.h5"), Some(".weights.h5"));
+pub(super) const WEIGHTS: SourceFormat =
+    source(|name| without_suffix(name, ".weights.h5"), Some(".weights.h5"));
 /// Weights and whole models as Keras 2 has them, and any other HDF5 file.
 pub(super) const LEGACY: SourceFormat =
-    source(|name| without(name, ".h5").or_else(|| without(name, ".hdf5")), Some(".h5"));
+    source(|name| without_suffix(name, ".h5").or_else(|| without_suffix(name, ".hdf5")), Some(".h5"));
 /// A model with its weights in an archive, which a map cannot make anew.
 pub(super) const ARCHIVE: SourceFormat = SourceFormat {
-    stem: |name| without(name, ".keras"),
-    is_head: |ends| MEMBERS.iter().any(|member| sniff::zip_holds(ends, member)),
+    stem: |name| without_suffix(name, ".keras"),
+    is_head: |probe| MEMBERS.iter().any(|member| sniff::zip_holds(probe, member)),
     suffix: None,
     open,
 };
 
 const fn source(stem: fn(&OsStr) -> Option<OsString>, own: Option<&'static str>) -> SourceFormat {
-    SourceFormat { stem, is_head: |ends| ends.head.starts_with(HDF5), suffix: own, open }
+    SourceFormat { stem, is_head: |probe| probe.head.starts_with(HDF5), suffix: own, open }
 }
 
 /// How an HDF5 file begins. A program may keep a block of its own before that; such a file is known by its name.

@@ -10,15 +10,17 @@ use std::sync::Arc;
 use crate::directory::Directory;
 use crate::format::safetensors::index;
 use crate::name::{Name, listed};
-use crate::source::checkpoint_files::Prefix;
+use crate::source::checkpoint::Checkpoint;
+use crate::source::error::Error;
+use crate::source::file_format::{SourceFormat, without_suffix};
+use crate::source::prefix::Prefix;
 use crate::source::safetensors::{File, OWN, SHOWN, checkpoint, stamp, unreadable};
-use crate::source::{Checkpoint, Error, SourceFormat, without};
 use crate::source_file;
 use crate::source_file::SourceFile;
 
 /// An index, and files.
 pub(in crate::source) const SOURCE: SourceFormat = SourceFormat {
-    stem: |name| without(name, ".safetensors.index.json"),
+    stem: |name| without_suffix(name, ".safetensors.index.json"),
     is_head: |ends| {
         let text = ends.head.trim_ascii_start();
         text.starts_with(b"{") && [&b"\"weight_map\""[..], b"\"metadata\""].iter().any(|key| holds(text, key))

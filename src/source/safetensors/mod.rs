@@ -18,14 +18,16 @@ use crate::dtype::Dtype;
 use crate::extent::Extent;
 use crate::format::safetensors::{self, Entry, Header};
 use crate::name::{Name, listed};
-use crate::source::checkpoint_files::Prefix;
-use crate::source::{Checkpoint, Error, SourceFormat, without};
+use crate::source::checkpoint::Checkpoint;
+use crate::source::error::Error;
+use crate::source::file_format::{SourceFormat, without_suffix};
+use crate::source::prefix::Prefix;
 use crate::source_file::{SourceFile, Stamp};
 use crate::tensor::{Shape, Tensor};
 
 /// One file.
 pub(super) const FILE: SourceFormat = SourceFormat {
-    stem: |name| without(name, OWN).filter(|stem| !is_part(stem)),
+    stem: |name| without_suffix(name, OWN).filter(|stem| !is_part(stem)),
     is_head: |ends| is_header(&ends.head),
     suffix: Some(OWN),
     open,

@@ -6,8 +6,8 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
 use crate::directory::Directory;
-use crate::source::checkpoint_files::Prefix;
 use crate::source::error::Error;
+use crate::source::prefix::Prefix;
 use crate::source::sniff;
 
 /// The names of the files of a checkpoint of the first version; none if there is no such checkpoint. Of several sets of

@@ -19,17 +19,18 @@ use crate::catalog::{Catalog, Variable};
 use crate::directory::Directory;
 use crate::format::Malformed;
 use crate::name::Name;
-use crate::source::checkpoint_files::Prefix;
+use crate::source::checkpoint::Checkpoint;
 use crate::source::error::Error;
-use crate::source::sniff::TABLE;
+use crate::source::file_format::SourceFormat;
+use crate::source::prefix::Prefix;
+use crate::source::sniff::Probe;
 use crate::source::v1::block::Block;
 use crate::source::v1::file::File;
-use crate::source::{Checkpoint, SourceFormat};
 use crate::source_file;
 use crate::tensor::Tensor;
 
 pub(crate) const SOURCE: SourceFormat =
-    SourceFormat { stem: files::likely_stem, is_head: |ends| ends.tail == TABLE, suffix: None, open };
+    SourceFormat { stem: files::likely_stem, is_head: Probe::is_table, suffix: None, open };
 
 fn open(prefix: &Prefix, directory: &Arc<Directory>) -> Result<Checkpoint, Error> {
     let names = files::files(prefix, directory);
@@ -46,7 +47,7 @@ fn open(prefix: &Prefix, directory: &Arc<Directory>) -> Result<Checkpoint, Error
         tensors::gather(&files).map_err(|faults| Error::Entries(prefix.path(), faults))?;
     let variables = tensors.into_iter().map(variable).collect();
     let stamp = files.first().and_then(|file| file.shard.stamp());
-    let stamp = stamp.ok_or_else(|| Error::no_checkpoints(&prefix.dir))?;
+    let stamp = stamp.ok_or_else(|| Error::Io(prefix.index(), io::ErrorKind::NotFound.into()))?;
     let catalog = Catalog { variables, ..Catalog::default() };
     Ok(Checkpoint { prefix: prefix.clone(), catalog, stamp, warnings })
 }

@@ -5,12 +5,11 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::dtype::Dtype;
+use crate::dtype::{Dtype, unknown_dtype};
 use crate::extent::Extent;
 use crate::format::v1::{self, Coding, Saved, Slice};
 use crate::format::{bundle, slice_key, string_tensor};
 use crate::name::Name;
-use crate::source::bundle::no_dtype;
 use crate::source::error::Fault;
 use crate::source::v1::decoder::{Decoder, NumberRun};
 use crate::source::v1::file::{File, ValueRange};
@@ -53,7 +52,7 @@ pub(super) fn gather(files: &[File]) -> Result<Gathered, Vec<Fault>> {
 }
 
 fn add(wholes: &mut BTreeMap<Name, Whole>, file: &File, saved: &Saved) -> Result<(), String> {
-    let dtype = Dtype::from_tensorflow(saved.dtype).ok_or_else(|| no_dtype(saved.dtype))?;
+    let dtype = Dtype::from_tensorflow(saved.dtype).ok_or_else(|| unknown_dtype(saved.dtype))?;
     let shape = Shape(saved.shape.as_slice().into());
     shape.num_elements().ok_or_else(|| format!("shape {shape} has more elements than can be"))?;
     let name = Name::from(saved.name.clone());

@@ -5,7 +5,7 @@ mod directory;
 mod page;
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -57,13 +57,12 @@ impl Args {
     /// Checks all checkpoints of a directory: the newest in detail, the others in a line each.
     fn directory<W: Write>(
         &self,
-        dir: &Path,
+        dir: &Arc<Directory>,
         transform: &Arc<Transform>,
         page: &mut Page<W>,
     ) -> anyhow::Result<bool> {
-        let (prefix, _) = source::newest(dir)?;
-        let directory = Directory::open(&prefix.dir)?;
-        let opened = source::open_prefix(&prefix, &Arc::new(directory)).map_err(anyhow::Error::from);
+        let (located, _) = source::newest(dir)?;
+        let opened = source::open_located(&located).map_err(anyhow::Error::from);
         let checked = opened.and_then(|checkpoint| {
             checkpoint.warnings.iter().for_each(warning);
             self.detail(checkpoint, transform, page)
@@ -78,7 +77,7 @@ impl Args {
             }
         };
         let mut others = directory::Others::new(transform, self.data);
-        others.check(dir, Some(&prefix.stem), page)?;
+        others.check(dir.path(), Some(&located.prefix.stem), page)?;
         others.summary(newest, page)?;
         Ok(newest && others.are_good())
     }

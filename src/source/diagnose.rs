@@ -1,4 +1,4 @@
-//! The contents of a directory without checkpoints, in a few words: kinds of files, and the directories that have some.
+//! Diagnosis of a source that cannot be opened: what is there instead, and which checkpoints are near.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -7,9 +7,14 @@ use std::path::Path;
 use crate::directory::{Directory, Entry};
 use crate::name::listed;
 use crate::source::checkpoint_files::Part;
-use crate::source::find_checkpoints;
+use crate::source::error::Error;
+use crate::source::formats::find_checkpoints;
+use crate::source::prefix::Prefix;
 use crate::source::resolve::is_saved_model;
+use crate::source::sniff::{self, Probe, lookalike};
 
+/// The neighbours that a message names.
+const NEAREST: usize = 5;
 /// Kinds that are named; more are counted.
 const KINDS: usize = 6;
 /// Directories that are looked into.
@@ -19,11 +24,69 @@ const ENDING: usize = 12;
 /// The kind of an entry without an ending.
 const NO_ENDING: &str = "without an ending";
 
+/// Returns the error for a file that is no checkpoint. `None` stands for what is no regular file.
+pub(crate) fn not_a_checkpoint(
+    directory: &Directory,
+    wanted: &Prefix,
+    path: &Path,
+    probe: Option<&Probe>,
+) -> Error {
+    let known = probe.and_then(lookalike).map(|kind| (kind.what, kind.advice));
+    let unknown = match probe {
+        Some(_) => "not a TensorFlow checkpoint, nor anything else known here",
+        None => "not a regular file",
+    };
+    let (what, advice) = known.unwrap_or((unknown, "give a prefix such as train/ckpt-9, or its directory"));
+    let nearest = nearest(directory, wanted);
+    Error::Lookalike { path: path.into(), what: what.into(), advice: advice.into(), nearest }
+}
+
+/// Returns the error for the head of a prefix that is none, nor a damaged one, or that cannot be read.
+pub(crate) fn not_an_index(prefix: &Prefix, directory: &Directory) -> Error {
+    match Probe::read(directory, &prefix.head) {
+        Ok(probe) => not_a_checkpoint(directory, prefix, &prefix.index(), probe.as_ref()),
+        Err(error) => Error::Io(prefix.index(), error),
+    }
+}
+
+/// Returns the error for a bundle that could not be opened. A malformed index may be another kind of file.
+pub(crate) fn malformed_index(error: Error, prefix: &Prefix, directory: &Directory) -> Error {
+    match (&error, Probe::read(directory, &prefix.head)) {
+        (Error::Malformed(..), Ok(Some(probe))) if !probe.is_table() && lookalike(&probe).is_some() => {
+            not_an_index(prefix, directory)
+        }
+        _ => error,
+    }
+}
+
+/// Returns the error for a directory without checkpoints.
+pub fn no_checkpoints(directory: &Directory) -> Error {
+    let (holds, below) = (held(directory), below(directory.path()));
+    Error::NoCheckpoints { dir: directory.path().into(), holds, below }
+}
+
+/// Returns the prefixes in a directory, those with the most similar names first.
+pub(crate) fn nearest(directory: &Directory, wanted: &Prefix) -> Vec<String> {
+    let families = find_checkpoints(directory, &directory.entries().unwrap_or_default());
+    let indexed = families.iter().filter(|(_, family)| family.index.is_some());
+    let prefixes = indexed.map(|(stem, family)| family.prefix(&wanted.dir, stem));
+    let usable = prefixes.filter(|prefix| !prefix.is_bundle() || sniff::is_table(directory, &prefix.head));
+    let stem = wanted.stem.to_string_lossy();
+    let mut scored: Vec<_> = usable
+        .map(|found| {
+            let score = strsim::jaro_winkler(&found.stem.to_string_lossy(), &stem);
+            (score, found.path().display().to_string())
+        })
+        .collect();
+    scored.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+    scored.into_iter().take(NEAREST).map(|(_, path)| path).collect()
+}
+
 /// The entries by kind, most first: `it holds 12 .npy, 1 .json, 2 directories`.
-pub(super) fn held(dir: &Path) -> String {
+fn held(directory: &Directory) -> String {
     let mut counts = BTreeMap::<String, usize>::new();
-    for entry in &entries(dir) {
-        *counts.entry(kind(dir, entry)).or_default() += 1;
+    for entry in &directory.entries().unwrap_or_default() {
+        *counts.entry(kind(directory, entry)).or_default() += 1;
     }
     let mut kinds: Vec<_> = counts.into_iter().collect();
     kinds.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
@@ -35,7 +98,7 @@ pub(super) fn held(dir: &Path) -> String {
 }
 
 /// The directories one level below that have checkpoints: `train/run1 (3 checkpoints)`.
-pub(super) fn below(dir: &Path) -> Vec<String> {
+fn below(dir: &Path) -> Vec<String> {
     let mut names: Vec<_> = entries(dir).into_iter().map(|entry| entry.name).collect();
     names.retain(|name| dir.join(name).is_dir());
     names.sort();
@@ -57,8 +120,10 @@ fn counted(kind: &str, count: usize) -> String {
 const DIRECTORY: &str = "directory";
 
 /// The ending of a file's name, with the dot; of a data file without an index, that it is one.
-fn kind(dir: &Path, entry: &Entry) -> String {
-    if entry.kind.is_dir() || entry.kind.is_symlink() && dir.join(&entry.name).is_dir() {
+fn kind(directory: &Directory, entry: &Entry) -> String {
+    if entry.kind.is_dir()
+        || entry.kind.is_symlink() && directory.metadata(&entry.name).is_ok_and(|meta| meta.is_dir())
+    {
         return DIRECTORY.into();
     }
     if let Some((_, Part::Data { .. })) = Part::of(&entry.name) {
@@ -86,7 +151,7 @@ fn checkpoints(dir: &Path) -> Option<String> {
 mod tests {
     use std::fs;
 
-    use super::super::Error;
+    use super::*;
 
     #[test]
     fn a_directory_without_checkpoints_says_what_it_holds_and_where_some_are() {
@@ -98,7 +163,7 @@ mod tests {
         ["run1/a.index", "run1/b.index", "run2/c.index", "logs/x.txt"].iter().for_each(|name| write(name));
         ["1.npy", "2.npy", "3.npy", "4.npy", "a.json", "README"].iter().for_each(|name| write(name));
         write("model.data-00000-of-00001");
-        let said = Error::no_checkpoints(dir.path()).to_string();
+        let said = no_checkpoints(&Directory::open(dir.path()).unwrap()).to_string();
         let (path, at) = (dir.path().display(), |name: &str| dir.path().join(name).display().to_string());
         assert_eq!(
             said,
@@ -115,7 +180,7 @@ mod tests {
     #[test]
     fn an_empty_directory_says_so() {
         let dir = tempfile::tempdir().unwrap();
-        let said = Error::no_checkpoints(dir.path()).to_string();
+        let said = no_checkpoints(&Directory::open(dir.path()).unwrap()).to_string();
         assert!(said.ends_with("no checkpoints in this directory; it is empty"), "{said}");
     }
 }

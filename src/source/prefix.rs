@@ -1,0 +1,76 @@
+//! The prefix of a checkpoint: its directory and the beginning of its files' names.
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+/// The name of a checkpoint: its directory and what its files' names begin with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prefix {
+    /// The directory.
+    pub dir: PathBuf,
+    /// What the names of its files begin with.
+    pub stem: OsString,
+    /// The name of the file that says what it holds.
+    pub head: OsString,
+}
+
+impl Prefix {
+    /// Splits a path at its last component.
+    pub(crate) fn of(path: &Path) -> Self {
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        Self::new(parent.unwrap_or(Path::new(".")), path.file_name().unwrap_or_default())
+    }
+
+    /// A checkpoint of TensorFlow's format in a directory.
+    pub(crate) fn new(dir: &Path, stem: &OsStr) -> Self {
+        Self { dir: dir.into(), stem: stem.into(), head: with_suffix(stem, ".index") }
+    }
+
+    /// The path of the index, or of another head.
+    pub fn index(&self) -> PathBuf {
+        self.at(self.head.clone())
+    }
+
+    /// Whether it is of TensorFlow's format.
+    pub fn is_bundle(&self) -> bool {
+        self.head == with_suffix(&self.stem, ".index")
+    }
+
+    /// The name in the directory of the program's graph, which a `Saver` of TF1 writes.
+    pub(crate) fn meta_name(&self) -> OsString {
+        with_suffix(&self.stem, ".meta")
+    }
+
+    /// A data file's name in the directory.
+    pub(crate) fn data_name(&self, shard: u32, num_shards: u32) -> OsString {
+        with_suffix(&self.stem, &format!(".data-{shard:05}-of-{num_shards:05}"))
+    }
+
+    /// The prefix as TensorFlow takes it.
+    pub fn path(&self) -> PathBuf {
+        self.at(self.stem.clone())
+    }
+
+    fn at(&self, name: OsString) -> PathBuf {
+        if self.dir == Path::new(".") { name.into() } else { self.dir.join(name) }
+    }
+}
+
+/// Appends an ending to a stem.
+pub(crate) fn with_suffix(stem: &OsStr, suffix: &str) -> OsString {
+    [stem, OsStr::new(suffix)].into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_names_its_files_as_tensorflow_does() {
+        let prefix = Prefix::of(Path::new("train/ckpt-9"));
+        assert_eq!(prefix.index(), Path::new("train/ckpt-9.index"));
+        assert_eq!(prefix.data_name(3, 123_456), "ckpt-9.data-00003-of-123456");
+        assert_eq!(Prefix::of(Path::new("train/part-0")).index(), Path::new("train/part-0.index"));
+        assert_eq!(Prefix::of(Path::new("ckpt-9")).index(), Path::new("ckpt-9.index"));
+    }
+}
