@@ -107,6 +107,28 @@ pub fn printable(bytes: &[u8]) -> String {
     out
 }
 
+/// The names that suggestions are drawn from, at most.
+const SAMPLE: usize = 5_000;
+/// The suggestions of a message.
+const SUGGESTIONS: usize = 3;
+
+/// Returns the names most similar to `text`, the most similar first.
+pub fn near_names(text: &str, names: &[&[u8]]) -> Vec<String> {
+    let names = sample(names).into_iter().filter_map(|name| std::str::from_utf8(name).ok());
+    let mut near: Vec<_> = names.map(|name| (strsim::jaro_winkler(text, name), name)).collect();
+    near.sort_by(|a, b| b.0.total_cmp(&a.0));
+    near.truncate(SUGGESTIONS);
+    near.into_iter()
+        .filter(|(likeness, _)| *likeness > 0.7)
+        .map(|(_, name)| printable(name.as_bytes()))
+        .collect()
+}
+
+/// All names, or of very many every n-th.
+pub(crate) fn sample<'a>(names: &[&'a [u8]]) -> Vec<&'a [u8]> {
+    names.iter().step_by(names.len() / SAMPLE + 1).copied().collect()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

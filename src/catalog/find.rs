@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::catalog::{Catalog, Variable};
-use crate::map::suggest::near_names;
+use crate::name::near_names;
 
 /// That there is no such variable.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,7 +3,8 @@
 use crate::map::diagnostic::{Error, Kind, counted};
 use crate::map::pattern::{Pattern, Token};
 use crate::map::rule::Rule;
-use crate::map::suggest::{near_names, near_patterns};
+use crate::map::suggest::near_patterns;
+use crate::name::near_names;
 /// A rule whose pattern matches nothing, and what it may have meant.
 pub(crate) fn unused(rule: &Rule, names: &[&[u8]], total: usize) -> Error {
     let Some(pattern) = rule.patterns().first() else {

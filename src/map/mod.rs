@@ -30,7 +30,6 @@ pub use flags::Flag;
 pub use reference::REFERENCE;
 pub use rule::{MatchOn, Rule, RuleId, Verb};
 pub use span::Span;
-pub use suggest::near_names;
 
 use crate::map::flags::FlagRules;
 use crate::map::lookup::Table;

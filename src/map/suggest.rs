@@ -7,15 +7,12 @@ use strsim::osa_distance;
 
 use crate::map::escape::{escape, split_unescaped};
 use crate::map::pattern::Pattern;
-use crate::name::printable;
+use crate::name::sample;
 
 /// How many suggestions are worth reading.
 const SUGGESTIONS: usize = 3;
 /// How many different components are looked at in one place.
 const COMPONENTS: usize = 1000;
-/// How many names suggestions are drawn from.
-const NAMES: usize = 5_000;
-
 /// ``did you mean `unused`?``, if some candidate is near enough.
 pub(crate) fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let near = candidates.into_iter().map(|candidate| (osa_distance(word, candidate), candidate));
@@ -41,23 +38,6 @@ pub(crate) fn near_patterns(pattern: &Pattern, names: &[&[u8]], scopes: bool) ->
     };
     let near = edits.into_iter().filter_map(|edit| Some((hits(&edit)?, edit)));
     near.take(SUGGESTIONS).map(|(hits, edit)| (edit, hits)).collect()
-}
-
-/// Names that look most like `text`, for when no edit of a pattern helps.
-pub fn near_names(text: &str, names: &[&[u8]]) -> Vec<String> {
-    let names = sample(names).into_iter().filter_map(|name| std::str::from_utf8(name).ok());
-    let mut near: Vec<_> = names.map(|name| (strsim::jaro_winkler(text, name), name)).collect();
-    near.sort_by(|a, b| b.0.total_cmp(&a.0));
-    near.truncate(SUGGESTIONS);
-    near.into_iter()
-        .filter(|(likeness, _)| *likeness > 0.7)
-        .map(|(_, name)| printable(name.as_bytes()))
-        .collect()
-}
-
-/// All names, or of very many every n-th.
-fn sample<'a>(names: &[&'a [u8]]) -> Vec<&'a [u8]> {
-    names.iter().step_by(names.len() / NAMES + 1).copied().collect()
 }
 
 /// Returns true if a pattern has no wildcards.
@@ -147,6 +127,7 @@ fn prefix_regex(prefix: &str, ignore_case: bool) -> Option<Regex> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::name::near_names;
 
     const NAMES: [&[u8]; 6] = [
         b"bert/encoder/layer_0/attention/kernel",

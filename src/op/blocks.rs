@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use crate::extent::{Extent, VirtualFile};
 use crate::format::crc::Masked;
+use crate::op::check::fixed_width;
 use crate::op::compute::{Compute, Input, computed};
-use crate::op::fixed_width;
 use crate::op::runs::{Run, fetch};
 use crate::tensor::{Shape, Tensor};
 

@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use crate::dtype::Dtype;
 use crate::op::blocks::{Segment, rows};
-use crate::op::{check_axis, strings};
+use crate::op::check::check_axis;
+use crate::op::strings;
 use crate::tensor::{Shape, Tensor};
 
 /// The order of the parts along the axis on which they are joined.

@@ -8,10 +8,11 @@ use crate::dtype::{Dtype, Numpy};
 use crate::extent::{Extent, VirtualFile};
 use crate::format::crc::Masked;
 use crate::format::{npy, string_tensor};
+use crate::op::Op;
+use crate::op::check::elements;
 use crate::op::compute::{Compute, computed};
 use crate::op::literal::Literal;
 use crate::op::normal::normal;
-use crate::op::{Op, elements};
 use crate::tensor::{Shape, Tensor};
 
 /// What a new tensor holds.

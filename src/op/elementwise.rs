@@ -11,9 +11,9 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::dtype::Dtype;
+use crate::op::check::{fixed_width, no_number};
 use crate::op::compute::{Compute, Input, computed, in_units};
 use crate::op::number::{Load, Number, RUN, Store, number};
-use crate::op::{fixed_width, no_number};
 use crate::tensor::Tensor;
 
 /// What happens to a number between the two dtypes.

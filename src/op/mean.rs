@@ -9,9 +9,9 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::dtype::Dtype;
+use crate::op::check::{fixed_width, no_number};
 use crate::op::compute::{Compute, Input, computed, in_units};
 use crate::op::number::{Load, RUN, number};
-use crate::op::{fixed_width, no_number};
 use crate::tensor::{Shape, Tensor};
 
 /// As the tensor, with `count` rows along `axis`, each the mean of its own.

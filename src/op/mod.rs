@@ -13,6 +13,7 @@
 //! ```
 
 mod blocks;
+mod check;
 mod compute;
 mod concat;
 mod create;
@@ -36,6 +37,7 @@ pub use literal::Literal;
 
 use crate::dtype::Dtype;
 use crate::op::blocks::{Segment, rows};
+use crate::op::check::{check_axis, elements};
 pub use crate::op::concat::{Layout, join, split};
 use crate::tensor::{Shape, Tensor};
 
@@ -202,30 +204,4 @@ impl Fill {
             Self::Value(value) => create(tensor.dtype, &shape, &Create::Value(Literal::Float(value))),
         }
     }
-}
-
-fn elements(shape: &Shape) -> Result<u64, String> {
-    shape.num_elements().ok_or_else(|| format!("{shape}: too many elements"))
-}
-
-/// The width of the elements, where it is fixed and the data is as long as the shape says.
-fn fixed_width(tensor: &Tensor) -> Result<u64, String> {
-    let (dtype, shape) = (tensor.dtype, &tensor.shape);
-    let width = dtype.width().ok_or_else(|| format!("elements of dtype {dtype} vary in size"))?;
-    let len = elements(shape)?.checked_mul(width).ok_or_else(|| format!("{shape}: too many bytes"))?;
-    match tensor.len() {
-        has if has == len => Ok(width),
-        has => Err(format!("{dtype} {shape} takes {len} bytes, but there are {has}")),
-    }
-}
-
-fn check_axis(what: &str, axis: usize, shape: &Shape) -> Result<(), String> {
-    match shape.0.len() {
-        rank if axis < rank => Ok(()),
-        rank => Err(format!("{what} along axis {axis} of a tensor with {rank} axes, {shape}")),
-    }
-}
-
-fn no_number(what: &str, dtype: Dtype) -> String {
-    format!("{what} of {dtype}: not for elements of that dtype")
 }

@@ -8,8 +8,8 @@ use std::io;
 
 use crate::dtype::Dtype;
 use crate::extent::Extent;
+use crate::op::check::no_number;
 use crate::op::compute::{Compute, computed, in_units};
-use crate::op::no_number;
 use crate::op::number::number;
 
 struct Normal {

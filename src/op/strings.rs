@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use crate::dtype::Dtype;
 use crate::format::string_tensor;
+use crate::op::check::elements;
 use crate::op::compute::Input;
-use crate::op::{create, elements};
+use crate::op::create;
 use crate::tensor::Tensor;
 
 /// What `rearrange` makes of these tensors of strings, told by what it makes of tensors of numbers. Number 0, which is

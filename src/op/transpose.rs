@@ -15,8 +15,8 @@ use std::hash::{Hash, Hasher};
 use std::io;
 use std::ops::Range;
 
+use crate::op::check::fixed_width;
 use crate::op::compute::{Compute, Input, computed, in_units};
-use crate::op::fixed_width;
 use crate::op::runs::{Run, fetch};
 use crate::tensor::{Shape, Tensor};
 

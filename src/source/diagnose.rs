@@ -10,7 +10,7 @@ use crate::source::checkpoint_files::Part;
 use crate::source::error::Error;
 use crate::source::formats::find_checkpoints;
 use crate::source::prefix::Prefix;
-use crate::source::resolve::is_saved_model;
+use crate::source::saved_model::is_saved_model;
 use crate::source::sniff::{self, Probe, lookalike};
 
 /// The neighbours that a message names.

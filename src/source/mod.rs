@@ -22,6 +22,7 @@ mod object_graph;
 mod prefix;
 mod resolve;
 mod safetensors;
+mod saved_model;
 mod sniff;
 mod v1;
 
@@ -38,7 +39,8 @@ pub use error::{Cut, Error, Fault};
 pub use formats::{find_checkpoints, find_files};
 pub use meta_graph::wanted as wanted_by_graph;
 pub use prefix::Prefix;
-pub use resolve::{Located, Resolved, VARIABLES, is_saved_model, newest, resolve};
+pub use resolve::{Located, Resolved, newest, resolve};
+pub use saved_model::{VARIABLES, is_saved_model};
 pub use sniff::{is_index, is_table};
 
 use crate::catalog::NativeFormat;

@@ -12,6 +12,7 @@ use crate::source::checkpoint_files::Part;
 use crate::source::error::Error;
 use crate::source::file_format::SourceFormat;
 use crate::source::prefix::Prefix;
+use crate::source::saved_model::{VARIABLES, is_saved_model};
 use crate::source::sniff::Probe;
 use crate::source::{checkpoint_list, diagnose, formats};
 
@@ -104,15 +105,6 @@ pub(crate) fn locate_in(directory: &Arc<Directory>, stem: &OsStr) -> Located {
         }
         None => Located { prefix, directory, format: None },
     }
-}
-
-/// The directory of a SavedModel that holds its checkpoint, and the checkpoint's stem.
-pub const VARIABLES: &str = "variables";
-
-/// Returns true if a directory is a SavedModel that has variables.
-pub fn is_saved_model(directory: &Directory) -> bool {
-    let has = |name: &str| directory.metadata(OsStr::new(name)).is_ok_and(|meta| meta.is_file());
-    (has("saved_model.pb") || has("saved_model.pbtxt")) && has("variables/variables.index")
 }
 
 /// Finds the checkpoint that a file belongs to. `file` is the file's name as a prefix.

@@ -8,7 +8,8 @@ use crate::format::crc::Masked;
 use crate::name::Name;
 use crate::tensor::Tensor;
 use crate::tensor::slices::Part;
-use crate::view::{FORMATS, Format};
+use crate::view::FORMATS;
+use crate::view::form::Format;
 
 /// So many paths are listed; a graph may have exponentially many.
 const PATHS: usize = 100;

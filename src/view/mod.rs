@@ -5,6 +5,7 @@
 
 pub mod bundle;
 mod elementwise;
+mod form;
 mod info;
 mod npy;
 mod object_graph;
@@ -21,41 +22,9 @@ mod xattr;
 use std::sync::Arc;
 
 use crate::catalog::{Catalog, Variable};
-use crate::dtype::Dtype;
 use crate::extent::VirtualFile;
+pub use crate::view::form::{CheckpointView, Format, VariableFile};
 pub use crate::view::xattr::{attribute, attributes};
-
-/// A format in which every variable has a file of its own: `npy/dense/kernel.npy`.
-pub struct Format {
-    /// The folder that holds the files, and the format's name on the command line.
-    pub name: &'static str,
-    /// What the files' names end in.
-    pub suffix: &'static str,
-    /// The name of the link to the file among the variable's facts.
-    pub link: &'static str,
-    /// The file; an error says why a variable has none.
-    pub file: fn(&Variable) -> Result<VirtualFile, String>,
-}
-
-/// A small file beside a variable, made when it is asked for.
-pub struct VariableFile {
-    /// Its name.
-    pub name: &'static str,
-    /// Its content.
-    pub file: fn(&Catalog, &Variable) -> VirtualFile,
-}
-
-/// A file about the whole checkpoint, at the top of its directory.
-pub struct CheckpointView {
-    /// Its name.
-    pub name: &'static str,
-    /// Whether the checkpoint has it.
-    pub is_there: fn(&Catalog) -> bool,
-    /// Its content. To learn the length may take some work, so ask once.
-    pub file: fn(&Arc<Catalog>) -> VirtualFile,
-    /// The variables that it cannot hold, each with the reason.
-    pub left_out: fn(&Catalog) -> Vec<String>,
-}
 
 /// The formats, in the order in which they are listed.
 pub const FORMATS: &[Format] = &[npy::FORMAT, raw::FORMAT, text::FORMAT];
@@ -114,11 +83,6 @@ pub fn own(catalog: &Arc<Catalog>) -> Option<(&'static str, VirtualFile)> {
 /// The format of that name.
 pub fn format(name: &str) -> Option<&'static Format> {
     FORMATS.iter().find(|format| format.name == name)
-}
-
-/// Why a variable of that type is in no format.
-fn no_form(dtype: Dtype) -> String {
-    format!("a {dtype} has no form but the program's own")
 }
 
 /// Everything known about a variable, as JSON in one line.

@@ -9,7 +9,8 @@ use crate::extent::{Extent, VirtualFile};
 use crate::format::npy;
 use crate::op::Op;
 use crate::tensor::Tensor;
-use crate::view::{Format, no_form, strings};
+use crate::view::form::{Format, no_form};
+use crate::view::strings;
 
 pub(super) const FORMAT: Format = Format { name: "npy", suffix: ".npy", link: "array.npy", file };
 

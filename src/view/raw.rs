@@ -6,7 +6,7 @@
 use crate::catalog::Variable;
 use crate::dtype::Numpy;
 use crate::extent::VirtualFile;
-use crate::view::{Format, no_form};
+use crate::view::form::{Format, no_form};
 
 pub(super) const FORMAT: Format = Format { name: "raw", suffix: "", link: "raw", file };
 

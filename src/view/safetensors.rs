@@ -19,7 +19,7 @@ use crate::catalog::{Catalog, Variable};
 use crate::extent::{Extent, VirtualFile};
 use crate::format::safetensors::{Entry, Header, Kind, MAX_HEADER, METADATA, encode};
 use crate::tensor::Tensor;
-use crate::view::CheckpointView;
+use crate::view::form::CheckpointView;
 
 pub(super) const WHOLE: CheckpointView =
     CheckpointView { name: "model.safetensors", is_there, file, left_out };

@@ -9,7 +9,8 @@ use crate::catalog::Variable;
 use crate::dtype::{Dtype, Numpy, Value};
 use crate::extent::VirtualFile;
 use crate::view::elementwise::Elementwise;
-use crate::view::{Format, no_form, strings};
+use crate::view::form::{Format, no_form};
+use crate::view::strings;
 
 pub(super) const FORMAT: Format = Format { name: "text", suffix: ".txt", link: "values.txt", file };
 

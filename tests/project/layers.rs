@@ -1,192 +1,131 @@
-//! Who may import whom. The arrows of the architecture, held against every path in `src` that begins at the crate's root:
-//! `use crate::a`, `use crate::{a, b}`, `crate::a::b()` in an expression, and `super::super::a` where that leads there.
+//! The arrows of the architecture: which room may import which, and that no files import each other in a circle.
+//!
+//! Every path in `src` counts that begins at the crate's root: `use crate::a`, `use crate::{a, b}`, `crate::a::b()` in an
+//! expression, and `super::super::a` where that leads there. A path is followed through re-exports to the file that declares
+//! its item. Tests inside `src` may import any room.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A module, or a file of one whose arrows are its own, and the modules it may name besides itself.
+/// A room, and the rooms that it may import.
+#[rustfmt::skip]
 const ARROWS: &[(&str, &[&str])] = &[
-    // Codecs, tables and files: they know nothing of ours.
+    // Codecs, tables and files: they know no other room, or only each other.
     ("cache", &[]),
-    ("folder", &[]),
+    ("directory", &[]),
     ("format", &[]),
     ("minifloat", &[]),
     ("name", &[]),
-    ("shard", &["folder"]),
+    ("slot_names", &[]),
+    ("source_file", &["directory"]),
     // The waist.
-    ("catalog", &["graph", "name", "shard", "sums", "tensor"]),
     ("dtype", &["minifloat"]),
-    ("extent", &["cache", "shard"]),
-    ("tensor", &["dtype", "extent", "format", "shard"]),
-    ("tensor/slices", &["cache", "dtype", "extent", "format"]),
-    ("tensor/big_endian", &["cache", "dtype", "extent", "format"]),
-    ("tensor/checksum", &["cache", "dtype", "format"]),
-    ("tensor/memory", &["cache", "extent"]),
-    ("tensor/strings", &["cache", "format", "name"]),
+    ("extent", &["cache", "source_file"]),
+    ("tensor", &["cache", "dtype", "extent", "format", "name", "source_file"]),
     ("op", &["cache", "dtype", "extent", "format", "minifloat", "tensor"]),
-    ("sums", &["format", "tensor"]),
-    ("sums/audit", &["cache", "dtype", "format", "tensor"]),
-    ("sums/work", &["cache", "format", "tensor"]),
-    ("sums/tests", &["cache", "dtype", "extent", "op", "shard", "tensor"]),
-    // What makes catalogs, and what changes them.
+    ("checksums", &["cache", "dtype", "format", "tensor"]),
     ("graph", &["format"]),
-    ("remap", &["name"]),
-    ("remap/apply", &["catalog", "name"]),
-    ("remap/creation", &["dtype", "op", "tensor"]),
-    ("remap/division", &["op"]),
-    ("remap/flags", &["dtype"]),
-    ("remap/map_file", &["dtype"]),
-    ("remap/named", &["catalog"]),
-    ("remap/overlay", &["catalog", "format", "graph", "name", "shard", "tensor"]),
-    ("remap/ops", &["dtype", "extent", "name", "op", "shard", "tensor"]),
-    ("remap/report", &["name", "tensor"]),
-    ("remap/survey", &["tensor"]),
-    ("remap/values", &["catalog", "dtype", "op", "tensor"]),
-    ("remap/values/tests", &["catalog", "name", "tensor"]),
-    ("remap/recipe", &["catalog", "shard"]),
-    ("remap/misfit", &["graph", "name"]),
-    ("remap/objects", &["catalog", "dtype", "extent", "format", "graph", "name", "tensor"]),
-    ("remap/objects/tests", &["cache", "catalog", "format", "graph", "name"]),
-    ("remap/like", &["catalog", "dtype", "name", "tensor"]),
-    ("remap/like/fill", &["cache", "dtype", "extent", "format", "tensor"]),
-    ("remap/like/find", &["catalog", "graph", "name"]),
-    ("remap/like/tests", &["cache", "dtype", "format", "tensor"]),
-    ("remap/target", &["catalog"]),
-    ("remap/target/name", &["catalog", "graph", "name"]),
-    ("remap/target/object", &["catalog", "dtype", "extent", "format", "graph", "tensor"]),
-    ("remap/target/tests", &["catalog", "dtype", "name", "tensor"]),
-    ("source", &["catalog", "folder", "shard"]),
-    (
-        "source/bundle",
-        &["catalog", "dtype", "extent", "folder", "format", "graph", "name", "shard", "tensor"],
-    ),
-    ("source/contents", &["folder", "name"]),
-    ("source/locate", &["folder", "format"]),
-    ("source/error", &["folder", "format", "name"]),
-    ("source/identify", &["folder", "format"]),
-    ("source/meta_graph", &["catalog", "dtype", "folder", "format", "name", "shard", "tensor"]),
-    ("source/safetensors", &["catalog", "dtype", "extent", "folder", "format", "name", "shard", "tensor"]),
-    ("source/object_graph", &["graph", "tensor"]),
-    ("source/hdf5", &["catalog", "folder", "format", "shard"]),
-    ("source/hdf5/archive", &["shard"]),
-    ("source/hdf5/bytes", &["extent", "shard"]),
-    ("source/hdf5/chunks", &["cache", "tensor"]),
-    ("source/hdf5/dataset", &["dtype", "extent", "format", "tensor"]),
-    ("source/hdf5/decoders", &["cache", "extent"]),
-    ("source/hdf5/filters", &["format"]),
-    ("source/hdf5/strings", &["dtype", "extent", "format", "tensor"]),
-    ("source/hdf5/trouble", &["format"]),
-    ("source/roster", &["folder", "format"]),
-    ("source/v1", &["cache", "catalog", "dtype", "extent", "folder", "format", "name", "shard", "tensor"]),
-    // What presents them.
-    ("tree", &["catalog", "extent", "format", "name", "shard"]),
-    ("tree/checkpoint", &["catalog", "extent", "shard", "view"]),
-    ("tree/full_names", &["catalog", "graph"]),
-    ("tree/linked", &["catalog", "graph"]),
-    ("tree/role", &["view"]),
-    ("tree/show", &["view"]),
-    ("tree/root", &["catalog", "shard", "view"]),
-    ("tree/top", &["catalog", "extent", "view"]),
-    ("tree/paths", &["catalog", "dtype", "format", "graph", "name", "tensor"]),
-    ("view", &["cache", "catalog", "dtype", "extent", "format", "graph", "name", "shard", "tensor"]),
-    ("view/bundle", &["catalog", "extent", "sums"]),
-    (
-        "view/bundle/index",
-        &["cache", "catalog", "dtype", "extent", "format", "graph", "name", "shard", "sums", "tensor"],
-    ),
-    ("view/npy", &["catalog", "dtype", "extent", "format", "op", "tensor"]),
-    // Where they meet.
-    ("mirror", &["catalog", "folder", "remap", "shard", "source", "sums", "tree"]),
-    ("export", &["cache", "extent", "shard"]),
-    // The kernel, and what a person types.
+    ("catalog", &["checksums", "graph", "name", "source_file", "tensor"]),
+    // From a path to a catalog.
+    ("source", &["cache", "catalog", "directory", "dtype", "extent", "format", "graph", "name", "source_file", "tensor"]),
+    // The map's language, its application, and all that the flags ask for.
+    ("map", &["dtype", "extent", "name", "op", "source_file", "tensor"]),
+    ("remap", &["catalog", "dtype", "extent", "format", "graph", "map", "name", "op", "slot_names", "tensor"]),
+    ("transform", &["cache", "catalog", "dtype", "extent", "format", "graph", "map", "name", "remap", "slot_names", "source_file", "tensor"]),
+    // From a catalog to files.
+    ("view", &["cache", "catalog", "checksums", "dtype", "extent", "format", "graph", "name", "op", "source_file", "tensor"]),
+    ("tree", &["catalog", "extent", "format", "graph", "name", "source_file", "view"]),
+    ("mounted_source", &["catalog", "checksums", "directory", "remap", "source", "source_file", "transform", "tree"]),
+    ("export", &["cache", "extent", "source_file"]),
+    // The kernel, and the command line.
     ("fuse", &["cache", "extent", "tree"]),
     ("mount", &["fuse"]),
-    ("cli", ALL),
+    ("cli", &["cache", "catalog", "checksums", "directory", "dtype", "export", "extent", "format", "fuse", "graph", "map", "mount", "mounted_source", "name", "remap", "source", "tensor", "transform", "tree", "view"]),
 ];
 
-const ALL: &[&str] = &[
-    "cache",
-    "catalog",
-    "dtype",
-    "export",
-    "extent",
-    "format",
-    "fuse",
-    "folder",
-    "graph",
-    "minifloat",
-    "mirror",
-    "mount",
-    "name",
-    "op",
-    "remap",
-    "shard",
-    "source",
-    "sums",
-    "tensor",
-    "tree",
-    "view",
-];
+/// The only file that may hold unsafe code.
+const UNSAFE: &str = "source_file.rs";
 
-/// The only file that may hold it.
-const UNSAFE: &str = "shard.rs";
+/// The largest number of files that may import each other, through a module that holds the others.
+const KNOT: usize = 10;
+
+type Module = Vec<String>;
 
 #[test]
 fn every_import_follows_an_arrow() {
-    let crossed: Vec<_> = files().iter().flat_map(|file| crossings(file)).collect();
-    assert!(crossed.is_empty(), "imports that no arrow allows:\n  {}", crossed.join("\n  "));
+    let sources = Sources::read();
+    let mut crossed = BTreeSet::new();
+    for (file, to) in sources.arrows() {
+        let (Some(from), Some(to_room)) = (file.first(), to.first()) else { continue };
+        let may = ARROWS.iter().find(|(room, _)| room == from).map_or(&[][..], |(_, may)| *may);
+        if from != to_room && !may.contains(&to_room.as_str()) {
+            crossed.insert(format!("{} imports {to_room}", file.join("::")));
+        }
+    }
+    assert!(crossed.is_empty(), "imports that no arrow allows: {crossed:#?}");
 }
 
 #[test]
-fn every_module_has_a_row_and_every_row_a_module() {
-    let modules: BTreeSet<_> = files().iter().filter_map(|file| top(file)).collect();
-    let rows: BTreeSet<_> = ARROWS.iter().map(|(path, _)| *path).collect();
-
-    let unlisted: Vec<_> = modules.iter().filter(|module| !rows.contains(module.as_str())).collect();
-    let gone: Vec<_> = rows.iter().filter(|row| !exists(row)).collect();
-
-    assert!(modules.len() > 10, "the modules were not found");
-    assert!(
-        unlisted.is_empty() && gone.is_empty(),
-        "without a row: {unlisted:?}; without a module: {gone:?}"
-    );
+fn every_room_has_a_row_and_every_row_a_room() {
+    let sources = Sources::read();
+    let rooms: BTreeSet<_> = sources.files.keys().filter_map(|file| file.first().cloned()).collect();
+    let rows: BTreeSet<_> = ARROWS.iter().map(|(room, _)| (*room).to_owned()).collect();
+    assert!(rooms.len() > 10, "the rooms were not found");
+    assert_eq!(rooms, rows);
 }
 
 #[test]
 fn every_arrow_is_used() {
-    let named: BTreeSet<_> = files()
-        .iter()
-        .flat_map(|file| imports(file).into_iter().map(|to| (row(file).unwrap_or_default().0, to)))
+    let sources = Sources::read();
+    let used: BTreeSet<_> = sources
+        .arrows()
+        .filter_map(|(from, to)| Some((from.first()?.clone(), to.first()?.clone())))
         .collect();
-    let spare: Vec<_> = ARROWS
-        .iter()
-        .filter(|(_, may)| *may != ALL)
-        .flat_map(|(from, may)| may.iter().map(move |to| (*from, (*to).to_owned())))
-        .filter(|arrow| !named.contains(arrow))
-        .collect();
+    let all = ARROWS.iter().flat_map(|(from, may)| may.iter().map(move |to| (*from, *to)));
+    let spare: Vec<_> = all.filter(|(from, to)| !used.contains(&((*from).into(), (*to).into()))).collect();
     assert!(spare.is_empty(), "arrows that nothing needs: {spare:?}");
 }
 
 #[test]
-fn there_is_no_cycle_among_the_modules() {
-    let mut left: Vec<_> =
-        ARROWS.iter().map(|(path, _)| module(path)).collect::<BTreeSet<_>>().into_iter().collect();
-    loop {
-        let before = left.len();
-        let still = left.clone();
-        left.retain(|from| arrows_of(from).any(|to| to != *from && still.contains(&to)));
-        match left.len() {
-            0 => return,
-            len => assert!(len < before, "a cycle among {left:?}"),
+fn an_arrow_leads_to_a_row_above() {
+    for (at, (room, may)) in ARROWS.iter().enumerate() {
+        for to in *may {
+            let row = ARROWS.iter().position(|(other, _)| other == to).expect("a row for each room");
+            assert!(row < at, "{room} imports {to}, which has a row below it");
         }
     }
 }
 
 #[test]
+fn files_import_each_other_only_within_the_module_that_holds_them() {
+    let sources = Sources::read();
+    let mut arrows: BTreeMap<&Module, BTreeSet<Module>> = BTreeMap::new();
+    for (from, to) in sources.arrows() {
+        arrows.entry(from).or_default().insert(to);
+    }
+    let largest = knots(&arrows).into_iter().max_by_key(BTreeSet::len).unwrap_or_default();
+    assert!(largest.len() <= KNOT, "{} files import each other: {largest:#?}", largest.len());
+
+    // A file may import what the module that holds it declares. Without these arrows there is no circle.
+    for (from, to) in &mut arrows {
+        to.retain(|to| !from.starts_with(to));
+    }
+    let circles: Vec<_> = knots(&arrows).into_iter().filter(|knot| knot.len() > 1).collect();
+    assert!(circles.is_empty(), "files in a circle: {circles:#?}");
+}
+
+#[test]
+fn every_module_with_children_is_a_mod_rs() {
+    let both: Vec<_> =
+        rust_files().into_iter().filter(|file| file.with_extension("").is_dir() && !is_root(file)).collect();
+    assert!(both.is_empty(), "{both:?}");
+}
+
+#[test]
 fn unsafe_code_is_in_one_file_only() {
     let holds = |file: &PathBuf| code(file).split(|c: char| !is_name(c)).any(|word| word == "unsafe");
-    let found: Vec<_> = files().into_iter().filter(holds).collect();
+    let found: Vec<_> = rust_files().into_iter().filter(holds).collect();
     assert_eq!(found, [root().join(UNSAFE)]);
 }
 
@@ -199,51 +138,133 @@ fn the_program_names_nothing_but_the_command_line() {
 
 #[test]
 fn imports_are_found_in_every_spelling() {
-    let found = |text: &str| tops(text, &["remap", "apply"]).into_iter().collect::<Vec<_>>();
-    assert_eq!(found("use crate::cache::Cache;"), ["cache"]);
-    assert_eq!(found("use crate::{\n    remap::{self, Map}, view,\n};"), ["remap", "view"]);
-    assert_eq!(found("    let x = crate::name::printable(b);"), ["name"]);
-    assert_eq!(found("use super::super::tree::Tree;"), ["tree"]);
-    assert_eq!(found("use super::{Map, super::{fuse, mount}};"), ["fuse", "mount", "remap"]);
-    assert_eq!(found("use crate::*;"), ["*"]);
+    let found = |text: &str| {
+        let paths = paths(text, &["remap".into(), "apply".into()]);
+        paths.into_iter().map(|path| path.join("::")).collect::<Vec<_>>()
+    };
+    assert_eq!(found("use crate::cache::Cache;"), ["cache::Cache"]);
     assert_eq!(
-        found("mod tests {\n    use super::super::rule;\n}\nuse super::super::dtype;"),
-        ["dtype", "remap"]
+        found("use crate::{\n    remap::{self, Map}, view,\n};"),
+        ["remap::self", "remap::Map", "view"]
     );
+    assert_eq!(found("    let x = crate::name::printable(b);"), ["name::printable"]);
+    assert_eq!(found("use super::super::tree::Tree;"), ["tree::Tree"]);
+    assert_eq!(found("use super::{Map, plan};"), ["remap::Map", "remap::plan"]);
+    assert_eq!(found("use crate::*;"), ["*"]);
+    assert!(found("mod tests {\n    use super::super::rule;\n}\n").is_empty());
     assert!(found("// crate::shard\nuse std::io;").is_empty());
 }
 
-/// What a file imports against its row.
-fn crossings(file: &Path) -> Vec<String> {
-    let Some((_, may)) = row(file) else { return vec![] };
-    let own = top(file).unwrap_or_default();
-    let imports = imports(file).into_iter();
-    let crossed = imports.filter(|to| *to != own && !may.contains(&to.as_str()));
-    crossed.map(|to| format!("{} names {to}", file.strip_prefix(root()).unwrap().display())).collect()
+#[test]
+fn a_re_export_is_followed_to_the_file_that_declares_the_item() {
+    let sources = Sources::read();
+    let declared =
+        |path: &[&str]| sources.declares(&path.iter().map(|&part| part.into()).collect::<Vec<_>>());
+    assert_eq!(declared(&["map", "Rule"]), ["map", "rule"]);
+    assert_eq!(declared(&["source", "Checkpoint"]), ["source", "checkpoint"]);
+    assert_eq!(declared(&["graph", "Graph", "new"]), ["graph"]);
 }
 
-fn imports(file: &Path) -> BTreeSet<String> {
-    let path = module_path(file);
-    tops(&code(file), &path.iter().map(String::as_str).collect::<Vec<_>>())
+/// The modules of `src`, without their tests.
+struct Sources {
+    files: BTreeMap<Module, String>,
+    /// What each re-exports: the name, and the path.
+    exports: BTreeMap<Module, Vec<(String, Module)>>,
 }
 
-/// The modules below the crate's root that `text`, in the module `path`, names.
-fn tops(text: &str, path: &[&str]) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    let mut inline = path.to_vec();
+impl Sources {
+    fn read() -> Self {
+        let is_test = |module: &Module| {
+            module
+                .iter()
+                .any(|part| ["tests", "test_util", "real_maps", "examples", "real"].contains(&part.as_str()))
+        };
+        let files: BTreeMap<_, _> = rust_files()
+            .iter()
+            .map(|file| (module_path(file), without_tests(&code(file))))
+            .filter(|(module, _)| !module.is_empty() && !is_test(module))
+            .collect();
+        let mut sources = Self { exports: BTreeMap::new(), files };
+        sources.exports =
+            sources.files.iter().map(|(file, text)| (file.clone(), sources.exports(file, text))).collect();
+        sources
+    }
+
+    /// The re-exports of a file: `pub use rule::Rule;` in `map` is `Rule` of `map::rule`.
+    fn exports(&self, file: &Module, text: &str) -> Vec<(String, Module)> {
+        let mut exports = Vec::new();
+        for (at, _) in text.match_indices("pub use ").chain(text.match_indices("pub(crate) use ")) {
+            let statement = text[at..].split(';').next().unwrap_or_default();
+            let path = statement.split_once("use ").map_or("", |(_, path)| path);
+            let mut found = Vec::new();
+            match path.starts_with("crate::") || path.starts_with("super::") {
+                true => found = paths(path, file),
+                false => follow(path, file, &[], &mut found),
+            }
+            exports.extend(found.into_iter().filter_map(|path| Some((path.last()?.clone(), path))));
+        }
+        exports
+    }
+
+    /// The file that declares what a path leads to.
+    fn declares(&self, path: &[String]) -> Module {
+        let is_module = |len: &usize| self.files.contains_key(&path[..*len]);
+        let Some(len) = (1..=path.len()).rev().find(is_module) else { return Vec::new() };
+        let (module, rest) = path.split_at(len);
+        let export =
+            rest.first().and_then(|name| self.exports[module].iter().find(|(known, _)| known == name));
+        match export {
+            Some((_, to)) if to[..] != *path => self.declares(&[to, &rest[1..]].concat()),
+            _ => module.to_vec(),
+        }
+    }
+
+    /// Each file with a file that it imports.
+    fn arrows(&self) -> impl Iterator<Item = (&Module, Module)> {
+        self.files.iter().flat_map(move |(file, text)| {
+            let imports =
+                text.split_inclusive(';').filter(|statement| !is_export(statement)).collect::<String>();
+            let to: BTreeSet<_> = paths(&imports, file).iter().map(|path| self.declares(path)).collect();
+            to.into_iter().filter(move |to| !to.is_empty() && to != file).map(move |to| (file, to))
+        })
+    }
+}
+
+fn is_export(statement: &str) -> bool {
+    let start = statement.trim_start();
+    start.starts_with("pub use ") || start.starts_with("pub(crate) use ")
+}
+
+/// The sets of files that reach each other.
+fn knots(arrows: &BTreeMap<&Module, BTreeSet<Module>>) -> Vec<BTreeSet<Module>> {
+    let reached = |from: &Module| {
+        let (mut found, mut open) = (BTreeSet::new(), vec![from.clone()]);
+        while let Some(file) = open.pop() {
+            for to in arrows.get(&file).into_iter().flatten() {
+                if found.insert(to.clone()) {
+                    open.push(to.clone());
+                }
+            }
+        }
+        found
+    };
+    let all: BTreeMap<&Module, _> = arrows.keys().map(|file| (*file, reached(file))).collect();
+    let knot = |file: &Module| {
+        let others = all[file].iter().filter(|other| all.get(*other).is_some_and(|back| back.contains(file)));
+        others.cloned().chain([file.clone()]).collect()
+    };
+    all.keys().map(|file| knot(file)).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// The paths in `text`, in the module `file`, that begin at the crate's root.
+fn paths(text: &str, file: &[String]) -> Vec<Module> {
+    let text = &without_tests(text);
+    let mut found = Vec::new();
     let mut at = 0;
     for line in text.split_inclusive('\n') {
-        // The formatter puts a module that stands in a file at its margin.
-        match line.trim_end() {
-            "}" => inline.truncate(path.len()),
-            line if !line.starts_with(' ') && line.contains("mod ") && line.ends_with('{') => {
-                inline.push("inline")
-            }
-            _ => {}
-        }
         let starts = line.match_indices("crate").chain(line.match_indices("super")).map(|(i, _)| i);
         for start in starts.filter(|&i| !line.trim_start().starts_with("//") && begins_path(line, i)) {
-            follow(&text[at + start..], &inline, &mut found);
+            follow(&text[at + start..], file, &[], &mut found);
         }
         at += line.len();
     }
@@ -254,20 +275,22 @@ fn begins_path(line: &str, at: usize) -> bool {
     !line[..at].ends_with(|c: char| is_name(c) || c == ':') && line[at + "crate".len()..].starts_with("::")
 }
 
-/// Follows a path, or each of a group of paths in braces, until it is below the crate's root.
-fn follow(text: &str, base: &[&str], found: &mut BTreeSet<String>) {
+/// Follows a path, or each of a group of paths in braces, to its end. `base` is the module where it begins, `before` what
+/// was followed of it below there.
+fn follow(text: &str, base: &[String], before: &[String], found: &mut Vec<Module>) {
     let text = text.trim_start();
     if let Some(group) = text.strip_prefix('{') {
-        return members(group).iter().for_each(|member| follow(member, base, found));
+        return members(group).iter().for_each(|member| follow(member, base, before, found));
     }
     let word = if text.starts_with('*') { "*" } else { name(text) };
-    let rest = text[word.len()..].strip_prefix("::").unwrap_or_default();
-    match (word, base) {
+    let rest = text[word.len()..].strip_prefix("::");
+    let here = |word: &str| [before, &[word.to_owned()]].concat();
+    match (word, rest) {
         ("", _) => {}
-        ("crate", _) => follow(rest, &[], found),
-        ("super", [up @ .., _]) => follow(rest, up, found),
-        (word, []) => _ = found.insert(word.to_owned()),
-        (_, [top, ..]) => _ = found.insert((*top).to_owned()),
+        ("crate", Some(rest)) => follow(rest, &[], &[], found),
+        ("super", Some(rest)) => follow(rest, &base[..base.len().saturating_sub(1)], before, found),
+        (word, Some(rest)) => follow(rest, base, &here(word), found),
+        (word, None) => found.push([base, &here(word)].concat()),
     }
 }
 
@@ -299,38 +322,26 @@ fn is_name(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
-/// The row of a file: its own, else its module's.
-fn row(file: &Path) -> Option<(&'static str, &'static [&'static str])> {
-    let path = module_path(file).join("/");
-    let rows = ARROWS.iter().filter(|(row, _)| path == *row || path.starts_with(&format!("{row}/")));
-    rows.max_by_key(|(row, _)| row.len()).copied()
-}
-
-fn arrows_of(module_name: &str) -> impl Iterator<Item = &'static str> {
-    ARROWS
-        .iter()
-        .filter(move |(path, _)| module(path) == module_name)
-        .flat_map(|(_, may)| may.iter().copied())
-}
-
-fn module(path: &str) -> &str {
-    path.split('/').next().unwrap_or(path)
-}
-
-fn exists(row: &str) -> bool {
-    root().join(format!("{row}.rs")).exists() || root().join(row).join("mod.rs").exists()
-}
-
-fn top(file: &Path) -> Option<String> {
-    module_path(file).first().cloned()
-}
-
 /// `src/format/table/mod.rs` is `format`, `table`; the crate's roots are nothing.
-fn module_path(file: &Path) -> Vec<String> {
+fn module_path(file: &Path) -> Module {
     let path = file.strip_prefix(root()).unwrap().with_extension("");
     let mut names: Vec<_> = path.iter().map(|part| part.to_str().unwrap().to_owned()).collect();
     names.pop_if(|last| ["mod", "lib", "main"].contains(&last.as_str()));
     names
+}
+
+/// A text without its modules in braces, which hold tests. The formatter puts such a module at the margin.
+fn without_tests(text: &str) -> String {
+    let mut inside = false;
+    let mut kept = String::new();
+    for line in text.split_inclusive('\n') {
+        inside |= !line.starts_with(' ') && line.contains("mod ") && line.trim_end().ends_with('{');
+        if !inside {
+            kept.push_str(line);
+        }
+        inside &= line.trim_end() != "}";
+    }
+    kept
 }
 
 /// A file without the lines that are comments.
@@ -339,7 +350,7 @@ fn code(file: &Path) -> String {
     text.split_inclusive('\n').filter(|line| !line.trim_start().starts_with("//")).collect()
 }
 
-fn files() -> Vec<PathBuf> {
+fn rust_files() -> Vec<PathBuf> {
     let (mut files, mut directories) = (vec![], vec![root()]);
     while let Some(directory) = directories.pop() {
         for entry in fs::read_dir(directory).unwrap() {
@@ -353,6 +364,10 @@ fn files() -> Vec<PathBuf> {
         }
     }
     files
+}
+
+fn is_root(file: &Path) -> bool {
+    file.parent() == Some(&root()) && ["lib.rs", "main.rs"].iter().any(|name| file.ends_with(name))
 }
 
 fn root() -> PathBuf {

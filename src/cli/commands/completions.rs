@@ -7,9 +7,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap_complete::Shell;
-use clap_complete::env::{CompleteEnv, EnvCompleter, Shells};
-
-use crate::cli::flags::completer;
+use clap_complete::env::{EnvCompleter, Shells};
 
 /// Write a shell's completions
 ///
@@ -25,7 +23,7 @@ pub(crate) struct Args {
 }
 
 /// The variable that makes a call one for completions.
-const VAR: &str = "CKPTFS_COMPLETE";
+pub(crate) const VAR: &str = "CKPTFS_COMPLETE";
 const NAME: &str = "ckptfs";
 
 /// The function for bash that puts together the words that bash divides at `@`, `=` and `:`.
@@ -41,12 +39,4 @@ impl Args {
         io::stdout().write_all(&text)?;
         Ok(ExitCode::SUCCESS)
     }
-}
-
-/// Completes the words of this process, if a shell's script called it. An error is not shown: it would end up in the line
-/// that is being typed.
-pub(crate) fn complete() -> bool {
-    let directory = std::env::current_dir().ok();
-    let completion = CompleteEnv::with_factory(completer::command).var(VAR);
-    completion.try_complete(std::env::args_os(), directory.as_deref()).unwrap_or(true)
 }

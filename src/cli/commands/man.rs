@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap_mangen::Man;
 
-use crate::cli::Usage;
+use crate::cli::error::Usage;
 use crate::cli::output::reference;
 
 /// The word for the page of the map language, and the file of that page.

@@ -7,8 +7,10 @@ use std::path::PathBuf;
 
 use clap::{ArgMatches, Command, CommandFactory, FromArgMatches};
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate, PathCompleter, ValueCompleter};
+use clap_complete::env::CompleteEnv;
 
-use crate::cli::Cli;
+use crate::cli::args::Cli;
+use crate::cli::commands::completions::VAR;
 use crate::cli::flags::map_flags::MapFlags;
 use crate::map::builtin::{BUILTIN_MAPS, SIGN};
 use crate::{remap, source};
@@ -31,8 +33,16 @@ const COMPLETERS: &[(&str, &str, Complete)] = &[
     ("", "show", forms),
 ];
 
+/// Completes the words of this process, if a shell's script called it. An error is not shown: it would end up in the line
+/// that is being typed.
+pub(crate) fn complete() -> bool {
+    let directory = std::env::current_dir().ok();
+    let completion = CompleteEnv::with_factory(command).var(VAR);
+    completion.try_complete(std::env::args_os(), directory.as_deref()).unwrap_or(true)
+}
+
 /// Returns the command line with its completers.
-pub(crate) fn command() -> Command {
+fn command() -> Command {
     completed(Cli::command())
 }
 

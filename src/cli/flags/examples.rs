@@ -2,7 +2,7 @@
 
 use clap::{Command, CommandFactory, Parser};
 
-use crate::cli::Cli;
+use crate::cli::args::Cli;
 
 /// The columns of a line in a terminal of 80, without the indent and the prompt.
 const WIDTH: usize = 76;

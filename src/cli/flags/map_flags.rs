@@ -10,14 +10,13 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::catalog::{H5_LAYOUTS, H5Layout};
-use crate::cli::Usage;
+use crate::cli::error::{ParseError, Usage};
 use crate::cli::flags::overlay_flags;
 use crate::cli::flags::overlay_flags::{OVERLAY, OverlayFlags, TAKE};
 use crate::cli::output::terminal;
 use crate::cli::output::terminal::{counted, quoted};
 use crate::map::Map;
 use crate::map::builtin::{BuiltinMap, SIGN, UnknownMap};
-use crate::map::diagnostic::Errors;
 use crate::map::flags::Flag;
 use crate::map::toml::file::MapText;
 use crate::remap::report::Report;
@@ -40,11 +39,6 @@ pub(crate) struct MapFlags {
     /// All of them, as a shell would take them.
     typed: Vec<String>,
 }
-
-/// A map that cannot be understood, whatever it is applied to.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(crate) struct ParseError(pub(crate) Errors);
 
 /// A flag: its name, what stands for its value in the help (nothing: it takes none), its help, and the rule it is.
 struct Row {

@@ -6,3 +6,5 @@ pub(crate) mod examples;
 pub(crate) mod map_flags;
 pub(crate) mod other_words;
 pub(crate) mod overlay_flags;
+#[cfg(feature = "fuse")]
+pub(crate) mod parse;

@@ -55,7 +55,7 @@ mod tests {
     use clap::{CommandFactory, Parser};
 
     use super::*;
-    use crate::cli::Cli;
+    use crate::cli::args::Cli;
 
     fn read(args: &[&str]) -> Vec<String> {
         let args = args.iter().map(OsString::from).collect();

@@ -3,6 +3,5 @@
 pub(crate) mod control_dir;
 pub(crate) mod helper;
 pub(crate) mod logging;
-pub(crate) mod options;
 pub(crate) mod planning;
 pub(crate) mod serve;

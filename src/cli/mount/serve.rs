@@ -9,9 +9,9 @@ use rustix::process::setpriority_process;
 
 use crate::cache::Cache;
 use crate::checksums::{CacheDirStore, ChecksumStore};
+use crate::cli::flags::parse::parse_size;
 use crate::cli::mount::control_dir::About;
 use crate::cli::mount::logging::Recent;
-use crate::cli::mount::options::parse_size;
 use crate::cli::mount::{control_dir, logging};
 use crate::extent::VirtualFile;
 use crate::fuse::{CacheMode, Fuse, Metrics, ServeOptions};

@@ -6,7 +6,7 @@ use std::io::Write;
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::cli::flags::map_flags::ParseError;
+use crate::cli::error::ParseError;
 use crate::map::diagnostic::Errors;
 use crate::remap::plan::MapMismatch;
 

@@ -11,8 +11,8 @@
 
 use toml::de::DeTable;
 
-use crate::map::ops::OpError;
 use crate::map::ops::axes::Axis;
+use crate::map::ops::error::OpError;
 use crate::map::ops::sizes::Size;
 use crate::map::span::Span;
 use crate::map::toml::value_reader::{Reader, Value};

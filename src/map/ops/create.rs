@@ -5,8 +5,8 @@ use std::fmt;
 use toml::de::{DeTable, DeValue};
 
 use crate::dtype::Dtype;
-use crate::map::ops::OpError;
 use crate::map::ops::elements::normal;
+use crate::map::ops::error::OpError;
 use crate::map::ops::files::{File, Files};
 use crate::map::ops::sizes::Size;
 use crate::map::span::Span;

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::dtype::Dtype;
-use crate::map::ops::{OpError, OpInput, OpSource, Resolve};
+use crate::map::ops::error::OpError;
+use crate::map::ops::resolve::{OpInput, OpSource, Resolve};
 use crate::map::span::Span;
 use crate::map::toml::value_reader::{Reader, Value};
 use crate::op::{Fill, Op};

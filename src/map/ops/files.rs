@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::{fs, io};
 
 use crate::extent::VirtualFile;
-use crate::map::ops::OpError;
+use crate::map::ops::error::OpError;
 use crate::map::span::Span;
 use crate::map::toml::value_reader::{Reader, Value};
 use crate::source_file::SourceFile;

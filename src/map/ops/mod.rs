@@ -7,7 +7,9 @@ pub(crate) mod axes;
 pub(crate) mod concat;
 pub(crate) mod create;
 pub(crate) mod elements;
+pub(crate) mod error;
 pub(crate) mod files;
+pub(crate) mod resolve;
 pub(crate) mod rows;
 pub(crate) mod size_expr;
 pub(crate) mod sizes;
@@ -20,9 +22,9 @@ use std::sync::Arc;
 use toml::de::DeTable;
 
 use crate::dtype::Dtype;
-pub(crate) use crate::map::ops::files::Files;
-use crate::map::pattern::Fault;
-use crate::map::span::{Span, SpannedStr};
+use crate::map::ops::error::OpError;
+use crate::map::ops::resolve::{OpInput, OpSource, Resolve};
+use crate::map::span::Span;
 use crate::map::toml::value_reader::{Key, Reader, Value};
 use crate::op::Op;
 
@@ -54,49 +56,6 @@ pub(crate) const OPS: &[OpRow] = &[
     OpRow { name: "scale",     keys: &[],           is_layout: false, read: elements::scale },
     OpRow { name: "add",       keys: &[],           is_layout: false, read: elements::add },
 ];
-
-/// What the key of an op is set to, and the table it stands in.
-pub(crate) struct OpSource<'a> {
-    pub(crate) name: &'static str,
-    pub(crate) value: &'a Value<'a>,
-    pub(crate) table: &'a DeTable<'a>,
-}
-
-/// What an op meets.
-pub(crate) struct OpInput<'a> {
-    pub(crate) dtype: Dtype,
-    pub(crate) dims: &'a [u64],
-    pub(crate) files: &'a Files,
-}
-
-/// What was read of an op.
-pub(crate) trait Resolve: fmt::Debug + Send + Sync {
-    /// The operation on what it meets.
-    fn resolve(&self, met: &OpInput<'_>) -> Result<Op, OpError>;
-}
-
-/// An op that does not fit what it meets: where it says so, and why.
-#[derive(Clone, Debug)]
-pub(crate) struct OpError {
-    pub(crate) place: Span,
-    pub(crate) what: String,
-    pub(crate) help: Option<String>,
-}
-
-impl OpError {
-    pub(crate) fn new(place: &Span, what: impl Into<String>) -> Self {
-        Self { place: place.clone(), what: what.into(), help: None }
-    }
-
-    pub(crate) fn help(self, help: impl Into<String>) -> Self {
-        Self { help: Some(help.into()), ..self }
-    }
-
-    /// A fault within a text.
-    fn within(written: &SpannedStr, fault: Fault) -> Self {
-        Self { place: written.part(fault.at), what: fault.what, help: fault.help }
-    }
-}
 
 /// An op of a rule, with its place.
 #[derive(Clone)]

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use crate::map::ops::axes::Axis;
 use crate::map::ops::elements::{DEFAULT_STD, normal};
+use crate::map::ops::error::OpError;
 use crate::map::ops::files::File;
-use crate::map::ops::{OpError, OpInput, OpSource, Resolve};
+use crate::map::ops::resolve::{OpInput, OpSource, Resolve};
 use crate::map::toml::value_reader::{Reader, Value};
 use crate::name::printable;
 use crate::op::{Fill, Op};

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use toml::de::DeTable;
 
+use crate::map::ops::error::OpError;
+use crate::map::ops::resolve::{OpInput, OpSource, Resolve};
 use crate::map::ops::size_expr::Expression;
-use crate::map::ops::{OpError, OpInput, OpSource, Resolve};
 use crate::map::span::{Span, SpannedStr};
 use crate::map::toml::value_reader::{Reader, Value};
 use crate::op::{Fill, Op};

@@ -2,6 +2,7 @@
 
 use crate::map::Map;
 use crate::map::flags::Flag;
+use crate::map::ops::files::Files;
 use crate::map::ops::*;
 use crate::map::test_util::{faults, map};
 use crate::op::Fill;

@@ -13,18 +13,14 @@
 //! goes when no path is left.
 
 pub(crate) mod edit;
+pub(crate) mod graph_tensor;
 pub(crate) mod matching;
 pub(crate) mod plan;
 pub(crate) mod result;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
-
-use crate::catalog::{Catalog, Objects, Variable};
-use crate::dtype::Dtype;
-use crate::extent::Extent;
-use crate::format::string_tensor;
+use crate::catalog::{Catalog, Variable};
 use crate::graph::Graph;
 use crate::map::Map;
 use crate::map::diagnostic::{Error, Errors, Kind};
@@ -41,7 +37,6 @@ use crate::remap::objects::result::MappedObjects;
 use crate::remap::plan::MapMismatch;
 use crate::remap::rejected_names::RejectedNames;
 use crate::remap::report::Report;
-use crate::tensor::{Shape, Tensor};
 
 /// Gives a catalog with an object graph the names that the map wants, and a graph that leads to them.
 pub(crate) fn apply(map: &Map, catalog: &mut Catalog) -> Result<Report, MapMismatch> {
@@ -70,18 +65,6 @@ pub(crate) fn apply(map: &Map, catalog: &mut Catalog) -> Result<Report, MapMisma
     catalog.objects = Some(objects);
     catalog.changed();
     Ok(report)
-}
-
-/// The graph as the scalar string that a bundle has it in.
-fn tensor(bytes: &[u8]) -> Tensor {
-    let (data, crc32c) = string_tensor::encode(&[bytes]);
-    let data = vec![Extent::Inline(data.into())];
-    Tensor::new(Dtype::String, Shape::default(), data, Some(crc32c))
-}
-
-/// A graph, and the tensor that holds these bytes of it.
-pub(crate) fn objects(graph: Graph, bytes: &[u8]) -> Objects {
-    Objects { graph: Some(Arc::new(graph)), tensor: Arc::new(tensor(bytes)) }
 }
 
 /// Calls variables what they are called wherever there is a graph.

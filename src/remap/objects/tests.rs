@@ -1,20 +1,26 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use proptest::prelude::*;
 use proptest::sample::Index;
 
 use crate::cache::Cache;
 use crate::catalog::{Kind, Variable};
+use crate::dtype::Dtype;
+use crate::extent::Extent;
 use crate::format::object_graph::tests::{any_graph, fixture};
 use crate::format::object_graph::{Attribute, Child, Node, NodeId, ObjectGraph};
+use crate::format::string_tensor;
 use crate::graph::ROOT;
 use crate::graph::edit::tests::{as_saved, bundle_keys, canonical, passes_by_nothing};
 use crate::map::flags::Flag;
 use crate::map::test_util::map;
 use crate::name::Name;
+use crate::remap::objects::graph_tensor::{objects, tensor};
 use crate::remap::objects::*;
 use crate::remap::report::Status;
 use crate::remap::test_util::plan;
+use crate::tensor::{Shape, Tensor};
 
 const VALUE: &str = "/.ATTRIBUTES/VARIABLE_VALUE";
 

@@ -12,7 +12,7 @@ use crate::extent::{Extent, VirtualFile};
 use crate::format::Malformed;
 use crate::format::crc::Masked;
 use crate::format::table::{self, Handle};
-use crate::source::v1::FileError;
+use crate::source::v1::error::FileError;
 use crate::source_file::SourceFile;
 
 /// Bytes that pass by at once.
@@ -108,4 +108,12 @@ pub(super) fn read(contents: &VirtualFile, at: u64, len: u64) -> Result<Vec<u8>,
     let mut bytes = vec![0; len as usize];
     contents.read_at(&Cache::new(0), &mut bytes, at)?;
     Ok(bytes)
+}
+
+/// A fault in a block's contents, placed in the file.
+pub(crate) fn at_file_offset(trouble: FileError, block: &Block) -> FileError {
+    match trouble {
+        FileError::Malformed(Malformed { what, at }) => Malformed { what, at: block.place(at) }.into(),
+        other => other,
+    }
 }

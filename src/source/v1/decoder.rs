@@ -13,8 +13,9 @@ use crate::cache::{Decode, Identity};
 use crate::extent::{Extent, VirtualFile};
 use crate::format::v1::{Coding, Form, VarintIndex};
 use crate::name::Name;
-use crate::source::v1::block::Block;
-use crate::source::v1::{FileError, at_file_offset, block};
+use crate::source::v1::block;
+use crate::source::v1::block::{Block, at_file_offset};
+use crate::source::v1::error::FileError;
 
 /// Bytes of a piece of raw numbers, and of a run of varints that passes by at once.
 const RAW_PIECE: u64 = 4 << 20;

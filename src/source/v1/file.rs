@@ -14,9 +14,10 @@ use crate::format::bundle::Header;
 use crate::format::table::{FOOTER, Handle, Keys};
 use crate::format::v1::{Meta, Window};
 use crate::format::{Malformed, table};
-use crate::source::v1::block::Block;
+use crate::source::v1::block;
+use crate::source::v1::block::{Block, at_file_offset};
+use crate::source::v1::error::FileError;
 use crate::source::v1::sparse_reader::SparseReader;
-use crate::source::v1::{FileError, at_file_offset, block};
 use crate::source_file::SourceFile;
 
 /// Far beyond any real list of tensors or blocks, which are read whole.

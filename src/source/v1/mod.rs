@@ -6,25 +6,23 @@
 
 mod block;
 mod decoder;
+mod error;
 mod file;
 mod files;
 mod sparse_reader;
 mod tensors;
 
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::catalog::{Catalog, Variable};
 use crate::directory::Directory;
-use crate::format::Malformed;
 use crate::name::Name;
 use crate::source::checkpoint::Checkpoint;
 use crate::source::error::Error;
 use crate::source::file_format::SourceFormat;
 use crate::source::prefix::Prefix;
 use crate::source::sniff::Probe;
-use crate::source::v1::block::Block;
 use crate::source::v1::file::File;
 use crate::source_file;
 use crate::tensor::Tensor;
@@ -54,45 +52,6 @@ fn open(prefix: &Prefix, directory: &Arc<Directory>) -> Result<Checkpoint, Error
 
 fn variable((name, tensor): (Name, Tensor)) -> Variable {
     Variable { name, key: None, plain_key: None, full_name: None, tensor: Arc::new(tensor), origin: None }
-}
-
-/// What can go wrong in one file.
-#[derive(Debug)]
-pub(crate) enum FileError {
-    Io(io::Error),
-    Malformed(Malformed),
-    /// A table that is something else.
-    Foreign(&'static str),
-}
-
-impl FileError {
-    fn of(self, path: PathBuf) -> Error {
-        match self {
-            Self::Io(error) => Error::Io(path, error),
-            Self::Malformed(error) => Error::Malformed(path, error),
-            Self::Foreign(what) => Error::Unsupported(path, what.into()),
-        }
-    }
-}
-
-impl From<io::Error> for FileError {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
-    }
-}
-
-impl From<Malformed> for FileError {
-    fn from(error: Malformed) -> Self {
-        Self::Malformed(error)
-    }
-}
-
-/// A fault in a block's contents, placed in the file.
-fn at_file_offset(trouble: FileError, block: &Block) -> FileError {
-    match trouble {
-        FileError::Malformed(Malformed { what, at }) => Malformed { what, at: block.place(at) }.into(),
-        other => other,
-    }
 }
 
 #[cfg(test)]

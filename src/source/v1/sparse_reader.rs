@@ -3,7 +3,7 @@
 use crate::cache::Cache;
 use crate::extent::VirtualFile;
 use crate::format::v1::Window;
-use crate::source::v1::FileError;
+use crate::source::v1::error::FileError;
 
 /// Bytes that are read at once at least: neighbours are near in a block of small values.
 const PAGE: usize = 4 << 10;

@@ -11,10 +11,12 @@ use crate::format::v1::{self, Coding, Saved, Slice};
 use crate::format::{bundle, slice_key, string_tensor};
 use crate::name::Name;
 use crate::source::error::Fault;
+use crate::source::v1::block;
+use crate::source::v1::block::at_file_offset;
 use crate::source::v1::decoder::{Decoder, NumberRun};
+use crate::source::v1::error::FileError;
 use crate::source::v1::file::{File, ValueRange};
 use crate::source::v1::sparse_reader::SparseReader;
-use crate::source::v1::{FileError, at_file_offset, block};
 use crate::tensor::slices::Part;
 use crate::tensor::{Shape, Tensor};
 

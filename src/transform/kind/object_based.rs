@@ -19,7 +19,7 @@ use crate::format::object_graph;
 use crate::format::object_graph::{NodeId, ObjectGraph};
 use crate::graph::synthesize::Synthesis;
 use crate::graph::{Graph, synthesize};
-use crate::remap::objects;
+use crate::remap::objects::{graph_tensor, name_by_graph};
 use crate::slot_names as slots;
 use crate::slot_names::Slot;
 use crate::tensor::{Shape, Tensor};
@@ -49,7 +49,7 @@ pub(crate) fn give_graph(catalog: &mut Catalog) {
     }
     variables.extend(added);
     let objects = objects(synthesis.finish());
-    objects::name_by_graph(&mut variables, objects.graph.as_deref());
+    name_by_graph(&mut variables, objects.graph.as_deref());
     (catalog.variables, catalog.objects) = (variables, Some(objects));
     catalog.changed();
 }
@@ -206,5 +206,5 @@ fn counter() -> Variable {
 /// A graph and the tensor that holds it.
 fn objects(objects: ObjectGraph) -> Objects {
     let bytes = object_graph::encode(&objects);
-    objects::objects(Graph::new(objects), &bytes)
+    graph_tensor::objects(Graph::new(objects), &bytes)
 }

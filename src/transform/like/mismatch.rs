@@ -4,8 +4,7 @@ use std::fmt;
 
 use crate::catalog::Catalog;
 use crate::dtype::Dtype;
-use crate::map::suggest::near_names;
-use crate::name::Name;
+use crate::name::{Name, near_names};
 use crate::tensor::Shape;
 
 /// One thing that does not fit.

@@ -4,7 +4,9 @@ use std::fmt;
 
 use crate::catalog::UnknownVariable;
 use crate::name::{Name, listed};
-use crate::transform::overlay::LISTED;
+
+/// Names that a message lists.
+pub(crate) const LISTED: usize = 20;
 
 /// One thing that does not fit. Each has the flag that asked for it.
 #[derive(Clone, Debug, PartialEq, Eq)]

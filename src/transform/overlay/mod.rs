@@ -267,6 +267,3 @@ fn is_alike(a: &Tensor, b: &Tensor) -> bool {
 fn described(tensor: &Tensor) -> String {
     format!("{} {}", tensor.dtype, tensor.shape)
 }
-
-/// Names that a message lists.
-const LISTED: usize = 20;

@@ -6,9 +6,9 @@ use crate::catalog::{Catalog, Variable};
 use crate::format::object_graph;
 use crate::graph::Graph;
 use crate::graph::import::{Import, Unfit};
-use crate::map::suggest::near_names;
-use crate::name::Name;
-use crate::remap::objects::{name_by_graph, objects};
+use crate::name::{Name, near_names};
+use crate::remap::objects::graph_tensor::objects;
+use crate::remap::objects::name_by_graph;
 use crate::transform::overlay::Overlay;
 use crate::transform::overlay::error::Fault;
 

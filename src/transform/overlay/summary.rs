@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use crate::catalog::Catalog;
 use crate::name::Name;
-use crate::transform::overlay::{LISTED, Overlay};
+use crate::transform::overlay::Overlay;
+use crate::transform::overlay::error::LISTED;
 
 /// What came of laying checkpoints over one.
 #[derive(Clone, Debug, Default)]

@@ -26,7 +26,7 @@ use crate::tree::checkpoint::link_trees::LinkTrees;
 use crate::tree::checkpoint::links::{Item, LinkDirId, Links};
 use crate::tree::checkpoint::names::{Names, Node, NodeId};
 use crate::tree::checkpoint::node_kind::{NODE_KINDS, NodeKind};
-use crate::tree::checkpoint::show::Show;
+use crate::tree::checkpoint::show::{Show, VARS};
 use crate::tree::escape::escape_first;
 use crate::tree::{Attr, Content, Entry, Ino, Kind};
 use crate::view;
@@ -458,9 +458,6 @@ impl CheckpointTree {
         target + "/" + &self.names.node(node).component + format.suffix
     }
 }
-
-/// The folder of facts.
-pub(crate) const VARS: &str = "vars";
 
 /// A file's time as the standard library has it.
 pub(crate) fn time((seconds, nanoseconds): (i64, i64)) -> SystemTime {

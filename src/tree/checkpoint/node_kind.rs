@@ -1,7 +1,6 @@
 //! What a node of the names can be in a checkpoint's tree, and the number of each.
 
-use crate::tree::checkpoint::VARS;
-use crate::tree::checkpoint::show::Show;
+use crate::tree::checkpoint::show::{Show, VARS};
 use crate::view::{FORMATS, VARIABLE_FILES};
 
 /// What a node of the names can be.

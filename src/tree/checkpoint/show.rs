@@ -3,12 +3,15 @@
 //! A mount shows each variable in every form, so `du`, `tar` and `grep -r` count its bytes several times. A selection limits
 //! that. It is a set of names of the directory; the checkpoint itself (`ckpt-9.index` and its data files) is always shown.
 
-use crate::tree::checkpoint::{VARS, link_trees};
+use crate::tree::checkpoint::link_trees;
 use crate::view::{CHECKPOINT_VIEWS, FORMATS};
 
 /// The names of a checkpoint's directory that are shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Show(Vec<&'static str>);
+
+/// The folder of facts.
+pub(crate) const VARS: &str = "vars";
 
 const ALL: &str = "all";
 const NONE: &str = "none";

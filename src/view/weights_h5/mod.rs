@@ -25,7 +25,7 @@ use crate::cache::{Decode, Identity};
 use crate::catalog::{Catalog, H5Layout, Variable};
 use crate::extent::{Extent, VirtualFile};
 use crate::format::hdf5_image::{self, ALIGNMENT, Attribute, Dataset, Group};
-use crate::view::CheckpointView;
+use crate::view::form::CheckpointView;
 
 pub(super) const KERAS3: CheckpointView =
     whole("model.weights.h5", |catalog| catalog.h5_layout == H5Layout::Keras3);

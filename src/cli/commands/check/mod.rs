@@ -69,7 +69,7 @@ impl Args {
         });
         let newest = match checked {
             Ok(is_good) => is_good,
-            Err(trouble) if crate::cli::is_broken_pipe(&trouble) => return Err(trouble),
+            Err(trouble) if crate::cli::error::is_broken_pipe(&trouble) => return Err(trouble),
             Err(trouble) => {
                 page.flush()?;
                 error(&trouble);

@@ -15,7 +15,7 @@ use anyhow::{Context, bail};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::catalog::{Catalog, H5Layout};
-use crate::cli::Usage;
+use crate::cli::error::Usage;
 use crate::cli::flags::map_flags::MapFlags;
 use crate::cli::output::terminal::{bytes, counted, progress_bar, say, warning};
 use crate::export::{CopyMode, Output};

@@ -124,7 +124,11 @@ impl<'a> MappedObjects<'a> {
         let report = Report { dropped, lost: self.lost(), total, warnings, ..Report::default() };
         let report = conclude(self.matches.map, counts, &candidates, report, errors)?;
         let rewrite = self.rewrite.expect("without an error there is a graph");
-        Ok((report, variables, crate::remap::objects::objects(rewrite.graph, &rewrite.graph_bytes)))
+        Ok((
+            report,
+            variables,
+            crate::remap::objects::graph_tensor::objects(rewrite.graph, &rewrite.graph_bytes),
+        ))
     }
 
     /// Finds the new names of everything. What has a path by a rule is called by that.

@@ -1,5 +1,7 @@
 //! `ckptfs mount`.
 
+mod options;
+
 use std::ffi::OsStr;
 use std::io::IsTerminal;
 use std::os::unix::ffi::OsStrExt;
@@ -9,12 +11,12 @@ use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 
-use crate::cli::Usage;
+use crate::cli::error::Usage;
 use crate::cli::flags::map_flags::MapFlags;
-use crate::cli::mount::options::parse_mode;
+use crate::cli::flags::parse::parse_mode;
 use crate::cli::mount::planning::{Misfits, Planning};
 use crate::cli::mount::serve::{NewestIndex, Serving};
-use crate::cli::mount::{logging, options, serve};
+use crate::cli::mount::{logging, serve};
 use crate::cli::output::changes;
 use crate::cli::output::terminal::{bytes, counted, quoted, say, warning};
 use crate::fuse::ServeOptions;

@@ -1,0 +1,52 @@
+//! The command line: a row for each subcommand.
+
+use clap::{Parser, Subcommand};
+
+use crate::cli::commands::{cat, check, completions, export, ls, man, maps};
+#[cfg(feature = "fuse")]
+use crate::cli::commands::{demo, mount, run, status, umount};
+
+/// Mount TensorFlow checkpoints as files, under the names your program wants.
+///
+/// A mount shows each checkpoint twice: as a checkpoint that TensorFlow restores from, its variables renamed by a map on
+/// the way, and as a tree of files, one for each variable, for ls, cat, grep and np.load. No bytes are copied.
+#[derive(Parser)]
+#[command(name = "ckptfs", version, max_term_width = 100)]
+#[cfg_attr(
+    feature = "fuse",
+    command(after_long_help = "Examples:
+  $ ckptfs ls train/ckpt-9
+  $ ckptfs check train/ckpt-9 --rename 'bert/**=encoder/**'
+  $ ckptfs mount train/ckpt-9 m --rename 'bert/**=encoder/**'")
+)]
+#[cfg_attr(
+    not(feature = "fuse"),
+    command(after_long_help = "Examples:
+  $ ckptfs ls train/ckpt-9
+  $ ckptfs export train/ckpt-9 new/model --rename 'bert/**=encoder/**'")
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    #[cfg(feature = "fuse")]
+    Mount(mount::Args),
+    #[cfg(feature = "fuse")]
+    Umount(umount::Args),
+    #[cfg(feature = "fuse")]
+    Run(run::Args),
+    #[cfg(feature = "fuse")]
+    Status(status::Args),
+    Ls(ls::Args),
+    Cat(cat::Args),
+    Check(check::Args),
+    Export(export::Args),
+    Maps(maps::Args),
+    #[cfg(feature = "fuse")]
+    Demo(demo::Args),
+    Completions(completions::Args),
+    Man(man::Args),
+}

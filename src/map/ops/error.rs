@@ -1,0 +1,27 @@
+//! The error of an op.
+
+use crate::map::pattern::Fault;
+use crate::map::span::{Span, SpannedStr};
+
+/// An op that does not fit what it meets: where it says so, and why.
+#[derive(Clone, Debug)]
+pub(crate) struct OpError {
+    pub(crate) place: Span,
+    pub(crate) what: String,
+    pub(crate) help: Option<String>,
+}
+
+impl OpError {
+    pub(crate) fn new(place: &Span, what: impl Into<String>) -> Self {
+        Self { place: place.clone(), what: what.into(), help: None }
+    }
+
+    pub(crate) fn help(self, help: impl Into<String>) -> Self {
+        Self { help: Some(help.into()), ..self }
+    }
+
+    /// A fault within a text.
+    pub(crate) fn within(written: &SpannedStr, fault: Fault) -> Self {
+        Self { place: written.part(fault.at), what: fault.what, help: fault.help }
+    }
+}
