@@ -34,7 +34,7 @@ struct Confined {
 
 /// An entry of a directory.
 #[derive(Debug)]
-pub struct Entry {
+pub(crate) struct Entry {
     /// Its name.
     pub name: OsString,
     /// Its kind. A link is a link here.
@@ -53,7 +53,7 @@ impl Directory {
     ///
     /// # Errors
     /// Those of the file system.
-    pub fn open(path: impl Into<PathBuf>) -> io::Result<Self> {
+    pub(crate) fn open(path: impl Into<PathBuf>) -> io::Result<Self> {
         let path = path.into();
         let handle = File::options().read(true).custom_flags(libc::O_DIRECTORY).open(&path)?;
         Ok(Self { handle: Arc::new(handle), path, confined: None })
@@ -63,7 +63,7 @@ impl Directory {
     ///
     /// # Errors
     /// Those of the file system.
-    pub fn open_dir(&self, name: &OsStr) -> io::Result<Self> {
+    pub(crate) fn open_dir(&self, name: &OsStr) -> io::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let handle = openat(&self.handle, name, flags, Mode::empty())?;
         let below =
@@ -76,19 +76,19 @@ impl Directory {
     }
 
     /// Returns the directory with the restriction that no link leads out of it.
-    pub fn confined(mut self) -> Self {
+    pub(crate) fn confined(mut self) -> Self {
         let top = self.handle.clone();
         self.confined.get_or_insert(Confined { top, below: PathBuf::new() });
         self
     }
 
     /// Returns true if no link may lead out.
-    pub fn is_confined(&self) -> bool {
+    pub(crate) fn is_confined(&self) -> bool {
         self.confined.is_some()
     }
 
     /// Returns the path by which it was opened, for messages.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
@@ -96,7 +96,7 @@ impl Directory {
     ///
     /// # Errors
     /// Those of the file system; `EXDEV` for a link that leads out of a confined directory.
-    pub fn open_file(&self, name: &OsStr) -> io::Result<File> {
+    pub(crate) fn open_file(&self, name: &OsStr) -> io::Result<File> {
         self.open_with(name, READ)
     }
 
@@ -104,7 +104,7 @@ impl Directory {
     ///
     /// # Errors
     /// As [`Self::open_file`], but a file need not be readable.
-    pub fn metadata(&self, name: &OsStr) -> io::Result<Metadata> {
+    pub(crate) fn metadata(&self, name: &OsStr) -> io::Result<Metadata> {
         self.open_with(name, EXAMINE)?.metadata()
     }
 
@@ -119,7 +119,7 @@ impl Directory {
     ///
     /// # Errors
     /// `ESTALE` once it was removed, those of the file system.
-    pub fn own_metadata(&self) -> io::Result<Metadata> {
+    pub(crate) fn own_metadata(&self) -> io::Result<Metadata> {
         let meta = self.handle.metadata()?;
         match meta.nlink() {
             0 => Err(io::Error::from_raw_os_error(libc::ESTALE)),
@@ -131,7 +131,7 @@ impl Directory {
     ///
     /// # Errors
     /// Those of the file system.
-    pub fn read_link(&self, name: &OsStr) -> io::Result<PathBuf> {
+    pub(crate) fn read_link(&self, name: &OsStr) -> io::Result<PathBuf> {
         let target = readlinkat(&self.handle, name, Vec::new())?;
         Ok(OsString::from_vec(target.into_bytes()).into())
     }
@@ -140,7 +140,7 @@ impl Directory {
     ///
     /// # Errors
     /// Those of the file system.
-    pub fn entries(&self) -> io::Result<Vec<Entry>> {
+    pub(crate) fn entries(&self) -> io::Result<Vec<Entry>> {
         let mut entries = Vec::new();
         for entry in Dir::read_from(&self.handle)? {
             let entry = entry?;
@@ -166,7 +166,7 @@ impl Directory {
     }
 
     /// Returns the bytes of all files in the directory and below it. What cannot be examined does not count.
-    pub fn disk_usage(&self) -> u64 {
+    pub(crate) fn disk_usage(&self) -> u64 {
         let len = |entry: &Entry| match entry.kind {
             FileType::Directory => self.open_dir(&entry.name).map_or(0, |below| below.disk_usage()),
             FileType::RegularFile | FileType::Symlink => {
@@ -198,7 +198,7 @@ impl Confined {
 }
 
 /// Returns true if a link that stands `depth` directories below the topmost leads out of that, by its text alone.
-pub fn leaves(target: &Path, depth: usize) -> bool {
+pub(crate) fn leaves(target: &Path, depth: usize) -> bool {
     let step = |depth: usize, component| match component {
         Component::ParentDir => depth.checked_sub(1),
         Component::Normal(_) => Some(depth + 1),

@@ -32,7 +32,7 @@ pub enum Extent {
 
 impl Extent {
     /// Length in bytes.
-    pub fn len(&self) -> u64 {
+    pub(crate) fn len(&self) -> u64 {
         match self {
             Self::Inline(bytes) => bytes.len() as u64,
             Self::Range { len, .. } | Self::Decoded { len, .. } | Self::Part { len, .. } => *len,
@@ -40,7 +40,7 @@ impl Extent {
     }
 
     /// Whether there are no bytes.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
@@ -119,9 +119,9 @@ pub struct VirtualFile {
 
 impl VirtualFile {
     /// A file of the source from end to end; empty if it could not be opened.
-    pub fn whole(shard: impl Into<Arc<SourceFile>>) -> Self {
+    pub(crate) fn whole(shard: impl Into<Arc<SourceFile>>) -> Self {
         let shard = shard.into();
-        let len = shard.len().unwrap_or(0);
+        let len = shard.size().unwrap_or(0);
         [Extent::Range { shard, offset: 0, len }].into_iter().collect()
     }
 
@@ -160,13 +160,13 @@ impl VirtualFile {
     }
 
     /// As [`Decode::recipe`], of all of it.
-    pub fn fingerprint(&self, mut to: &mut dyn Hasher) -> Option<()> {
+    pub(crate) fn fingerprint(&self, mut to: &mut dyn Hasher) -> Option<()> {
         self.extents.len().hash(&mut to);
         self.extents.iter().try_for_each(|extent| extent.fingerprint(to))
     }
 
     /// Whether some of it is decoded [in bands](Decode::in_bands).
-    pub fn reads_whole_bands(&self) -> bool {
+    pub(crate) fn reads_whole_bands(&self) -> bool {
         self.extents.iter().any(|extent| match extent {
             Extent::Decoded { data, .. } | Extent::Part { data, .. } => data.reads_whole_bands(),
             Extent::Inline(_) | Extent::Range { .. } => false,
@@ -174,7 +174,7 @@ impl VirtualFile {
     }
 
     /// Whether all of it is in files or in memory, or as good as that: [cheap](Decode::is_cheap) to make.
-    pub fn skip_cache(&self) -> bool {
+    pub(crate) fn skip_cache(&self) -> bool {
         self.extents.iter().all(|extent| match extent {
             Extent::Decoded { data, .. } | Extent::Part { data, .. } => data.skip_cache(),
             Extent::Inline(_) | Extent::Range { .. } => true,
@@ -198,7 +198,7 @@ impl VirtualFile {
     /// The shard this file is byte for byte, if it is one: the kernel can read such a file by itself.
     pub fn whole_file(&self) -> Option<&Arc<SourceFile>> {
         match self.extents.as_slice() {
-            [Extent::Range { shard, offset: 0, len }] if Some(*len) == shard.len() => Some(shard),
+            [Extent::Range { shard, offset: 0, len }] if Some(*len) == shard.size() => Some(shard),
             _ => None,
         }
     }

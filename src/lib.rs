@@ -20,18 +20,21 @@
 //! mount is to read an index. The checksums that a new index lacks are [summed](sums) when somebody reads it, or before, when
 //! nobody has anything better to do.
 
+// Without the kernel adapter, what only a mount uses is dead.
+#![cfg_attr(not(feature = "fuse"), allow(dead_code, unused_imports))]
+
 pub mod cache;
 pub mod catalog;
 pub mod checksums;
 pub mod cli;
-pub mod directory;
+pub(crate) mod directory;
 pub mod dtype;
-pub mod export;
+pub(crate) mod export;
 pub mod extent;
 pub mod format;
 pub mod graph;
 pub mod map;
-pub mod minifloat;
+pub(crate) mod minifloat;
 pub mod mounted_source;
 pub mod name;
 pub mod op;

@@ -4,7 +4,7 @@
 //! and the OCP and ml_dtypes definitions of the 8- and 4-bit kinds).
 
 /// A layout of sign, exponent and mantissa.
-pub struct Minifloat {
+pub(crate) struct Minifloat {
     exponent: u32,
     mantissa: u32,
     bias: i32,
@@ -27,28 +27,28 @@ const fn format(exponent: u32, mantissa: u32, bias: i32, specials: Specials) -> 
 }
 
 /// IEEE 754 binary16.
-pub const FLOAT16: Minifloat = format(5, 10, 15, Specials::Ieee);
+pub(crate) const FLOAT16: Minifloat = format(5, 10, 15, Specials::Ieee);
 /// OCP 8-bit, five bits of exponent.
-pub const FLOAT8_E5M2: Minifloat = format(5, 2, 15, Specials::Ieee);
+pub(crate) const FLOAT8_E5M2: Minifloat = format(5, 2, 15, Specials::Ieee);
 /// OCP 8-bit, four bits of exponent, no infinities.
-pub const FLOAT8_E4M3FN: Minifloat = format(4, 3, 7, Specials::Finite);
+pub(crate) const FLOAT8_E4M3FN: Minifloat = format(4, 3, 7, Specials::Finite);
 /// Four bits of exponent, no infinities, no minus zero.
-pub const FLOAT8_E4M3FNUZ: Minifloat = format(4, 3, 8, Specials::FiniteUnsignedZero);
+pub(crate) const FLOAT8_E4M3FNUZ: Minifloat = format(4, 3, 8, Specials::FiniteUnsignedZero);
 /// The same with bias 11.
-pub const FLOAT8_E4M3B11FNUZ: Minifloat = format(4, 3, 11, Specials::FiniteUnsignedZero);
+pub(crate) const FLOAT8_E4M3B11FNUZ: Minifloat = format(4, 3, 11, Specials::FiniteUnsignedZero);
 /// Five bits of exponent, no infinities, no minus zero.
-pub const FLOAT8_E5M2FNUZ: Minifloat = format(5, 2, 16, Specials::FiniteUnsignedZero);
+pub(crate) const FLOAT8_E5M2FNUZ: Minifloat = format(5, 2, 16, Specials::FiniteUnsignedZero);
 /// OCP 4-bit.
-pub const FLOAT4_E2M1FN: Minifloat = format(2, 1, 1, Specials::None);
+pub(crate) const FLOAT4_E2M1FN: Minifloat = format(2, 1, 1, Specials::None);
 
 /// bfloat16 is the upper half of a float32.
-pub fn bfloat16(bits: u16) -> f32 {
+pub(crate) fn bfloat16(bits: u16) -> f32 {
     f32::from_bits(u32::from(bits) << 16)
 }
 
 /// The nearest bfloat16, ties to even. A NaN keeps its sign and nothing else.
 #[inline(always)]
-pub fn to_bfloat16(value: f32) -> u16 {
+pub(crate) fn to_bfloat16(value: f32) -> u16 {
     let bits = value.to_bits();
     let rounded = bits.wrapping_add(0x7fff + (bits >> 16 & 1)) >> 16;
     let nan = bits >> 16 & 0x8000 | 0x7fc0;
@@ -57,7 +57,7 @@ pub fn to_bfloat16(value: f32) -> u16 {
 
 /// The float32 beside `value` from which rounding to fewer bits gives what rounding `value` itself would: of the two
 /// around it the one whose last bit is set.
-pub fn to_odd(value: f64) -> f32 {
+pub(crate) fn to_odd(value: f64) -> f32 {
     let near = value as f32;
     let bits = near.to_bits();
     let exact = f64::from(near) == value || value.is_nan();
@@ -72,7 +72,7 @@ impl Minifloat {
     /// The nearest number that there is, ties to even. Past the largest is infinity where there is one, else NaN, else the
     /// largest; a NaN keeps its sign; all of that as ml_dtypes has it, which makes a zero of a NaN where there is none.
     #[inline(always)]
-    pub fn encode(&self, value: f32) -> u16 {
+    pub(crate) fn encode(&self, value: f32) -> u16 {
         let (sign_at, bits) = (self.exponent + self.mantissa, value.to_bits());
         let (sign, magnitude) = (bits >> 31 << sign_at, bits & 0x7fff_ffff);
         let code = self.magnitude(magnitude);
@@ -118,7 +118,7 @@ impl Minifloat {
     }
 
     /// The number that the low bits of `bits` stand for. A NaN keeps its sign.
-    pub fn decode(&self, bits: u16) -> f32 {
+    pub(crate) fn decode(&self, bits: u16) -> f32 {
         let bits = u32::from(bits);
         let sign = if bits >> (self.exponent + self.mantissa) & 1 == 1 { -1.0 } else { 1.0 };
         let exponent = bits >> self.mantissa & ((1 << self.exponent) - 1);

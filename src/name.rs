@@ -16,7 +16,7 @@ impl Name {
 
 impl Name {
     /// The name that is written so: the inverse of its `Display`.
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let (mut bytes, mut rest) = (Vec::with_capacity(text.len()), text);
         while let Some(at) = rest.find('\\') {
             bytes.extend(&rest.as_bytes()[..at]);
@@ -83,7 +83,7 @@ impl fmt::Debug for Name {
 }
 
 /// At most so many names, and how many more there are.
-pub fn listed(names: &[impl fmt::Display], most: usize) -> String {
+pub(crate) fn listed(names: &[impl fmt::Display], most: usize) -> String {
     let some: Vec<_> = names.iter().take(most).map(ToString::to_string).collect();
     match names.len().saturating_sub(most) {
         0 => some.join(", "),
@@ -92,7 +92,7 @@ pub fn listed(names: &[impl fmt::Display], most: usize) -> String {
 }
 
 /// Bytes as text with control characters, backslashes and what is not UTF-8 escaped.
-pub fn printable(bytes: &[u8]) -> String {
+pub(crate) fn printable(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {
@@ -113,7 +113,7 @@ const SAMPLE: usize = 5_000;
 const SUGGESTIONS: usize = 3;
 
 /// Returns the names most similar to `text`, the most similar first.
-pub fn near_names(text: &str, names: &[&[u8]]) -> Vec<String> {
+pub(crate) fn near_names(text: &str, names: &[&[u8]]) -> Vec<String> {
     let names = sample(names).into_iter().filter_map(|name| std::str::from_utf8(name).ok());
     let mut near: Vec<_> = names.map(|name| (strsim::jaro_winkler(text, name), name)).collect();
     near.sort_by(|a, b| b.0.total_cmp(&a.0));

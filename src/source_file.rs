@@ -55,15 +55,15 @@ struct Opened {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Stamp {
     /// Device number.
-    pub dev: u64,
+    pub(crate) dev: u64,
     /// Inode number.
-    pub ino: u64,
+    pub(crate) ino: u64,
     /// Length in bytes.
-    pub len: u64,
+    pub(crate) len: u64,
     /// Modification time: seconds since the epoch, and nanoseconds.
-    pub mtime: (i64, i64),
+    pub(crate) mtime: (i64, i64),
     /// Permission bits.
-    pub mode: u32,
+    pub(crate) mode: u32,
 }
 
 impl From<&Metadata> for Stamp {
@@ -75,19 +75,19 @@ impl From<&Metadata> for Stamp {
 
 impl Stamp {
     /// Returns the stamp of the file `name` in a directory, or `None` if it cannot be examined.
-    pub fn at(directory: &Directory, name: &OsStr) -> Option<Self> {
+    pub(crate) fn at(directory: &Directory, name: &OsStr) -> Option<Self> {
         directory.metadata(name).ok().map(|meta| Self::from(&meta))
     }
 
     /// Whether whatever is written from now on will show in the time of modification.
-    pub fn is_settled(&self) -> bool {
+    pub(crate) fn is_settled(&self) -> bool {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let mtime = Duration::from_secs(self.mtime.0.max(0).unsigned_abs());
         now.checked_sub(mtime).is_some_and(|age| age > SETTLED)
     }
 
     /// The same inode with the same content, permissions aside.
-    pub fn same_content(&self, other: &Self) -> bool {
+    pub(crate) fn same_content(&self, other: &Self) -> bool {
         (self.dev, self.ino, self.len, self.mtime) == (other.dev, other.ino, other.len, other.mtime)
     }
 }
@@ -105,13 +105,13 @@ impl SourceFile {
     }
 
     /// Opens a file of a directory that is held open, which it keeps so.
-    pub fn open_in(directory: &Arc<Directory>, name: &OsStr) -> Self {
+    pub(crate) fn open_in(directory: &Arc<Directory>, name: &OsStr) -> Self {
         let opened = directory.open_file(name).and_then(Opened::new);
         Self::new(Some(directory.clone()), name, directory.path().join(name), opened)
     }
 
     /// A file that others may append to, as they do to logs: what was there when it was opened stays readable.
-    pub fn growing(self) -> Self {
+    pub(crate) fn growing(self) -> Self {
         Self { may_grow: true, ..self }
     }
 
@@ -139,7 +139,7 @@ impl SourceFile {
     }
 
     /// The last component of the path, for messages.
-    pub fn name(&self) -> std::borrow::Cow<'_, str> {
+    pub(crate) fn name(&self) -> std::borrow::Cow<'_, str> {
         self.path.file_name().unwrap_or(self.path.as_os_str()).to_string_lossy()
     }
 
@@ -154,27 +154,22 @@ impl SourceFile {
     }
 
     /// Tells `to` which state of which file this is; `None` where nobody can tell it from the next.
-    pub fn fingerprint(&self, mut to: &mut dyn Hasher) -> Option<()> {
+    pub(crate) fn fingerprint(&self, mut to: &mut dyn Hasher) -> Option<()> {
         let Stamp { dev, ino, len, mtime, mode: _ } = self.stamp().filter(Stamp::is_settled)?;
         (dev, ino, len, mtime).hash(&mut to);
         Some(())
     }
 
     /// Length in bytes when it was opened; `None` if it was not.
-    pub fn len(&self) -> Option<u64> {
+    pub fn size(&self) -> Option<u64> {
         self.stamp().map(|stamp| stamp.len)
-    }
-
-    /// Whether it was opened and has no bytes.
-    pub fn is_empty(&self) -> bool {
-        self.len() == Some(0)
     }
 
     /// Checks that the path still leads to the bytes that were planned, as every `open` of a mount must.
     ///
     /// # Errors
     /// `EIO` if the file was never there, `ESTALE` if it is gone, replaced or changed.
-    pub fn verify(&self) -> io::Result<()> {
+    pub(crate) fn verify(&self) -> io::Result<()> {
         let opened = self.opened()?;
         let gone = || io::Error::from_raw_os_error(libc::ENOENT);
         let now =
@@ -204,7 +199,7 @@ impl SourceFile {
     ///
     /// # Errors
     /// As [`Self::read_exact_at`].
-    pub fn reply_from_map(&self, offset: u64, len: usize) -> io::Result<Option<&[u8]>> {
+    pub(crate) fn reply_from_map(&self, offset: u64, len: usize) -> io::Result<Option<&[u8]>> {
         let opened = self.opened()?;
         // Every time: behind a mapping's last page there would be zeros instead of a short count.
         self.fresh_until.store(0, Ordering::Relaxed);
@@ -215,7 +210,7 @@ impl SourceFile {
     }
 
     /// The descriptor, for the kernel to read from by itself.
-    pub fn backing(&self) -> Option<BorrowedFd<'_>> {
+    pub(crate) fn backing(&self) -> Option<BorrowedFd<'_>> {
         self.opened.as_ref().ok().map(|opened| opened.file.as_fd())
     }
 
@@ -279,7 +274,7 @@ impl Opened {
 }
 
 /// Lets this process open so many files more, as far as the hard limit goes: a checkpoint may have a thousand shards.
-pub fn make_room(files: u64) {
+pub(crate) fn make_room(files: u64) {
     let mut limit = getrlimit(Resource::Nofile);
     let wanted = files.saturating_add(OTHER_FILES);
     if limit.current.is_some_and(|current| current < wanted) {

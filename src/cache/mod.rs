@@ -139,13 +139,13 @@ struct Flight {
 
 /// What the cache did, since the start.
 #[derive(Debug, Default)]
-pub struct Counters {
+pub(crate) struct Counters {
     /// Pieces found.
-    pub hits: AtomicU64,
+    pub(crate) hits: AtomicU64,
     /// Pieces decoded, and reads past the cache.
-    pub misses: AtomicU64,
+    pub(crate) misses: AtomicU64,
     /// Pieces let go of.
-    pub evictions: AtomicU64,
+    pub(crate) evictions: AtomicU64,
 }
 
 enum Lookup {
@@ -163,22 +163,22 @@ impl Cache {
     }
 
     /// Of a cache that stands behind another, which keeps all that is read once: what is cheap is not kept twice.
-    pub fn second(self) -> Self {
+    pub(crate) fn second(self) -> Self {
         Self { is_second: true, ..self }
     }
 
     /// The counters.
-    pub fn counters(&self) -> &Counters {
+    pub(crate) fn counters(&self) -> &Counters {
         &self.counters
     }
 
     /// Bytes that it may keep.
-    pub fn budget(&self) -> usize {
+    pub(crate) fn budget(&self) -> usize {
         self.budget
     }
 
     /// Bytes that it keeps now, or makes.
-    pub fn used(&self) -> usize {
+    pub(crate) fn used(&self) -> usize {
         lock(&self.state).used
     }
 
@@ -196,7 +196,7 @@ impl Cache {
     ///
     /// # Errors
     /// Those of the decoder.
-    pub fn read(
+    pub(crate) fn read(
         &self,
         decoder: &Arc<dyn Decode>,
         len: u64,

@@ -9,16 +9,16 @@ use crate::name::near_names;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownVariable {
     /// The name that was asked for.
-    pub name: String,
+    pub(crate) name: String,
     /// Those that look like it, the nearest first.
-    pub nearest: Vec<String>,
+    pub(crate) nearest: Vec<String>,
 }
 
 /// The variable of that name, as `ls` shows it: its bytes, or where those are no text the escapes that stand for them.
 ///
 /// # Errors
 /// The names that are nearest.
-pub fn find_variable<'a>(catalog: &'a Catalog, name: &str) -> Result<&'a Variable, UnknownVariable> {
+pub(crate) fn find_variable<'a>(catalog: &'a Catalog, name: &str) -> Result<&'a Variable, UnknownVariable> {
     let printed = || catalog.variables.iter().find(|variable| variable.name.to_string() == name);
     catalog.variable(name.as_bytes()).or_else(printed).ok_or_else(|| {
         let names: Vec<_> = catalog.variables.iter().map(|variable| variable.name.as_bytes()).collect();

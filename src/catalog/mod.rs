@@ -5,7 +5,7 @@ mod find;
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
-pub use find::{UnknownVariable, find_variable};
+pub(crate) use find::{UnknownVariable, find_variable};
 
 use crate::checksums::ChecksumStore;
 use crate::graph::Graph;
@@ -45,14 +45,14 @@ type Read = Box<dyn FnOnce() -> HashMap<Name, VariableInit> + Send>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VariableInit {
     /// How many it had made before.
-    pub created: usize,
+    pub(crate) created: usize,
     /// Whether it trains it.
-    pub is_trainable: bool,
+    pub(crate) is_trainable: bool,
 }
 
 impl SavedProgram {
     /// What `read` gives, by the names of the source.
-    pub fn new(read: impl FnOnce() -> HashMap<Name, VariableInit> + Send + 'static) -> Self {
+    pub(crate) fn new(read: impl FnOnce() -> HashMap<Name, VariableInit> + Send + 'static) -> Self {
         Self(LazyLock::new(Box::new(read)))
     }
 }
@@ -61,9 +61,9 @@ impl SavedProgram {
 #[derive(Clone)]
 pub struct NativeFormat {
     /// What follows the stem in its name: `.weights.h5`.
-    pub suffix: &'static str,
+    pub(crate) suffix: &'static str,
     /// The file, as long as it says what `variables` say.
-    pub file: Option<Arc<SourceFile>>,
+    pub(crate) file: Option<Arc<SourceFile>>,
 }
 
 /// Which Keras is to read an HDF5 file of weights.
@@ -77,15 +77,16 @@ pub enum H5Layout {
 }
 
 /// The layouts, as they are written.
-pub const H5_LAYOUTS: &[(&str, H5Layout)] = &[("keras3", H5Layout::Keras3), ("legacy", H5Layout::Legacy)];
+pub(crate) const H5_LAYOUTS: &[(&str, H5Layout)] =
+    &[("keras3", H5Layout::Keras3), ("legacy", H5Layout::Legacy)];
 
 /// What makes a checkpoint object-based: a graph in which names lead to keys.
 #[derive(Clone)]
 pub struct Objects {
     /// The graph; `None` if its data file is missing.
-    pub graph: Option<Arc<Graph>>,
+    pub(crate) graph: Option<Arc<Graph>>,
     /// The tensor that holds it, a scalar string. It is in the bundle and is no variable.
-    pub tensor: Arc<Tensor>,
+    pub(crate) tensor: Arc<Tensor>,
 }
 
 /// Where TensorFlow looks a variable's name up.
@@ -118,11 +119,11 @@ pub struct Variable {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
     /// Its name in the source; empty for what a rule made of nothing.
-    pub name: Name,
+    pub(crate) name: Name,
     /// The rule and its place: `fix.toml:12`, `--rename`.
-    pub rule: Arc<str>,
+    pub(crate) rule: Arc<str>,
     /// What was done to its value, in the words of the map.
-    pub value: Option<Arc<str>>,
+    pub(crate) value: Option<Arc<str>>,
 }
 
 impl Variable {
@@ -132,7 +133,7 @@ impl Variable {
     }
 
     /// The name before any map.
-    pub fn name_before(&self) -> &Name {
+    pub(crate) fn name_before(&self) -> &Name {
         self.origin.as_ref().map_or(&self.name, |origin| &origin.name)
     }
 }
@@ -144,7 +145,7 @@ impl Catalog {
     }
 
     /// Notes that the source no longer says what `variables` say.
-    pub fn changed(&mut self) {
+    pub(crate) fn changed(&mut self) {
         self.index = None;
         if let Some(own) = &mut self.native {
             own.file = None;
@@ -158,7 +159,7 @@ impl Catalog {
 
     /// Up to `limit` paths of the object graph that lead to the variable, shortest first; none for what has no graph or
     /// is no object's child, as slots are.
-    pub fn paths(&self, variable: &Variable, limit: usize) -> Vec<Name> {
+    pub(crate) fn paths(&self, variable: &Variable, limit: usize) -> Vec<Name> {
         let found = self.graph().and_then(|graph| Some((graph, graph.owner(variable.key().as_bytes())?)));
         found.map_or_else(Vec::new, |(graph, node)| {
             graph.paths(node, limit).into_iter().filter(|path| !path.is_empty()).map(Name::from).collect()
@@ -182,7 +183,7 @@ impl Catalog {
     }
 
     /// Whether it is known of any variable how it was made.
-    pub fn knows_program(&self) -> bool {
+    pub(crate) fn knows_program(&self) -> bool {
         self.program.as_ref().is_some_and(|program| !program.0.is_empty())
     }
 
@@ -192,7 +193,7 @@ impl Catalog {
     }
 
     /// Bytes of all variables together; one that stands under two names counts twice.
-    pub fn len(&self) -> u64 {
+    pub(crate) fn len(&self) -> u64 {
         self.variables.iter().map(|v| v.tensor.len()).sum()
     }
 

@@ -17,7 +17,7 @@ const PIECES: usize = 16 << 20;
 
 /// The verdict of an audit on a tensor.
 #[derive(Debug)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// Its bytes have the checksums that were recorded.
     Intact,
     /// Its bytes can be read, but the source recorded no checksum of some.
@@ -40,7 +40,7 @@ struct Task {
 }
 
 /// Reads the tensors and gives a verdict of each. `progress` is told of bytes that were read.
-pub fn audit(tensors: &[Arc<Tensor>], progress: &(dyn Fn(u64) + Sync)) -> Vec<Verdict> {
+pub(crate) fn audit(tensors: &[Arc<Tensor>], progress: &(dyn Fn(u64) + Sync)) -> Vec<Verdict> {
     let (mut stored, mut tasks, mut parts) = (Vec::new(), Vec::new(), Vec::with_capacity(tensors.len()));
     for tensor in tensors {
         let first = stored.len();

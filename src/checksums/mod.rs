@@ -20,9 +20,9 @@ mod tests;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-pub use crate::checksums::audit::{Verdict, audit};
+pub(crate) use crate::checksums::audit::{Verdict, audit};
 use crate::checksums::pool::ChecksumPool;
-pub use crate::checksums::store::CacheDirStore;
+pub(crate) use crate::checksums::store::CacheDirStore;
 use crate::format::crc::Masked;
 use crate::tensor::Tensor;
 
@@ -39,7 +39,7 @@ pub trait ChecksumStore: Send + Sync {
 const WORTH_KEEPING: u64 = 16 << 20;
 
 /// The checksums of some tensors, computed when they are first asked for.
-pub struct Checksums {
+pub(crate) struct Checksums {
     tensors: Vec<Arc<Tensor>>,
     keep: Option<Arc<dyn ChecksumStore>>,
     state: Mutex<State>,
@@ -55,13 +55,13 @@ enum State {
 
 impl Checksums {
     /// Of these tensors; nothing is read yet.
-    pub fn new(tensors: Vec<Arc<Tensor>>, keep: Option<Arc<dyn ChecksumStore>>) -> Self {
+    pub(crate) fn new(tensors: Vec<Arc<Tensor>>, keep: Option<Arc<dyn ChecksumStore>>) -> Self {
         let len: u64 = tensors.iter().map(|tensor| tensor.len()).sum();
         Self { tensors, keep: keep.filter(|_| len >= WORTH_KEEPING), state: Mutex::default() }
     }
 
     /// The tensors.
-    pub fn tensors(&self) -> &[Arc<Tensor>] {
+    pub(crate) fn tensors(&self) -> &[Arc<Tensor>] {
         &self.tensors
     }
 
@@ -70,7 +70,7 @@ impl Checksums {
     ///
     /// # Errors
     /// Those of the source; a later call tries again.
-    pub fn all(&self) -> io::Result<Arc<[Masked]>> {
+    pub(crate) fn all(&self) -> io::Result<Arc<[Masked]>> {
         match self.begin() {
             Ok(done) => Ok(done),
             Err(work) => {

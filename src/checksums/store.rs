@@ -24,11 +24,11 @@ const PART: &str = "part";
 const LEFT_BEHIND: Duration = Duration::from_secs(3600);
 
 /// A directory of checksums.
-pub struct CacheDirStore(PathBuf);
+pub(crate) struct CacheDirStore(PathBuf);
 
 impl CacheDirStore {
     /// The user's: `$CKPTFS_CACHE_DIR`, which turns it off if it is empty, else `ckptfs` in `$XDG_CACHE_HOME` or `~/.cache`.
-    pub fn of_user() -> Option<Self> {
+    pub(crate) fn of_user() -> Option<Self> {
         let absolute = |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
         match env::var_os("CKPTFS_CACHE_DIR") {
             Some(own) => {
@@ -42,7 +42,7 @@ impl CacheDirStore {
     }
 
     /// One in that directory, which need not be there.
-    pub fn within(directory: impl AsRef<Path>) -> Self {
+    pub(crate) fn within(directory: impl AsRef<Path>) -> Self {
         Self(directory.as_ref().join("checksums"))
     }
 

@@ -168,12 +168,12 @@ impl Dtype {
     }
 
     /// The type that TensorFlow calls so.
-    pub fn named(name: &str) -> Option<Self> {
+    pub(crate) fn named(name: &str) -> Option<Self> {
         ROWS.iter().find(|row| row.name == name).map(|row| row.dtype)
     }
 
     /// Returns the type that a user means: by TensorFlow's name, or by another usual word, such as `bf16`.
-    pub fn written(word: &str) -> Option<Self> {
+    pub(crate) fn written(word: &str) -> Option<Self> {
         let other = || OTHER_WORDS.iter().find(|(other, _)| *other == word).map(|(_, dtype)| *dtype);
         Self::named(word).or_else(other)
     }
@@ -184,7 +184,7 @@ impl Dtype {
     }
 
     /// TensorFlow's name, as `tf.dtypes` has it.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         self.row().name
     }
 
@@ -199,12 +199,12 @@ impl Dtype {
     }
 
     /// Numbers in an element: 2 for complex types, 0 where elements vary in size.
-    pub fn components(self) -> u64 {
+    pub(crate) fn components(self) -> u64 {
         self.row().components
     }
 
     /// Bytes of one component; 0 where elements vary in size.
-    pub fn component_width(self) -> usize {
+    pub(crate) fn component_width(self) -> usize {
         self.width().map_or(0, |width| (width / self.components()) as usize)
     }
 
@@ -219,7 +219,7 @@ impl Dtype {
 }
 
 /// Returns what is wrong with one of TensorFlow's dtype numbers that [`Dtype::from_tensorflow`] does not know.
-pub fn unknown_dtype(number: u32) -> String {
+pub(crate) fn unknown_dtype(number: u32) -> String {
     match number {
         0 => "has no dtype".into(),
         101..=199 => format!("dtype {number} is a reference, which is never stored"),

@@ -19,26 +19,26 @@ use crate::extent::VirtualFile;
 use crate::source_file::SourceFile;
 
 /// A file that is to be.
-pub struct Output {
+pub(crate) struct Output {
     /// Where.
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
     /// What is in it.
-    pub file: VirtualFile,
+    pub(crate) file: VirtualFile,
 }
 
 /// How it is done.
-pub struct CopyMode<'a> {
+pub(crate) struct CopyMode<'a> {
     /// Whether what is a whole file of the source becomes a link to it: a hard one, across devices a symbolic one.
-    pub link: bool,
+    pub(crate) link: bool,
     /// Whether what is there is replaced.
-    pub replace: bool,
+    pub(crate) replace: bool,
     /// Told of bytes as they are written; says whether to go on.
-    pub progress: &'a (dyn Fn(u64) -> bool + Sync),
+    pub(crate) progress: &'a (dyn Fn(u64) -> bool + Sync),
 }
 
 /// Why nothing was written.
 #[derive(Debug)]
-pub enum Error {
+pub(crate) enum Error {
     /// Files that are there already.
     Exists(Vec<PathBuf>),
     /// Told to stop.
@@ -77,7 +77,7 @@ const MODE: u32 = 0o666;
 ///
 /// # Errors
 /// What failed; nothing of the files is left then.
-pub fn write(outputs: &[Output], manner: &CopyMode<'_>) -> Result<(), Error> {
+pub(crate) fn write(outputs: &[Output], manner: &CopyMode<'_>) -> Result<(), Error> {
     let present: Vec<_> =
         outputs.iter().map(|output| &output.path).filter(|path| is_there(path)).cloned().collect();
     if !manner.replace && !present.is_empty() {

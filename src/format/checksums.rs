@@ -14,13 +14,13 @@ const HEADER: usize = 40;
 const CRC: usize = 4;
 
 /// Length of the file of so many.
-pub fn len(count: usize) -> u64 {
+pub(crate) fn len(count: usize) -> u64 {
     let sums = (count as u64).saturating_mul(CRC as u64);
     sums.saturating_add(HEADER as u64).saturating_add(CRC as u64)
 }
 
 /// The file of these.
-pub fn encode(key: u128, sums: &[Masked]) -> Vec<u8> {
+pub(crate) fn encode(key: u128, sums: &[Masked]) -> Vec<u8> {
     let mut file = MAGIC.to_vec();
     file.extend(key.to_le_bytes());
     file.extend((sums.len() as u64).to_le_bytes());
@@ -30,7 +30,7 @@ pub fn encode(key: u128, sums: &[Masked]) -> Vec<u8> {
 }
 
 /// Those under the key.
-pub fn decode(file: &[u8], key: u128) -> Result<Vec<Masked>> {
+pub(crate) fn decode(file: &[u8], key: u128) -> Result<Vec<Masked>> {
     let (body, crc) = file.split_last_chunk().ok_or_else(|| Malformed::new("too short", 0))?;
     if Masked::of(body) != Masked(u32::from_le_bytes(*crc)) {
         return Err(Malformed::new("checksum of the file", body.len()));

@@ -13,7 +13,7 @@ impl Masked {
     }
 
     /// A plain checksum, masked.
-    pub fn mask(crc: u32) -> Self {
+    pub(crate) fn mask(crc: u32) -> Self {
         Self(crc.rotate_right(15).wrapping_add(DELTA))
     }
 
@@ -23,12 +23,12 @@ impl Masked {
     }
 
     /// The checksum of what this one covers followed by `bytes`.
-    pub fn extend(self, bytes: &[u8]) -> Self {
+    pub(crate) fn extend(self, bytes: &[u8]) -> Self {
         Self::mask(crc32c::crc32c_append(self.unmask(), bytes))
     }
 
     /// The checksum of what this one covers followed by the `len` bytes that `next` covers, without reading either.
-    pub fn join(self, next: Self, len: usize) -> Self {
+    pub(crate) fn join(self, next: Self, len: usize) -> Self {
         Self::mask(crc32c::crc32c_combine(self.unmask(), next.unmask(), len))
     }
 

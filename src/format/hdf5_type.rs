@@ -13,7 +13,7 @@ use crate::format::{Malformed, Result};
 
 /// What the elements are.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Type {
+pub(crate) enum Type {
     /// Numbers that TensorFlow has.
     Number {
         /// TensorFlow's name of the type.
@@ -43,7 +43,7 @@ pub enum Type {
 
 /// What ends a string that is shorter than its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Padding {
+pub(crate) enum Padding {
     /// The first NUL, whatever follows it.
     Terminated,
     /// NULs to the end.
@@ -59,7 +59,7 @@ const MAX_DEPTH: u32 = 16;
 ///
 /// # Errors
 /// Where the message ends too early or nests too deep.
-pub fn decode(message: &[u8]) -> Result<Type> {
+pub(crate) fn decode(message: &[u8]) -> Result<Type> {
     description(&mut Reader::new(message), MAX_DEPTH)
 }
 

@@ -15,7 +15,7 @@ use crate::format::{Malformed, Result};
 ///
 /// # Errors
 /// Where the stream ends early, refers back past its beginning, or makes more or fewer bytes.
-pub fn decode(stream: &[u8], len: usize) -> Result<Vec<u8>> {
+pub(crate) fn decode(stream: &[u8], len: usize) -> Result<Vec<u8>> {
     let (mut reader, mut out) = (Reader::new(stream), Vec::new());
     while !reader.is_empty() {
         let at = reader.at();

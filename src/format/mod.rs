@@ -12,13 +12,13 @@
 
 pub mod bundle;
 pub mod checkpoint_state;
-pub mod checksums;
+pub(crate) mod checksums;
 pub mod crc;
-pub mod hdf5_image;
-pub mod hdf5_type;
-pub mod lzf;
+pub(crate) mod hdf5_image;
+pub(crate) mod hdf5_type;
+pub(crate) mod lzf;
 pub mod meta_graph;
-pub mod npy;
+pub(crate) mod npy;
 pub mod object_graph;
 #[cfg(test)]
 mod real;
@@ -35,17 +35,17 @@ mod wire;
 #[error("{what} at byte {at}")]
 pub struct Malformed {
     /// The fault, in the words of the format.
-    pub what: std::borrow::Cow<'static, str>,
+    pub(crate) what: std::borrow::Cow<'static, str>,
     /// Offset of the fault in the bytes that were decoded.
-    pub at: u64,
+    pub(crate) at: u64,
 }
 
 impl Malformed {
     /// `what` is wrong at offset `at`.
-    pub fn new(what: impl Into<std::borrow::Cow<'static, str>>, at: usize) -> Self {
+    pub(crate) fn new(what: impl Into<std::borrow::Cow<'static, str>>, at: usize) -> Self {
         Self { what: what.into(), at: at as u64 }
     }
 }
 
 /// The result of decoding.
-pub type Result<T> = std::result::Result<T, Malformed>;
+pub(crate) type Result<T> = std::result::Result<T, Malformed>;

@@ -15,20 +15,20 @@ const GROWTH_DIGITS: usize = 21;
 
 /// What a header says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Header {
+pub(crate) struct Header {
     /// The elements' type, such as `<f4`.
-    pub descr: String,
+    pub(crate) descr: String,
     /// Whether the first index runs fastest.
-    pub fortran_order: bool,
+    pub(crate) fortran_order: bool,
     /// Sizes of the dimensions.
-    pub shape: Vec<u64>,
+    pub(crate) shape: Vec<u64>,
     /// Bytes of the header: where the elements begin.
-    pub len: usize,
+    pub(crate) len: usize,
 }
 
 impl Header {
     /// The header that a file begins with.
-    pub fn decode(file: &[u8]) -> Result<Self> {
+    pub(crate) fn decode(file: &[u8]) -> Result<Self> {
         let version = file.strip_prefix(MAGIC).ok_or_else(|| Malformed::new("another magic", 0))?;
         let (text_len, at) = match version {
             [1, _, a, b, ..] => (u32::from(u16::from_le_bytes([*a, *b])), 10usize),
@@ -58,7 +58,7 @@ impl Header {
 }
 
 /// The header of a row-major array of `shape`, whose elements are as `descr` says, such as `<f4`.
-pub fn header(descr: &str, shape: &[u64]) -> Vec<u8> {
+pub(crate) fn header(descr: &str, shape: &[u64]) -> Vec<u8> {
     let dict = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {}, }}", tuple(shape));
     let growth = shape.first().map_or(0, |dim| GROWTH_DIGITS.saturating_sub(dim.to_string().len()));
     let text_len = dict.len().saturating_add(growth);

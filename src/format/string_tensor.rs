@@ -22,7 +22,7 @@ pub fn decode(bytes: &[u8], num_elements: u64) -> Result<Vec<&[u8]>> {
 }
 
 /// [`decode`], of a data file of either order.
-pub fn decode_in(order: Endianness, bytes: &[u8], num_elements: u64) -> Result<Vec<&[u8]>> {
+pub(crate) fn decode_in(order: Endianness, bytes: &[u8], num_elements: u64) -> Result<Vec<&[u8]>> {
     let mut reader = Reader::new(bytes);
     let lengths = lengths(&mut reader, num_elements)?;
     check_lengths(&mut reader, order, &lengths)?;
@@ -43,19 +43,19 @@ pub fn encode<T: AsRef<[u8]>>(elements: &[T]) -> (Vec<u8>, Masked) {
 }
 
 /// The checksum that the entry of the tensor with these elements has.
-pub fn checksum<T: AsRef<[u8]>>(elements: &[T]) -> Masked {
+pub(crate) fn checksum<T: AsRef<[u8]>>(elements: &[T]) -> Masked {
     checksum_in(Endianness::Little, elements)
 }
 
 /// [`checksum`], in a bundle of either order.
-pub fn checksum_in<T: AsRef<[u8]>>(order: Endianness, elements: &[T]) -> Masked {
+pub(crate) fn checksum_in<T: AsRef<[u8]>>(order: Endianness, elements: &[T]) -> Masked {
     let lengths = lengths_crc(order, &integers(elements));
     let lengths = lengths.extend(&bytes32(order, lengths.0));
     elements.iter().fold(lengths, |crc, element| crc.extend(element.as_ref()))
 }
 
 /// The checksum that stands between the lengths and the bytes.
-pub fn checksum_of_lengths<T: AsRef<[u8]>>(elements: &[T]) -> Masked {
+pub(crate) fn checksum_of_lengths<T: AsRef<[u8]>>(elements: &[T]) -> Masked {
     lengths_crc(Endianness::Little, &integers(elements))
 }
 

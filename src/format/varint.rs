@@ -16,22 +16,22 @@ impl<'a> Reader<'a> {
     }
 
     /// At the start of `bytes`, which themselves lie at offset `base` of what errors should speak of.
-    pub fn based(bytes: &'a [u8], base: usize) -> Self {
+    pub(crate) fn based(bytes: &'a [u8], base: usize) -> Self {
         Self { rest: bytes, end: base.saturating_add(bytes.len()) }
     }
 
     /// Offset of the next byte.
-    pub fn at(&self) -> usize {
+    pub(crate) fn at(&self) -> usize {
         self.end.saturating_sub(self.rest.len())
     }
 
     /// Whether nothing is left.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.rest.is_empty()
     }
 
     /// What is left.
-    pub fn rest(&self) -> &'a [u8] {
+    pub(crate) fn rest(&self) -> &'a [u8] {
         self.rest
     }
 
@@ -49,7 +49,7 @@ impl<'a> Reader<'a> {
 
     /// The next varint, which must fit 32 bits.
     #[inline]
-    pub fn varint32(&mut self) -> Result<u32> {
+    pub(crate) fn varint32(&mut self) -> Result<u32> {
         let at = self.at();
         let value = self.varint()?;
         u32::try_from(value).map_err(|_| Malformed::new("varint over 32 bits", at))
@@ -73,7 +73,7 @@ impl<'a> Reader<'a> {
 
     /// The next `len` bytes. Nothing is allocated, so `len` may be hostile.
     #[inline]
-    pub fn take(&mut self, len: u64) -> Result<&'a [u8]> {
+    pub(crate) fn take(&mut self, len: u64) -> Result<&'a [u8]> {
         let split = usize::try_from(len).ok().and_then(|len| self.rest.split_at_checked(len));
         let Some((taken, rest)) = split else {
             let what = format!("{len} bytes claimed where {} are left", self.rest.len());
@@ -85,7 +85,7 @@ impl<'a> Reader<'a> {
 
     /// The next `N` bytes as an array, for `from_le_bytes` and its kind.
     #[inline]
-    pub fn array<const N: usize>(&mut self) -> Result<[u8; N]> {
+    pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N]> {
         let Some((taken, rest)) = self.rest.split_first_chunk() else {
             let what = format!("{N} bytes wanted where {} are left", self.rest.len());
             return Err(Malformed::new(what, self.at()));

@@ -36,22 +36,22 @@ impl Metrics {
     }
 
     /// Reads that came through the daemon.
-    pub fn reads(&self) -> u64 {
+    pub(crate) fn reads(&self) -> u64 {
         self.reads.load(Ordering::Relaxed)
     }
 
     /// Bytes that those gave.
-    pub fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
     }
 
     /// Opens and reads that failed.
-    pub fn errors(&self) -> u64 {
+    pub(crate) fn errors(&self) -> u64 {
         self.errors.load(Ordering::Relaxed)
     }
 
     /// How often the kernel asked to open a directory. Once it was told that there is no need, it stops.
-    pub fn opendirs(&self) -> u64 {
+    pub(crate) fn opendirs(&self) -> u64 {
         self.opendirs.load(Ordering::Relaxed)
     }
 
@@ -59,7 +59,7 @@ impl Metrics {
     ///
     /// # Errors
     /// The reason.
-    pub fn passthrough(&self) -> Result<(), &str> {
+    pub(crate) fn passthrough(&self) -> Result<(), &str> {
         match self.passthrough.load(Ordering::Relaxed) {
             true => Ok(()),
             false => Err(self.refused.get().map_or("not begun", String::as_str)),

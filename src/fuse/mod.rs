@@ -28,7 +28,7 @@ use rustix::process::{getgid, getuid};
 use crate::cache::Cache;
 use crate::extent::VirtualFile;
 use crate::fuse::handles::Handles;
-pub use crate::fuse::metrics::Metrics;
+pub(crate) use crate::fuse::metrics::Metrics;
 use crate::fuse::passthrough::{PASSED_THROUGH, Passthrough};
 use crate::fuse::verified::Verified;
 use crate::tree::{Attr, Content, Ino, Kind, Tree, names_newest};
@@ -440,7 +440,7 @@ impl Filesystem for Fuse {
 
     fn statfs(&self, _request: &Request, _ino: INodeNo, reply: ReplyStatfs) {
         const BLOCK: u32 = 512;
-        let blocks = self.tree.len().div_ceil(BLOCK.into());
+        let blocks = self.tree.total_size().div_ceil(BLOCK.into());
         reply.statfs(blocks, 0, 0, 0, 0, BLOCK, 255, BLOCK);
     }
 

@@ -19,7 +19,7 @@ use crate::graph::walk::MAX_PATH;
 use crate::graph::{Graph, ROOT};
 
 /// A graph in the making.
-pub struct Import<'g> {
+pub(crate) struct Import<'g> {
     stock: &'g Graph,
     scion: &'g Graph,
     objects: ObjectGraph,
@@ -31,7 +31,7 @@ pub struct Import<'g> {
 
 /// Why an object cannot be added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unfit {
+pub(crate) enum Unfit {
     /// No object of the scion has that key.
     #[error("no object of its graph has it")]
     Unknown,
@@ -48,13 +48,13 @@ pub enum Unfit {
 
 impl<'g> Import<'g> {
     /// Nothing of `scion` on `stock` yet.
-    pub fn new(stock: &'g Graph, scion: &'g Graph) -> Self {
+    pub(crate) fn new(stock: &'g Graph, scion: &'g Graph) -> Self {
         let (edges, comes_from) = (HashMap::new(), HashMap::new());
         Self { stock, scion, objects: stock.objects.clone(), edges, comes_from }
     }
 
     /// Adds the object that has this key of the scion's bundle; gives the key that it has now.
-    pub fn add(&mut self, key: &[u8]) -> Result<Vec<u8>, Unfit> {
+    pub(crate) fn add(&mut self, key: &[u8]) -> Result<Vec<u8>, Unfit> {
         let (from, (_, attribute)) = self.scion.owner(key).zip(split(key)).ok_or(Unfit::Unknown)?;
         if from != ROOT && !self.scion.is_outside_optimizers(from) {
             return Err(Unfit::Optimizers);
@@ -68,7 +68,7 @@ impl<'g> Import<'g> {
     }
 
     /// The graph with all that was added.
-    pub fn finish(mut self) -> ObjectGraph {
+    pub(crate) fn finish(mut self) -> ObjectGraph {
         let made: HashMap<NodeId, NodeId> = self.made().map(|at| (self.comes_from[&at], at)).collect();
         for at in self.made() {
             let children = &self.scion.objects.nodes[self.comes_from[&at]].children;

@@ -14,19 +14,19 @@ use std::borrow::Cow;
 use memchr::{memchr_iter, memchr2};
 
 /// What stands between a path and an attribute.
-pub const ATTRIBUTES: &str = "/.ATTRIBUTES/";
+pub(crate) const ATTRIBUTES: &str = "/.ATTRIBUTES/";
 /// What stands between a variable's path and an optimizer's.
-pub const OPTIMIZER_SLOT: &str = "/.OPTIMIZER_SLOT/";
+pub(crate) const OPTIMIZER_SLOT: &str = "/.OPTIMIZER_SLOT/";
 /// The attribute that is a variable's value.
-pub const VARIABLE_VALUE: &str = "VARIABLE_VALUE";
+pub(crate) const VARIABLE_VALUE: &str = "VARIABLE_VALUE";
 
 /// A local name as a path has it.
-pub fn escape(name: &str) -> Cow<'_, str> {
+pub(crate) fn escape(name: &str) -> Cow<'_, str> {
     if is_plain(name) { Cow::Borrowed(name) } else { Cow::Owned(name.replace('.', "..").replace('/', ".S")) }
 }
 
 /// The local name that a path's component stands for, if it stands for one.
-pub fn unescape(component: &str) -> Option<Cow<'_, str>> {
+pub(crate) fn unescape(component: &str) -> Option<Cow<'_, str>> {
     if is_plain(component) {
         return Some(Cow::Borrowed(component));
     }
@@ -47,24 +47,24 @@ pub fn unescape(component: &str) -> Option<Cow<'_, str>> {
 }
 
 /// The local names along an escaped path; none for the root's.
-pub fn components(path: &str) -> Option<Vec<Cow<'_, str>>> {
+pub(crate) fn components(path: &str) -> Option<Vec<Cow<'_, str>>> {
     if path.is_empty() { Some(Vec::new()) } else { path.split('/').map(unescape).collect() }
 }
 
 /// A key's path and its attribute, if it is an object's key.
-pub fn split(key: &[u8]) -> Option<(&[u8], &[u8])> {
+pub(crate) fn split(key: &[u8]) -> Option<(&[u8], &[u8])> {
     let at = find(key, ATTRIBUTES.as_bytes())?;
     Some((&key[..at], &key[at + ATTRIBUTES.len()..]))
 }
 
 /// The same of a key that is text.
-pub fn split_text(key: &str) -> Option<(&str, &str)> {
+pub(crate) fn split_text(key: &str) -> Option<(&str, &str)> {
     let at = find(key.as_bytes(), ATTRIBUTES.as_bytes())?;
     Some((&key[..at], &key[at + ATTRIBUTES.len()..]))
 }
 
 /// A key without the mark of a variable's value: what a person would call it.
-pub fn stem(key: &[u8]) -> &[u8] {
+pub(crate) fn stem(key: &[u8]) -> &[u8] {
     match split(key) {
         Some((path, attribute)) if attribute == VARIABLE_VALUE.as_bytes() && !path.is_empty() => path,
         _ => key,
@@ -72,7 +72,7 @@ pub fn stem(key: &[u8]) -> &[u8] {
 }
 
 /// The variable's path in a slot's path.
-pub fn slot_of(path: &[u8]) -> Option<&[u8]> {
+pub(crate) fn slot_of(path: &[u8]) -> Option<&[u8]> {
     find(path, OPTIMIZER_SLOT.as_bytes()).map(|at| &path[..at])
 }
 

@@ -39,7 +39,7 @@ impl KeyIndex {
 impl Graph {
     /// The node that a key of the bundle belongs to. Tables and iterators have keys that begin with their node's and
     /// differ in the attribute.
-    pub fn owner(&self, key: &[u8]) -> Option<NodeId> {
+    pub(crate) fn owner(&self, key: &[u8]) -> Option<NodeId> {
         self.owner_at(key::split(key)?.0)
     }
 

@@ -7,11 +7,11 @@
 //!
 //! Nothing here recurses and no function costs more than the graph's nodes and edges, however many paths there are.
 
-pub mod edit;
-pub mod import;
-pub mod key;
+pub(crate) mod edit;
+pub(crate) mod import;
+pub(crate) mod key;
 mod key_index;
-mod names;
+pub(crate) mod names;
 mod optimizer;
 mod path_cursor;
 mod paths;
@@ -21,20 +21,20 @@ mod walk;
 
 use std::sync::OnceLock;
 
-pub use slots::Slots;
+pub(crate) use slots::Slots;
 use walk::Walk;
 
-pub use crate::format::object_graph::{NodeId, ObjectGraph};
+pub(crate) use crate::format::object_graph::{NodeId, ObjectGraph};
 use crate::format::{Malformed, object_graph};
 use crate::graph::key_index::KeyIndex;
-pub use crate::graph::names::{Known, Name, NameRole};
-pub use crate::graph::path_cursor::PathCursor;
+pub(crate) use crate::graph::names::{Known, NameRole};
+pub(crate) use crate::graph::path_cursor::PathCursor;
 
 /// The key of the graph itself among a bundle's keys. It is not a variable.
 pub const KEY: &str = "_CHECKPOINTABLE_OBJECT_GRAPH";
 
 /// The object every path starts from.
-pub const ROOT: NodeId = 0;
+pub(crate) const ROOT: NodeId = 0;
 
 /// An object graph, and the best way to each of its nodes.
 #[derive(Clone, Debug)]
@@ -87,7 +87,7 @@ impl Graph {
 
     /// The edge by which a node's best path arrives, that which its visible name is made of: whose child, and which. It is
     /// an edge outside optimizers if there is one. All these edges are a tree from the root.
-    pub fn home(&self, node: NodeId) -> Option<(NodeId, usize)> {
+    pub(crate) fn home(&self, node: NodeId) -> Option<(NodeId, usize)> {
         self.outside.arrival(node).or_else(|| self.all.arrival(node))
     }
 
@@ -100,12 +100,12 @@ impl Graph {
     }
 
     /// The child of a node by its local name.
-    pub fn child(&self, node: NodeId, name: &str) -> Option<NodeId> {
+    pub(crate) fn child(&self, node: NodeId, name: &str) -> Option<NodeId> {
         Some(self.objects.nodes[node].children[self.child_at(node, name)?].node)
     }
 
     /// Which of a node's children has that local name.
-    pub fn child_at(&self, node: NodeId, name: &str) -> Option<usize> {
+    pub(crate) fn child_at(&self, node: NodeId, name: &str) -> Option<usize> {
         let children = &self.objects.nodes.get(node)?.children;
         if children.len() <= FEW {
             return children.iter().position(|child| child.local_name == name);
@@ -116,12 +116,12 @@ impl Graph {
     }
 
     /// Whether a path leads to a node that goes through no optimizer.
-    pub fn is_outside_optimizers(&self, node: NodeId) -> bool {
+    pub(crate) fn is_outside_optimizers(&self, node: NodeId) -> bool {
         self.outside.reaches(node)
     }
 
     /// Whether a node is an optimizer, told by what it has. The root never is.
-    pub fn is_optimizer(&self, node: NodeId) -> bool {
+    pub(crate) fn is_optimizer(&self, node: NodeId) -> bool {
         self.optimizers.get(node).copied().unwrap_or(false)
     }
 }

@@ -6,7 +6,7 @@ use crate::graph::{Graph, ROOT};
 
 /// Follows paths in a graph, from where the last one parted from the next.
 #[derive(Clone, Debug)]
-pub struct PathCursor<'g> {
+pub(crate) struct PathCursor<'g> {
     graph: &'g Graph,
     path: String,
     /// For each component of the path: where it ends, and the edge that is.
@@ -15,18 +15,21 @@ pub struct PathCursor<'g> {
 
 impl<'g> PathCursor<'g> {
     /// A guide who stands at the root.
-    pub fn new(graph: &'g Graph) -> Self {
+    pub(crate) fn new(graph: &'g Graph) -> Self {
         Self { graph, path: String::new(), steps: Vec::new() }
     }
 
     /// The edges along an escaped path, each a node and which of its children; none for the root.
-    pub fn edges(&mut self, path: &str) -> Option<impl ExactSizeIterator<Item = (NodeId, usize)> + '_> {
+    pub(crate) fn edges(
+        &mut self,
+        path: &str,
+    ) -> Option<impl ExactSizeIterator<Item = (NodeId, usize)> + '_> {
         self.follow(path)?;
         Some(self.steps.iter().map(|(_, edge)| *edge))
     }
 
     /// The node at the end of an escaped path.
-    pub fn resolve(&mut self, path: &str) -> Option<NodeId> {
+    pub(crate) fn resolve(&mut self, path: &str) -> Option<NodeId> {
         self.follow(path)?;
         Some(self.here())
     }

@@ -25,7 +25,7 @@ struct Step {
 impl Graph {
     /// Up to `limit` simple paths that lead from the root to the node, escaped, shortest first, those of one length by
     /// name. A node that very many paths lead to may get fewer, but always a shortest one.
-    pub fn paths(&self, node: NodeId, limit: usize) -> Vec<Vec<u8>> {
+    pub(crate) fn paths(&self, node: NodeId, limit: usize) -> Vec<Vec<u8>> {
         let Some(depth) = self.all.depth(node) else { return Vec::new() };
         let mut steps = vec![Step { node, child: 0, next: None }];
         let mut open = BinaryHeap::from([Reverse((depth, 0, 0))]);
@@ -54,7 +54,7 @@ impl Graph {
     }
 
     /// The edges that lead to a node: whose child, and which.
-    pub fn parents(&self, node: NodeId) -> &[(NodeId, usize)] {
+    pub(crate) fn parents(&self, node: NodeId) -> &[(NodeId, usize)] {
         let parents = self.parents.get_or_init(|| {
             let mut parents = vec![Vec::new(); self.objects.nodes.len()];
             for (id, node) in self.objects.nodes.iter().enumerate() {

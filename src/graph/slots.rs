@@ -11,7 +11,7 @@ use crate::graph::{Graph, key};
 
 /// The slot variables of a graph.
 #[derive(Clone, Debug)]
-pub struct Slots {
+pub(crate) struct Slots {
     /// For each node, if it is a slot, the variable it is kept for and which text follows that one's name in its own.
     of: Vec<Option<(NodeId, usize)>>,
     texts: Vec<String>,
@@ -36,25 +36,25 @@ impl Slots {
     }
 
     /// If a node is a slot, the variable it is kept for, and what follows that one's name in its own.
-    pub fn get(&self, node: NodeId) -> Option<(NodeId, &str)> {
+    pub(crate) fn get(&self, node: NodeId) -> Option<(NodeId, &str)> {
         let (original, text) = (*self.of.get(node)?)?;
         Some((original, &self.texts[text]))
     }
 
     /// All slots: the node, the variable it is kept for, and which of the texts follows that one's name.
-    pub fn iter(&self) -> impl Iterator<Item = (NodeId, NodeId, usize)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (NodeId, NodeId, usize)> {
         self.of.iter().enumerate().filter_map(|(node, of)| of.map(|(original, text)| (node, original, text)))
     }
 
     /// What follows the names of variables in those of their slots.
-    pub fn texts(&self) -> &[String] {
+    pub(crate) fn texts(&self) -> &[String] {
         &self.texts
     }
 }
 
 impl Graph {
     /// The slot variables.
-    pub fn slots(&self) -> &Slots {
+    pub(crate) fn slots(&self) -> &Slots {
         self.slots.get_or_init(|| Slots::new(self))
     }
 }

@@ -36,19 +36,19 @@ pub fn edges(name: &str) -> Option<Vec<&str>> {
 }
 
 /// The key of the variable that is reached by these edges.
-pub fn key(edges: &[&str]) -> String {
+pub(crate) fn key(edges: &[&str]) -> String {
     let path: Vec<_> = edges.iter().map(|edge| escape(edge)).collect();
     format!("{}{ATTRIBUTES}{VARIABLE_VALUE}", path.join("/"))
 }
 
 impl Synthesis {
     /// The node that is reached by these edges, which are made as far as they are not there.
-    pub fn node(&mut self, edges: &[&str]) -> NodeId {
+    pub(crate) fn node(&mut self, edges: &[&str]) -> NodeId {
         edges.iter().fold(ROOT, |node, edge| self.child(node, edge))
     }
 
     /// Whether something is reached by these edges already.
-    pub fn reaches(&self, edges: &[&str]) -> bool {
+    pub(crate) fn reaches(&self, edges: &[&str]) -> bool {
         let step = |node, edge: &&str| self.children.get(&(node, (*edge).into())).copied();
         edges.iter().try_fold(ROOT, step).is_some()
     }
@@ -61,7 +61,13 @@ impl Synthesis {
     }
 
     /// What an optimizer keeps for a variable; its key.
-    pub fn slot(&mut self, optimizer: NodeId, original: NodeId, name: &str, full_name: &str) -> String {
+    pub(crate) fn slot(
+        &mut self,
+        optimizer: NodeId,
+        original: NodeId,
+        name: &str,
+        full_name: &str,
+    ) -> String {
         let (variable, optimizer_path) = (&self.paths[original], &self.paths[optimizer]);
         let key = format!(
             "{variable}{OPTIMIZER_SLOT}{optimizer_path}/{}{ATTRIBUTES}{VARIABLE_VALUE}",

@@ -5,15 +5,15 @@ use crate::map::suggest::did_you_mean;
 use crate::map::toml::file::MapText;
 
 /// What the name of a bundled map begins with, where a file's might stand.
-pub const SIGN: char = '@';
+pub(crate) const SIGN: char = '@';
 
 /// A bundled map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BuiltinMap {
+pub(crate) struct BuiltinMap {
     /// Its name, without the sign.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// The map file.
-    pub text: &'static str,
+    pub(crate) text: &'static str,
 }
 
 macro_rules! bundled {
@@ -23,7 +23,7 @@ macro_rules! bundled {
 }
 
 /// All of them, sorted by name.
-pub const BUILTIN_MAPS: &[BuiltinMap] = bundled![
+pub(crate) const BUILTIN_MAPS: &[BuiltinMap] = bundled![
     "averages",
     "bert-to-huggingface",
     "bert-to-modelgarden",
@@ -38,7 +38,7 @@ pub const BUILTIN_MAPS: &[BuiltinMap] = bundled![
 /// No bundled map has that name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no map is called {SIGN}{name}\n  help: {help}")]
-pub struct UnknownMap {
+pub(crate) struct UnknownMap {
     name: String,
     help: String,
 }
@@ -48,14 +48,14 @@ impl BuiltinMap {
     ///
     /// # Errors
     /// There is none; with the nearest, and all that there are.
-    pub fn named(name: &str) -> Result<Self, UnknownMap> {
+    pub(crate) fn named(name: &str) -> Result<Self, UnknownMap> {
         let name = name.strip_prefix(SIGN).unwrap_or(name);
         let found = BUILTIN_MAPS.iter().find(|map| map.name == name);
         found.copied().ok_or_else(|| UnknownMap { name: name.into(), help: help(name) })
     }
 
     /// Its first line: from what to what it leads.
-    pub fn summary(self) -> &'static str {
+    pub(crate) fn summary(self) -> &'static str {
         self.text.lines().next().unwrap_or_default().trim_start_matches(['#', ' '])
     }
 }

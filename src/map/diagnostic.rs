@@ -11,7 +11,7 @@ use crate::map::span::{Source, Span};
 
 /// What sort of mistake. Only so many of one sort are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// The file is not TOML.
     Syntax,
     /// A key, verb or word that the language does not have, or a value of the wrong type.
@@ -98,32 +98,22 @@ impl Error {
     }
 
     /// What sort of mistake it is.
-    pub fn kind(&self) -> Kind {
-        self.kind
-    }
-
+    #[cfg(test)]
     /// The mistake in one line.
-    pub fn what(&self) -> &str {
+    #[cfg(test)]
+    pub(crate) fn what(&self) -> &str {
         &self.what
     }
 
-    /// Where it was made.
-    pub fn place(&self) -> &Span {
-        &self.place
-    }
-
-    /// The map file or the flag.
-    pub fn file(&self) -> &str {
-        self.place.file()
-    }
-
     /// Line in it, from 1.
-    pub fn line(&self) -> usize {
+    #[cfg(test)]
+    pub(crate) fn line(&self) -> usize {
         self.place.line()
     }
 
     /// Column in that line, from 1.
-    pub fn column(&self) -> usize {
+    #[cfg(test)]
+    pub(crate) fn column(&self) -> usize {
         self.place.column()
     }
 
@@ -224,12 +214,12 @@ impl Errors {
     }
 
     /// Whether all is well.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.counts.is_empty()
     }
 
     /// Those that are shown.
-    pub fn iter(&self) -> std::slice::Iter<'_, Error> {
+    pub(crate) fn iter(&self) -> std::slice::Iter<'_, Error> {
         self.kept.iter()
     }
 

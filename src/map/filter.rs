@@ -11,7 +11,7 @@ use crate::map::span::{Source, SpannedStr};
 ///
 /// # Errors
 /// Patterns that do not parse, and those that match nothing, all at once.
-pub fn filter_names(patterns: &[String], names: &[&[u8]]) -> Result<Vec<usize>, Errors> {
+pub(crate) fn filter_names(patterns: &[String], names: &[&[u8]]) -> Result<Vec<usize>, Errors> {
     let mut errors = Errors::default();
     let rules: Vec<_> = patterns.iter().filter_map(|text| rule(text, names, &mut errors)).collect();
     let mut hits = vec![0; rules.len()];

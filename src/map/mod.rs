@@ -23,13 +23,9 @@ pub(crate) mod vars;
 
 use std::collections::BTreeMap;
 
-pub use builtin::{BUILTIN_MAPS, BuiltinMap, SIGN, UnknownMap};
-pub use diagnostic::{Error, Errors, Kind};
-pub use filter::filter_names;
+pub(crate) use diagnostic::Errors;
 pub use flags::Flag;
-pub use reference::REFERENCE;
 pub use rule::{MatchOn, Rule, RuleId, Verb};
-pub use span::Span;
 
 use crate::map::flags::FlagRules;
 use crate::map::lookup::Table;
@@ -72,17 +68,18 @@ impl Map {
     }
 
     /// A rule, to show its place and text.
-    pub fn rule(&self, id: RuleId) -> &Rule {
+    pub(crate) fn rule(&self, id: RuleId) -> &Rule {
         &self.rules[id.index()]
     }
 
     /// All rules, in the order of a report.
-    pub fn rules(&self) -> impl Iterator<Item = &Rule> {
+    pub(crate) fn rules(&self) -> impl Iterator<Item = &Rule> {
         self.rules.iter()
     }
 
     /// A number of `[vars]`.
-    pub fn var(&self, name: &str) -> Option<i64> {
+    #[cfg(test)]
+    pub(crate) fn var(&self, name: &str) -> Option<i64> {
         self.vars.get(name).map(|var| var.value)
     }
 

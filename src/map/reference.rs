@@ -1,7 +1,7 @@
 //! The language's reference: one text for `ckptfs maps --help`, for ckptfs-map(5) and for the repository.
 
 /// The text of `docs/maps.md`.
-pub const REFERENCE: &str = include_str!("../../docs/maps.md");
+pub(crate) const REFERENCE: &str = include_str!("../../docs/maps.md");
 
 #[cfg(test)]
 mod tests {

@@ -224,23 +224,18 @@ impl Rule {
     }
 
     /// What it does.
-    pub fn verb(&self) -> Verb {
+    pub(crate) fn verb(&self) -> Verb {
         self.verb
     }
 
     /// Where it was written: `fix.toml:12`, `--rename`.
-    pub fn place(&self) -> &Span {
+    pub(crate) fn place(&self) -> &Span {
         &self.from().place
     }
 
     /// The rule in one line: `rename 'a/**' -> 'b/**'`.
-    pub fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         &self.text
-    }
-
-    /// Which of a variable's names it looks at; none: all of them.
-    pub fn match_on(&self) -> Option<MatchOn> {
-        self.match_on
     }
 
     /// What was written as its (first) pattern.
@@ -274,7 +269,7 @@ impl Rule {
     }
 
     /// Returns `true` if one of its patterns matches the name.
-    pub fn is_match(&self, name: &[u8]) -> bool {
+    pub(crate) fn is_match(&self, name: &[u8]) -> bool {
         self.patterns().iter().any(|pattern| pattern.is_match(name))
     }
 

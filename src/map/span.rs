@@ -14,7 +14,7 @@ pub(crate) struct Source {
 
 /// A span of a map file or of a flag. Its `Display` is `fix.toml:12` or `--rename`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Span {
+pub(crate) struct Span {
     pub(crate) source: Arc<Source>,
     pub(crate) span: Range<usize>,
 }
@@ -30,17 +30,18 @@ impl Span {
     }
 
     /// The name of the map file, or the flag.
-    pub fn file(&self) -> &str {
+    pub(crate) fn file(&self) -> &str {
         &self.source.name
     }
 
     /// Line in that text, from 1.
-    pub fn line(&self) -> usize {
+    pub(crate) fn line(&self) -> usize {
         self.before().matches('\n').count() + 1
     }
 
     /// Column in that line, in characters, from 1.
-    pub fn column(&self) -> usize {
+    #[cfg(test)]
+    pub(crate) fn column(&self) -> usize {
         self.before().rsplit('\n').next().unwrap_or_default().chars().count() + 1
     }
 

@@ -15,7 +15,7 @@ use crate::mount::mountpoint::Mounted;
 use crate::mount::{device, mountpoint};
 
 /// The word on the command line that makes a process a guardian. Its arguments are the mountpoint and the device.
-pub const WORD: &str = "guard";
+pub(crate) const WORD: &str = "guard";
 /// The word that it writes when signals no longer end it.
 const READY: &[u8] = b"ready";
 
@@ -42,7 +42,7 @@ impl AutoUnmount {
 ///
 /// # Errors
 /// Those of reading, and of unmounting.
-pub fn guard(path: &Path, device: &str) -> io::Result<()> {
+pub(crate) fn guard(path: &Path, device: &str) -> io::Result<()> {
     // Signals for the whole control group are the daemon's to obey; the guardian ends with it.
     let ignored = signal_hook::iterator::Signals::new([SIGHUP, SIGINT, SIGTERM])?;
     let _ = rustix::process::setsid();

@@ -20,7 +20,7 @@ const ALLOCATOR: (&str, &str) = ("GLIBC_TUNABLES", "glibc.malloc.arena_max=1");
 
 /// Which of the two this process is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ProcessRole {
+pub(crate) enum ProcessRole {
     /// The one a person started.
     Parent,
     /// The one that stays.
@@ -28,7 +28,7 @@ pub enum ProcessRole {
 }
 
 /// Which of the two this process is.
-pub fn role() -> ProcessRole {
+pub(crate) fn role() -> ProcessRole {
     if env::var_os(MARK).is_some() { ProcessRole::Daemon } else { ProcessRole::Parent }
 }
 
@@ -37,7 +37,7 @@ pub fn role() -> ProcessRole {
 ///
 /// # Errors
 /// Those of starting it.
-pub fn background() -> io::Result<ExitCode> {
+pub(crate) fn background() -> io::Result<ExitCode> {
     let mut args = env::args_os();
     let mut command = Command::new("/proc/self/exe");
     command.arg0(args.next().unwrap_or_else(|| "ckptfs".into())).args(args).env(MARK, "1");
@@ -60,7 +60,7 @@ pub fn background() -> io::Result<ExitCode> {
 ///
 /// # Errors
 /// Those of the calls, before the parent was told.
-pub fn detach() -> io::Result<()> {
+pub(crate) fn detach() -> io::Result<()> {
     // An own session already: not to be hung up with the terminal. It fails for a leader only, which has one.
     let _ = rustix::process::setsid();
     env::set_current_dir("/")?;

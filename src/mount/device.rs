@@ -159,7 +159,7 @@ fn receive(socket: &UnixStream) -> io::Result<OwnedFd> {
 ///
 /// # Errors
 /// [`Error::Busy`] if it is in use, and those of umount(2) and the helper.
-pub fn unmount(path: &Path, lazy: bool) -> Result<(), Error> {
+pub(crate) fn unmount(path: &Path, lazy: bool) -> Result<(), Error> {
     let flags = if lazy { UnmountFlags::DETACH } else { UnmountFlags::empty() };
     match rustix::mount::unmount(path, flags | UnmountFlags::NOFOLLOW) {
         Ok(()) => Ok(()),

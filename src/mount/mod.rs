@@ -11,11 +11,11 @@ mod namespace;
 mod notify;
 mod session;
 
-pub use daemon::{ProcessRole, background, detach, role};
-pub use device::{Error, unmount};
-pub use mountpoint::{Mounted, MountpointError, check, daemon_of, find, has_glob_characters, ours};
-pub use namespace::{NamespaceError, enter};
-pub use notify::{READY, notify};
+pub(crate) use daemon::{ProcessRole, background, detach, role};
+pub(crate) use device::{Error, unmount};
+pub(crate) use mountpoint::{Mounted, check, daemon_of, find, has_glob_characters, ours};
+pub(crate) use namespace::enter;
+pub(crate) use notify::{READY, notify};
 pub use session::{Access, EndReason, Options, Session};
 
-pub use crate::mount::auto_unmount::{WORD as GUARD, guard};
+pub(crate) use crate::mount::auto_unmount::{WORD as GUARD, guard};

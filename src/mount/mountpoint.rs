@@ -22,21 +22,21 @@ pub(super) fn no_proc(error: io::Error) -> io::Error {
 
 /// What is mounted on a directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mounted {
+pub(crate) struct Mounted {
     /// The directory.
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
     /// The file-system type: `fuse.ckptfs` for ours.
-    pub fstype: String,
+    pub(crate) fstype: String,
     /// What was mounted; a source's path for ours.
-    pub source: PathBuf,
+    pub(crate) source: PathBuf,
     /// Device number, `major:minor`, which no two live mounts of ours share.
-    pub device: String,
+    pub(crate) device: String,
 }
 
 /// Why a directory cannot be mounted on.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "their texts say it")]
-pub enum MountpointError {
+pub(crate) enum MountpointError {
     #[error("{0}: no such directory\n  help: mkdir {0}")]
     Missing(PathBuf),
     #[error("{0}: not a directory\n  help: a mount needs an empty directory of its own")]
@@ -57,7 +57,7 @@ pub enum MountpointError {
 
 impl Mounted {
     /// Whether the mount is one of ckptfs's.
-    pub fn is_ours(&self) -> bool {
+    pub(crate) fn is_ours(&self) -> bool {
         self.fstype == TYPE
     }
 }
@@ -66,7 +66,7 @@ impl Mounted {
 ///
 /// # Errors
 /// What stands in the way, and what to do about it.
-pub fn check(path: &Path, nonempty: bool) -> Result<PathBuf, MountpointError> {
+pub(crate) fn check(path: &Path, nonempty: bool) -> Result<PathBuf, MountpointError> {
     let own = |error: io::Error| match error.raw_os_error() {
         Some(libc::ENOTCONN | libc::ECONNABORTED) => MountpointError::Stale(path.into()),
         Some(libc::ENOENT) => MountpointError::Missing(path.into()),
@@ -99,7 +99,7 @@ fn count_entries(path: &Path) -> io::Result<usize> {
 ///
 /// # Errors
 /// That of reading the kernel's list.
-pub fn find(path: &Path) -> io::Result<Option<Mounted>> {
+pub(crate) fn find(path: &Path) -> io::Result<Option<Mounted>> {
     let mounts = latest_first()?;
     Ok(resolved_paths(path).and_then(|paths| mounts.into_iter().find(|mount| paths.contains(&mount.path))))
 }
@@ -119,7 +119,7 @@ fn resolved_paths(path: &Path) -> Option<[PathBuf; 2]> {
 ///
 /// # Errors
 /// That of reading the kernel's list.
-pub fn ours() -> io::Result<Vec<Mounted>> {
+pub(crate) fn ours() -> io::Result<Vec<Mounted>> {
     let mut ours: Vec<_> = latest_first()?.into_iter().filter(Mounted::is_ours).collect();
     ours.reverse();
     Ok(ours)
@@ -127,7 +127,7 @@ pub fn ours() -> io::Result<Vec<Mounted>> {
 
 /// The process that serves a mount, if the kernel tells us: it lists, for those we may look at, which connection a
 /// descriptor of the device belongs to.
-pub fn daemon_of(mounted: &Mounted) -> Option<u32> {
+pub(crate) fn daemon_of(mounted: &Mounted) -> Option<u32> {
     let (_, connection) = mounted.device.split_once(':')?;
     let line = format!("fuse_connection:\t{connection}");
     let serves = |pid: &u32| {
@@ -175,7 +175,7 @@ fn unescape(field: &[u8]) -> PathBuf {
 }
 
 /// Whether TensorFlow would take the path of a checkpoint there for a pattern.
-pub fn has_glob_characters(path: &Path) -> bool {
+pub(crate) fn has_glob_characters(path: &Path) -> bool {
     path.as_os_str().as_bytes().iter().any(|byte| b"*?[]\\".contains(byte))
 }
 

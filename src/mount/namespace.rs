@@ -18,13 +18,13 @@ use rustix::process::{getegid, geteuid};
      container, `--cap-add SYS_ADMIN`\n  \
      help: `ckptfs mount SOURCE DIRECTORY`, and give the command the path below DIRECTORY"
 )]
-pub struct NamespaceError(pub String);
+pub(crate) struct NamespaceError(pub String);
 
 /// Enters a new mount namespace.
 ///
 /// # Errors
 /// That it is not allowed, and what may be done about it.
-pub fn enter() -> Result<(), NamespaceError> {
+pub(crate) fn enter() -> Result<(), NamespaceError> {
     match unshare(CloneFlags::CLONE_NEWNS) {
         Ok(()) => {}
         Err(nix::Error::EPERM) => enter_as_user()?,

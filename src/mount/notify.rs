@@ -9,12 +9,12 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 const SOCKET: &str = "NOTIFY_SOCKET";
 
 /// The mount answers.
-pub const READY: &str = "READY=1";
+pub(crate) const READY: &str = "READY=1";
 /// It is about to go.
 pub(super) const STOPPING: &str = "STOPPING=1";
 
 /// Tells whoever waits for it, if anybody does.
-pub fn notify(state: &str) {
+pub(crate) fn notify(state: &str) {
     let Some(socket) = std::env::var_os(SOCKET) else { return };
     if let Err(error) = send(&socket, state) {
         log::warn!("{SOCKET}={}: {error}", socket.display());

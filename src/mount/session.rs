@@ -20,15 +20,15 @@ use crate::mount::{device, mountpoint};
 #[derive(Clone, Debug)]
 pub struct Options {
     /// What `mount` lists as the source.
-    pub source: PathBuf,
+    pub(crate) source: PathBuf,
     /// Threads that answer the kernel, 2 or more: one that waits for a disk must not keep `ls` waiting.
-    pub threads: usize,
+    pub(crate) threads: usize,
     /// Who may look at it.
-    pub access: Access,
+    pub(crate) access: Access,
     /// Whether it is to be taken away even if this process is killed.
-    pub auto_unmount: bool,
+    pub(crate) auto_unmount: bool,
     /// Signals that the session is to hear of.
-    pub signals: &'static [i32],
+    pub(crate) signals: &'static [i32],
 }
 
 impl Options {
@@ -128,7 +128,7 @@ impl Session {
     ///
     /// # Errors
     /// That of the connection to the kernel.
-    pub fn wait(self) -> io::Result<EndReason> {
+    pub(crate) fn wait(self) -> io::Result<EndReason> {
         let mut asked = None;
         loop {
             match (self.events.recv(), asked) {
@@ -151,7 +151,7 @@ impl Session {
     ///
     /// # Errors
     /// That of waiting for the command.
-    pub fn serve(&self, mut command: Child, forward: impl Fn(i32)) -> io::Result<ExitStatus> {
+    pub(crate) fn serve(&self, mut command: Child, forward: impl Fn(i32)) -> io::Result<ExitStatus> {
         let sender = self.sender.clone();
         thread::spawn(move || sender.send(Event::Exited(command.wait())));
         loop {

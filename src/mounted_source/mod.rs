@@ -61,15 +61,15 @@ pub enum Error {
 }
 
 /// The newest checkpoint, opened and mapped.
-pub struct Newest {
+pub(crate) struct Newest {
     /// What it is called in the mount.
-    pub stem: OsString,
+    pub(crate) stem: OsString,
     /// Its variables under their new names.
-    pub checkpoint: Checkpoint,
+    pub(crate) checkpoint: Checkpoint,
     /// What was done to it.
-    pub transformed: Transformed,
+    pub(crate) transformed: Transformed,
     /// How many checkpoints there are.
-    pub count: usize,
+    pub(crate) count: usize,
 }
 
 impl MountedSource {
@@ -89,7 +89,7 @@ impl MountedSource {
     }
 
     /// The same, with a place for the checksums that are computed.
-    pub fn with_checksum_store(self, keep: Option<Arc<dyn ChecksumStore>>) -> Self {
+    pub(crate) fn with_checksum_store(self, keep: Option<Arc<dyn ChecksumStore>>) -> Self {
         Self { checksum_store: keep, ..self }
     }
 
@@ -97,7 +97,7 @@ impl MountedSource {
     ///
     /// # Errors
     /// As [`Self::open`].
-    pub fn around(path: &Path, transform: Arc<Transform>) -> Result<Self, source::Error> {
+    pub(crate) fn around(path: &Path, transform: Arc<Transform>) -> Result<Self, source::Error> {
         let source_dir = Self::open(path, transform)?;
         let kind = match source_dir.kind {
             SourceKind::Prefix(prefix) => SourceKind::Around(prefix),
@@ -107,7 +107,7 @@ impl MountedSource {
     }
 
     /// The directory itself.
-    pub fn directory(&self) -> &Path {
+    pub(crate) fn directory(&self) -> &Path {
         self.dir.path()
     }
 
@@ -115,7 +115,7 @@ impl MountedSource {
     ///
     /// # Errors
     /// Everything that is wrong with either, or that there is none.
-    pub fn newest(&self) -> Result<Newest, Error> {
+    pub(crate) fn newest(&self) -> Result<Newest, Error> {
         let scan = self.scan().map_err(|error| self.unreadable(error))?;
         let complete = scan.in_order.last().map(|listed| &listed.stem);
         let incomplete =
@@ -132,7 +132,7 @@ impl MountedSource {
     }
 
     /// The directory that it mirrors, or the prefix.
-    pub fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         match &self.kind {
             SourceKind::Prefix(prefix) | SourceKind::Around(prefix) => self.dir.path().join(&prefix.stem),
             _ => self.dir.path().into(),

@@ -16,7 +16,7 @@ use crate::tensor::{Shape, Tensor};
 
 /// The order of the parts along the axis on which they are joined.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Layout {
+pub(crate) enum Layout {
     /// One part after the other.
     #[default]
     Blocked,
@@ -33,7 +33,7 @@ pub enum Layout {
 ///
 /// # Errors
 /// What does not go together.
-pub fn join(tensors: &[Arc<Tensor>], axis: usize, layout: &Layout) -> Result<Tensor, String> {
+pub(crate) fn join(tensors: &[Arc<Tensor>], axis: usize, layout: &Layout) -> Result<Tensor, String> {
     let Some(first) = tensors.first() else { return Err("join of nothing".into()) };
     check_axis("join", axis, &first.shape)?;
     for other in tensors {
@@ -62,7 +62,7 @@ pub fn join(tensors: &[Arc<Tensor>], axis: usize, layout: &Layout) -> Result<Ten
 ///
 /// # Errors
 /// Sizes that are not the tensor's.
-pub fn split(
+pub(crate) fn split(
     tensor: &Arc<Tensor>,
     axis: usize,
     sizes: &[u64],

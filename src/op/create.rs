@@ -17,7 +17,7 @@ use crate::tensor::{Shape, Tensor};
 
 /// What a new tensor holds.
 #[derive(Clone)]
-pub enum Create {
+pub(crate) enum Create {
     /// This in every element.
     Value(Literal),
     /// These, in row-major order.
@@ -37,7 +37,7 @@ const MOST_TEXT: usize = 64 << 20;
 ///
 /// # Errors
 /// What does not fit the dtype or the shape.
-pub fn create(dtype: Dtype, shape: &Shape, what: &Create) -> Result<Tensor, String> {
+pub(crate) fn create(dtype: Dtype, shape: &Shape, what: &Create) -> Result<Tensor, String> {
     let count = elements(shape)?;
     match what {
         Create::Value(value) if dtype == Dtype::String => {

@@ -8,7 +8,7 @@ use crate::op::number::{Load, number};
 /// A constant, as TOML tells them apart.
 #[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs, reason = "they are their names")]
-pub enum Literal {
+pub(crate) enum Literal {
     Bool(bool),
     Integer(i64),
     Float(f64),

@@ -31,14 +31,14 @@ mod transpose;
 use std::ops::Range;
 use std::sync::Arc;
 
-pub use create::{Create, create};
+pub(crate) use create::{Create, create};
 use elementwise::Step;
-pub use literal::Literal;
+pub(crate) use literal::Literal;
 
 use crate::dtype::Dtype;
 use crate::op::blocks::{Segment, rows};
 use crate::op::check::{check_axis, elements};
-pub use crate::op::concat::{Layout, join, split};
+pub(crate) use crate::op::concat::{Layout, join, split};
 use crate::tensor::{Shape, Tensor};
 
 /// One operation, its numbers resolved against the shape that it meets.

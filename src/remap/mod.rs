@@ -15,7 +15,7 @@
 //! or every mistake there is; apply.rs and values.rs hold it against tensors, whose dtypes and shapes are looked at and
 //! whose data are not.
 
-pub(crate) mod apply;
+pub mod apply;
 pub(crate) mod counts;
 pub(crate) mod judge;
 pub(crate) mod names;
@@ -33,5 +33,3 @@ pub(crate) mod values;
 pub use apply::{add, apply};
 pub use names::plan_names;
 pub use plan::{MapMismatch, Plan, Planned};
-
-pub use crate::remap::report::{Example, Lost, Report, RuleReport, Status};

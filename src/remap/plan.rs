@@ -35,7 +35,7 @@ pub struct MapMismatch {
     /// All misfits at once.
     pub errors: Errors,
     /// What each rule did.
-    pub report: Box<Report>,
+    pub(crate) report: Box<Report>,
 }
 
 impl fmt::Display for MapMismatch {

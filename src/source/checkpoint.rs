@@ -7,7 +7,7 @@ use crate::source_file::Stamp;
 /// A checkpoint that was opened: its index was read and checked, its data were not touched.
 pub struct Checkpoint {
     /// Where it is and what it is called.
-    pub prefix: Prefix,
+    pub(crate) prefix: Prefix,
     /// Its variables.
     pub catalog: Catalog,
     /// The index's identity, length and time when it was read.

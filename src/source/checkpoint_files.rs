@@ -16,9 +16,9 @@ use crate::source_file::Stamp;
 
 /// The files of one prefix that a directory has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CheckpointFiles {
+pub(crate) struct CheckpointFiles {
     /// The index or other head, if there is one.
-    pub index: Option<Stamp>,
+    pub(crate) index: Option<Stamp>,
     /// The head's name. It is empty for a V2 bundle, whose index is named by the stem.
     pub(crate) head: OsString,
     /// The format; `None` for TensorFlow's V2 bundle.
@@ -43,18 +43,18 @@ impl CheckpointFiles {
     }
 
     /// The index and every data file that their names promise. What another head needs, only its format knows.
-    pub fn is_complete(&self) -> bool {
+    pub(crate) fn is_complete(&self) -> bool {
         let promised = |(promised, found): (&u64, &BTreeSet<_>)| *promised == found.len() as u64;
         self.index.is_some() && (!self.is_bundle() || self.data.iter().any(promised))
     }
 
     /// Whether it is of TensorFlow's format.
-    pub fn is_bundle(&self) -> bool {
+    pub(crate) fn is_bundle(&self) -> bool {
         self.format.is_none()
     }
 
     /// The names beside the index under which the checkpoint is likely to be shown, with the stem that it has.
-    pub fn shown(&self, stem: &OsStr) -> Vec<OsString> {
+    pub(crate) fn shown(&self, stem: &OsStr) -> Vec<OsString> {
         let other = || [Some(".data-00000-of-00001"), self.suffix()].into_iter().flatten();
         if self.is_bundle() {
             self.data().cloned().collect()
@@ -64,7 +64,7 @@ impl CheckpointFiles {
     }
 
     /// The source's file that is shown as something else, and not as itself.
-    pub fn covered(&self, stem: &OsStr) -> Option<&OsString> {
+    pub(crate) fn covered(&self, stem: &OsStr) -> Option<&OsString> {
         (!self.is_bundle() && (self.suffix().is_some() || self.head == stem)).then_some(&self.head)
     }
 
@@ -75,7 +75,7 @@ impl CheckpointFiles {
     }
 
     /// The names of the data files, those of one number of shards together.
-    pub fn data(&self) -> impl Iterator<Item = &OsString> {
+    pub(crate) fn data(&self) -> impl Iterator<Item = &OsString> {
         self.data.values().flatten()
     }
 }
@@ -105,7 +105,7 @@ fn stamp(directory: &Directory, name: &OsStr) -> Option<Stamp> {
 
 /// Which file of a checkpoint a name is.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Part {
+pub(crate) enum Part {
     /// `.index`
     Index,
     /// `.data-…-of-NNNNN`
@@ -119,7 +119,7 @@ impl Part {
     /// Splits a file name into the stem and what follows it.
     ///
     /// What a save in progress is called is none: `part-00000-of-00001`, in a directory `…_temp`.
-    pub fn of(name: &OsStr) -> Option<(OsString, Self)> {
+    pub(crate) fn of(name: &OsStr) -> Option<(OsString, Self)> {
         let bytes = name.as_bytes();
         let stem = |stem: &[u8]| (!is_temporary(stem)).then(|| OsString::from_vec(stem.to_vec()));
         if let Some(rest) = bytes.strip_suffix(b".index") {

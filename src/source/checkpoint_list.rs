@@ -17,11 +17,11 @@ use crate::source::checkpoint_files::CheckpointFiles;
 
 /// The complete checkpoints of a directory, oldest first, each with the time that the state file has for it.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct CheckpointList {
+pub(crate) struct CheckpointList {
     /// Stems and times.
-    pub checkpoints: Vec<(OsString, Option<f64>)>,
+    pub(crate) checkpoints: Vec<(OsString, Option<f64>)>,
     /// When the last one that is never deleted was written; 0 if nobody said.
-    pub last_preserved: f64,
+    pub(crate) last_preserved: f64,
 }
 
 /// A state file names a few checkpoints; one beyond this is something else.
@@ -32,7 +32,7 @@ const HEAD: u64 = 64;
 const BEGINNINGS: &[&[u8]] = &[b"model_checkpoint_path", b"all_model_checkpoint"];
 
 /// The state file of that name, if it is one.
-pub fn state_file(directory: &Directory, name: &OsStr) -> Option<State> {
+pub(crate) fn state_file(directory: &Directory, name: &OsStr) -> Option<State> {
     let file = directory.open_file(name).ok()?;
     file.metadata().ok().filter(|meta: &Metadata| meta.is_file() && meta.len() <= STATE_LEN)?;
     let mut text = Vec::new();
@@ -50,7 +50,10 @@ fn begins_as_state_file(head: &[u8]) -> bool {
 
 /// The complete checkpoints in order. The newest is the one that the state file names, else the last of its list that is
 /// there, else the one whose index was written last.
-pub fn in_order(families: &BTreeMap<OsString, CheckpointFiles>, state: Option<&State>) -> CheckpointList {
+pub(crate) fn in_order(
+    families: &BTreeMap<OsString, CheckpointFiles>,
+    state: Option<&State>,
+) -> CheckpointList {
     let complete = families.iter().filter(|(_, family)| family.is_complete());
     let mut complete: Vec<_> = complete.collect();
     complete.sort_by(|a, b| by_age(*a, *b));
@@ -72,7 +75,7 @@ pub fn in_order(families: &BTreeMap<OsString, CheckpointFiles>, state: Option<&S
 }
 
 /// The stems that a state file names, the newest first.
-pub fn named_by(state: &State) -> Vec<&OsStr> {
+pub(crate) fn named_by(state: &State) -> Vec<&OsStr> {
     let listed = state.all_model_checkpoint_paths.iter().rev();
     [&state.model_checkpoint_path].into_iter().chain(listed).map(|path| last_component(path)).collect()
 }

@@ -60,7 +60,7 @@ pub(crate) fn malformed_index(error: Error, prefix: &Prefix, directory: &Directo
 }
 
 /// Returns the error for a directory without checkpoints.
-pub fn no_checkpoints(directory: &Directory) -> Error {
+pub(crate) fn no_checkpoints(directory: &Directory) -> Error {
     let (holds, below) = (held(directory), below(directory.path()));
     Error::NoCheckpoints { dir: directory.path().into(), holds, below }
 }

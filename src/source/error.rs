@@ -46,22 +46,22 @@ pub struct Fault {
     /// The key in the index.
     pub key: Name,
     /// What is wrong with it.
-    pub what: String,
+    pub(crate) what: String,
 }
 
 /// A data file that ends too early.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cut {
     /// The file.
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
     /// Its length in bytes.
-    pub len: u64,
+    pub(crate) len: u64,
     /// The length that the index needs.
-    pub needed: u64,
+    pub(crate) needed: u64,
     /// The variables beyond its end.
-    pub beyond: usize,
+    pub(crate) beyond: usize,
     /// The variables of the checkpoint.
-    pub all: usize,
+    pub(crate) all: usize,
 }
 
 impl Cut {

@@ -55,7 +55,10 @@ fn stem_of(format: &SourceFormat, directory: &Directory, entry: &Entry) -> Optio
 }
 
 /// Returns the checkpoints of a directory by stem: V2 bundles, or where there are none those of another format.
-pub fn find_checkpoints(directory: &Directory, entries: &[Entry]) -> BTreeMap<OsString, CheckpointFiles> {
+pub(crate) fn find_checkpoints(
+    directory: &Directory,
+    entries: &[Entry],
+) -> BTreeMap<OsString, CheckpointFiles> {
     let bundles = checkpoint_files::bundles(directory, entries);
     if bundles.values().any(|files| files.index.is_some()) {
         return bundles;
@@ -76,7 +79,11 @@ pub fn find_checkpoints(directory: &Directory, entries: &[Entry]) -> BTreeMap<Os
 }
 
 /// Returns the files of one checkpoint.
-pub fn find_files(directory: &Directory, entries: &[Entry], prefix: &Prefix) -> Option<CheckpointFiles> {
+pub(crate) fn find_files(
+    directory: &Directory,
+    entries: &[Entry],
+    prefix: &Prefix,
+) -> Option<CheckpointFiles> {
     match prefix.is_bundle() {
         true => checkpoint_files::bundles(directory, entries).remove(&prefix.stem),
         false => {

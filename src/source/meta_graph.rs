@@ -27,7 +27,7 @@ pub(super) fn beside(prefix: &Prefix, directory: &Arc<Directory>) -> Option<Arc<
 
 fn read(directory: &Arc<Directory>, name: &OsStr) -> HashMap<Name, VariableInit> {
     let shard = SourceFile::open_in(directory, name);
-    let variables = shard.len().ok_or_else(|| "it cannot be opened".to_owned()).and_then(|len| {
+    let variables = shard.size().ok_or_else(|| "it cannot be opened".to_owned()).and_then(|len| {
         meta_graph::decode(len, |at, len| piece(&shard, at, len)).map_err(|fault: Fault| fault.0)
     });
     match variables {
@@ -51,12 +51,12 @@ fn read(directory: &Arc<Directory>, name: &OsStr) -> HashMap<Name, VariableInit>
 ///
 /// # Errors
 /// Why the graph cannot be read, or every variable whose shape or type it does not have.
-pub fn wanted(path: &Path) -> Result<Catalog, Error> {
+pub(crate) fn wanted(path: &Path) -> Result<Catalog, Error> {
     let shard = SourceFile::open(path);
     let unreadable = |Fault(what): Fault| {
         Error::Unsupported(path.into(), format!("{what}; as a graph of TF1 it cannot be read"))
     };
-    let len = shard.len().ok_or_else(|| {
+    let len = shard.size().ok_or_else(|| {
         let fault = shard.fault().map_or_else(String::new, ToString::to_string);
         Error::Io(path.into(), io::Error::other(fault))
     })?;

@@ -32,16 +32,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use checkpoint::Checkpoint;
-pub use checkpoint_files::{CheckpointFiles, Part};
-pub use checkpoint_list::{CheckpointList, in_order, named_by, state_file};
-pub use diagnose::no_checkpoints;
+pub(crate) use checkpoint_files::{CheckpointFiles, Part};
+pub(crate) use checkpoint_list::{CheckpointList, in_order, named_by, state_file};
+pub(crate) use diagnose::no_checkpoints;
 pub use error::{Cut, Error, Fault};
-pub use formats::{find_checkpoints, find_files};
-pub use meta_graph::wanted as wanted_by_graph;
-pub use prefix::Prefix;
+pub(crate) use formats::{find_checkpoints, find_files};
+pub(crate) use meta_graph::wanted as wanted_by_graph;
+pub(crate) use prefix::Prefix;
 pub use resolve::{Located, Resolved, newest, resolve};
-pub use saved_model::{VARIABLES, is_saved_model};
-pub use sniff::{is_index, is_table};
+pub(crate) use saved_model::{VARIABLES, is_saved_model};
+pub(crate) use sniff::{is_index, is_table};
 
 use crate::catalog::NativeFormat;
 use crate::directory::Directory;
@@ -63,7 +63,7 @@ pub fn open(path: &Path) -> Result<Checkpoint, Error> {
 ///
 /// # Errors
 /// As [`open`].
-pub fn open_in(directory: &Arc<Directory>, stem: &OsStr) -> Result<Checkpoint, Error> {
+pub(crate) fn open_in(directory: &Arc<Directory>, stem: &OsStr) -> Result<Checkpoint, Error> {
     open_located(&resolve::locate_in(directory, stem))
 }
 
@@ -71,7 +71,7 @@ pub fn open_in(directory: &Arc<Directory>, stem: &OsStr) -> Result<Checkpoint, E
 ///
 /// # Errors
 /// As [`open`].
-pub fn open_prefix(prefix: &Prefix, directory: &Arc<Directory>) -> Result<Checkpoint, Error> {
+pub(crate) fn open_prefix(prefix: &Prefix, directory: &Arc<Directory>) -> Result<Checkpoint, Error> {
     let is_bundle = prefix.is_bundle() && directory.metadata(&prefix.head).is_ok();
     let format = match is_bundle {
         true => None,
@@ -88,7 +88,7 @@ pub fn open_prefix(prefix: &Prefix, directory: &Arc<Directory>) -> Result<Checkp
 ///
 /// # Errors
 /// As [`open`].
-pub fn open_located(located: &Located) -> Result<Checkpoint, Error> {
+pub(crate) fn open_located(located: &Located) -> Result<Checkpoint, Error> {
     let Located { prefix, directory, format } = located;
     let mut checkpoint = match format {
         None => bundle::open(prefix, directory)

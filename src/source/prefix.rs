@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 
 /// The name of a checkpoint: its directory and what its files' names begin with.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Prefix {
+pub(crate) struct Prefix {
     /// The directory.
-    pub dir: PathBuf,
+    pub(crate) dir: PathBuf,
     /// What the names of its files begin with.
-    pub stem: OsString,
+    pub(crate) stem: OsString,
     /// The name of the file that says what it holds.
-    pub head: OsString,
+    pub(crate) head: OsString,
 }
 
 impl Prefix {
@@ -27,12 +27,12 @@ impl Prefix {
     }
 
     /// The path of the index, or of another head.
-    pub fn index(&self) -> PathBuf {
+    pub(crate) fn index(&self) -> PathBuf {
         self.at(self.head.clone())
     }
 
     /// Whether it is of TensorFlow's format.
-    pub fn is_bundle(&self) -> bool {
+    pub(crate) fn is_bundle(&self) -> bool {
         self.head == with_suffix(&self.stem, ".index")
     }
 
@@ -47,7 +47,7 @@ impl Prefix {
     }
 
     /// The prefix as TensorFlow takes it.
-    pub fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         self.at(self.stem.clone())
     }
 

@@ -20,9 +20,9 @@ use crate::source::{checkpoint_list, diagnose, formats};
 #[derive(Clone, Debug)]
 pub struct Located {
     /// Its name.
-    pub prefix: Prefix,
+    pub(crate) prefix: Prefix,
     /// Its directory, held open.
-    pub directory: Arc<Directory>,
+    pub(crate) directory: Arc<Directory>,
     /// Its format; `None` for TensorFlow's V2 bundle.
     pub(crate) format: Option<&'static SourceFormat>,
 }

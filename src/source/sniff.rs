@@ -56,12 +56,12 @@ pub(crate) fn lookalike(probe: &Probe) -> Option<&'static Lookalike> {
 }
 
 /// Returns true if a file can be read and ends as a sorted table does.
-pub fn is_table(directory: &Directory, name: &OsStr) -> bool {
+pub(crate) fn is_table(directory: &Directory, name: &OsStr) -> bool {
     Probe::read(directory, name).is_ok_and(|probe| probe.is_some_and(|probe| probe.is_table()))
 }
 
 /// Returns true if the index of a stem ends as a sorted table does.
-pub fn is_index(directory: &Directory, stem: &OsStr) -> bool {
+pub(crate) fn is_index(directory: &Directory, stem: &OsStr) -> bool {
     is_table(directory, &[stem, OsStr::new(".index")].into_iter().collect::<OsString>())
 }
 

@@ -23,7 +23,7 @@ impl Tensor {
     ///
     /// # Errors
     /// Those of the source; `InvalidData` if what it stores is damaged.
-    pub fn checksum(&self) -> io::Result<Masked> {
+    pub(crate) fn checksum(&self) -> io::Result<Masked> {
         match self.dtype {
             Dtype::String => self.with_elements(|_, elements| string_tensor::checksum(elements)),
             Dtype::Variant => Err(io::Error::other("a variant is not summed, only copied")),
@@ -39,7 +39,7 @@ impl Tensor {
     ///
     /// # Errors
     /// Those of the source.
-    pub fn sum(&self, cache: &Cache, range: Range<u64>, buffer: &mut Vec<u8>) -> io::Result<Masked> {
+    pub(crate) fn sum(&self, cache: &Cache, range: Range<u64>, buffer: &mut Vec<u8>) -> io::Result<Masked> {
         static NONE: LazyLock<Cache> = LazyLock::new(|| Cache::new(0));
         let file = self.file();
         let (cache, chunk) = if file.reads_whole_bands() { (&*NONE, BAND) } else { (cache, CHUNK) };
@@ -89,7 +89,7 @@ impl Tensor {
 }
 
 /// That a reading gave another checksum than is recorded.
-pub fn mismatch(actual: Masked, recorded: Masked) -> io::Error {
+pub(crate) fn mismatch(actual: Masked, recorded: Masked) -> io::Error {
     damaged(format!("its checksum is {:#010x}, but {:#010x} is recorded", actual.unmask(), recorded.unmask()))
 }
 

@@ -4,7 +4,7 @@ mod big_endian;
 mod checksum;
 mod memory;
 pub mod slices;
-pub mod strings;
+pub(crate) mod strings;
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -13,7 +13,7 @@ use crate::dtype::Dtype;
 use crate::extent::{Extent, VirtualFile};
 use crate::format::crc::Masked;
 use crate::source_file::SourceFile;
-pub use crate::tensor::checksum::mismatch;
+pub(crate) use crate::tensor::checksum::mismatch;
 use crate::tensor::slices::Part;
 use crate::tensor::strings::Strings;
 
@@ -24,7 +24,7 @@ pub struct Shape(pub Box<[u64]>);
 impl Shape {
     /// The product of the dimensions, 1 for a scalar; `None` past `i64::MAX`, TensorFlow's limit, which it also
     /// applies to what a zero would make of the product.
-    pub fn num_elements(&self) -> Option<u64> {
+    pub(crate) fn num_elements(&self) -> Option<u64> {
         let nonzero = self.0.iter().filter(|&&dim| dim != 0);
         let product = nonzero.into_iter().try_fold(1u64, |n, &dim| n.checked_mul(dim))?;
         let product = i64::try_from(product).ok()?.unsigned_abs();
@@ -32,7 +32,7 @@ impl Shape {
     }
 
     /// `784 128`: the form of the `shape` fact and of the TSVs; empty for a scalar.
-    pub fn spaced(&self) -> String {
+    pub(crate) fn spaced(&self) -> String {
         self.0.iter().map(u64::to_string).collect::<Vec<_>>().join(" ")
     }
 }
@@ -80,7 +80,7 @@ impl Tensor {
     }
 
     /// The same, computed of `sources`. What has a checksum of its own needs none of theirs.
-    pub fn computed_of(self, sources: impl IntoIterator<Item = Arc<Self>>) -> Self {
+    pub(crate) fn computed_of(self, sources: impl IntoIterator<Item = Arc<Self>>) -> Self {
         match self.crc32c {
             Some(_) => self,
             None => Self { made: Some(Box::new(Origins::Computed(sources.into_iter().collect()))), ..self },
@@ -88,17 +88,17 @@ impl Tensor {
     }
 
     /// Of a tensor that was saved in several slices, those: what `data` was put together of.
-    pub fn parts(&self) -> Option<&Arc<[Part]>> {
+    pub(crate) fn parts(&self) -> Option<&Arc<[Part]>> {
         if let Some(Origins::Slices(parts)) = self.made.as_deref() { Some(parts) } else { None }
     }
 
     /// Of a tensor whose bytes the source has in another order, as it has them.
-    pub fn stored(&self) -> Option<&Arc<Self>> {
+    pub(crate) fn stored(&self) -> Option<&Arc<Self>> {
         if let Some(Origins::Turned(stored)) = self.made.as_deref() { Some(stored) } else { None }
     }
 
     /// The tensors that it is made of; none if it is the source's own.
-    pub fn sources(&self) -> impl Iterator<Item = &Arc<Self>> {
+    pub(crate) fn sources(&self) -> impl Iterator<Item = &Arc<Self>> {
         let (parts, others) = match self.made.as_deref() {
             Some(Origins::Slices(parts)) => (&parts[..], &[][..]),
             Some(Origins::Turned(stored)) => (&[][..], std::slice::from_ref(stored)),

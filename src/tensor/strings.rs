@@ -17,42 +17,42 @@ use crate::tensor::{Tensor, mismatch};
 
 /// What one reading of a tensor of strings tells.
 #[derive(Debug, Default)]
-pub struct Strings {
+pub(crate) struct Strings {
     /// Bytes of the longest element.
-    pub longest: u64,
+    pub(crate) longest: u64,
     /// Whether an element ends in a NUL byte.
-    pub ends_in_nul: bool,
+    pub(crate) ends_in_nul: bool,
     /// Bytes of all elements as [`line()`]s.
-    pub text_len: u64,
+    pub(crate) text_len: u64,
     /// Where the groups begin; the last is where everything ends.
     groups: Vec<ElementOffset>,
 }
 
 /// Where an element is.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct ElementOffset {
+pub(crate) struct ElementOffset {
     /// Its number, counted from 0.
-    pub element: u64,
+    pub(crate) element: u64,
     /// Where its length is among the stored bytes.
     length_at: u64,
     /// Where its own bytes are.
     bytes_at: u64,
     /// Where its line is in the text.
-    pub text_at: u64,
+    pub(crate) text_at: u64,
 }
 
 /// Text of a group, unless a single element has more.
 const GROUP: u64 = 256 << 10;
 
 /// An element as a line of text: what is not printable is escaped, a newline among it.
-pub fn line(element: &[u8]) -> String {
+pub(crate) fn line(element: &[u8]) -> String {
     printable(element) + "\n"
 }
 
 impl Tensor {
     /// What a reading of this tensor of strings tells; `None` if it cannot be read or is damaged. The first call reads, and
     /// logs under the variable's `name` what is wrong.
-    pub fn strings(&self, name: &Name) -> Option<&Arc<Strings>> {
+    pub(crate) fn strings(&self, name: &Name) -> Option<&Arc<Strings>> {
         let read = || Strings::read(self).inspect_err(|error| log::error!("{name}: not readable: {error}"));
         self.strings.get_or_init(|| read().ok().map(Arc::new)).as_ref()
     }
@@ -61,7 +61,7 @@ impl Tensor {
     ///
     /// # Errors
     /// Those of the source; `InvalidData` if it is damaged.
-    pub fn with_elements<T>(&self, each: impl FnOnce(&[u8], &[&[u8]]) -> T) -> io::Result<T> {
+    pub(crate) fn with_elements<T>(&self, each: impl FnOnce(&[u8], &[&[u8]]) -> T) -> io::Result<T> {
         match self.stored() {
             Some(stored) => stored.elements_in(Endianness::Big, each),
             None => self.elements_in(Endianness::Little, each),
@@ -114,12 +114,12 @@ impl Strings {
     }
 
     /// The last place to begin at so as to meet byte `at` of the text.
-    pub fn before_text(&self, at: u64) -> ElementOffset {
+    pub(crate) fn before_text(&self, at: u64) -> ElementOffset {
         self.groups[self.groups.partition_point(|place| place.text_at <= at).saturating_sub(1)]
     }
 
     /// The last place to begin at so as to meet the element of that number.
-    pub fn before_element(&self, element: u64) -> ElementOffset {
+    pub(crate) fn before_element(&self, element: u64) -> ElementOffset {
         self.groups[self.groups.partition_point(|place| place.element <= element).saturating_sub(1)]
     }
 
@@ -127,7 +127,7 @@ impl Strings {
     ///
     /// # Errors
     /// Those of the source, and that its bytes are not those that were measured.
-    pub fn visit(
+    pub(crate) fn visit(
         &self,
         tensor: &Tensor,
         from: ElementOffset,

@@ -1,8 +1,8 @@
 //! All that is done to a checkpoint on its way: first values of others are laid over its own, then the map, then what kind of checkpoint it is to be, then whose names it
 //! is to have.
 
-pub mod kind;
-pub mod like;
+pub(crate) mod kind;
+pub(crate) mod like;
 pub mod overlay;
 
 pub use kind::{TARGETS, Target, convert_kind};
@@ -23,26 +23,26 @@ use crate::transform::overlay::summary::OverlaySummary;
 #[derive(Default)]
 pub struct Transform {
     /// Values of other checkpoints.
-    pub overlays: Overlays,
+    pub(crate) overlays: Overlays,
     /// Names by rules.
-    pub map: Map,
+    pub(crate) map: Map,
     /// With an object graph, or without.
-    pub target: Option<Target>,
+    pub(crate) target: Option<Target>,
     /// Names by example, and what to do about values that are missing.
-    pub like: Option<(Wanted, Filling)>,
+    pub(crate) like: Option<(Wanted, Filling)>,
     /// How it is to be laid out as an HDF5 file, if that is not the source's own way.
-    pub h5_layout: Option<H5Layout>,
+    pub(crate) h5_layout: Option<H5Layout>,
 }
 
 /// What was done.
 #[derive(Clone, Debug, Default)]
-pub struct Transformed {
+pub(crate) struct Transformed {
     /// By the overlays.
-    pub overlays: OverlaySummary,
+    pub(crate) overlays: OverlaySummary,
     /// By the map.
-    pub report: Report,
+    pub(crate) report: Report,
     /// To be like another.
-    pub likeness: Option<Likeness>,
+    pub(crate) likeness: Option<Likeness>,
 }
 
 /// Why it cannot be done.
@@ -64,7 +64,7 @@ impl Transform {
     ///
     /// # Errors
     /// Everything that does not fit.
-    pub fn apply(&self, catalog: &mut Catalog) -> Result<Transformed, TransformError> {
+    pub(crate) fn apply(&self, catalog: &mut Catalog) -> Result<Transformed, TransformError> {
         let laid = self.overlays.lay(catalog)?;
         let report = apply(&self.map, catalog)?;
         Ok(Transformed { overlays: laid, report, likeness: self.fit(catalog)? })
@@ -74,7 +74,11 @@ impl Transform {
     ///
     /// # Errors
     /// As [`Self::apply`], and where it would be laid over itself.
-    pub fn apply_to(&self, head: &Stamp, catalog: &mut Catalog) -> Result<Transformed, TransformError> {
+    pub(crate) fn apply_to(
+        &self,
+        head: &Stamp,
+        catalog: &mut Catalog,
+    ) -> Result<Transformed, TransformError> {
         self.overlays.refuse_base(head)?;
         self.apply(catalog)
     }
@@ -83,7 +87,7 @@ impl Transform {
     ///
     /// # Errors
     /// Everything that does not fit.
-    pub fn fit(&self, catalog: &mut Catalog) -> Result<Option<Likeness>, LikeMismatch> {
+    pub(crate) fn fit(&self, catalog: &mut Catalog) -> Result<Option<Likeness>, LikeMismatch> {
         catalog.h5_layout = self.h5_layout.unwrap_or(catalog.h5_layout);
         if let Some(target) = self.target {
             convert_kind(catalog, target);

@@ -52,52 +52,52 @@ pub trait Backend: Send + Sync {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scan {
     /// Time of its newest index; of itself if it has none.
-    pub mtime: (i64, i64),
+    pub(crate) mtime: (i64, i64),
     /// Its permission bits.
-    pub mode: u32,
+    pub(crate) mode: u32,
     /// Its checkpoints, complete or not.
-    pub checkpoints: Vec<FoundCheckpoint>,
+    pub(crate) checkpoints: Vec<FoundCheckpoint>,
     /// Everything else.
-    pub others: Vec<Other>,
+    pub(crate) others: Vec<Other>,
     /// The complete ones, oldest first; empty where there is to be no state file.
-    pub in_order: Vec<Listed>,
+    pub(crate) in_order: Vec<Listed>,
     /// When the last one that is never deleted was written; 0 if nobody said.
-    pub last_preserved: f64,
+    pub(crate) last_preserved: f64,
 }
 
 /// A checkpoint, by the names of its files.
 #[derive(Clone, Debug, PartialEq)]
-pub struct FoundCheckpoint {
+pub(crate) struct FoundCheckpoint {
     /// The prefix's last component.
-    pub stem: Vec<u8>,
+    pub(crate) stem: Vec<u8>,
     /// Its index.
-    pub index: Stamp,
+    pub(crate) index: Stamp,
     /// The names of its data files as they will be shown, and what they are; `None` if that cannot be told.
-    pub data: Vec<(Vec<u8>, Option<Stamp>)>,
+    pub(crate) data: Vec<(Vec<u8>, Option<Stamp>)>,
     /// Whether its variables are shown as files too.
-    pub has_tree: bool,
+    pub(crate) has_tree: bool,
 }
 
 /// A file, directory or link that is shown as it is.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Other {
+pub(crate) struct Other {
     /// Its name.
-    pub name: Vec<u8>,
+    pub(crate) name: Vec<u8>,
     /// What it is.
-    pub kind: Kind,
+    pub(crate) kind: Kind,
     /// Where it leads, if it is a link.
-    pub target: Vec<u8>,
+    pub(crate) target: Vec<u8>,
     /// Its inode number in the source.
-    pub ino: u64,
+    pub(crate) ino: u64,
 }
 
 /// A complete checkpoint.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Listed {
+pub(crate) struct Listed {
     /// Its stem.
-    pub stem: Vec<u8>,
+    pub(crate) stem: Vec<u8>,
     /// When it was written, if the source's state file says.
-    pub time: Option<f64>,
+    pub(crate) time: Option<f64>,
 }
 
 /// The state file that names these checkpoints, of which the last is the newest. Times are kept if all are known.

@@ -28,10 +28,10 @@ pub use root::{DynamicFile, Planned, Tree};
 use crate::extent::VirtualFile;
 use crate::format::checkpoint_state;
 use crate::format::checkpoint_state::State;
-pub use crate::tree::backend::{Backend, FoundCheckpoint, Listed, Other, Scan};
-pub use crate::tree::checkpoint::files;
+pub(crate) use crate::tree::backend::{Backend, FoundCheckpoint, Listed, Other, Scan};
+pub(crate) use crate::tree::checkpoint::files;
 pub use crate::tree::checkpoint::show::Show;
-pub use crate::tree::source_dir::names_newest;
+pub(crate) use crate::tree::source_dir::names_newest;
 
 /// An inode number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -79,12 +79,12 @@ pub struct Attr {
     /// Permission bits.
     pub mode: u16,
     /// Whether the name may come to mean something else while mounted.
-    pub volatile: bool,
+    pub(crate) volatile: bool,
 }
 
 impl Attr {
     /// What can be told of a name without looking further: what it is.
-    pub fn unknown(entry: &Entry<'_>) -> Self {
+    pub(crate) fn unknown(entry: &Entry<'_>) -> Self {
         let (ino, kind, mtime) = (entry.ino, entry.kind, SystemTime::UNIX_EPOCH);
         Self { ino, kind, len: 0, mtime, nlink: 1, mode: 0o400, volatile: true }
     }

@@ -86,7 +86,7 @@ impl Tree {
     }
 
     /// Adds a file to the folder for what is about the mount itself.
-    pub fn add_control_dir(&mut self, name: &str, content: DynamicFile) {
+    pub(crate) fn add_control_dir(&mut self, name: &str, content: DynamicFile) {
         self.control_dir.insert(name.into(), Ino::new(0, FIRST_DYNAMIC + self.dynamic_files.len() as u32));
         self.dynamic_files.push(content);
     }
@@ -138,7 +138,7 @@ impl Tree {
 
     /// The same where that costs nothing: no checkpoint is planned, no directory looked at and no file made for the first
     /// time.
-    pub fn known_attr(&self, ino: Ino) -> Option<Attr> {
+    pub(crate) fn known_attr(&self, ino: Ino) -> Option<Attr> {
         match self.node(ino) {
             Some(Node::Directory(folder)) if !folder.is_known() => None,
             Some(_) => self.attr(ino).ok(),
@@ -178,7 +178,7 @@ impl Tree {
     ///
     /// # Errors
     /// Those of reading.
-    pub fn is_intact(&self, ino: Ino) -> io::Result<bool> {
+    pub(crate) fn is_intact(&self, ino: Ino) -> io::Result<bool> {
         let tree = self.of_variables(ino);
         let Some(variable) = tree.as_ref().and_then(|tree| tree.shown_variable(ino.ordinal())) else {
             return Ok(true);
@@ -194,13 +194,13 @@ impl Tree {
     }
 
     /// An extended attribute of what shows a variable.
-    pub fn attribute(&self, ino: Ino, name: &[u8]) -> Option<Vec<u8>> {
+    pub(crate) fn attribute(&self, ino: Ino, name: &[u8]) -> Option<Vec<u8>> {
         let tree = self.of_variables(ino)?;
         view::attribute(tree.shown_variable(ino.ordinal())?, name)
     }
 
     /// The names of an inode's extended attributes, each ended by a NUL.
-    pub fn attributes(&self, ino: Ino) -> Vec<u8> {
+    pub(crate) fn attributes(&self, ino: Ino) -> Vec<u8> {
         let tree = self.of_variables(ino);
         let variable = tree.as_ref().and_then(|tree| tree.shown_variable(ino.ordinal()));
         variable.map(view::attributes).unwrap_or_default()
@@ -212,7 +212,7 @@ impl Tree {
     }
 
     /// The directory that holds a directory.
-    pub fn parent(&self, directory: Ino) -> Ino {
+    pub(crate) fn parent(&self, directory: Ino) -> Ino {
         if let Some(folder) = self.source_dir(directory) {
             return folder.parent();
         }
@@ -252,13 +252,8 @@ impl Tree {
     }
 
     /// Bytes of all data, for `statfs`.
-    pub fn len(&self) -> u64 {
+    pub fn total_size(&self) -> u64 {
         self.root.len(&self.inodes).unwrap_or(0)
-    }
-
-    /// Whether there are no data.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 
     fn node(&self, ino: Ino) -> Option<Node> {

@@ -9,21 +9,21 @@ use crate::extent::VirtualFile;
 /// A format in which every variable has a file of its own: `npy/dense/kernel.npy`.
 pub struct Format {
     /// The folder that holds the files, and the format's name on the command line.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// What the files' names end in.
-    pub suffix: &'static str,
+    pub(crate) suffix: &'static str,
     /// The name of the link to the file among the variable's facts.
-    pub link: &'static str,
+    pub(crate) link: &'static str,
     /// The file; an error says why a variable has none.
     pub file: fn(&Variable) -> Result<VirtualFile, String>,
 }
 
 /// A small file beside a variable, made when it is asked for.
-pub struct VariableFile {
+pub(crate) struct VariableFile {
     /// Its name.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// Its content.
-    pub file: fn(&Catalog, &Variable) -> VirtualFile,
+    pub(crate) file: fn(&Catalog, &Variable) -> VirtualFile,
 }
 
 /// A file about the whole checkpoint, at the top of its directory.

@@ -14,7 +14,7 @@ mod safetensors;
 mod stats;
 mod strings;
 mod summary;
-pub mod table;
+pub(crate) mod table;
 mod text;
 mod weights_h5;
 mod xattr;
@@ -23,14 +23,14 @@ use std::sync::Arc;
 
 use crate::catalog::{Catalog, Variable};
 use crate::extent::VirtualFile;
-pub use crate::view::form::{CheckpointView, Format, VariableFile};
-pub use crate::view::xattr::{attribute, attributes};
+pub(crate) use crate::view::form::{CheckpointView, Format, VariableFile};
+pub(crate) use crate::view::xattr::{attribute, attributes};
 
 /// The formats, in the order in which they are listed.
-pub const FORMATS: &[Format] = &[npy::FORMAT, raw::FORMAT, text::FORMAT];
+pub(crate) const FORMATS: &[Format] = &[npy::FORMAT, raw::FORMAT, text::FORMAT];
 
 /// The facts.
-pub const VARIABLE_FILES: &[VariableFile] = &[
+pub(crate) const VARIABLE_FILES: &[VariableFile] = &[
     VariableFile { name: "dtype", file: |_, variable| line(&variable.tensor.dtype) },
     VariableFile {
         name: "info.json",
@@ -66,11 +66,12 @@ fn line(text: &impl std::fmt::Display) -> VirtualFile {
 
 /// Names below a variable that are, or will be, facts: a variable of such a name is shown escaped there, so that adding
 /// a fact moves no path.
-pub const RESERVED: &[&str] = &["array.npy", "dtype", "info.json", "raw", "shape", "stats", "values.txt"];
+pub(crate) const RESERVED: &[&str] =
+    &["array.npy", "dtype", "info.json", "raw", "shape", "stats", "values.txt"];
 
 /// A checkpoint in the source's own format, where that is not TensorFlow's: what follows the stem in its name, and the
 /// file. It is the source's file, as long as that says the same.
-pub fn own(catalog: &Arc<Catalog>) -> Option<(&'static str, VirtualFile)> {
+pub(crate) fn own(catalog: &Arc<Catalog>) -> Option<(&'static str, VirtualFile)> {
     let own = catalog.native.as_ref()?;
     let has = |whole: &&CheckpointView| {
         whole.name.strip_prefix("model") == Some(own.suffix) && (whole.is_there)(catalog)

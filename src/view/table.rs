@@ -9,7 +9,7 @@ use crate::catalog::{Catalog, Origin, Variable};
 use crate::extent::{Extent, VirtualFile};
 
 /// A table: its first line, and that of a variable.
-pub struct Table {
+pub(crate) struct Table {
     header: &'static str,
     row: fn(&Variable) -> String,
     /// Columns behind, where there is something to say.
@@ -42,7 +42,7 @@ const OVERLAID: More = More {
 };
 
 /// What there is. `ckptfs ls --tsv` prints it too, and `--like` reads it.
-pub const VARIABLES: Table = Table {
+pub(crate) const VARIABLES: Table = Table {
     header: "name\tdtype\tshape\tbytes",
     row: |Variable { name, tensor, .. }| {
         format!("{name}\t{}\t{}\t{}", tensor.dtype, tensor.shape.spaced(), tensor.len())
@@ -52,7 +52,7 @@ pub const VARIABLES: Table = Table {
 
 /// What a map made of the names and values. The rule is empty where none meant the variable, the last column where its
 /// value is the source's.
-pub const REMAP: Table = Table {
+pub(crate) const REMAP: Table = Table {
     header: "name\told_name\trule\tvalue",
     row: |Variable { name, origin, .. }| match origin {
         Some(Origin { name: old, rule, value }) => {
@@ -66,7 +66,7 @@ pub const REMAP: Table = Table {
 
 impl Table {
     /// The lines of a table of these variables, its head first, without their ends.
-    pub fn lines<'a>(
+    pub(crate) fn lines<'a>(
         &self,
         catalog: &'a Catalog,
         variables: impl Iterator<Item = &'a Variable>,

@@ -21,13 +21,13 @@ const ATTRIBUTES: &[Xattr] = &[
 ];
 
 /// The value of the attribute of that name.
-pub fn attribute(variable: &Variable, name: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn attribute(variable: &Variable, name: &[u8]) -> Option<Vec<u8>> {
     let attribute = ATTRIBUTES.iter().find(|attribute| attribute.name.as_bytes() == name)?;
     (attribute.value)(variable)
 }
 
 /// The names of a variable's attributes, each ended by a NUL, as listxattr(2) has them.
-pub fn attributes(variable: &Variable) -> Vec<u8> {
+pub(crate) fn attributes(variable: &Variable) -> Vec<u8> {
     let has = ATTRIBUTES.iter().filter(|attribute| (attribute.value)(variable).is_some());
     has.flat_map(|attribute| attribute.name.bytes().chain([0])).collect()
 }

@@ -30,7 +30,7 @@ const H5: &str = "../keras-3.15/functional/model.weights.h5";
 const SAFETENSORS: &str = "../safetensors-0.8/dtypes/model.safetensors";
 
 fn forbid(path: &Path) {
-    fs::set_permissions(path, Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(path, Permissions::from_mode(0o000)).unwrap();
 }
 
 /// A directory with a copy of a fixture.

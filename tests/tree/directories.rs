@@ -429,9 +429,9 @@ fn all_bytes_count_wherever_they_are() {
     fs::write(dir.path().join("logs/events"), [0; 1000]).unwrap();
     let files = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().metadata().unwrap());
     let expected: u64 = files.filter(|meta| meta.is_file()).map(|meta| meta.len()).sum();
-    let alone = tree(&dir.path().join("ckpt-9"), &[]).len();
+    let alone = tree(&dir.path().join("ckpt-9"), &[]).total_size();
     let m = mounted(dir);
-    assert_eq!(m.tree.len(), expected + 1000);
+    assert_eq!(m.tree.total_size(), expected + 1000);
     assert_eq!(alone, fs::metadata(m.path("ckpt-9.index")).unwrap().len() + 8);
 }
 

@@ -149,7 +149,7 @@ proptest! {
         let (file, bytes) = shards.file(&parts);
         let filled: Vec<_> = parts.iter().map(|part| shards.extent(part)).filter(|(_, bytes)| !bytes.is_empty()).collect();
         let whole = match filled.as_slice() {
-            [(Extent::Range { shard, .. }, run)] => Some(shard).filter(|shard| shard.len() == Some(run.len() as u64)),
+            [(Extent::Range { shard, .. }, run)] => Some(shard).filter(|shard| shard.size() == Some(run.len() as u64)),
             _ => None,
         };
         prop_assert_eq!(file.whole_file().map(Arc::as_ptr), whole.map(Arc::as_ptr));

@@ -96,7 +96,7 @@ fn endianness(field: &wire::Field) -> Result<Endianness> {
 
 impl Version {
     /// Whether TensorFlow, and so we, may read what bears this stamp.
-    pub fn check(&self) -> std::result::Result<(), Incompatible> {
+    pub(crate) fn check(&self) -> std::result::Result<(), Incompatible> {
         let Self { producer, min_consumer, bad_consumers } = self;
         if *producer < MIN_PRODUCER {
             return Err(Incompatible::Producer(*producer));

@@ -26,11 +26,11 @@ pub struct State {
     /// The newest checkpoint. Empty when the file names none, which TensorFlow treats as an error.
     pub model_checkpoint_path: Vec<u8>,
     /// All that are kept, oldest first.
-    pub all_model_checkpoint_paths: Vec<Vec<u8>>,
+    pub(crate) all_model_checkpoint_paths: Vec<Vec<u8>>,
     /// When each was written, in seconds since 1970. May be absent.
-    pub all_model_checkpoint_timestamps: Vec<f64>,
+    pub(crate) all_model_checkpoint_timestamps: Vec<f64>,
     /// When the last one that is never deleted was written.
-    pub last_preserved_timestamp: f64,
+    pub(crate) last_preserved_timestamp: f64,
 }
 
 /// Reads a state file.

@@ -10,7 +10,7 @@ use crate::format::hdf5_image::object_header::dataspace;
 
 /// Something said of a group or a dataset.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Attribute {
+pub(crate) struct Attribute {
     pub(super) name: String,
     pub(super) value: Value,
 }
@@ -26,24 +26,24 @@ pub(super) enum Value {
 }
 
 /// Bytes of an attribute's values that fit into a message: Keras's limit too.
-pub const MAX_STRING: usize = 64512;
+pub(crate) const MAX_STRING: usize = 64512;
 
 const CHARSET_UTF8: u8 = 1;
 
 impl Attribute {
     /// A text that Python sees as `str`.
-    pub fn text(name: &'static str, text: &str) -> Self {
+    pub(crate) fn text(name: &'static str, text: &str) -> Self {
         Self { name: name.into(), value: Value::Text(text.into()) }
     }
 
     /// A short text that Python sees as `bytes`.
-    pub fn bytes(name: &'static str, text: &'static str) -> Self {
+    pub(crate) fn bytes(name: &'static str, text: &'static str) -> Self {
         Self { name: name.into(), value: Value::Bytes(text.into()) }
     }
 
     /// A list of texts, which Python sees as `bytes`: in one attribute, or, where that would be too long, in `name0`, `name1`,
     /// …, as Keras splits and joins them. A text longer than [`MAX_STRING`] is cut.
-    pub fn list(name: &'static str, texts: impl IntoIterator<Item = String>) -> Vec<Self> {
+    pub(crate) fn list(name: &'static str, texts: impl IntoIterator<Item = String>) -> Vec<Self> {
         let mut lists = vec![vec![]];
         let mut longest = 1;
         for text in texts {

@@ -9,7 +9,7 @@
 
 /// The type of an element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Datatype {
+pub(crate) enum Datatype {
     /// An integer, little-endian.
     #[allow(missing_docs, reason = "`size` bytes, with a sign or without")]
     Integer { size: u8, signed: bool },
@@ -29,7 +29,7 @@ pub enum Datatype {
 
 /// The bits of a float; the sign is the topmost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Float {
+pub(crate) struct Float {
     pub(super) size: u8,
     exponent: u8,
     mantissa: u8,
@@ -41,27 +41,27 @@ const SINGLE: Float = Float { size: 4, exponent: 8, mantissa: 23, bias: 127 };
 const DOUBLE: Float = Float { size: 8, exponent: 11, mantissa: 52, bias: 1023 };
 
 /// NumPy's float16.
-pub const FLOAT16: Datatype = Datatype::Float(HALF);
+pub(crate) const FLOAT16: Datatype = Datatype::Float(HALF);
 /// NumPy's float32.
-pub const FLOAT32: Datatype = Datatype::Float(SINGLE);
+pub(crate) const FLOAT32: Datatype = Datatype::Float(SINGLE);
 /// NumPy's float64.
-pub const FLOAT64: Datatype = Datatype::Float(DOUBLE);
+pub(crate) const FLOAT64: Datatype = Datatype::Float(DOUBLE);
 /// NumPy's complex64.
-pub const COMPLEX64: Datatype = Datatype::Complex(SINGLE);
+pub(crate) const COMPLEX64: Datatype = Datatype::Complex(SINGLE);
 /// NumPy's complex128.
-pub const COMPLEX128: Datatype = Datatype::Complex(DOUBLE);
+pub(crate) const COMPLEX128: Datatype = Datatype::Complex(DOUBLE);
 /// NumPy's bool.
-pub const BOOL: Datatype = Datatype::Bool;
+pub(crate) const BOOL: Datatype = Datatype::Bool;
 /// The bytes of a bfloat16.
-pub const BFLOAT16: Datatype = Datatype::Opaque(2);
+pub(crate) const BFLOAT16: Datatype = Datatype::Opaque(2);
 
 /// An integer of so many bytes.
-pub const fn integer(size: u8, signed: bool) -> Datatype {
+pub(crate) const fn integer(size: u8, signed: bool) -> Datatype {
     Datatype::Integer { size, signed }
 }
 
 /// Text of so many bytes.
-pub const fn fixed_string(size: u32) -> Datatype {
+pub(crate) const fn fixed_string(size: u32) -> Datatype {
     Datatype::String(size)
 }
 
@@ -72,7 +72,7 @@ const UTF8: [u8; 3] = [1, 1, 0];
 
 impl Datatype {
     /// Bytes of an element.
-    pub fn size(self) -> u32 {
+    pub(crate) fn size(self) -> u32 {
         match self {
             Self::Integer { size, .. } | Self::Opaque(size) => size.into(),
             Self::Float(float) => float.size.into(),

@@ -23,25 +23,25 @@ mod writer;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-pub use attribute::{Attribute, MAX_STRING};
-pub use datatype::{
+pub(crate) use attribute::{Attribute, MAX_STRING};
+pub(crate) use datatype::{
     BFLOAT16, BOOL, COMPLEX64, COMPLEX128, Datatype, FLOAT16, FLOAT32, FLOAT64, fixed_string, integer,
 };
 use writer::Writer;
 
 /// Components that a name may have: each is a group, and readers follow them one within another.
-pub const MAX_DEPTH: usize = 256;
+pub(crate) const MAX_DEPTH: usize = 256;
 /// Dimensions that a dataset may have.
-pub const MAX_RANK: usize = 32;
+pub(crate) const MAX_RANK: usize = 32;
 /// Where a dataset's bytes may begin.
-pub const ALIGNMENT: u64 = 64;
+pub(crate) const ALIGNMENT: u64 = 64;
 
 /// What a file consists of; the root is one.
 #[derive(Clone, Debug, Default)]
-pub struct Group {
+pub(crate) struct Group {
     members: BTreeMap<String, Member>,
     /// What is said of it.
-    pub attributes: Vec<Attribute>,
+    pub(crate) attributes: Vec<Attribute>,
 }
 
 #[derive(Clone, Debug)]
@@ -52,28 +52,28 @@ enum Member {
 
 /// An array of values.
 #[derive(Clone, Debug)]
-pub struct Dataset {
+pub(crate) struct Dataset {
     /// Which one it is, to the caller.
-    pub id: usize,
+    pub(crate) id: usize,
     /// The type of its elements.
-    pub datatype: Datatype,
+    pub(crate) datatype: Datatype,
     /// Its dimensions, at most [`MAX_RANK`].
-    pub shape: Vec<u64>,
+    pub(crate) shape: Vec<u64>,
     /// Bytes of all its elements.
-    pub len: u64,
+    pub(crate) len: u64,
     /// What is said of it.
-    pub attributes: Vec<Attribute>,
+    pub(crate) attributes: Vec<Attribute>,
 }
 
 /// A file without its data.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Image {
+pub(crate) struct Image {
     /// What the file begins with.
-    pub metadata: Vec<u8>,
+    pub(crate) metadata: Vec<u8>,
     /// The datasets by their ids, and where in the file the bytes of each begin; ascending, and none for those without bytes.
-    pub places: Vec<(usize, u64)>,
+    pub(crate) places: Vec<(usize, u64)>,
     /// Length of the file.
-    pub len: u64,
+    pub(crate) len: u64,
 }
 
 impl Group {
@@ -81,7 +81,7 @@ impl Group {
     ///
     /// # Errors
     /// Why it cannot be there.
-    pub fn insert(&mut self, path: &str, dataset: Dataset) -> Result<(), &'static str> {
+    pub(crate) fn insert(&mut self, path: &str, dataset: Dataset) -> Result<(), &'static str> {
         let (parents, name) =
             path.rsplit_once('/').map_or((None, path), |(parents, name)| (Some(parents), name));
         check(path)?;
@@ -102,7 +102,7 @@ impl Group {
     }
 
     /// The group at a path, made if it is not there; `None` if a dataset is in the way.
-    pub fn group(&mut self, path: &str) -> Option<&mut Self> {
+    pub(crate) fn group(&mut self, path: &str) -> Option<&mut Self> {
         let mut group = self;
         for name in path.split('/') {
             let made = || Member::Group(Self::default());
@@ -130,7 +130,7 @@ fn check(path: &str) -> Result<(), &'static str> {
 }
 
 /// The metadata of a file of these groups and datasets.
-pub fn encode(root: &Group) -> Image {
+pub(crate) fn encode(root: &Group) -> Image {
     let mut writer = Writer::new();
     let address = writer.group(root);
     writer.finish(address)

@@ -27,11 +27,11 @@ pub struct Variable {
     /// Its name, or that of the variable that it is a part of: the key that a saver gives it.
     pub name: String,
     /// Whether the program trains it.
-    pub is_trainable: bool,
+    pub(crate) is_trainable: bool,
     /// The operation that holds it, or the first part of it.
-    pub operation: String,
+    pub(crate) operation: String,
     /// If it is one of parts: the shape of all together.
-    pub full_shape: Option<Vec<u64>>,
+    pub(crate) full_shape: Option<Vec<u64>>,
 }
 
 /// A collection of a million variables is no longer.

@@ -18,9 +18,9 @@ use crate::format::{Malformed, Result};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Node {
     /// Its element type, by TensorFlow's number; 0 if that is not said.
-    pub dtype: u32,
+    pub(crate) dtype: u32,
     /// Its dimensions; `None` if they are not all known.
-    pub shape: Option<Vec<u64>>,
+    pub(crate) shape: Option<Vec<u64>>,
 }
 
 /// Operations that hold a variable.

@@ -23,7 +23,7 @@ use crate::format::wire::{Field, Fields, fields, put_bytes, put_int, put_string}
 use crate::format::{Malformed, Result};
 
 /// A node's place in [`ObjectGraph::nodes`].
-pub type NodeId = usize;
+pub(crate) type NodeId = usize;
 
 /// The whole graph.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,72 +31,72 @@ pub struct ObjectGraph {
     /// The objects; the first is the root.
     pub nodes: Vec<Node>,
     /// Fields that are not known, as they stood.
-    pub unknown: Vec<u8>,
+    pub(crate) unknown: Vec<u8>,
 }
 
 /// One object of the program.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Node {
     /// The objects it refers to by name.
-    pub children: Vec<Child>,
+    pub(crate) children: Vec<Child>,
     /// The values it has in the checkpoint.
     pub attributes: Vec<Attribute>,
     /// If it is an optimizer: what it keeps for each variable.
-    pub slots: Vec<Slot>,
+    pub(crate) slots: Vec<Slot>,
     /// What saves it, if not TensorFlow itself.
-    pub registered_saver: Option<RegisteredSaver>,
+    pub(crate) registered_saver: Option<RegisteredSaver>,
     /// Whether it or something below it has values; absent in files of older writers.
-    pub has_checkpoint_values: Option<bool>,
+    pub(crate) has_checkpoint_values: Option<bool>,
     /// Fields that are not known, as they stood.
-    pub unknown: Vec<u8>,
+    pub(crate) unknown: Vec<u8>,
 }
 
 /// An edge to another object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Child {
+pub(crate) struct Child {
     /// The object.
-    pub node: NodeId,
+    pub(crate) node: NodeId,
     /// Its name here, as the program has it.
-    pub local_name: SmolStr,
+    pub(crate) local_name: SmolStr,
     /// Fields that are not known, as they stood.
-    pub unknown: Vec<u8>,
+    pub(crate) unknown: Vec<u8>,
 }
 
 /// A value in the checkpoint.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Attribute {
     /// `VARIABLE_VALUE` for a variable.
-    pub name: SmolStr,
+    pub(crate) name: SmolStr,
     /// The variable's own name, which a TF1 program would ask for; not unique.
-    pub full_name: SmolStr,
+    pub(crate) full_name: SmolStr,
     /// Its key in the bundle; for tables and iterators only the key's front part.
     pub checkpoint_key: SmolStr,
     /// Fields that are not known, as they stood.
-    pub unknown: Vec<u8>,
+    pub(crate) unknown: Vec<u8>,
 }
 
 /// What an optimizer keeps for a variable.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Slot {
+pub(crate) struct Slot {
     /// The variable it is kept for.
-    pub original: NodeId,
+    pub(crate) original: NodeId,
     /// What it is: `m`, `v`, `momentum`…
-    pub name: SmolStr,
+    pub(crate) name: SmolStr,
     /// The variable that holds it.
-    pub variable: NodeId,
+    pub(crate) variable: NodeId,
     /// Fields that are not known, as they stood.
-    pub unknown: Vec<u8>,
+    pub(crate) unknown: Vec<u8>,
 }
 
 /// The name under which a program registered its own way of saving an object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RegisteredSaver {
+pub(crate) struct RegisteredSaver {
     /// The saver.
-    pub name: String,
+    pub(crate) name: String,
     /// What the saver calls the object; it may name files by it.
-    pub object_name: String,
+    pub(crate) object_name: String,
     /// Fields that are not known, as they stood.
-    pub unknown: Vec<u8>,
+    pub(crate) unknown: Vec<u8>,
 }
 
 /// Reads a serialized graph.

@@ -19,11 +19,11 @@ pub use kind::Kind;
 use crate::format::{Malformed, Result};
 
 /// Bytes of the length that a file begins with.
-pub const LENGTH: usize = 8;
+pub(crate) const LENGTH: usize = 8;
 /// The reference implementation reads no longer header.
-pub const MAX_HEADER: u64 = 100_000_000;
+pub(crate) const MAX_HEADER: u64 = 100_000_000;
 /// The name that no tensor can have.
-pub const METADATA: &str = "__metadata__";
+pub(crate) const METADATA: &str = "__metadata__";
 
 /// A header.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

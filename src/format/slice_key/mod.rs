@@ -39,7 +39,7 @@ pub fn encode(name: &[u8], extents: &[Extent]) -> Vec<u8> {
 }
 
 /// Whether `key` is that of a slice and not a variable's name. No name that TensorFlow writes begins with a zero byte.
-pub fn is_slice_key(key: &[u8]) -> bool {
+pub(crate) fn is_slice_key(key: &[u8]) -> bool {
     key.first() == Some(&0)
 }
 

@@ -23,11 +23,11 @@ const SNAPPY_GROWTH: usize = 22;
 
 /// Where a block's contents lie in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Handle {
+pub(crate) struct Handle {
     /// Where they begin.
-    pub offset: u64,
+    pub(crate) offset: u64,
     /// Their length, without the trailer that follows them.
-    pub size: u64,
+    pub(crate) size: u64,
 }
 
 impl Handle {

@@ -9,10 +9,10 @@ use crate::format::varint::Reader;
 use crate::format::{Malformed, Result};
 
 /// Length of what follows a block's contents: its type and its checksum.
-pub const BLOCK_TRAILER: u64 = TRAILER;
+pub(crate) const BLOCK_TRAILER: u64 = TRAILER;
 
 /// The handles of the metaindex and index blocks, from the footer, which lies at `at`.
-pub fn footer(footer: &[u8; FOOTER], at: u64) -> Result<[Handle; 2]> {
+pub(crate) fn footer(footer: &[u8; FOOTER], at: u64) -> Result<[Handle; 2]> {
     let at = usize::try_from(at).unwrap_or(usize::MAX);
     let (handles, magic) = footer.split_at(FOOTER.saturating_sub(MAGIC.len()));
     if magic != MAGIC {
@@ -24,7 +24,7 @@ pub fn footer(footer: &[u8; FOOTER], at: u64) -> Result<[Handle; 2]> {
 
 impl Handle {
     /// Length of the block with its trailer, if it lies before `end`.
-    pub fn len_within(self, end: u64) -> Result<u64> {
+    pub(crate) fn len_within(self, end: u64) -> Result<u64> {
         let len = self.size.checked_add(TRAILER);
         match len.and_then(|len| self.offset.checked_add(len)) {
             Some(stop) if stop <= end => Ok(stop.saturating_sub(self.offset)),
@@ -38,7 +38,7 @@ impl Handle {
 
 /// The handles of the data blocks, one after the other and all before `end`; from the index block with its trailer, which
 /// lies at `at`.
-pub fn blocks(index: &[u8], at: u64, end: u64) -> Result<Vec<Handle>> {
+pub(crate) fn blocks(index: &[u8], at: u64, end: u64) -> Result<Vec<Handle>> {
     let at = usize::try_from(at).unwrap_or(usize::MAX);
     let mut blocks: Vec<Handle> = Vec::new();
     Block::decode(index, at)?.entries(|_, handle, at| {
@@ -54,7 +54,7 @@ pub fn blocks(index: &[u8], at: u64, end: u64) -> Result<Vec<Handle>> {
 }
 
 /// Whether a block of that type, which is the first byte of the trailer, lies in the file as it is.
-pub fn is_plain(kind: u8, at: u64) -> Result<bool> {
+pub(crate) fn is_plain(kind: u8, at: u64) -> Result<bool> {
     match kind {
         RAW => Ok(true),
         SNAPPY => Ok(false),
@@ -65,13 +65,13 @@ pub fn is_plain(kind: u8, at: u64) -> Result<bool> {
 }
 
 /// The contents of a block, given with its trailer, whose checksum holds.
-pub fn unpack(block: &[u8], at: u64) -> Result<Vec<u8>> {
+pub(crate) fn unpack(block: &[u8], at: u64) -> Result<Vec<u8>> {
     let at = usize::try_from(at).unwrap_or(usize::MAX);
     Ok(Block::decode(block, at)?.into_contents().into_owned())
 }
 
 /// Length of the entries in contents of `len` bytes, from the last four of those: the rest is restarts.
-pub fn entries_len(last: [u8; 4], len: u64) -> Result<u64> {
+pub(crate) fn entries_len(last: [u8; 4], len: u64) -> Result<u64> {
     let restarts = u64::from(u32::from_le_bytes(last)).saturating_add(1).saturating_mul(4);
     len.checked_sub(restarts)
         .ok_or(Malformed { what: "restart array longer than its block".into(), at: len.saturating_sub(4) })
@@ -79,7 +79,7 @@ pub fn entries_len(last: [u8; 4], len: u64) -> Result<u64> {
 
 /// The keys of a table, in order.
 #[derive(Debug, Default)]
-pub struct Keys {
+pub(crate) struct Keys {
     key: Vec<u8>,
     is_past_first: bool,
 }
@@ -88,7 +88,7 @@ impl Keys {
     /// Reads the head of the next entry, with which `window` begins, and which lies at `at` of its block's contents.
     /// Returns the lengths of the head and of the value after it. Once this fails for want of bytes it may be tried anew
     /// with more of them.
-    pub fn advance(&mut self, window: &[u8], at: u64) -> Result<(u64, u64)> {
+    pub(crate) fn advance(&mut self, window: &[u8], at: u64) -> Result<(u64, u64)> {
         let mut reader = Reader::based(window, usize::try_from(at).unwrap_or(usize::MAX));
         let (entry, value_len) = Entry::head(&mut reader)?;
         let fault = |what| Malformed { what, at };
@@ -101,7 +101,7 @@ impl Keys {
     }
 
     /// The key of the entry that was read last.
-    pub fn key(&self) -> &[u8] {
+    pub(crate) fn key(&self) -> &[u8] {
         &self.key
     }
 }

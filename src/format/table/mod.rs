@@ -15,17 +15,17 @@ mod block_list;
 mod writer;
 
 use block::Block;
-pub use block::Handle;
+pub(crate) use block::Handle;
 pub use writer::encode;
 
-pub use crate::format::table::block_list::{
+pub(crate) use crate::format::table::block_list::{
     BLOCK_TRAILER, Keys, blocks, entries_len, footer, is_plain, unpack,
 };
 use crate::format::varint::Reader;
 use crate::format::{Malformed, Result};
 
 /// Length of the footer.
-pub const FOOTER: usize = 48;
+pub(crate) const FOOTER: usize = 48;
 const MAGIC: [u8; 8] = 0xdb47_7524_8b80_fb57_u64.to_le_bytes();
 
 /// Shared key prefixes and compression let a small file hold large rows. Real indexes stay below twenty times their
@@ -57,7 +57,7 @@ pub fn decode(file: &[u8]) -> Result<Vec<Row>> {
 /// Calls `each` with the key, the value and the block's offset of every row, in key order.
 ///
 /// Rows come as they are read, so a fault further on is only found after `each` saw the rows before it.
-pub fn decode_with<E: From<Malformed>>(
+pub(crate) fn decode_with<E: From<Malformed>>(
     file: &[u8],
     mut each: impl FnMut(&[u8], &[u8], u64) -> std::result::Result<(), E>,
 ) -> std::result::Result<(), E> {

@@ -7,9 +7,9 @@ use crate::format::{Malformed, Result};
 #[derive(Debug, PartialEq, Eq)]
 pub struct Coding {
     /// TensorFlow's number of the dtype.
-    pub dtype: u32,
+    pub(crate) dtype: u32,
     /// The field of the tensor's message.
-    pub field: u32,
+    pub(crate) field: u32,
     /// Bytes of an element in memory, low byte first.
     pub width: usize,
     /// What an element is in the field.
@@ -94,7 +94,7 @@ impl Coding {
     }
 
     /// The run of these elements.
-    pub fn encode(&self, elements: &[u8]) -> Vec<u8> {
+    pub(crate) fn encode(&self, elements: &[u8]) -> Vec<u8> {
         let Form::Varint { min, .. } = self.form else { return elements.to_vec() };
         let mut run = Vec::new();
         for element in elements.chunks_exact(self.width) {

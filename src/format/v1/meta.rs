@@ -8,22 +8,22 @@ use crate::format::{Malformed, Result, bundle, wire};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Meta {
     /// Each tensor, or as much of it as is in this file.
-    pub tensors: Vec<Saved>,
+    pub(crate) tensors: Vec<Saved>,
     /// Who can read the file.
-    pub version: Version,
+    pub(crate) version: Version,
 }
 
 /// A tensor of which a file holds slices.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Saved {
     /// The variable's name.
-    pub name: Vec<u8>,
+    pub(crate) name: Vec<u8>,
     /// Size of each dimension of the whole. Their product may overflow.
-    pub shape: Vec<u64>,
+    pub(crate) shape: Vec<u64>,
     /// Number of the `DataType`.
-    pub dtype: u32,
+    pub(crate) dtype: u32,
     /// What the slices in this file cover.
-    pub slices: Vec<bundle::Slice>,
+    pub(crate) slices: Vec<bundle::Slice>,
 }
 
 impl Meta {

@@ -28,13 +28,13 @@ enum NewVariablePlace {
 
 impl Edit<'_> {
     /// A new variable shall be at a path; gives its number among the new values.
-    pub fn add_variable(&mut self, path: &str, full_name: &str) -> Result<usize, Error> {
+    pub(crate) fn add_variable(&mut self, path: &str, full_name: &str) -> Result<usize, Error> {
         let place = NewVariablePlace::Path(new_names(path)?);
         Ok(self.add(NewVariable { place, full_name: full_name.to_owned() }))
     }
 
     /// An optimizer shall keep a slot of that name for a new variable; gives the slot's number among the new values.
-    pub fn add_slot_variable(&mut self, of: usize, optimizer: NodeId, name: &str) -> usize {
+    pub(crate) fn add_slot_variable(&mut self, of: usize, optimizer: NodeId, name: &str) -> usize {
         let full_name = format!("{}/{name}", self.makes[of].full_name);
         self.add(NewVariable {
             place: NewVariablePlace::Slot { of, optimizer, name: name.into() },
@@ -43,7 +43,7 @@ impl Edit<'_> {
     }
 
     /// A new variable shall be at this path too.
-    pub fn link_made(&mut self, made: usize, path: &str) -> Result<(), Error> {
+    pub(crate) fn link_made(&mut self, made: usize, path: &str) -> Result<(), Error> {
         self.made_links.push((made, new_names(path)?));
         Ok(())
     }

@@ -21,32 +21,32 @@ use crate::graph::{Graph, ROOT, key};
 
 /// An edited graph, and how the bundle has to change with it.
 #[derive(Clone, Debug)]
-pub struct Rewrite {
+pub(crate) struct Rewrite {
     /// The edited graph.
-    pub graph: Graph,
+    pub(crate) graph: Graph,
     /// The same, serialized.
-    pub graph_bytes: Vec<u8>,
+    pub(crate) graph_bytes: Vec<u8>,
     /// The bundle's values under the keys they have now, in their order, without those that are gone.
-    pub keys: Vec<Rekeyed>,
+    pub(crate) keys: Vec<Rekeyed>,
     /// Values that have yet another key now.
-    pub aliases: Vec<Rekeyed>,
+    pub(crate) aliases: Vec<Rekeyed>,
     /// The new variables that are there, by their numbers.
-    pub made: Vec<Rekeyed>,
+    pub(crate) made: Vec<Rekeyed>,
     /// Names that went to another object.
-    pub lost: Vec<Lost>,
+    pub(crate) lost: Vec<Lost>,
     /// The source's node that each new node is a copy of.
-    pub copies: HashMap<NodeId, NodeId>,
+    pub(crate) copies: HashMap<NodeId, NodeId>,
 }
 
 /// A value under the key that it has after an edit.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rekeyed {
+pub(crate) struct Rekeyed {
     /// Which of the bundle's keys it had; of new variables, which.
-    pub from: usize,
+    pub(crate) from: usize,
     /// The key it has now.
-    pub key: Vec<u8>,
+    pub(crate) key: Vec<u8>,
     /// The node that owns it now, if the graph knows it.
-    pub node: Option<NodeId>,
+    pub(crate) node: Option<NodeId>,
 }
 
 /// `keys` come with the source's nodes that own them.

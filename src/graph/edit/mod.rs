@@ -17,13 +17,13 @@ use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 use smol_str::SmolStr;
 
 use crate::format::object_graph::{NodeId, Slot};
-pub use crate::graph::edit::keys::{Rekeyed, Rewrite};
+pub(crate) use crate::graph::edit::keys::{Rekeyed, Rewrite};
 use crate::graph::path_cursor::PathCursor;
 use crate::graph::{Graph, ROOT, key};
 
 /// Why an edit cannot be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// The path is not in the source.
     #[error("path {path:?} leads nowhere: {place} has no {missing:?}{}", nearest.hint())]
     Nowhere {
@@ -82,7 +82,7 @@ pub enum Error {
 
 /// Names that look like one that is not there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Nearest(pub Vec<String>);
+pub(crate) struct Nearest(pub Vec<String>);
 
 impl Nearest {
     fn hint(&self) -> String {
@@ -92,7 +92,7 @@ impl Nearest {
 
 /// Wishes about a graph.
 #[derive(Clone, Debug)]
-pub struct Edit<'g> {
+pub(crate) struct Edit<'g> {
     source: &'g Graph,
     /// Who looks up the paths of wishes.
     cursor: PathCursor<'g>,
@@ -117,15 +117,15 @@ pub struct Edit<'g> {
 
 /// An object that did not get a name, or lost it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lost {
+pub(crate) struct Lost {
     /// The object, as the source has it.
-    pub node: NodeId,
+    pub(crate) node: NodeId,
     /// Its path in the source, if it was asked for under it; it was there otherwise.
-    pub from: Option<String>,
+    pub(crate) from: Option<String>,
     /// The path that another has.
-    pub to: String,
+    pub(crate) to: String,
     /// The other, as the source has it.
-    pub other: NodeId,
+    pub(crate) other: NodeId,
 }
 
 /// An edge that comes.
@@ -157,7 +157,7 @@ enum How {
 
 impl<'g> Edit<'g> {
     /// No wishes yet.
-    pub fn new(source: &'g Graph) -> Self {
+    pub(crate) fn new(source: &'g Graph) -> Self {
         Self {
             source,
             cursor: PathCursor::new(source),
@@ -175,7 +175,7 @@ impl<'g> Edit<'g> {
     }
 
     /// What is at path `from` shall be at path `to`, all below it included. Objects between that are not there are made.
-    pub fn rename(&mut self, from: &str, to: &str) -> Result<(), Error> {
+    pub(crate) fn rename(&mut self, from: &str, to: &str) -> Result<(), Error> {
         let edge = self.edge(from)?;
         self.join(from, edge.clone(), to, How::Same)?;
         self.cut(edge);
@@ -183,41 +183,34 @@ impl<'g> Edit<'g> {
     }
 
     /// As [`Edit::rename`], but if an object without values is there already and stays, what is in this one goes into that.
-    pub fn merge(&mut self, from: &str, to: &str) -> Result<(), Error> {
+    pub(crate) fn merge(&mut self, from: &str, to: &str) -> Result<(), Error> {
         self.rename(from, to)?;
         self.joins.last_mut().into_iter().for_each(|join| join.merges = true);
         Ok(())
     }
 
     /// What is at path `from` shall be at path `to` too: the object itself, under one more name.
-    pub fn link(&mut self, from: &str, to: &str) -> Result<(), Error> {
+    pub(crate) fn link(&mut self, from: &str, to: &str) -> Result<(), Error> {
         let edge = self.edge(from)?;
         self.join(from, edge, to, How::Same)
     }
 
-    /// As [`Edit::rename`], said by an edge: the child called `name` of `parent` shall be at path `to`.
-    pub fn move_edge(&mut self, parent: NodeId, name: &str, to: &str) -> Result<(), Error> {
-        let from = self.format_path(parent, name)?;
-        self.join(&from, (parent, name.into()), to, How::Same)?;
-        self.cut((parent, name.into()));
-        Ok(())
-    }
-
     /// What is at path `from` shall be at path `to` as well: a copy of it and all below it, with keys of its own and slots of
     /// its own. A second edge to the same node would leave one of two variables unrestored.
-    pub fn alias(&mut self, from: &str, to: &str) -> Result<(), Error> {
+    pub(crate) fn alias(&mut self, from: &str, to: &str) -> Result<(), Error> {
         let edge = self.edge(from)?;
         self.join(from, edge, to, How::Copy { slots: true })
     }
 
     /// As [`Edit::alias`], but no optimizer gets slots for the copy.
-    pub fn alias_without_slots(&mut self, from: &str, to: &str) -> Result<(), Error> {
+    pub(crate) fn alias_without_slots(&mut self, from: &str, to: &str) -> Result<(), Error> {
         let edge = self.edge(from)?;
         self.join(from, edge, to, How::Copy { slots: false })
     }
 
     /// Path `path` shall not be. What has no path left goes, with its slots.
-    pub fn drop_path(&mut self, path: &str) -> Result<(), Error> {
+    #[cfg(test)]
+    pub(crate) fn drop_path(&mut self, path: &str) -> Result<(), Error> {
         let edge = self.edge(path)?;
         self.dropped.entry(edge.0).or_default().insert(edge.1.clone());
         self.cut(edge);
@@ -225,18 +218,18 @@ impl<'g> Edit<'g> {
     }
 
     /// The child called `name` of `parent` shall not be called so.
-    pub fn drop_edge(&mut self, parent: NodeId, name: &str) {
+    pub(crate) fn drop_edge(&mut self, parent: NodeId, name: &str) {
         self.dropped.entry(parent).or_default().insert(name.into());
         self.cut((parent, name.into()));
     }
 
     /// The same, but a copy that is asked for still has what was there.
-    pub fn take_edge(&mut self, parent: NodeId, name: &str) {
+    pub(crate) fn take_edge(&mut self, parent: NodeId, name: &str) {
         self.cut((parent, name.into()));
     }
 
     /// The values of an object shall not be, whatever paths lead to it. One that has only values goes altogether.
-    pub fn drop_values(&mut self, node: NodeId) {
+    pub(crate) fn drop_values(&mut self, node: NodeId) {
         self.stripped.insert(node);
         if !self.source.objects.nodes[node].children.is_empty() {
             return;
@@ -249,34 +242,35 @@ impl<'g> Edit<'g> {
 
     /// Of two objects with one name, the first that was asked for has it; one that was asked for comes before one that was
     /// there. Without this it is an error.
-    pub fn first_wins(&mut self) {
+    pub(crate) fn first_wins(&mut self) {
         self.first_wins = true;
     }
 
     /// The slot that `variable` holds shall not be.
-    pub fn drop_slot(&mut self, variable: NodeId) {
+    pub(crate) fn drop_slot(&mut self, variable: NodeId) {
         self.dropped_slots.insert(variable);
     }
 
     /// The keys of `node` shall have path `path`, if that leads there when all is done. Otherwise, and for all other
     /// nodes, a key stays as long as its path does, and follows it where it goes.
-    pub fn claim(&mut self, node: NodeId, path: impl Into<SmolStr>) {
+    pub(crate) fn claim(&mut self, node: NodeId, path: impl Into<SmolStr>) {
         self.chosen_names.entry(node).or_insert_with(|| path.into());
     }
 
     /// The variable shall have this name of its own, which a TF1 program asks for.
-    pub fn rename_full_name(&mut self, node: NodeId, full_name: &str) {
+    pub(crate) fn rename_full_name(&mut self, node: NodeId, full_name: &str) {
         self.full_names.entry(node).or_insert_with(|| full_name.to_owned());
     }
 
     /// The graph as wished for, and what becomes of each of the bundle's `keys`; or everything that cannot be.
-    pub fn finish(&self, keys: &[&[u8]]) -> Result<Rewrite, Vec<Error>> {
+    #[cfg(test)]
+    pub(crate) fn finish(&self, keys: &[&[u8]]) -> Result<Rewrite, Vec<Error>> {
         let keys: Vec<_> = keys.iter().map(|key| (*key, self.source.owner(key))).collect();
         self.finish_owned(&keys)
     }
 
     /// The same, where it is known which of the source's nodes own the keys.
-    pub fn finish_owned(&self, keys: &[(&[u8], Option<NodeId>)]) -> Result<Rewrite, Vec<Error>> {
+    pub(crate) fn finish_owned(&self, keys: &[(&[u8], Option<NodeId>)]) -> Result<Rewrite, Vec<Error>> {
         let shape = nodes::EditedNodes::new(self)?;
         keys::rewrite(self, shape, keys)
     }
@@ -322,12 +316,6 @@ impl<'g> Edit<'g> {
             }
         }
         impossible(path, "the root has no name")
-    }
-
-    fn format_path(&self, parent: NodeId, name: &str) -> Result<String, Error> {
-        let above = self.source.path(parent).ok_or_else(|| impossible(name, "its object has no path"))?;
-        let slash = if above.is_empty() { "" } else { "/" };
-        Ok(format!("{above}{slash}{}", key::escape(name)))
     }
 
     fn nowhere(&self, path: &str, node: NodeId, missing: &str) -> Error {

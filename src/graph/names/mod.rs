@@ -30,18 +30,18 @@ pub struct Name<'g> {
     /// What a person calls it; no other key has this name.
     pub visible: Vec<u8>,
     /// The variable's own name in the program that saved it, which others may share.
-    pub full_name: Option<&'g str>,
+    pub(crate) full_name: Option<&'g str>,
     /// The node that owns it, if the graph knows the key.
-    pub node: Option<NodeId>,
+    pub(crate) node: Option<NodeId>,
     /// What it is.
-    pub role: NameRole,
+    pub(crate) role: NameRole,
     /// Whether an optimizer keeps it for itself: slots, moments, the iteration count, but not the weights it trains.
-    pub optimizer_state: bool,
+    pub(crate) optimizer_state: bool,
 }
 
 /// What a key of the bundle is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NameRole {
+pub(crate) enum NameRole {
     /// A variable.
     Variable,
     /// What an optimizer keeps for a variable.
@@ -55,13 +55,13 @@ pub enum NameRole {
 
 /// What is known of a key without its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Known {
+pub(crate) struct Known {
     /// The node that owns it, if the graph knows the key.
-    pub node: Option<NodeId>,
+    pub(crate) node: Option<NodeId>,
     /// What it is.
-    pub role: NameRole,
+    pub(crate) role: NameRole,
     /// Whether an optimizer keeps it for itself.
-    pub optimizer_state: bool,
+    pub(crate) optimizer_state: bool,
 }
 
 impl Graph {
@@ -72,7 +72,7 @@ impl Graph {
     }
 
     /// The same when it is known whose the keys are; these paths are better than any other for the nodes that have one.
-    pub fn names_with(
+    pub(crate) fn names_with(
         &self,
         keys: &[(&[u8], Option<NodeId>)],
         preferred: &HashMap<NodeId, SmolStr>,
@@ -82,7 +82,7 @@ impl Graph {
     }
 
     /// What each key of a bundle is.
-    pub fn roles(&self, keys: &[&[u8]]) -> Vec<Known> {
+    pub(crate) fn roles(&self, keys: &[&[u8]]) -> Vec<Known> {
         let keys: Vec<_> = keys.iter().map(|key| Key::new(key, |path| self.owner_at(path))).collect();
         self.known(&keys).0
     }

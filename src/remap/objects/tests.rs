@@ -27,7 +27,7 @@ const VALUE: &str = "/.ATTRIBUTES/VARIABLE_VALUE";
 /// A catalog in which the value of each key is the key it had.
 fn catalog(graph: Graph, keys: &[String]) -> Catalog {
     let bytes: Vec<_> = keys.iter().map(|key| key.as_bytes()).collect();
-    let variable = |(key, name): (&String, crate::graph::Name)| Variable {
+    let variable = |(key, name): (&String, crate::graph::names::Name)| Variable {
         name: Name::from(name.visible),
         key: Some(Name::from(key.as_str())),
         plain_key: None,

@@ -7,55 +7,55 @@ use crate::map::rule::RuleId;
 #[derive(Clone, Debug, Default)]
 pub struct Report {
     /// What each rule did, in the order in which rules apply: flags, then files.
-    pub rules: Vec<RuleReport>,
+    pub(crate) rules: Vec<RuleReport>,
     /// Variables that are left out, in the order of their names: by a `drop`; without a rule, because no `keep` matched
     /// or under `unmatched = "drop"`.
-    pub dropped: Vec<(usize, Option<RuleId>)>,
+    pub(crate) dropped: Vec<(usize, Option<RuleId>)>,
     /// Names that variables did not get because another had more right to them.
-    pub lost: Vec<Lost>,
+    pub(crate) lost: Vec<Lost>,
     /// What is odd, but no reason to refuse.
     pub warnings: Errors,
     /// How many variables the source has.
-    pub total: usize,
+    pub(crate) total: usize,
 }
 
 /// A name that went to another variable, under `collision = "first"`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lost {
+pub(crate) struct Lost {
     /// The variable that did not get it.
-    pub source: usize,
+    pub(crate) source: usize,
     /// The name.
-    pub name: Vec<u8>,
+    pub(crate) name: Vec<u8>,
     /// The rule that would have given it; none: its own name.
-    pub rule: Option<RuleId>,
+    pub(crate) rule: Option<RuleId>,
     /// The variable that has it.
-    pub to: usize,
+    pub(crate) to: usize,
 }
 
 /// What one rule did.
 #[derive(Clone, Debug)]
-pub struct RuleReport {
+pub(crate) struct RuleReport {
     /// `fix.toml:12` or `--rename`
-    pub place: String,
+    pub(crate) place: String,
     /// `rename 'a/**' -> 'b/**'`
-    pub text: String,
+    pub(crate) text: String,
     /// Variables whose own names it matched, and that it acted on.
-    pub hits: usize,
+    pub(crate) hits: usize,
     /// Slots that followed their variables by it.
-    pub followed: usize,
+    pub(crate) followed: usize,
     /// One of them.
-    pub example: Option<Example>,
+    pub(crate) example: Option<Example>,
     /// Whether it was of use.
-    pub status: Status,
+    pub(crate) status: Status,
 }
 
 /// What a rule did to one variable, or to those that it joins.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Example {
+pub(crate) struct Example {
     /// The old names; none for a `create`.
-    pub from: Vec<Vec<u8>>,
+    pub(crate) from: Vec<Vec<u8>>,
     /// The new names; none for a `drop`.
-    pub to: Vec<Vec<u8>>,
+    pub(crate) to: Vec<Vec<u8>>,
 }
 
 impl Example {
@@ -69,7 +69,7 @@ impl Example {
 
 /// Whether a rule was of use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Status {
+pub(crate) enum Status {
     /// It acted on something.
     Used,
     /// It matched nothing.

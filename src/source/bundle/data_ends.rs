@@ -42,7 +42,7 @@ impl DataEnds {
         let (Some(end), Some(file)) = (end, shards.get(shard as usize)) else { return false };
         let needed = self.needed.entry(shard).or_default();
         *needed = end.max(*needed);
-        let is_beyond = file.len().is_some_and(|len| end > len);
+        let is_beyond = file.size().is_some_and(|len| end > len);
         if is_beyond {
             let (key, slice) = (key.to_vec(), slice.map(text));
             self.beyond.entry(shard).or_default().push(Beyond { key, slice, offset, size });
@@ -66,7 +66,7 @@ impl DataEnds {
     fn cut(&self, shard: &SourceFile, needed: u64, entries: &[Beyond]) -> Cut {
         let variables = entries.iter().map(|entry| entry.key.as_slice());
         let variables: HashSet<_> = variables.filter(|key| *key != graph::KEY.as_bytes()).collect();
-        let (path, len) = (shard.path().into(), shard.len().unwrap_or_default());
+        let (path, len) = (shard.path().into(), shard.size().unwrap_or_default());
         Cut { path, len, needed, beyond: variables.len(), all: self.all }
     }
 }
@@ -75,7 +75,7 @@ impl Beyond {
     fn fault(&self, shard: &SourceFile) -> Fault {
         let Self { key, slice, offset, size } = self;
         let slice = slice.as_ref().map_or(String::new(), |slice| format!("slice {slice}: "));
-        let (name, len) = (shard.name(), shard.len().unwrap_or_default());
+        let (name, len) = (shard.name(), shard.size().unwrap_or_default());
         let what = format!("{slice}bytes {offset}+{size} past the end of {name} ({len} bytes)");
         Fault { key: key.as_slice().into(), what }
     }

@@ -49,7 +49,7 @@ pub(super) fn weights(shard: &Arc<SourceFile>) -> Result<FileStorage, Error> {
 }
 
 fn part(shard: &Arc<SourceFile>, offset: u64, len: u64) -> Result<FileStorage, Error> {
-    let file = shard.len().unwrap_or(0);
+    let file = shard.size().unwrap_or(0);
     match offset.checked_add(len).is_some_and(|end| end <= file) {
         true => Ok(FileStorage::Part { shard: shard.clone(), offset, len }),
         false => {
@@ -95,7 +95,7 @@ struct Cursor<'a> {
 
 impl Read for Cursor<'_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let left = self.shard.len().unwrap_or(0).saturating_sub(self.at);
+        let left = self.shard.size().unwrap_or(0).saturating_sub(self.at);
         let len = (buf.len() as u64).min(left) as usize;
         self.shard.read_exact_at(&mut buf[..len], self.at)?;
         self.at += len as u64;
@@ -108,7 +108,7 @@ impl Seek for Cursor<'_> {
         let at = match to {
             SeekFrom::Start(at) => Some(at),
             SeekFrom::Current(by) => self.at.checked_add_signed(by),
-            SeekFrom::End(by) => self.shard.len().unwrap_or(0).checked_add_signed(by),
+            SeekFrom::End(by) => self.shard.size().unwrap_or(0).checked_add_signed(by),
         };
         self.at = at.ok_or(io::ErrorKind::InvalidInput)?;
         Ok(self.at)

@@ -28,7 +28,7 @@ pub(crate) enum FileStorage {
 impl FileStorage {
     /// All of a file.
     pub(crate) fn whole(shard: &Arc<SourceFile>) -> Self {
-        Self::Part { shard: shard.clone(), offset: 0, len: shard.len().unwrap_or(0) }
+        Self::Part { shard: shard.clone(), offset: 0, len: shard.size().unwrap_or(0) }
     }
 
     /// `at..at + len` as an extent; `None` past the end.

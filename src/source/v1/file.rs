@@ -89,7 +89,7 @@ impl File {
 
 /// The handles of a table's data blocks.
 fn blocks(shard: &SourceFile) -> Result<Vec<Handle>, FileError> {
-    let len = shard.len().unwrap_or(0);
+    let len = shard.size().unwrap_or(0);
     let end = len.checked_sub(FOOTER as u64).ok_or_else(|| {
         Malformed::new(format!("{len} bytes are too few for a table, whose footer alone has {FOOTER}"), 0)
     })?;

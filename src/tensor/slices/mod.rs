@@ -88,7 +88,7 @@ fn place(slice: &Slice, shape: &Shape) -> Option<SlicePlace> {
 }
 
 /// A slice in TensorFlow's words: `0,3:-` is rows 0 to 2, all of each.
-pub fn text(slice: &Slice) -> String {
+pub(crate) fn text(slice: &Slice) -> String {
     let extent = |extent: &crate::format::bundle::Extent| match extent.length {
         Some(length) => format!("{},{length}", extent.start),
         None => "-".into(),

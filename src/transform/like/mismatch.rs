@@ -10,7 +10,7 @@ use crate::tensor::Shape;
 /// One thing that does not fit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "fields are what the texts below call them")]
-pub enum Problem {
+pub(crate) enum Problem {
     /// The source has nothing for a variable.
     Missing { name: Name, full_name: Option<Name>, dtype: Dtype, shape: Shape, nearest: Vec<String> },
     /// It has it in another shape.
@@ -114,7 +114,8 @@ impl LikeMismatch {
     }
 
     /// The problems, in WANTED's order.
-    pub fn problems(&self) -> &[Problem] {
+    #[cfg(test)]
+    pub(crate) fn problems(&self) -> &[Problem] {
         &self.problems
     }
 

@@ -23,11 +23,11 @@ use crate::catalog::{Catalog, Origin, Variable};
 use crate::name::Name;
 use crate::tensor::Tensor;
 use crate::transform::like::find::{Candidates, How};
-pub use crate::transform::like::mismatch::{LikeMismatch, Problem};
-pub use crate::transform::like::table::Fault;
+pub(crate) use crate::transform::like::mismatch::{LikeMismatch, Problem};
+pub(crate) use crate::transform::like::table::Fault;
 
 /// What the result is to look like.
-pub struct Wanted {
+pub(crate) struct Wanted {
     name: String,
     catalog: Catalog,
     has_values: bool,
@@ -35,16 +35,16 @@ pub struct Wanted {
 
 /// What to do about values that the source does not have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Filling {
+pub(crate) struct Filling {
     /// For variables that it has nothing for.
-    pub missing: Option<Missing>,
+    pub(crate) missing: Option<Missing>,
     /// Whether an axis that is too short takes its rest from WANTED's rows.
-    pub fit: bool,
+    pub(crate) fit: bool,
 }
 
 /// What a variable is filled with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Missing {
+pub(crate) enum Missing {
     /// Zeros, or empty strings.
     Zeros,
     /// WANTED's own values.
@@ -52,19 +52,19 @@ pub enum Missing {
 }
 
 /// The ways of filling, as they are written.
-pub const MISSING: &[(&str, Missing)] = &[("zeros", Missing::Zeros), ("like", Missing::Like)];
+pub(crate) const MISSING: &[(&str, Missing)] = &[("zeros", Missing::Zeros), ("like", Missing::Like)];
 
 /// How a catalog came to look like another.
 #[derive(Clone, Debug, Default)]
-pub struct Likeness {
+pub(crate) struct Likeness {
     /// How many variables got a value of the source as it is.
-    pub found: usize,
+    pub(crate) found: usize,
     /// WANTED's variables that the source has nothing for, filled in.
-    pub filled: Vec<Name>,
+    pub(crate) filled: Vec<Name>,
     /// Those whose rest was filled in.
-    pub fitted: Vec<Name>,
+    pub(crate) fitted: Vec<Name>,
     /// The source's variables that WANTED has no place for.
-    pub extra: Vec<Name>,
+    pub(crate) extra: Vec<Name>,
 }
 
 /// The counter of `Checkpoint.save`: no value of the source's program, and never worth a refusal.
@@ -72,12 +72,12 @@ const COUNTER: &[u8] = b"save_counter/.ATTRIBUTES/VARIABLE_VALUE";
 
 impl Wanted {
     /// A checkpoint, called `name` in messages.
-    pub fn checkpoint(name: String, catalog: Catalog) -> Self {
+    pub(crate) fn checkpoint(name: String, catalog: Catalog) -> Self {
         Self { name, catalog, has_values: true }
     }
 
     /// Names, types and shapes without values, called `name` in messages.
-    pub fn valueless(name: String, catalog: Catalog) -> Self {
+    pub(crate) fn valueless(name: String, catalog: Catalog) -> Self {
         Self { name, catalog, has_values: false }
     }
 
@@ -85,7 +85,7 @@ impl Wanted {
     ///
     /// # Errors
     /// Every line that is none of such a table.
-    pub fn table(name: String, text: &[u8]) -> Result<Self, Fault> {
+    pub(crate) fn table(name: String, text: &[u8]) -> Result<Self, Fault> {
         let catalog = table::decode(&name, text)?;
         Ok(Self { name, catalog, has_values: false })
     }
@@ -95,7 +95,11 @@ impl Wanted {
 ///
 /// # Errors
 /// Everything that is missing, misshapen or ambiguous. The catalog stays as it is then.
-pub fn like(catalog: &mut Catalog, wanted: &Wanted, filling: Filling) -> Result<Likeness, LikeMismatch> {
+pub(crate) fn like(
+    catalog: &mut Catalog,
+    wanted: &Wanted,
+    filling: Filling,
+) -> Result<Likeness, LikeMismatch> {
     let mut unlike = LikeMismatch::new(&wanted.name, wanted.catalog.variables.len());
     check_wanted(wanted, filling, &mut unlike);
     let found = find::find(catalog, &wanted.catalog);

@@ -11,7 +11,7 @@ use crate::tensor::{Shape, Tensor};
 
 /// Lines of a table that are none of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
+pub(crate) struct Fault {
     file: String,
     lines: Vec<(usize, String)>,
 }

@@ -64,7 +64,7 @@ const CONFIGURATION: &[u8] = b"OBJECT_CONFIG_JSON";
 
 impl Overlays {
     /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.whole.is_empty() && self.takes.is_empty()
     }
 
@@ -72,7 +72,7 @@ impl Overlays {
     ///
     /// # Errors
     /// All that are.
-    pub fn refuse_base(&self, head: &Stamp) -> Result<(), OverlayError> {
+    pub(crate) fn refuse_base(&self, head: &Stamp) -> Result<(), OverlayError> {
         let is_base = |overlay: &&Arc<Overlay>| overlay.stamp.same_content(head);
         let whole = self.whole.iter().filter(is_base).map(|overlay| Fault::Itself { flag: overlay.flag() });
         let takes = self.takes.iter().filter(|take| is_base(&&take.from));

@@ -23,7 +23,7 @@ pub struct OverlaySummary {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct From {
     /// The flag that asked for it.
-    pub flag: String,
+    pub(crate) flag: String,
     /// Variables that the base has too.
     pub replaced: Vec<Name>,
     /// Variables that it does not have.

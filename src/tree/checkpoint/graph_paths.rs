@@ -121,7 +121,7 @@ mod tests {
         let attributes = graph.objects().nodes.iter().flat_map(|node| &node.attributes);
         let keys: Vec<_> = attributes.map(|attribute| attribute.checkpoint_key.clone()).collect();
         let keys: Vec<_> = keys.iter().map(|key| key.as_bytes()).collect();
-        let variable = |(name, key): (crate::graph::Name, &&[u8])| Variable {
+        let variable = |(name, key): (crate::graph::names::Name, &&[u8])| Variable {
             name: Name::from(name.visible),
             key: Some(Name::from(*key)),
             plain_key: None,

@@ -61,7 +61,7 @@ enum Target {
 }
 
 /// The files of a format, each with its path below the format's folder: what a mount shows there, without one.
-pub fn files(catalog: Catalog, stamp: Stamp, format: &str) -> Vec<(Vec<u8>, VirtualFile)> {
+pub(crate) fn files(catalog: Catalog, stamp: Stamp, format: &str) -> Vec<(Vec<u8>, VirtualFile)> {
     let tree = CheckpointTree::new(1, b"", catalog, stamp, &Show::default());
     let mut files = Vec::new();
     let mut folders: Vec<_> =

@@ -44,7 +44,7 @@ impl Show {
     }
 
     /// The words, in the order of a listing: names, and the ending of those that have one.
-    pub fn words() -> Vec<&'static str> {
+    pub(crate) fn words() -> Vec<&'static str> {
         let mut words: Vec<_> = names().map(|name| ending(name).unwrap_or(name)).collect();
         words.sort_unstable();
         words.dedup();
@@ -52,7 +52,7 @@ impl Show {
     }
 
     /// The first folder that is shown, to look at.
-    pub fn first_directory(&self) -> Option<&'static str> {
+    pub(crate) fn first_directory(&self) -> Option<&'static str> {
         self.0.iter().copied().find(|name| ending(name).is_none())
     }
 

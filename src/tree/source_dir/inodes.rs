@@ -58,7 +58,7 @@ pub(crate) fn node(parts: impl Hash) -> Ino {
 
 impl Ino {
     /// Whether what it stands for may change while mounted: the mount's own, and directories and files of the source.
-    pub fn is_volatile(self) -> bool {
+    pub(crate) fn is_volatile(self) -> bool {
         self.0 & NODE != 0 || self.tag() == 0
     }
 

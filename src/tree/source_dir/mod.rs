@@ -374,7 +374,7 @@ const LATEST: &[u8] = b"latest";
 
 /// Returns true for the names that depend on which checkpoint is the newest. All of them change at the same moment, so a
 /// name that was looked up earlier must not outlive the others.
-pub fn names_newest(name: &[u8]) -> bool {
+pub(crate) fn names_newest(name: &[u8]) -> bool {
     name == STATE || name.starts_with(LATEST)
 }
 
