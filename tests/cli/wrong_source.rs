@@ -31,7 +31,7 @@ fn refused(source: &Path) -> String {
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
     assert_eq!(stdout(&output), "");
     let said = stderr(&output);
-    assert!(said.starts_with("ckptfs: ") && !said.contains("panicked"), "{said}");
+    assert!(said.starts_with("error: ") && !said.contains("panicked"), "{said}");
     said
 }
 

@@ -74,7 +74,7 @@ fn mount_8_and_fstab_mount_it_by_its_own_helper() {
     let output = with_helper(&place, "mount.ckptfs", script);
     assert!(output.status.success(), "{}{}", stdout(&output), stderr(&output));
     assert!(
-        stdout(&output).starts_with("1\nfloat32\nfloat32\nckptfs: warning: -o rw: "),
+        stdout(&output).starts_with("1\nfloat32\nfloat32\nwarning: -o rw: "),
         "{}",
         stdout(&output)
     );

@@ -14,7 +14,7 @@ use crate::remap::plan::MapMismatch;
 pub(crate) fn error(error: &anyhow::Error) {
     match colored(error) {
         Some(text) => say(text),
-        None => say(format_args!("{}: {error:#}", head("ckptfs"))),
+        None => say(format_args!("{}: {error:#}", styled(BAD, "error"))),
     }
 }
 
@@ -22,8 +22,9 @@ pub(crate) fn error(error: &anyhow::Error) {
 pub(crate) fn warning(text: impl Display) {
     let text = text.to_string();
     match text.starts_with("warning") {
+        // The map's warnings bring their own layout.
         true => say(text),
-        false => say(format_args!("{}: warning: {text}", head("ckptfs"))),
+        false => say(format_args!("{}: {text}", styled(ODD, "warning"))),
     }
 }
 
@@ -41,16 +42,12 @@ fn colored(error: &anyhow::Error) -> Option<String> {
     unfit.or_else(unparsed).or_else(errors).map(Errors::to_colored_string)
 }
 
-/// The name that what follows is said by.
-fn head(name: &str) -> String {
-    format!("{BOLD}{name}{BOLD:#}")
-}
-
-const BOLD: Style = Style::new().bold();
 /// The style of good results.
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
 /// The style of faults.
 pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
+/// The style of warnings.
+const ODD: Style = AnsiColor::Yellow.on_default().bold();
 /// The style of details.
 pub(crate) const FAINT: Style = Style::new().dimmed();
 

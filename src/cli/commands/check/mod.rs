@@ -95,7 +95,7 @@ impl Args {
         transform.overlays.refuse_base(&checkpoint.stamp)?;
         let overlaid = transform.overlays.lay(&mut checkpoint.catalog)?;
         overlay_flags::summary(&overlaid).iter().try_for_each(|line| page.line(PLAIN, 4, line))?;
-        overlaid.warnings.iter().try_for_each(|warning| writeln!(page, "{warning}"))?;
+        overlaid.warnings.iter().try_for_each(|what| writeln!(page, "warning: {what}"))?;
         let is_intact = !self.data || data::check(&checkpoint.catalog, page)?;
         let fits = map.is_empty() || check(map, &checkpoint, page)?;
         if fits {
