@@ -1,24 +1,27 @@
-//! ckptfs: TensorFlow checkpoints as files, under the names a program wants.
+//! ckptfs: TensorFlow checkpoints as files, under the names that a program expects.
 //!
 //! ```text
-//!         source                remap                 view                tree           fuse
-//! path ──► Catalog ──► Catalog under new names ──► virtual files ──► names, inodes ──► kernel
-//!          └─ Tensor { dtype, shape, data: [Extent] }           │
-//!                                                               └─ read: inode → extents → memory | pread | decoder, cache
+//!         source             transform                 view               tree            fuse
+//! path ──► Catalog ──► Catalog with new names ──► virtual files ──► names, inodes ──► kernel
+//!          │              overlay → map → kind → like          │
+//!          └─ Tensor { dtype, shape, data: [Extent] }          └─ read: inode → extents → memory | pread | decoder, cache
 //! ```
 //!
-//! Everything that is shown is a [virtual file](extent::VirtualFile): an ordered list of extents, each of them bytes we
-//! made, a range of a source's file, or bytes decoded on first use through the [cache]. A [source] says where a tensor's
-//! bytes are, the [map](remap) what it is called and, by [operations](op), what is made of it, a [view] in what order to present
-//! it. The [tree] names the files and the
-//! kernel adapter serves them; they know names and extents and nothing of tensors. A [mirror] stands between: it holds a
-//! directory of the source open, and opens and maps a checkpoint when the tree asks for it. Formats are pure codecs in
-//! [mod@format], which sees nothing else; the [graph] is what object-based checkpoints keep their names in. An [export]
-//! writes virtual files to disk, where a mount is not to be had.
+//! Every file that is shown is a [virtual file](extent::VirtualFile): an ordered list of extents. An extent is inline bytes, a
+//! range of a source file, or bytes that are decoded on first use through the [cache].
 //!
-//! The length of every file is known before any data is read, and nothing is stored for a file that is not asked for: to
-//! mount is to read an index. The checksums that a new index lacks are [summed](sums) when somebody reads it, or before, when
-//! nobody has anything better to do.
+//! * [source] turns a path into a [catalog]: variables with their [tensors](tensor), whose extents say where the bytes are. It
+//!   opens files through a directory's descriptor and through [source_file], which detects changes.
+//! * [transform] applies what the flags ask for, in order: overlays, the map, the kind of checkpoint, `--like`. [map] is the
+//!   language, [remap] applies it to a catalog, [op] computes new values, [graph] edits object graphs.
+//! * [view] lays extents out as files. It reads no data.
+//! * [tree] names the files, and the kernel adapter `fuse` serves them. They know names and extents, and nothing about tensors.
+//! * [mounted_source] joins these rooms: it holds a source directory open, and opens and transforms a checkpoint when the tree
+//!   asks for it. An export writes virtual files to disk, on systems without FUSE.
+//! * [format] holds pure codecs, which import no other room.
+//!
+//! The length of every file is known before any data are read, and nothing is stored per file: a mount reads only indexes. The
+//! [checksums] that a new index lacks are computed in the background, or when the index is read.
 
 // Without the kernel adapter, what only a mount uses is dead.
 #![cfg_attr(not(feature = "fuse"), allow(dead_code, unused_imports))]
@@ -32,9 +35,13 @@ pub mod dtype;
 pub(crate) mod export;
 pub mod extent;
 pub mod format;
+#[cfg(feature = "fuse")]
+pub mod fuse;
 pub mod graph;
 pub mod map;
 pub(crate) mod minifloat;
+#[cfg(feature = "fuse")]
+pub mod mount;
 pub mod mounted_source;
 pub mod name;
 pub mod op;
@@ -46,8 +53,3 @@ pub mod tensor;
 pub mod transform;
 pub mod tree;
 pub mod view;
-
-#[cfg(feature = "fuse")]
-pub mod fuse;
-#[cfg(feature = "fuse")]
-pub mod mount;
