@@ -1,16 +1,16 @@
-//! The maps that ckptfs brings along, `--map @NAME`: the files of `maps/`, each opening with comments that say from what to
-//! what it leads, what it expects and how it was checked.
+//! The maps that are built into ckptfs, `--map @NAME`: the files of `maps/`. Each file opens with comments that name
+//! its source and target layouts, what it expects and how it was checked.
 
 use crate::map::suggest::did_you_mean;
 use crate::map::toml::file::MapText;
 
-/// What the name of a bundled map begins with, where a file's might stand.
+/// The first character of a bundled map's name. It distinguishes the name from a file's.
 pub(crate) const SIGN: char = '@';
 
 /// A bundled map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct BuiltinMap {
-    /// Its name, without the sign.
+    /// The name, without the `@`.
     pub(crate) name: &'static str,
     /// The map file.
     pub(crate) text: &'static str,
@@ -22,7 +22,7 @@ macro_rules! bundled {
     };
 }
 
-/// All of them, sorted by name.
+/// All bundled maps, sorted by name.
 pub(crate) const BUILTIN_MAPS: &[BuiltinMap] = bundled![
     "averages",
     "bert-to-huggingface",
@@ -35,7 +35,7 @@ pub(crate) const BUILTIN_MAPS: &[BuiltinMap] = bundled![
     "slim-resnet50-to-keras3-h5",
 ];
 
-/// No bundled map has that name.
+/// The error for a name that no bundled map has.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no map is called {SIGN}{name}\n  help: {help}")]
 pub(crate) struct UnknownMap {
@@ -44,23 +44,22 @@ pub(crate) struct UnknownMap {
 }
 
 impl BuiltinMap {
-    /// The map of that name, which may have the sign in front.
+    /// Returns the map with that name. A leading `@` is allowed.
     ///
-    /// # Errors
-    /// There is none; with the nearest, and all that there are.
+    /// # Errors The name is unknown. The error suggests the nearest name and lists all names.
     pub(crate) fn named(name: &str) -> Result<Self, UnknownMap> {
         let name = name.strip_prefix(SIGN).unwrap_or(name);
         let found = BUILTIN_MAPS.iter().find(|map| map.name == name);
         found.copied().ok_or_else(|| UnknownMap { name: name.into(), help: help(name) })
     }
 
-    /// Its first line: from what to what it leads.
+    /// Returns the first line of the map, which names its source and target layouts.
     pub(crate) fn summary(self) -> &'static str {
         self.text.lines().next().unwrap_or_default().trim_start_matches(['#', ' '])
     }
 }
 
-/// Messages name a bundled map as it is typed.
+/// The conversion names the text as the user types it, with the `@`, so that messages show that name.
 impl From<BuiltinMap> for MapText {
     fn from(map: BuiltinMap) -> Self {
         Self { name: format!("{SIGN}{}", map.name), text: map.text.into() }
@@ -81,11 +80,11 @@ mod tests {
     use super::*;
     use crate::map::Map;
 
-    /// What a user has to say beside a map, so that it can be read at all.
+    /// The text that a user has to add to some bundled maps before they parse.
     const BESIDE: &str = "[tables]\nlayer = { 0 = 'dense' }";
 
     #[test]
-    fn every_file_of_the_folder_is_bundled_under_its_name() {
+    fn every_file_of_the_directory_is_bundled_under_its_name() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("maps");
         let files =
             fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
@@ -95,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn every_map_is_sound_and_written_again_as_one_that_is() {
+    fn every_map_is_valid_and_its_rewritten_text_is_valid() {
         for map in BUILTIN_MAPS {
             let beside = MapText { name: "own.toml".into(), text: BESIDE.into() };
             let parsed =
@@ -107,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn every_map_says_what_it_is_what_it_expects_and_how_it_was_checked() {
+    fn every_map_has_a_summary_and_says_what_it_expects_and_how_it_was_checked() {
         for map in BUILTIN_MAPS {
             let comment: Vec<_> = map.text.lines().take_while(|line| line.starts_with('#')).collect();
             let said = comment.join("\n");

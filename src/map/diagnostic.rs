@@ -1,4 +1,4 @@
-//! The mistakes of a map, all of them at once, each shown with its line and a caret under the culprit.
+//! Errors in a map. They are reported all at once, each with its line and a caret under the faulty text.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,7 +9,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 use crate::map::span::{Source, Span};
 
-/// What sort of mistake. Only so many of one sort are shown.
+/// The kind of a mistake. Only the first `SHOWN` mistakes of each kind are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Kind {
     /// The file is not TOML.
@@ -18,28 +18,28 @@ pub(crate) enum Kind {
     Key,
     /// A pattern or a target that does not parse.
     Pattern,
-    /// A rule that this version cannot carry out.
+    /// A rule that this version cannot apply.
     Unsupported,
     /// Two places that contradict each other.
     Conflict,
     /// A rule that matched nothing.
     Unused,
-    /// A rule that matched only what other rules had taken.
+    /// A rule whose matches were all taken by other rules.
     Shadowed,
     /// A variable that no rule names, under `unmatched = "error"`.
     Unmatched,
-    /// A new name that cannot be made for some variable, or should not be.
+    /// A new name that cannot be built for some variable, or that is not allowed.
     Name,
     /// Two variables with one new name.
     Collision,
-    /// A value that cannot be what a rule wants.
+    /// A value that a rule cannot process.
     Value,
 }
 
-/// Shown of one kind, before "and N more".
+/// The number of mistakes of one kind that are shown before "and N more".
 const SHOWN: usize = 20;
 
-/// One mistake: what, where, and what to do about it.
+/// One mistake: its message, its place, and help on how to fix it.
 #[derive(Clone, Debug)]
 pub struct Error {
     kind: Kind,
@@ -71,12 +71,12 @@ impl Error {
         Self { warning: true, ..self }
     }
 
-    /// Words beside the caret.
+    /// Sets the text next to the caret.
     pub(crate) fn label(self, label: impl Into<String>) -> Self {
         Self { label: label.into(), ..self }
     }
 
-    /// Another place that has to do with it.
+    /// Adds another place that is part of the mistake.
     pub(crate) fn related(mut self, place: &Span, label: impl Into<String>) -> Self {
         self.related.push((place.clone(), label.into()));
         self
@@ -97,21 +97,20 @@ impl Error {
         self
     }
 
-    /// What sort of mistake it is.
     #[cfg(test)]
-    /// The mistake in one line.
+    /// Returns the mistake in one line.
     #[cfg(test)]
     pub(crate) fn what(&self) -> &str {
         &self.what
     }
 
-    /// Line in it, from 1.
+    /// Returns the line, counted from 1.
     #[cfg(test)]
     pub(crate) fn line(&self) -> usize {
         self.place.line()
     }
 
-    /// Column in that line, from 1.
+    /// Returns the column in that line, counted from 1.
     #[cfg(test)]
     pub(crate) fn column(&self) -> usize {
         self.place.column()
@@ -125,7 +124,7 @@ impl Error {
         renderer.render(&[group])
     }
 
-    /// One snippet for each text that has a say, the culprit's first.
+    /// Returns one snippet for each text that is part of the mistake. The snippet of the faulty text comes first.
     fn snippets(&self) -> Vec<Snippet<'_, annotate_snippets::Annotation<'_>>> {
         let mut parts: Vec<(&Arc<Source>, Vec<_>)> = vec![];
         let culprit = (&self.place, &self.label, AnnotationKind::Primary);
@@ -154,7 +153,8 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// A file is shown by name and line, a flag as it stands on the command line, which needs no name when it is alone.
+/// Returns the snippet of a source. A file is shown by its name and line, a flag as it was typed on the command line.
+/// A flag needs no name if it is the only source.
 fn snippet<'a, T: Clone>(source: &'a Source, alone: bool) -> Snippet<'a, T> {
     match source.is_flag {
         true if alone => Snippet::source(flag_line(source)).line_numbering(false),
@@ -179,7 +179,8 @@ fn shown_span(place: &Span) -> Range<usize> {
     }
 }
 
-/// Mistakes in the order they were found. Of one kind only the first twenty are kept; the rest are counted.
+/// The mistakes in the order in which they were found. Only the first `SHOWN` of each kind are kept; the rest are
+/// counted.
 #[derive(Clone, Debug, Default)]
 pub struct Errors {
     kept: Vec<Error>,
@@ -187,7 +188,7 @@ pub struct Errors {
 }
 
 impl Errors {
-    /// Takes the error if its kind is still to be shown; the maker is not run otherwise.
+    /// Counts a mistake of this kind, and keeps it if fewer than `SHOWN` are kept. Otherwise `error` is not called.
     pub(crate) fn push_with(&mut self, kind: Kind, error: impl FnOnce() -> Error) {
         let count = self.counts.entry(kind).or_default();
         *count += 1;
@@ -200,7 +201,7 @@ impl Errors {
         self.push_with(error.kind, || error);
     }
 
-    /// Flags in their order, then each file from top to bottom.
+    /// Sorts the mistakes: flags first, in their order, then each file from top to bottom.
     pub(crate) fn sort(&mut self) {
         self.kept.sort_by_cached_key(|Error { place, .. }| match place.source.is_flag {
             true => (false, String::new(), 0),
@@ -208,22 +209,22 @@ impl Errors {
         });
     }
 
-    /// How many there are, shown or not.
+    /// Returns the number of mistakes, shown or not.
     pub fn len(&self) -> usize {
         self.counts.values().sum()
     }
 
-    /// Whether all is well.
+    /// Returns true if there are no mistakes.
     pub(crate) fn is_empty(&self) -> bool {
         self.counts.is_empty()
     }
 
-    /// Those that are shown.
+    /// Iterates over the mistakes that are shown.
     pub(crate) fn iter(&self) -> std::slice::Iter<'_, Error> {
         self.kept.iter()
     }
 
-    /// The same text as `Display`, with the colours of a terminal.
+    /// Returns the same text as `Display`, with terminal colors.
     pub fn to_colored_string(&self) -> String {
         self.render(&Renderer::styled())
     }
@@ -269,7 +270,7 @@ impl<'a> IntoIterator for &'a Errors {
     }
 }
 
-/// `1 variable`, `2 variables`.
+/// Returns a number with its noun: `1 variable`, `2 variables`.
 pub(crate) fn counted(n: usize, noun: &str) -> String {
     format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
 }

@@ -1,8 +1,8 @@
-//! The backslash, shared by patterns, targets and flags: it takes the next character as it is.
+//! The backslash escape that patterns, targets and flags share: it makes the next character literal.
 
 use std::ops::Range;
 
-/// The first `wanted` that no backslash takes.
+/// Returns the position of the first unescaped `wanted`.
 pub(crate) fn find_unescaped(text: &str, wanted: char) -> Option<usize> {
     let mut chars = text.char_indices();
     while let Some((at, c)) = chars.next() {
@@ -15,7 +15,7 @@ pub(crate) fn find_unescaped(text: &str, wanted: char) -> Option<usize> {
     None
 }
 
-/// The spans between unescaped separators; one more than there are separators.
+/// Returns the spans between unescaped separators. There is one span more than there are separators.
 pub(crate) fn split_unescaped(text: &str, separator: char) -> Vec<Range<usize>> {
     let (mut parts, mut start) = (vec![], 0);
     while let Some(at) = find_unescaped(&text[start..], separator) {
@@ -26,7 +26,7 @@ pub(crate) fn split_unescaped(text: &str, separator: char) -> Vec<Range<usize>> 
     parts
 }
 
-/// The text with its backslashes taken; a last one alone stays.
+/// Removes the escaping backslashes. A single backslash at the end stays.
 pub(crate) fn unescape(text: &str) -> String {
     let mut chars = text.chars();
     let mut plain = String::with_capacity(text.len());
@@ -36,7 +36,7 @@ pub(crate) fn unescape(text: &str) -> String {
     plain
 }
 
-/// A pattern, and a target too, that means just `text`.
+/// Returns a pattern that matches only `text`. As a target it produces `text`.
 pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for (at, c) in text.char_indices() {

@@ -1,4 +1,4 @@
-//! Patterns by themselves, to choose among names: `ckptfs ls SOURCE PATTERN…`.
+//! Patterns without a map, which select names: `ckptfs ls SOURCE PATTERN…`.
 
 use std::sync::Arc;
 
@@ -7,10 +7,9 @@ use crate::map::diagnostic::Errors;
 use crate::map::rule::{Rule, RuleFlags, Verb};
 use crate::map::span::{Source, SpannedStr};
 
-/// Indices into `names` of those that any of the patterns matches.
+/// Returns the indices of the `names` that match at least one pattern.
 ///
-/// # Errors
-/// Patterns that do not parse, and those that match nothing, all at once.
+/// # Errors All patterns that do not parse or that match nothing, reported at once.
 pub(crate) fn filter_names(patterns: &[String], names: &[&[u8]]) -> Result<Vec<usize>, Errors> {
     let mut errors = Errors::default();
     let rules: Vec<_> = patterns.iter().filter_map(|text| rule(text, names, &mut errors)).collect();
@@ -29,7 +28,7 @@ pub(crate) fn filter_names(patterns: &[String], names: &[&[u8]]) -> Result<Vec<u
     if errors.is_empty() { Ok(found) } else { Err(errors) }
 }
 
-/// `names` come sorted: a pattern may be a scope.
+/// Compiles a pattern to a rule. `names` must be sorted, because a pattern may be a scope.
 fn rule(text: &str, names: &[&[u8]], errors: &mut Errors) -> Option<Rule> {
     let source = Arc::new(Source { name: "PATTERN".into(), text: text.into(), is_flag: true });
     let from = SpannedStr::in_flag(&source, 0..text.len());

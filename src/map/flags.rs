@@ -3,10 +3,10 @@
 //! `--rename` and `--alias` take `FROM=TO`, split at the first `=` that is neither escaped by `\` nor inside `{}`.
 //! They apply in the order given, before the rules of files.
 //!
-//! `--strip-prefix P` takes the text P, slash or no slash, off every name that begins with it, as a rename in its
-//! place among the flags. `--add-prefix P` puts P in front of every name that no rename takes, and of what
-//! `--strip-prefix` leaves of a name, so that the two compose as one reads them: strip, then add. It takes last of all,
-//! after the files' rules, for it would leave them nothing.
+//! `--strip-prefix P` removes the text P, with or without a slash, from every name that begins with it. It acts as a
+//! rename at its position among the flags. `--add-prefix P` puts P in front of every name that no rename takes, and
+//! in front of the rest of a name after `--strip-prefix`. The two therefore compose as they read: strip, then add.
+//! `--add-prefix` applies last, after the files' rules, because otherwise it would leave nothing for them to match.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ use crate::map::rule::{OPS, Rule, RuleFlags, Verb};
 use crate::map::span::{Source, Span, SpannedStr};
 use crate::map::toml::value_reader::near_dtype;
 
-/// The rules that flags make.
+/// The rules from flags.
 pub(crate) struct FlagRules {
     pub(crate) before_files: Vec<Rule>,
     pub(crate) after_files: Vec<Rule>,
@@ -49,7 +49,7 @@ impl FlagRules {
                 Flag::DropOptimizer => {
                     Some(Rule::drop_optimizer(SpannedStr::in_flag(&source, 0..0), RuleFlags::default()))
                 }
-                // The numbers are read before any rule.
+                // `[vars]` are read before any rule.
                 Flag::AddPrefix(_) | Flag::Var(_) => None,
                 Flag::CollisionFirst => {
                     let place = Span::new(&source, 0..0);
@@ -63,7 +63,7 @@ impl FlagRules {
     }
 }
 
-/// The flag as messages show it.
+/// Returns the flag as messages show it.
 fn source(flag: &Flag) -> Arc<Source> {
     let (name, text) = match flag {
         Flag::Rename(text) => ("--rename", text.as_str()),
@@ -91,7 +91,7 @@ fn from_to(verb: Verb, source: &Arc<Source>, tables: &[Table], errors: &mut Erro
     Rule::new(verb, from, vec![to], RuleFlags::default(), tables, errors)
 }
 
-/// `PATTERN=DTYPE`
+/// Parses `PATTERN=DTYPE`.
 fn cast(source: &Arc<Source>, errors: &mut Errors) -> Option<Rule> {
     let text = &source.text;
     let Some(equals) = equals_sign(text) else {
@@ -111,7 +111,8 @@ fn cast(source: &Arc<Source>, errors: &mut Errors) -> Option<Rule> {
     Some(Rule { ops, given, text: format!("cast '{}' to {dtype}", &text[..equals]), ..rule? })
 }
 
-/// A brace that is never closed hides the `=`, so that is said first.
+/// Returns the error for a missing `=`. If a brace is never closed, it hides the `=`, so the error reports the brace
+/// instead.
 fn no_equals_sign(source: &Arc<Source>, form: &str, example: &str) -> Error {
     let all = SpannedStr::in_flag(source, 0..source.text.len());
     if let (Err(fault), true) = (Pattern::parse(&all.text, false), all.text.contains('=')) {
@@ -122,7 +123,7 @@ fn no_equals_sign(source: &Arc<Source>, form: &str, example: &str) -> Error {
         .help(format!("as in {} {example}", source.name))
 }
 
-/// The first `=` that is neither escaped nor inside braces.
+/// Returns the position of the first `=` that is neither escaped nor inside braces.
 fn equals_sign(text: &str) -> Option<usize> {
     let (mut chars, mut depth) = (text.char_indices(), 0usize);
     while let Some((at, c)) = chars.next() {
@@ -142,7 +143,7 @@ fn pattern(verb: Verb, source: &Arc<Source>, tables: &[Table], errors: &mut Erro
     Rule::new(verb, from, vec![], RuleFlags::default(), tables, errors)
 }
 
-/// `P**` becomes `**`, behind the prefix to add if there is one.
+/// Returns the rule for `--strip-prefix P`: `P**` becomes `**`, with the added prefix in front if there is one.
 fn strip(
     prefix: &str,
     added: Option<&(&str, Arc<Source>)>,
@@ -154,7 +155,8 @@ fn strip(
     prefix_rule(prefix, pattern, target, source, RuleFlags::default(), errors)
 }
 
-/// `**` becomes `P**`. After `--strip-prefix` it is no mistake when nothing is left to take.
+/// Returns the rule for `--add-prefix P`: `**` becomes `P**`. After `--strip-prefix` the rule is optional, because
+/// there may be nothing left for it to take.
 fn add(prefix: &str, source: &Arc<Source>, stripped: bool, errors: &mut Errors) -> Option<Rule> {
     let manner = RuleFlags { optional: stripped, ..RuleFlags::default() };
     prefix_rule(prefix, "**".into(), format!("{}**", escape(prefix)), source, manner, errors)
@@ -178,7 +180,7 @@ fn prefix_rule(
     Some(Rule { text: format!("{} '{prefix}'", source.name.trim_start_matches('-')), ..rule })
 }
 
-/// The one prefix to add.
+/// Returns the prefix of `--add-prefix`. Giving the flag twice is an error.
 fn added_prefix<'a>(flags: &'a [Flag], errors: &mut Errors) -> Option<(&'a str, Arc<Source>)> {
     let mut added: Option<(&str, Arc<Source>)> = None;
     for flag in flags {
@@ -205,23 +207,24 @@ fn added_prefix<'a>(flags: &'a [Flag], errors: &mut Errors) -> Option<(&'a str, 
 pub enum Flag {
     /// `--rename FROM=TO`, split at the first `=` that is neither escaped by `\` nor inside `{}`.
     Rename(String),
-    /// `--alias FROM=TO`, split likewise.
+    /// `--alias FROM=TO`, split like `--rename`.
     Alias(String),
     /// `--drop PATTERN`
     Drop(String),
     /// `--keep PATTERN`
     Keep(String),
-    /// `--cast PATTERN=DTYPE`, split likewise: a `convert` of one op.
+    /// `--cast PATTERN=DTYPE`, split like `--rename`: a `convert` with one op.
     Cast(String),
-    /// `--strip-prefix P`: takes the text P off every name that begins with it. A rename in its place among the flags.
+    /// `--strip-prefix P`: removes the text P from every name that begins with it. It acts as a rename at its
+    /// position among the flags.
     StripPrefix(String),
-    /// `--add-prefix P`: puts P in front of every name that no rename takes, and of what `--strip-prefix` leaves of a
-    /// name: strip, then add. It takes last of all, after the files' rules.
+    /// `--add-prefix P`: puts P in front of every name that no rename takes, and in front of the rest of a name after
+    /// `--strip-prefix`: strip, then add. It applies last, after the files' rules.
     AddPrefix(String),
-    /// `--drop-optimizer`: drops slots of existing variables, averages apart, and the optimizer's own numbers.
+    /// `--drop-optimizer`: drops the slots of existing variables, except averages, and the optimizer's own numbers.
     DropOptimizer,
     /// `--collision first`
     CollisionFirst,
-    /// `--var NAME=NUMBER`: a number of `[vars]`, whatever files say.
+    /// `--var NAME=NUMBER`: a number of `[vars]`. It overrides the value in files.
     Var(String),
 }

@@ -1,11 +1,11 @@
-//! `[tables]`: look-ups that targets may use, from what was caught to what to write.
+//! `[tables]`: lookups that targets may use. A table maps captured text to the text to write.
 
 use std::collections::BTreeMap;
 
 use crate::map::span::Span;
 use crate::name::printable;
 
-/// A look-up; its keys and values were texts or whole numbers.
+/// A lookup table. Its keys and values were strings or whole numbers.
 #[derive(Clone, Debug)]
 pub(crate) struct Table {
     pub(crate) name: String,
@@ -14,7 +14,7 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// What `key` stands for, with zeros in front to `width` if it is a number.
+    /// Returns the value for `key`, padded on the left with zeros to `width`.
     pub(crate) fn look_up(&self, key: &[u8], width: usize) -> Result<Vec<u8>, String> {
         let value = std::str::from_utf8(key).ok().and_then(|key| self.entries.get(key));
         let value =

@@ -33,7 +33,7 @@ use crate::map::options::Options;
 pub use crate::map::toml::file::MapText;
 use crate::map::toml::file::{MapFile, Var};
 
-/// A map: parsed, compiled, and not yet held against a checkpoint. The default is the empty map.
+/// A map that is parsed and compiled, but not yet checked against a checkpoint. The default is the empty map.
 #[derive(Clone, Debug, Default)]
 pub struct Map {
     pub(crate) rules: Vec<Rule>,
@@ -43,7 +43,7 @@ pub struct Map {
 }
 
 impl Map {
-    /// Flags first, then files. The errors are every mistake of every flag and file at once.
+    /// Parses flags first, then files. The errors are all mistakes of all flags and files at once.
     pub fn parse(flags: &[Flag], files: &[MapText]) -> Result<Self, Errors> {
         let (mut map, mut errors) = (Self::default(), Errors::default());
         let files: Vec<_> = files.iter().filter_map(|file| MapFile::parse(file, &mut errors)).collect();
@@ -62,22 +62,22 @@ impl Map {
         if errors.is_empty() { Ok(map) } else { Err(errors) }
     }
 
-    /// Whether nothing can change: no rule at all, and options that need none.
+    /// Returns true if the map cannot change anything: it has no rules, and its options keep unmatched variables.
     pub fn is_empty(&self) -> bool {
         self.rules.is_empty() && self.options.are_default()
     }
 
-    /// A rule, to show its place and text.
+    /// Returns a rule, to show its place and text.
     pub(crate) fn rule(&self, id: RuleId) -> &Rule {
         &self.rules[id.index()]
     }
 
-    /// All rules, in the order of a report.
+    /// Iterates over all rules, in the order of a report.
     pub(crate) fn rules(&self) -> impl Iterator<Item = &Rule> {
         self.rules.iter()
     }
 
-    /// A number of `[vars]`.
+    /// Returns a number of `[vars]`.
     #[cfg(test)]
     pub(crate) fn var(&self, name: &str) -> Option<i64> {
         self.vars.get(name).map(|var| var.value)

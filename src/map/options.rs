@@ -1,9 +1,9 @@
-//! `[options]`: what to do with variables without a rule, rules without a variable, and names with two variables.
+//! `[options]`: the treatment of variables without a rule, rules without a variable, and names with two variables.
 
 use crate::map::diagnostic::{Error, Errors, Kind};
 use crate::map::span::Span;
 
-/// Variables that no rule names.
+/// The treatment of variables that no rule names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unmatched {
     Keep,
@@ -11,14 +11,14 @@ pub(crate) enum Unmatched {
     Error,
 }
 
-/// Rules that matched nothing.
+/// The treatment of rules that matched nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unused {
     Error,
     Warn,
 }
 
-/// Two variables that get one name.
+/// The treatment of two variables that get one name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Collision {
     Error,
@@ -31,14 +31,14 @@ pub(crate) const UNUSED: &[(&str, Unused)] = &[("error", Unused::Error), ("warn"
 pub(crate) const COLLISION: &[(&str, Collision)] =
     &[("error", Collision::Error), ("first", Collision::First)];
 
-/// A value, and where it was chosen.
+/// A value, and the place where it was chosen.
 #[derive(Clone, Debug)]
 pub(crate) struct Choice<T> {
     pub(crate) value: T,
     pub(crate) place: Span,
 }
 
-/// An option that may have been chosen.
+/// An option, which may be unset.
 #[derive(Clone, Debug)]
 pub(crate) struct Opt<T>(pub(crate) Option<Choice<T>>);
 
@@ -49,7 +49,7 @@ impl<T> Default for Opt<T> {
 }
 
 impl<T: Copy + PartialEq> Opt<T> {
-    /// Chooses; another choice made elsewhere is an error.
+    /// Sets the option. A different value that was set elsewhere is an error.
     pub(crate) fn set(&mut self, name: &str, choice: Choice<T>, errors: &mut Errors) {
         match &self.0 {
             Some(first) if first.value != choice.value => errors.push(
@@ -75,7 +75,7 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// Whether they are what they are when none are given.
+    /// Returns true if the options change nothing by themselves: unmatched variables are kept.
     pub(crate) fn are_default(&self) -> bool {
         self.unmatched.or(Unmatched::Keep) == Unmatched::Keep
     }

@@ -1,4 +1,4 @@
-//! The language's reference: one text for `ckptfs maps --help`, for ckptfs-map(5) and for the repository.
+//! The reference of the map language: one text for `ckptfs maps --help`, for ckptfs-map(5) and for the repository.
 
 /// The text of `docs/maps.md`.
 pub(crate) const REFERENCE: &str = include_str!("../../docs/maps.md");
@@ -13,7 +13,7 @@ mod tests {
     use crate::map::test_util::file;
     use crate::map::toml::file::{OPTION_KEYS, TOP_KEYS};
 
-    /// The blocks of TOML.
+    /// Returns the TOML code blocks.
     fn examples() -> Vec<&'static str> {
         let blocks = REFERENCE.split("```toml\n").skip(1);
         blocks.map(|block| block.split("```").next().unwrap()).collect()

@@ -1,4 +1,4 @@
-//! Rules: the verbs, the keys each may have, and a rule once it is parsed and compiled.
+//! Rules: the verbs, the keys that each verb may have, and parsed and compiled rules.
 
 use crate::map::diagnostic::{Error, Errors, Kind, counted};
 use crate::map::lookup::Table;
@@ -9,28 +9,28 @@ use crate::map::pattern::{Captures, Fault, Pattern};
 use crate::map::span::{Span, SpannedStr};
 use crate::map::template::Template;
 
-/// What a rule does.
+/// The action of a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verb {
-    /// Gives a variable another name. The first that matches takes.
+    /// Gives a variable another name. The first rule that matches takes the variable.
     Rename,
-    /// Gives it one more name.
+    /// Gives a variable an additional name.
     Alias,
-    /// Leaves it out.
+    /// Leaves a variable out.
     Drop,
-    /// Leaves out all that no `keep` matches.
+    /// Leaves out every variable that no `keep` matches.
     Keep,
-    /// Changes its value, whatever it is called.
+    /// Changes a variable's value, under any name.
     Convert,
-    /// Makes one variable of several. Takes them.
+    /// Makes one variable of several, and takes them.
     Join,
-    /// Makes several variables of one. Takes it.
+    /// Makes several variables of one, and takes it.
     Split,
     /// Adds a variable that the source does not have.
     Create,
 }
 
-/// How many targets (`to`) a verb has.
+/// The number of targets (`to`) that a verb has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Targets {
     None,
@@ -38,14 +38,14 @@ pub(crate) enum Targets {
     Many,
 }
 
-/// A row of the language.
+/// A verb of the map language: a row of [`VERBS`].
 pub(crate) struct VerbRow {
     pub(crate) name: &'static str,
     pub(crate) verb: Verb,
     pub(crate) targets: Targets,
-    /// Whether it may have `ops`.
+    /// True if the rule may have `ops`.
     pub(crate) ops: bool,
-    /// Keys of its own, beside `to`, `ops` and [`COMMON_KEYS`].
+    /// The keys that are specific to the verb, in addition to `to`, `ops` and [`COMMON_KEYS`].
     pub(crate) keys: &'static [&'static [&'static str]],
 }
 
@@ -61,39 +61,41 @@ pub(crate) const VERBS: &[VerbRow] = &[
     VerbRow { name: "create",  verb: Verb::Create,  targets: Targets::None, ops: false, keys: &[creation::KEYS] },
 ];
 
-/// The key of what is done to values.
+/// The key of the operations on values.
 pub(crate) const OPS: &str = "ops";
 
 /// Keys that every rule may have.
 pub(crate) const COMMON_KEYS: &[&str] = &["optional", "ignore_case", "follow_slots", "match"];
 
-/// Which of a variable's names a pattern is held against. For a name-based checkpoint they are all its name.
+/// The name of a variable that a pattern is compared with. In a name-based checkpoint, all of these are the
+/// variable's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MatchOn {
     /// The key in the index.
     Key,
     /// A path of the object graph.
     Path,
-    /// The name that the variable had in its program.
+    /// The name that the variable had in the program that saved it.
     FullName,
 }
 
 pub(crate) const MATCH_ON: &[(&str, MatchOn)] =
     &[("key", MatchOn::Key), ("path", MatchOn::Path), ("full_name", MatchOn::FullName)];
 
-/// Which variables a rule means.
+/// The selection of the variables that a rule applies to.
 #[derive(Clone, Debug)]
 pub(crate) enum Matcher {
     Pattern(Pattern),
-    /// Those that a `join` joins, one pattern for each. All catch the same.
+    /// The variables that a `join` joins, one pattern for each. All patterns capture the same stars and names.
     Members(Vec<Pattern>),
-    /// Optimizer state by its role, whatever its names: `--drop-optimizer`, `drop = { role = "optimizer" }`.
+    /// Optimizer state, selected by its role instead of its names: `--drop-optimizer`, `drop = { role = "optimizer"
+    /// }`.
     Optimizer,
-    /// None: it makes one.
+    /// The empty selection: the rule creates a variable.
     Nothing,
 }
 
-/// How a rule makes values that are not one variable's.
+/// The way in which a rule makes values that do not come from exactly one variable.
 #[derive(Clone, Debug)]
 pub(crate) enum NewValue {
     Join(Division),
@@ -101,25 +103,25 @@ pub(crate) enum NewValue {
     Create(Creation),
 }
 
-/// The key that says a role instead of a pattern, and the one role there is.
+/// The key that selects by role instead of by pattern. `OPTIMIZER` is the only role.
 pub(crate) const ROLE: &str = "role";
 pub(crate) const OPTIMIZER: &str = "optimizer";
 
-/// A rule of the map, with the place it was written at.
+/// A rule of the map, with the place where it was written.
 #[derive(Clone, Debug)]
 pub struct Rule {
     pub(crate) verb: Verb,
     pub(crate) matcher: Matcher,
-    /// What was written as its pattern; of a `join` several.
+    /// The text of its pattern. A `join` has several.
     pub(crate) from: Vec<SpannedStr>,
     pub(crate) targets: Vec<(Template, SpannedStr)>,
     pub(crate) optional: bool,
     pub(crate) follow_slots: bool,
     pub(crate) match_on: Option<MatchOn>,
-    /// What is done to the value.
+    /// The operations on the value.
     pub(crate) ops: Vec<WrittenOp>,
     pub(crate) new_value: Option<NewValue>,
-    /// The keys that say what becomes of values, as they are written.
+    /// The keys about values, as they are written.
     pub(crate) given: Vec<(&'static str, toml::Value)>,
     pub(crate) text: String,
 }
@@ -140,7 +142,7 @@ impl Default for RuleFlags {
 }
 
 impl Rule {
-    /// Compiles a rule, or says all that is wrong with its pattern and targets.
+    /// Compiles a rule. Reports all faults of its pattern, or of the first faulty target.
     pub(crate) fn new(
         verb: Verb,
         from: SpannedStr,
@@ -161,7 +163,7 @@ impl Rule {
         Some(Self::made(verb, matcher, vec![from], compiled, manner))
     }
 
-    /// A rule that joins what so many patterns match.
+    /// Compiles a rule that joins the variables that the `members` patterns match.
     pub(crate) fn join(
         members: Vec<SpannedStr>,
         target: SpannedStr,
@@ -192,13 +194,13 @@ impl Rule {
         Some(Self::made(Verb::Join, Matcher::Members(patterns), members, compiled, manner))
     }
 
-    /// A rule that drops optimizer state. `from` is where it was written.
+    /// Returns a rule that drops optimizer state. `from` is the place where it was written.
     pub(crate) fn drop_optimizer(from: SpannedStr, manner: RuleFlags) -> Self {
         let rule = Self::made(Verb::Drop, Matcher::Optimizer, vec![from], vec![], manner);
         Self { text: "drop-optimizer".into(), ..rule }
     }
 
-    /// A rule that makes a variable of this name.
+    /// Returns a rule that creates a variable with this name.
     pub(crate) fn create(name: SpannedStr, creation: Creation, manner: RuleFlags) -> Self {
         let rule = Self::made(Verb::Create, Matcher::Nothing, vec![name], vec![], manner);
         Self { new_value: Some(NewValue::Create(creation)), ..rule }
@@ -217,28 +219,28 @@ impl Rule {
         Self { verb, matcher, from, targets, optional, follow_slots, match_on, ops, new_value, given, text }
     }
 
-    /// The same rule with another pattern and other targets in its words.
+    /// Returns the same rule with the texts of another pattern and other targets.
     pub(crate) fn spelled(self, from: Vec<SpannedStr>, targets: Vec<(Template, SpannedStr)>) -> Self {
         let text = rule_text(self.verb, &from, &targets);
         Self { from, targets, text, ..self }
     }
 
-    /// What it does.
+    /// Returns the verb.
     pub(crate) fn verb(&self) -> Verb {
         self.verb
     }
 
-    /// Where it was written: `fix.toml:12`, `--rename`.
+    /// Returns the place where the rule was written: `fix.toml:12`, `--rename`.
     pub(crate) fn place(&self) -> &Span {
         &self.from().place
     }
 
-    /// The rule in one line: `rename 'a/**' -> 'b/**'`.
+    /// Returns the rule in one line: `rename 'a/**' -> 'b/**'`.
     pub(crate) fn text(&self) -> &str {
         &self.text
     }
 
-    /// What was written as its (first) pattern.
+    /// Returns the text of its first pattern.
     pub(crate) fn from(&self) -> &SpannedStr {
         &self.from[0]
     }
@@ -254,7 +256,7 @@ impl Rule {
         }
     }
 
-    /// All its patterns.
+    /// Returns all its patterns.
     pub(crate) fn patterns(&self) -> &[Pattern] {
         match &self.matcher {
             Matcher::Pattern(pattern) => std::slice::from_ref(pattern),
@@ -263,22 +265,22 @@ impl Rule {
         }
     }
 
-    /// What the first of its patterns that matches catches.
+    /// Returns the captures of the first of its patterns that matches.
     pub(crate) fn captures<'n>(&self, name: &'n [u8]) -> Option<Captures<'n>> {
         self.patterns().iter().find_map(|pattern| pattern.captures(name))
     }
 
-    /// Returns `true` if one of its patterns matches the name.
+    /// Returns true if one of its patterns matches the name.
     pub(crate) fn is_match(&self, name: &[u8]) -> bool {
         self.patterns().iter().any(|pattern| pattern.is_match(name))
     }
 
-    /// Whether it takes a variable: the first that matches does.
+    /// Returns true if the rule takes a variable. The first such rule that matches takes it.
     pub(crate) fn takes(&self) -> bool {
         matches!(self.verb, Verb::Rename | Verb::Split | Verb::Join)
     }
 
-    /// Whether it means every variable there is: `**`.
+    /// Returns true if the rule selects every variable: `**`.
     pub(crate) fn means_all(&self) -> bool {
         self.pattern().is_some_and(|pattern| pattern.text == "**")
     }
@@ -303,7 +305,7 @@ fn templates(
     Some(compiled)
 }
 
-/// What a pattern catches, in words.
+/// Describes the stars and names that a pattern captures.
 fn captures(pattern: &Pattern) -> String {
     let (stars, names) = pattern.has_capture();
     let stars = (stars > 0).then(|| counted(stars, "star"));
@@ -322,13 +324,13 @@ fn rule_text(verb: Verb, from: &[SpannedStr], targets: &[(Template, SpannedStr)]
 }
 
 impl Fault {
-    /// The fault as an error at its place.
+    /// Converts the fault to an error at its place.
     pub(crate) fn place_in(self, written: &SpannedStr) -> Error {
         Error::new(Kind::Pattern, &written.part(self.at), self.what).helps(self.help)
     }
 }
 
-/// A rule of a map: its place in the order in which rules apply.
+/// The identifier of a rule: its position in the order in which rules apply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RuleId(u32);
 
@@ -337,7 +339,7 @@ impl RuleId {
         Self(index as u32)
     }
 
-    /// The rule's position in [`Report::rules`].
+    /// Returns the rule's index in the report's list of rules, which is the order in which rules apply.
     pub fn index(self) -> usize {
         self.0 as usize
     }

@@ -1,5 +1,5 @@
-//! Scopes: a pattern without wildcards that is the name of no variable, but what names begin with before a `/`, means
-//! everything in that scope. `bert=encoder` is then taken as `bert/**=encoder/**`.
+//! Scopes. A pattern without wildcards that is not a variable's name may be a scope: a part before a `/` that names
+//! begin with. It then selects everything in that scope, so `bert=encoder` means `bert/**=encoder/**`.
 
 use std::borrow::Cow;
 
@@ -13,12 +13,12 @@ use crate::map::template::Template;
 /// The verbs whose patterns may name a scope.
 const VERBS: &[Verb] = &[Verb::Rename, Verb::Alias, Verb::Drop, Verb::Keep];
 
-/// Returns the map with its rules as they are taken for these names, which come sorted.
+/// Returns the map with scopes expanded for these names. `names` must be sorted.
 pub(crate) fn with_scopes<'m>(map: &'m Map, names: &[&[u8]]) -> Cow<'m, Map> {
     replaced(map, |_, rule| rule.of_scope(names))
 }
 
-/// Returns the map with those rules replaced for which there is another.
+/// Returns the map with every rule replaced for which `other` returns a rule.
 pub(crate) fn replaced(map: &Map, other: impl Fn(usize, &Rule) -> Option<Rule>) -> Cow<'_, Map> {
     let mut replaced = Cow::Borrowed(map);
     for (at, rule) in map.rules.iter().enumerate() {
@@ -30,12 +30,13 @@ pub(crate) fn replaced(map: &Map, other: impl Fn(usize, &Rule) -> Option<Rule>) 
 }
 
 impl Rule {
-    /// Returns whether its pattern may name a scope.
+    /// Returns true if the rule's pattern may name a scope.
     pub(crate) fn may_be_scope(&self) -> bool {
         VERBS.contains(&self.verb)
     }
 
-    /// Returns the rule for everything in a scope, if that is what its pattern names among these names, which come sorted.
+    /// Returns the rule for everything in a scope. `None` if the pattern does not name a scope of `names`, which must
+    /// be sorted.
     pub(crate) fn of_scope(&self, names: &[&[u8]]) -> Option<Self> {
         let pattern = self.pattern().filter(|_| self.may_be_scope())?;
         let below = Pattern::parse(&in_scope(pattern.literal()?), pattern.ignore_case).ok()?;
@@ -55,7 +56,7 @@ impl Rule {
     }
 }
 
-/// Returns the pattern, or the target, for everything in a scope; for the scope without a name `**`.
+/// Returns the pattern or the target for everything in a scope. For the scope with an empty name this is `**`.
 fn in_scope(scope: &str) -> String {
     match scope.trim_end_matches('/') {
         "" => "**".into(),
@@ -63,7 +64,8 @@ fn in_scope(scope: &str) -> String {
     }
 }
 
-/// Returns whether a pattern matches a name. All its matches begin with `head`, unless it ignores case.
+/// Returns true if the pattern matches a name. All its matches begin with `head`, unless it ignores case. `names`
+/// must be sorted.
 fn has_match(pattern: &Pattern, head: &str, names: &[&[u8]]) -> bool {
     if pattern.ignore_case {
         return names.iter().any(|name| pattern.is_match(name));

@@ -1,10 +1,10 @@
-//! Where in a map something was written: a file or a flag, and a span of its bytes.
+//! The place of a text in a map: a file or a flag, and a span of its bytes.
 
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// One text that rules are read from: a map file, or the value of one flag.
+/// A text that rules are read from: a map file, or the value of one flag.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Source {
     pub(crate) name: String,
@@ -29,23 +29,23 @@ impl Span {
         Self { source: source.clone(), span: start..end }
     }
 
-    /// The name of the map file, or the flag.
+    /// Returns the name of the map file or of the flag.
     pub(crate) fn file(&self) -> &str {
         &self.source.name
     }
 
-    /// Line in that text, from 1.
+    /// Returns the line in that text, counted from 1.
     pub(crate) fn line(&self) -> usize {
         self.before().matches('\n').count() + 1
     }
 
-    /// Column in that line, in characters, from 1.
+    /// Returns the column in that line, in characters, counted from 1.
     #[cfg(test)]
     pub(crate) fn column(&self) -> usize {
         self.before().rsplit('\n').next().unwrap_or_default().chars().count() + 1
     }
 
-    /// Whether it was given on the command line.
+    /// Returns true if the text was given on the command line.
     pub(crate) fn is_flag(&self) -> bool {
         self.source.is_flag
     }
@@ -64,23 +64,24 @@ impl fmt::Display for Span {
     }
 }
 
-/// A text together with where it stands, so that a fault inside it can be pointed at.
+/// A text with its place, so that an error can point at a fault inside it.
 #[derive(Clone, Debug)]
 pub(crate) struct SpannedStr {
     pub(crate) text: String,
     pub(crate) place: Span,
-    /// Where `text` begins in its source; none when it does not stand there letter by letter (escapes in a TOML string).
+    /// The position of `text` in its source. `None` if the source does not contain it literally, because a TOML
+    /// string has escapes.
     start: Option<usize>,
 }
 
 impl SpannedStr {
-    /// `span` of a flag's value.
+    /// Returns the part `span` of a flag's value.
     pub(crate) fn in_flag(source: &Arc<Source>, span: Range<usize>) -> Self {
         let text = source.text[span.clone()].to_owned();
         Self { text, start: Some(span.start), place: Span::new(source, span) }
     }
 
-    /// A TOML string: `span` covers its quotes too.
+    /// Returns the text of a TOML string. `span` includes its quotes.
     pub(crate) fn in_file(source: &Arc<Source>, span: Range<usize>, text: &str) -> Self {
         let raw = source.text.get(span.clone()).unwrap_or_default();
         let quotes = if raw.starts_with("'''") || raw.starts_with("\"\"\"") { 3 } else { 1 };
@@ -89,12 +90,12 @@ impl SpannedStr {
         Self { text: text.to_owned(), place: Span::new(source, span), start }
     }
 
-    /// Text that was made from what stands at `place`.
+    /// Returns a text that was derived from the text at `place`.
     pub(crate) fn made(text: String, place: Span) -> Self {
         Self { text, place, start: None }
     }
 
-    /// The place of a part of the text, or of all of it if that is the best that can be said.
+    /// Returns the place of a part of the text. If the part has no exact place, returns the place of the whole text.
     pub(crate) fn part(&self, span: Range<usize>) -> Span {
         match self.start {
             Some(start) => Span::new(&self.place.source, start + span.start..start + span.end),

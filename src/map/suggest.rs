@@ -1,4 +1,4 @@
-//! The nearest thing to what was written: for keys and names of the language, and for patterns that matched nothing.
+//! Suggestions of the nearest match: for keys and names of the map language, and for patterns that matched nothing.
 
 use std::collections::BTreeSet;
 
@@ -9,23 +9,24 @@ use crate::map::escape::{escape, split_unescaped};
 use crate::map::pattern::Pattern;
 use crate::name::sample;
 
-/// How many suggestions are worth reading.
+/// The maximum number of suggestions.
 const SUGGESTIONS: usize = 3;
-/// How many different components are looked at in one place.
+/// The maximum number of different components that are compared at one position.
 const COMPONENTS: usize = 1000;
-/// ``did you mean `unused`?``, if some candidate is near enough.
+/// Returns ``did you mean `unused`?``, or `None` if no candidate is near enough.
 pub(crate) fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let near = candidates.into_iter().map(|candidate| (osa_distance(word, candidate), candidate));
     let (_, nearest) = near.filter(|(distance, candidate)| is_near(*distance, word, candidate)).min()?;
     Some(format!("did you mean `{nearest}`?"))
 }
 
-/// A third of the letters, or one, may be wrong.
+/// Returns true if the distance is at most a third of the longer word's length, or 1.
 fn is_near(distance: usize, a: &str, b: &str) -> bool {
     distance <= (a.chars().count().max(b.chars().count()) / 3).max(1)
 }
 
-/// Patterns like this one that do match, with how many names each; the nearest first. With `scopes` they may be scopes.
+/// Returns similar patterns that do match, nearest first, each with its number of matching names. With `scopes`, they
+/// may be scopes.
 pub(crate) fn near_patterns(pattern: &Pattern, names: &[&[u8]], scopes: bool) -> Vec<(String, usize)> {
     let text = pattern.text.as_str();
     let mut edits: Vec<String> = edits(pattern, &sample(names)).into_iter().collect();
@@ -45,14 +46,15 @@ fn is_plain(pattern: &str) -> bool {
     Pattern::parse(pattern, false).is_ok_and(|pattern| pattern.literal().is_some())
 }
 
-/// How many names a pattern matches; none if none.
+/// Returns the number of names that a pattern matches. `None` if it matches no name.
 fn matches(pattern: &str, ignore_case: bool, names: &[&[u8]]) -> Option<usize> {
     let pattern = Pattern::parse(pattern, ignore_case).ok()?;
     let hits = names.iter().filter(|name| pattern.is_match(name)).count();
     (hits > 0).then_some(hits)
 }
 
-/// Small changes that people need: a component mistyped, a prefix forgotten, the other separator.
+/// Returns small changes that often correct a pattern: another component, an added prefix or tail, the other
+/// separator.
 fn edits(pattern: &Pattern, names: &[&[u8]]) -> BTreeSet<String> {
     let text = pattern.text.as_str();
     if text.starts_with("re:") {
@@ -66,7 +68,8 @@ fn edits(pattern: &Pattern, names: &[&[u8]]) -> BTreeSet<String> {
     whole.into_iter().chain(parts).filter(|edit| edit != text).collect()
 }
 
-/// The pattern with its `at`-th component replaced by what stands there in the names that match so far.
+/// Returns the pattern with its `at`-th component replaced by similar components, which follow the components before
+/// it in `names`.
 fn component_edits(components: &[&str], at: usize, ignore_case: bool, names: &[&[u8]]) -> Vec<String> {
     let (before, rest) = (&components[..at], &components[at + 1..]);
     let (literal, wild) = literal_head(components[at]);
@@ -85,17 +88,17 @@ fn component_edits(components: &[&str], at: usize, ignore_case: bool, names: &[&
     near.iter().map(with).collect()
 }
 
-/// Near, or the same in other letters.
+/// Returns true if two components are near each other, regardless of case.
 fn is_like(a: &str, b: &str) -> bool {
     is_near(osa_distance(&a.to_lowercase(), &b.to_lowercase()), a, b)
 }
 
-/// A component's text up to its first star or hole, and the rest.
+/// Splits a component before its first star, hole or backslash.
 fn literal_head(component: &str) -> (&str, &str) {
     component.split_at(component.find(['*', '{', '\\']).unwrap_or(component.len()))
 }
 
-/// The different components that follow the parts of names that the components before match.
+/// Returns the different components that follow in `names` after a match of the components `before`.
 fn found_there(before: &[&str], ignore_case: bool, names: &[&[u8]]) -> BTreeSet<String> {
     let prefix = before.iter().map(|component| format!("{component}/")).collect::<String>();
     let Some(regex) = prefix_regex(&prefix, ignore_case) else { return BTreeSet::new() };
@@ -115,7 +118,7 @@ fn found_there(before: &[&str], ignore_case: bool, names: &[&[u8]]) -> BTreeSet<
     found
 }
 
-/// Matches the beginning of names: the pattern `bert/*/` without the end of the whole.
+/// Returns a regular expression for the beginning of names: the pattern `bert/*/` without the end anchor.
 fn prefix_regex(prefix: &str, ignore_case: bool) -> Option<Regex> {
     if prefix.is_empty() {
         return Regex::new("^").ok();
@@ -147,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mistyped_component_is_mended_wherever_it_stands() {
+    fn a_mistyped_component_is_corrected_at_any_position() {
         assert_eq!(first("ber/**"), ("bert/**".into(), 4));
         assert_eq!(first("bert/encoder/lyer_{i:int}/**"), ("bert/encoder/layer_{i:int}/**".into(), 3));
         assert_eq!(
@@ -158,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn case_makes_no_distance() {
+    fn case_differences_do_not_count_as_distance() {
         assert_eq!(first("BERT/**"), ("bert/**".into(), 4));
     }
 
@@ -176,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_near_what_is_strange() {
+    fn a_very_different_name_has_no_suggestion() {
         assert_eq!(near("resnet/**"), []);
         assert_eq!(near_names("zzzz", &NAMES), Vec::<String>::new());
         assert_eq!(near_names("bert/pooler/kernl", &NAMES)[0], "bert/pooler/kernel");

@@ -1,4 +1,4 @@
-//! Short ways for tests to parse a map.
+//! Helpers that parse a map in tests.
 
 use crate::map::Map;
 use crate::map::diagnostic::Errors;
@@ -13,7 +13,7 @@ pub(crate) fn map(flags: &[Flag], text: &str) -> Map {
     Map::parse(flags, &[file(text)]).unwrap_or_else(|errors| panic!("{errors}"))
 }
 
-/// `line:column what` for each mistake of a map file that does not parse.
+/// Returns `line:column what` for each mistake of a map file that does not parse.
 pub(crate) fn faults(text: &str) -> Vec<String> {
     let errors: Errors = Map::parse(&[], &[file(text)]).expect_err("a map that does not parse");
     errors.iter().map(|error| format!("{}:{} {}", error.line(), error.column(), error.what())).collect()

@@ -1,4 +1,5 @@
-//! `--var NAME=NUMBER`: numbers of `[vars]` that are another's for one command. They win over files, which must have them.
+//! `--var NAME=NUMBER`: numbers of `[vars]` that are changed for one command. They override files. A file must define
+//! each of them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use crate::map::span::{Source, Span};
 use crate::map::suggest::did_you_mean;
 use crate::map::toml::file::{MapFile, Var};
 
-/// The numbers that flags give.
+/// Returns the numbers that flags give.
 pub(crate) fn given(flags: &[Flag], errors: &mut Errors) -> BTreeMap<String, Var> {
     let mut vars = BTreeMap::<String, Var>::new();
     for flag in flags {
@@ -25,7 +26,7 @@ pub(crate) fn given(flags: &[Flag], errors: &mut Errors) -> BTreeMap<String, Var
     vars
 }
 
-/// A number that no file has is a slip of the pen.
+/// Checks that a map file defines every number that a flag changes. Otherwise the flag is probably a typing error.
 pub(crate) fn check_known(vars: &BTreeMap<String, Var>, files: &[MapFile<'_>], errors: &mut Errors) {
     let known: Vec<&str> = files.iter().flat_map(MapFile::var_names).collect();
     let unknown = vars.iter().filter(|(name, var)| var.place.is_flag() && !known.contains(&name.as_str()));
@@ -82,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flag_wins_over_the_file_and_is_in_what_is_written() {
+    fn a_flag_overrides_the_file_and_is_in_the_written_map() {
         let map = parsed(&["heads=16"], &[HEADS]).unwrap();
         assert_eq!((map.var("heads"), map.var("groups")), (Some(16), Some(2)));
         assert!(map.to_toml().contains("heads = 16"), "{}", map.to_toml());
@@ -90,14 +91,14 @@ mod tests {
     }
 
     #[test]
-    fn a_flag_settles_what_two_files_contradict_each_other_about() {
+    fn a_flag_resolves_a_contradiction_between_two_files() {
         let other = "[vars]\nheads = 8";
         assert!(parsed(&[], &[HEADS, other]).unwrap_err().contains("`heads` is 12 here and 8 there"));
         assert_eq!(parsed(&["heads=4"], &[HEADS, other]).unwrap().var("heads"), Some(4));
     }
 
     #[test]
-    fn a_number_that_no_file_has_is_refused_with_the_nearest() {
+    fn an_unknown_number_is_refused_with_the_nearest_name() {
         refused(&["head=16"], &[HEADS], &["no map file has a number `head`", "did you mean `heads`?"]);
         refused(&["zzzzzz=16"], &[HEADS], &["there are groups, heads"]);
         refused(&["heads=16"], &[], &["there is none"]);
@@ -106,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_number_is_pointed_at() {
+    fn an_invalid_number_is_reported() {
         for var in ["heads", "heads=", "heads=1.5", "heads=twelve", "=", ""] {
             refused(&[var], &[HEADS], &["`--var` needs NAME=NUMBER"]);
         }

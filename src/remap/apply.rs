@@ -1,4 +1,5 @@
-//! A plan on a catalog's variables: their names, and their values where rules change those. No data is read.
+//! The application of a plan to a catalog's variables: their names, and their values where rules change them. No data
+//! is read.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -13,10 +14,10 @@ use crate::remap::plan::{MapMismatch, Planned};
 use crate::remap::report::Report;
 use crate::remap::values::{Values, described};
 
-/// Gives the variables of a catalog the names that the map gives them, and with an object graph one that leads to them.
+/// Renames the variables of a catalog according to the map. In an object-based checkpoint, the object graph is
+/// rewritten to match.
 ///
-/// # Errors
-/// Everything that does not fit. The catalog stays as it is then.
+/// # Errors All mismatches between the map and the catalog, which is then unchanged.
 pub fn apply(map: &Map, catalog: &mut Catalog) -> Result<Report, MapMismatch> {
     if map.is_empty() {
         return Ok(Report::default());
@@ -31,7 +32,7 @@ pub fn apply(map: &Map, catalog: &mut Catalog) -> Result<Report, MapMismatch> {
     let rules: Vec<_> = map.rules.iter().map(|rule| rule.place().to_string().as_str().into()).collect();
     let mut values = Values::new(map, &catalog.variables);
     let planned = std::mem::take(&mut draft.variables);
-    // There may be very many: no more room than they take.
+    // The number of variables may be large, so exactly the needed capacity is allocated.
     let mut variables = Vec::with_capacity(planned.len());
     let planned = planned.into_iter();
     variables.extend(
@@ -44,12 +45,10 @@ pub fn apply(map: &Map, catalog: &mut Catalog) -> Result<Report, MapMismatch> {
     Ok(report)
 }
 
-/// Adds the names that the map gives to those that the variables have, and takes none away: for what knows its variables
-/// by their old names as well. Where a new name is another variable's old one, the old one stands. An object graph stays as
-/// it is.
+/// Adds the map's names to the variables and keeps the old names, for a caller that also uses the old names. If a new
+/// name is the old name of another variable, the old one wins. The object graph does not change.
 ///
-/// # Errors
-/// As [`apply`].
+/// # Errors The errors of [`apply`].
 pub fn add(map: &Map, catalog: &mut Catalog) -> Result<(), MapMismatch> {
     if map.is_empty() {
         return Ok(());
@@ -69,7 +68,7 @@ pub fn add(map: &Map, catalog: &mut Catalog) -> Result<(), MapMismatch> {
     Ok(())
 }
 
-/// A variable as it is planned; none if its value cannot be, which is noted.
+/// Builds a planned variable. `None` if its value is impossible; the error is then recorded in `values`.
 fn planned_variable(
     map: &Map,
     variables: &[Variable],

@@ -1,9 +1,9 @@
-//! Counts of the work of each rule.
+//! Counts of the matches and results of each rule.
 
 use crate::map::Map;
 use crate::map::rule::RuleId;
 use crate::remap::report::Example;
-/// What rules do, counted while they do it.
+/// The counters of all rules, updated while the rules apply.
 pub(crate) struct RuleCounts(pub(crate) Vec<RuleCount>);
 
 #[derive(Clone, Debug, Default)]
@@ -20,12 +20,12 @@ impl RuleCounts {
         Self(vec![RuleCount::default(); map.rules.len()])
     }
 
-    /// Whether some pattern matches nothing.
+    /// Returns true if some rule matches nothing.
     pub(crate) fn any_unused(&self) -> bool {
         self.0.iter().any(|tally| tally.matched == 0)
     }
 
-    /// The pattern matches one more name, whatever comes of it.
+    /// Counts a name that a rule's pattern matches, regardless of the result.
     pub(crate) fn matched(&mut self, rule: RuleId) {
         self.0[rule.index()].matched += 1;
     }
@@ -34,7 +34,7 @@ impl RuleCounts {
         self.hit_all(rule, &[old], &[new]);
     }
 
-    /// It made these of those.
+    /// Counts the variables `old`, of which a rule made the names `new`.
     pub(crate) fn hit_all(&mut self, rule: RuleId, old: &[&[u8]], new: &[&[u8]]) {
         let tally = &mut self.0[rule.index()];
         if tally.hits == 0 {

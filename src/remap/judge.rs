@@ -1,4 +1,4 @@
-//! Errors and warnings about the work of each rule.
+//! Errors and warnings about the result of each rule.
 
 use crate::map::Map;
 use crate::map::diagnose::unused;
@@ -9,7 +9,8 @@ use crate::name::printable;
 use crate::remap::counts::{RuleCount, RuleCounts};
 use crate::remap::plan::MapMismatch;
 use crate::remap::report::{Example, Report, RuleReport, Status};
-/// The report with what the rules did in it, unless something is wrong. `names` are those a pattern may have meant.
+/// Returns the report with the result of each rule, or the errors if there are any. `names` are the names that an
+/// unused pattern may have meant.
 pub(crate) fn conclude(
     map: &Map,
     counts: RuleCounts,
@@ -50,7 +51,7 @@ fn status(rule: &Rule, tally: &RuleCount) -> Status {
     }
 }
 
-/// Says what is wrong or odd about what a rule did.
+/// Adds the errors and warnings about the result of a rule.
 fn judge(
     map: &Map,
     rule: &Rule,

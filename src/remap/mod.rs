@@ -1,19 +1,19 @@
-//! The map: which variables a checkpoint shows, and under which names.
+//! The application of a map: the choice of the variables that a checkpoint shows, and their names.
 //!
 //! ```text
-//! flags ─► flags.rs ─┐                            ┌─ selection.rs   who stays: drop, keep
-//!                    ├─► rules ─► survey.rs ─────►├─ naming.rs      what they are called: rename, alias, slots
-//! files ─► map_file ─┘   (pattern.rs,  who is     │                 grouping.rs: join
-//!                         template.rs,  meant     ├─ steps.rs       what is done to their values: ops, convert
-//!                         ops; scope.rs)          ├─ collision.rs   one name, one variable
-//!                                                 └─ report.rs      what each rule did
+//! flags ─► map/flags.rs ─┐                               ┌─ selection.rs   which variables stay: drop, keep
+//!                        ├─► rules ─► matches.rs ───────►├─ naming.rs      their names: rename, alias, slots
+//! files ─► map/toml ─────┘   (pattern,  which names      │                 join.rs: join
+//!                             template, each rule        ├─ steps.rs       their values: ops, convert
+//!                             ops,      matches          ├─ collision.rs   one variable for each name
+//!                             scope.rs)                  └─ report         the result of each rule
 //! ```
 //!
-//! bundled.rs has maps that come along with the program, vars.rs the numbers that flags change.
+//! map/builtin.rs has the maps that are built into the program, map/vars.rs the numbers that flags change.
 //!
-//! Rules see the source's own names, all at once; the result of one never feeds another. Names go in, a [`Plan`] comes out,
-//! or every mistake there is; apply.rs and values.rs hold it against tensors, whose dtypes and shapes are looked at and
-//! whose data are not.
+//! All rules match the source's own names. The result of one rule is never the input of another. The input is names,
+//! and the result is a [`Plan`] or a list of all mistakes. apply.rs and values.rs check the plan against the tensors'
+//! dtypes and shapes. They do not read the tensors' data.
 
 pub mod apply;
 pub(crate) mod counts;

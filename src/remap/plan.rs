@@ -1,4 +1,4 @@
-//! The plan: every variable under its new name.
+//! The plan of a map: every variable under its new name.
 
 use std::fmt;
 
@@ -6,35 +6,35 @@ use crate::map::diagnostic::Errors;
 use crate::map::rule::RuleId;
 use crate::remap::report::Report;
 use crate::remap::steps::ValuePlan;
-/// What a map makes of a checkpoint's names.
+/// The result of a map for a checkpoint's names.
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
-    /// Sorted by new name; no name twice.
+    /// The variables, sorted by new name. The names are unique.
     pub variables: Vec<Planned>,
-    /// How it came to be.
+    /// The report on the rules.
     pub report: Report,
 }
 
-/// One variable under its new name.
+/// A variable under its new name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Planned {
-    /// The new name; the old one if nothing renames it.
+    /// The new name, or the old one if no rule renames the variable.
     pub name: Vec<u8>,
-    /// The source's variable, as an index into the names that were planned; of several that are joined the first. None
-    /// for what a rule makes of nothing.
+    /// The source's variable, as an index into the names that were planned. For joined variables, this is the first.
+    /// `None` if a rule creates the variable.
     pub source: Option<usize>,
-    /// The rule that gave the name; none if it is the old one.
+    /// The rule that gave the name. `None` if the name is the old one.
     pub rule: Option<RuleId>,
-    /// How its value is made; none: it is the source's.
+    /// The plan for the value. `None` if the value does not change.
     pub(crate) value: Option<Box<ValuePlan>>,
 }
 
-/// A map that does not fit a checkpoint: everything that is wrong, and what the rules did all the same.
+/// The error for a map that does not fit a checkpoint: all mismatches, and the results of the rules.
 #[derive(Clone, Debug)]
 pub struct MapMismatch {
-    /// All misfits at once.
+    /// All mismatches.
     pub errors: Errors,
-    /// What each rule did.
+    /// The report with the result of each rule.
     pub(crate) report: Box<Report>,
 }
 

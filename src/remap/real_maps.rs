@@ -1,8 +1,8 @@
-//! Maps of real migrations, on the names that google-research/bert, PyTorch and TF1 write.
+//! Maps of real migrations, applied to the names that google-research/bert, PyTorch and TF1 write.
 
 use crate::remap::test_util::{plan, planned};
 
-/// All names of a BERT of two layers with its optimizer's slots, as google-research/bert saves it.
+/// Returns all names of a BERT with two layers and its optimizer's slots, as google-research/bert saves it.
 fn bert() -> Vec<String> {
     let layer = |i: usize| {
         let parts = ["query", "key", "value"].map(|part| format!("attention/self/{part}"));
@@ -27,7 +27,7 @@ fn bert() -> Vec<String> {
     names
 }
 
-/// BERT to the TensorFlow model garden's encoder.
+/// The map from BERT to the encoder of the TensorFlow Model Garden.
 const BERT_TO_MODEL_GARDEN: &str = r#"
 version = 1
 [vars]
@@ -118,7 +118,7 @@ to = '**'
 ";
 
 #[test]
-fn a_module_prefix_goes_whether_dotted_or_slashed() {
+fn a_module_prefix_is_removed_with_a_dot_or_a_slash() {
     let names = ["module.conv1.weight", "module.layer1.0.bn1.running_mean", "module/fc/bias"];
     assert_eq!(
         planned(&[], MODULE_PREFIX, &names),
@@ -140,7 +140,7 @@ to = '{v}'
 "#;
 
 #[test]
-fn the_average_takes_the_weights_name_where_there_is_one() {
+fn an_average_takes_the_name_of_its_weight_if_there_is_one() {
     let names = ["conv/w", "conv/w/ExponentialMovingAverage", "conv/w/RMSProp", "fc/w", "global_step"];
     assert_eq!(
         planned(&[], AVERAGES_TO_WEIGHTS, &names),
@@ -155,7 +155,7 @@ fn the_average_takes_the_weights_name_where_there_is_one() {
     assert_eq!(lost.iter().map(|lost| (lost.source, lost.to)).collect::<Vec<_>>(), [(0, 1)]);
 }
 
-/// The optimizer is dropped, the rest gets a scope, and steps are counted anew.
+/// A map that drops the optimizer, moves the rest to a scope, and restarts the step count.
 const NEW_SCOPE: &str = r"
 version = 1
 [[rule]]

@@ -1,4 +1,4 @@
-//! New names that cannot be made, and variables that no rule names: errors that many variables share.
+//! New names that are invalid, and variables that no rule names: errors that many variables share.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -11,17 +11,17 @@ use crate::map::pattern::Captures;
 use crate::map::rule::RuleId;
 use crate::name::printable;
 
-/// Variables that a message names before "and N more".
+/// The number of variables that a message names before "and N more".
 const SHOWN: usize = 5;
 
-/// Parts of a message before "and N more".
+/// The number of parts of a message before "and N more".
 const EXAMPLES: usize = 3;
 
-/// Targets that could not be filled. All that one part of a target cannot be filled for is one message.
+/// Targets that could not be filled. All errors for the same part of a target are one message.
 #[derive(Default)]
 pub(crate) struct RejectedNames(BTreeMap<RejectedName, Reasons>);
 
-/// Why it could not be filled, and for which variables.
+/// The reasons why a target could not be filled, each with its variables.
 type Reasons = BTreeMap<String, Vec<Vec<u8>>>;
 
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
@@ -33,7 +33,7 @@ struct RejectedName {
 }
 
 impl RejectedNames {
-    /// The new name that the n-th target of a rule gives. If it gives none, the reason is noted.
+    /// Returns the new name that the `target`-th target of a rule gives. If there is none, the reason is recorded.
     pub(crate) fn fill(
         &mut self,
         map: &Map,
@@ -65,7 +65,7 @@ impl RejectedNames {
     }
 }
 
-/// The variables of each reason, and the reason where there are several.
+/// Returns notes about the variables of each reason. If there are several reasons, each note names its reason.
 fn notes(reasons: &Reasons) -> Vec<String> {
     let of = |names: &[Vec<u8>]| list(&names.iter().map(Vec::as_slice).collect::<Vec<_>>(), SHOWN);
     let others =
@@ -76,12 +76,12 @@ fn notes(reasons: &Reasons) -> Vec<String> {
     first.into_iter().chain(others).chain(more).collect()
 }
 
-/// Why a name cannot be.
+/// Returns the reason why a name is not allowed. `None` if it is allowed.
 fn refusal(name: &[u8]) -> Option<&'static str> {
     match name {
         [] => Some("the new name is empty"),
         [0, ..] => Some("the new name begins with a NUL byte, which TensorFlow keeps for itself"),
-        // With this name among them TensorFlow takes the variables for an object-based checkpoint.
+        // A checkpoint with a variable of this name looks like an object-based checkpoint to TensorFlow.
         name if name == OBJECT_GRAPH.as_bytes() => {
             Some("with this name in it TensorFlow takes the checkpoint for an object-based one")
         }
@@ -89,13 +89,13 @@ fn refusal(name: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// `unmatched = "error"`, at the option.
+/// Returns the error for `unmatched = "error"`, at the place of the option.
 pub(crate) fn without_rule(option: &Choice<Unmatched>, names: &[&[u8]]) -> Error {
     let what = format!("{} without a rule", counted(names.len(), "variable"));
     Error::new(Kind::Unmatched, &option.place, what).note(list(names, 4 * SHOWN))
 }
 
-/// `` `a`, `b` and 7 more ``
+/// Returns a list of names: `` `a`, `b` and 7 more ``.
 fn list(names: &[&[u8]], most: usize) -> String {
     let shown = names.iter().take(most).map(|name| format!("`{}`", printable(name)));
     let shown = shown.collect::<Vec<_>>().join(", ");

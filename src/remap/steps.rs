@@ -1,8 +1,9 @@
-//! Which rules change a variable's value, in order: the one that takes it, then every `convert` and `alias` that matches.
+//! The rules that change a variable's value, in order: the rule that takes it, then every `convert` and `alias` that
+//! matches.
 //!
-//! What a `split` or `join` does comes after all of them: they are about the source's variables, before these are divided or
-//! put together. A slot follows what its variable goes through as far as that moves elements, if it has the variable's shape
-//! and no rule means the slot itself.
+//! A `split` or `join` comes after all of them, because the ops apply to the source's variables before these are
+//! divided or joined. A slot follows the ops of its variable that move elements, if it has the variable's shape and
+//! no rule is meant for the slot itself.
 
 use crate::map::diagnostic::{Error, Errors, Kind};
 use crate::map::rule::{Rule, RuleId, Verb};
@@ -18,50 +19,51 @@ pub(crate) struct Step {
     pub(crate) scope: Scope,
 }
 
-/// Which of its ops.
+/// The ops of a rule that apply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Scope {
     All,
-    /// Those that move elements. New elements of an optimizer's slots are zeros, whatever its variable has there.
+    /// The ops that move elements. If `zeros` is set, as for an optimizer's slots, new elements are zeros, regardless
+    /// of the fill for the variable.
     Layout {
         zeros: bool,
     },
 }
 
-/// A value of the source, and what is done to it.
+/// A value of the source, and the steps that apply to it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Input {
     pub(crate) source: usize,
     pub(crate) steps: Vec<Step>,
 }
 
-/// How a value is made of the source's.
+/// The plan for a value that is made from the source's values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ValuePlan {
     pub(crate) inputs: Vec<Input>,
     pub(crate) end: Output,
 }
 
-/// What comes after the steps of each input.
+/// The last operation, after the steps of each input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Output {
     Whole,
-    /// This part of what the rule splits.
+    /// A part of the value that the rule splits, by its index.
     Part(RuleId, usize),
     Joined(RuleId),
-    /// No input: the rule says what it is.
+    /// A value that the rule describes. It has no input.
     Created(RuleId),
 }
 
 impl ValuePlan {
-    /// One variable's value; none if nothing is done to it.
+    /// Returns the plan for one variable's value. `None` if there are no steps.
     pub(crate) fn whole(source: usize, steps: Vec<Step>) -> Option<Box<Self>> {
         (!steps.is_empty())
             .then(|| Box::new(Self { inputs: vec![Input { source, steps }], end: Output::Whole }))
     }
 }
 
-/// Whether a rule does anything to the values of what it matches.
+/// Returns true if a rule changes the values of its matches.
 pub(crate) fn has_ops(rule: &Rule, scope: Scope) -> bool {
     match scope {
         Scope::All => !rule.ops.is_empty(),
@@ -69,12 +71,12 @@ pub(crate) fn has_ops(rule: &Rule, scope: Scope) -> bool {
     }
 }
 
-/// Finds the steps of variables.
+/// The planner of the steps for each variable's value.
 pub(crate) struct ValuePlanner<'a> {
     matches: &'a Matches<'a>,
     /// The rule that took each variable.
     takers: &'a [Option<RuleId>],
-    /// No rule has ops, as in most maps.
+    /// True if no rule has ops, as in most maps.
     idle: bool,
 }
 
@@ -84,7 +86,7 @@ impl<'a> ValuePlanner<'a> {
         Self { matches, takers, idle }
     }
 
-    /// The steps of a variable, or of what an alias calls it too.
+    /// Returns the steps of a variable, or of its alias.
     pub(crate) fn steps(&self, variable: usize, alias: Option<RuleId>) -> Vec<Step> {
         if self.idle {
             return vec![];
@@ -105,7 +107,8 @@ impl<'a> ValuePlanner<'a> {
         Step { rule, scope }
     }
 
-    /// The `convert` rules that concern a variable: those that match it, and of a slot those of its variable.
+    /// Returns the `convert` rules that apply to a variable: those that match it and, for a slot, those of its
+    /// variable.
     fn converts(&self, variable: usize) -> Vec<RuleId> {
         let mut rules: Vec<_> = self.matches.rules_matching(variable, Verb::Convert).collect();
         if let Some(slot) = self.matches.slot(variable).filter(|_| !self.means_itself(variable)) {
@@ -117,7 +120,7 @@ impl<'a> ValuePlanner<'a> {
         rules
     }
 
-    /// Whether a rule takes a slot, or moves its elements, and does not mean its variable too.
+    /// Returns true if a rule takes a slot, or moves its elements, and does not match its variable.
     fn means_itself(&self, variable: usize) -> bool {
         let Some(slot) = self.matches.slot(variable) else { return false };
         let moves = |rule: &Rule| rule.takes() || has_ops(rule, Scope::Layout { zeros: true });
@@ -126,14 +129,14 @@ impl<'a> ValuePlanner<'a> {
             .any(|id| moves(self.matches.rule(*id)) && !self.matches.is_matched(slot.of, *id))
     }
 
-    /// The steps that can be taken: those that a slot follows need its variable's shape.
+    /// Returns the possible steps. A slot can follow its variable's steps only if it has the same shape.
     pub(crate) fn possible(&self, variable: usize, steps: Vec<Step>, warnings: &mut Errors) -> Vec<Step> {
         let Some(slot) = self.matches.slot(variable) else { return steps };
         if self.matches.is_shaped_alike(variable, slot) {
             return steps;
         }
         let (own, followed): (Vec<_>, Vec<_>) = steps.into_iter().partition(|step| step.scope == Scope::All);
-        // A single number has no layout.
+        // A scalar has no layout, so it needs no warning.
         if let (Some(step), Some(shape)) = (followed.first(), self.matches.shape(variable))
             && !shape.0.is_empty()
         {
@@ -142,7 +145,7 @@ impl<'a> ValuePlanner<'a> {
         own
     }
 
-    /// Warns of a slot that keeps its name because its variable is split or joined, and it has another shape.
+    /// Warns about a slot that keeps its name because its variable is split or joined and the slot has another shape.
     pub(crate) fn warn_of_torn(&self, variable: usize, warnings: &mut Errors) {
         let Some(slot) = self.matches.slot(variable) else { return };
         let taker = self.takers[slot.of].filter(|taker| self.matches.rule(*taker).follow_slots);
@@ -154,7 +157,7 @@ impl<'a> ValuePlanner<'a> {
         }
     }
 
-    /// A slot of another shape, such as Adafactor's.
+    /// Returns the warning for a slot with another shape, such as a slot of Adafactor.
     pub(crate) fn left(&self, variable: usize, rule: RuleId) -> Error {
         let [slot, of] = [variable, self.matches.slot(variable).map_or(variable, |slot| slot.of)].map(|at| {
             let shape = self.matches.shape(at).map(ToString::to_string).unwrap_or_default();
@@ -166,7 +169,7 @@ impl<'a> ValuePlanner<'a> {
             .warning()
     }
 
-    /// Notes what each `convert` did to a variable, which is now called `new`.
+    /// Counts the results of each `convert` for a variable, whose new name is `new`.
     pub(crate) fn count(&self, variable: usize, steps: &[Step], new: &[u8], counts: &mut RuleCounts) {
         let old = self.matches.names[variable];
         for rule in self.matches.rules_matching(variable, Verb::Convert) {

@@ -1,4 +1,4 @@
-//! Short ways for tests to try a map on names.
+//! Helpers that apply a map to names in tests.
 
 use crate::map::flags::Flag;
 use crate::map::test_util::map;
@@ -6,7 +6,7 @@ use crate::remap::names::plan_names;
 use crate::remap::plan::{MapMismatch, Plan, Planned};
 use crate::remap::report::Status;
 
-/// The names of a test, as the source has them.
+/// Returns the names of a test in the order of the source.
 pub(crate) fn sorted<'a>(names: &[&'a str]) -> Vec<&'a [u8]> {
     let mut names: Vec<&[u8]> = names.iter().map(|name| name.as_bytes()).collect();
     names.sort_unstable();
@@ -17,7 +17,7 @@ pub(crate) fn plan(flags: &[Flag], text: &str, names: &[&str]) -> Result<Plan, M
     plan_names(&map(flags, text), &sorted(names))
 }
 
-/// `new <- old` for each variable that is shown.
+/// Returns `new <- old` for each variable that is shown.
 pub(crate) fn planned(flags: &[Flag], text: &str, names: &[&str]) -> Vec<String> {
     let plan = plan(flags, text, names).unwrap_or_else(|mismatch| panic!("{mismatch}"));
     let (names, text) = (sorted(names), |name: &[u8]| String::from_utf8_lossy(name).into_owned());
@@ -30,7 +30,7 @@ pub(crate) fn mismatch(flags: &[Flag], text: &str, names: &[&str]) -> MapMismatc
     plan(flags, text, names).expect_err("a map that does not fit")
 }
 
-/// What the rules of a map file come to.
+/// Returns the status of each rule of a map file.
 pub(crate) fn statuses(text: &str, names: &[&str]) -> Vec<Status> {
     let report = plan(&[], text, names).map_or_else(|mismatch| *mismatch.report, |plan| plan.report);
     report.rules.into_iter().map(|rule| rule.status).collect()

@@ -9,7 +9,7 @@ use crate::map::toml::value_reader::{Reader, Value};
 use crate::op::Op;
 use crate::tensor::Shape;
 
-/// An axis as it is written.
+/// An axis as it is written in the map.
 #[derive(Clone, Debug)]
 pub(crate) struct Axis {
     axis: i64,
@@ -22,7 +22,7 @@ impl Axis {
         Some(Self { axis, place: reader.place(value.span()) })
     }
 
-    /// Which of so many axes it is.
+    /// Returns the axis as an index from 0, for a tensor of this rank.
     pub(crate) fn of(&self, rank: usize) -> Result<usize, OpError> {
         let from_end = self.axis.checked_add_unsigned(rank as u64).filter(|_| self.axis < 0);
         let axis = from_end.unwrap_or(self.axis);
@@ -37,7 +37,7 @@ impl Axis {
     }
 }
 
-/// The axes of a list, none of them twice.
+/// Returns the axes of a list. An axis that is listed twice is an error.
 fn distinct(axes: &[Axis], rank: usize) -> Result<Vec<usize>, OpError> {
     let mut found = Vec::with_capacity(axes.len());
     for axis in axes {
@@ -98,7 +98,7 @@ pub(crate) fn expand(reader: &mut Reader<'_>, given: &OpSource<'_>) -> Option<Ar
     Some(Arc::new(Expand(one_or_more(reader, given)?)))
 }
 
-/// The axes of the result that are new.
+/// The new axes, as axes of the result.
 #[derive(Debug)]
 struct Expand(Vec<Axis>);
 
@@ -125,7 +125,7 @@ impl Resolve for Flip {
     }
 }
 
-/// `0`, `[0, 1]`
+/// Reads one axis or a list of axes: `0`, `[0, 1]`.
 fn one_or_more(reader: &mut Reader<'_>, given: &OpSource<'_>) -> Option<Vec<Axis>> {
     match given.value.get_ref().as_array() {
         Some(_) => reader.list(given.name, given.value, Axis::read),

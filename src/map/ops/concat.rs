@@ -1,13 +1,13 @@
-//! How values are joined along an axis, and split again.
+//! The way in which values are joined along an axis, and split again.
 //!
-//! Fused attention weights come in three layouts along their axis, each of `q`, `k` and `v` with the sizes that they have
-//! by themselves:
+//! Fused attention weights come in three layouts along their axis. Each of `q`, `k` and `v` keeps the size that it
+//! has by itself:
 //!
 //! | layout | order |
 //! |---|---|
 //! | `blocked` | all of `q`, all of `k`, all of `v` |
 //! | `interleaved`, with `heads` | of each head its `q`, its `k`, its `v` |
-//! | `grouped`, with `heads` and `groups` | of each group the heads of `q` that share its `k` and `v`, then these |
+//! | `grouped`, with `heads` and `groups` | of each group the heads of `q` that share a `k` and `v`, then those |
 
 use toml::de::DeTable;
 
@@ -18,13 +18,13 @@ use crate::map::span::Span;
 use crate::map::toml::value_reader::{Reader, Value};
 use crate::op::Layout;
 
-/// Keys that say it.
+/// The keys that describe a division.
 pub(crate) const KEYS: &[&str] = &["axis", "layout", HEADS, GROUPS];
 
 const HEADS: &str = "heads";
 const GROUPS: &str = "groups";
 
-/// A layout's name, the keys of the numbers that it needs, and what it is with them.
+/// A layout: the keys of the numbers that it needs, and a function that builds it from these numbers.
 type Row = (&'static [&'static str], Make);
 type Make = fn(&[u64]) -> Layout;
 
@@ -34,19 +34,19 @@ const LAYOUTS: &[(&str, Row)] = &[
     ("grouped", (&[HEADS, GROUPS], |counts| Layout::Grouped { heads: counts[0], groups: counts[1] })),
 ];
 
-/// Where along an axis each part lies.
+/// The division of an axis into parts: the axis, the layout and the sizes.
 #[derive(Clone, Debug)]
 pub(crate) struct Division {
     axis: Axis,
     layout: Make,
     /// The numbers that the layout needs.
     counts: Vec<Size>,
-    /// Of a split, the parts' sizes; equal ones when it does not say.
+    /// The sizes of a split's parts. `None` if all parts are equal.
     sizes: Option<Vec<Size>>,
 }
 
 impl Division {
-    /// Reads the keys of a rule that joins, or splits into so many parts.
+    /// Reads the keys of a rule that joins `parts` values, or splits a value into `parts`.
     pub(crate) fn read(
         reader: &mut Reader<'_>,
         verb: &Value<'_>,
@@ -78,12 +78,12 @@ impl Division {
         self.axis.of(rank)
     }
 
-    /// Where it is written.
+    /// Returns the place where the axis is written.
     pub(crate) fn place(&self) -> &Span {
         &self.axis.place
     }
 
-    /// The layout on a tensor, whose dims the number of heads may depend on.
+    /// Returns the layout for a tensor. The number of heads may depend on `dims`.
     pub(crate) fn layout(&self, dims: &[u64]) -> Result<Layout, OpError> {
         let count = |size: &Size| match size.of(dims)? {
             0 => Err(OpError::new(&size.written.place, "there is at least one")),
@@ -93,7 +93,7 @@ impl Division {
         Ok((self.layout)(&counts))
     }
 
-    /// The sizes of so many parts of a tensor.
+    /// Returns the sizes of a tensor's `parts`.
     pub(crate) fn sizes(&self, dims: &[u64], parts: usize) -> Result<Vec<u64>, OpError> {
         let axis = self.axis(dims.len())?;
         let dim = dims[axis];
@@ -120,7 +120,7 @@ impl Division {
     }
 }
 
-/// The layout, and the numbers that it needs.
+/// Reads the layout and the numbers that it needs.
 fn layout(reader: &mut Reader<'_>, table: &DeTable<'_>) -> Option<(Make, Vec<Size>)> {
     let said = table.get("layout");
     let (keys, layout) = match said {

@@ -1,4 +1,4 @@
-//! Values that a map makes of nothing.
+//! Values that a map creates without a source variable.
 
 use std::fmt;
 
@@ -15,12 +15,12 @@ use crate::op;
 use crate::op::{Create, Fill, Literal};
 use crate::tensor::{Shape, Tensor};
 
-/// Keys that say it.
+/// The keys that describe a new value.
 pub(crate) const KEYS: &[&str] = &["dtype", "shape", "value", "values", "normal", "npy"];
-/// One of them says what the elements are.
+/// The keys for the elements. A rule has exactly one of them.
 const WHATS: &[&str] = &["value", "values", "normal", "npy"];
 
-/// What is created.
+/// The description of a new value.
 #[derive(Clone)]
 pub(crate) struct Creation {
     dtype: Dtype,
@@ -58,7 +58,7 @@ impl Creation {
         Some(Self { dtype, shape, what, place })
     }
 
-    /// The tensor.
+    /// Builds the tensor.
     pub(crate) fn tensor(&self, files: &Files) -> Result<Tensor, OpError> {
         let dims = self.shape.iter().map(|size| size.of(&[])).collect::<Result<Vec<_>, _>>()?;
         let what = match &self.what {
@@ -70,7 +70,7 @@ impl Creation {
     }
 }
 
-/// What the elements are, and where that is said.
+/// Reads the elements, and returns them with the place where they are written.
 fn what(reader: &mut Reader<'_>, verb: &Value<'_>, table: &DeTable<'_>) -> Option<(What, Span)> {
     let said: Vec<_> = WHATS.iter().filter_map(|key| Some((*key, table.get(*key)?))).collect();
     let (key, value) = match said[..] {
@@ -100,7 +100,7 @@ fn what(reader: &mut Reader<'_>, verb: &Value<'_>, table: &DeTable<'_>) -> Optio
     Some((what, reader.place(value.span())))
 }
 
-/// The numbers of a list, of lists in it too, one after the other.
+/// Collects the numbers of a list and its nested lists in order.
 fn flat(reader: &mut Reader<'_>, key: &str, value: &Value<'_>, numbers: &mut Vec<Literal>) -> Option<()> {
     match value.get_ref() {
         DeValue::Array(list) => list.iter().try_for_each(|value| flat(reader, key, value, numbers)),

@@ -9,7 +9,7 @@ use crate::map::span::Span;
 use crate::map::toml::value_reader::{Reader, Value};
 use crate::op::{Fill, Op};
 
-/// The spread that models begin with where nothing else is said, which is BERT's.
+/// The default standard deviation, which models commonly use for initialization. It is BERT's value.
 pub(crate) const DEFAULT_STD: f64 = 0.02;
 
 pub(crate) fn cast(reader: &mut Reader<'_>, given: &OpSource<'_>) -> Option<Arc<dyn Resolve>> {
@@ -69,7 +69,7 @@ impl Resolve for Each {
     }
 }
 
-/// `{ std = 0.02, seed = 1 }`: both may be left out.
+/// Reads `{ std = 0.02, seed = 1 }`. Both keys are optional.
 pub(crate) fn normal(reader: &mut Reader<'_>, key: &str, value: &Value<'_>) -> Option<Fill> {
     let Some(table) = value.get_ref().as_table() else {
         reader.wrong(value, format!("`{key}` is a table: {{ std = {DEFAULT_STD}, seed = 0 }}"));

@@ -3,7 +3,7 @@
 use crate::map::pattern::Fault;
 use crate::map::span::{Span, SpannedStr};
 
-/// An op that does not fit what it meets: where it says so, and why.
+/// An op that does not fit its input: the place in the map, and the reason.
 #[derive(Clone, Debug)]
 pub(crate) struct OpError {
     pub(crate) place: Span,
@@ -20,7 +20,7 @@ impl OpError {
         Self { help: Some(help.into()), ..self }
     }
 
-    /// A fault within a text.
+    /// Returns the error for a fault inside a text.
     pub(crate) fn within(written: &SpannedStr, fault: Fault) -> Self {
         Self { place: written.part(fault.at), what: fault.what, help: fault.help }
     }

@@ -1,5 +1,5 @@
-//! Files that ops name: vocabularies, indices, arrays. They are looked for beside the map file, and read once each time the
-//! map is held against a checkpoint.
+//! Files that ops name: vocabularies, indices, arrays. Relative paths start at the map file's directory. Each file is
+//! read once each time the map is checked against a checkpoint.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -13,7 +13,7 @@ use crate::map::span::Span;
 use crate::map::toml::value_reader::{Reader, Value};
 use crate::source_file::SourceFile;
 
-/// A file as it is written, and where it is.
+/// The path of a file, and the place where it is written.
 #[derive(Clone, Debug)]
 pub(crate) struct File {
     pub(crate) path: PathBuf,
@@ -30,22 +30,22 @@ impl File {
     }
 }
 
-/// What was read so far.
+/// A cache of the files that were read so far.
 #[derive(Default)]
 pub(crate) struct Files(RefCell<HashMap<PathBuf, Read>>);
 
-/// The bytes of a file, or why there are none.
+/// The bytes of a file, or the reason why it cannot be read.
 type Read = Result<Arc<[u8]>, String>;
 
 impl Files {
-    /// All of a file.
+    /// Reads a whole file.
     pub(crate) fn bytes(&self, file: &File) -> Result<Arc<[u8]>, OpError> {
         let mut read = self.0.borrow_mut();
         let bytes = read.entry(file.path.clone()).or_insert_with(|| bytes(&file.path));
         bytes.clone().map_err(|what| OpError::new(&file.place, what))
     }
 
-    /// The file itself, whose bytes are read when they are wanted.
+    /// Opens a file. Its bytes are read only on demand.
     pub(crate) fn open(&self, file: &File) -> Result<VirtualFile, OpError> {
         let misfit = |why: String| OpError::new(&file.place, format!("{}: {why}", file.path.display()));
         match fs::metadata(&file.path) {
@@ -60,7 +60,7 @@ impl Files {
         }
     }
 
-    /// Its lines, without their ends.
+    /// Reads the lines of a file, without their line ends.
     pub(crate) fn lines(&self, file: &File) -> Result<Vec<Vec<u8>>, OpError> {
         let bytes = self.bytes(file)?;
         let text = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
@@ -70,7 +70,7 @@ impl Files {
     }
 }
 
-/// A pipe or a device would never end.
+/// Reads a regular file. A pipe or a device is an error, because reading it might never end.
 fn bytes(path: &Path) -> Read {
     let read = || match fs::metadata(path)?.is_file() {
         true => fs::read(path),

@@ -1,7 +1,8 @@
-//! Operations on values as a map writes them, and what each comes to on a tensor that it meets.
+//! Operations on values as a map writes them, and their resolution for the tensor that they apply to.
 //!
-//! `OPS` has a row for each: its name, the keys beside it, and how it is read. What is read keeps its places, and is
-//! resolved against dtypes and shapes alone: into an [`Op`], or a message about the place that does not fit.
+//! `OPS` has a row for each op: its name, its other keys, and the function that reads it. An op that is read keeps
+//! its places. It is resolved with dtypes and shapes only. The result is an [`Op`], or a message about the place that
+//! does not fit.
 
 pub(crate) mod axes;
 pub(crate) mod concat;
@@ -28,17 +29,17 @@ use crate::map::span::Span;
 use crate::map::toml::value_reader::{Key, Reader, Value};
 use crate::op::Op;
 
-/// An op: a row of the language.
+/// An op of the map language: a row of `OPS`.
 pub(crate) struct OpRow {
     pub(crate) name: &'static str,
-    /// Keys beside it in its table.
+    /// The other keys allowed in the op's table.
     pub(crate) keys: &'static [&'static str],
-    /// Whether it moves elements only, so that slots follow.
+    /// True if the op only moves elements, so that slots follow.
     pub(crate) is_layout: bool,
     read: fn(&mut Reader<'_>, &OpSource<'_>) -> Option<Arc<dyn Resolve>>,
 }
 
-/// The op that a flag has too.
+/// The name of the op that is also available as a flag.
 pub(crate) const CAST: &str = "cast";
 
 #[rustfmt::skip]
@@ -63,7 +64,7 @@ pub(crate) struct WrittenOp {
     row: &'static OpRow,
     how: Arc<dyn Resolve>,
     pub(crate) place: Span,
-    /// What it says: `reshape = ["d0", -1]`.
+    /// The op as TOML: `reshape = ["d0", -1]`.
     pub(crate) text: Arc<str>,
 }
 
@@ -74,7 +75,7 @@ impl fmt::Debug for WrittenOp {
 }
 
 impl WrittenOp {
-    /// `{ reshape = ["d0", -1] }`
+    /// Reads an op from its table: `{ reshape = ["d0", -1] }`.
     pub(crate) fn read(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Self> {
         let Some(table) = value.get_ref().as_table() else {
             reader.wrong(value, "an op is a table: { transpose = [1, 0] }");
@@ -92,14 +93,14 @@ impl WrittenOp {
         (reader.faults() == faults).then_some(Self { row, how, place, text })
     }
 
-    /// The cast that a flag is.
+    /// Returns the cast for the flag `--cast`.
     pub(crate) fn cast(dtype: Dtype, place: Span) -> Self {
         let row = OPS.iter().find(|row| row.name == CAST).expect("the table has it");
         let text = format!("{} = \"{dtype}\"", row.name).into();
         Self { row, how: Arc::new(elements::Cast::new(dtype, place.clone())), place, text }
     }
 
-    /// Which op a table is.
+    /// Returns the row of the op in a table, with its key.
     fn row<'v>(
         reader: &mut Reader<'_>,
         value: &Value<'_>,
@@ -129,17 +130,17 @@ impl WrittenOp {
         }
     }
 
-    /// Whether it changes the dtype.
+    /// Returns true if the op changes the dtype.
     pub(crate) fn is_cast(&self) -> bool {
         self.row.name == CAST
     }
 
-    /// Whether it moves elements only.
+    /// Returns true if the op only moves elements.
     pub(crate) fn is_layout(&self) -> bool {
         self.row.is_layout
     }
 
-    /// The operation on what it meets.
+    /// Returns the operation for this input.
     pub(crate) fn resolve(&self, met: &OpInput<'_>) -> Result<Op, OpError> {
         self.how.resolve(met)
     }

@@ -1,4 +1,4 @@
-//! The resolution of an op against the dtype and the shape that it meets.
+//! The resolution of an op for the dtype and the shape of its input.
 
 use std::fmt;
 
@@ -10,22 +10,22 @@ use crate::map::ops::files::Files;
 use crate::map::toml::value_reader::Value;
 use crate::op::Op;
 
-/// What the key of an op is set to, and the table it stands in.
+/// The value of an op's key, and the table that contains the key.
 pub(crate) struct OpSource<'a> {
     pub(crate) name: &'static str,
     pub(crate) value: &'a Value<'a>,
     pub(crate) table: &'a DeTable<'a>,
 }
 
-/// What an op meets.
+/// The input of an op.
 pub(crate) struct OpInput<'a> {
     pub(crate) dtype: Dtype,
     pub(crate) dims: &'a [u64],
     pub(crate) files: &'a Files,
 }
 
-/// What was read of an op.
+/// An op that was read from a map.
 pub(crate) trait Resolve: fmt::Debug + Send + Sync {
-    /// The operation on what it meets.
+    /// Returns the operation for this input.
     fn resolve(&self, met: &OpInput<'_>) -> Result<Op, OpError>;
 }

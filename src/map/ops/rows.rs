@@ -1,4 +1,4 @@
-//! Ops that say for each row where it comes from: vocab, gather.
+//! Ops that choose the source of each row: vocab, gather.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::map::toml::value_reader::{Reader, Value};
 use crate::name::printable;
 use crate::op::{Fill, Op};
 
-/// What new tokens get, by a word.
+/// The words for the values of new tokens' rows.
 const MISSING: &[(&str, Fill)] = &[
     ("zeros", Fill::Value(0.0)),
     ("mean", Fill::Mean),
@@ -40,7 +40,7 @@ pub(crate) fn vocab(reader: &mut Reader<'_>, given: &OpSource<'_>) -> Option<Arc
     Some(Arc::new(Vocab { old: old?, new: new?, missing: missing? }))
 }
 
-/// `"mean"`, `{ normal = { std = 0.02, seed = 1 } }`
+/// Reads the fill of missing rows: `"mean"`, `{ normal = { std = 0.02, seed = 1 } }`.
 fn missing(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Fill> {
     match value.get_ref().as_table() {
         None => reader.word("missing", value, MISSING),

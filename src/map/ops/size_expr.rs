@@ -6,15 +6,15 @@
 //! factor  := number | d0, d1, ... | a name of [vars] | "-" factor | "(" sum ")"
 //! ```
 //!
-//! Everything is reckoned with 64 bits and checked: what does not fit, or leaves a remainder, is a fault that says the
-//! numbers. Names of `[vars]` are put in when the text is read.
+//! The arithmetic is 64-bit and checked. An overflow, or a division with a remainder, is a fault that shows the
+//! numbers. The names of `[vars]` are replaced by their values when the text is parsed.
 
 use std::ops::Range;
 
 use crate::map::pattern::{Fault, is_name};
 use crate::map::suggest::did_you_mean;
 
-/// No size is longer than this, so that none is nested too deeply.
+/// The maximum length of a size in bytes. It limits the nesting depth.
 const MAX_LEN: usize = 200;
 
 /// A number that may depend on a shape.
@@ -24,7 +24,7 @@ pub(crate) struct Expression(Node);
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Node {
     Number(i64),
-    /// The size of an axis, and where it is asked for.
+    /// The size of an axis, and the position of its name in the text.
     Dim(usize, Range<usize>),
     Negative(Box<Node>, Range<usize>),
     Reckoned(Sign, Box<[Node; 2]>, Range<usize>),
@@ -42,17 +42,17 @@ const SIGNS: &[(u8, Sign)] =
     &[(b'+', Sign::Plus), (b'-', Sign::Minus), (b'*', Sign::Times), (b'/', Sign::Over)];
 
 impl Expression {
-    /// A number as it stands.
+    /// Returns a constant.
     pub(crate) fn number(number: i64) -> Self {
         Self(Node::Number(number))
     }
 
-    /// The number, if it depends on nothing: `-1`.
+    /// Returns the number if the expression does not depend on a shape: `-1`.
     pub(crate) fn as_number(&self) -> Option<i64> {
         self.evaluate(&[]).ok()
     }
 
-    /// Reads a text in which the names of `vars` stand for numbers.
+    /// Parses a text. The names of `vars` are replaced by their numbers.
     pub(crate) fn parse(text: &str, vars: &[(&str, i64)]) -> Result<Self, Fault> {
         if text.len() > MAX_LEN {
             return Err(Fault::new(0..text.len(), format!("a size is at most {MAX_LEN} bytes long")));
@@ -65,13 +65,14 @@ impl Expression {
         }
     }
 
-    /// The same, which stands so much further on in a text.
+    /// Returns the expression with its positions moved `by` bytes to the right, for a text in which it starts further
+    /// on.
     pub(crate) fn shifted(mut self, by: usize) -> Self {
         self.0.shift(by);
         self
     }
 
-    /// The number for a shape.
+    /// Returns the number for a shape.
     pub(crate) fn evaluate(&self, dims: &[u64]) -> Result<i64, Fault> {
         self.0.evaluate(dims)
     }
@@ -234,13 +235,13 @@ impl<'a> Parser<'a> {
         Some(*sign)
     }
 
-    /// Where the next thing begins.
+    /// Skips blanks, and returns the position of the next byte.
     fn start(&mut self) -> usize {
         _ = self.next();
         self.at
     }
 
-    /// The next byte that is no blank.
+    /// Skips blanks, and returns the next byte without consuming it.
     fn next(&mut self) -> Option<u8> {
         let rest = &self.text.as_bytes()[self.at..];
         self.at += rest.iter().take_while(|byte| **byte == b' ').count();
@@ -255,13 +256,13 @@ impl<'a> Parser<'a> {
     }
 }
 
-/// `d1`: the axis.
+/// Returns the axis of a name such as `d1`.
 fn axis_of(word: &str) -> Option<usize> {
     let digits = word.strip_prefix('d')?;
     digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
 }
 
-/// Why a number of `[vars]` cannot be called so.
+/// Returns the reason why a number of `[vars]` cannot have this name. `None` if it can.
 pub(crate) fn reserved(name: &str) -> Option<&'static str> {
     match axis_of(name) {
         Some(_) => Some("is the size of an axis"),
@@ -289,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_are_reckoned_as_in_arithmetic() {
+    fn sizes_follow_the_rules_of_arithmetic() {
         assert_eq!(value("d0", &[3]), Ok(3));
         assert_eq!(value("d1/heads", &[0, 768]), Ok(64));
         assert_eq!(value("1 + 2*3 - 4/2", &[]), Ok(5));
@@ -300,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_reckoned_says_the_numbers() {
+    fn an_evaluation_error_shows_the_numbers() {
         fault("d1/heads", &[1, 770], 0..8, "770 / 12 leaves a remainder of 2");
         fault("1 + d0/0", &[7], 4..8, "7 / 0 cannot be");
         fault("d0*d0*d0", &[1 << 30], 0..8, "1152921504606846976 * 1073741824 is too large");
@@ -310,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_size_is_pointed_at() {
+    fn an_invalid_size_is_a_fault_at_its_position() {
         fault("", &[], 0..0, "a number is missing");
         fault("1 +", &[], 3..3, "a number is missing");
         fault("1 ? 2", &[], 2..3, "`?` has no place in a size");
@@ -326,7 +327,7 @@ mod tests {
         assert!(Expression::parse(&"-".repeat(200), VARS).is_err());
     }
 
-    /// A tree as text, and what it comes to: none where it cannot be reckoned.
+    /// Generates an expression as text, with its value. The value is `None` if the arithmetic is an error.
     fn any_tree() -> impl Strategy<Value = (String, Option<i128>)> {
         let leaf = prop_oneof![
             (0i64..50).prop_map(|n| (n.to_string(), Some(i128::from(n)))),
@@ -350,14 +351,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_reckoned_is_what_arithmetic_says((text, expected) in any_tree()) {
+        fn evaluation_agrees_with_arithmetic((text, expected) in any_tree()) {
             prop_assume!(text.len() <= MAX_LEN);
             let expected = expected.and_then(|value| i64::try_from(value).ok());
             prop_assert_eq!(value(&text, &[6]).ok(), expected);
         }
 
         #[test]
-        fn any_text_is_a_size_or_a_fault_inside_it(text in "\\PC{0,12}|[d0-9a+*/() -]{0,16}") {
+        fn any_text_is_a_size_or_a_fault_within_the_text(text in "\\PC{0,12}|[d0-9a+*/() -]{0,16}") {
             if let Err(fault) = Expression::parse(&text, VARS) {
                 prop_assert!(text.get(fault.at).is_some());
             }

@@ -34,19 +34,19 @@ impl Size {
         Some(Self { expression: reader.expression(&written, 0..text.len())?, written })
     }
 
-    /// The number, which may be negative.
+    /// Returns the number, which may be negative.
     pub(crate) fn number(&self, dims: &[u64]) -> Result<i64, OpError> {
         self.expression.evaluate(dims).map_err(|fault| OpError::within(&self.written, fault))
     }
 
-    /// The size.
+    /// Returns the size. A negative number is an error.
     pub(crate) fn of(&self, dims: &[u64]) -> Result<u64, OpError> {
         let number = self.number(dims)?;
         u64::try_from(number)
             .map_err(|_| OpError::new(&self.written.place, format!("the size would be {number}")))
     }
 
-    /// Whether it is `-1`, which stands for what the others leave.
+    /// Returns true if the size is `-1`, which means the remaining elements.
     fn is_rest(&self) -> bool {
         self.expression.as_number() == Some(-1)
     }
@@ -102,7 +102,7 @@ pub(crate) fn slice(reader: &mut Reader<'_>, given: &OpSource<'_>) -> Option<Arc
     Some(Arc::new(Slice { parts, place: reader.place(given.value.span()) }))
 }
 
-/// `start:stop` of one axis; a negative one counts from the end.
+/// A range `start:stop` of one axis. A negative bound counts from the end.
 #[derive(Debug)]
 struct Part {
     start: Option<Expression>,
@@ -190,7 +190,7 @@ pub(crate) fn pad(reader: &mut Reader<'_>, given: &OpSource<'_>) -> Option<Arc<d
     Some(Arc::new(Pad { sizes, fill: fill?, place: reader.place(to.span()) }))
 }
 
-/// Zeros, when nothing is said.
+/// Reads the fill of a padding. The default is zeros.
 fn pad_fill(reader: &mut Reader<'_>, whole: &Value<'_>, table: &DeTable<'_>) -> Option<Fill> {
     match (table.get("value"), reader.boolean(table, "mean", false)) {
         (Some(_), true) => {

@@ -1,4 +1,4 @@
-//! What is wrong with ops as they are written, and what each comes to on a shape.
+//! Tests of the errors in ops as they are written, and of the operation that each op resolves to for a shape.
 
 use crate::map::Map;
 use crate::map::flags::Flag;
@@ -8,7 +8,7 @@ use crate::map::test_util::{faults, map};
 use crate::op::Fill;
 use crate::tensor::Shape;
 
-/// The faults of one op in a map, without the line, which is always the same.
+/// Checks the fault of one op in a map. `expected` has no line number, because the line is always the same.
 #[track_caller]
 fn fault(op: &str, expected: &str) {
     let text = format!("[vars]\nheads = 12\n[[rule]]\nconvert = 'w'\nops = [{op}]");
@@ -16,7 +16,7 @@ fn fault(op: &str, expected: &str) {
 }
 
 #[test]
-fn a_mistake_in_an_op_is_told_with_its_place() {
+fn a_mistake_in_an_op_is_reported_with_its_place() {
     fault("3", "8 an op is a table: { transpose = [1, 0] }");
     fault("{}", "8 an op is missing");
     fault("{ transposed = [1, 0] }", "10 key `transposed` means nothing among ops");
@@ -58,7 +58,7 @@ fn a_mistake_in_an_op_is_told_with_its_place() {
 }
 
 #[test]
-fn a_mistyped_op_is_mended_and_the_mistakes_of_a_rule_are_told_at_once() {
+fn a_mistyped_op_gets_a_suggestion_and_all_mistakes_of_a_rule_are_reported_at_once() {
     let text = "[[rule]]\nconvert = 'w'\nops = [{ transposee = [0] }, { flip = 'x' }, { cast = 'bfloat61' }]";
     let errors = Map::parse(&[], &[crate::map::test_util::file(text)]).unwrap_err();
     assert_eq!(errors.len(), 3);
@@ -78,7 +78,7 @@ error: key `transposee` means nothing among ops
 }
 
 #[test]
-fn a_mistake_in_a_rule_about_values_is_told_with_its_place() {
+fn a_mistake_in_a_rule_about_values_is_reported_with_its_place() {
     let told = |rule: &str| faults(&format!("[[rule]]\n{rule}"));
     assert_eq!(told("convert = 'w'"), ["2:11 `convert` needs `ops`"]);
     assert_eq!(told("convert = 'w'\nops = []"), ["3:7 `ops` is an empty list, so nothing is converted"]);
@@ -140,7 +140,7 @@ fn reshaped(op: &str, dims: &[u64]) -> Result<Vec<u64>, String> {
 }
 
 #[test]
-fn sizes_and_axes_are_those_of_the_shape_that_is_met() {
+fn sizes_and_axes_refer_to_the_shape_of_the_input() {
     assert_eq!(reshaped(r#"{ reshape = ["d0", "heads", "d1/heads"] }"#, &[3, 768]), Ok(vec![3, 12, 64]));
     assert_eq!(reshaped("{ reshape = [-1, 2] }", &[3, 4]), Ok(vec![6, 2]));
     assert_eq!(reshaped("{ reshape = [] }", &[1, 1]), Ok(vec![]));
@@ -157,7 +157,7 @@ fn sizes_and_axes_are_those_of_the_shape_that_is_met() {
 }
 
 #[test]
-fn what_does_not_fit_a_shape_says_both_numbers() {
+fn an_op_that_does_not_fit_a_shape_reports_both_numbers() {
     let whats = |op: &str, dims: &[u64]| resolved(op, dims).unwrap_err();
     assert_eq!(whats(r#"{ reshape = ["d1/heads"] }"#, &[1, 770]), "22 770 / 12 leaves a remainder of 2");
     assert_eq!(whats("{ reshape = [5] }", &[2, 3]), "20 [5] has 5 elements, the tensor 6");
@@ -184,7 +184,7 @@ fn what_does_not_fit_a_shape_says_both_numbers() {
 }
 
 #[test]
-fn files_of_rows_are_read_beside_the_map_and_checked() {
+fn files_of_rows_are_read_from_the_directory_of_the_map_and_checked() {
     let dir = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
     write("old.txt", "a\r\nb\nc\n");

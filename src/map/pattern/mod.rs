@@ -1,16 +1,16 @@
-//! Patterns: which names a rule means, and which parts of them it catches.
+//! Patterns, which select names and capture parts of them.
 //!
 //! | written | matches |
 //! |---|---|
 //! | text | itself; dots are ordinary |
 //! | `*`, `{x}` | zero or more, one or more characters other than `/` |
-//! | `**`, `{x:**}` | inside a component: zero or more of anything. As a whole component: zero or more whole components, with the slash that follows; as the last component, what is left after the slash |
+//! | `**`, `{x:**}` | inside a component: zero or more of anything. As a whole component: zero or more whole components, with the slash that follows; as the last component, the rest of the name after the slash |
 //! | `{x:int}`, `{x:a\|b}`, `{a\|b}` | digits; one of these; the same without a name |
-//! | `re:…` | the rest is a regular expression, its named groups are caught |
-//! | `\` | takes the next character as it is |
+//! | `re:…` | a regular expression, which is the rest of the text; its named groups are captured |
+//! | `\` | makes the next character literal |
 //!
-//! Matching is of the whole name, on bytes, leftmost and greedy. A pattern stays a list of tokens beside the regular
-//! expression they compile to, so that a graph can later be matched token by token.
+//! A pattern matches the whole name, as bytes, leftmost and greedy. A pattern keeps its list of tokens as well as the
+//! regular expression that they compile to, so that a graph can be matched token by token.
 
 mod parser;
 
@@ -20,7 +20,7 @@ use regex::bytes::{Regex, RegexBuilder};
 
 use crate::map::pattern::parser::Parser;
 
-/// What is wrong with a pattern or a target, and in which part of its text.
+/// A mistake in a pattern or a target, and the part of the text that it is in.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Fault {
     pub(crate) at: Range<usize>,
@@ -41,15 +41,15 @@ impl Fault {
 /// A part of a pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Token {
-    /// Text that stands for itself.
+    /// Text that matches itself.
     Literal(String),
-    /// The n-th hole.
+    /// The hole with this index.
     Hole(usize),
-    /// All of a `re:` pattern; its holes are its named groups.
+    /// The whole of a `re:` pattern. Its holes are its named groups.
     Regex(String),
 }
 
-/// What a hole lets through.
+/// The kind of text that a hole matches.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// `*`: zero or more characters other than `/`.
@@ -58,7 +58,7 @@ pub(crate) enum Kind {
     Word,
     /// `**`: zero or more of anything.
     Deep,
-    /// `**/`: zero or more whole components, with the slash that follows them. Catches nothing when there are none.
+    /// `**/`: zero or more whole components, with the slash that follows them. It captures nothing if there are none.
     Components,
     /// `{x:int}`.
     Int,
@@ -68,18 +68,18 @@ pub(crate) enum Kind {
     Group,
 }
 
-/// A part of a name that a pattern leaves open, and catches.
+/// A hole: a part of a name that a pattern leaves open and captures.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Capture {
     pub(crate) kind: Kind,
     pub(crate) name: Option<String>,
-    /// Written as a bare `*` or `**`.
+    /// True if it is written as a bare `*` or `**`.
     pub(crate) is_star: bool,
     group: usize,
 }
 
 impl Capture {
-    /// The hole as it is written, without what it lets through where it has a name.
+    /// Returns the hole as it is written. If it has a name, its kind is left out.
     pub(crate) fn text(&self) -> String {
         match (&self.name, &self.kind) {
             (Some(name), _) => format!("{{{name}}}"),
@@ -90,7 +90,7 @@ impl Capture {
     }
 }
 
-/// What each hole of a pattern caught.
+/// The text that each hole of a pattern captured.
 pub(crate) type Captures<'n> = Vec<Option<&'n [u8]>>;
 
 /// A pattern, parsed and compiled.
@@ -114,13 +114,13 @@ impl Pattern {
         Ok(Self { text: text.to_owned(), tokens, captures, ignore_case, regex })
     }
 
-    /// The regular expression that the whole pattern is.
+    /// Returns the regular expression of the whole pattern.
     pub(crate) fn as_regex(&self) -> &str {
         self.regex.as_str()
     }
 
-    /// What stands before a final `/**`, as a regular expression: the objects whose whole content the pattern means. Of
-    /// `**` alone it is the root, whose path is empty.
+    /// Returns the part before a final `/**` as a regular expression. It matches the objects whose whole content the
+    /// pattern selects. For `**` alone this is the root, whose path is empty.
     pub(crate) fn container(&self) -> Option<String> {
         let (Token::Hole(last), before) = self.tokens.split_last()? else { return None };
         let (before, slash) = match before {
@@ -135,7 +135,7 @@ impl Pattern {
         is_deep.then(|| expression(&tokens, &self.captures, self.ignore_case))
     }
 
-    /// The one name that it matches, if it has no wildcards.
+    /// Returns the only name that the pattern matches, if it has no wildcards.
     pub(crate) fn literal(&self) -> Option<&str> {
         match self.tokens.as_slice() {
             [Token::Literal(text)] => Some(text),
@@ -143,12 +143,12 @@ impl Pattern {
         }
     }
 
-    /// Its bare stars, as indices of holes.
+    /// Returns the bare stars, as indices of holes.
     pub(crate) fn stars(&self) -> impl Iterator<Item = usize> {
         self.captures.iter().enumerate().filter(|(_, capture)| capture.is_star).map(|(at, _)| at)
     }
 
-    /// The text that every match begins with.
+    /// Returns the text that every match begins with. It is empty if the pattern ignores case.
     pub(crate) fn literal_head(&self) -> &str {
         match self.tokens.first() {
             Some(Token::Literal(text)) if !self.ignore_case => text,
@@ -160,14 +160,15 @@ impl Pattern {
         self.regex.is_match(name)
     }
 
-    /// How many bare stars it has, and the names that it catches, in their order.
+    /// Returns the number of bare stars, and the sorted names of the named holes.
     pub(crate) fn has_capture(&self) -> (usize, Vec<&str>) {
         let mut names: Vec<_> = self.captures.iter().filter_map(|capture| capture.name.as_deref()).collect();
         names.sort_unstable();
         (self.stars().count(), names)
     }
 
-    /// What stars and names catch, in the order of [`Self::catches`]: equal for the members of one group.
+    /// Returns the text that stars and named holes captured, in the order of [`Self::has_capture`]. The keys are
+    /// equal for the members of one group.
     pub(crate) fn key<'n>(&self, captures: &Captures<'n>) -> Vec<Option<&'n [u8]>> {
         let stars =
             self.captures.iter().zip(captures).filter(|(capture, _)| capture.is_star).map(|(_, part)| *part);
@@ -177,7 +178,7 @@ impl Pattern {
         stars.chain(named.into_iter().map(|(_, part)| *part)).collect()
     }
 
-    /// The name that catches `key`, as far as the pattern says it.
+    /// Returns the name whose key is `key`. Parts that the key does not determine are shown as `{...}`.
     pub(crate) fn spelled(&self, key: &[Option<&[u8]>]) -> Vec<u8> {
         let (stars, names) = self.has_capture();
         let (mut star, mut name) = (0, Vec::new());
@@ -203,14 +204,14 @@ impl Pattern {
         name
     }
 
-    /// What the holes catch in `name`, if it matches.
+    /// Returns the text that the holes capture in `name`, if the pattern matches.
     pub(crate) fn captures<'n>(&self, name: &'n [u8]) -> Option<Captures<'n>> {
         let groups = self.regex.captures(name)?;
         Some(self.captures.iter().map(|capture| Some(groups.get(capture.group)?.as_bytes())).collect())
     }
 }
 
-/// The names that a `re:` pattern catches. Its expression must stand on its own: `a)(b` is none.
+/// Returns the named groups of a `re:` pattern. The expression must be valid on its own, which `a)(b` is not.
 fn groups(regex: &str) -> Result<(Vec<Token>, Vec<Capture>), Fault> {
     const PREFIX: usize = "re:".len();
     let built = RegexBuilder::new(regex).unicode(false).build();
@@ -225,7 +226,8 @@ fn groups(regex: &str) -> Result<(Vec<Token>, Vec<Capture>), Fault> {
     Ok((vec![Token::Regex(regex.to_owned())], captures.collect()))
 }
 
-/// The offset stands only in the caret under the expression that the regex crate's message repeats.
+/// Returns the fault for a regular expression that does not compile. The regex crate gives the offset only as a caret
+/// in its message, under the expression that the message repeats.
 fn regex_fault(error: &regex::Error, start: usize, end: usize) -> Fault {
     let message = error.to_string();
     let what = message.lines().last().unwrap_or_default().trim_start_matches("error: ");
@@ -253,7 +255,8 @@ fn hole_expression(kind: &Kind) -> String {
         Kind::Components => "(?:(.*)/)?".into(),
         Kind::Int => "([0-9]+)".into(),
         Kind::OneOf(choices) => {
-            // The longest first, for the regex takes the first that fits and a pattern is greedy.
+            // The longest choice is first, because the regex takes the first choice that fits and a pattern is
+            // greedy.
             let mut choices: Vec<_> = choices.iter().map(|choice| regex::escape(choice)).collect();
             choices.sort_by_key(|choice| std::cmp::Reverse(choice.len()));
             format!("({})", choices.join("|"))
@@ -261,7 +264,7 @@ fn hole_expression(kind: &Kind) -> String {
     }
 }
 
-/// Whether `text` can name a hole, a table or a number.
+/// Returns true if `text` is a valid name of a hole, a table or a number.
 pub(crate) fn is_name(text: &str) -> bool {
     let mut chars = text.chars();
     chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
@@ -319,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn two_stars_are_whole_components_with_their_slash() {
+    fn two_stars_match_whole_components_with_their_slash() {
         catches("a/**/b", "a/x/y/b", &["x/y"]);
         assert_eq!(captures("a/**/b", "a/b"), Some(vec![None]));
         catches("a/**/b", "a//b", &[""]);
@@ -332,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn two_stars_inside_a_component_are_anything() {
+    fn two_stars_inside_a_component_match_anything() {
         catches("module.**", "module.a/b", &["a/b"]);
         catches("module.**", "module.", &[""]);
         catches("a**/b", "ax/y/b", &["x/y"]);
@@ -349,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn a_backslash_takes_the_next_character_as_it_is() {
+    fn a_backslash_makes_the_next_character_literal() {
         catches("\\*\\{x\\}\\\\", "*{x}\\", &[]);
         catches("{x:a\\|b|c\\}}", "a|b", &["a|b"]);
         catches("{x:a\\|b|c\\}}", "c}", &["c}"]);
@@ -358,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn a_regular_expression_catches_its_named_groups() {
+    fn a_regular_expression_captures_its_named_groups() {
         catches("re:(?<a>x+)(y)(?P<b>.*)", "xxyz/w", &["xx", "z/w"]);
         misses("re:a|b", &["ab", "xa"]);
         assert_eq!(captures("re:a(?<x>b)?", "a"), Some(vec![None]));
@@ -395,7 +398,7 @@ mod tests {
         assert!(fault("re:(a{1000}){1000}").1.contains("size limit"));
     }
 
-    /// The table of the module, by trying everything. Only for literals, `*` and `**`.
+    /// Matches by the table of the module's comment, by trying every split. Supports only literals, `*` and `**`.
     fn slow(pattern: &[char], name: &[char], at_component: bool) -> bool {
         match pattern {
             [] => name.is_empty(),
@@ -422,7 +425,7 @@ mod tests {
         }
 
         #[test]
-        fn any_text_is_a_pattern_or_a_fault_inside_it(text in "\\PC{0,20}|[a*{}:|/\\\\re()+?\\[\\]é]{0,20}") {
+        fn any_text_is_a_pattern_or_a_fault_within_the_text(text in "\\PC{0,20}|[a*{}:|/\\\\re()+?\\[\\]é]{0,20}") {
             if let Err(fault) = Pattern::parse(&text, false) {
                 prop_assert!(fault.at.start <= fault.at.end && fault.at.end <= text.len());
             }

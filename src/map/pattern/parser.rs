@@ -1,15 +1,15 @@
-//! From a pattern's text to its tokens and holes.
+//! The parser that turns a pattern's text into tokens and holes.
 
 use std::ops::Range;
 
 use crate::map::escape::{find_unescaped, split_unescaped, unescape};
 use crate::map::pattern::{Capture, Fault, Kind, Token, is_name};
 
-/// Reads a pattern from left to right.
+/// A parser of patterns. It reads from left to right.
 pub(crate) struct Parser<'a> {
     text: &'a str,
     at: usize,
-    /// A component begins here: at the start, or after a slash.
+    /// True at the beginning of a component: at the start of the text, or after a slash.
     at_component: bool,
     tokens: Vec<Token>,
     captures: Vec<Capture>,
@@ -71,7 +71,7 @@ impl<'a> Parser<'a> {
         self.capture(if deep { Kind::Deep } else { Kind::Star }, None, true);
     }
 
-    /// `**` that is a whole component takes the slash after it along.
+    /// Adds a hole. A `**` that is a whole component includes the slash after it.
     fn capture(&mut self, kind: Kind, name: Option<String>, is_star: bool) {
         let absorbs = kind == Kind::Deep && self.at_component && self.rest().starts_with('/');
         let kind = if absorbs { Kind::Components } else { kind };
@@ -98,7 +98,7 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    /// What stands between braces: `x`, `x:kind`, `x:a|b` or `a|b`.
+    /// Parses the text between braces: `x`, `x:kind`, `x:a|b` or `a|b`.
     fn inside(&self, span: Range<usize>) -> Result<(Option<String>, Kind), Fault> {
         let text = &self.text[span.clone()];
         let Some(colon) = find_unescaped(text, ':') else {

@@ -1,8 +1,13 @@
-//! Targets: what a name becomes, with the parts that its pattern caught.
+//! Targets: templates for new names, which use the parts that a pattern captured.
 //!
-//! `{x}` as caught, `{x+1}` and `{x-1}` the number more or less, `{x:02}` padded with zeros, `{x|lower}` in small
-//! letters, `{table[x]}` looked up; these combine (`{x+1:02}`, `{op[x]|lower}`). The n-th bare `*` or `**`, counted
-//! together, stands for the n-th of the pattern. `\` takes the next character as it is.
+//! * `{x}` is the captured text.
+//! * `{x+1}` and `{x-1}` are the number plus or minus a number.
+//! * `{x:02}` is padded with zeros.
+//! * `{x|lower}` is in lower case.
+//! * `{table[x]}` is looked up in a table.
+//!
+//! These combine: `{x+1:02}`, `{op[x]|lower}`. The n-th bare `*` or `**`, counted together, is replaced by the match
+//! of the n-th star in the pattern. `\` makes the next character literal.
 
 mod parser;
 
@@ -12,7 +17,7 @@ use crate::map::lookup::Table;
 use crate::map::pattern::{Captures, Fault, Pattern};
 use crate::map::template::parser::Parser;
 
-/// A target, parsed against the pattern whose parts it uses.
+/// A target, parsed for the pattern whose captures it uses.
 #[derive(Clone, Debug)]
 pub(crate) struct Template {
     pieces: Vec<Piece>,
@@ -24,15 +29,16 @@ enum Piece {
     Fill(Fill),
 }
 
-/// A place in the target that a caught part fills.
+/// A place in the target that captured text fills.
 #[derive(Clone, Debug)]
 struct Fill {
     capture: usize,
-    /// It stands alone between slashes for a `**/`, which may catch no component at all: then its slash goes too.
+    /// True if it is alone between slashes and its capture is a `**/`. If that captures no component, the slash goes
+    /// too.
     whole_component: bool,
     add: i128,
     width: usize,
-    /// Reckoned with or padded, so it must be a number.
+    /// True if it is padded or computed with, so the captured text must be a number.
     is_number: bool,
     lower: bool,
     table: Option<usize>,
@@ -50,7 +56,7 @@ impl Template {
         Ok(Self { pieces }.with_components())
     }
 
-    /// The new name; or which part of the target could not be filled, and why.
+    /// Returns the new name. The error is the part of the target that cannot be filled, and the reason.
     pub(crate) fn fill(
         &self,
         captures: &Captures<'_>,
@@ -79,8 +85,8 @@ impl Template {
         Ok(name)
     }
 
-    /// The target without a final `/**` that stands for this hole and nothing else does: where all that the hole caught
-    /// goes, with whatever is in it. Empty if that is everywhere.
+    /// Returns the target without its final `/**`, if that is filled by `capture` and nothing else is. This is the
+    /// new path of the object whose whole content the hole captures. It is empty if the content goes to the root.
     pub(crate) fn container(&self, capture: usize) -> Option<Self> {
         let (last, before) = self.pieces.split_last()?;
         let is_it = |piece: &Piece| matches!(piece, Piece::Fill(fill) if fill.capture == capture);
@@ -97,7 +103,7 @@ impl Template {
         Some(Self { pieces })
     }
 
-    /// The name that it gives to everything, if nothing in it is filled.
+    /// Returns the new name if it does not depend on captures.
     pub(crate) fn literal(&self) -> Option<String> {
         let text = |piece: &Piece| match piece {
             Piece::Literal(text) => Some(text.clone()),
@@ -106,12 +112,12 @@ impl Template {
         self.pieces.iter().map(text).collect()
     }
 
-    /// Returns true if the match of a hole stands in it.
+    /// Returns true if the target uses the match of this hole.
     pub(crate) fn has(&self, capture: usize) -> bool {
         self.pieces.iter().any(|piece| matches!(piece, Piece::Fill(fill) if fill.capture == capture))
     }
 
-    /// Marks the fills that stand alone between slashes.
+    /// Marks the fills that are alone between slashes.
     fn with_components(mut self) -> Self {
         for at in 0..self.pieces.len() {
             let before = at.checked_sub(1).map(|before| &self.pieces[before]);
@@ -129,7 +135,7 @@ impl Template {
 }
 
 impl Fill {
-    /// Whether what was caught is written as it is.
+    /// Returns true if the captured text is written unchanged.
     fn is_plain(&self) -> bool {
         !self.is_number && !self.lower && self.table.is_none()
     }
@@ -166,7 +172,7 @@ impl Fill {
     }
 }
 
-/// Bytes that are no text keep their ASCII letters small and the rest as it is.
+/// Converts to lower case. If the bytes are not valid UTF-8, only ASCII letters change.
 fn lowercase(value: Vec<u8>) -> Vec<u8> {
     match String::from_utf8(value) {
         Ok(text) => text.to_lowercase().into_bytes(),
@@ -202,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn caught_parts_stand_where_the_target_wants_them() {
+    fn captured_parts_are_placed_where_the_target_refers_to_them() {
         gives("a/{x}/{y}", "b/{y}/{x}/{x}", "a/1/2", "b/2/1/1");
         gives("bert/**", "encoder/**", "bert/a/b", "encoder/a/b");
         gives("*/**/{x}", "**/{x}/*", "a/b/c/d", "a/d/b/c");
@@ -211,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_reckoned_and_padded() {
+    fn numbers_are_computed_and_padded() {
         gives("l{i:int}", "{i}", "l007", "007");
         gives("l{i:int}", "{i+1}", "l007", "8");
         gives("l{i:int}", "{i-1}", "l10", "9");
@@ -223,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_that_cannot_be_are_refused() {
+    fn invalid_numbers_are_refused() {
         assert_eq!(filled("l{i:int}", "{i-2}", "l1"), Err("1 - 2 is negative".into()));
         let huge = format!("l{}", "9".repeat(60));
         assert!(filled("l{i:int}", "{i+1}", &huge).unwrap_err().contains("not a number"));
@@ -231,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn tables_and_small_letters() {
+    fn tables_and_lower_case() {
         gives("l{i:int}", "{op[i]}", "l1", "3");
         gives("l{i:int}", "{op[i-1]:02}", "l1", "01");
         gives("{l}", "{ln[l]|lower}", "gamma", "weight");
@@ -240,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn no_component_takes_a_slash_along() {
+    fn a_hole_without_components_removes_its_slash() {
         gives("a/**/b", "x/**/y", "a/b", "x/y");
         gives("a/**/b", "x/**/y", "a/c/b", "x/c/y");
         gives("a/**/b", "x/**/y", "a//b", "x//y");
@@ -268,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn references_to_groups_by_number_are_refused_with_what_does_it_here() {
+    fn references_to_groups_by_number_are_refused_with_the_right_syntax() {
         assert_eq!(fault("re:(a)(b)", r"x\1y").0, 1..3);
         assert_eq!(fault("re:(a)(b)", "x$12y").0, 1..4);
         assert_eq!(

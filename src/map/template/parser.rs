@@ -1,4 +1,4 @@
-//! From a target's text to its pieces.
+//! The parser that turns a target's text into pieces.
 
 use std::ops::Range;
 
@@ -9,14 +9,14 @@ use crate::map::pattern::{Capture, Fault, Kind, Pattern, is_name};
 use crate::map::suggest::did_you_mean;
 use crate::map::template::{Fill, Piece};
 
-/// Reads a target from left to right, and on after a fault.
+/// A parser of targets. It reads from left to right, and continues after a fault.
 pub(crate) struct Parser<'a> {
     text: &'a str,
     at: usize,
     pattern: &'a Pattern,
     tables: &'a [Table],
     stars: usize,
-    /// The first star for which the pattern has none.
+    /// The first star that has no counterpart in the pattern.
     surplus: Option<Range<usize>>,
     pieces: Vec<Piece>,
     faults: Vec<Fault>,
@@ -27,7 +27,7 @@ impl<'a> Parser<'a> {
         Self { text, at: 0, pattern, tables, stars: 0, surplus: None, pieces: vec![], faults: vec![] }
     }
 
-    /// The pieces, or all faults.
+    /// Returns the pieces, or all faults.
     pub(crate) fn parse(mut self) -> Result<Vec<Piece>, Vec<Fault>> {
         self.parse_pieces();
         self.faults.extend(self.surplus.clone().map(|at| self.surplus_stars(at)));
@@ -84,7 +84,7 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    /// `\1`, `$1`, `${1}` or `${x}`, as other languages write what a group matched.
+    /// Returns the fault for `\1`, `$1`, `${1}` or `${x}`, the syntax of other languages for a group's match.
     fn group_reference(&mut self, start: usize) -> Fault {
         let rest = self.rest();
         let len = match find_unescaped(rest, '}').filter(|_| rest.starts_with('{')) {
@@ -152,7 +152,7 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    /// `x`, `table[x]`, each with `+n` or `-n` on the hole; then `:0n` and `|lower`.
+    /// Parses `x` or `table[x]`, with an optional `+n` or `-n` after the hole's name, then `:0n` and `|lower`.
     fn fill(&self, inside: Range<usize>, span: Range<usize>) -> Result<Fill, Fault> {
         let text = &self.text[inside.clone()];
         let value_end = text.find([':', '|']).unwrap_or(text.len());
@@ -259,7 +259,7 @@ impl Fill {
         Ok(())
     }
 
-    /// `:02` or `|lower`.
+    /// Adds a suffix: `:02` or `|lower`.
     fn add_suffix(&mut self, suffix: &str, span: Range<usize>) -> Result<(), Fault> {
         let width = suffix.strip_prefix(":0").and_then(|width| width.parse::<u8>().ok());
         match (suffix, width) {

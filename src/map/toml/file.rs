@@ -1,4 +1,4 @@
-//! Map files: TOML in, rules, options, tables and numbers out, with the place of everything.
+//! Map files: the reader of their rules, options, tables and numbers, which keeps the place of everything.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,26 +16,26 @@ use crate::map::toml::value_reader::{Key, Reader, Value, in_order, integer};
 pub(crate) const TOP_KEYS: &[&str] = &["version", "vars", "tables", "options", "rule"];
 pub(crate) const OPTION_KEYS: &[&str] = &["unmatched", "unused", "collision"];
 
-/// A number of `[vars]`, and where it was given.
+/// A number of `[vars]`, and the place where it was given.
 pub(crate) type Var = Choice<i64>;
 
-/// A map file's text and the name that messages give it.
+/// The text of a map file, and its name in messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MapText {
     /// The file's name.
     pub name: String,
-    /// All of it.
+    /// The whole text.
     pub text: String,
 }
 
-/// A map file whose TOML is sound.
+/// A map file with valid TOML.
 pub(crate) struct MapFile<'t> {
     source: Arc<Source>,
     top: DeTable<'t>,
 }
 
 impl<'t> MapFile<'t> {
-    /// Parses the TOML. After a syntax error nothing more is said about the file.
+    /// Parses the TOML. After a syntax error, the file is not checked further.
     pub(crate) fn parse(map: &'t MapText, errors: &mut Errors) -> Option<Self> {
         let source = Source { name: map.name.clone(), text: map.text.clone(), is_flag: false };
         let source = Arc::new(source);
@@ -47,7 +47,7 @@ impl<'t> MapFile<'t> {
         faults.is_empty().then(|| Self { source, top: top.into_inner() })
     }
 
-    /// Everything but the rules, which need the tables of all files.
+    /// Reads everything except the rules, which need the tables of all files.
     pub(crate) fn read_settings(
         &self,
         options: &mut Options,
@@ -71,13 +71,13 @@ impl<'t> MapFile<'t> {
         }
     }
 
-    /// What its `[vars]` are called.
+    /// Iterates over the names of its `[vars]`.
     pub(crate) fn var_names(&self) -> impl Iterator<Item = &str> {
         let vars = self.top.get("vars").and_then(|vars| vars.get_ref().as_table());
         vars.into_iter().flat_map(|vars| vars.keys().map(|name| name.get_ref().as_ref()))
     }
 
-    /// The rules, in the order written.
+    /// Reads the rules, in the order in which they are written.
     pub(crate) fn rules(
         &self,
         tables: &[Table],
@@ -99,13 +99,13 @@ impl<'t> MapFile<'t> {
     }
 }
 
-/// What a verb at the top of a file is meant to be.
+/// Returns help for a verb that is a key at the top of a file.
 fn verb_hint(key: &str) -> Option<String> {
     let verb = VERBS.iter().find(|row| row.name == key)?;
     Some(format!("a rule is a table `[[rule]]`, in which there is `{} = …`", verb.name))
 }
 
-/// Settings: everything in a map file but its rules.
+/// Settings: everything in a map file except its rules.
 impl Reader<'_> {
     fn version(&mut self, version: &Value<'_>) {
         let number = integer(version.get_ref());
@@ -156,7 +156,7 @@ impl Reader<'_> {
         }
     }
 
-    /// What a table gives: a text or a whole number.
+    /// Returns a value of a lookup table as text. It is a string or a whole number.
     fn looked_up(&mut self, value: &Value<'_>) -> Option<String> {
         let text = value.get_ref().as_str().map(str::to_owned);
         let text = text.or_else(|| integer(value.get_ref()).map(|number| number.to_string()));
@@ -176,7 +176,7 @@ impl Reader<'_> {
             return self.wrong_place(&var.place, what);
         }
         match vars.get(key.get_ref().as_ref()) {
-            // A flag wins.
+            // A flag overrides the file.
             Some(first) if first.place.is_flag() => {}
             Some(first) if first.value != number => {
                 let what = format!("`{}` is {} here and {number} there", key.get_ref(), first.value);

@@ -1,4 +1,4 @@
-//! Map files: TOML in, rules, options, tables and numbers out, with the span of everything; and back.
+//! Map files: reading them with the place of everything, and writing them.
 
 pub(crate) mod file;
 pub(crate) mod rule_table;

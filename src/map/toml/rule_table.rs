@@ -1,4 +1,4 @@
-//! One `[[rule]]` of a map file.
+//! A `[[rule]]` of a map file.
 
 use toml::de::DeTable;
 
@@ -37,7 +37,7 @@ impl Reader<'_> {
         (self.errors.len() == faults).then_some(rule)
     }
 
-    /// A rule with one pattern.
+    /// Reads a rule with one pattern.
     fn of_pattern(
         &mut self,
         row: &VerbRow,
@@ -56,7 +56,7 @@ impl Reader<'_> {
         Some(Rule { new_value, ..rule })
     }
 
-    /// `join = ["a", "b"]`
+    /// Reads `join = ["a", "b"]`.
     fn join(
         &mut self,
         row: &VerbRow,
@@ -85,7 +85,7 @@ impl Reader<'_> {
         Some(Rule::create(name?, creation?, manner))
     }
 
-    /// What is done to the value; a `convert` does nothing else.
+    /// Reads the ops. A `convert` must have some, because it does nothing else.
     fn ops(&mut self, row: &VerbRow, table: &DeTable<'_>) -> Option<Vec<WrittenOp>> {
         match table.get(OPS) {
             Some(value) if row.ops => {
@@ -104,13 +104,13 @@ impl Reader<'_> {
         }
     }
 
-    /// The keys about values, to be written again.
+    /// Returns the keys about values, from which the rule can be written again.
     fn given(&self, row: &VerbRow, table: &DeTable<'_>) -> Vec<(&'static str, toml::Value)> {
         let keys = row.keys.iter().copied().flatten().chain([&OPS]);
         keys.filter_map(|key| Some((*key, self.plain_of(key, table.get(*key)?)))).collect()
     }
 
-    /// `drop = { role = "optimizer" }`
+    /// Reads `drop = { role = "optimizer" }`.
     fn drop_by_role(&mut self, what: &Value<'_>, role: &DeTable<'_>, manner: RuleFlags) -> Option<Rule> {
         self.known_keys(role, &[ROLE], "in what is dropped");
         let Some(value) = role.get(ROLE) else {
@@ -121,7 +121,7 @@ impl Reader<'_> {
         Some(Rule::drop_optimizer(SpannedStr::in_file(self.source, what.span(), ""), manner))
     }
 
-    /// The one verb of a rule.
+    /// Returns the only verb of a rule.
     fn verb(&mut self, rule: &Value<'_>, table: &DeTable<'_>) -> Option<&'static VerbRow> {
         let verbs = in_order(table).into_iter();
         let verbs: Vec<_> = verbs
@@ -141,7 +141,7 @@ impl Reader<'_> {
         None
     }
 
-    /// A misspelled verb is pointed at; without any, the whole rule is.
+    /// Reports a missing verb. The place is a misspelled verb, or the whole rule if no key is similar to a verb.
     fn no_verb(&mut self, rule: &Value<'_>, table: &DeTable<'_>) {
         let names: Vec<_> = VERBS.iter().map(|row| row.name).collect();
         let known: Vec<_> = VERBS.iter().flat_map(known_keys).collect();
@@ -181,7 +181,7 @@ impl Reader<'_> {
         Some(SpannedStr::in_file(self.source, value.span(), text?))
     }
 
-    /// What `to` says; none if it is missing or wrong.
+    /// Reads `to`. `None` if it is missing or wrong.
     fn targets(&mut self, row: &VerbRow, table: &DeTable<'_>) -> Option<Vec<SpannedStr>> {
         if row.targets == Targets::None {
             return Some(vec![]);
@@ -212,7 +212,7 @@ impl Reader<'_> {
     }
 }
 
-/// The keys that a rule of a verb may have.
+/// Returns the keys that a rule with this verb may have.
 fn known_keys(row: &VerbRow) -> Vec<&'static str> {
     let to: &[&str] = if row.targets == Targets::None { &[] } else { &["to"] };
     let ops: &[&str] = if row.ops { &[OPS] } else { &[] };

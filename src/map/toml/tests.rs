@@ -9,14 +9,14 @@ fn a_syntax_error_has_its_place() {
 }
 
 #[test]
-fn only_version_1_is_read_and_none_is_fine() {
+fn only_version_1_is_read_and_a_missing_version_is_valid() {
     assert_eq!(faults("version = 2"), ["1:11 this is not a map of version 1"]);
     assert_eq!(faults("version = '1'"), ["1:11 this is not a map of version 1"]);
     assert!(map(&[], "").is_empty());
 }
 
 #[test]
-fn every_mistake_is_told_at_once_with_its_place() {
+fn every_mistake_is_reported_at_once_with_its_place() {
     let text = "\
 unknown = 1
 [options]

@@ -1,4 +1,4 @@
-//! The reader of single values: numbers, lists, dtypes, sizes, names of files. It notes what is wrong with the span.
+//! The reader of single values: numbers, lists, dtypes, sizes, file names. It records errors with their spans.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -14,18 +14,18 @@ use crate::map::ops::size_expr::Expression;
 use crate::map::span::{Source, Span, SpannedStr};
 use crate::map::suggest::did_you_mean;
 
-/// Keys that name files.
+/// The keys whose values are file names.
 const FILES: &[&str] = &["old", "new", "index", "npy"];
 
-/// Reads values, and notes what is wrong with them.
+/// A reader of values, which records errors.
 pub(crate) struct Reader<'a> {
     pub(crate) source: &'a Arc<Source>,
-    /// The numbers that sizes may name.
+    /// The numbers that sizes may use by name.
     pub(crate) vars: &'a [(&'a str, i64)],
     pub(crate) errors: &'a mut Errors,
 }
 
-/// The entries as they were written; the map sorts them by key.
+/// Returns the entries in the order in which they are written. The table itself sorts them by key.
 pub(crate) fn in_order<'a, 't>(table: &'a DeTable<'t>) -> Vec<(&'a Key<'t>, &'a Value<'t>)> {
     let mut entries: Vec<_> = table.iter().collect();
     entries.sort_by_key(|(key, _)| key.span().start);
@@ -64,7 +64,7 @@ impl Reader<'_> {
         self.known_keys_or(table, known, whose, |_| None);
     }
 
-    /// Like `known_keys`; `hint` says what an unknown key may be.
+    /// Like `known_keys`. `hint` returns help for an unknown key.
     pub(crate) fn known_keys_or(
         &mut self,
         table: &DeTable<'_>,
@@ -86,7 +86,8 @@ impl Reader<'_> {
         self.errors.push(Error::new(Kind::Key, &self.place(key.span()), what).help(help));
     }
 
-    /// The entries of a table under `name`, in the order written; none if it is missing or no table.
+    /// Returns the entries of the table `name` in the order in which they are written. Empty if the table is missing
+    /// or is not a table.
     pub(crate) fn entries<'t>(
         &mut self,
         top: &'t DeTable<'t>,
@@ -113,7 +114,7 @@ impl Reader<'_> {
         chosen.map(|(_, value)| *value)
     }
 
-    /// How many faults there are so far.
+    /// Returns the number of errors so far.
     pub(crate) fn faults(&self) -> usize {
         self.errors.len()
     }
@@ -126,7 +127,7 @@ impl Reader<'_> {
         self.errors.push(Error::new(Kind::Key, &self.place(span), what).help(help));
     }
 
-    /// A value as a text with its place.
+    /// Returns a text with the place of its value.
     pub(crate) fn written(&self, value: &Value<'_>, text: &str) -> SpannedStr {
         SpannedStr::in_file(self.source, value.span(), text)
     }
@@ -165,7 +166,7 @@ impl Reader<'_> {
         })
     }
 
-    /// All of a list; none if any of it is wrong.
+    /// Reads a list. `None` if any item is wrong.
     pub(crate) fn list<T>(
         &mut self,
         key: &str,
@@ -194,7 +195,7 @@ impl Reader<'_> {
         dtype
     }
 
-    /// A size, which is a part of a text.
+    /// Parses a size, which is the part `at` of a text.
     pub(crate) fn expression(&mut self, written: &SpannedStr, at: Range<usize>) -> Option<Expression> {
         let parsed = Expression::parse(&written.text[at.clone()], self.vars);
         let mut fault = match parsed {
@@ -206,14 +207,15 @@ impl Reader<'_> {
         None
     }
 
-    /// A path that is relative to the map file. Absolute, for the process that looks there may have left its directory.
+    /// Returns a path relative to the map file's directory as an absolute path, because the process may change its
+    /// working directory before it opens the file.
     pub(crate) fn beside(&self, name: &str) -> path::PathBuf {
         let map = Path::new(&self.source.name);
         let path = map.parent().unwrap_or(Path::new("")).join(name);
         path::absolute(&path).unwrap_or(path)
     }
 
-    /// The value without its places, and with files that are found from anywhere.
+    /// Returns the value without its places, and with absolute file names.
     pub(crate) fn plain(&self, value: &Value<'_>) -> toml::Value {
         match value.get_ref() {
             DeValue::String(text) => text.to_string().into(),
@@ -234,7 +236,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The same of what a key is set to.
+    /// Like `plain`, for the value of a key. If the key names a file, the path becomes absolute.
     pub(crate) fn plain_of(&self, key: &str, value: &Value<'_>) -> toml::Value {
         match value.get_ref().as_str() {
             Some(name) if FILES.contains(&key) => self.beside(name).to_string_lossy().into_owned().into(),
@@ -243,7 +245,7 @@ impl Reader<'_> {
     }
 }
 
-/// The dtype that was meant, or how they are called.
+/// Returns help for an unknown dtype: the nearest name, or examples.
 pub(crate) fn near_dtype(name: &str) -> String {
     const KNOWN: &[&str] = &[
         "float32",

@@ -1,6 +1,6 @@
-//! A map as one file that means the same, whatever flags and files it came from.
+//! The writer of a map as one equivalent file, regardless of the flags and files that it came from.
 //!
-//! Rules keep their order, which is all that tells those of flags from those of files.
+//! Rules keep their order. The order is the only difference between rules of flags and rules of files.
 
 use std::collections::BTreeMap;
 
@@ -11,14 +11,14 @@ use crate::map::options::{COLLISION, Opt, UNMATCHED, UNUSED};
 use crate::map::rule::{MATCH_ON, Matcher, OPTIMIZER, ROLE, Rule, RuleFlags, VERBS};
 
 impl Map {
-    /// The map as the text of a map file, each rule with its place.
+    /// Returns the map as the text of a map file, with each rule's place in a comment.
     pub fn to_toml(&self) -> String {
         let settings = toml::to_string(&Settings::of(self)).expect("texts, numbers and tables of them");
         settings + &self.rules.iter().map(lines).collect::<String>()
     }
 }
 
-/// Everything but the rules.
+/// Everything except the rules.
 #[derive(Serialize)]
 struct Settings<'a> {
     version: u8,
@@ -56,7 +56,7 @@ fn lines(rule: &Rule) -> String {
     format!("\n# {}\n[[rule]]\n{}", rule.place(), keys.collect::<String>())
 }
 
-/// The keys of a rule and what they say, the verb first.
+/// Returns the keys of a rule and their values, the verb first.
 fn row(rule: &Rule) -> Vec<(&'static str, toml::Value)> {
     let verb = VERBS.iter().find(|row| row.verb == rule.verb).expect("every verb has its row").name;
     let what: toml::Value = match &rule.matcher {

@@ -1,5 +1,5 @@
-//! Collisions: two variables that would have one name. An error, or the first wins: ruled beats unruled, then rule order,
-//! then name.
+//! Collisions: two variables that would get one name. A collision is an error, or the first variable wins. The order
+//! is: variables with a rule before variables without, then rule order, then name.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,10 +15,11 @@ use crate::remap::names::matches::Matches;
 use crate::remap::plan::Planned;
 use crate::remap::report::Lost;
 
-/// Names, and variables of each, that a message shows before "and N more".
+/// The number of names, and of variables for each name, that a message shows before "and N more".
 const EXAMPLES: usize = 3;
 
-/// A name that two variables would have. The first always has a rule, for no two variables of the source have one name.
+/// A name that two variables would have. The first variable always has a rule, because the names in the source are
+/// unique.
 #[derive(Clone, Debug)]
 struct Clash {
     name: Vec<u8>,
@@ -26,10 +27,11 @@ struct Clash {
     second: Option<usize>,
 }
 
-/// Clashes by the rules that give the names; none: the second variable has the name already.
+/// The clashes, grouped by the rules that give the names. The second rule is `None` if the second variable already
+/// has the name.
 type Clashes = BTreeMap<(RuleId, Option<RuleId>), Vec<Clash>>;
 
-/// Leaves each name to one variable. `wanted` comes in any order and leaves sorted by name.
+/// Leaves each name to one variable. `wanted` may have any order. The result is sorted by name.
 pub(crate) fn resolve_collisions(
     matches: &Matches<'_>,
     wanted: Vec<Planned>,
@@ -38,7 +40,7 @@ pub(crate) fn resolve_collisions(
     let first_wins = matches.map.options.collision.or(Collision::Error) == Collision::First;
     let (mut variables, mut lost) = (in_rank(wanted), vec![]);
     let mut clashes = Clashes::new();
-    // In place: there may be very many.
+    // The list is changed in place because it may be very long.
     variables.dedup_by(|next, winner| {
         let collide = winner.name == next.name;
         if !collide || winner.source == next.source && winner.value == next.value {
@@ -46,7 +48,7 @@ pub(crate) fn resolve_collisions(
         }
         let name = std::mem::take(&mut next.name);
         match (first_wins, next.source, winner.source, winner.rule) {
-            // What is made of nothing must not hide what was trained.
+            // A created variable must not hide a trained one, so this is an error even if the first variable wins.
             (true, Some(source), Some(to), _) => lost.push(Lost { source, name, rule: next.rule, to }),
             (.., Some(rule)) => {
                 let clash = Clash { name, first: winner.source, second: next.source };
@@ -60,14 +62,14 @@ pub(crate) fn resolve_collisions(
     (variables, lost)
 }
 
-/// By name; of one name the one that has most right to it first.
+/// Sorts by name, and for the same name by precedence.
 fn in_rank(mut wanted: Vec<Planned>) -> Vec<Planned> {
     let rank = |planned: &Planned| (planned.rule.is_none(), planned.rule, planned.source);
     wanted.sort_by(|a, b| a.name.cmp(&b.name).then_with(|| rank(a).cmp(&rank(b))));
     wanted
 }
 
-/// All clashes between two rules, or of one, are one error.
+/// Returns one error for all clashes between two rules, or within one rule.
 fn collision(matches: &Matches<'_>, (first, second): (RuleId, Option<RuleId>), clashes: &[Clash]) -> Error {
     let names = sharers(matches, clashes);
     let (place, other) = (matches.rule(first).place(), second.map(|rule| matches.rule(rule).place()));
@@ -103,7 +105,7 @@ fn collision(matches: &Matches<'_>, (first, second): (RuleId, Option<RuleId>), c
     })
 }
 
-/// The names, each with the old names of those that would have it.
+/// The names, each with the old names of the variables that would have it.
 type Sharers<'a> = BTreeMap<&'a [u8], Vec<String>>;
 
 fn sharers<'a>(matches: &Matches<'_>, clashes: &'a [Clash]) -> Sharers<'a> {
@@ -132,7 +134,7 @@ fn sentence(names: &Sharers<'_>) -> String {
     }
 }
 
-/// The labels of the two rules: the variable, or a count of them.
+/// Returns the labels of the two rules: the variable, or the number of variables.
 fn labels(matches: &Matches<'_>, clashes: &[Clash]) -> [String; 2] {
     match clashes {
         [Clash { first, second, .. }] => [*first, *second].map(|source| described(matches, source)),
@@ -144,7 +146,7 @@ fn labels(matches: &Matches<'_>, clashes: &[Clash]) -> [String; 2] {
     }
 }
 
-/// Notes of the first names, and how many more there are.
+/// Returns notes about the first names, and a note with the number of further names.
 fn examples(names: &Sharers<'_>) -> impl Iterator<Item = String> {
     let alone = names.len() == 1;
     let line = move |(name, sharers): (&&[u8], &Vec<String>)| {
@@ -158,7 +160,8 @@ fn examples(names: &Sharers<'_>) -> impl Iterator<Item = String> {
     names.iter().take(EXAMPLES).map(line).chain(more).collect::<Vec<_>>().into_iter()
 }
 
-/// The target that would keep the variables of a rule apart, if there is one: the present one leaves out where they differ.
+/// Suggests a target that gives the variables of a rule different names, if there is one. Otherwise says which
+/// captures the present target leaves out.
 fn left_out(matches: &Matches<'_>, rule: RuleId, clashes: &[Clash]) -> Option<String> {
     let rule = matches.rule(rule);
     let sources: BTreeSet<_> =
@@ -175,7 +178,8 @@ fn left_out(matches: &Matches<'_>, rule: RuleId, clashes: &[Clash]) -> Option<St
     }
 }
 
-/// The target with all of the pattern that varies behind it, if that gives each of these names another.
+/// Returns the target with the variable part of the pattern appended, if this gives each of these names a different
+/// new name.
 fn wider(pattern: &Pattern, target: &str, tables: &[Table], names: &[&[u8]]) -> Option<String> {
     let components: Vec<_> =
         split_unescaped(&pattern.text, '/').into_iter().map(|at| &pattern.text[at]).collect();
@@ -184,13 +188,14 @@ fn wider(pattern: &Pattern, target: &str, tables: &[Table], names: &[&[u8]]) -> 
     let wider = format!("{}/{}", target.trim_end_matches('/'), without_kinds(&tail)?);
     let template = Template::parse(&wider, pattern, tables).ok()?;
     let fill = |name: &&[u8]| template.fill(&pattern.captures(name)?, tables).ok();
-    // A slot that follows its variable need not match.
+    // A slot that follows its variable may not match the pattern.
     let new: Vec<_> = names.iter().filter_map(fill).collect();
     let differ = new.iter().collect::<BTreeSet<_>>().len() == new.len();
     (differ && new.len() > 1).then_some(wider)
 }
 
-/// A pattern as a target has it: `{x:int}` is `{x}` there. A choice without a name has no place in a target.
+/// Converts a pattern to a target: `{x:int}` becomes `{x}`. `None` if it has a choice without a name, which a target
+/// cannot use.
 fn without_kinds(pattern: &str) -> Option<String> {
     let Some(open) = find_unescaped(pattern, '{') else { return Some(pattern.to_owned()) };
     let close = open + find_unescaped(&pattern[open..], '}')?;
@@ -228,7 +233,7 @@ error: two variables would be called `x`
     }
 
     #[test]
-    fn a_name_that_is_taken_already_collides_too() {
+    fn a_name_that_exists_already_collides_too() {
         let message = mismatch(&[Flag::Rename("a=b".into())], "", &["a", "b"]).to_string();
         assert!(message.contains("`b` has that name already, and no rule renames it"), "{message}");
         let message = mismatch(&[Flag::Rename("{x:a|b}=c".into())], "", &["a", "b"]).to_string();
@@ -236,7 +241,7 @@ error: two variables would be called `x`
     }
 
     #[test]
-    fn ruled_beats_unruled_then_rule_order_then_name() {
+    fn variables_with_a_rule_win_then_rule_order_then_name() {
         let first = [Flag::CollisionFirst];
         assert_eq!(planned(&first, TWO_TO_ONE, &["a", "b", "x"]), ["x <- b"]);
         assert_eq!(planned(&first, "[[rule]]\nrename = '{p:a|b}'\nto = 'x'", &["a", "b"]), ["x <- a"]);
@@ -251,7 +256,7 @@ error: two variables would be called `x`
     }
 
     #[test]
-    fn one_rule_that_gives_many_one_name_is_one_error_with_the_target_that_works() {
+    fn one_rule_that_gives_many_variables_one_name_is_one_error_with_a_working_target() {
         let names: Vec<String> = (0..139).map(|i| format!("bert/l{i:03}/w")).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         assert_eq!(
@@ -272,7 +277,7 @@ error: 139 variables would be called `encoder`
     }
 
     #[test]
-    fn many_names_that_many_share_are_one_error_with_three_examples_and_a_count() {
+    fn many_shared_names_are_one_error_with_three_examples_and_a_count() {
         let names: Vec<String> = (0..5).flat_map(|i| ["a", "b"].map(|x| format!("{x}/w{i}"))).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let message = alone("*/{x}=c/{x}", &names);
@@ -288,7 +293,7 @@ error: 139 variables would be called `encoder`
     }
 
     #[test]
-    fn names_that_are_taken_already_are_one_error() {
+    fn names_that_exist_already_are_one_error() {
         let names: Vec<String> = (0..5).flat_map(|i| ["a", "b"].map(|x| format!("{x}/w{i}"))).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let message = alone("a=b", &names);

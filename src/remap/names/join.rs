@@ -1,7 +1,8 @@
-//! Joins: the variables that one rule makes one of, group by group.
+//! Joins: the variables that a rule joins to one, group by group.
 //!
-//! A group is what the patterns of a `join` match while they catch the same. Slots of its members make a group of their
-//! own where each member has one of that kind; where not, they stay as they are, with a warning.
+//! A group consists of the variables that the patterns of a `join` match with the same captures. Slots of the members
+//! form a group of their own if each member has a slot of that kind. Otherwise the slots keep their names, with a
+//! warning.
 
 use std::collections::HashMap;
 
@@ -14,18 +15,18 @@ use crate::remap::names::matches::Matches;
 use crate::remap::rejected_names::RejectedNames;
 use crate::slot_names::Slot;
 
-/// A variable that a rule makes of several.
+/// A variable that a rule makes by joining several.
 pub(crate) struct Joined {
     pub(crate) name: Vec<u8>,
     pub(crate) rule: RuleId,
-    /// In the order of the rule's patterns.
+    /// The members, in the order of the rule's patterns.
     pub(crate) members: Vec<usize>,
-    /// They are slots of the members of another group.
+    /// True if the members are slots of another group's members.
     follows: bool,
 }
 
 impl Joined {
-    /// Notes what the rule did.
+    /// Counts the result for the rule.
     pub(crate) fn count(&self, matches: &Matches<'_>, counts: &mut RuleCounts) {
         let members: Vec<_> = self.members.iter().map(|member| matches.names[*member]).collect();
         match self.follows {
@@ -35,7 +36,8 @@ impl Joined {
     }
 }
 
-/// The groups so far, in the order in which they were met: those of slots after those of their variables.
+/// The groups so far, in the order in which they were found. A group of slots comes after the group of their
+/// variables.
 #[derive(Default)]
 pub(crate) struct Groups {
     groups: Vec<Group>,
@@ -44,9 +46,9 @@ pub(crate) struct Groups {
 
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Key {
-    /// What the patterns of a rule catch.
+    /// The captures of a rule's patterns.
     Caught(RuleId, Vec<Option<Vec<u8>>>),
-    /// What slots have before and after the names of a group's members.
+    /// The text of the slots' names before and after the names of a group's members.
     Slots(usize, Vec<u8>, Vec<u8>),
 }
 
@@ -54,12 +56,12 @@ struct Group {
     rule: RuleId,
     key: Key,
     members: Vec<Option<usize>>,
-    /// What would be a member twice.
+    /// A variable that would be a second candidate for a member that the group already has.
     double: Option<usize>,
 }
 
 impl Groups {
-    /// Puts a variable that a rule takes in its group.
+    /// Adds a variable that a rule takes to its group.
     pub(crate) fn add(&mut self, matches: &Matches<'_>, variable: usize, rule: RuleId) -> usize {
         let (name, patterns) = (matches.names[variable], matches.rule(rule).patterns());
         let found = patterns.iter().enumerate().find_map(|(at, pattern)| {
@@ -71,7 +73,7 @@ impl Groups {
         self.put(variable, rule, at, Key::Caught(rule, captures), patterns.len())
     }
 
-    /// Puts a slot of a member in the group of such slots.
+    /// Adds a slot of a member to the group of the members' slots of that kind.
     pub(crate) fn add_slot(&mut self, of: usize, variable: usize, slot: &Slot, name: &[u8]) -> usize {
         let Group { rule, members, .. } = &self.groups[of];
         let at = members.iter().position(|member| *member == Some(slot.of)).unwrap_or(0);
@@ -92,7 +94,7 @@ impl Groups {
         id
     }
 
-    /// The groups that are whole. What is left of others is an error, or of slots a warning.
+    /// Returns the complete groups. An incomplete group is an error, or a warning if it consists of slots.
     pub(crate) fn finish(
         self,
         matches: &Matches<'_>,
@@ -141,7 +143,7 @@ fn new_name(
 }
 
 impl Group {
-    /// A member that is missing, or that two variables would be.
+    /// Returns the error for a member that is missing, or for one member too many.
     fn incomplete(
         &self,
         matches: &Matches<'_>,
@@ -171,7 +173,7 @@ impl Group {
         }
     }
 
-    /// Slots that cannot be joined keep their names.
+    /// Lets slots that cannot be joined keep their names, with a warning.
     fn stay(&self, matches: &Matches<'_>, assignments: &mut [Assignment], warnings: &mut Errors) {
         for &member in self.members.iter().flatten() {
             let name = matches.names[member];

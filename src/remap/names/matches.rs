@@ -1,4 +1,4 @@
-//! The source as the rules see it: which rules match which name, and which names are slots of others.
+//! The source as the rules see it: the rules that match each name, and the names that are slots of other variables.
 
 use regex::bytes::RegexSet;
 
@@ -8,14 +8,14 @@ use crate::map::rule::{Matcher, Rule, RuleId, Verb};
 use crate::slot_names::{Slot, VariableRole, is_optimizer_number, slots};
 use crate::tensor::Shape;
 
-/// Everything that is known about the names before any rule acts.
+/// Everything that is known about the names before any rule applies.
 pub(crate) struct Matches<'a> {
     pub(crate) map: &'a Map,
     pub(crate) names: &'a [&'a [u8]],
-    /// For each name the rules whose patterns match it, in order.
+    /// The rules whose patterns match each name, in order.
     pub(crate) matched: Vec<Vec<RuleId>>,
     slots: Vec<Option<Slot>>,
-    /// The shapes of the variables, where they are known.
+    /// The shapes of the variables. Empty if they are unknown.
     shapes: &'a [&'a Shape],
 }
 
@@ -36,7 +36,7 @@ impl<'a> Matches<'a> {
         self.slots[variable].as_ref()
     }
 
-    /// The rules of one verb that match a variable's own name, in order.
+    /// Returns the rules with one verb that match a variable's own name, in order.
     pub(crate) fn rules_matching(&self, variable: usize, verb: Verb) -> impl Iterator<Item = RuleId> {
         self.matched[variable].iter().copied().filter(move |id| self.rule(*id).verb == verb)
     }
@@ -49,13 +49,14 @@ impl<'a> Matches<'a> {
         self.matched[variable].binary_search(&rule).is_ok()
     }
 
-    /// The rule that takes a variable, if none that takes what it is a slot of comes first.
+    /// Returns the first rule that matches a variable and takes it. A slot may follow an earlier rule that takes its
+    /// variable, which this function does not consider.
     pub(crate) fn taker(&self, variable: usize) -> Option<RuleId> {
         self.matched[variable].iter().copied().find(|id| self.rule(*id).takes())
     }
 
-    /// Whether a slot has the shape of its variable, so that what moves the elements of the one moves those of the other.
-    /// Where shapes are not known it has.
+    /// Returns true if a slot has the shape of its variable, so that an op that moves the variable's elements can
+    /// move the slot's too. Also true if the shapes are unknown.
     pub(crate) fn is_shaped_alike(&self, variable: usize, slot: &Slot) -> bool {
         self.shapes.get(variable) == self.shapes.get(slot.of)
     }
@@ -64,13 +65,14 @@ impl<'a> Matches<'a> {
         self.shapes.get(variable).copied()
     }
 
-    /// Whether a rule that gives names or keeps means this slot, and not its variable as well.
+    /// Returns true if a rule other than a `drop` matches this slot but not its variable.
     pub(crate) fn names_itself(&self, variable: usize, slot: &Slot) -> bool {
         let own = |id: &RuleId| self.rule(*id).verb != Verb::Drop && !self.is_matched(slot.of, *id);
         self.matched[variable].iter().any(own)
     }
 
-    /// All variables, each after the one it is a slot of, whose name is a part of its own.
+    /// Returns all variables sorted by the length of their names. Each slot comes after its variable, because its
+    /// name contains the variable's name.
     pub(crate) fn variables_first(&self) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.names.len()).collect();
         order.sort_by_key(|at| self.names[*at].len());
@@ -89,7 +91,7 @@ fn matched(map: &Map, set: &PatternSet<'_>, name: &[u8], slot: Option<&Slot>) ->
     matched
 }
 
-/// All patterns tried in one go; if they are too big for that together, one after the other.
+/// A set of all patterns, which matches them in one pass. If the set is too big, the patterns are matched one by one.
 struct PatternSet<'a> {
     map: &'a Map,
     ids: Vec<RuleId>,

@@ -1,4 +1,4 @@
-//! Applies a map to the names of a name-based checkpoint.
+//! The application of a map to the names of a name-based checkpoint.
 
 pub(crate) mod assignment;
 pub(crate) mod collision;
@@ -25,13 +25,13 @@ use crate::remap::plan::{MapMismatch, Plan, Planned};
 use crate::remap::report::Report;
 use crate::remap::steps::{Input, Output, ValuePlan, ValuePlanner};
 use crate::tensor::Shape;
-/// Applies a map to names: a checkpoint's variables' own names, sorted bytewise, each once.
+/// Applies a map to the names of a checkpoint's variables. `names` are sorted bytewise and unique.
 pub fn plan_names(map: &Map, names: &[&[u8]]) -> Result<Plan, MapMismatch> {
     let map = &*with_scopes(map, names);
     NamePlanner::new(map, names, &[]).conclude(map, names)
 }
 
-/// What comes of names, before it is known whether all of it can be.
+/// The planned names, before it is known whether all of them are possible.
 pub(crate) struct NamePlanner {
     pub(crate) variables: Vec<Planned>,
     pub(crate) errors: Errors,
@@ -40,7 +40,7 @@ pub(crate) struct NamePlanner {
     counts: RuleCounts,
 }
 
-/// Every name that some variable is to have.
+/// Returns every name that some variable should have.
 fn wanted(
     planner: &ValuePlanner<'_>,
     assignments: Vec<Assignment>,
@@ -86,7 +86,7 @@ fn of_group(planner: &ValuePlanner<'_>, joined: Joined, counts: &mut RuleCounts)
     Planned { name, source: members.first().copied(), rule: Some(rule), value }
 }
 
-/// What rules make of nothing.
+/// Returns the variables that `create` rules add.
 fn created(map: &Map, counts: &mut RuleCounts) -> Vec<Planned> {
     let creates = map.ids().filter(|id| map.rule(*id).verb == Verb::Create);
     let mut planned = |id: RuleId| {
@@ -108,7 +108,7 @@ fn dropped(selections: &[Selection], assignments: &[Assignment]) -> Vec<(usize, 
 }
 
 impl NamePlanner {
-    /// Holds a map against names, and the shapes of what they name where those are known.
+    /// Applies a map to names, and to the shapes of their variables. `shapes` is empty if they are unknown.
     pub(crate) fn new(map: &Map, names: &[&[u8]], shapes: &[&Shape]) -> Self {
         debug_assert!(names.is_sorted_by(|a, b| a < b), "names come sorted, each once");
         let matches = Matches::new(map, names, shapes);
@@ -128,7 +128,7 @@ impl NamePlanner {
         Self { variables, errors, warnings, report, counts }
     }
 
-    /// The plan, unless something is wrong.
+    /// Returns the plan, or the errors if there are any.
     pub(crate) fn conclude(self, map: &Map, names: &[&[u8]]) -> Result<Plan, MapMismatch> {
         let Self { variables, errors, warnings, report, counts } = self;
         let report = conclude(map, counts, names, Report { warnings, ..report }, errors)?;

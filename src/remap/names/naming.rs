@@ -1,9 +1,11 @@
-//! Naming: every `alias` that matches adds a name, then the first `rename`, `split` or `join` that matches takes.
+//! Naming: every matching `alias` adds a name, then the first matching `rename`, `split` or `join` takes the
+//! variable.
 //!
-//! A slot is called after its variable, unless a rule means the slot itself. Which is which:
-//! * a rule that matches the slot and not its variable means the slot: it takes;
-//! * one that matches both (`bert/**`) and takes the variable takes the slot as it is written;
-//! * one that matches both, but whose variable an earlier rule took, does not tear the slot away: it follows.
+//! A slot is named after its variable, unless a rule is meant for the slot itself:
+//! * A rule that matches the slot but not its variable is meant for the slot: it takes the slot.
+//! * A rule that matches both (`bert/**`) and takes the variable also takes the slot, with the slot's own match.
+//! * A rule that matches both, but whose variable an earlier rule took, does not take the slot: the slot follows its
+//!   variable.
 
 use crate::map::diagnostic::Errors;
 use crate::map::options::Unmatched;
@@ -15,7 +17,7 @@ use crate::remap::names::matches::Matches;
 use crate::remap::names::selection::Selection;
 use crate::remap::rejected_names::{RejectedNames, without_rule};
 
-/// Names all variables that selection left, and what they are joined to.
+/// Names all selected variables. Returns the names and the joined variables.
 pub(crate) fn assign_names(
     matches: &Matches<'_>,
     selections: &[Selection],
@@ -45,16 +47,16 @@ struct Namer<'a, 't> {
     assignments: Vec<Assignment>,
     rejected: RejectedNames,
     groups: Groups,
-    /// Variables that `unmatched = "error"` refuses.
+    /// The variables that `unmatched = "error"` refuses.
     without_rule: Vec<usize>,
 }
 
-/// How a variable comes by its name.
+/// The source of a variable's name.
 enum NameSource {
     Taken(RuleId),
-    /// With the variable it is a slot of.
+    /// The name of the variable that this slot belongs to.
     Follows(RuleId),
-    /// It is no longer there when its variable is not.
+    /// A drop: the variable gets no name.
     Goes,
     Keeps,
 }
@@ -92,7 +94,7 @@ impl Namer<'_, '_> {
         }
     }
 
-    /// Gives a slot what its variable has.
+    /// Gives a slot the names, parts and group of its variable.
     fn follow(&mut self, variable: usize, rule: RuleId) {
         let Some(slot) = self.matches.slot(variable) else { return };
         let (old, of) = (self.matches.names[variable], &self.assignments[slot.of]);
@@ -109,7 +111,7 @@ impl Namer<'_, '_> {
             return own.map_or_else(|| self.without_rename(variable), NameSource::Taken);
         };
         let taker = self.assignments[slot.of].taker.filter(|taker| self.matches.rule(*taker).follow_slots);
-        // What has another shape cannot be cut or joined as its variable is, and stays.
+        // A slot with another shape cannot be split or joined like its variable, so it keeps its name.
         let can = |taker: &RuleId| {
             self.matches.rule(*taker).verb == Verb::Rename || self.matches.is_shaped_alike(variable, slot)
         };
@@ -125,7 +127,8 @@ impl Namer<'_, '_> {
         }
     }
 
-    /// `unmatched` never judges a slot, but when it drops the variable a slot without a rule goes along.
+    /// Returns true if a slot is dropped with its variable. `unmatched` does not apply to the slot itself, but if it
+    /// drops the variable, a slot without a rule is dropped too.
     fn left_with(&self, variable: usize) -> bool {
         let Some(slot) = self.matches.slot(variable) else { return false };
         self.matches.map.options.unmatched.or(Unmatched::Keep) == Unmatched::Drop
@@ -147,7 +150,7 @@ impl Namer<'_, '_> {
         NameSource::Keeps
     }
 
-    /// Its own aliases, and those it has because its variable has them.
+    /// Returns the variable's own aliases, and those that follow from its variable's aliases.
     fn aliases(&mut self, variable: usize) -> Vec<(Vec<u8>, RuleId)> {
         let (matches, old) = (self.matches, self.matches.names[variable]);
         let mut aliases = vec![];
@@ -167,13 +170,13 @@ impl Namer<'_, '_> {
         aliases
     }
 
-    /// The new name that a rule's target gives. If it gives none, the reason is noted.
+    /// Returns the new name that a rule's target gives. If there is none, the reason is recorded.
     fn fill(&mut self, variable: usize, rule: RuleId, target: usize) -> Option<Vec<u8>> {
         let captures = self.matches.rule(rule).captures(self.matches.names[variable])?;
         self.rejected.fill(self.matches.map, (rule, target), &captures, self.matches.names[variable])
     }
 
-    /// Notes what the rules that would take a variable did to it. Those that join are counted by groups.
+    /// Counts the results of the rules that match a variable and could take it. Joins are counted by groups.
     fn count(&mut self, variable: usize, way: &NameSource) {
         let (NameSource::Taken(taker) | NameSource::Follows(taker)) = way else { return };
         let (matches, old) = (self.matches, self.matches.names[variable]);
@@ -192,7 +195,7 @@ impl Namer<'_, '_> {
     }
 }
 
-/// `unmatched = "error"`: one error for all.
+/// Reports all variables that `unmatched = "error"` refuses, in one error.
 fn unmatched(matches: &Matches<'_>, mut variables: Vec<usize>, errors: &mut Errors) {
     let Some(option) = matches.map.options.unmatched.0.as_ref().filter(|_| !variables.is_empty()) else {
         return;
@@ -221,12 +224,12 @@ mod tests {
     }
 
     #[test]
-    fn rules_see_the_sources_own_names_so_a_pair_swaps() {
+    fn rules_match_the_sources_names_so_a_pair_swaps() {
         assert_eq!(planned(&[], &renames(&[("a", "b"), ("b", "a")]), &["a", "b"]), ["a <- b", "b <- a"]);
     }
 
     #[test]
-    fn the_first_rename_that_matches_takes_and_flags_come_first() {
+    fn the_first_matching_rename_wins_and_flags_come_first() {
         let text = renames(&[("a/*", "file/*"), ("b/*", "file/*")]);
         let names = ["a/1", "b/2"];
         assert_eq!(planned(&[Rename("a/**=flag/**".into())], &(text + "optional = true"), &names).len(), 2);
@@ -247,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn an_alias_to_the_name_it_has_is_no_collision() {
+    fn an_alias_to_the_present_name_is_not_a_collision() {
         assert_eq!(by_flags(&[Alias("a=a".into())], &["a"]), ["a <- a"]);
     }
 
@@ -270,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn slots_stay_when_the_rule_says_so_and_when_a_rule_means_them() {
+    fn slots_keep_their_names_if_the_rule_says_so_or_another_rule_matches_them() {
         let text = "[[rule]]\nrename = 'w'\nto = 'v'\nfollow_slots = false";
         assert_eq!(planned(&[], text, &["w", "w/Adam"]), ["v <- w", "w/Adam <- w/Adam"]);
         let text = renames(&[("w", "v"), ("**/Adam", "slots/**")]);
@@ -278,13 +281,13 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_for_all_does_not_tear_a_slot_from_a_variable_that_another_took() {
+    fn a_rule_for_all_does_not_separate_a_slot_from_its_renamed_variable() {
         let text = renames(&[("w", "v"), ("**", "m/**")]);
         assert_eq!(planned(&[], &text, &["w", "w/Adam", "x"]), ["m/x <- x", "v <- w", "v/Adam <- w/Adam"]);
     }
 
     #[test]
-    fn a_rule_that_takes_a_variable_takes_its_slot_as_written() {
+    fn a_rule_that_takes_a_variable_takes_its_slot_by_the_slots_own_match() {
         assert_eq!(
             by_flags(&[Rename("**=**_old".into())], &["w", "w/Adam"]),
             ["w/Adam_old <- w/Adam", "w_old <- w"]
@@ -304,12 +307,12 @@ mod tests {
     }
 
     #[test]
-    fn a_flag_splits_at_the_first_free_equals_sign() {
+    fn a_flag_splits_at_the_first_unescaped_equals_sign() {
         assert_eq!(by_flags(&[Rename("{x:a=|b=}c\\=d=e=f".into())], &["a=c=d"]), ["e=f <- a=c=d"]);
     }
 
     #[test]
-    fn unmatched_variables_go_or_are_refused_but_slots_are_never_judged() {
+    fn unmatched_variables_are_dropped_or_refused_but_slots_are_exempt() {
         let rule = renames(&[("w", "v")]);
         let names = ["w", "w/Adam", "x", "x/Adam"];
         let dropping = format!("[options]\nunmatched = 'drop'\n{rule}");
@@ -322,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_cannot_be_are_refused_with_the_variables_that_would_have_them() {
+    fn invalid_new_names_are_errors_that_list_their_variables() {
         let text = renames(&[
             ("{v:**}/a", "{v}"),
             ("l{i:int}", "{i-2}"),
@@ -349,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_that_cannot_be_are_one_error_a_target_whatever_the_numbers() {
+    fn numbers_out_of_range_are_one_error_for_each_target() {
         let names: Vec<String> = (0..30).map(|i| format!("l{i}")).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let errors = mismatch(&[Rename("l{i:int}={i-50}".into())], "", &names).errors;

@@ -1,22 +1,22 @@
-//! Selection, which comes before all naming: a variable that any `drop` matches is gone, and with any `keep` in force so is
-//! one that no `keep` matches.
+//! Selection, which comes before naming. A variable that a `drop` matches is dropped. If there is a `keep` rule, so
+//! is every variable that no `keep` matches.
 //!
-//! A slot goes where its variable goes, unless a rule that renames, aliases or keeps means the slot itself: with
-//! `drop = "w"` and a rule that renames `w/ExponentialMovingAverage`, the average stays.
+//! A slot is dropped with its variable, unless a rule that renames, aliases or keeps is meant for the slot itself.
+//! With `drop = "w"` and a rule that renames `w/ExponentialMovingAverage`, the average stays.
 
 use crate::map::rule::{RuleId, Verb};
 use crate::remap::counts::RuleCounts;
 use crate::remap::names::matches::Matches;
 
-/// What selection says of one variable.
+/// The selection of one variable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Selection {
     Kept,
-    /// By a `drop`; none: no `keep` wanted it.
+    /// Dropped by a `drop`. `None` if no `keep` matches the variable.
     Dropped(Option<RuleId>),
 }
 
-/// The fate of each variable.
+/// Selects the variables.
 pub(crate) fn select(matches: &Matches<'_>, counts: &mut RuleCounts) -> Vec<Selection> {
     let first_keep = matches.map.ids().find(|id| matches.rule(*id).verb == Verb::Keep);
     let mut selector = Selector {
@@ -36,7 +36,7 @@ pub(crate) fn select(matches: &Matches<'_>, counts: &mut RuleCounts) -> Vec<Sele
 
 struct Selector<'a> {
     matches: &'a Matches<'a>,
-    /// Some rule keeps, so what none keeps goes.
+    /// True if there is a `keep` rule, so that variables without one are dropped.
     keeps: bool,
     selections: Vec<Selection>,
     /// The rule that keeps each variable.
@@ -62,7 +62,7 @@ impl Selector<'_> {
         }
     }
 
-    /// The `drop` that a slot follows its variable out by.
+    /// Returns the `drop` by which a slot is dropped with its variable.
     fn follows(&self, variable: usize) -> Option<RuleId> {
         let slot = self.matches.slot(variable)?;
         match self.selections[slot.of] {
@@ -73,14 +73,14 @@ impl Selector<'_> {
         }
     }
 
-    /// The `keep` that a slot stays with its variable by.
+    /// Returns the `keep` by which a slot is kept with its variable.
     fn keeper_followed(&self, variable: usize) -> Option<RuleId> {
         let slot = self.matches.slot(variable)?;
         self.keepers[slot.of].filter(|keep| self.matches.rule(*keep).follow_slots)
     }
 }
 
-/// Notes what the rules that match a variable did to it, as far as selection goes.
+/// Counts the results of selection for the rules that match a variable.
 fn count(
     matches: &Matches<'_>,
     variable: usize,
@@ -116,39 +116,39 @@ mod tests {
     }
 
     #[test]
-    fn a_drop_counts_wherever_it_stands() {
+    fn a_drop_applies_at_any_position() {
         let names = left("[[rule]]\nrename = 'v'\nto = 'u'\noptional = true\n[[rule]]\ndrop = 'v'");
         assert!(!names.contains(&"u".into()) && !names.contains(&"v".into()));
     }
 
     #[test]
-    fn with_a_keep_in_force_the_rest_goes() {
+    fn with_a_keep_the_rest_is_dropped() {
         assert_eq!(left("[[rule]]\nkeep = 'x'\n[[rule]]\nkeep = 'v'"), ["v", "x"]);
         assert_eq!(left("[[rule]]\nkeep = 'x'\n[[rule]]\nkeep = '*'\n[[rule]]\ndrop = 'w'"), ["v", "x"]);
     }
 
     #[test]
-    fn slots_of_slots_go_and_stay_with_their_variable() {
+    fn slots_of_slots_are_dropped_and_kept_with_their_variable() {
         assert_eq!(left("[[rule]]\ndrop = 'w'"), ["v", "x"]);
         assert_eq!(left("[[rule]]\nkeep = 'w'"), WITH_SLOTS[1..5]);
         assert_eq!(left("[[rule]]\ndrop = 'w/Adam'"), ["v", "w", "w/ExponentialMovingAverage", "x"]);
     }
 
     #[test]
-    fn slots_stay_behind_when_the_rule_says_so() {
+    fn slots_do_not_follow_if_the_rule_says_so() {
         assert_eq!(left("[[rule]]\ndrop = 'w'\nfollow_slots = false").len(), 5);
         assert_eq!(left("[[rule]]\nkeep = 'w'\nfollow_slots = false"), ["w"]);
     }
 
     #[test]
-    fn a_slot_that_a_rule_means_outlives_its_variable() {
+    fn a_slot_that_a_rule_matches_outlives_its_variable() {
         let text = "[[rule]]\ndrop = 'w'\n[[rule]]\nrename = '{v:**}/ExponentialMovingAverage'\nto = '{v}'";
         let names = ["w", "w/ExponentialMovingAverage", "w/Momentum"];
         assert_eq!(planned(&[], text, &names), ["w <- w/ExponentialMovingAverage"]);
     }
 
     #[test]
-    fn the_optimizer_goes_by_its_role_and_averages_stay() {
+    fn the_optimizer_is_dropped_by_its_role_and_averages_stay() {
         let names = [
             "Adam/iter",
             "Adam/w/m",

@@ -17,7 +17,7 @@ fn same(short: &[Flag], long: &[Flag]) {
 }
 
 #[test]
-fn a_scope_means_all_that_is_in_it_and_the_report_says_so() {
+fn a_scope_selects_all_that_is_in_it_and_the_report_says_so() {
     for verb in [Flag::Rename, Flag::Alias] {
         same(&[verb("bert=encoder".into())], &[verb("bert/**=encoder/**".into())]);
         same(&[verb("bert/=m/encoder/".into())], &[verb("bert/**=m/encoder/**".into())]);
@@ -30,13 +30,13 @@ fn a_scope_means_all_that_is_in_it_and_the_report_says_so() {
 }
 
 #[test]
-fn in_a_file_it_means_the_same_and_each_target_is_a_scope() {
+fn a_scope_in_a_file_means_the_same_and_each_target_is_a_scope() {
     let text = "[[rule]]\nalias = 'BERT'\nto = ['x', 'y/z']\nignore_case = true\n[[rule]]\nkeep = 'bert/b'\n";
     assert_eq!(planned(&[], text, BERT), ["bert/b <- bert/b", "x/b <- bert/b", "y/z/b <- bert/b"]);
 }
 
 #[test]
-fn slots_follow_what_is_renamed_by_its_scope() {
+fn slots_follow_a_variable_that_is_renamed_by_its_scope() {
     let names = ["Adam/net/w/m", "net/w", "net/w/Adam"];
     assert_eq!(
         planned(&[Flag::Rename("net=model".into())], "", &names),
@@ -45,7 +45,7 @@ fn slots_follow_what_is_renamed_by_its_scope() {
 }
 
 #[test]
-fn a_variable_of_that_name_wins() {
+fn a_variable_with_the_name_of_a_scope_wins() {
     let names = ["dense", "dense/Adam", "dense/kernel"];
     assert_eq!(
         planned(&[Flag::Rename("dense=v".into())], "", &names),
@@ -54,7 +54,7 @@ fn a_variable_of_that_name_wins() {
 }
 
 #[test]
-fn characters_with_a_meaning_stay_characters() {
+fn escaped_special_characters_stay_literal() {
     assert_eq!(
         planned(&[Flag::Rename(r"a\*\{=\*$2".replace("$2", r"\$2"))], "", &["a*{/w"]),
         ["*$2/w <- a*{/w"]
@@ -62,13 +62,13 @@ fn characters_with_a_meaning_stay_characters() {
 }
 
 #[test]
-fn the_beginning_of_a_component_is_no_scope_and_other_verbs_have_none() {
+fn the_beginning_of_a_component_is_not_a_scope_and_other_verbs_have_none() {
     for flag in [Flag::Drop("ber".into()), Flag::Drop("re:bert".into()), Flag::Cast("bert=half".into())] {
         assert!(mismatch(&[flag], "", BERT).to_string().contains("matched none of 6 variables"));
     }
 }
 
-/// What a map does, without its words.
+/// Returns the effect of a map, without the rules that caused it.
 fn meaning(plan: &Plan) -> (Vec<Planned>, usize, usize) {
     let unruled = |planned: &Planned| Planned { rule: None, ..planned.clone() };
     (plan.variables.iter().map(unruled).collect(), plan.report.dropped.len(), plan.report.lost.len())
@@ -94,7 +94,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
-    fn the_written_map_plans_what_the_map_plans(
+    fn the_written_map_has_the_same_plan_as_the_map(
         flags in proptest::collection::vec(flag(), 0..4),
         names in proptest::collection::btree_set("[ab]{1,2}(/[ab]{1,2}){0,2}(/Adam)?", 1..12),
         unmatched in prop::sample::select(vec!["keep", "drop"]),
@@ -148,7 +148,7 @@ proptest! {
     }
 }
 
-/// Parsed, planned, and all that is said is rendered.
+/// Parses and plans a map, and renders all messages.
 fn try_it(text: &str, flag: &str) {
     let names: [&[u8]; 4] = [b"a/0/x", b"a/1/b/y", b"q/\xc3\xa9", b"z"];
     for flags in [vec![], vec![Flag::Rename(flag.into())], vec![Flag::Drop(flag.into()), Flag::DropOptimizer]]

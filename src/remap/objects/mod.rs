@@ -1,16 +1,17 @@
-//! A map on an object graph: rules act on paths, and the graph, the keys, the slots and the full names change together.
+//! The application of a map to an object graph. Rules match paths. The graph, the keys, the slots and the full names
+//! change together.
 //!
 //! ```text
-//! rules ─► survey.rs ────────► selection.rs ─► taking.rs  ──► wishes.rs ─► graph::edit ─► the catalog, its graph
-//!          (search.rs:         drop, keep      copying.rs     one edit                    and the report (outcome.rs)
-//!           automaton × graph)                 rename, alias
-//!                                              making.rs
-//!                                              join, split, create
+//! rules ─► matching ──────────► selection.rs ─► moves.rs ──────► edit ──► graph::edit ─► the catalog, its graph
+//!          (search.rs:          drop, keep      aliases.rs       one edit                and the report (result)
+//!           automaton × graph)                  rename, alias
+//!                                               new_values.rs
+//!                                               join, split, create
 //! ```
 //!
-//! A rule may mean a variable or any object above it: a layer, an optimizer, an attribute of the root. What it matches is
-//! a path; what it changes is the path's last edge, so an object that loses a name has lost it by all paths. A variable
-//! goes when no path is left.
+//! A rule may select a variable or any object above it: a layer, an optimizer, an attribute of the root. A rule
+//! matches a path, and changes the last edge of that path. An object that loses a name therefore loses it in all
+//! paths. A variable is removed when it has no path left.
 
 pub(crate) mod edit;
 pub(crate) mod graph_tensor;
@@ -38,7 +39,7 @@ use crate::remap::plan::MapMismatch;
 use crate::remap::rejected_names::RejectedNames;
 use crate::remap::report::Report;
 
-/// Gives a catalog with an object graph the names that the map wants, and a graph that leads to them.
+/// Renames the variables of an object-based checkpoint according to the map, and rewrites the object graph to match.
 pub(crate) fn apply(map: &Map, catalog: &mut Catalog) -> Result<Report, MapMismatch> {
     let Some(graph) = catalog.objects.as_ref().and_then(|objects| objects.graph.clone()) else {
         return Err(without_graph(map, catalog));
@@ -67,7 +68,7 @@ pub(crate) fn apply(map: &Map, catalog: &mut Catalog) -> Result<Report, MapMisma
     Ok(report)
 }
 
-/// Calls variables what they are called wherever there is a graph.
+/// Names the variables by the graph, as for every checkpoint with a graph.
 pub(crate) fn name_by_graph(variables: &mut [Variable], graph: Option<&Graph>) {
     let keys: Vec<_> = variables.iter().map(|variable| variable.key().as_bytes()).collect();
     let names = graph.map_or_else(Vec::new, |graph| graph.names(&keys));

@@ -24,7 +24,7 @@ use crate::tensor::{Shape, Tensor};
 
 const VALUE: &str = "/.ATTRIBUTES/VARIABLE_VALUE";
 
-/// A catalog in which the value of each key is the key it had.
+/// Returns a catalog in which the value of each key is the key itself.
 fn catalog(graph: Graph, keys: &[String]) -> Catalog {
     let bytes: Vec<_> = keys.iter().map(|key| key.as_bytes()).collect();
     let variable = |(key, name): (&String, crate::graph::names::Name)| Variable {
@@ -68,7 +68,7 @@ fn refused(name: &str, rules: &[&str]) -> String {
     apply(&map(&flags(rules), ""), &mut of_fixture(name)).unwrap_err().to_string()
 }
 
-/// The graph that is in the tensor knows every key, and each variable is shown once.
+/// Checks that the graph in the catalog knows every key, and that each variable is shown once.
 fn assert_agrees(catalog: &Catalog) {
     let objects = catalog.objects.as_ref().unwrap();
     let graph = objects.graph.as_ref().unwrap();
@@ -79,7 +79,7 @@ fn assert_agrees(catalog: &Catalog) {
     assert_eq!((catalog.kind(), catalog.index.is_none()), (Kind::ObjectBased, true));
 }
 
-/// `new <- key in the source`, slots apart.
+/// Returns `new <- key in the source` for each variable except slots.
 fn shown(catalog: &Catalog) -> Vec<String> {
     let variables = catalog.variables.iter().filter(|v| !v.name.to_string().contains(".OPTIMIZER_SLOT"));
     variables.map(|v| format!("{} <- {}", v.name, value(v).replace(VALUE, ""))).collect()
@@ -96,7 +96,7 @@ fn bytes_of(tensor: &Tensor) -> Vec<u8> {
     bytes
 }
 
-/// Those that are not what they are without a rule.
+/// Returns the variables that differ from those without any rule.
 fn changed(name: &str, catalog: &Catalog) -> Vec<String> {
     let before = shown(&of_fixture(name));
     shown(catalog).into_iter().filter(|line| !before.contains(line)).collect()
@@ -116,7 +116,7 @@ fn an_object_is_renamed_by_its_path_by_its_content_and_by_what_is_in_it() {
 }
 
 #[test]
-fn of_two_paths_to_one_variable_each_may_be_moved_by_a_rule_of_its_own() {
+fn each_of_two_paths_to_one_variable_may_be_moved_by_its_own_rule() {
     let (catalog, _) = applied("modules", &["net/layers/0=net/list", "net/shared=net/one"]);
     let graph = catalog.objects.as_ref().unwrap().graph.as_ref().unwrap();
     assert_eq!(graph.resolve("net/list/w"), graph.resolve("net/one/w"));
@@ -135,7 +135,7 @@ fn the_first_rule_takes_a_path_with_all_that_is_below() {
 }
 
 #[test]
-fn a_dropped_optimizer_of_keras_3_leaves_the_weights_under_the_paths_one_sees() {
+fn dropping_a_keras_3_optimizer_leaves_the_weights_under_their_visible_paths() {
     for rule in ["drop optimizer/**", "drop-optimizer"] {
         let (catalog, report) = applied("keras3_compiled", &[rule]);
         assert!(
@@ -150,7 +150,7 @@ fn a_dropped_optimizer_of_keras_3_leaves_the_weights_under_the_paths_one_sees() 
 }
 
 #[test]
-fn the_save_counter_stays_unless_it_is_spelled() {
+fn the_save_counter_stays_unless_a_rule_contains_its_name() {
     let counted = |rules: &[&str]| {
         let mut catalog = counter();
         apply(&map(&flags(rules), ""), &mut catalog).unwrap();
@@ -169,7 +169,7 @@ fn counter() -> Catalog {
     catalog(graph, &keys)
 }
 
-/// A graph in which each of these paths leads to a variable.
+/// Returns a graph in which each of these paths leads to a variable.
 fn tree(paths: &[&str]) -> Graph {
     let mut objects = ObjectGraph { nodes: vec![Node::default()], unknown: vec![] };
     for path in paths {
@@ -195,7 +195,7 @@ fn tree(paths: &[&str]) -> Graph {
 }
 
 #[test]
-fn what_is_in_an_object_joins_one_that_is_there() {
+fn the_content_of_an_object_merges_into_an_existing_one() {
     let names = |rules: &[&str], paths: &[&str]| {
         let graph = tree(paths);
         let keys = bundle_keys(&graph);
@@ -214,7 +214,7 @@ fn what_is_in_an_object_joins_one_that_is_there() {
 }
 
 #[test]
-fn what_cannot_be_is_said_all_at_once_with_its_place() {
+fn all_impossible_names_are_reported_at_once_with_their_places() {
     let message = refused("modules", &["net/share=x", "net/extra=net/shared", "trainer=a.b"]);
     assert!(message.contains("`net/share` matched none") && message.contains("`net/shared`"), "{message}");
     assert!(
@@ -259,9 +259,9 @@ fn rule() -> impl Strategy<Value = String> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
-    /// Where every object has one path, names are all there is.
+    /// Checks that the result is that of the name-based rules if every object has one path.
     #[test]
-    fn on_a_tree_paths_become_what_names_become(
+    fn on_a_tree_paths_are_renamed_like_names(
         names in prop::collection::btree_set("[a-c](/[a-c]){0,2}/[x-z]", 1..8),
         rules in prop::collection::vec(rule(), 1..4),
     ) {
@@ -305,7 +305,7 @@ proptest! {
     }
 }
 
-/// A graph up to the order of its nodes, with each key replaced by what its value says.
+/// Returns a graph regardless of the order of its nodes, with each key replaced by its value.
 fn by_value(catalog: &Catalog) -> Vec<Node> {
     let values: BTreeMap<_, _> = catalog.variables.iter().map(|v| (v.key().to_string(), value(v))).collect();
     let mut nodes = canonical(catalog.objects.as_ref().unwrap().graph.as_ref().unwrap());
@@ -316,7 +316,7 @@ fn by_value(catalog: &Catalog) -> Vec<Node> {
     nodes
 }
 
-/// A fixture whose variables called `w`, and their slots, are matrices; the other values are single numbers.
+/// Returns a fixture whose variables named `w`, and their slots, are matrices. The other values are scalars.
 fn with_matrices(name: &str) -> Catalog {
     let mut catalog = of_fixture(name);
     for variable in &mut catalog.variables {
@@ -329,7 +329,7 @@ fn with_matrices(name: &str) -> Catalog {
     catalog
 }
 
-/// The variables that are no float32 matrices or numbers as before, and what the rules did.
+/// Returns the variables that are no longer the same float32 matrices or scalars, and the report.
 fn changed_values(text: &str) -> (Vec<String>, Report) {
     let line = |v: &Variable| format!("{} {} {}", v.name, v.tensor.shape, v.tensor.dtype);
     let mut catalog = with_matrices("modules");
@@ -342,7 +342,7 @@ fn changed_values(text: &str) -> (Vec<String>, Report) {
 const TRANSPOSED: &str = "ops = [{ transpose = [1, 0] }, { cast = 'float16' }]";
 
 #[test]
-fn a_converted_variable_keeps_its_name_and_takes_its_slots_along() {
+fn the_slots_of_a_converted_variable_follow_and_it_keeps_its_name() {
     let expected = [
         "net/shared/w [3, 2] float16",
         "net/shared/w/.OPTIMIZER_SLOT/trainer/m [3, 2] float32",
@@ -360,7 +360,7 @@ fn a_converted_variable_keeps_its_name_and_takes_its_slots_along() {
 }
 
 #[test]
-fn what_a_rule_takes_or_copies_has_its_ops() {
+fn the_ops_of_a_rule_apply_to_all_that_it_takes_or_copies() {
     let (changed, _) = changed_values(&format!(
         "[[rule]]\nrename = 'net/shared/w'\nto = 'net/first'\n{TRANSPOSED}\n[[rule]]\nconvert = 'net/layers/1/w'\nops = [{{ flip = 0 }}]"
     ));
@@ -385,7 +385,7 @@ fn what_a_rule_takes_or_copies_has_its_ops() {
 }
 
 #[test]
-fn values_that_cannot_be_are_refused_at_their_places() {
+fn impossible_values_are_refused_at_their_places() {
     let text = "[[rule]]\nconvert = 'net/shared/w'\nops = [{ squeeze = 0 }]\n\
                 [[rule]]\nsplit = 'net/shared/w'\nto = ['a', 'b', 'c']\naxis = 0";
     let mismatch = apply(&map(&[], text), &mut with_matrices("modules")).unwrap_err();
@@ -408,7 +408,7 @@ fn a_split_variable_leaves_its_path_and_its_slots_are_split_alike() {
 }
 
 #[test]
-fn a_slot_that_not_every_joined_variable_has_goes_and_is_said() {
+fn a_slot_that_some_joined_variable_lacks_is_dropped_with_a_warning() {
     let text = "[[rule]]\ndrop = 'net/shared/w/.OPTIMIZER_SLOT/trainer/v'\n\
                 [[rule]]\njoin = ['net/shared/w', 'net/extra/a.Sb/w']\nto = 'all'\naxis = -2";
     let (changed, report) = changed_values(text);
@@ -421,7 +421,7 @@ fn a_slot_that_not_every_joined_variable_has_goes_and_is_said() {
 }
 
 #[test]
-fn the_first_rule_takes_a_variable_whole_or_in_parts() {
+fn the_first_rule_takes_a_variable_as_a_whole_or_in_parts() {
     let rename = "[[rule]]\nrename = 'net/shared/w'\nto = 'net/shared/kernel'\n";
     let split = "[[rule]]\nsplit = 'net/shared/w'\nto = ['a', 'b']\naxis = 0\n";
     let rules = |text: &str| {
@@ -434,7 +434,7 @@ fn the_first_rule_takes_a_variable_whole_or_in_parts() {
 }
 
 #[test]
-fn an_alias_of_what_is_split_has_it_whole() {
+fn an_alias_of_a_split_variable_has_the_whole_value() {
     let text = "[[rule]]\nalias = 'net/shared/w'\nto = 'whole'\n[[rule]]\nsplit = 'net/shared/w'\nto = ['a', 'b']\naxis = 0";
     let (changed, _) = changed_values(text);
     for line in ["a [1, 3] float32", "b [1, 3] float32", "whole [2, 3] float32"] {
@@ -443,7 +443,7 @@ fn an_alias_of_what_is_split_has_it_whole() {
 }
 
 #[test]
-fn what_a_full_name_means_is_split_by_all_its_paths() {
+fn a_variable_matched_by_its_full_name_is_split_under_all_its_paths() {
     let mut catalog = with_matrices("modules");
     let variable = catalog.variables.iter_mut().find(|variable| variable.name.as_bytes() == b"net/shared/w");
     variable.unwrap().full_name = Some("alone:0".into());
@@ -455,9 +455,10 @@ fn what_a_full_name_means_is_split_by_all_its_paths() {
 }
 
 proptest! {
-    /// Joined along their first axis and split again, the values are where they were, in a graph that says the same.
+    /// Checks that values that are joined along their first axis and split again are unchanged, in an equivalent
+    /// graph.
     #[test]
-    fn a_join_and_its_split_give_the_values_back(paths in proptest::collection::btree_set("[a-c]/[a-c]{1,2}/[a-c]", 2..6)) {
+    fn a_join_and_its_split_restore_the_values(paths in proptest::collection::btree_set("[a-c]/[a-c]{1,2}/[a-c]", 2..6)) {
         let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
         let prefix_free = paths.iter().all(|a| paths.iter().all(|b| a == b || !b.starts_with(&format!("{a}/"))));
         prop_assume!(prefix_free);
@@ -485,7 +486,7 @@ proptest! {
 }
 
 #[test]
-fn one_rule_that_gives_many_one_name_is_one_error_with_the_target_that_works() {
+fn one_rule_that_gives_many_variables_one_name_is_one_error_with_a_working_target() {
     let mut catalog = of_fixture("modules");
     let errors = apply(&map(&flags(&["net/**=a"]), ""), &mut catalog).unwrap_err().errors;
     assert_eq!(errors.len(), 1, "{errors}");
@@ -495,7 +496,7 @@ fn one_rule_that_gives_many_one_name_is_one_error_with_the_target_that_works() {
 }
 
 #[test]
-fn a_scope_of_full_names_means_what_is_in_it_and_an_object_of_that_name_wins() {
+fn a_scope_of_full_names_selects_all_that_is_in_it_and_an_object_of_that_name_wins() {
     let full_names = |rule: &str| {
         let (catalog, report) = applied("keras2_weights", &[rule]);
         let names = catalog.variables.iter().filter_map(|variable| variable.full_name.clone());
@@ -510,7 +511,7 @@ fn a_scope_of_full_names_means_what_is_in_it_and_an_object_of_that_name_wins() {
     assert_eq!(report.rules[0].text, "rename 'net' -> 'model'");
 }
 
-/// A first component of full names that no path begins with.
+/// Returns a first component of full names that no path begins with.
 fn scope_of_full_names(name: &str) -> String {
     let catalog = of_fixture(name);
     let graph = catalog.objects.as_ref().unwrap().graph.clone().unwrap();

@@ -1,60 +1,60 @@
-//! The whole of a plan, and what each rule did in it.
+//! The report on a plan: the results of each rule, dropped variables, lost names and warnings.
 
 use crate::map::diagnostic::Errors;
 use crate::map::rule::RuleId;
 
-/// How a plan came to be.
+/// The report on a plan.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
-    /// What each rule did, in the order in which rules apply: flags, then files.
+    /// The report on each rule, in the order in which rules apply: flags, then files.
     pub(crate) rules: Vec<RuleReport>,
-    /// Variables that are left out, in the order of their names: by a `drop`; without a rule, because no `keep` matched
-    /// or under `unmatched = "drop"`.
+    /// The variables that are left out, in the order of their names, each with its `drop`. The rule is `None` if no
+    /// `keep` matched the variable, or if `unmatched = "drop"` dropped it.
     pub(crate) dropped: Vec<(usize, Option<RuleId>)>,
-    /// Names that variables did not get because another had more right to them.
+    /// The names that variables did not get because another variable took precedence.
     pub(crate) lost: Vec<Lost>,
-    /// What is odd, but no reason to refuse.
+    /// The warnings: unusual results that are not errors.
     pub warnings: Errors,
-    /// How many variables the source has.
+    /// The number of variables in the source.
     pub(crate) total: usize,
 }
 
 /// A name that went to another variable, under `collision = "first"`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Lost {
-    /// The variable that did not get it.
+    /// The variable that did not get the name.
     pub(crate) source: usize,
     /// The name.
     pub(crate) name: Vec<u8>,
-    /// The rule that would have given it; none: its own name.
+    /// The rule that would have given the name. `None` if it is the variable's own name.
     pub(crate) rule: Option<RuleId>,
-    /// The variable that has it.
+    /// The variable that has the name.
     pub(crate) to: usize,
 }
 
-/// What one rule did.
+/// The report on one rule.
 #[derive(Clone, Debug)]
 pub(crate) struct RuleReport {
-    /// `fix.toml:12` or `--rename`
+    /// The place of the rule: `fix.toml:12` or `--rename`.
     pub(crate) place: String,
-    /// `rename 'a/**' -> 'b/**'`
+    /// The rule in one line: `rename 'a/**' -> 'b/**'`.
     pub(crate) text: String,
-    /// Variables whose own names it matched, and that it acted on.
+    /// The number of variables that the rule matched directly and acted on.
     pub(crate) hits: usize,
-    /// Slots that followed their variables by it.
+    /// The number of slots that followed their variables by this rule.
     pub(crate) followed: usize,
-    /// One of them.
+    /// The result for one of these variables.
     pub(crate) example: Option<Example>,
-    /// Whether it was of use.
+    /// The status of the rule.
     pub(crate) status: Status,
 }
 
-/// What a rule did to one variable, or to those that it joins.
+/// The result of a rule for one variable, or for the variables that it joins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Example {
-    /// The old names; none for a `create`.
+    /// The old names. Empty for a `create`.
     pub(crate) from: Vec<Vec<u8>>,
-    /// The new names; none for a `drop`.
+    /// The new names. Empty for a `drop`.
     pub(crate) to: Vec<Vec<u8>>,
 }
 
@@ -67,18 +67,18 @@ impl Example {
     }
 }
 
-/// Whether a rule was of use.
+/// The status of a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Status {
-    /// It acted on something.
+    /// A rule that acted on something.
     Used,
-    /// It matched nothing.
+    /// A rule that matched nothing.
     Unused,
-    /// It matched nothing, and says that it may.
+    /// An optional rule that matched nothing.
     Optional,
-    /// It matched only what others had taken or dropped.
+    /// A rule that matched only variables that other rules had taken or dropped.
     Shadowed {
-        /// The rule that took the first of them.
+        /// The rule that took the first of these variables.
         by: Option<RuleId>,
     },
 }

@@ -18,7 +18,7 @@ fn an_empty_map_changes_nothing() {
 }
 
 #[test]
-fn a_rule_that_matched_nothing_names_the_nearest() {
+fn a_rule_that_matches_nothing_gets_the_nearest_pattern_as_a_hint() {
     let message =
         mismatch(&[Flag::Rename("ber/**=encoder/**".into())], "", &["bert/a", "bert/b", "cls"]).to_string();
     assert_eq!(
@@ -45,7 +45,7 @@ fn unused_rules_are_an_error_a_warning_or_allowed() {
 }
 
 #[test]
-fn a_rule_whose_variables_others_had_is_shadowed_not_unused() {
+fn a_rule_whose_variables_other_rules_took_is_shadowed_not_unused() {
     let text = "[[rule]]\nrename = '**'\nto = 'm/**'\n[[rule]]\nrename = 'a'\nto = 'b'\n[[rule]]\nalias = 'c'\nto = 'd'\n\
                 [[rule]]\ndrop = 'c'\n";
     assert_eq!(statuses(text, &["a", "c"]), [Status::Used, shadowed_by(0), shadowed_by(3), Status::Used]);
@@ -66,7 +66,7 @@ fn the_report_counts_hits_and_slots_that_followed_with_an_example() {
 }
 
 #[test]
-fn question_marks_and_brackets_are_explained_when_they_match_nothing() {
+fn question_marks_and_brackets_are_explained_if_they_match_nothing() {
     let help = "are ordinary characters";
     assert!(mismatch(&[Flag::Drop("w?".into())], "", &["w1"]).to_string().contains(help));
     assert!(mismatch(&[Flag::Drop("w[0-9]".into())], "", &["w1"]).to_string().contains(help));
@@ -74,13 +74,13 @@ fn question_marks_and_brackets_are_explained_when_they_match_nothing() {
 }
 
 #[test]
-fn a_slash_too_many_is_a_warning() {
+fn an_extra_slash_is_a_warning() {
     let report = plan(&[Flag::StripPrefix("bert".into())], "", &["bert/w"]).unwrap().report;
     assert!(report.warnings.to_string().contains("`bert/w` becomes `/w`, which has a slash too many"));
 }
 
 #[test]
-fn dropping_an_optimizer_that_is_not_there_is_an_error() {
+fn dropping_a_missing_optimizer_is_an_error() {
     let message = mismatch(&[Flag::DropOptimizer], "", &["w"]).to_string();
     assert!(
         message.contains("no optimizer state among 1 variable") && message.contains("| --drop-optimizer")

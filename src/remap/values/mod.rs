@@ -1,4 +1,4 @@
-//! What the rules want of values, held against tensors: dtypes and shapes are checked, and no data is read.
+//! The check of the value plans against the tensors' dtypes and shapes. No data is read.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,26 +17,26 @@ use crate::op::{Fill, Op};
 use crate::remap::steps::{Input, Output, Scope, Step, ValuePlan};
 use crate::tensor::Tensor;
 
-/// Variables that a message names before "and N more".
+/// The number of variables that a message names before "and N more".
 const SHOWN: usize = 5;
 
-/// Makes the tensors that a plan wants, and notes what cannot be made.
+/// The builder of the tensors of a plan. It records the mismatches.
 pub(crate) struct Values<'a> {
     map: &'a Map,
     variables: &'a [Variable],
     files: Files,
-    /// What inputs come to: those of several results are computed once.
+    /// The results of inputs, cached because several values may share an input.
     done: HashMap<Input, Option<Arc<Tensor>>>,
-    /// The parts of what was split, by its source.
+    /// The parts of each split value, by its input.
     split: HashMap<Input, Option<Vec<Arc<Tensor>>>>,
     mismatches: Vec<ValueMismatch>,
-    /// By place and words.
+    /// The index of each mismatch, by its place and message.
     known: HashMap<(String, usize, String), usize>,
-    /// Variables that a cast of everything leaves alone.
+    /// The variables that a cast of everything does not change.
     spared: Vec<(WrittenOp, String)>,
 }
 
-/// What does not fit, and for which variables.
+/// A value that does not fit, and the variables that it concerns.
 struct ValueMismatch {
     fault: OpError,
     of: Vec<String>,
@@ -48,7 +48,7 @@ impl<'a> Values<'a> {
         Self { map, variables, files, done, split, mismatches: rejected, known, spared }
     }
 
-    /// The tensor of a value; none if it cannot be, which is noted.
+    /// Returns the tensor of a value. `None` if it is impossible; the reason is then recorded.
     pub(crate) fn tensor(&mut self, derived: &ValuePlan) -> Option<Arc<Tensor>> {
         match derived.end {
             Output::Whole => self.input(derived.inputs.first()?),
@@ -64,7 +64,7 @@ impl<'a> Values<'a> {
         }
     }
 
-    /// All that does not fit, and what is odd.
+    /// Reports all mismatches as errors, and the variables that a cast did not change as a warning.
     pub(crate) fn finish(self, errors: &mut Errors, warnings: &mut Errors) {
         for ValueMismatch { fault, of } in self.mismatches {
             let error = Error::new(Kind::Value, &fault.place, fault.what).helps(fault.help);
@@ -80,7 +80,7 @@ impl<'a> Values<'a> {
         }
     }
 
-    /// What a value of the source comes to.
+    /// Applies the steps of an input to its source value.
     fn input(&mut self, input: &Input) -> Option<Arc<Tensor>> {
         if let Some(done) = self.done.get(input) {
             return done.clone();
@@ -118,7 +118,7 @@ impl<'a> Values<'a> {
         made.map_err(|fault| self.mismatch(fault, Some(self.at(source, &tensor)))).ok()
     }
 
-    /// The parts of a value that a rule splits.
+    /// Returns the parts of a value that a rule splits.
     fn parts(&mut self, input: &Input, rule: &Rule) -> Option<Vec<Arc<Tensor>>> {
         if let Some(parts) = self.split.get(input) {
             return parts.clone();
@@ -164,13 +164,13 @@ impl<'a> Values<'a> {
         self.mismatches[at].of.extend(of);
     }
 
-    /// `` `w` [2, 3] float32 ``
+    /// Returns a variable with its shape and dtype: `` `w` [2, 3] float32 ``.
     fn described(&self, source: usize) -> String {
         let Variable { name, tensor, .. } = &self.variables[source];
         format!("`{name}` {} {}", tensor.shape, tensor.dtype)
     }
 
-    /// The same, and what it has become so far.
+    /// Like `described`, with the present shape and dtype if earlier steps changed them.
     fn at(&self, source: usize, tensor: &Tensor) -> String {
         let own = &self.variables[source].tensor;
         match (own.dtype, &own.shape) == (tensor.dtype, &tensor.shape) {
@@ -191,7 +191,7 @@ fn has_ops_of(op: &WrittenOp, scope: Scope) -> bool {
     scope == Scope::All || op.is_layout()
 }
 
-/// New elements of an optimizer's slots are zeros; a mean stays one.
+/// Replaces the fill of a new element by zero if the scope requires it. A mean stays a mean.
 fn emptied(op: Op, scope: Scope) -> Op {
     const ZERO: Fill = Fill::Value(0.0);
     let zeros = scope == Scope::Layout { zeros: true };
@@ -204,9 +204,10 @@ fn emptied(op: Op, scope: Scope) -> Op {
     }
 }
 
-/// `**=bfloat16` means the weights: whoever restores wants steps and tokens as they are.
+/// Returns true if a cast of everything does not change this tensor. `**=bfloat16` is meant for the weights; a
+/// program that restores them needs steps and tokens unchanged.
 fn is_spared(op: &WrittenOp, tensor: &Tensor, files: &Files) -> bool {
-    // Any number will do to ask what the op is.
+    // Any numeric dtype works here, because only the op itself is needed.
     let met = OpInput { dtype: Dtype::Float32, dims: &[], files };
     match op.is_cast().then(|| op.resolve(&met)) {
         Some(Ok(Op::Cast { dtype, .. })) => {
@@ -216,12 +217,12 @@ fn is_spared(op: &WrittenOp, tensor: &Tensor, files: &Files) -> bool {
     }
 }
 
-/// Whether elements can be fractions.
+/// Returns true if elements can be fractions.
 fn is_fraction(dtype: Dtype) -> bool {
     dtype.width().is_some() && matches!(dtype.value()(&[0; 16]), Value::Float32(_) | Value::Float64(_))
 }
 
-/// Why tensors cannot be joined along an axis.
+/// Returns the reason why tensors cannot be joined along an axis. `None` if they can.
 fn shape_mismatch(tensors: &[Arc<Tensor>], axis: usize) -> Option<String> {
     let first = tensors.first()?;
     for tensor in tensors {
@@ -246,7 +247,7 @@ fn list(names: &[String]) -> String {
     }
 }
 
-/// What is done to a value, in the words of the map.
+/// Describes the operations on a value, in the words of the map.
 pub(crate) fn described(map: &Map, derived: &ValuePlan, variables: &[Variable]) -> String {
     let steps = derived.inputs.first().map_or(&[][..], |input| &input.steps);
     let ops = steps.iter().flat_map(|step| {

@@ -1,4 +1,5 @@
-//! Maps on catalogs of small tensors: who is changed by what, and what is told when it cannot be.
+//! Tests of maps on catalogs of small tensors: the variables that each rule changes, and the errors if a value is
+//! impossible.
 
 use crate::catalog::Catalog;
 use crate::map::flags::Flag;
@@ -36,7 +37,7 @@ fn applied(
 ) -> Result<(Vec<String>, Report), MapMismatch> {
     let mut catalog = catalog(variables);
     let report = apply(&map(flags, text), &mut catalog)?;
-    // What is written of the map does the same.
+    // The written form of the map must have the same result.
     let written = Map::parse(&[], &[file(&map(flags, text).to_toml())]).unwrap();
     let mut again = crate::remap::values::tests::catalog(variables);
     apply(&written, &mut again).unwrap();
@@ -60,7 +61,7 @@ fn refused(text: &str, variables: &[(&str, &[u64])]) -> String {
 const TRANSPOSED: &str = "[[rule]]\nconvert = 'w'\nops = [{ transpose = [1, 0] }, { cast = 'float16' }]\n";
 
 #[test]
-fn slots_follow_what_moves_elements_and_keep_their_dtype() {
+fn slots_follow_ops_that_move_elements_and_keep_their_dtype() {
     let variables: &[(&str, &[u64])] =
         &[("w", &[2, 3]), ("w/Adam", &[2, 3]), ("w/Adam/ExponentialMovingAverage", &[2, 3])];
     let expected =
@@ -95,7 +96,7 @@ fn a_slot_of_another_shape_keeps_its_value_with_a_warning() {
 }
 
 #[test]
-fn what_takes_comes_first_then_converts_and_aliases_in_their_order() {
+fn the_rule_that_takes_applies_first_then_converts_and_aliases_in_their_order() {
     let text = "\
 [[rule]]
 convert = 'w'
@@ -119,7 +120,7 @@ ops = [{ slice = ['1:'] }]";
 const JOIN: &str = "[[rule]]\njoin = ['{i}/q', '{i}/k']\nto = '{i}/qk'\naxis = 0\n";
 
 #[test]
-fn groups_are_those_that_catch_the_same() {
+fn the_members_of_a_group_have_the_same_captures() {
     let variables: &[(&str, &[u64])] =
         &[("0/q", &[2]), ("0/k", &[3]), ("1/k", &[5]), ("1/q", &[1]), ("x", &[])];
     assert_eq!(shown(JOIN, variables), ["0/qk [5] float32", "1/qk [6] float32", "x [] float32"]);
@@ -130,7 +131,7 @@ fn groups_are_those_that_catch_the_same() {
 }
 
 #[test]
-fn a_group_that_is_not_whole_says_what_it_lacks_and_who_has_it() {
+fn an_incomplete_group_reports_its_missing_member_and_the_rule_that_took_it() {
     let message = refused(JOIN, &[("0/q", &[2]), ("0/k", &[3]), ("1/q", &[1])]);
     assert_eq!(
         message,
@@ -155,7 +156,7 @@ error: `1/k` is missing, to be joined with `1/q`
 }
 
 #[test]
-fn slots_are_joined_where_all_members_have_them_and_stay_where_not() {
+fn slots_are_joined_if_all_members_have_them_and_keep_their_names_otherwise() {
     let variables: &[(&str, &[u64])] =
         &[("0/k", &[3]), ("0/k/Adam", &[3]), ("0/k/Adam_1", &[3]), ("0/q", &[2]), ("0/q/Adam", &[2])];
     let (shown, report) = applied(&[], JOIN, variables).unwrap();
@@ -165,7 +166,7 @@ fn slots_are_joined_where_all_members_have_them_and_stay_where_not() {
 }
 
 #[test]
-fn what_cannot_be_joined_or_split_names_all_shapes() {
+fn an_impossible_join_or_split_reports_all_shapes() {
     let message = refused(JOIN, &[("0/q", &[2, 2]), ("0/k", &[3, 4])]);
     let what = "[2, 2] and [3, 4] cannot be joined along axis 0: all other axes must be equal";
     assert!(message.contains(what), "{message}");
@@ -178,7 +179,7 @@ fn what_cannot_be_joined_or_split_names_all_shapes() {
 }
 
 #[test]
-fn variables_that_share_a_mistake_share_its_message() {
+fn variables_with_the_same_mistake_share_its_message() {
     let names: Vec<_> = (0..9).map(|i| format!("w{i}")).collect();
     let variables: Vec<(&str, &[u64])> = names.iter().map(|name| (name.as_str(), &[5u64][..])).collect();
     let message = refused("[[rule]]\nconvert = 'w*'\nops = [{ squeeze = 0 }]", &variables);
@@ -195,7 +196,7 @@ fn variables_that_share_a_mistake_share_its_message() {
 const CREATE: &str = "[[rule]]\ncreate = 'step'\ndtype = 'int64'\nshape = []\nvalue = 0\n";
 
 #[test]
-fn a_created_variable_collides_even_where_the_first_wins() {
+fn a_created_variable_collides_even_if_the_first_wins() {
     assert_eq!(shown(CREATE, &[("w", &[2])]), ["step [] int64", "w [2] float32"]);
     let message = refused(CREATE, &[("step", &[])]);
     assert!(message.contains("two variables would be called `step`"), "{message}");
@@ -205,7 +206,7 @@ fn a_created_variable_collides_even_where_the_first_wins() {
 }
 
 #[test]
-fn mistakes_about_names_and_about_values_are_told_together() {
+fn mistakes_about_names_and_about_values_are_reported_together() {
     let text = "[[rule]]\nrename = 'w'\nto = 'v'\nops = [{ squeeze = 0 }]\n[[rule]]\nconvert = 'none'\nops = [{ flip = 0 }]";
     let message = refused(text, &[("v", &[2]), ("w", &[2])]);
     for what in
@@ -216,7 +217,7 @@ fn mistakes_about_names_and_about_values_are_told_together() {
 }
 
 #[test]
-fn a_cast_of_everything_leaves_what_is_no_fraction() {
+fn a_cast_of_everything_leaves_values_without_fractions() {
     let mut catalog = catalog(&[("w", &[2])]);
     let step = Tensor::new(Dtype::Int64, Shape::default(), vec![vec![0; 8].into()], None);
     let source = Variable { name: "step".into(), tensor: Arc::new(step), ..catalog.variables[0].clone() };
@@ -232,7 +233,7 @@ fn a_cast_of_everything_leaves_what_is_no_fraction() {
 }
 
 #[test]
-fn what_was_done_is_kept_with_the_rule() {
+fn the_operations_on_a_value_are_kept_with_the_rule() {
     let mut catalog = catalog(&[("0/k", &[3]), ("0/q", &[2]), ("w", &[4])]);
     let text =
         format!("{JOIN}{CREATE}[[rule]]\nsplit = 'w'\nto = ['a', 'b']\naxis = 0\nops = [{{ flip = 0 }}]");

@@ -1,4 +1,4 @@
-//! What variables are called: the path that a rule gave them, which their keys then have too.
+//! The names that rules choose for variables. The path that a rule gives a variable also becomes its key.
 
 use std::borrow::Cow;
 
@@ -12,16 +12,16 @@ use crate::map::rule::RuleId;
 use crate::remap::objects::matching::Matches;
 use crate::remap::objects::plan::moves::{How, Moves};
 
-/// The new path of each variable that a rule gives one, with the rule.
+/// The new path of each variable that a rule renames, with the rule.
 pub(crate) struct ChosenNames(Vec<Option<(RuleId, SmolStr)>>);
 
 impl ChosenNames {
-    /// None yet for so many nodes.
+    /// Returns an instance for a graph with this number of nodes. It has no claims.
     pub(crate) fn new(nodes: usize) -> Self {
         Self(vec![None; nodes])
     }
 
-    /// A variable whose visible path is renamed is called by what that becomes.
+    /// Claims the new path for each variable whose visible path is renamed.
     pub(crate) fn visible(&mut self, matches: &Matches<'_>, moves: &Moves<'_>) {
         let (mut guide, mut way) = (PathCursor::new(matches.graph), Vec::new());
         for entry in (0..matches.entries.len()).filter(|entry| !matches.is_slot(*entry)) {
@@ -39,13 +39,15 @@ impl ChosenNames {
         }
     }
 
-    /// One that has another of its paths renamed is called by that, if the rule comes first.
+    /// Claims the new path for each variable that has another of its paths renamed, if that rule comes before the
+    /// rule of its present claim.
     pub(crate) fn moved(&mut self, matches: &Matches<'_>, moves: &Moves<'_>) {
         let mut seen = vec![false; matches.graph.objects().nodes.len()];
         seen[ROOT] = true;
         for take in moves.takes.iter().filter(|take| take.how == How::Moves) {
             let way: HashSet<_> = take.edges.iter().map(|edge| edge.0).collect();
-            // Objects below the one that moves, each with where it was come to from: a step and a name.
+            // The objects below the moved one, each with the index of its last step. A step is the previous step and
+            // a name.
             let (mut steps, mut open) = (vec![(0, "")], vec![(take.node, 0)]);
             while let Some((node, step)) = open.pop() {
                 if matches.graph.is_optimizer(node) || std::mem::replace(&mut seen[node], true) {
@@ -71,24 +73,24 @@ impl ChosenNames {
         }
     }
 
-    /// The claims by node, in which neighbours have much of their paths in common.
+    /// Returns the claims in node order, in which neighbors share much of their paths.
     pub(crate) fn in_order(&self) -> impl Iterator<Item = (NodeId, RuleId, &SmolStr)> {
         let chosen_names = self.0.iter().enumerate();
         chosen_names.filter_map(|(node, claim)| claim.as_ref().map(|(rule, path)| (node, *rule, path)))
     }
 
-    /// The rule and the path of a variable.
+    /// Returns the rule and the path of a variable.
     pub(crate) fn get(&self, node: NodeId) -> Option<&(RuleId, SmolStr)> {
         self.0[node].as_ref()
     }
 
-    /// Gives a variable this path, whatever it had.
+    /// Sets the path of a variable, replacing any previous claim.
     pub(crate) fn insert(&mut self, node: NodeId, rule: RuleId, path: String) {
         self.0[node] = Some((rule, path.into()));
     }
 }
 
-/// The path that begins so and goes on along these steps.
+/// Returns the path that begins with `above` and continues along these steps.
 fn spelled(above: &str, steps: &[(usize, &str)], mut step: usize) -> String {
     let mut names = Vec::new();
     while step != 0 {
@@ -100,7 +102,7 @@ fn spelled(above: &str, steps: &[(usize, &str)], mut step: usize) -> String {
     names.join("/")
 }
 
-/// The full name that spells `to` as this one spells `path`, or the end of it.
+/// Returns the full name for the new path `to`. The old full name must be `path` or the end of it.
 pub(crate) fn respelled(path: &str, to: &str, full_name: &str) -> Option<String> {
     if !path.ends_with(full_name.rsplit(['/', '.']).next()?) {
         return None;
@@ -113,13 +115,13 @@ pub(crate) fn respelled(path: &str, to: &str, full_name: &str) -> Option<String>
     Some(to.strip_prefix(above)?.to_owned()).filter(|new| !new.is_empty())
 }
 
-/// A path with its names as the program has them.
+/// Returns a path with its names as the program has them.
 fn unescaped(path: &str) -> Option<Cow<'_, str>> {
     let is_escaped = path.contains('.');
     if is_escaped { Some(components(path)?.join("/").into()) } else { Some(path.into()) }
 }
 
-/// What a rule for paths makes of a full name that it matches as well.
+/// Returns the full name that a path rule gives, if its pattern also matches the old full name.
 pub(crate) fn by_rule(matches: &Matches<'_>, rule: RuleId, full_name: &str) -> Option<String> {
     let rule = matches.map.rule(rule);
     let captures = rule.captures(full_name.as_bytes())?;

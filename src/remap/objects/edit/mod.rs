@@ -1,4 +1,4 @@
-//! From what rules take, copy and drop to one edit of the graph.
+//! The conversion of moves, aliases and drops to one edit of the graph.
 
 pub(crate) mod chosen_names;
 
@@ -19,16 +19,16 @@ use crate::remap::objects::plan::new_values::{NewValuePlace, NewValues, as_full_
 use crate::remap::objects::plan::selection::Selected;
 use crate::remap::objects::plan::targets::join_paths;
 
-/// Faults of one sort that an error shows before "and N more".
+/// The number of faults of one kind that an error shows before "and N more".
 const EXAMPLES: usize = 3;
 
-/// The edit, and which rule wished for what.
+/// The edit, and the rule of each change in it.
 pub(crate) struct ObjectEdit<'g> {
     edit: Edit<'g>,
-    /// By the path in the source and the new one.
+    /// The rules, by the path in the source and the new path.
     rules: HashMap<(String, String), RuleId>,
     pub(crate) chosen_names: ChosenNames,
-    /// For each new value its number in the edit.
+    /// The number of each new value in the edit.
     made: Vec<Option<usize>>,
 }
 
@@ -71,7 +71,7 @@ impl<'g> ObjectEdit<'g> {
         edit
     }
 
-    /// The edited graph, unless something is wrong.
+    /// Returns the edited graph, or `None` if there are errors.
     pub(crate) fn finish(&self, matches: &Matches<'_>, errors: &mut Errors) -> Option<Rewrite> {
         let keys: Vec<_> = matches.entries.iter().map(|entry| (entry.key, entry.node)).collect();
         match self.edit.finish_owned(&keys) {
@@ -122,7 +122,7 @@ impl<'g> ObjectEdit<'g> {
         }
     }
 
-    /// Which of the new values has this number in the edit.
+    /// Returns the index of the new value that has the number `made` in the edit.
     pub(crate) fn value_of(&self, made: usize) -> Option<usize> {
         self.made.iter().position(|other| *other == Some(made))
     }
@@ -152,7 +152,7 @@ impl<'g> ObjectEdit<'g> {
         }
     }
 
-    /// Moves what is in an object, and leaves the object.
+    /// Moves the contents of an object, and leaves the object.
     fn empty(&mut self, matches: &Matches<'_>, moves: &Moves<'_>, take: &Move, errors: &mut Errors) {
         let place = matches.map.rule(take.rule).place();
         if !matches.node(take.node).slots.is_empty() {
@@ -169,7 +169,7 @@ impl<'g> ObjectEdit<'g> {
         }
     }
 
-    /// A full name that changes is a path too: the variable can be had by it, and is called so.
+    /// Renames full names. A changed full name also becomes a path to the variable, and the variable's name.
     fn full_names(
         &mut self,
         matches: &Matches<'_>,
@@ -203,8 +203,8 @@ impl<'g> ObjectEdit<'g> {
         }
     }
 
-    /// Hands the claims on. A full name that spelled the old path, or the end of it, spells the new one; so does one that
-    /// the rule's pattern matches too.
+    /// Passes the claims to the edit. If the old full name was the old path, or the end of it, the full name changes
+    /// with the path. It also changes if the rule's pattern matches it.
     fn hand_on_names(&mut self, matches: &Matches<'_>) {
         for (node, rule, to) in self.chosen_names.in_order() {
             self.edit.claim(node, to.clone());
@@ -217,7 +217,7 @@ impl<'g> ObjectEdit<'g> {
         }
     }
 
-    /// Faults of one sort that one rule made.
+    /// Groups faults of one kind that one rule caused.
     fn groups<'e>(&self, faults: &'e [edit::Error]) -> Vec<(Option<RuleId>, Vec<&'e edit::Error>)> {
         let (mut groups, mut known) = (vec![], HashMap::default());
         for fault in faults {
@@ -234,7 +234,7 @@ impl<'g> ObjectEdit<'g> {
     fn rule_of(&self, fault: &edit::Error) -> Option<RuleId> {
         let rule = match fault {
             edit::Error::Taken { from, to } => {
-                // Within a merge the path is one below that of the wish.
+                // In a merge, the fault's path is below the path of the change.
                 let ends = to.match_indices('/').map(|(at, _)| at).chain([to.len()]);
                 let mut wished = ends.map(|end| to[..end].to_owned());
                 wished.find_map(|to| self.rules.get(&(from.clone(), to)))
@@ -250,7 +250,7 @@ impl<'g> ObjectEdit<'g> {
     }
 }
 
-/// Faults of one sort that one rule made are one error.
+/// Returns one error for faults of one kind that one rule caused.
 fn error(matches: &Matches<'_>, rule: Option<RuleId>, faults: &[&edit::Error]) -> Error {
     let rule = rule.or_else(|| matches.map.ids().next()).map(|rule| matches.map.rule(rule));
     let rule = rule.expect("without a rule nothing changes");
@@ -273,7 +273,7 @@ fn error(matches: &Matches<'_>, rule: Option<RuleId>, faults: &[&edit::Error]) -
     }
 }
 
-/// The target that keeps what a final `**` matches, where a rule leaves that out.
+/// Suggests a target that keeps the match of a final `**`, if the rule leaves that out.
 fn with_content(rule: &Rule) -> Option<String> {
     let ([(template, to)], Some(pattern)) = (rule.targets.as_slice(), rule.pattern()) else { return None };
     let is_deep = pattern.text == "**" || pattern.text.ends_with("/**");
@@ -290,7 +290,7 @@ fn kind(fault: &edit::Error) -> Kind {
     }
 }
 
-/// A new path that cannot be one.
+/// Returns the error for a new path that is not valid.
 fn misspelled(matches: &Matches<'_>, rule: RuleId, fault: &edit::Error) -> Error {
     let rule = matches.map.rule(rule);
     let place = rule.targets.first().map_or(rule.place(), |(_, written)| &written.place);
@@ -307,7 +307,7 @@ fn shown(path: &str) -> String {
     if path.is_empty() { "the root".into() } else { format!("`{path}`") }
 }
 
-/// A name with slashes as a path.
+/// Converts a name with slashes to a path.
 fn as_path(name: &str) -> String {
     name.split('/').map(escape).collect::<Vec<_>>().join("/")
 }

@@ -1,7 +1,7 @@
-//! A pattern as an automaton that reads a path piece by piece.
+//! A pattern as an automaton that reads a path in parts.
 //!
-//! The states are those of the regular expression that the pattern compiles to, made as they are met, so every kind of
-//! pattern works, `re:` included, and two ways of coming to one state are one.
+//! The states are those of the regular expression that the pattern compiles to, and they are built on demand. Every
+//! kind of pattern works, including `re:`. Two paths that reach the same state are not distinguished.
 
 use regex_automata::hybrid::dfa::{Cache, DFA};
 use regex_automata::hybrid::{BuildError, LazyStateID};
@@ -9,22 +9,22 @@ use regex_automata::nfa::thompson;
 use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input};
 
-/// How far a pattern has come.
+/// The progress of a match.
 pub(crate) type State = LazyStateID;
 
-/// Room for the states of one pattern; real ones need a few kilobytes.
+/// The size limit for the states of one pattern, in bytes. Real patterns need a few kilobytes.
 const CAPACITY: usize = 64 << 20;
-/// The same limit as the regex crate has for the expression itself.
+/// The size limit for the expression, in bytes. The regex crate has the same limit.
 const EXPRESSION: usize = 10 << 20;
 
-/// A compiled pattern, and the states it was in so far.
+/// A compiled pattern, and a cache of its states.
 pub(crate) struct Automaton {
     dfa: DFA,
     cache: Cache,
     start: State,
 }
 
-/// The pattern has so many states that its matches cannot be told apart.
+/// The error for a pattern with so many states that its matches cannot be distinguished.
 #[derive(Debug)]
 pub(crate) struct TooComplex;
 
@@ -36,7 +36,7 @@ impl From<BuildError> for TooComplex {
 
 impl Automaton {
     pub(crate) fn new(expression: &str) -> Result<Self, TooComplex> {
-        // States are kept for as long as the search lasts, so their cache must never be emptied under way.
+        // The search keeps states until it ends, so the cache must never be cleared during a search.
         let config = DFA::config().cache_capacity(CAPACITY).minimum_cache_clear_count(Some(0));
         let dfa = DFA::builder()
             .configure(config)
@@ -53,7 +53,7 @@ impl Automaton {
         self.start
     }
 
-    /// The state after more of a path; none if nothing that begins so can match.
+    /// Returns the state after more bytes of a path. `None` if no path with this beginning can match.
     pub(crate) fn read(&mut self, mut state: State, bytes: &[u8]) -> Result<Option<State>, TooComplex> {
         for &byte in bytes {
             state = self.dfa.next_state(&mut self.cache, state, byte).map_err(|_| TooComplex)?;
@@ -67,7 +67,7 @@ impl Automaton {
         Ok(Some(state))
     }
 
-    /// Whether what was read up to this state matches.
+    /// Returns true if the bytes that led to this state match.
     pub(crate) fn accepts(&mut self, state: State) -> Result<bool, TooComplex> {
         let end = self.dfa.next_eoi_state(&mut self.cache, state).map_err(|_| TooComplex)?;
         Ok(end.is_match())

@@ -1,7 +1,8 @@
-//! The source as the rules see it: what each of them matches in the object graph.
+//! The source as the rules see it: the matches of each rule in the object graph.
 //!
-//! Patterns are held against paths, escaped as `ls` shows them. One that means no path is tried on the full names. The
-//! checkpoint's own `save_counter` is no part of the program: only a rule that spells it concerns it.
+//! Patterns match paths, which are escaped as `ls` shows them. If a pattern matches no path, it is tried on the full
+//! names. The checkpoint's own `save_counter` is not part of the program. Only a rule that contains its name applies
+//! to it.
 
 pub(crate) mod automaton;
 pub(crate) mod scopes;
@@ -25,32 +26,32 @@ use crate::remap::objects::matching::slot_values::SlotValues;
 
 const COUNTER: &str = "save_counter";
 
-/// One value of the bundle.
+/// A value of the bundle.
 pub(crate) struct Entry<'a> {
-    /// What it is called.
+    /// The name that is shown to users.
     pub(crate) visible: &'a [u8],
     pub(crate) key: &'a [u8],
     pub(crate) full_name: Option<&'a [u8]>,
-    /// The object that has it, if the graph knows the key.
+    /// The object that has the value. `None` if the graph does not have the key.
     pub(crate) node: Option<NodeId>,
     pub(crate) role: NameRole,
     pub(crate) optimizer_state: bool,
 }
 
-/// Everything that is known before any rule acts.
+/// Everything that is known before any rule applies.
 pub(crate) struct Matches<'a> {
     pub(crate) map: &'a Map,
     pub(crate) graph: &'a Graph,
     pub(crate) variables: &'a [Variable],
-    /// In the order of the catalog.
+    /// The values, in the order of the catalog.
     pub(crate) entries: Vec<Entry<'a>>,
-    /// The entries that each object has.
+    /// The entries of each object.
     pub(crate) of_node: EntriesByNode,
     pub(crate) slot_values: SlotValues,
-    /// What each rule matches.
+    /// The matches of each rule.
     pub(crate) by_rule: Vec<RuleMatches>,
     counter: Option<usize>,
-    /// The slots of each variable: the optimizer, and which of its slots. Made when first asked for.
+    /// The slots of each variable: the optimizer, and the index of the slot in it. Computed on first use.
     slots: OnceCell<HashMap<NodeId, Vec<(NodeId, usize)>>>,
 }
 
@@ -76,7 +77,7 @@ impl EntriesByNode {
     pub(crate) fn get(&self, node: NodeId) -> &[usize] {
         match self.starts.get(node..node + 2) {
             Some(&[start, end]) => &self.entries[start..end],
-            // An object that the edit made.
+            // The edit created this object.
             _ => &[],
         }
     }
@@ -86,17 +87,17 @@ impl EntriesByNode {
     }
 }
 
-/// What one rule matches.
+/// The matches of one rule.
 pub(crate) struct RuleMatches {
     pub(crate) meaning: Meaning,
-    /// Shorter paths first.
+    /// The matching paths, shorter paths first.
     pub(crate) found: Vec<PathMatch>,
-    /// Entries that it means by their full names, or by what they are.
+    /// The entries that the rule selects by full name, by role, or by a key that is not a path.
     pub(crate) entries: Vec<usize>,
 }
 
 impl RuleMatches {
-    /// With what another pattern of the same rule matches.
+    /// Adds the matches of another pattern of the same rule.
     fn with(mut self, other: Self) -> Self {
         self.found.extend(other.found);
         self.entries.extend(other.entries);
@@ -144,12 +145,12 @@ impl<'a> Matches<'a> {
         &self.graph.objects().nodes[node]
     }
 
-    /// The object at the end of an edge.
+    /// Returns the object at the end of an edge.
     pub(crate) fn child(&self, (node, child): Edge) -> NodeId {
         self.node(node).children[child].node
     }
 
-    /// The edge to the save counter, which rules pass by unless they spell it.
+    /// Returns true for the edge to the save counter. Rules ignore it unless they contain its name.
     pub(crate) fn is_counter(&self, edge: Edge) -> bool {
         edge.0 == ROOT && Some(edge.1) == self.counter
     }
@@ -158,7 +159,7 @@ impl<'a> Matches<'a> {
         Some(self.child((ROOT, self.counter?)))
     }
 
-    /// The edges along an escaped path.
+    /// Returns the edges along an escaped path.
     pub(crate) fn edges(&self, path: &str) -> Option<Vec<Edge>> {
         let (mut way, mut node) = (Vec::new(), ROOT);
         for component in path.split('/').filter(|_| !path.is_empty()) {
@@ -169,24 +170,24 @@ impl<'a> Matches<'a> {
         Some(way)
     }
 
-    /// The path of the graph that an entry is called by, if it is called by one.
+    /// Returns the path by which an entry is shown. `None` if it is not shown by a path.
     pub(crate) fn visible_path(&self, entry: usize) -> Option<&'a str> {
         let visible = std::str::from_utf8(self.entries[entry].visible).ok()?;
         Some(key::split_text(visible).map_or(visible, |(path, _)| path)).filter(|path| !path.is_empty())
     }
 
-    /// The value of the variable that a path leads to, if it leads to one.
+    /// Returns the value of the variable at the end of a path. `None` if that is not a variable.
     pub(crate) fn variable_at(&self, found: &PathMatch) -> Option<usize> {
         let entries = if found.leaf.is_some() { &[][..] } else { self.of_node.get(found.node) };
         entries.iter().copied().find(|entry| self.entries[*entry].role == NameRole::Variable)
     }
 
-    /// The object that has a value.
+    /// Returns the object that has a value.
     pub(crate) fn node_of(&self, entry: usize) -> Option<NodeId> {
         self.entries[entry].node
     }
 
-    /// What optimizers keep for a variable.
+    /// Returns the slots that optimizers keep for a variable.
     pub(crate) fn slots_of(&self, variable: NodeId) -> impl Iterator<Item = (NodeId, &'a Slot)> {
         let all = self.slots.get_or_init(|| {
             let mut slots: HashMap<NodeId, Vec<(NodeId, usize)>> = HashMap::default();
@@ -201,7 +202,7 @@ impl<'a> Matches<'a> {
         slots.map(|&(optimizer, at)| (optimizer, &self.node(optimizer).slots[at]))
     }
 
-    /// The slots among the entries.
+    /// Returns true if an entry is a slot.
     pub(crate) fn is_slot(&self, entry: usize) -> bool {
         matches!(self.entries[entry].role, NameRole::Slot { .. })
     }
@@ -238,7 +239,7 @@ impl<'a> Matches<'a> {
         }
         let found = match meaning(rule, pattern) {
             Meaning::Containers => match self.search(rule, pattern, Meaning::Containers) {
-                // What is below a variable is no object's content.
+                // The values below a variable are not the content of an object.
                 Ok(found) if found.is_empty() => {
                     self.search(rule, pattern, Meaning::Paths).map(|f| (Meaning::Paths, f))
                 }
@@ -264,7 +265,7 @@ impl<'a> Matches<'a> {
         Ok(found)
     }
 
-    /// The entries whose keys match: by their keys' paths where those lead there.
+    /// Returns the entries whose keys match. An entry is returned as a path if its key is a path that leads to it.
     fn by_key(&self, pattern: &Pattern) -> RuleMatches {
         let (mut found, mut entries) = (Vec::new(), Vec::new());
         for (at, entry) in self.entries.iter().enumerate() {
@@ -286,7 +287,7 @@ impl<'a> Matches<'a> {
         RuleMatches { meaning: Meaning::Paths, found, entries }
     }
 
-    /// Whether there is anything in an object that a rule for its whole content could mean.
+    /// Returns true if an object has content that a rule for its whole content can select.
     fn has_content(&self, verb: Verb, node: NodeId) -> bool {
         let Node { children, slots, .. } = self.node(node);
         let mut slot_values = self.slot_values.below(node).iter();
@@ -295,12 +296,12 @@ impl<'a> Matches<'a> {
     }
 }
 
-/// Whether a rule means all that is in an object, and takes it somewhere as it is.
+/// Returns `Containers` if a rule selects the whole content of objects and moves it unchanged, otherwise `Paths`.
 fn meaning(rule: &Rule, pattern: &Pattern) -> Meaning {
     let last = pattern.captures.len().wrapping_sub(1);
     let as_it_is = rule.targets.iter().all(|(template, _)| template.container(last).is_some());
     match pattern.container() {
-        // Values are variables', not objects'.
+        // Variables have values, objects do not.
         Some(_) if matches!(rule.verb, Verb::Convert | Verb::Join | Verb::Split) => Meaning::Paths,
         Some(_) if as_it_is => Meaning::Containers,
         _ => Meaning::Paths,

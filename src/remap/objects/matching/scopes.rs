@@ -1,5 +1,5 @@
-//! Scopes in an object graph: a pattern without wildcards that names no object and no variable, but what full names (or
-//! keys, where a rule looks at those) begin with before a `/`.
+//! Scopes in an object graph. A pattern without wildcards that names no object and no variable may be a scope: a part
+//! before a `/` that full names begin with, or keys if the rule matches keys.
 
 use std::borrow::Cow;
 
@@ -11,12 +11,12 @@ use crate::map::rule::{MatchOn, Rule};
 use crate::map::scope::replaced;
 use crate::remap::objects::matching::{Entry, Matches};
 
-/// Returns the map with its rules as they are taken for this graph.
+/// Returns the map with scopes expanded for this graph.
 pub(crate) fn with_scopes<'m>(map: &'m Map, graph: &Graph, variables: &[Variable]) -> Cow<'m, Map> {
     if !map.rules.iter().any(may_be_scope) {
         return Cow::Borrowed(map);
     }
-    // The survey that counts reports the faults of patterns.
+    // The matches that are built after this report the faults of patterns, so they are ignored here.
     let matches = Matches::new(map, graph, variables, &mut Errors::default());
     replaced(map, |at, rule| {
         let is_unmatched = matches.by_rule[at].found.is_empty() && matches.by_rule[at].entries.is_empty();
@@ -34,7 +34,7 @@ fn may_be_scope(rule: &Rule) -> bool {
     rule.may_be_scope() && rule.pattern().is_some_and(|pattern| pattern.literal().is_some())
 }
 
-/// The names of a value that a rule looks at.
+/// Returns the names of a value that a rule matches.
 fn names<'a>(entry: &Entry<'a>, on: Option<MatchOn>) -> Vec<&'a [u8]> {
     match on {
         Some(MatchOn::Key) => vec![key::stem(entry.key)],

@@ -1,8 +1,9 @@
-//! What a pattern matches in an object graph.
+//! The search for the matches of a pattern in an object graph.
 //!
-//! The pattern is read along the edges, breadth first, and one look is taken at each pair of an object and a state of the
-//! pattern: what led there first is a shortest way, and what follows is the same for all ways. So a search costs edges
-//! times states, however many paths there are, and it ends in a graph with cycles.
+//! The search reads the pattern along the edges, breadth first, and visits each pair of an object and a state of the
+//! pattern once. The first path to such a pair is a shortest one, and the continuations are the same for all paths to
+//! it. The cost is therefore edges times states, regardless of the number of paths, and the search ends even in a
+//! graph with cycles.
 
 use foldhash::HashSet;
 
@@ -13,32 +14,32 @@ use crate::map::pattern::Pattern;
 use crate::remap::objects::matching::automaton::{Automaton, State, TooComplex};
 use crate::remap::objects::matching::slot_values::{SlotValue, SlotValues};
 
-/// One name of one object: whose child, and which.
+/// An edge of the graph: the parent, and the index of the child in it.
 pub(crate) type Edge = (NodeId, usize);
 
 /// A path that a pattern matches.
 #[derive(Clone, Debug)]
 pub(crate) struct PathMatch {
-    /// The path, escaped, with what follows it if it ends in a leaf.
+    /// The escaped path, with the leaf's text if it ends in a leaf.
     pub(crate) path: String,
-    /// The edges along it.
+    /// The edges along the path.
     pub(crate) edges: Vec<Edge>,
-    /// The object it leads to, or whose leaf it is.
+    /// The object at the end of the path, or the object that the leaf belongs to.
     pub(crate) node: NodeId,
-    /// What stands below the object and is no object.
+    /// The value below the object that is not an object itself.
     pub(crate) leaf: Option<SlotValue>,
 }
 
-/// What a pattern is looked for as.
+/// The kind of match to search for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Meaning {
-    /// Paths, as they are written.
+    /// The paths that match the whole pattern.
     Paths,
-    /// The objects whose whole content it means: those before its final `/**`.
+    /// The objects whose whole content the pattern selects: those before its final `/**`.
     Containers,
 }
 
-/// Everything that a pattern matches, shorter paths first.
+/// Returns all matches of a pattern, shorter paths first.
 pub(crate) fn search(
     graph: &Graph,
     slot_values: &SlotValues,
@@ -58,11 +59,11 @@ pub(crate) fn search(
     Ok(search.hits.iter().map(|hit| search.path_match(hit)).collect())
 }
 
-/// As much of a pattern as needs no automaton.
+/// The part of a pattern that does not need an automaton.
 enum KnownWay<'p> {
-    /// All of it.
+    /// The whole pattern.
     Whole(&'p str),
-    /// Components that every match begins with.
+    /// The components that every match begins with.
     Begins(&'p str),
 }
 
@@ -80,20 +81,20 @@ fn known_edges(pattern: &Pattern, meaning: Meaning) -> KnownWay<'_> {
 #[derive(PartialEq, Eq)]
 enum Descent {
     Arrived,
-    /// No object is there.
+    /// The path does not exist.
     Lost,
-    /// The path goes on below an object, with what is no name.
+    /// The path may continue below an object, because a component is not a valid name.
     Unsure,
 }
 
 struct Step {
     node: NodeId,
-    /// The step before, and the child taken from its object. The first comes from itself.
+    /// The index of the previous step. The first step has its own index.
     from: usize,
     child: usize,
 }
 
-/// The object of a step, a child of it, or a leaf of it.
+/// A match: the object of a step, a child of it, or a leaf of it.
 struct Hit {
     at: usize,
     child: Option<usize>,
@@ -108,7 +109,7 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// Goes straight along names that are known.
+    /// Follows a path of known names.
     fn descend(&mut self, path: &str) -> Descent {
         self.steps.truncate(1);
         for component in path.split('/').filter(|_| !path.is_empty()) {
@@ -129,7 +130,7 @@ impl Search<'_> {
         self.hits.push(Hit { at: self.steps.len() - 1, child: None, leaf: None });
     }
 
-    /// Reads on from the last step.
+    /// Runs the automaton from the last step.
     fn walk(&mut self, mut automaton: Automaton) -> Result<(), TooComplex> {
         let first = self.steps.len() - 1;
         self.hit_last();
@@ -238,7 +239,7 @@ mod tests {
         assert_eq!(containers("**"), [""]);
     }
 
-    /// Modules that all refer to each other: over 100,000 simple paths among eight.
+    /// Modules that all refer to each other. Eight of them have over 100,000 simple paths.
     #[test]
     fn densely_linked_modules_cost_no_more_than_their_edges() {
         let all = 1..=8;
@@ -253,7 +254,7 @@ mod tests {
         }
     }
 
-    /// Every simple path, the slow way.
+    /// Returns every simple path, by exhaustive search.
     fn simple_paths(graph: &Graph) -> Vec<(String, Vec<Edge>)> {
         let (mut all, mut open) = (Vec::new(), vec![(vec![ROOT], Vec::new(), Vec::new())]);
         while let Some((nodes, names, way)) = open.pop() {
@@ -274,7 +275,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(500))]
 
         #[test]
-        fn what_is_found_agrees_with_a_list_of_all_simple_paths(
+        fn search_agrees_with_a_list_of_all_simple_paths(
             objects in any_graph(),
             pattern in "[a-c*]{1,2}(/[a-c*]{1,2}){0,2}|\\{x\\}/[a-c]|\\*\\*/[a-c]|re:[a-c/]*c",
         ) {

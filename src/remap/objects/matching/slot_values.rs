@@ -1,5 +1,5 @@
-//! What is shown below an object and is no object of the graph: the slots that optimizers keep for a variable, and values
-//! that are not a variable's (`table/.ATTRIBUTES/table-keys`).
+//! Values that are shown below an object but are not objects of the graph: the slots that optimizers keep for a
+//! variable, and values that do not belong to a variable (`table/.ATTRIBUTES/table-keys`).
 
 use std::rc::Rc;
 
@@ -7,12 +7,12 @@ use crate::format::object_graph::NodeId;
 use crate::graph::key::{ATTRIBUTES, VARIABLE_VALUE};
 use crate::graph::{Graph, key};
 
-/// Something below an object.
+/// A value below an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SlotValue {
-    /// What follows the object's path and a slash.
+    /// The text after the object's path and a slash.
     pub(crate) text: Rc<str>,
-    /// The variable that is the slot; none: a value of the object's own.
+    /// The slot variable. `None` if the value belongs to the object itself.
     pub(crate) slot: Option<NodeId>,
 }
 
@@ -21,7 +21,7 @@ pub(crate) struct SlotValue {
 pub(crate) struct SlotValues(Vec<Vec<SlotValue>>);
 
 impl SlotValues {
-    /// Those of a graph whose bundle has these keys, each with the object it belongs to.
+    /// Collects the values below the objects of a graph. `keys` are the keys of its bundle, each with its object.
     pub(crate) fn new<'k>(graph: &Graph, keys: impl Iterator<Item = (&'k [u8], Option<NodeId>)>) -> Self {
         let mut slot_values = vec![Vec::new(); graph.objects().nodes.len()];
         let slots = graph.slots();

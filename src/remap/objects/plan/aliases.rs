@@ -1,4 +1,4 @@
-//! Aliases: copies of objects, with keys of their own, under one more path.
+//! Aliases: copies of objects under an additional path. The copies have their own keys.
 
 use crate::graph::key::escape;
 use crate::map::rule::{RuleId, Verb};
@@ -9,7 +9,7 @@ use crate::remap::objects::plan::moves::Moves;
 use crate::remap::objects::plan::targets::{Targets, join_paths};
 use crate::remap::rejected_names::RejectedNames;
 
-/// A path that is to be had twice.
+/// A path that gets a copy.
 #[derive(Debug)]
 pub(crate) struct Alias {
     pub(crate) rule: RuleId,
@@ -17,7 +17,8 @@ pub(crate) struct Alias {
     pub(crate) to: String,
 }
 
-/// The copies, the matches that rules acted on, and full names that are to be had besides: of an entry, the path of a copy.
+/// The copies, the matches that rules acted on, and additional full names. An additional full name belongs to an
+/// entry and becomes the path of a copy.
 #[derive(Default)]
 pub(crate) struct Aliases {
     pub(crate) copies: Vec<Alias>,

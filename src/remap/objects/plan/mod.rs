@@ -1,4 +1,4 @@
-//! The plan of a map on an object graph: which paths move, which objects are new, which variables stay.
+//! The plan of a map on an object graph: the paths that move, the new objects, and the variables that stay.
 
 pub(crate) mod aliases;
 pub(crate) mod moves;

@@ -1,11 +1,13 @@
-//! Renames, splits and joins: the first that matches a path takes it, a rename with all that is below.
+//! Renames, splits and joins. The first rule that matches a path takes it. A rename takes everything below the path
+//! too.
 //!
-//! * A path below one that an earlier rule took is that rule's. Among the matches of one rule a deeper one that only says
-//!   what the one above it says (`model/**` meets `model/a` and `model/a/w`) is no move of its own.
-//! * A rule that matches an object and would take something below it elsewhere than it would go along with the object
-//!   means what is below, as it would if names were all there is.
-//! * A rule for all that is in an object (`old/**` to `new/**`) takes the object itself, with its references and slots. If
-//!   an object is there already, what is in the one joins what is in the other.
+//! * A path below one that an earlier rule took belongs to that rule. If one rule matches a path and a deeper path,
+//!   and gives the deeper one the place that it gets anyway, the deeper match is not a separate move. Example:
+//!   `model/**` matches `model/a` and `model/a/w`.
+//! * A rule may match an object and also give something below it a path other than the one it would get with the
+//!   object. The rule then applies to what is below, as in a name-based checkpoint.
+//! * A rule for the whole content of an object (`old/**` to `new/**`) takes the object itself, with its references
+//!   and slots. If the new path already has an object, the contents are merged.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +25,7 @@ use crate::remap::objects::plan::selection::Selected;
 use crate::remap::objects::plan::targets::{Targets, join_paths};
 use crate::remap::rejected_names::RejectedNames;
 
-/// A path that a rule takes, and where to.
+/// A path that a rule takes, and its new path.
 #[derive(Debug)]
 pub(crate) struct Move {
     pub(crate) rule: RuleId,
@@ -34,14 +36,14 @@ pub(crate) struct Move {
     pub(crate) how: How,
 }
 
-/// How a path comes to be where its rule wants it.
+/// The way in which a path gets to its new place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum How {
-    /// It goes along with what is above it.
+    /// The path moves with the object above it.
     Along,
-    /// Its last edge moves.
+    /// The last edge of the path moves.
     Moves,
-    /// Everything in the object moves.
+    /// The contents of the object move.
     Empties,
 }
 
@@ -54,21 +56,22 @@ pub(crate) struct Input {
     pub(crate) name: String,
 }
 
-/// All that is taken.
+/// The paths that rules take.
 pub(crate) struct Moves<'a> {
     pub(crate) matches: &'a Matches<'a>,
     pub(crate) selected: &'a Selected,
     pub(crate) takes: Vec<Move>,
     by_edge: HashMap<Edge, Vec<usize>>,
-    /// All that is in the root.
+    /// The index of the move that takes the whole content of the root.
     of_root: Option<usize>,
     /// The matches that each rule acted on.
     pub(crate) acted: HashMap<RuleId, Vec<usize>>,
-    /// What is below objects, and where rules want it.
+    /// The matches that are values below objects, each with the path that its rule gives it.
     slot_values: Vec<(RuleId, PathMatch, String)>,
-    /// New full names, and the rule of each.
+    /// The new full names by entry, and the rule of each.
     pub(crate) full_names: HashMap<usize, (RuleId, String)>,
-    /// What is joined and split, and the paths that it loses by that; or all of them, where a full name said which it is.
+    /// The variables that rules join and split. `used` has the edges that they lose by this. `used_up` has the
+    /// variables that a full name selected, which lose all their paths.
     pub(crate) inputs: Vec<Input>,
     pub(crate) used: HashMap<Edge, RuleId>,
     pub(crate) used_up: HashMap<NodeId, RuleId>,
@@ -119,7 +122,7 @@ impl<'a> Moves<'a> {
         moves
     }
 
-    /// Where the first `n` edges of a path of the source lead in the result, and the rule that says so.
+    /// Returns the path in the result of the first `n` edges of a path of the source, and the rule that gives it.
     pub(crate) fn position(&self, way: &[Edge], path: &str, n: usize) -> (String, Option<RuleId>) {
         let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
         let end = n.checked_sub(1).and_then(|last| ends.clone().nth(last)).unwrap_or(0);
@@ -135,7 +138,7 @@ impl<'a> Moves<'a> {
         }
     }
 
-    /// Whether an edge of the source is no longer where it was.
+    /// Returns true if an edge of the source is no longer at its place.
     pub(crate) fn is_left(&self, edge: Edge) -> bool {
         let moved = || self.by_edge.get(&edge)?.iter().find(|take| self.takes[**take].how == How::Moves);
         self.is_gone(edge)
@@ -143,13 +146,13 @@ impl<'a> Moves<'a> {
             || moved().is_some()
     }
 
-    /// Whether an edge is dropped, or some rule sends it elsewhere than along with what is above it.
+    /// Returns true if an edge is dropped, or if a rule moves it separately from the object above it.
     pub(crate) fn has_own_path(&self, edge: Edge) -> bool {
         let goes = |take: &usize| self.takes[*take].how != How::Along;
         self.is_gone(edge) || self.by_edge.get(&edge).is_some_and(|takes| takes.iter().any(goes))
     }
 
-    /// Whether a rule before this one took an edge.
+    /// Returns true if an edge is dropped, or if a rule before this one took it.
     pub(crate) fn is_taken_before(&self, edge: Edge, rule: RuleId) -> bool {
         self.is_gone(edge)
             || self
@@ -158,21 +161,22 @@ impl<'a> Moves<'a> {
                 .is_some_and(|takes| takes.iter().any(|take| self.takes[*take].rule < rule))
     }
 
-    /// Whether an edge is dropped, or went into a new variable.
+    /// Returns true if an edge is dropped, or was used for a new variable.
     fn is_gone(&self, edge: Edge) -> bool {
         self.selected.cut.contains_key(&edge)
             || self.used.contains_key(&edge)
             || !self.used_up.is_empty() && self.used_up.contains_key(&self.matches.child(edge))
     }
 
-    /// The object of the source that is at a path and stays there.
+    /// Returns the object of the source that is at a path and stays there.
     pub(crate) fn occupant(&self, path: &str) -> Option<NodeId> {
         let way = self.matches.edges(path)?;
         let stays = way.iter().all(|edge| !self.is_left(*edge));
         stays.then(|| way.last().map_or(ROOT, |edge| self.matches.child(*edge)))
     }
 
-    /// The rule that has a path already: by a drop, or because it took what is above.
+    /// Returns the rule that already has a path: it dropped the path, or took the path or one above it. `Some(None)`
+    /// if the object is dropped without a `drop` rule.
     fn blocker(&self, found: &PathMatch, id: RuleId, meaning: Meaning) -> Option<Option<RuleId>> {
         if let Some(drop) = found.edges.iter().find_map(|edge| self.selected.cut.get(edge)) {
             return Some(Some(*drop));
@@ -213,7 +217,7 @@ impl<'a> Moves<'a> {
         self.takes.push(Move { rule, path, edges: way, node, to, how: How::Along });
     }
 
-    /// Takes the variables that a rule joins or splits. Objects without a value are not what it is about.
+    /// Takes the variables that a rule joins or splits. Objects without a value are skipped.
     fn use_variables(&mut self, rule: RuleId, of_rule: &RuleMatches, counts: &mut RuleCounts) {
         for found in &of_rule.found {
             let Some((entry, edge)) = self.matches.variable_at(found).zip(found.edges.last()) else {
@@ -243,7 +247,7 @@ impl<'a> Moves<'a> {
         }
     }
 
-    /// How each path comes to its place, now that it is known where those above it go.
+    /// Determines how each path gets to its place, which depends on the moves of the paths above it.
     fn resolve_conflicts(&mut self) {
         for at in 0..self.takes.len() {
             let Move { path, edges: way, node, to, .. } = &self.takes[at];
@@ -268,7 +272,7 @@ impl<'a> Moves<'a> {
             }
         }
         for ((rule, why), faults) in faults {
-            // A rule that gives many objects one path has an error of its own, which covers what is below them.
+            // A rule that gives many objects one path has its own error, which includes the values below them.
             let collides =
                 |to: &str| self.takes.iter().filter(|take| take.rule == rule && take.to == to).count() > 1;
             if !faults.iter().all(|fault| collides(&fault.to)) {
@@ -277,7 +281,8 @@ impl<'a> Moves<'a> {
         }
     }
 
-    /// Returns the reason why a path below an object cannot be the rule's: the object's own path decides it.
+    /// Returns the reason why a rule cannot choose the path of a value below an object. `None` if it does not change
+    /// the path that the object's own path determines.
     fn slot_value_error(&self, found: &PathMatch, to: String) -> Option<(&'static str, SlotValueError)> {
         let leaf = found.leaf.as_ref()?;
         let object = &found.path[..found.path.len() - leaf.text.len()].trim_end_matches('/');
@@ -326,18 +331,18 @@ impl<'a> Moves<'a> {
     }
 }
 
-/// A path below an object, to which a rule gives a path that the object's own path does not allow.
+/// A value below an object, and a path that a rule gives it but the object's own path does not allow.
 struct SlotValueError {
     path: String,
     to: String,
-    /// The path that it gets with its object.
+    /// The path that the value gets with its object.
     along: String,
 }
 
-/// Paths below objects that an error shows; more are counted.
+/// The number of paths below objects that an error shows. Further paths are counted.
 const SHOWN: usize = 3;
 
-/// The error for all such paths of a rule.
+/// Returns one error for all such paths of a rule.
 fn slot_value_message(rule: &Rule, why: &'static str, faults: &[SlotValueError]) -> Error {
     let sentence =
         |SlotValueError { path, to, .. }: &SlotValueError| format!("`{path}` cannot become `{to}`");

@@ -1,11 +1,12 @@
-//! New variables: what rules join, split and create.
+//! New variables, which rules join, split and create.
 //!
-//! A rule that joins or splits takes the paths that it matches, as a rename does, and what it makes stands at its target, a
-//! path. The variable it was made of goes when no path is left. Where the same variables are met again by other paths,
-//! these lead to what was made of them before.
+//! A rule that joins or splits takes the paths that it matches, like a rename, and puts its result at its target,
+//! which is a path. A source variable is removed when it has no path left. If a rule matches the same variables again
+//! by other paths, the new paths lead to the same result.
 //!
-//! Slots follow: an optimizer that keeps a slot of one name for every variable that goes into a new one keeps a slot
-//! of that name for the new one. The graph has no place for a slot without its variable, so others go with it.
+//! Slots follow. If an optimizer has a slot with one name for every variable that goes into a new one, it gets a slot
+//! with that name for the new variable. Other slots are removed with their variables, because the graph cannot store
+//! a slot without its variable.
 
 use std::collections::BTreeMap;
 
@@ -26,36 +27,36 @@ use crate::remap::steps::Output;
 #[derive(Debug)]
 pub(crate) struct NewValue {
     pub(crate) rule: RuleId,
-    /// The entries it is made of.
+    /// The entries that the value is made of.
     pub(crate) inputs: Vec<usize>,
     pub(crate) end: Output,
     pub(crate) place: NewValuePlace,
 }
 
-/// Where a new value stands.
+/// The place of a new value.
 #[derive(Debug)]
 pub(crate) enum NewValuePlace {
-    /// At a path.
+    /// A path.
     Path(String),
-    /// Kept by an optimizer, under a name, for another new value.
+    /// A slot that an optimizer keeps under a name for another new value.
     Slot { of: usize, optimizer: NodeId, name: String },
 }
 
-/// All that is made.
+/// All new values.
 #[derive(Default)]
 pub(crate) struct NewValues {
-    /// Each slot after what it is kept for.
+    /// The values. Each slot comes after the value that it is kept for.
     pub(crate) values: Vec<NewValue>,
-    /// More paths to new values.
+    /// Additional paths to new values.
     pub(crate) links: Vec<(RuleId, usize, String)>,
-    /// The values that were made of what, by rule and part.
+    /// The index of each value, by rule, part and inputs.
     known: HashMap<(RuleId, usize, Vec<usize>), usize>,
 }
 
-/// What the members of a group catch alike.
+/// The captures that the members of a group share.
 type GroupKey = Vec<Option<Vec<u8>>>;
 
-/// The variables that one rule makes one of: for each of its patterns the entry, and the name that it matches.
+/// The variables that a rule joins to one: for each of its patterns, the entry and the name that it matches.
 type Group<'t> = Vec<Option<&'t Input>>;
 
 impl NewValues {
@@ -124,7 +125,7 @@ impl NewValues {
         }
     }
 
-    /// A new value at a path, with its slots; or one more path to it.
+    /// Adds a new value at a path, with its slots. If the value exists already, adds one more path to it.
     fn put(
         &mut self,
         moves: &Moves<'_>,
@@ -152,7 +153,7 @@ impl NewValues {
     }
 }
 
-/// The new path that a rule's target gives an input.
+/// Returns the new path that a rule's target gives an input.
 fn filled(
     matches: &Matches<'_>,
     (rule, target): (RuleId, usize),
@@ -164,7 +165,7 @@ fn filled(
     String::from_utf8(path).ok()
 }
 
-/// The groups of a rule that joins. One member too many is an error.
+/// Returns the groups of a rule that joins. A second variable for one member is an error.
 fn groups<'t>(
     rule: &Rule,
     inputs: impl Iterator<Item = &'t Input>,
@@ -189,7 +190,7 @@ fn groups<'t>(
     groups
 }
 
-/// A group with a member that is missing.
+/// Returns the error for a group with a missing member.
 fn incomplete(rule: &Rule, captures: &GroupKey, group: &Group<'_>) -> Error {
     let missing = group.iter().position(Option::is_none).unwrap_or(0);
     let captures: Vec<_> = captures.iter().map(Option::as_deref).collect();
@@ -200,7 +201,7 @@ fn incomplete(rule: &Rule, captures: &GroupKey, group: &Group<'_>) -> Error {
         .note("no variable has that path, or another rule takes it")
 }
 
-/// The slots that follow some variables into a new one: the optimizer, the slot's name, the slots' entries.
+/// Returns the slots that follow variables into a new one: the optimizer, the slot's name, the slots' entries.
 fn slots(
     moves: &Moves<'_>,
     rule: RuleId,
@@ -237,7 +238,7 @@ fn slots(
     follow
 }
 
-/// A slot that cannot follow its variable.
+/// Returns the warning for a slot that cannot follow its variable.
 fn left_out(matches: &Matches<'_>, rule: RuleId, slot: usize) -> Error {
     let what = format!(
         "the slot `{}` does not follow: it has not the shape of its variable, or not every variable has such a slot",
@@ -246,7 +247,7 @@ fn left_out(matches: &Matches<'_>, rule: RuleId, slot: usize) -> Error {
     Error::new(Kind::Value, matches.map.rule(rule).place(), what).warning()
 }
 
-/// A path as the name of a variable in a program.
+/// Converts a path to a variable's name in a program.
 pub(crate) fn as_full_name(path: &str) -> String {
     key::components(path).map_or_else(|| path.to_owned(), |names| names.join("/"))
 }

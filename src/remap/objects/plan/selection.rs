@@ -1,8 +1,8 @@
-//! Selection, which comes before all naming: paths that a `drop` matches are gone, and with any `keep` in force so is a
-//! variable none of whose paths a `keep` matches.
+//! Selection, which comes before naming. A path that a `drop` matches is dropped. If there is a `keep` rule, so is
+//! every variable that has no path matched by a `keep`.
 //!
-//! A `drop` acts on the last edge of a path. What is left without a path goes by itself, with its slots; so the weights
-//! that a Keras 3 optimizer lists stay when it goes.
+//! A `drop` removes the last edge of a path. An object that has no path left is removed with its slots. So the
+//! weights that a Keras 3 optimizer lists stay if the optimizer is dropped, because they have other paths.
 
 use foldhash::{HashMap, HashSet, HashSetExt};
 
@@ -13,10 +13,11 @@ use crate::remap::objects::matching::Matches;
 use crate::remap::objects::matching::search::{Edge, Meaning, PathMatch};
 use crate::remap::objects::plan::subtree::Subtree;
 
-/// What a Keras 3 optimizer calls the list of the weights it trains.
+/// The name of a Keras 3 optimizer's list of the weights that it trains.
 const TRAINED: &str = "_trainable_variables";
 
-/// What goes, each with the `drop` that says so; none: no `keep` wanted it, or no rule at all.
+/// The dropped edges, objects and slots, each with its `drop` rule. The rule is `None` if no `keep` matches the
+/// variable, or no rule at all.
 #[derive(Default)]
 pub(crate) struct Selected {
     pub(crate) cut: HashMap<Edge, RuleId>,
@@ -58,7 +59,7 @@ impl Selected {
         }
     }
 
-    /// All names in an object, and what else there is in it.
+    /// Drops all names in an object, and all its values and slots.
     fn drop_content(&mut self, matches: &Matches<'_>, node: NodeId, id: RuleId) {
         for edge in (0..matches.node(node).children.len()).map(|child| (node, child)) {
             if !matches.is_counter(edge) {
@@ -76,8 +77,8 @@ impl Selected {
         }
     }
 
-    /// The lists that optimizers have of the weights they train, where the weights have other names too: with the list
-    /// their keys would keep the optimizer's name.
+    /// Drops the optimizers' lists of the weights that they train, if the weights have other names too. With the
+    /// list, the weights' keys would keep the optimizer's name.
     fn drop_lists(&mut self, matches: &Matches<'_>, id: RuleId) {
         let optimizers =
             (0..matches.graph.objects().nodes.len()).filter(|&node| matches.graph.is_optimizer(node));
@@ -93,7 +94,7 @@ impl Selected {
         }
     }
 
-    /// A value by itself, whatever its paths.
+    /// Drops a value under all its paths.
     pub(crate) fn drop_entry(&mut self, matches: &Matches<'_>, entry: usize, by: Option<RuleId>) {
         let Some(node) = matches.entries[entry].node else { return };
         let gone = if matches.is_slot(entry) { &mut self.slots } else { &mut self.objects };

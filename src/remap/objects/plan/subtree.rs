@@ -1,4 +1,4 @@
-//! What is below the objects that a rule matches: the variables that go where it takes them.
+//! The subtrees below the objects that a rule matches: the variables that move with these objects.
 
 use foldhash::{HashSet, HashSetExt};
 
@@ -7,13 +7,13 @@ use crate::graph::ROOT;
 use crate::remap::objects::matching::Matches;
 use crate::remap::objects::matching::search::{Edge, Meaning, PathMatch};
 
-/// The objects below those that were added, themselves included. References back to an object on the way from the root
-/// are not followed.
+/// The objects that were added, and all objects below them. A reference back to an object on the path from the root
+/// is not followed.
 pub(crate) struct Subtree<'a> {
     matches: &'a Matches<'a>,
     seen: HashSet<NodeId>,
     slots: HashSet<NodeId>,
-    /// Slots that objects keep whose content was added.
+    /// The slots that belong to the objects whose content was added.
     content: HashSet<NodeId>,
 }
 
@@ -22,7 +22,8 @@ impl<'a> Subtree<'a> {
         Self { matches, seen: HashSet::new(), slots: HashSet::new(), content: HashSet::new() }
     }
 
-    /// Adds what a path leads to and all below it, but for what `is_blocked`.
+    /// Adds the object at the end of a path and everything below it, except edges for which `is_blocked` returns
+    /// true.
     pub(crate) fn add(&mut self, found: &PathMatch, meaning: Meaning, is_blocked: impl Fn(Edge) -> bool) {
         if let Some(slot) = found.leaf.as_ref().and_then(|leaf| leaf.slot) {
             self.slots.insert(slot);
@@ -54,7 +55,7 @@ impl<'a> Subtree<'a> {
         }
     }
 
-    /// The values of those objects, in the order of their names.
+    /// Returns the values of these objects, in the order of their names.
     pub(crate) fn entries(&self) -> Vec<usize> {
         let nodes = self.seen.iter().chain(&self.slots);
         let mut entries: Vec<_> = nodes.flat_map(|node| self.matches.of_node.get(*node)).copied().collect();
@@ -62,7 +63,7 @@ impl<'a> Subtree<'a> {
         entries
     }
 
-    /// The slots that go with those objects: kept for one of them, or by one of them.
+    /// Returns the slots that follow these objects: the slots for one of them, and the slots that one of them keeps.
     pub(crate) fn followers(&self) -> HashSet<NodeId> {
         let slot_values = self.seen.iter().flat_map(|node| self.matches.slot_values.below(*node));
         let own = self.seen.iter().flat_map(|node| &self.matches.node(*node).slots);

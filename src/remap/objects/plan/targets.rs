@@ -1,4 +1,4 @@
-//! Where a rule wants what it matches: its target, filled for each match.
+//! The new paths of a rule's matches: its target, filled for each match.
 
 use foldhash::{HashMap, HashMapExt};
 
@@ -12,9 +12,10 @@ pub(crate) struct Targets<'a> {
     matches: &'a Matches<'a>,
     rule: RuleId,
     target: usize,
-    /// The new path of each match; none if it has none, or leaves what it matches to what is below.
+    /// The new path of each match. `None` if the target cannot be filled, or if the rule applies only to what is
+    /// below the match.
     pub(crate) filled: Vec<Option<String>>,
-    /// Whether a match above it takes it there anyway.
+    /// True if the match moves there anyway, with a match above it.
     pub(crate) along: Vec<bool>,
 }
 
@@ -27,7 +28,8 @@ impl<'a> Targets<'a> {
         let rule = self.matches.map.rule(self.rule);
         let spelled_out = rule.pattern().is_some_and(|pattern| pattern.captures.is_empty());
         for found in found {
-            // An object without a value that cannot have the new name is not what the rule is about.
+            // An object without a value, for which the new name is invalid, is ignored unless the pattern has no
+            // wildcards.
             let has_value = self.matches.of_node.has(found.node);
             let mut ignored = RejectedNames::default();
             let rejected = if has_value || spelled_out { &mut *rejected } else { &mut ignored };
@@ -50,7 +52,7 @@ impl<'a> Targets<'a> {
         String::from_utf8(to).ok()
     }
 
-    /// Where all that is in an object goes.
+    /// Returns the new path of an object whose whole content the rule moves.
     fn container(&self, rule: &Rule, found: &PathMatch) -> Option<String> {
         let pattern = rule.pattern()?;
         let something = join_paths(&found.path, "x");
@@ -59,7 +61,8 @@ impl<'a> Targets<'a> {
         String::from_utf8(template.fill(&captures, &self.matches.map.tables).ok()?).ok()
     }
 
-    /// Takes the targets from objects whose content would be torn from them, and finds what goes along.
+    /// Removes the targets of objects whose content would be moved elsewhere, and finds the matches that move with a
+    /// match above them.
     fn compare_with_what_is_above(&mut self, found: &[PathMatch], meaning: Meaning) {
         let mut at_path: HashMap<&str, usize> = HashMap::with_capacity(found.len());
         for (at, one) in found.iter().enumerate() {
@@ -92,7 +95,7 @@ impl<'a> Targets<'a> {
     }
 }
 
-/// Two parts of a path.
+/// Joins two parts of a path.
 pub(crate) fn join_paths(above: &str, below: &str) -> String {
     match (above, below) {
         ("", path) | (path, "") => path.to_owned(),

@@ -1,4 +1,4 @@
-//! What each rule did, counted once it is known what came of all.
+//! The counts of each rule's results, computed when all results are known.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use crate::remap::objects::plan::subtree::Subtree;
 use crate::remap::objects::result::MappedObjects;
 
 impl MappedObjects<'_> {
-    /// Counts what drops did; gives the rule by which each entry went.
+    /// Counts the results of drops. Returns the rule that dropped each entry.
     pub(crate) fn count_drops(&self, counts: &mut RuleCounts) -> HashMap<usize, RuleId> {
         let mut by_drop = HashMap::new();
         for (id, _, of_rule) in self.matches.rules(Verb::Drop) {
@@ -34,7 +34,7 @@ impl MappedObjects<'_> {
                     hits += 1;
                 }
             }
-            // Paths that went while their variables stay.
+            // Counts the dropped paths, if all their variables stay.
             for found in of_rule.found.iter().filter(|_| hits == 0) {
                 counts.hit(id, found.path.as_bytes(), b"");
             }
@@ -78,7 +78,7 @@ impl MappedObjects<'_> {
         }
     }
 
-    /// Counts what was joined, split and created.
+    /// Counts the joined, split and created variables.
     pub(crate) fn count_made(&self, counts: &mut RuleCounts) {
         let mut of_inputs = BTreeMap::<_, Vec<&[u8]>>::new();
         for shown in &self.made {
@@ -95,7 +95,8 @@ impl MappedObjects<'_> {
         }
     }
 
-    /// Counts the variables of a cover, and the slots that go with them, under the names they have now or as copies.
+    /// Counts the variables of a subtree and the slots that follow them, under their new names or the names of their
+    /// copies.
     fn count(
         &self,
         counts: &mut RuleCounts,

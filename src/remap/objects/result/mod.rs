@@ -1,4 +1,4 @@
-//! What came of it: the variables under their new names, and what each rule did.
+//! The result: renamed variables and the counts of each rule.
 
 pub(crate) mod counts;
 pub(crate) mod values;
@@ -32,7 +32,7 @@ use crate::remap::rejected_names::without_rule;
 use crate::remap::report::{Lost, Report};
 use crate::remap::values::{Values, described};
 
-/// Applies `unmatched` to the variables none of whose names any rule matches.
+/// Applies `unmatched` to the variables that no rule matches by any of their names.
 pub(crate) fn unmatched(matches: &Matches<'_>, selected: &mut Selected, errors: &mut Errors) {
     let options = &matches.map.options.unmatched;
     let unmatched = options.or(Unmatched::Keep);
@@ -68,11 +68,11 @@ pub(crate) struct MappedObjects<'a> {
     pub(crate) new_values: &'a NewValues,
     edit: &'a ObjectEdit<'a>,
     rewrite: Option<Rewrite>,
-    /// The values under their new names.
+    /// The values of the source, and their copies, under their new names.
     pub(crate) shown: Vec<Shown>,
-    /// The new values; their entries are which of them.
+    /// The new values. `Shown::entry` is then an index into the new values.
     pub(crate) made: Vec<Shown>,
-    /// What each entry is called now, or what was made of it; none if it is gone.
+    /// The new name of each entry, or the name of the new value that it is a part of. `None` if the entry is dropped.
     pub(crate) names: Vec<Option<Name>>,
 }
 
@@ -82,7 +82,7 @@ pub(crate) struct Shown {
     pub(crate) key: Name,
     pub(crate) name: Name,
     pub(crate) full_name: Option<Name>,
-    /// The rule that made it a copy.
+    /// The rule that made this copy. `None` if it is not a copy.
     pub(crate) copied_by: Option<RuleId>,
 }
 
@@ -100,7 +100,7 @@ impl<'a> MappedObjects<'a> {
         outcome
     }
 
-    /// The report, the variables and their graph.
+    /// Returns the report, the variables and their graph.
     pub(crate) fn conclude(
         self,
         mut counts: RuleCounts,
@@ -131,7 +131,8 @@ impl<'a> MappedObjects<'a> {
         ))
     }
 
-    /// Finds the new names of everything. What has a path by a rule is called by that.
+    /// Finds the new names of all values. A path that a rule gave to a variable takes precedence over its other
+    /// paths.
     fn name(&mut self) {
         let entries = &self.matches.entries;
         let Some(rewrite) = &self.rewrite else {
@@ -164,7 +165,7 @@ impl<'a> MappedObjects<'a> {
         self.name_inputs();
     }
 
-    /// What went into something new is not gone.
+    /// Gives each input of a new value the name of that value, so that it does not count as dropped.
     fn name_inputs(&mut self) {
         self.made.retain_mut(|shown| match self.edit.value_of(shown.entry) {
             Some(value) => {
@@ -180,7 +181,7 @@ impl<'a> MappedObjects<'a> {
         }
     }
 
-    /// A copy is called by the path it was asked for under.
+    /// Returns the path of each copy, which is the path in the alias rule.
     fn paths_of_copies(&self, rewrite: &Rewrite) -> Vec<(NodeId, SmolStr)> {
         let asked =
             self.aliases.copies.iter().filter_map(|copy| Some((rewrite.graph.resolve(&copy.to)?, &copy.to)));
@@ -190,14 +191,15 @@ impl<'a> MappedObjects<'a> {
             .collect()
     }
 
-    /// The rule that made a copy with this key: that of the path it begins with.
+    /// Returns the rule that made a copy with this key: the rule of the longest copied path that the key begins with.
     fn copier(&self, key: &[u8]) -> Option<RuleId> {
         let ends = key.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
         let copy = |end: usize| self.aliases.copies.iter().find(|copy| copy.to.as_bytes() == &key[..end]);
         ends.collect::<Vec<_>>().into_iter().rev().find_map(copy).map(|copy| copy.rule)
     }
 
-    /// The variables; without those whose values cannot be, which is noted.
+    /// Returns the variables. A variable whose value is impossible is left out, and the error is recorded in
+    /// `values`.
     fn variables(&self, steps: &Steps<'_>, values: &mut Values<'_>, warnings: &mut Errors) -> Vec<Variable> {
         let places: Vec<Arc<str>> =
             self.matches.map.rules.iter().map(|rule| rule.place().to_string().as_str().into()).collect();
@@ -220,7 +222,7 @@ impl<'a> MappedObjects<'a> {
             Some(Variable {
                 name: shown.name.clone(),
                 key: Some(shown.key.clone()),
-                // The name it has for readers without a graph stays with what no rule calls otherwise.
+                // A variable that no rule renames keeps its key for readers without a graph.
                 plain_key: source.plain_key.clone().filter(|_| named_by.is_none()),
                 full_name: shown.full_name.clone(),
                 tensor,
@@ -259,7 +261,8 @@ impl<'a> MappedObjects<'a> {
         })
     }
 
-    /// The rule by which a value is called otherwise than in the source: its own, or its variable's.
+    /// Returns the rule that changed the name of a value: its own rule, or the rule of its variable. `None` if the
+    /// name is unchanged.
     fn renamer(&self, shown: &Shown) -> Option<RuleId> {
         let entry = &self.matches.entries[shown.entry];
         if entry.visible == shown.name.as_bytes() {
@@ -273,7 +276,7 @@ impl<'a> MappedObjects<'a> {
         claimed.or_else(|| self.moves.takes.iter().map(|take| take.rule).min())
     }
 
-    /// Every name that a pattern may have meant: what values are called, and the objects above them.
+    /// Returns every name that a pattern may have meant: the names of values and of the objects above them.
     fn candidates(&self) -> BTreeSet<Vec<u8>> {
         let mut names = BTreeSet::new();
         for entry in &self.matches.entries {

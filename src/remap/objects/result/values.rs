@@ -1,7 +1,9 @@
-//! Which rules change the values of an object graph, and in which order: those of names have the same (steps.rs).
+//! The rules that change the values of an object graph, in their order. The order is the same as for names
+//! (steps.rs).
 //!
-//! A rule that takes a path has its ops applied to all variables that it takes, and so has an alias to all that it copies.
-//! A `convert` means the variables that it matches, not what is below an object. Slots follow their variables.
+//! The ops of a rule that takes a path apply to all variables that the rule takes. The ops of an alias apply to all
+//! variables that it copies. A `convert` applies to the variables that it matches, not to those below a matched
+//! object. Slots follow their variables.
 
 use foldhash::{HashMap, HashSet};
 
@@ -16,14 +18,14 @@ use crate::remap::objects::plan::new_values::NewValue;
 use crate::remap::objects::plan::subtree::Subtree;
 use crate::remap::steps::{Input, Scope, Step, ValuePlan, has_ops};
 
-/// The rules that concern each entry.
+/// The rules that apply to each entry.
 pub(crate) struct Steps<'a> {
     matches: &'a Matches<'a>,
-    /// No rule has ops, as in most maps.
+    /// True if no rule has ops, as in most maps.
     idle: bool,
     /// The rename that took each entry.
     takers: HashMap<usize, RuleId>,
-    /// What each `convert` matches by itself.
+    /// The entries that each `convert` matches directly.
     converts: Vec<(RuleId, HashSet<usize>)>,
 }
 
@@ -36,7 +38,7 @@ impl<'a> Steps<'a> {
         Self { matches, idle, takers, converts: converts.collect() }
     }
 
-    /// How the value of an entry, or of its copy by an alias, is made; none: it is the source's.
+    /// Returns the plan for the value of an entry, or of its copy by an alias. `None` if the value does not change.
     pub(crate) fn value_plan(
         &self,
         entry: usize,
@@ -50,7 +52,7 @@ impl<'a> Steps<'a> {
         ValuePlan::whole(entry, self.possible(entry, steps, warnings))
     }
 
-    /// How a value that a rule makes comes of the source's.
+    /// Returns the plan for a new value.
     pub(crate) fn made(&self, value: &NewValue) -> ValuePlan {
         let steps = |entry| if self.idle { vec![] } else { self.steps(entry, Some(value.rule), None) };
         let input = |&source: &usize| Input { source, steps: steps(source) };
@@ -71,7 +73,8 @@ impl<'a> Steps<'a> {
         self.converts.iter().any(|(id, meant)| *id == rule && meant.contains(&entry))
     }
 
-    /// The `convert` rules that concern an entry: those that match it, and of a slot those of its variable.
+    /// Returns the `convert` rules that apply to an entry: those that match it and, for a slot, those of its
+    /// variable.
     fn of_entry(&self, entry: usize) -> Vec<RuleId> {
         let matching = |entry: usize| {
             self.converts.iter().filter(move |(_, meant)| meant.contains(&entry)).map(|(id, _)| *id)
@@ -87,7 +90,7 @@ impl<'a> Steps<'a> {
         rules
     }
 
-    /// The variable that an entry is a slot of.
+    /// Returns the variable of a slot. `None` if the entry is not a slot.
     fn variable_of(&self, entry: usize) -> Option<usize> {
         match self.matches.entries[entry].role {
             NameRole::Slot { of } => of,
@@ -95,7 +98,7 @@ impl<'a> Steps<'a> {
         }
     }
 
-    /// The steps that can be taken: those that a slot follows need its variable's shape.
+    /// Returns the possible steps. A slot can follow its variable's steps only if it has the same shape.
     fn possible(&self, entry: usize, steps: Vec<Step>, warnings: &mut Errors) -> Vec<Step> {
         let Some(of) = self.variable_of(entry) else { return steps };
         let [slot, variable] = [entry, of].map(|at| &self.matches.variables[at]);
@@ -115,7 +118,8 @@ impl<'a> Steps<'a> {
         own
     }
 
-    /// Notes what each `convert` did. `names` are the new ones; `by_drop` is why those are gone that have none.
+    /// Counts the results of each `convert`. `names` has the new names. `by_drop` has the rules that dropped the
+    /// entries without one.
     pub(crate) fn count(
         &self,
         names: &[Option<Name>],
@@ -150,7 +154,7 @@ impl<'a> Steps<'a> {
     }
 }
 
-/// The first rename that takes each entry, or what it is a slot of.
+/// Returns the first rename that takes each entry, or the variable of a slot.
 fn takers(matches: &Matches<'_>, moves: &Moves<'_>) -> HashMap<usize, RuleId> {
     let mut acted: Vec<_> = moves.acted.iter().collect();
     acted.sort_unstable();
@@ -173,7 +177,7 @@ fn takers(matches: &Matches<'_>, moves: &Moves<'_>) -> HashMap<usize, RuleId> {
     takers
 }
 
-/// The variables and slots that a pattern matches by themselves.
+/// Returns the variables and slots that a pattern matches directly.
 fn matched_values(matches: &Matches<'_>, of_rule: &RuleMatches) -> HashSet<usize> {
     let mut meant: HashSet<_> = of_rule.entries.iter().copied().collect();
     for found in &of_rule.found {
