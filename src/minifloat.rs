@@ -1,9 +1,10 @@
-//! Floating-point formats of sixteen bits and fewer, as float32, which holds each of them without loss.
+//! Floating-point formats of 16 bits and fewer, converted to and from float32, which holds all their values without
+//! loss.
 //!
-//! `sign | exponent | mantissa`, right-aligned. The formats differ in widths, bias, and what the top codes mean (IEEE 754,
-//! and the OCP and ml_dtypes definitions of the 8- and 4-bit kinds).
+//! The layout is `sign | exponent | mantissa`, right-aligned. The formats differ in the widths, the bias and the
+//! meaning of the top codes (IEEE 754; OCP and ml_dtypes for the 8-bit and 4-bit formats).
 
-/// A layout of sign, exponent and mantissa.
+/// A floating-point format with a sign, an exponent and a mantissa.
 pub(crate) struct Minifloat {
     exponent: u32,
     mantissa: u32,
@@ -12,11 +13,11 @@ pub(crate) struct Minifloat {
 }
 
 enum Specials {
-    /// All-ones exponents are infinities and NaNs.
+    /// Infinities and NaNs have an exponent of all ones.
     Ieee,
-    /// Only all-ones exponent and mantissa is NaN; no infinities.
+    /// NaN has an exponent and a mantissa of all ones. There are no infinities.
     Finite,
-    /// Only minus zero is NaN; no infinities.
+    /// NaN has the code of minus zero. There are no infinities.
     FiniteUnsignedZero,
     /// Every code is a number.
     None,
@@ -28,25 +29,25 @@ const fn format(exponent: u32, mantissa: u32, bias: i32, specials: Specials) -> 
 
 /// IEEE 754 binary16.
 pub(crate) const FLOAT16: Minifloat = format(5, 10, 15, Specials::Ieee);
-/// OCP 8-bit, five bits of exponent.
+/// OCP 8-bit format, five exponent bits.
 pub(crate) const FLOAT8_E5M2: Minifloat = format(5, 2, 15, Specials::Ieee);
-/// OCP 8-bit, four bits of exponent, no infinities.
+/// OCP 8-bit format, four exponent bits, no infinities.
 pub(crate) const FLOAT8_E4M3FN: Minifloat = format(4, 3, 7, Specials::Finite);
-/// Four bits of exponent, no infinities, no minus zero.
+/// 8-bit format, four exponent bits, no infinities, no minus zero.
 pub(crate) const FLOAT8_E4M3FNUZ: Minifloat = format(4, 3, 8, Specials::FiniteUnsignedZero);
-/// The same with bias 11.
+/// Like [`FLOAT8_E4M3FNUZ`], with bias 11.
 pub(crate) const FLOAT8_E4M3B11FNUZ: Minifloat = format(4, 3, 11, Specials::FiniteUnsignedZero);
-/// Five bits of exponent, no infinities, no minus zero.
+/// 8-bit format, five exponent bits, no infinities, no minus zero.
 pub(crate) const FLOAT8_E5M2FNUZ: Minifloat = format(5, 2, 16, Specials::FiniteUnsignedZero);
-/// OCP 4-bit.
+/// OCP 4-bit format.
 pub(crate) const FLOAT4_E2M1FN: Minifloat = format(2, 1, 1, Specials::None);
 
-/// bfloat16 is the upper half of a float32.
+/// Converts a bfloat16, which is the upper half of a float32.
 pub(crate) fn bfloat16(bits: u16) -> f32 {
     f32::from_bits(u32::from(bits) << 16)
 }
 
-/// The nearest bfloat16, ties to even. A NaN keeps its sign and nothing else.
+/// Returns the nearest bfloat16, ties to even. A NaN keeps only its sign.
 #[inline(always)]
 pub(crate) fn to_bfloat16(value: f32) -> u16 {
     let bits = value.to_bits();
@@ -55,8 +56,8 @@ pub(crate) fn to_bfloat16(value: f32) -> u16 {
     (if value.is_nan() { nan } else { rounded }) as u16
 }
 
-/// The float32 beside `value` from which rounding to fewer bits gives what rounding `value` itself would: of the two
-/// around it the one whose last bit is set.
+/// Rounds to odd: if `value` is not exact in float32, returns the neighbor whose last bit is set. Rounding that to
+/// fewer bits gives the same result as rounding `value` itself.
 pub(crate) fn to_odd(value: f64) -> f32 {
     let near = value as f32;
     let bits = near.to_bits();
@@ -69,8 +70,9 @@ pub(crate) fn to_odd(value: f64) -> f32 {
 }
 
 impl Minifloat {
-    /// The nearest number that there is, ties to even. Past the largest is infinity where there is one, else NaN, else the
-    /// largest; a NaN keeps its sign; all of that as ml_dtypes has it, which makes a zero of a NaN where there is none.
+    /// Returns the code of the nearest number, ties to even. A value above the largest number becomes infinity if the
+    /// format has one, otherwise NaN if it has one, otherwise the largest number. A NaN keeps its sign. If the format
+    /// has no NaN, it becomes a zero. All this is as in ml_dtypes.
     #[inline(always)]
     pub(crate) fn encode(&self, value: f32) -> u16 {
         let (sign_at, bits) = (self.exponent + self.mantissa, value.to_bits());
@@ -90,20 +92,20 @@ impl Minifloat {
         (if value.is_nan() { nan } else { signed }) as u16
     }
 
-    /// The code of a float32 without its sign, as if exponents had no end.
+    /// Returns the code of a float32 without its sign, as if the exponent were unlimited.
     #[inline(always)]
     fn magnitude(&self, bits: u32) -> u32 {
         let shift = 23 - self.mantissa;
         let rounded = bits + ((1 << (shift - 1)) - 1) + (bits >> shift & 1);
         let rebias = (127 - self.bias) as u32;
         let normal = (rounded >> shift).wrapping_sub(rebias << self.mantissa);
-        // Added to this, a number loses the bits that are below the last of a subnormal; the adder rounds.
+        // Adding `unit` rounds off the bits below the last bit of a subnormal.
         let unit = (rebias + 1 + shift) << 23;
         let subnormal = (f32::from_bits(bits) + f32::from_bits(unit)).to_bits().wrapping_sub(unit);
         if bits < (rebias + 1) << 23 { subnormal } else { normal }
     }
 
-    /// The codes of the largest number, of what is beyond it, and of NaN.
+    /// Returns the codes of the largest number, of values beyond it, and of NaN.
     #[inline(always)]
     fn top(&self) -> (u32, u32, u32) {
         let end = 1 << (self.exponent + self.mantissa);
@@ -112,12 +114,12 @@ impl Minifloat {
             Specials::Ieee => (infinity - 1, infinity, infinity | 1 << (self.mantissa - 1)),
             Specials::Finite => (end - 2, end - 1, end - 1),
             Specials::FiniteUnsignedZero => (end - 1, end, end),
-            // There is none. That of ml_dtypes ends as a zero of the other sign.
+            // There is no NaN. Like ml_dtypes, `encode` makes it a zero of the opposite sign.
             Specials::None => (end - 1, end - 1, end),
         }
     }
 
-    /// The number that the low bits of `bits` stand for. A NaN keeps its sign.
+    /// Returns the number of a code in the low bits of `bits`. A NaN keeps its sign.
     pub(crate) fn decode(&self, bits: u16) -> f32 {
         let bits = u32::from(bits);
         let sign = if bits >> (self.exponent + self.mantissa) & 1 == 1 { -1.0 } else { 1.0 };
@@ -147,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_corners_of_each_format_are_where_their_definitions_put_them() {
+    fn extreme_codes_match_the_formats_definitions() {
         for (format, bits, want) in [
             (&FLOAT16, 0x3c00, 1.0),
             (&FLOAT16, 0x7bff, 65504.0),
@@ -179,7 +181,7 @@ mod tests {
     ];
 
     #[test]
-    fn every_code_is_the_nearest_to_its_own_number() {
+    fn every_code_survives_a_round_trip() {
         for (format, bits) in ALL {
             for code in (0..1u32 << bits).map(|code| code as u16) {
                 let value = format.decode(code);
@@ -190,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn halfway_between_two_numbers_is_the_even_one_and_the_least_beside_it_the_nearer() {
+    fn ties_round_to_even_and_their_neighbors_to_the_nearest() {
         for (format, bits) in ALL {
             for code in (0..(1u32 << (bits - 1)) - 1).map(|code| code as u16) {
                 let (low, high) = (format.decode(code), format.decode(code + 1));

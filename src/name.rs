@@ -1,21 +1,21 @@
-//! A variable's name: bytes, as the format has it, usually UTF-8.
+//! The name of a variable: bytes, as in the file format, usually UTF-8.
 
 use std::fmt;
 use std::sync::Arc;
 
-/// Bytes that name a variable or a key. Copies share them.
+/// The bytes that name a variable or a key. Clones share them.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name(Arc<[u8]>);
 
 impl Name {
-    /// The bytes.
+    /// Returns the bytes.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 }
 
 impl Name {
-    /// The name that is written so: the inverse of its `Display`.
+    /// Parses the text that `Display` writes.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (mut bytes, mut rest) = (Vec::with_capacity(text.len()), text);
         while let Some(at) = rest.find('\\') {
@@ -27,7 +27,7 @@ impl Name {
     }
 }
 
-/// Appends what an escape stands for, its backslash apart; returns what follows it.
+/// Decodes an escape, given without its backslash, and appends its bytes. Returns the rest of the text.
 fn escaped<'a>(text: &'a str, bytes: &mut Vec<u8>) -> Option<&'a str> {
     let mut chars = text.chars();
     let plain = match chars.next()? {
@@ -69,7 +69,8 @@ impl From<&str> for Name {
     }
 }
 
-/// As text that is safe on a terminal and in a line of a table: control characters escaped, what is not UTF-8 as `\xNN`.
+/// The name as text that is safe on a terminal and in a line of a table: control characters are escaped, and bytes
+/// that are not UTF-8 become `\xNN`.
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&printable(&self.0))
@@ -82,7 +83,7 @@ impl fmt::Debug for Name {
     }
 }
 
-/// At most so many names, and how many more there are.
+/// Lists up to `most` names and the number of the others.
 pub(crate) fn listed(names: &[impl fmt::Display], most: usize) -> String {
     let some: Vec<_> = names.iter().take(most).map(ToString::to_string).collect();
     match names.len().saturating_sub(most) {
@@ -91,7 +92,7 @@ pub(crate) fn listed(names: &[impl fmt::Display], most: usize) -> String {
     }
 }
 
-/// Bytes as text with control characters, backslashes and what is not UTF-8 escaped.
+/// Returns bytes as text, with control characters, backslashes and bytes that are not UTF-8 escaped.
 pub(crate) fn printable(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
@@ -107,9 +108,9 @@ pub(crate) fn printable(bytes: &[u8]) -> String {
     out
 }
 
-/// The names that suggestions are drawn from, at most.
+/// The maximum number of names that suggestions are drawn from.
 const SAMPLE: usize = 5_000;
-/// The suggestions of a message.
+/// The maximum number of suggestions in a message.
 const SUGGESTIONS: usize = 3;
 
 /// Returns the names most similar to `text`, the most similar first.
@@ -124,7 +125,7 @@ pub(crate) fn near_names(text: &str, names: &[&[u8]]) -> Vec<String> {
         .collect()
 }
 
-/// All names, or of very many every n-th.
+/// Returns all names, or every n-th if there are very many.
 pub(crate) fn sample<'a>(names: &[&'a [u8]]) -> Vec<&'a [u8]> {
     names.iter().step_by(names.len() / SAMPLE + 1).copied().collect()
 }
@@ -137,19 +138,19 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_back(bytes: Vec<u8>) {
+        fn a_displayed_name_parses_back(bytes: Vec<u8>) {
             let name = Name::from(bytes);
             prop_assert_eq!(Name::parse(&name.to_string()), Some(name));
         }
 
         #[test]
-        fn any_text_is_a_name_or_none(text in ".*|[\\\\xu{}0-9n]*") {
+        fn parsing_any_text_does_not_panic(text in ".*|[\\\\xu{}0-9n]*") {
             let _ = Name::parse(&text);
         }
     }
 
     #[test]
-    fn what_a_terminal_would_act_on_is_escaped() {
+    fn control_characters_are_escaped() {
         assert_eq!(Name::from("dense/kernel").to_string(), "dense/kernel");
         assert_eq!(Name::from(&b"a\nb\x1b[1m\xff\\"[..]).to_string(), r"a\nb\u{1b}[1m\xff\\");
         assert_eq!(Name::from("größe").to_string(), "größe");

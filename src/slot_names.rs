@@ -1,21 +1,22 @@
-//! Slots: variables that belong to another variable, known by their names.
+//! Slots in name-based checkpoints: variables that belong to another variable, recognized by their names.
 //!
-//! Where the names come from:
-//! * TF1 optimizers (`slot_creator.create_slot`) name a slot `X/<optimizer's name>`, and make it unique by a number when
-//!   there are several: `X/Adam`, `X/Adam_1`. So do `tf.train.ExponentialMovingAverage` (`X/ExponentialMovingAverage`) and
-//!   contrib's optimizers.
-//! * Optimizers of their own: BERT, XLNet (`X/adam_m`), ALBERT (`X/lamb_m`), Mesh TensorFlow and T5 (`X_slot_vr`).
+//! The forms of the names:
+//! * TF1 optimizers (`slot_creator.create_slot`) name a slot `X/<optimizer's name>`, with a number if there are
+//!   several: `X/Adam`, `X/Adam_1`. `tf.train.ExponentialMovingAverage` (`X/ExponentialMovingAverage`) and contrib's
+//!   optimizers do the same.
+//! * Models with their own optimizers: BERT, XLNet (`X/adam_m`), ALBERT (`X/lamb_m`), Mesh TensorFlow and T5
+//!   (`X_slot_vr`).
 //! * Zero-debiased averages keep `X/biased` and `X/local_step`.
-//! * Keras' OptimizerV2, saved by name, puts its own name in front: `training/Adam/X/m`.
+//! * Keras' OptimizerV2, saved by name, adds its own name as a prefix: `training/Adam/X/m`.
 //! * Object-based checkpoints: `X/.OPTIMIZER_SLOT/<optimizer>/<slot>`.
 //!
-//! A name of such a form is a slot only if X is there too. Averages are no optimizer state: they are weights that one
-//! may well want to keep when the optimizer goes, so `--drop-optimizer` leaves them.
+//! A name of such a form is a slot only if X exists too. Averages are not optimizer state: they are weights that a
+//! user may want to keep without the optimizer, so `--drop-optimizer` keeps them.
 
 use std::collections::HashMap;
 use std::ops::Range;
 
-/// What a slot is for.
+/// The purpose of a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum VariableRole {
     Optimizer,
@@ -23,7 +24,7 @@ pub(crate) enum VariableRole {
 }
 use VariableRole::{Average, Optimizer};
 
-/// What is put behind the variable's name. A number (`_1`) may follow.
+/// Suffixes after the variable's name. A number (`_1`) may follow.
 #[rustfmt::skip]
 const SUFFIXES: &[(&str, VariableRole)] = &[
     ("/Adam", Optimizer), ("/AdamW", Optimizer), ("/AdaMax", Optimizer), ("/Nadam", Optimizer), ("/LazyAdam", Optimizer),
@@ -38,8 +39,8 @@ const SUFFIXES: &[(&str, VariableRole)] = &[
     ("/ExponentialMovingAverage", Average), ("/biased", Average), ("/local_step", Average),
 ];
 
-/// What TF1's optimizers put behind a variable's name, the optimizer, and the slots in the order of their numbers, by the
-/// names that the optimizers of `tf.keras.optimizers.legacy` and TensorFlow Addons give them.
+/// TF1 suffixes after the variable's name, each with the optimizer and its slots in the order of their numbers. The
+/// names are those of `tf.keras.optimizers.legacy` and TensorFlow Addons.
 #[rustfmt::skip]
 const TF2_SLOTS: &[(&str, &str, &[&str])] = &[
     ("/Adam", "Adam", MV), ("/AdamW", "AdamW", MV), ("/LazyAdam", "LazyAdam", MV), ("/AdaMax", "AdaMax", MV), ("/Nadam", "Nadam", MV),
@@ -52,54 +53,54 @@ const MV: &[&str] = &["m", "v"];
 const RMS: &[&str] = &["rms", "momentum"];
 const CENTERED_RMS: &[&str] = &["rms", "mg", "momentum"];
 
-/// Between a variable and its slots in an object-based checkpoint.
+/// The separator between a variable and its slot in an object-based checkpoint.
 const OBJECT_SLOT: &str = "/.OPTIMIZER_SLOT/";
 
-/// Keras' optimizers; a number may follow.
+/// The names of Keras' optimizers. A number may follow.
 const KERAS_OPTIMIZERS: &[&str] =
     &["Adam", "SGD", "RMSprop", "Adagrad", "Adadelta", "Adamax", "Nadam", "Ftrl"];
-/// What Keras' optimizers put behind a variable's name, their own being in front.
+/// The suffixes that Keras' optimizers add to a variable's name. Their own name is a prefix.
 #[rustfmt::skip]
 const KERAS_SLOTS: &[&str] = &["m", "v", "vhat", "momentum", "rms", "mg", "accumulator", "accum_grad", "accum_var", "linear"];
-/// Keras' optimizers' own numbers.
+/// The names of Keras optimizers' own numbers.
 #[rustfmt::skip]
 const KERAS_NUMBERS: &[&str] = &[
     "iter", "beta", "beta_1", "beta_2", "decay", "learning_rate", "learning_rate_power", "momentum", "momentum_cache", "rho",
     "l1_regularization_strength", "l2_regularization_strength",
 ];
-/// TF1 optimizers' own numbers, in any scope; a number may follow.
+/// The names of TF1 optimizers' own numbers, in any scope. A number may follow.
 const TF1_NUMBERS: &[&str] = &["beta1_power", "beta2_power"];
 
-/// A variable that belongs to another.
+/// A variable that belongs to another variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Slot {
-    /// The variable it belongs to, as an index into the names.
+    /// The variable that it belongs to, as an index into the names.
     pub(crate) of: usize,
-    /// Where that variable's name stands in the slot's own.
+    /// The range of that variable's name in the slot's own name.
     at: Range<usize>,
     pub(crate) role: VariableRole,
 }
 
 impl Slot {
-    /// The slot's name when its variable is called `variable`.
+    /// Returns the slot's name after a rename of its variable to `variable`.
     pub(crate) fn renamed(&self, name: &[u8], variable: &[u8]) -> Vec<u8> {
         [&name[..self.at.start], variable, &name[self.at.end..]].concat()
     }
 
-    /// What stands before and after its variable's name in the slot's own.
+    /// Returns the parts of the slot's name before and after its variable's name.
     pub(crate) fn around<'n>(&self, name: &'n [u8]) -> (&'n [u8], &'n [u8]) {
         (&name[..self.at.start], &name[self.at.end..])
     }
 }
 
-/// For each name the variable it is a slot of, if it is one.
+/// Returns, for each name, the slot that it is. `None` if it is not a slot.
 pub(crate) fn slots(names: &[&[u8]]) -> Vec<Option<Slot>> {
     let known: HashMap<&[u8], usize> = names.iter().enumerate().map(|(at, name)| (*name, at)).collect();
     names.iter().map(|name| slot(name, &known)).collect()
 }
 
-/// The slot's name among TF2's optimizers, and the optimizer: TF1 numbers what those name. None where that cannot be known.
-/// `exists` tells whether a name is there.
+/// Returns the optimizer and the slot's name in TF2, where slots have names instead of TF1's numbers. `None` if they
+/// cannot be determined. `exists` returns true if a name is in the checkpoint.
 pub(crate) fn in_tf2<'a>(
     name: &'a [u8],
     variable: &[u8],
@@ -108,7 +109,7 @@ pub(crate) fn in_tf2<'a>(
     of_tf1(name, variable, exists).or_else(|| of_keras(name, variable))
 }
 
-/// `X/Adam_1`: the optimizer, and a number where it has several slots.
+/// Parses `X/Adam_1`: the optimizer, and a number if it has several slots.
 fn of_tf1(
     name: &[u8],
     variable: &[u8],
@@ -121,20 +122,20 @@ fn of_tf1(
         _ => str::from_utf8(&suffix[plain.len() + 1..]).ok()?.parse().ok()?,
     };
     let (_, optimizer, slots) = TF2_SLOTS.iter().find(|(known, ..)| known.as_bytes() == plain)?;
-    // A centered RMSProp has its mean gradient in between.
+    // A centered RMSProp has its mean gradient between the other two.
     let centered = *slots == RMS && exists(&[variable, plain, b"_2"].concat());
     let slots = if centered { CENTERED_RMS } else { slots };
     Some((optimizer, slots.get(number)?))
 }
 
-/// `training/Adam/X/m`: Keras names its slots in TF1 as in TF2.
+/// Parses `training/Adam/X/m`: Keras names its slots the same way in TF1 and TF2.
 fn of_keras<'a>(name: &'a [u8], variable: &[u8]) -> Option<(&'a str, &'a str)> {
     let (above, slot) = split_leaf(name);
     let optimizer = split_leaf(above.strip_suffix(variable)?.strip_suffix(b"/")?).1;
     Some((str::from_utf8(optimizer).ok()?, str::from_utf8(slot).ok()?))
 }
 
-/// What one of Keras' optimizers calls a number of its own, and the optimizer: `training/Adam/iter`.
+/// Returns the optimizer and its name for one of its own numbers: `training/Adam/iter`.
 pub(crate) fn keras_number(name: &[u8]) -> Option<(&str, &str)> {
     let (scope, leaf) = split_leaf(name);
     let optimizer = split_leaf(scope).1;
@@ -142,7 +143,7 @@ pub(crate) fn keras_number(name: &[u8]) -> Option<(&str, &str)> {
     if known { Some((str::from_utf8(optimizer).ok()?, str::from_utf8(leaf).ok()?)) } else { None }
 }
 
-/// Whether an optimizer keeps this for itself rather than for a variable: `beta1_power`, `training/Adam/iter`.
+/// Returns true if it is an optimizer's own number, not kept for a variable: `beta1_power`, `training/Adam/iter`.
 pub(crate) fn is_optimizer_number(name: &[u8]) -> bool {
     let (scope, leaf) = split_leaf(name);
     let of_keras =
@@ -160,7 +161,7 @@ fn slot(name: &[u8], known: &HashMap<&[u8], usize>) -> Option<Slot> {
     })
 }
 
-/// Where the variable's name ends if a known suffix follows it.
+/// Returns the end of the variable's name, if a known suffix follows it.
 fn suffix(name: &[u8]) -> Option<(usize, VariableRole)> {
     let plain = without_number(name);
     let fits = |(suffix, _): &&(&str, VariableRole)| plain.ends_with(suffix.as_bytes());
@@ -168,7 +169,7 @@ fn suffix(name: &[u8]) -> Option<(usize, VariableRole)> {
     Some((plain.len() - suffix.len(), *role))
 }
 
-/// Where the variable may stand in `training/Adam/X/m`: after any component that is an optimizer.
+/// Returns the possible ranges of the variable in `training/Adam/X/m`: after any component that names an optimizer.
 fn keras_variables(name: &[u8]) -> impl Iterator<Item = Range<usize>> {
     let (variable, leaf) = split_leaf(name);
     let end = if is_listed(KERAS_SLOTS, leaf) { variable.len() } else { 0 };
@@ -178,7 +179,7 @@ fn keras_variables(name: &[u8]) -> impl Iterator<Item = Range<usize>> {
     starts.map(move |slash| slash + 1..end)
 }
 
-/// What stands before and after the last slash.
+/// Splits a name at the last slash.
 fn split_leaf(name: &[u8]) -> (&[u8], &[u8]) {
     match name.iter().rposition(|byte| *byte == b'/') {
         Some(slash) => (&name[..slash], &name[slash + 1..]),
@@ -186,7 +187,7 @@ fn split_leaf(name: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
-/// `Adam_1` without its `_1`.
+/// Removes `_1` from `Adam_1`.
 fn without_number(name: &[u8]) -> &[u8] {
     let digits = name.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
     match name[..name.len() - digits].strip_suffix(b"_") {
@@ -199,7 +200,7 @@ fn is_listed(list: &[&str], word: &[u8]) -> bool {
     list.iter().any(|known| known.as_bytes() == word)
 }
 
-/// Where `part` first stands in `name`.
+/// Returns the first position of `part` in `name`.
 fn memchr(name: &[u8], part: &[u8]) -> Option<usize> {
     name.windows(part.len()).position(|window| window == part)
 }
@@ -208,7 +209,7 @@ fn memchr(name: &[u8], part: &[u8]) -> Option<usize> {
 mod tests {
     use super::*;
 
-    /// The variable that `name` is a slot of, when `others` are there.
+    /// Returns the variable that `name` is a slot of, given the other names.
     fn of(name: &str, others: &[&str]) -> Option<String> {
         let names: Vec<&[u8]> = others.iter().chain([&name]).map(|name| name.as_bytes()).collect();
         let slot = slots(&names).pop()??;
@@ -216,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slot_is_a_known_form_of_a_name_that_exists() {
+    fn a_slot_has_a_known_form_and_its_variable_exists() {
         for slot in [
             "w/Adam",
             "w/Adam_1",
@@ -243,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn tf2_has_names_for_what_tf1_numbers() {
+    fn tf1_slot_numbers_map_to_tf2_slot_names() {
         let known = |name: &str, others: &[&str]| {
             let exists = |name: &[u8]| others.iter().any(|other| other.as_bytes() == name);
             in_tf2(name.as_bytes(), b"w", exists)
@@ -280,14 +281,14 @@ mod tests {
     }
 
     #[test]
-    fn a_renamed_slot_keeps_what_stands_around_its_variable() {
+    fn a_renamed_slot_keeps_the_text_around_its_variable() {
         let names: [&[u8]; 2] = [b"training/Adam/w/m", b"w"];
         let slot = slots(&names).swap_remove(0).unwrap();
         assert_eq!(slot.renamed(names[0], b"model/w"), b"training/Adam/model/w/m");
     }
 
     #[test]
-    fn an_optimizers_own_numbers_are_known_in_any_scope() {
+    fn an_optimizers_own_numbers_are_recognized_in_any_scope() {
         for name in
             ["beta1_power", "beta2_power_1", "a/b/beta1_power", "Adam/iter", "training/SGD_1/learning_rate"]
         {

@@ -1,7 +1,7 @@
-//! Element types: TensorFlow's `DataType`, one row each. All that differs between them stands in `ROWS`.
+//! Element types: TensorFlow's `DataType`. All differences between them are in `ROWS`, one row for each.
 //!
-//! Widths are bytes in a checkpoint, where a sub-byte type takes a whole byte with its value in the low bits, not
-//! sign-extended.
+//! Widths are in bytes of the checkpoint. A sub-byte type takes a whole byte there, with its value in the low bits,
+//! not sign-extended.
 
 mod safetensors;
 
@@ -10,7 +10,7 @@ use std::fmt;
 use crate::minifloat;
 use crate::minifloat::Minifloat;
 
-/// An element type that a checkpoint can hold. Discriminants are TensorFlow's numbers.
+/// An element type that a checkpoint can hold. The discriminants are TensorFlow's numbers.
 #[allow(missing_docs, reason = "the rows below say what each is")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Dtype {
@@ -48,20 +48,20 @@ pub enum Dtype {
     Float4E2m1fn = 33,
 }
 
-/// How NumPy holds elements of a type.
+/// The NumPy representation of a type's elements.
 #[derive(Clone, Copy)]
 pub enum Numpy {
     /// The same bytes, under this `descr`.
     Same(&'static str),
-    /// NumPy lacks the type: each element becomes one of this, without loss.
+    /// A wider type, for a type that NumPy lacks: each element is converted without loss.
     Widened(Dtype),
-    /// Elements of varying size, which NumPy pads to that of the longest (`|S5`).
+    /// Elements of varying size, which NumPy pads to the size of the longest (`|S5`).
     Strings,
-    /// No form that NumPy has.
+    /// A missing representation: NumPy has no form for the type.
     Absent,
 }
 
-/// One element (or one component of a complex one) as a number.
+/// One element (or one component of a complex element) as a number.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[allow(missing_docs, reason = "they are their names")]
 pub enum Value {
@@ -75,10 +75,10 @@ pub enum Value {
 struct Row {
     dtype: Dtype,
     name: &'static str,
-    /// Bytes per element; `None` where elements vary in size.
+    /// Bytes per element. `None` if elements vary in size.
     width: Option<u64>,
     numpy: Numpy,
-    /// Reads one component of an element from its `width / components` bytes.
+    /// The function that reads one component of an element from its `width / components` bytes.
     value: fn(&[u8]) -> Value,
     components: u64,
 }
@@ -143,7 +143,7 @@ const ROWS: &[Row] = &[
     widened(Dtype::Float4E2m1fn, "float4_e2m1fn", 1, Dtype::Float32, |b| small(&minifloat::FLOAT4_E2M1FN, b)),
 ];
 
-/// Other words for a type: those of `tf.half` and `tf.double`, and those of mixed precision.
+/// Other names of a type: those of `tf.half` and `tf.double`, and those common for mixed precision.
 const OTHER_WORDS: &[(&str, Dtype)] = &[
     ("fp16", Dtype::Float16),
     ("half", Dtype::Float16),
@@ -162,53 +162,53 @@ fn small(format: &Minifloat, bytes: &[u8]) -> Value {
 }
 
 impl Dtype {
-    /// The type with TensorFlow's number; `None` for 0, references, `resource` and numbers yet unknown.
+    /// Returns the type with TensorFlow's number. `None` for 0, references, `resource` and unknown numbers.
     pub fn from_tensorflow(number: u32) -> Option<Self> {
         ROWS.iter().find(|row| row.dtype as u32 == number).map(|row| row.dtype)
     }
 
-    /// The type that TensorFlow calls so.
+    /// Returns the type with TensorFlow's name.
     pub(crate) fn named(name: &str) -> Option<Self> {
         ROWS.iter().find(|row| row.name == name).map(|row| row.dtype)
     }
 
-    /// Returns the type that a user means: by TensorFlow's name, or by another usual word, such as `bf16`.
+    /// Returns the type that a user means, by TensorFlow's name or by another common name such as `bf16`.
     pub(crate) fn written(word: &str) -> Option<Self> {
         let other = || OTHER_WORDS.iter().find(|(other, _)| *other == word).map(|(_, dtype)| *dtype);
         Self::named(word).or_else(other)
     }
 
-    /// TensorFlow's number.
+    /// Returns TensorFlow's number.
     pub fn tensorflow(self) -> u32 {
         self as u32
     }
 
-    /// TensorFlow's name, as `tf.dtypes` has it.
+    /// Returns TensorFlow's name, as in `tf.dtypes`.
     pub(crate) fn name(self) -> &'static str {
         self.row().name
     }
 
-    /// Bytes per element; `None` where elements vary in size (strings, variants).
+    /// Returns the number of bytes per element. `None` if elements vary in size (strings, variants).
     pub fn width(self) -> Option<u64> {
         self.row().width
     }
 
-    /// How NumPy holds it.
+    /// Returns the NumPy representation.
     pub fn numpy(self) -> Numpy {
         self.row().numpy
     }
 
-    /// Numbers in an element: 2 for complex types, 0 where elements vary in size.
+    /// Returns the number of components of an element: 2 for complex types, 0 if elements vary in size.
     pub(crate) fn components(self) -> u64 {
         self.row().components
     }
 
-    /// Bytes of one component; 0 where elements vary in size.
+    /// Returns the number of bytes per component; 0 if elements vary in size.
     pub(crate) fn component_width(self) -> usize {
         self.width().map_or(0, |width| (width / self.components()) as usize)
     }
 
-    /// Reads one component from its `width / components` bytes.
+    /// Returns the function that reads one component from its `width / components` bytes.
     pub fn value(self) -> fn(&[u8]) -> Value {
         self.row().value
     }
@@ -218,7 +218,7 @@ impl Dtype {
     }
 }
 
-/// Returns what is wrong with one of TensorFlow's dtype numbers that [`Dtype::from_tensorflow`] does not know.
+/// Returns the message about a dtype number of TensorFlow that [`Dtype::from_tensorflow`] does not know.
 pub(crate) fn unknown_dtype(number: u32) -> String {
     match number {
         0 => "has no dtype".into(),
@@ -238,7 +238,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_row_is_found_by_its_number_and_no_number_twice() {
+    fn every_row_has_a_unique_number() {
         for row in ROWS {
             assert_eq!(Dtype::from_tensorflow(row.dtype.tensorflow()), Some(row.dtype));
             assert_eq!(ROWS.iter().filter(|r| r.name == row.name).count(), 1);
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn usual_words_mean_a_type_and_are_no_types_name() {
+    fn common_words_name_a_type_and_are_not_official_names() {
         for (word, name) in
             [("fp16", "float16"), ("bf16", "bfloat16"), ("half", "float16"), ("double", "float64")]
         {

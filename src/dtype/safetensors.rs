@@ -1,8 +1,8 @@
-//! Element types as safetensors names them.
+//! The names of element types in safetensors.
 
 use crate::dtype::Dtype;
 
-/// Types that are the same there and here.
+/// Types that safetensors has too.
 const SAME: &[(&str, Dtype)] = &[
     ("BOOL", Dtype::Bool),
     ("U8", Dtype::Uint8),
@@ -24,7 +24,8 @@ const SAME: &[(&str, Dtype)] = &[
     ("U64", Dtype::Uint64),
 ];
 
-/// Types that it lacks and whose elements are those of another: quantized integers, whose scale no checkpoint has.
+/// Types that safetensors lacks but whose elements equal those of another type: quantized integers, whose scale is
+/// not in a checkpoint.
 const STORED_AS: &[(&str, Dtype)] = &[
     ("U8", Dtype::Quint8),
     ("I8", Dtype::Qint8),
@@ -34,12 +35,13 @@ const STORED_AS: &[(&str, Dtype)] = &[
 ];
 
 impl Dtype {
-    /// The type that safetensors calls so; `None` for those that have no equal here.
+    /// Returns the type with safetensors' name. `None` if there is no equal type here.
     pub fn from_safetensors(name: &str) -> Option<Self> {
         SAME.iter().find(|(theirs, _)| *theirs == name).map(|(_, dtype)| *dtype)
     }
 
-    /// What safetensors calls a type of the same bytes, and whether that is the same type; `None` if it has none.
+    /// Returns safetensors' name for a type with the same bytes, and true if it is the same type. `None` if
+    /// safetensors has no such type.
     pub fn safetensors(self) -> Option<(&'static str, bool)> {
         let named = |rows: &[(&'static str, Self)]| rows.iter().find(|row| row.1 == self).map(|row| row.0);
         named(SAME).map(|name| (name, true)).or_else(|| named(STORED_AS).map(|name| (name, false)))
@@ -52,7 +54,7 @@ mod tests {
     use crate::dtype::ROWS;
 
     #[test]
-    fn a_type_comes_back_by_its_name_unless_it_is_only_stored_as_another() {
+    fn safetensors_names_round_trip_unless_stored_as_another_type() {
         for row in ROWS {
             match row.dtype.safetensors() {
                 Some((name, true)) => assert_eq!(Dtype::from_safetensors(name), Some(row.dtype)),

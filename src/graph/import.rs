@@ -1,14 +1,15 @@
-//! Objects of one graph in another: what a second checkpoint has and the first has not, at the path it has there.
+//! The import of objects from one graph, the *scion*, into another, the *stock*: objects that only the scion has are
+//! added at the path that they have there.
 //!
 //! ```text
 //! stock    root ── model ── dense          ┐                root ── model ── dense
 //! scion    root ── model ── adapter ── up  ┘ add(up)  ──►             └───── adapter ── up
 //! ```
 //!
-//! Objects between are the stock's where it has them, and are made where not. Objects of the stock keep their numbers,
-//! their names and all that they have; what is made refers to nothing but what is made, so that no path to the stock's own
-//! is ever shorter than it was. What only an optimizer leads to is not added: there names are often mere numbers,
-//! which mean something else in another optimizer.
+//! Objects on the path are the stock's where it has them; missing ones are created. Objects of the stock keep their
+//! numbers, names and contents. Created objects refer only to created objects, so no path to an object of the stock
+//! becomes shorter. Objects that are reachable only through an optimizer are not added: names there are often plain
+//! numbers, which mean something else in another optimizer.
 
 use foldhash::{HashMap, HashMapExt};
 use smol_str::{SmolStr, format_smolstr};
@@ -18,42 +19,42 @@ use crate::graph::key::{ATTRIBUTES, escape, split};
 use crate::graph::walk::MAX_PATH;
 use crate::graph::{Graph, ROOT};
 
-/// A graph in the making.
+/// A merged graph under construction.
 pub(crate) struct Import<'g> {
     stock: &'g Graph,
     scion: &'g Graph,
     objects: ObjectGraph,
-    /// Edges that were made.
+    /// Edges that were created.
     edges: HashMap<(NodeId, SmolStr), NodeId>,
-    /// The scion's node that each is, which was added or made for what was.
+    /// The scion's node for each node that was added, or that was visited on the path to one.
     comes_from: HashMap<NodeId, NodeId>,
 }
 
-/// Why an object cannot be added.
+/// The reason why an object cannot be added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Unfit {
-    /// No object of the scion has that key.
+    /// The key belongs to no object of the scion.
     #[error("no object of its graph has it")]
     Unknown,
-    /// Only through an optimizer, or not at all.
+    /// The object is reachable only through an optimizer, or not at all.
     #[error("no path leads to it but through an optimizer")]
     Optimizers,
     /// The path is too long for a key.
     #[error("its path is of over 4096 bytes")]
     TooLong,
-    /// Two objects of the scion would be one.
+    /// Two objects of the scion would become one.
     #[error("another of its objects is there already")]
     Taken,
 }
 
 impl<'g> Import<'g> {
-    /// Nothing of `scion` on `stock` yet.
+    /// Creates an import of objects of `scion` into `stock`. Nothing is added yet.
     pub(crate) fn new(stock: &'g Graph, scion: &'g Graph) -> Self {
         let (edges, comes_from) = (HashMap::new(), HashMap::new());
         Self { stock, scion, objects: stock.objects.clone(), edges, comes_from }
     }
 
-    /// Adds the object that has this key of the scion's bundle; gives the key that it has now.
+    /// Adds the object that owns this key of the scion's bundle. Returns its key in the merged graph.
     pub(crate) fn add(&mut self, key: &[u8]) -> Result<Vec<u8>, Unfit> {
         let (from, (_, attribute)) = self.scion.owner(key).zip(split(key)).ok_or(Unfit::Unknown)?;
         if from != ROOT && !self.scion.is_outside_optimizers(from) {
@@ -67,7 +68,7 @@ impl<'g> Import<'g> {
         Ok([path.as_bytes(), ATTRIBUTES.as_bytes(), attribute].concat())
     }
 
-    /// The graph with all that was added.
+    /// Returns the merged graph.
     pub(crate) fn finish(mut self) -> ObjectGraph {
         let made: HashMap<NodeId, NodeId> = self.made().map(|at| (self.comes_from[&at], at)).collect();
         for at in self.made() {
@@ -83,12 +84,12 @@ impl<'g> Import<'g> {
         self.objects
     }
 
-    /// The nodes that were made.
+    /// Returns the nodes that were created.
     fn made(&self) -> std::ops::Range<NodeId> {
         self.stock.objects.nodes.len()..self.objects.nodes.len()
     }
 
-    /// The best path to a node of the scion: the names on it, and the node that each leads to.
+    /// Returns the best path to a node of the scion: the names on it, and the node that each leads to.
     fn edges_to(&self, node: NodeId) -> Result<Vec<(&'g str, NodeId)>, Unfit> {
         let (mut way, mut at, mut len) = (Vec::new(), node, 0);
         while at != ROOT {
@@ -105,7 +106,7 @@ impl<'g> Import<'g> {
         Ok(way)
     }
 
-    /// The child of that name, which is made if need be.
+    /// Returns the child with that name, and creates it if it is missing.
     fn child(&mut self, parent: NodeId, name: &str, from: NodeId) -> Result<NodeId, Unfit> {
         let own = (parent < self.stock.objects.nodes.len()).then(|| self.stock.child(parent, name)).flatten();
         let there = own.or_else(|| self.edges.get(&(parent, name.into())).copied());
@@ -131,7 +132,7 @@ impl<'g> Import<'g> {
         node
     }
 
-    /// Gives a node the values that the scion's has, unless it has others of the name.
+    /// Copies the scion's values to a node. Returns an error if the node has other values of the same name.
     fn hold(&mut self, at: NodeId, from: NodeId, path: &str) -> Result<(), Unfit> {
         let attributes = &mut self.objects.nodes[at].attributes;
         for attribute in &self.scion.objects.nodes[from].attributes {
@@ -146,7 +147,7 @@ impl<'g> Import<'g> {
         Ok(())
     }
 
-    /// An object that said there are no values below it is wrong now if what was added is there.
+    /// Sets `has_checkpoint_values` on the objects above the added ones that had it set to false.
     fn mark_values(&mut self) {
         let nodes = &mut self.objects.nodes;
         let mut parents: HashMap<NodeId, Vec<NodeId>> = HashMap::new();
@@ -188,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_added_is_found_by_its_path_and_what_was_there_by_its_own() {
+    fn old_and_added_objects_are_found_by_their_paths() {
         let (stock, scion) =
             (graph(&["model/dense/kernel"]), graph(&["model/adapter/up", "model/dense/kernel"]));
         let mut graft = Import::new(&stock, &scion);
@@ -201,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_of_no_object_is_refused() {
+    fn a_key_without_an_object_is_rejected() {
         let stock = graph(&["a"]);
         let mut graft = Import::new(&stock, &stock);
         assert_eq!(graft.add(&key("b")), Err(Unfit::Unknown));
@@ -210,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn two_objects_that_the_stock_has_as_one_are_not_confused() {
+    fn two_objects_that_are_one_in_the_stock_are_rejected() {
         let mut objects = graph(&["a/x"]).objects().clone();
         let node = objects.nodes[ROOT].children[0].node;
         objects.nodes[ROOT].children.push(Child { node, local_name: "b".into(), ..Child::default() });
@@ -221,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn objects_above_what_is_added_have_values_now() {
+    fn objects_above_an_added_object_are_marked_as_having_values() {
         let mut objects = graph(&["model/dense"]).objects().clone();
         objects.nodes.iter_mut().for_each(|node| node.has_checkpoint_values = Some(false));
         let (stock, scion) = (Graph::new(objects), graph(&["model/new"]));
@@ -235,7 +236,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_path_of_the_stock_stays_and_every_key_that_was_added_leads_to_its_object(
+        fn stock_paths_stay_and_added_keys_lead_to_their_objects(
             stock in prop::collection::btree_set("[ab]{1,2}(/[ab.]{1,2}){0,2}", 0..8),
             scion in prop::collection::btree_set("[ab]{1,2}(/[ab.]{1,2}){0,2}", 1..8),
         ) {

@@ -1,4 +1,4 @@
-//! From a key of the bundle to the node whose value it is.
+//! The index from a key of the bundle to the node that owns its value.
 
 use std::hash::BuildHasher;
 
@@ -8,11 +8,11 @@ use hashbrown::HashTable;
 use crate::format::object_graph::{NodeId, ObjectGraph};
 use crate::graph::{Graph, key};
 
-/// A node's attribute: the node, and which of its attributes.
+/// The position of an attribute: the node, and the index among its attributes.
 type Place = (NodeId, usize);
 
-/// The attributes by the paths of their keys, which stay where they are; of two with one path, which no writer makes, the
-/// first node's.
+/// The attributes by the paths of their keys. The paths are not copied. If two nodes share a
+/// path, which no writer produces, the first node wins.
 #[derive(Clone, Debug)]
 pub(crate) struct KeyIndex {
     places: HashTable<Place>,
@@ -37,13 +37,13 @@ impl KeyIndex {
 }
 
 impl Graph {
-    /// The node that a key of the bundle belongs to. Tables and iterators have keys that begin with their node's and
-    /// differ in the attribute.
+    /// Returns the node that a key of the bundle belongs to. The keys of tables and iterators begin with their node's
+    /// path and differ only in the attribute.
     pub(crate) fn owner(&self, key: &[u8]) -> Option<NodeId> {
         self.owner_at(key::split(key)?.0)
     }
 
-    /// The node whose keys begin with a path.
+    /// Returns the node whose keys begin with a path.
     pub(crate) fn owner_at(&self, wanted: &[u8]) -> Option<NodeId> {
         let KeyIndex { places, hasher } = self.key_index.get_or_init(|| KeyIndex::new(&self.objects));
         let is_it = |place: &Place| path(&self.objects, *place) == Some(wanted);

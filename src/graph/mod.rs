@@ -1,11 +1,11 @@
-//! The object graph of a TF2 checkpoint: the names a person knows its variables by live here, not in the keys.
+//! The object graph of a TF2 checkpoint. It holds the names by which users know the variables; the keys do not.
 //!
-//! A program's objects refer to each other by name; a *path* is a row of such names from the root. One variable may
-//! have many paths, or, among cycles, endlessly many. Its key in the bundle is only the path that was shortest when it was
-//! saved: in a compiled Keras 3 model that is `optimizer/_trainable_variables/0`. So everything here asks the graph
-//! and takes the keys for what they are, handles.
+//! A program's objects refer to each other by name. A *path* is a sequence of such names from the root. One variable
+//! may have many paths, or infinitely many if there are cycles. Its key in the bundle is only the path that was
+//! shortest at save time: in a compiled Keras 3 model that is `optimizer/_trainable_variables/0`. So all code here
+//! resolves names through the graph and treats a key as an opaque handle.
 //!
-//! Nothing here recurses and no function costs more than the graph's nodes and edges, however many paths there are.
+//! Nothing here recurses, and no function costs more than the graph's nodes and edges, even with many paths.
 
 pub(crate) mod edit;
 pub(crate) mod import;
@@ -30,40 +30,40 @@ use crate::graph::key_index::KeyIndex;
 pub(crate) use crate::graph::names::{Known, NameRole};
 pub(crate) use crate::graph::path_cursor::PathCursor;
 
-/// The key of the graph itself among a bundle's keys. It is not a variable.
+/// The key of the graph itself in a bundle. It is not a variable.
 pub const KEY: &str = "_CHECKPOINTABLE_OBJECT_GRAPH";
 
-/// The object every path starts from.
+/// The object where every path starts.
 pub(crate) const ROOT: NodeId = 0;
 
-/// An object graph, and the best way to each of its nodes.
+/// An object graph, with the best path to each of its nodes.
 #[derive(Clone, Debug)]
 pub struct Graph {
     objects: ObjectGraph,
-    /// As TensorFlow walked when it chose the keys: breadth first, children in their order.
+    /// The walk that TensorFlow used to choose the keys: breadth first, children in their order.
     all: Walk,
-    /// The same without going through optimizers, and choosier.
+    /// A walk that does not enter optimizers and avoids obscure names.
     outside: Walk,
-    /// Whether a node is what an optimizer keeps for itself: reached only through optimizers.
+    /// True for each node that is an optimizer's own state: it is reachable only through optimizers.
     state: Vec<bool>,
     optimizers: Vec<bool>,
-    /// For each node the edges that lead to it: whose child, and which. Made when first asked for.
+    /// The edges that lead to each node: the parent, and the position among its children. Built on first use.
     parents: OnceLock<Vec<Vec<(NodeId, usize)>>>,
-    /// For each node its children, by name. Made when first asked for.
+    /// The children of each node, sorted by name. Built on first use.
     by_name: OnceLock<Vec<Vec<usize>>>,
-    /// The nodes that have values, by the paths of their keys. Made when first asked for.
+    /// The nodes that have values, by the paths of their keys. Built on first use.
     key_index: OnceLock<KeyIndex>,
-    /// The nodes that are slots of others. Made when first asked for.
+    /// The nodes that are slots of others. Built on first use.
     slots: OnceLock<Slots>,
 }
 
 impl Graph {
-    /// Reads a serialized graph.
+    /// Decodes a serialized graph.
     pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
         Ok(Self::new(object_graph::decode(bytes)?))
     }
 
-    /// The graph of these objects, which must hold what [`object_graph`] promises.
+    /// Builds a graph from objects that satisfy the invariants of [`object_graph`].
     pub fn new(objects: ObjectGraph) -> Self {
         let optimizers = optimizer::optimizers(&objects);
         let all = Walk::plain(&objects);
@@ -74,24 +74,25 @@ impl Graph {
         Self { objects, all, outside, state, optimizers, parents, by_name, key_index: owners, slots }
     }
 
-    /// The objects themselves.
+    /// Returns the objects.
     pub fn objects(&self) -> &ObjectGraph {
         &self.objects
     }
 
-    /// The shortest path to a node, escaped; empty for the root, none for what the root does not reach, or reaches by an
-    /// edge without a name, whose text would be the root's.
+    /// Returns the shortest path to a node, escaped; empty for the root. Returns `None` for a node that the root does
+    /// not reach, and for one that it reaches by a nameless edge, whose path would equal the root's.
     pub fn path(&self, node: NodeId) -> Option<String> {
         self.all.path(&self.objects, node).filter(|path| path.is_empty() == (node == ROOT))
     }
 
-    /// The edge by which a node's best path arrives, that which its visible name is made of: whose child, and which. It is
-    /// an edge outside optimizers if there is one. All these edges are a tree from the root.
+    /// Returns the last edge of the best path to a node, from which its visible name is made: the parent, and the
+    /// position among its children. It is an edge outside optimizers if there is one. Together these edges form a
+    /// tree from the root.
     pub(crate) fn home(&self, node: NodeId) -> Option<(NodeId, usize)> {
         self.outside.arrival(node).or_else(|| self.all.arrival(node))
     }
 
-    /// The node at the end of an escaped path.
+    /// Returns the node at the end of an escaped path.
     pub fn resolve(&self, path: &str) -> Option<NodeId> {
         if path.is_empty() {
             return Some(ROOT);
@@ -99,12 +100,12 @@ impl Graph {
         path.split('/').try_fold(ROOT, |node, component| self.child(node, &key::unescape(component)?))
     }
 
-    /// The child of a node by its local name.
+    /// Returns the child of a node with that local name.
     pub(crate) fn child(&self, node: NodeId, name: &str) -> Option<NodeId> {
         Some(self.objects.nodes[node].children[self.child_at(node, name)?].node)
     }
 
-    /// Which of a node's children has that local name.
+    /// Returns the position of the child with that local name.
     pub(crate) fn child_at(&self, node: NodeId, name: &str) -> Option<usize> {
         let children = &self.objects.nodes.get(node)?.children;
         if children.len() <= FEW {
@@ -115,18 +116,18 @@ impl Graph {
         Some(by_name[node][at])
     }
 
-    /// Whether a path leads to a node that goes through no optimizer.
+    /// Returns true if some path to the node leads through no optimizer.
     pub(crate) fn is_outside_optimizers(&self, node: NodeId) -> bool {
         self.outside.reaches(node)
     }
 
-    /// Whether a node is an optimizer, told by what it has. The root never is.
+    /// Returns true if a node is an optimizer, judged by its contents. The root never is.
     pub(crate) fn is_optimizer(&self, node: NodeId) -> bool {
         self.optimizers.get(node).copied().unwrap_or(false)
     }
 }
 
-/// So many children are looked through one by one; of more there is an index.
+/// The maximum number of children that are searched linearly. Larger nodes get an index.
 const FEW: usize = 8;
 
 fn by_name(node: &object_graph::Node) -> Vec<usize> {

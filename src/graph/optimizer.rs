@@ -1,23 +1,24 @@
-//! Which nodes are optimizers, told by what TensorFlow and Keras give them.
+//! Recognizing the optimizers in a graph by what TensorFlow and Keras store in them.
 //!
-//! The edges that lead to an optimizer can be called anything, so a node is judged by what it has: slots, or the children
-//! that only optimizers have. A wrapper (loss scaling) is known by the optimizer in it, if it is itself called one: a
-//! meta-learner may have an `inner_optimizer` too.
+//! The edge to an optimizer can have any name, so the test looks at the node: it has slots, or the children that only
+//! optimizers have. A wrapper (loss scaling) is recognized by the optimizer inside it, but only if the wrapper's own
+//! name ends in `optimizer`: a meta-learner may have an `inner_optimizer` too.
 
 use crate::format::object_graph::{Node, NodeId, ObjectGraph};
 use crate::graph::ROOT;
 
-/// Children that make an optimizer, all those of one row.
+/// Sets of children that identify an optimizer. A node must have all children of one row.
 const CHILDREN: &[&[&str]] = &[
     &["_variables", "_iterations"],      // Keras 3, tf_keras
     &["iter", "decay", "learning_rate"], // Keras 2 before 2.11, tf_keras.optimizers.legacy
     &["beta1_power", "beta2_power"],     // tf.compat.v1.train.AdamOptimizer
 ];
 
-/// What a wrapper calls the optimizer in it.
+/// The names by which a wrapper refers to the optimizer inside it.
 const WRAPPED: &[&str] = &["base_optimizer", "inner_optimizer", "_optimizer"];
 
-/// For each node, whether it is an optimizer. The root never is: its children are what the program named.
+/// Returns, for each node, true if it is an optimizer. The root never is: its children have names that the program
+/// chose.
 pub(super) fn optimizers(graph: &ObjectGraph) -> Vec<bool> {
     let mut is: Vec<bool> =
         graph.nodes.iter().map(|node| !node.slots.is_empty() || has_the_children(node)).collect();
@@ -39,7 +40,7 @@ fn has_the_children(node: &Node) -> bool {
     CHILDREN.iter().any(|row| row.iter().all(has))
 }
 
-/// For each node, the nodes that would be optimizers if it were.
+/// Returns, for each node, the wrappers that are optimizers if the node is one.
 fn wrappers(graph: &ObjectGraph) -> Vec<Vec<NodeId>> {
     let mut called = vec![false; graph.nodes.len()];
     for child in graph.nodes.iter().flat_map(|node| &node.children) {
@@ -72,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrapper_of_an_optimizer_is_one_if_it_is_called_one() {
+    fn a_wrapper_is_an_optimizer_if_its_name_says_so() {
         let keras = [(3, "_variables", 4), (3, "_iterations", 5)];
         let scaled =
             [&keras[..], &[(0, "my_optimizer", 1), (1, "base_optimizer", 2), (2, "inner_optimizer", 3)]]

@@ -1,25 +1,26 @@
-//! Looking up many paths, most of which begin as the one before.
+//! Fast lookup of many paths, most of which share a prefix with the one before.
 
 use crate::format::object_graph::NodeId;
 use crate::graph::key::unescape;
 use crate::graph::{Graph, ROOT};
 
-/// Follows paths in a graph, from where the last one parted from the next.
+/// A cursor that resolves paths in a graph, starting from the prefix shared with the last path.
 #[derive(Clone, Debug)]
 pub(crate) struct PathCursor<'g> {
     graph: &'g Graph,
     path: String,
-    /// For each component of the path: where it ends, and the edge that is.
+    /// For each component of the path: the byte offset of its end, and its edge.
     steps: Vec<(usize, (NodeId, usize))>,
 }
 
 impl<'g> PathCursor<'g> {
-    /// A guide who stands at the root.
+    /// Creates a cursor at the root.
     pub(crate) fn new(graph: &'g Graph) -> Self {
         Self { graph, path: String::new(), steps: Vec::new() }
     }
 
-    /// The edges along an escaped path, each a node and which of its children; none for the root.
+    /// Returns the edges along an escaped path, each a node and the position among its children; the root's path has
+    /// none. Returns `None` if the path does not exist.
     pub(crate) fn edges(
         &mut self,
         path: &str,
@@ -28,7 +29,7 @@ impl<'g> PathCursor<'g> {
         Some(self.steps.iter().map(|(_, edge)| *edge))
     }
 
-    /// The node at the end of an escaped path.
+    /// Returns the node at the end of an escaped path.
     pub(crate) fn resolve(&mut self, path: &str) -> Option<NodeId> {
         self.follow(path)?;
         Some(self.here())
@@ -63,7 +64,7 @@ impl<'g> PathCursor<'g> {
         }
     }
 
-    /// Goes back to where the path to come leaves the last one; gives the first edge that was taken back.
+    /// Goes back to the common prefix of the last path and `path`. Returns the first edge that was removed.
     fn back_to_fork(&mut self, path: &str) -> Option<(NodeId, usize)> {
         let (mine, yours) = (self.path.as_bytes(), path.as_bytes());
         let same = mine.iter().zip(yours).take_while(|(a, b)| a == b).count();
@@ -74,7 +75,7 @@ impl<'g> PathCursor<'g> {
         left
     }
 
-    /// The edge of that name from here: often the one after the one that was left.
+    /// Returns the edge with that name from the current node. It is often the one after the edge that was left.
     fn edge(&self, component: &str, left: Option<(NodeId, usize)>) -> Option<(NodeId, usize)> {
         let (node, name) = (self.here(), unescape(component)?);
         let next = left.filter(|(parent, _)| *parent == node).map(|(_, child)| child + 1);
@@ -93,7 +94,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_guide_finds_what_a_walk_from_the_root_finds(
+        fn a_cursor_finds_the_same_nodes_as_a_walk_from_the_root(
             objects in any_graph(),
             paths in prop::collection::vec("[a-c]{0,2}(/[a-c]{0,2}){0,3}", 1..20),
         ) {

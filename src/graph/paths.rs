@@ -1,8 +1,8 @@
-//! Several paths to one node, shortest first, from a graph that may have exponentially many.
+//! Several paths to one node, shortest first, in a graph that may have exponentially many.
 //!
-//! A path is built from its end to the root, always taking up the unfinished one that can become the shortest. Only
-//! simple paths count (no node twice), so some unfinished ones come to nothing; the search gives up on more when it has
-//! looked at a number of them that goes with what was asked for.
+//! The search builds a path backward from its end to the root, and always extends the partial path that can become
+//! the shortest. Only simple paths count (each node at most once), so some partial paths are dead ends. The number of
+//! steps is limited in proportion to the number of requested paths.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -12,10 +12,10 @@ use crate::graph::key::escape;
 use crate::graph::walk::MAX_PATH;
 use crate::graph::{Graph, ROOT};
 
-/// Steps taken back for each path asked for.
+/// The maximum number of steps for each requested path.
 const PATIENCE: usize = 1024;
 
-/// One node of an unfinished path: the edge it is left by leads to `next`, nearer the end.
+/// One node of a partial path. The edge at index `child` leads to `next`, which is nearer the end.
 struct Step {
     node: NodeId,
     child: usize,
@@ -23,8 +23,8 @@ struct Step {
 }
 
 impl Graph {
-    /// Up to `limit` simple paths that lead from the root to the node, escaped, shortest first, those of one length by
-    /// name. A node that very many paths lead to may get fewer, but always a shortest one.
+    /// Returns up to `limit` simple paths from the root to the node, escaped, shortest first, and by name within one
+    /// length. A node with very many paths may get fewer, but always a shortest one.
     pub(crate) fn paths(&self, node: NodeId, limit: usize) -> Vec<Vec<u8>> {
         let Some(depth) = self.all.depth(node) else { return Vec::new() };
         let mut steps = vec![Step { node, child: 0, next: None }];
@@ -53,7 +53,7 @@ impl Graph {
         found.into_iter().map(|(_, path)| path.into_bytes()).collect()
     }
 
-    /// The edges that lead to a node: whose child, and which.
+    /// Returns the edges that lead to a node: the parent, and the position among its children.
     pub(crate) fn parents(&self, node: NodeId) -> &[(NodeId, usize)] {
         let parents = self.parents.get_or_init(|| {
             let mut parents = vec![Vec::new(); self.objects.nodes.len()];
@@ -67,7 +67,7 @@ impl Graph {
         &parents[node]
     }
 
-    /// The finished path and its number of components, unless it is too long to use.
+    /// Returns the finished path and its number of components, or `None` if the path is too long to use.
     fn format_path(&self, steps: &[Step], mut at: usize) -> Option<(usize, String)> {
         let (mut path, mut len) = (String::new(), 0);
         while let Some(next) = steps[at].next {
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_nameless_edge_of_the_root_has_no_path_and_those_below_it_have() {
+    fn a_nameless_edge_of_the_root_has_no_path_but_edges_below_it_do() {
         let edge = |node: NodeId, name: &str| Child { node, local_name: name.into(), ..Child::default() };
         let nodes = [vec![edge(1, "")], vec![edge(2, "x")], vec![]];
         let nodes = nodes.map(|children| Node { children, ..Node::default() }).to_vec();
@@ -127,7 +127,7 @@ mod tests {
         assert_eq!((graph.resolve(""), graph.resolve("/x")), (Some(0), Some(2)));
     }
 
-    /// Modules that all refer to each other: the number of simple paths grows faster than exponentially.
+    /// Builds modules that all refer to each other: the number of simple paths grows faster than exponentially.
     fn cross_linked(modules: usize) -> Graph {
         let edge = |node: NodeId| Child { node, local_name: format!("m{node}").into(), ..Child::default() };
         let children = |own: NodeId| (1..=modules).filter(|&other| other != own).map(edge).collect();
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn among_endlessly_many_paths_the_shortest_are_found() {
+    fn the_shortest_of_very_many_paths_are_found() {
         let graph = cross_linked(300);
         let paths = texts(graph.paths(7, 20));
         assert_eq!(paths[0], "m7");
@@ -166,7 +166,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_paths_are_those_a_search_of_everything_finds(objects in any_graph(), limit in 1usize..8) {
+        fn paths_match_an_exhaustive_search(objects in any_graph(), limit in 1usize..8) {
             let graph = Graph::new(objects);
             for node in 0..graph.objects.nodes.len() {
                 let all = all_simple_paths(&graph, node);

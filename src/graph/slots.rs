@@ -1,7 +1,7 @@
-//! Slot variables: what optimizers keep for a variable.
+//! Slot variables: the state that optimizers keep for a variable.
 //!
-//! A slot is shown below its variable: the variable's name, `/.OPTIMIZER_SLOT/`, the optimizer's path, the slot's name. What
-//! follows the variable's name is one of few texts, which are spelled once.
+//! The visible name of a slot is the variable's name, `/.OPTIMIZER_SLOT/`, the optimizer's path, `/` and the slot's
+//! name. The part after the variable's name takes only a few values, so each is stored once.
 
 use foldhash::{HashMap, HashMapExt};
 
@@ -12,7 +12,8 @@ use crate::graph::{Graph, key};
 /// The slot variables of a graph.
 #[derive(Clone, Debug)]
 pub(crate) struct Slots {
-    /// For each node, if it is a slot, the variable it is kept for and which text follows that one's name in its own.
+    /// For each node that is a slot: the variable that it belongs to, and the index in `texts` of the part after the
+    /// variable's name.
     of: Vec<Option<(NodeId, usize)>>,
     texts: Vec<String>,
 }
@@ -35,25 +36,27 @@ impl Slots {
         Self { of, texts }
     }
 
-    /// If a node is a slot, the variable it is kept for, and what follows that one's name in its own.
+    /// Returns the variable that a slot belongs to and the part of the slot's name after the variable's, or `None` if
+    /// the node is not a slot.
     pub(crate) fn get(&self, node: NodeId) -> Option<(NodeId, &str)> {
         let (original, text) = (*self.of.get(node)?)?;
         Some((original, &self.texts[text]))
     }
 
-    /// All slots: the node, the variable it is kept for, and which of the texts follows that one's name.
+    /// Iterates over all slots: the node, its variable, and the index in [`Slots::texts`] of the part after the
+    /// variable's name.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (NodeId, NodeId, usize)> {
         self.of.iter().enumerate().filter_map(|(node, of)| of.map(|(original, text)| (node, original, text)))
     }
 
-    /// What follows the names of variables in those of their slots.
+    /// Returns the parts of slot names that follow the variable's name.
     pub(crate) fn texts(&self) -> &[String] {
         &self.texts
     }
 }
 
 impl Graph {
-    /// The slot variables.
+    /// Returns the slot variables.
     pub(crate) fn slots(&self) -> &Slots {
         self.slots.get_or_init(|| Slots::new(self))
     }

@@ -1,9 +1,9 @@
-//! An object graph for names that never had one: a tree with a node for each component, as a program would build it whose
-//! modules are named like TF1's scopes.
+//! Building an object graph for names that never had one: a tree with one node for each component of a name, as a
+//! program builds it whose modules are named like TF1's scopes.
 //!
-//! What stands where is decided by others; this keeps what TensorFlow asks of a graph: a variable's key is its path, with
-//! `/.ATTRIBUTES/VARIABLE_VALUE` behind; a slot hangs on its optimizer by reference, has no edge, and a key made of
-//! both paths.
+//! The caller decides the position of each variable. This module keeps TensorFlow's rules: the key of a variable is
+//! its path plus `/.ATTRIBUTES/VARIABLE_VALUE`; a slot has no edge, its optimizer refers to it, and its key joins the
+//! paths of the variable and the optimizer.
 
 use std::collections::HashMap;
 
@@ -13,11 +13,11 @@ use crate::format::object_graph::{Attribute, Child, Node, NodeId, ObjectGraph, S
 use crate::graph::ROOT;
 use crate::graph::key::{ATTRIBUTES, OPTIMIZER_SLOT, VARIABLE_VALUE, escape};
 
-/// A graph in the making.
+/// An object graph under construction.
 #[derive(Clone, Debug)]
 pub struct Synthesis {
     objects: ObjectGraph,
-    /// The escaped path of each node, if that has edges.
+    /// The escaped path of each node; empty for the root and for slots.
     paths: Vec<String>,
     children: HashMap<(NodeId, SmolStr), NodeId>,
 }
@@ -29,38 +29,38 @@ impl Default for Synthesis {
     }
 }
 
-/// The edges that a name stands for; none where a component is no name of an edge that TensorFlow could follow.
+/// Splits a name into edges. Returns `None` if a component is empty or is one that TensorFlow cannot follow.
 pub fn edges(name: &str) -> Option<Vec<&str>> {
     let edges: Vec<_> = name.split('/').collect();
     edges.iter().all(|edge| !edge.is_empty() && !edge.ends_with(".ATTRIBUTES")).then_some(edges)
 }
 
-/// The key of the variable that is reached by these edges.
+/// Returns the key of the variable at the end of these edges.
 pub(crate) fn key(edges: &[&str]) -> String {
     let path: Vec<_> = edges.iter().map(|edge| escape(edge)).collect();
     format!("{}{ATTRIBUTES}{VARIABLE_VALUE}", path.join("/"))
 }
 
 impl Synthesis {
-    /// The node that is reached by these edges, which are made as far as they are not there.
+    /// Returns the node at the end of these edges, and creates missing nodes.
     pub(crate) fn node(&mut self, edges: &[&str]) -> NodeId {
         edges.iter().fold(ROOT, |node, edge| self.child(node, edge))
     }
 
-    /// Whether something is reached by these edges already.
+    /// Returns true if these edges already lead to a node.
     pub(crate) fn reaches(&self, edges: &[&str]) -> bool {
         let step = |node, edge: &&str| self.children.get(&(node, (*edge).into())).copied();
         edges.iter().try_fold(ROOT, step).is_some()
     }
 
-    /// A variable at the end of these edges; its node and its key.
+    /// Adds a variable at the end of these edges. Returns its node and its key.
     pub fn variable(&mut self, edges: &[&str], full_name: &str) -> (NodeId, String) {
         let (node, key) = (self.node(edges), key(edges));
         self.hold(node, full_name, &key);
         (node, key)
     }
 
-    /// What an optimizer keeps for a variable; its key.
+    /// Adds the slot that an optimizer keeps for a variable. Returns its key.
     pub(crate) fn slot(
         &mut self,
         optimizer: NodeId,
@@ -84,7 +84,7 @@ impl Synthesis {
         key
     }
 
-    /// The graph.
+    /// Returns the finished graph.
     pub fn finish(self) -> ObjectGraph {
         self.objects
     }
@@ -116,7 +116,7 @@ impl Synthesis {
     }
 }
 
-/// Every node has values below it: there is none without a reason.
+/// Creates a node. Every node has values below it, since nodes are created only for variables and optimizers.
 fn object() -> Node {
     Node { has_checkpoint_values: Some(true), ..Node::default() }
 }
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_edge_can_be_called_is_no_name() {
+    fn a_name_with_an_invalid_component_has_no_edges() {
         assert_eq!(edges("a/../b"), Some(vec!["a", "..", "b"]));
         for name in ["", "a//b", "/a", "a/", "a/.ATTRIBUTES/b", "x.ATTRIBUTES"] {
             assert_eq!(edges(name), None, "{name}");

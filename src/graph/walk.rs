@@ -1,18 +1,18 @@
-//! One best path from the root to every node, as a tree of edges.
+//! One best path from the root to every node, stored as a tree of edges.
 //!
-//! Shortest first, in components. Among the shortest, the one with the fewest *obscure* components, if the walk minds: a
-//! number or a name with a leading underscore says less than `kernel`. Among those, the one TensorFlow finds
-//! first: breadth first, children in the order they are listed.
+//! The path with the fewest components is the best. Among those, if the walk counts them, it is the one with the
+//! fewest *obscure* components: a number or a name with a leading underscore says less than `kernel`. Among those, it
+//! is the first that TensorFlow finds: breadth first, children in the order of the list.
 
 use crate::format::object_graph::{Child, Node, NodeId, ObjectGraph};
 use crate::graph::ROOT;
 use crate::graph::key::escape;
 
-/// Longer paths are not spelled out: no file system could open them, and in a hostile graph their sum would be
-/// quadratic.
+/// The maximum length of a path in bytes. Longer paths are not built: no file system could open them, and in a
+/// hostile graph their total size would be quadratic.
 pub(super) const MAX_PATH: usize = 4096;
 
-/// The tree: for each node the edge by which its best path arrives.
+/// The tree: the last edge of the best path to each node.
 #[derive(Clone, Debug)]
 pub(super) struct Walk {
     arrivals: Vec<Option<Arrival>>,
@@ -20,27 +20,27 @@ pub(super) struct Walk {
 
 #[derive(Clone, Copy, Debug)]
 struct Arrival {
-    /// The node it comes from, and which of its children this is; the root comes from itself.
+    /// The parent, and the position among its children. The root is its own parent.
     parent: NodeId,
     child: usize,
     depth: usize,
     obscure: usize,
-    /// When this arrival was found, which settles what is otherwise equal.
+    /// The order in which arrivals were found. It breaks ties.
     found: usize,
 }
 
 impl Walk {
-    /// To every node, as TensorFlow goes.
+    /// Walks to every node, as TensorFlow does.
     pub(super) fn plain(graph: &ObjectGraph) -> Self {
         Self::new(graph, |_, _| true, |_| 0)
     }
 
-    /// Without entering an optimizer below the root.
+    /// Walks without entering an optimizer below the root.
     pub(super) fn outside(graph: &ObjectGraph, optimizers: &[bool]) -> Self {
         Self::new(graph, |_, child| !optimizers[child.node], |name| usize::from(is_obscure(name)))
     }
 
-    /// Through optimizers too, but in them only to the weights they train: Keras 3 lists those there.
+    /// Walks through optimizers too, but inside one only to the weights that it trains: Keras 3 lists those there.
     pub(super) fn with_weights(graph: &ObjectGraph, optimizers: &[bool]) -> Self {
         Self::new(graph, |node, child| !optimizers[node] || child.local_name == "_trainable_variables", |_| 0)
     }
@@ -87,17 +87,17 @@ impl Walk {
         self.arrivals[node].is_some()
     }
 
-    /// How many components the best path has.
+    /// Returns the number of components of the best path.
     pub(super) fn depth(&self, node: NodeId) -> Option<usize> {
         self.arrivals[node].map(|arrival| arrival.depth)
     }
 
-    /// The edge by which the best path arrives: whose child, and which. None for the root.
+    /// Returns the last edge of the best path: the parent, and the position among its children. `None` for the root.
     pub(super) fn arrival(&self, node: NodeId) -> Option<(NodeId, usize)> {
         self.arrivals[node].filter(|arrival| arrival.depth > 0).map(|arrival| (arrival.parent, arrival.child))
     }
 
-    /// The best path, escaped, unless it is longer than anyone could use.
+    /// Returns the best path, escaped, or `None` if it is longer than `MAX_PATH`.
     pub(super) fn path(&self, graph: &ObjectGraph, mut node: NodeId) -> Option<String> {
         let depth = self.depth(node)?;
         let (mut names, mut len) = (Vec::with_capacity(depth), 0);

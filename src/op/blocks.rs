@@ -1,8 +1,9 @@
-//! Rows of one or several tensors in another order: what slices, gathers, flips, pads, joins and splits are alike.
+//! Rows of one or several tensors in another order: the common part of slices, gathers, flips, pads, joins and
+//! splits.
 //!
-//! Along one axis the result is an ordered list of segments, each of them consecutive rows of one input; the other axes
-//! are the same everywhere. Where nothing but axes of size 1 is before that axis the bytes of a segment lie together, and
-//! the result is made of the inputs' own extents, unless they would be many and short.
+//! Along one axis, the result is an ordered list of segments. Each segment is a range of consecutive rows of one
+//! input. All other axes are equal. If all axes before that one have size 1, the bytes of a segment are contiguous,
+//! and the result reuses the inputs' own extents unless they would be many and short.
 
 use std::hash::{Hash, Hasher};
 use std::io;
@@ -15,7 +16,7 @@ use crate::op::compute::{Compute, Input, computed};
 use crate::op::runs::{Run, fetch};
 use crate::tensor::{Shape, Tensor};
 
-/// `len` rows of an input from its row `first` on, the last of them first if it is `reversed`.
+/// A segment: `len` rows of an input from row `first` on, in reverse order if `reversed`.
 #[derive(Clone, Copy, Debug, PartialEq, Hash)]
 pub(crate) struct Segment {
     pub(crate) input: usize,
@@ -25,7 +26,7 @@ pub(crate) struct Segment {
 }
 
 impl Segment {
-    /// Rows in their order.
+    /// Creates a segment in the original order.
     pub(crate) fn new(input: usize, first: u64, len: u64) -> Self {
         Self { input, first, len, reversed: false }
     }
@@ -35,11 +36,11 @@ impl Segment {
     }
 }
 
-/// More extents than this are kept only if they are long.
+/// The limits for reusing extents: up to `FEW` of any length, or any number whose average is `LONG` bytes or more.
 const FEW: usize = 16;
 const LONG: u64 = 64 << 10;
 
-/// The rows of `inputs`, which agree on dtype and all axes but this one.
+/// Builds a tensor from rows of `inputs`, which agree in dtype and in all axes but `axis`.
 pub(crate) fn rows(
     inputs: &[Arc<Tensor>],
     axis: usize,
@@ -70,7 +71,7 @@ pub(crate) fn rows(
     Ok(Tensor::new(dtype, shape, computed(Rows { inputs, strides, segments, ends, inner }, len), None))
 }
 
-/// Without empty segments, and those that follow each other as one.
+/// Removes empty segments and merges adjacent ones.
 fn merged(segments: impl IntoIterator<Item = Segment>) -> Vec<Segment> {
     let mut merged: Vec<Segment> = Vec::new();
     for segment in segments.into_iter().filter(|segment| segment.len > 0) {
@@ -92,7 +93,7 @@ fn cut(inputs: &[Arc<Tensor>], segment: &Segment, inner: u64) -> Vec<Extent> {
     file.cut(segment.first * inner..(segment.first + segment.len) * inner)
 }
 
-/// The checksum, where the segments are whole tensors of known ones.
+/// Returns the checksum, if every segment is a whole tensor with a known checksum.
 fn checksum(inputs: &[Arc<Tensor>], segments: &[Segment], axis: usize) -> Option<Masked> {
     segments.iter().try_fold(Masked::of(b""), |sum, segment| {
         let input = &inputs[segment.input];
@@ -103,12 +104,12 @@ fn checksum(inputs: &[Arc<Tensor>], segments: &[Segment], axis: usize) -> Option
 
 struct Rows {
     inputs: Vec<Input>,
-    /// Bytes of all rows of each input.
+    /// The size in bytes of all rows of each input.
     strides: Vec<u64>,
     segments: Vec<Segment>,
-    /// Where each segment ends among the bytes of all rows of the result.
+    /// The end of each segment, as a byte offset within all rows of the result.
     ends: Vec<u64>,
-    /// Bytes of a row.
+    /// The size in bytes of a row.
     inner: u64,
 }
 
@@ -129,7 +130,7 @@ impl Compute for Rows {
 }
 
 impl Rows {
-    /// What the bytes from `at` on are made of.
+    /// Returns the runs that make up the bytes from `at` on.
     fn runs(&self, at: u64, len: usize) -> impl Iterator<Item = Run> {
         let stride = self.ends.last().copied().unwrap_or(1);
         let (mut outer, mut within, mut to) = (at / stride, at % stride, 0);
@@ -156,7 +157,8 @@ impl Rows {
         })
     }
 
-    /// Where the last `rest` bytes of a segment begin in the input, and how many of them are together there.
+    /// Returns the input position of the last `rest` bytes of a segment, and the number of them that are contiguous
+    /// there.
     fn from(&self, segment: &Segment, rest: u64) -> (u64, u64) {
         if !segment.reversed {
             return ((segment.first + segment.len) * self.inner - rest, rest);

@@ -7,7 +7,8 @@ pub(crate) fn elements(shape: &Shape) -> Result<u64, String> {
     shape.num_elements().ok_or_else(|| format!("{shape}: too many elements"))
 }
 
-/// The width of the elements, where it is fixed and the data is as long as the shape says.
+/// Returns the width of the elements. Returns an error if the width is not fixed, or if the data's length does not
+/// match the shape.
 pub(crate) fn fixed_width(tensor: &Tensor) -> Result<u64, String> {
     let (dtype, shape) = (tensor.dtype, &tensor.shape);
     let width = dtype.width().ok_or_else(|| format!("elements of dtype {dtype} vary in size"))?;

@@ -1,8 +1,9 @@
-//! Tensors whose bytes are computed: what every decoder of an operation has in common.
+//! Tensors whose bytes are computed: the common part of all operations' decoders.
 //!
-//! Each fills any range of bytes by itself, reading of its inputs only what that range takes. So a chain of operations reads
-//! through all of its links without a cache between them and computes nothing twice, and one piece of the last link is all
-//! that is kept. Where a part costs nearly as much as the whole (a transpose), every later link is decoded in bands too.
+//! A decoder fills any range of bytes independently, and reads only the parts of its inputs that the range needs. So
+//! a chain of operations needs no cache between its links and computes nothing twice; only a block of the last link
+//! is cached. If a small part costs nearly as much as the whole (a transpose), all later links are decoded in bands
+//! too.
 
 use std::hash::{Hash, Hasher};
 use std::io;
@@ -12,34 +13,34 @@ use crate::cache::{Cache, Decode, Identity};
 use crate::extent::{Extent, VirtualFile};
 use crate::tensor::Tensor;
 
-/// Makes bytes of other tensors', or of nothing.
+/// A computation of bytes from the bytes of other tensors, or from nothing.
 pub(super) trait Compute: Send + Sync + 'static {
-    /// Names the result, for the cache.
+    /// The name of the computation in the cache.
     const NAME: &'static str;
 
-    /// Fills `buf` with the bytes of the result from `at` on; they are there.
+    /// Fills `buf` with the bytes of the result from `at` on. The range is within the result.
     fn fill(&self, buf: &mut [u8], at: u64) -> io::Result<()>;
 
-    /// Tells `to` all that the result follows from beside the inputs.
+    /// Hashes into `to` everything that determines the result, except the inputs.
     fn fingerprint(&self, to: &mut dyn Hasher);
 
-    /// What it reads.
+    /// Returns the inputs.
     fn inputs(&self) -> &[Input] {
         &[]
     }
 
-    /// As [`Decode::is_cheap`].
+    /// Like [`Decode::skip_cache`].
     fn skip_cache(&self) -> bool {
         false
     }
 
-    /// Whether a small part takes nearly as long as a large one.
+    /// Returns true if a small part takes nearly as long as a large one.
     fn reads_whole_bands(&self) -> bool {
         self.inputs().iter().any(Input::in_bands)
     }
 }
 
-/// `len` bytes that are computed when they are read.
+/// Returns the extents of `len` bytes that are computed when they are read.
 pub(super) fn computed(compute: impl Compute, len: u64) -> Vec<Extent> {
     match len {
         0 => vec![Extent::from(vec![])],
@@ -85,7 +86,8 @@ impl<C: Compute> Decode for Computed<C> {
         self.0.skip_cache()
     }
 
-    /// As much as the kernel asks for at once, so that one thread makes the next while another hands this one out.
+    /// Returns the block length: as much as the kernel requests at once, so that one thread computes the next block
+    /// while another returns this one.
     fn block_len(&self) -> u64 {
         if self.reads_whole_bands() { 4 << 20 } else { 1 << 20 }
     }
@@ -95,7 +97,7 @@ impl<C: Compute> Decode for Computed<C> {
     }
 }
 
-/// A tensor's bytes, to compute others of.
+/// The bytes of a tensor, as the input of a computation.
 #[derive(Clone)]
 pub(super) struct Input(VirtualFile);
 
@@ -108,17 +110,17 @@ impl Input {
         self.0.len()
     }
 
-    /// As [`Decode::is_cheap`].
+    /// Like [`Decode::skip_cache`].
     pub(super) fn is_cheap(&self) -> bool {
         self.0.skip_cache()
     }
 
-    /// Whether it is better read in few large parts.
+    /// Returns true if a few large reads are better than many small ones.
     pub(super) fn in_bands(&self) -> bool {
         self.0.reads_whole_bands()
     }
 
-    /// Bytes of it that are worth holding at a time.
+    /// Returns the number of bytes that are worth reading at a time.
     pub(super) fn reach(&self) -> usize {
         if self.in_bands() { 64 << 20 } else { 1 << 20 }
     }
@@ -132,7 +134,7 @@ impl Input {
     }
 }
 
-/// Fills `buf` by `fill`, which makes whole units and is given the number of the first.
+/// Fills `buf` by calling `fill`, which produces whole units. `fill` gets the number of the first unit.
 pub(super) fn in_units(
     buf: &mut [u8],
     at: u64,

@@ -1,9 +1,10 @@
-//! Joining tensors along an axis and splitting them again, also as fused attention weights interleave their parts.
+//! Joins of tensors along an axis, and splits, also in the orders in which fused attention weights interleave their
+//! parts.
 //!
 //! ```text
-//! blocked              q q q q  k k k k  v v v v      GPT-2 `c_attn`, MPT, and Falcon's multi-query with its one k and v
-//! interleaved, 4       q k v  q k v  q k v  q k v     GPT-NeoX and BLOOM `query_key_value`: for each head
-//! grouped, 4 and 2     q q k v  q q k v               Falcon 40B, InternLM2 `wqkv`: for each group its heads, then k, v
+//! blocked           q q q q  k k k k  v v v v    GPT-2 `c_attn`, MPT, and Falcon's multi-query with its one k and v
+//! interleaved, 4    q k v  q k v  q k v  q k v   GPT-NeoX and BLOOM `query_key_value`: for each head
+//! grouped, 4 and 2  q q k v  q q k v             Falcon 40B, InternLM2 `wqkv`: for each group its heads, then k, v
 //! ```
 
 use std::sync::Arc;
@@ -14,25 +15,25 @@ use crate::op::check::check_axis;
 use crate::op::strings;
 use crate::tensor::{Shape, Tensor};
 
-/// The order of the parts along the axis on which they are joined.
+/// The order of the parts along the joined axis.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Layout {
     /// One part after the other.
     #[default]
     Blocked,
-    /// Of every part one head, then of every part the next.
+    /// The first head of every part, then the second head of every part, and so on.
     #[allow(missing_docs, reason = "as above")]
     Interleaved { heads: u64 },
-    /// Three parts, of which the first has `heads` heads and the others have `groups`: each group's heads of the first, then
-    /// one of each other.
+    /// Three parts: the first has `heads` heads, the other two have `groups` heads each. For each group: its heads of
+    /// the first part, then one head of each other part.
     #[allow(missing_docs, reason = "as above")]
     Grouped { heads: u64, groups: u64 },
 }
 
-/// One tensor of several, which agree in dtype and in every other axis.
+/// Joins several tensors, which must agree in dtype and in all other axes.
 ///
 /// # Errors
-/// What does not go together.
+/// A message that names the mismatch.
 pub(crate) fn join(tensors: &[Arc<Tensor>], axis: usize, layout: &Layout) -> Result<Tensor, String> {
     let Some(first) = tensors.first() else { return Err("join of nothing".into()) };
     check_axis("join", axis, &first.shape)?;
@@ -58,10 +59,10 @@ pub(crate) fn join(tensors: &[Arc<Tensor>], axis: usize, layout: &Layout) -> Res
     rows(tensors, axis, segments).map(|joined| joined.computed_of(tensors.iter().cloned()))
 }
 
-/// The parts that [`join`] would make the tensor of, of these sizes along the axis.
+/// Splits a tensor into the parts that [`join`] would build it from, with these sizes along the axis.
 ///
 /// # Errors
-/// Sizes that are not the tensor's.
+/// A message, if the sizes do not match the tensor's.
 pub(crate) fn split(
     tensor: &Arc<Tensor>,
     axis: usize,
@@ -92,7 +93,7 @@ pub(crate) fn split(
 }
 
 impl Layout {
-    /// Into how many pieces each part is cut, whose pieces then take turns.
+    /// Returns the number of pieces that each part is cut into. Along the axis, the pieces of the parts alternate.
     fn chunks(self, sizes: &[u64]) -> Result<u64, String> {
         match self {
             Self::Blocked => Ok(1),
@@ -122,7 +123,7 @@ impl Layout {
 
 fn without(axis: usize, shape: &Shape) -> Vec<u64> {
     let mut dims = shape.0.to_vec();
-    // Another number of axes stays another number.
+    // A tensor with another number of axes also differs after the removal.
     if axis < dims.len() {
         dims.remove(axis);
     }

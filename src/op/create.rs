@@ -1,4 +1,4 @@
-//! Tensors that no source has: constants, random numbers, and a NumPy file's array.
+//! Tensors that no source has: constants, random numbers, and the array of a NumPy file.
 
 use std::hash::{Hash, Hasher};
 use std::io;
@@ -15,28 +15,28 @@ use crate::op::literal::Literal;
 use crate::op::normal::normal;
 use crate::tensor::{Shape, Tensor};
 
-/// What a new tensor holds.
+/// The contents of a new tensor.
 #[derive(Clone)]
 pub(crate) enum Create {
-    /// This in every element.
+    /// One value for all elements.
     Value(Literal),
-    /// These, in row-major order.
+    /// The elements, in row-major order.
     Values(Vec<Literal>),
-    /// Normally distributed around 0, the same for the same seed.
+    /// Random numbers, normally distributed around 0. The same seed gives the same numbers.
     #[allow(missing_docs, reason = "as above")]
     Normal { std: f64, seed: u64 },
-    /// The array of an `.npy` file, which must be of the dtype and shape. Its header is read at once.
+    /// The array of an `.npy` file, which must have the dtype and shape. Its header is read immediately.
     Npy(VirtualFile),
 }
 
-/// More strings than anyone has are not made, nor longer ones.
+/// The limits on the number of constant strings and on their total bytes. Real checkpoints stay below them.
 const MOST_STRINGS: u64 = 1 << 20;
 const MOST_TEXT: usize = 64 << 20;
 
-/// A new tensor.
+/// Creates a tensor.
 ///
 /// # Errors
-/// What does not fit the dtype or the shape.
+/// A message, if the values do not match the dtype or the shape.
 pub(crate) fn create(dtype: Dtype, shape: &Shape, what: &Create) -> Result<Tensor, String> {
     let count = elements(shape)?;
     match what {
@@ -71,13 +71,13 @@ fn inline(dtype: Dtype, shape: &Shape, bytes: Vec<u8>) -> Tensor {
     Tensor::new(dtype, shape.clone(), vec![bytes.into()], Some(crc32c))
 }
 
-/// A tensor of these strings.
+/// Builds a tensor of these strings.
 pub(super) fn strings<T: AsRef<[u8]>>(shape: &Shape, elements: &[T]) -> Tensor {
     let (bytes, crc32c) = string_tensor::encode(elements);
     Tensor::new(Dtype::String, shape.clone(), vec![bytes.into()], Some(crc32c))
 }
 
-/// One element over and over, whose checksum is known without making them.
+/// Builds a tensor that repeats one element. Its checksum is computed without the bytes.
 pub(super) fn constant(dtype: Dtype, shape: &Shape, element: Vec<u8>) -> Result<Tensor, String> {
     let (count, width) = (elements(shape)?, element.len());
     let len = count.checked_mul(width as u64).ok_or("too many bytes")?;
@@ -110,7 +110,7 @@ impl Compute for Constant {
     }
 }
 
-/// Longer headers are not read.
+/// The maximum length in bytes of an `.npy` header.
 const HEADER: u64 = 1 << 16;
 
 fn array(dtype: Dtype, shape: &Shape, file: &VirtualFile) -> Result<Tensor, String> {
@@ -144,7 +144,8 @@ fn array(dtype: Dtype, shape: &Shape, file: &VirtualFile) -> Result<Tensor, Stri
     Op::Cast { dtype, saturate: false }.apply(&Arc::new(tensor))
 }
 
-/// The dtype that the file's elements are: the wanted one, as NumPy has it, as ml_dtypes has it, or widened without loss.
+/// Returns the dtype of the file's elements: the wanted dtype in NumPy's form or in ml_dtypes' form, or the dtype
+/// that it widens to without loss.
 fn stored_dtype(descr: &str, dtype: Dtype) -> Option<Dtype> {
     match dtype.numpy() {
         Numpy::Same(same) => (descr == same).then_some(dtype),

@@ -1,8 +1,9 @@
-//! Casts, factors and summands: each number of the result is made of one number of the tensor.
+//! Casts, factors and summands: each number of the result depends on one number of the tensor.
 //!
-//! Numbers are computed in the tensor's own dtype, as NumPy does with a Python number beside an array: float16 with the
-//! number rounded to float16 first, smaller floats in float32, and the result rounded once. Integers are computed exactly.
-//! What leaves an integer's range is `ERANGE` for the reader and one line in the log.
+//! Numbers are computed in the tensor's own dtype, as NumPy does for an array and a Python number. For float16 the
+//! Python number is rounded to float16 first. Smaller floats are computed in float32, and the result is rounded once.
+//! Integers are computed exactly. A result outside an integer's range is `ERANGE` for the reader and one line in the
+//! log.
 
 use std::cell::Cell;
 use std::fmt::Display;
@@ -16,7 +17,7 @@ use crate::op::compute::{Compute, Input, computed, in_units};
 use crate::op::number::{Load, Number, RUN, Store, number};
 use crate::tensor::Tensor;
 
-/// What happens to a number between the two dtypes.
+/// The change to a number between loading and storing.
 #[derive(Clone, Copy)]
 pub(super) enum Step {
     Keep,
@@ -49,7 +50,7 @@ pub(super) fn cast(tensor: &Tensor, to: Dtype, saturate: bool) -> Result<Tensor,
     elementwise(tensor, to, Step::Keep, saturate)
 }
 
-/// The tensor with `step` applied to each of its numbers.
+/// Applies `step` to each number of the tensor.
 pub(super) fn arithmetic(tensor: &Tensor, step: Step) -> Result<Tensor, String> {
     let (verb, by) = match step {
         Step::Keep => return Ok(tensor.clone()),
@@ -79,11 +80,12 @@ fn elementwise(tensor: &Tensor, to: Dtype, step: Step, saturate: bool) -> Result
     Ok(Tensor::new(to, tensor.shape.clone(), computed(elementwise, len), None))
 }
 
-/// Bytes of the tensor that are read at a time: what the processor keeps near, so that chains go through its cache.
+/// The number of bytes of the tensor that are read at a time. A block stays in the processor's cache while a chain of
+/// operations runs.
 const BLOCK: usize = 128 << 10;
 
 thread_local! {
-    /// Room for a block. A chain takes one for each of its links, of which one is kept.
+    /// A buffer for a block. Each link of a chain needs its own while it runs; one per thread is kept for reuse.
     static BYTES: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
@@ -108,7 +110,7 @@ impl Compute for Elementwise {
     }
 
     fn fill(&self, buf: &mut [u8], at: u64) -> io::Result<()> {
-        // The two components of a complex number count as one.
+        // A complex number's two components form one unit.
         let unit = self.to.width().unwrap_or(1);
         in_units(buf, at, unit, |buf, first| self.elements(buf, first * self.to.components()))
     }
@@ -173,7 +175,8 @@ impl Elementwise {
         Ok(())
     }
 
-    /// Changes the numbers, of which the first is number `first`; else says which of them left every range.
+    /// Applies the step to the numbers, the first of which has index `first`. Returns the position of the first
+    /// number that overflows.
     fn step<W: Wide>(&self, wide: &mut [W], first: u64) -> Result<(), usize> {
         let all = |wide: &mut [W], by: W::By, step: fn(W, W::By) -> Option<W>| {
             wide.iter_mut().enumerate().try_for_each(|(i, x)| step(*x, by).map(|y| *x = y).ok_or(i))
@@ -183,7 +186,7 @@ impl Elementwise {
             Step::Scale(by) => all(wide, W::by(by, self.from), W::scale),
             Step::Add(by) if self.from.components() == 1 => all(wide, W::by(by, self.from), W::add),
             Step::Add(by) => {
-                // To the real part: the even numbers. Only floats have another.
+                // Adds to the real parts only: the even indices. Only floats have an imaginary part.
                 let real = wide.iter_mut().skip((first % 2) as usize).step_by(2);
                 real.for_each(|x| *x = W::add(*x, W::by(by, self.from)).unwrap_or(*x));
                 Ok(())
@@ -197,7 +200,7 @@ impl Elementwise {
         if !self.told.swap(true, Ordering::Relaxed) {
             log::error!("{said}");
         }
-        // By its number, so that it survives the cache.
+        // Only an errno survives the cache; a message does not.
         io::Error::from_raw_os_error(libc::ERANGE)
     }
 }
@@ -207,12 +210,12 @@ fn first_lost<W: Wide>(wide: &[W], store: fn(&[W], &mut [u8]) -> bool, width: us
     wide.iter().position(|x| !store(std::slice::from_ref(x), &mut scratch)).unwrap_or(0)
 }
 
-/// The types that numbers are computed in.
+/// A type that numbers are computed in.
 trait Wide: Copy + Default + Display {
-    /// What they are computed with.
+    /// The type of the other operand.
     type By: Copy;
 
-    /// The number that stands in a rule, beside numbers of a dtype.
+    /// Returns the number of a rule as an operand for numbers of a dtype.
     fn by(number: f64, dtype: Dtype) -> Self::By;
     fn scale(self, by: Self::By) -> Option<Self>;
     fn add(self, by: Self::By) -> Option<Self>;

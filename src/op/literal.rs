@@ -1,11 +1,11 @@
-//! Constants as a rule writes them, and the elements they are.
+//! Constants in rules, and their encoding as elements.
 
 use std::fmt;
 
 use crate::dtype::Dtype;
 use crate::op::number::{Load, number};
 
-/// A constant, as TOML tells them apart.
+/// A constant, with the types that TOML distinguishes.
 #[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs, reason = "they are their names")]
 pub(crate) enum Literal {
@@ -16,7 +16,7 @@ pub(crate) enum Literal {
 }
 
 impl Literal {
-    /// The element's bytes; of a string its text.
+    /// Encodes the constant as an element of the dtype; a string as its text.
     pub(super) fn encode(&self, dtype: Dtype) -> Result<Vec<u8>, String> {
         match (self, number(dtype)) {
             (Self::Text(text), None) if dtype == Dtype::String => Ok(text.clone().into_bytes()),
@@ -42,7 +42,7 @@ impl Literal {
     fn number(&self, dtype: Dtype) -> Option<Vec<u8>> {
         let number = number(dtype)?;
         let mut bytes = vec![0; dtype.width()? as usize];
-        // The real part; the other is 0.
+        // Only the real part is set; the imaginary part is 0.
         let real = &mut bytes[..dtype.component_width()];
         let fits = match *self {
             Self::Integer(x) => (number.store.i64)(&[x], real),
@@ -52,7 +52,7 @@ impl Literal {
         (fits && self.is_near(held(&number.load, real))).then_some(bytes)
     }
 
-    /// Whether the number that an element holds is this one, rounded: that it is not past the largest.
+    /// Returns true if the stored number is this constant rounded, rather than the result of an overflow.
     fn is_near(&self, held: f64) -> bool {
         match *self {
             Self::Float(x) if !x.is_finite() => held.is_nan() == x.is_nan() && !held.is_finite(),

@@ -1,7 +1,7 @@
-//! New rows that are the mean of the old ones along their axis, computed in float64.
+//! New rows that are the mean of the old rows along the axis, computed in float64.
 //!
-//! Means take one pass over the tensor when the first of them is read. Those of the columns that were asked for last are
-//! kept, so that many new rows cost no more than one.
+//! The first read of a mean takes one pass over the tensor. The most recent block of means is kept, so many new rows
+//! cost no more than one.
 
 use std::hash::{Hash, Hasher};
 use std::io;
@@ -14,7 +14,7 @@ use crate::op::compute::{Compute, Input, computed, in_units};
 use crate::op::number::{Load, RUN, number};
 use crate::tensor::{Shape, Tensor};
 
-/// As the tensor, with `count` rows along `axis`, each the mean of its own.
+/// Creates a tensor like the given one but with `count` rows along `axis`, each the mean of the tensor's rows.
 pub(super) fn mean(tensor: &Tensor, axis: usize, count: u64) -> Result<Tensor, String> {
     let (dtype, dims) = (tensor.dtype, &tensor.shape.0);
     let width = fixed_width(tensor)?;
@@ -36,23 +36,24 @@ pub(super) fn mean(tensor: &Tensor, axis: usize, count: u64) -> Result<Tensor, S
 struct Mean {
     input: [Input; 1],
     dtype: Dtype,
-    /// Of the tensor, along the axis.
+    /// The number of rows of the tensor along the axis.
     rows: u64,
-    /// Of the result.
+    /// The number of rows of the result.
     count: u64,
-    /// Numbers in a row.
+    /// The number of numbers in a row.
     inner: u64,
     kept: Mutex<Option<(Block, Arc<Vec<u8>>)>>,
 }
 
-/// Means that are computed together: of the rows of some of the outer indices, some of the columns (all, if several).
+/// A block of means that are computed together: a range of outer indices and a range of columns (all columns, if
+/// there are several outer indices).
 #[derive(Clone, PartialEq)]
 struct Block {
     outer: Range<u64>,
     columns: Range<u64>,
 }
 
-/// Numbers whose means are computed together.
+/// The maximum number of columns whose means are computed together, unless a row is shorter.
 const COLUMNS: u64 = 64 << 10;
 
 impl Compute for Mean {
@@ -91,7 +92,7 @@ impl Mean {
         Ok(())
     }
 
-    /// The block that holds a mean.
+    /// Returns the block that holds a mean, computed if necessary.
     fn means(&self, outer: u64, column: u64) -> io::Result<(Block, Arc<Vec<u8>>)> {
         let block = self.block(outer, column);
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -108,13 +109,13 @@ impl Mean {
             let start = column / COLUMNS * COLUMNS;
             return Block { outer: outer..outer + 1, columns: start..self.inner.min(start + COLUMNS) };
         }
-        // As many as are one read; past the last there is nothing to ask for.
+        // As many outer indices as fit in one read, up to the last one.
         let together = (self.reach() / (self.rows.saturating_mul(self.inner)).max(1)).max(1);
         let start = outer / together * together;
         Block { outer: start..self.outers().min(start + together), columns: 0..self.inner }
     }
 
-    /// Numbers that are read at a time.
+    /// Returns the number of numbers that are read at a time.
     fn reach(&self) -> u64 {
         (self.input[0].reach() / self.width()) as u64
     }

@@ -1,15 +1,15 @@
-//! Operations on values: what a rule makes of a tensor, beside its name.
+//! Operations on values: a rule's changes to a tensor other than its name.
 //!
-//! Everything is decided from dtypes and shapes alone; no data is read before somebody reads the result. What leaves bytes
-//! in their order (reshape, slices of the first axis, padding at the end) is made of the tensor's own extents; the rest is
-//! computed in pieces, through the cache.
+//! Results are planned from dtypes and shapes alone; no data is read until the result is read. An operation that
+//! keeps the order of bytes (reshape, a slice of the first axis, padding at the end) reuses the tensor's own extents.
+//! All others are computed in blocks, through the cache.
 //!
 //! ```text
-//! number       how each dtype's numbers are loaded and stored: casts
-//! elementwise  cast, scale, add
-//! rows         slice, pad, gather, flip, join, split: rows of tensors in another order
-//! transpose    the axes in another order
-//! mean normal create     what no tensor gives
+//! number              how each dtype's numbers are loaded and stored: casts
+//! elementwise         cast, scale, add
+//! blocks, concat      slice, pad, gather, flip, join, split: rows of tensors in another order
+//! transpose           the axes in another order
+//! mean normal create  values that do not come from a tensor
 //! ```
 
 mod blocks;
@@ -41,50 +41,51 @@ use crate::op::check::{check_axis, elements};
 pub(crate) use crate::op::concat::{Layout, join, split};
 use crate::tensor::{Shape, Tensor};
 
-/// One operation, its numbers resolved against the shape that it meets.
+/// An operation, with its numbers resolved for the shape of its input.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Op {
-    /// Each element as another type: to the nearest, ties to even; inf and NaN kept. What an integer type cannot hold is an
-    /// error when it is read, or with `saturate` the nearest that it can.
+    /// A cast of each element to the nearest number of another dtype, ties to even; inf and NaN are kept. A value
+    /// outside the range of an integer type is an error when it is read; with `saturate` it becomes the nearest value
+    /// in range.
     #[allow(missing_docs, reason = "as above")]
     Cast { dtype: Dtype, saturate: bool },
-    /// Axis `i` of the result is this axis of the tensor.
+    /// A transpose: entry `i` is the tensor's axis that becomes axis `i` of the result.
     Transpose(Box<[usize]>),
-    /// The same elements in the same order.
+    /// The same elements in the same order, with another shape.
     Reshape(Shape),
-    /// For each axis the indices that stay.
+    /// The range of indices to keep, for each axis.
     Slice(Box<[Range<u64>]>),
-    /// Grown at the end of axes to this shape.
+    /// Padding at the end of axes, up to this shape.
     #[allow(missing_docs, reason = "as above")]
     Pad { shape: Shape, fill: Fill },
-    /// Along `axis`, index `i` of the result is index `rows[i]` of the tensor, or new where there is none.
+    /// A gather: along `axis`, index `i` of the result is index `rows[i]` of the tensor, or new if that is `None`.
     #[allow(missing_docs, reason = "as above")]
     Gather { axis: usize, rows: Arc<[Option<u64>]>, fill: Fill },
-    /// The other way round along an axis.
+    /// A reversal of the order along an axis.
     Flip(usize),
-    /// Each element times this.
+    /// A factor for each element.
     Scale(f64),
-    /// Each element and this.
+    /// A number to add to each element.
     Add(f64),
 }
 
-/// What elements are that no tensor gives.
+/// The values of new elements.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Fill {
-    /// This number.
+    /// A number.
     Value(f64),
     /// The mean along the axis that grows.
     Mean,
-    /// Normally distributed around 0, the same for the same seed.
+    /// Random numbers, normally distributed around 0. The same seed gives the same numbers.
     #[allow(missing_docs, reason = "as above")]
     Normal { std: f64, seed: u64 },
 }
 
 impl Op {
-    /// The tensor with this done to it. No data is read, unless they are strings that change their order.
+    /// Returns the tensor with this operation applied. No data is read, except for strings whose order changes.
     ///
     /// # Errors
-    /// Why it cannot be done, with the shapes.
+    /// The reason why the operation is impossible, with the shapes.
     pub fn apply(&self, tensor: &Arc<Tensor>) -> Result<Tensor, String> {
         self.made(tensor).map(|made| made.computed_of([tensor.clone()]))
     }
@@ -191,7 +192,7 @@ fn flip(tensor: &Arc<Tensor>, axis: usize) -> Result<Tensor, String> {
 }
 
 impl Fill {
-    /// `count` new rows along an axis of the tensor.
+    /// Creates `count` new rows along an axis of the tensor.
     fn rows(&self, tensor: &Tensor, axis: usize, count: u64) -> Result<Tensor, String> {
         let mut shape = tensor.shape.clone();
         shape.0[axis] = count;

@@ -1,6 +1,6 @@
-//! Normally distributed numbers, each a function of the seed and its index, so that any part is made by itself.
+//! Normally distributed numbers. Each is a function of the seed and its index, so any part is computed independently.
 //!
-//! Pairs of numbers by Box and Muller from pairs of SplitMix64's.
+//! The Box–Muller transform turns pairs of SplitMix64 numbers into pairs of normal ones.
 
 use std::f64::consts::TAU;
 use std::hash::{Hash, Hasher};
@@ -15,11 +15,11 @@ use crate::op::number::number;
 struct Normal {
     dtype: Dtype,
     std: f64,
-    /// The seed, mixed, so that neighbouring seeds have nothing in common.
+    /// The mixed seed. Mixing makes the sequences of adjacent seeds independent.
     start: u64,
 }
 
-/// `count` elements around 0, with this standard deviation.
+/// Creates `count` elements around 0, with this standard deviation.
 pub(super) fn normal(dtype: Dtype, count: u64, std: f64, seed: u64) -> Result<Vec<Extent>, String> {
     if !number(dtype).is_some_and(|number| number.is_float()) || dtype.components() != 1 {
         return Err(no_number("normal", dtype));
@@ -57,14 +57,14 @@ impl Normal {
         (-2.0 * radius.ln()).sqrt() * turn
     }
 
-    /// Between 0 and 1, and neither.
+    /// Returns a number between 0 and 1, both exclusive.
     fn uniform(&self, index: u64) -> f64 {
         let bits = mixed(self.start.wrapping_add(index.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
         ((bits >> 11) as f64 + 0.5) / (1u64 << 53) as f64
     }
 }
 
-/// The finish of SplitMix64.
+/// The final mixing function of SplitMix64.
 fn mixed(mut x: u64) -> u64 {
     x = (x ^ x >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     x = (x ^ x >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);

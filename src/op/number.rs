@@ -1,13 +1,13 @@
-//! How the numbers of each dtype are read and written: the table behind every cast.
+//! Loading and storing the numbers of each dtype: the table behind every cast.
 //!
-//! A number travels as one of four types that Rust computes in: float32 (it holds every smaller float), float64, int64 (it
-//! holds every smaller integer) and uint64. Each dtype has one loop that loads its bytes as one of them and four that store,
-//! so that `n` dtypes take `5 n` tight loops and not `n²`; runs of [`RUN`] numbers go through memory that the processor
-//! keeps near.
+//! A number passes through one of four types that Rust computes in: float32 (it holds every smaller float), float64,
+//! int64 (it holds every smaller integer) and uint64. Each dtype has one loop that loads its bytes into one of these
+//! types and four loops that store, so `n` dtypes need `5 n` tight loops instead of `n²`. Numbers are converted in
+//! runs of [`RUN`], through memory that stays in the processor's cache.
 //!
-//! Results are those of NumPy's `astype` and ml_dtypes': ties to even; a float loses its fraction on the way to an integer;
-//! anything goes to a float of eight bits or to bfloat16 through float32, a float64 to a float16 directly. Unlike
-//! NumPy, what an integer type cannot hold is noticed.
+//! Results equal those of NumPy's `astype` and of ml_dtypes. Ties round to even. A float becomes an integer by
+//! truncation. Every number becomes an 8-bit float or a bfloat16 through float32; a float64 becomes a float16
+//! directly. Unlike in NumPy, a value outside the range of an integer type is reported.
 
 use std::sync::LazyLock;
 
@@ -17,16 +17,16 @@ use half::slice::HalfFloatSliceExt;
 use crate::dtype::Dtype;
 use crate::minifloat::{self, Minifloat};
 
-/// Numbers that are converted at a time.
+/// The number of elements that are converted at a time.
 pub(super) const RUN: usize = 1024;
 
-/// How a dtype's numbers are loaded and stored.
+/// The load and store functions of a dtype.
 pub(super) struct Number {
     pub(super) load: Load,
     pub(super) store: Store,
 }
 
-/// Reads as many numbers as the slice takes.
+/// A function that reads as many numbers as the slice holds.
 pub(super) enum Load {
     F32(fn(&[u8], &mut [f32])),
     F64(fn(&[u8], &mut [f64])),
@@ -34,7 +34,8 @@ pub(super) enum Load {
     U64(fn(&[u8], &mut [u64])),
 }
 
-/// Writes numbers, each as the nearest that the dtype holds, and tells whether all of them were in its range.
+/// Functions that write each number as the nearest one of the dtype. They return true if all numbers were in its
+/// range.
 pub(super) struct Store {
     pub(super) f32: fn(&[f32], &mut [u8]) -> bool,
     pub(super) f64: fn(&[f64], &mut [u8]) -> bool,
@@ -42,7 +43,8 @@ pub(super) struct Store {
     pub(super) u64: fn(&[u64], &mut [u8]) -> bool,
 }
 
-/// The row of a dtype (of a complex one: of its components); `None` for what is no number.
+/// Returns the table row of a dtype (for a complex dtype, of its components), or `None` if its elements are not
+/// numbers.
 pub(super) fn number(dtype: Dtype) -> Option<&'static Number> {
     Some(match dtype {
         Dtype::Float32 | Dtype::Complex64 => &FLOAT32,
@@ -73,7 +75,7 @@ pub(super) fn number(dtype: Dtype) -> Option<&'static Number> {
 }
 
 impl Number {
-    /// Whether it is a float.
+    /// Returns true if it is a float.
     pub(super) fn is_float(&self) -> bool {
         matches!(self.load, Load::F32(_) | Load::F64(_))
     }
@@ -90,7 +92,7 @@ fn store<const N: usize, W: Copy>(wide: &[W], bytes: &mut [u8], number: impl Fn(
     true
 }
 
-/// As [`store`], of numbers that may be out of range.
+/// Like [`store`], for numbers that may be out of range.
 fn narrow<const N: usize, W: Copy>(
     wide: &[W],
     bytes: &mut [u8],
@@ -105,7 +107,7 @@ fn narrow<const N: usize, W: Copy>(
     all
 }
 
-/// A float that `$encode` makes of a float32.
+/// The table row of a float that `$encode` makes from a float32.
 macro_rules! small_float {
     ($load:expr, $f32:expr, $f64:expr, $encode:expr) => {
         Number {
@@ -135,19 +137,19 @@ macro_rules! byte_float {
     };
 }
 
-/// An integer of `$bits` in the low bits of a `$type`, and what holds its bits.
+/// The table row of an integer of `$bits` bits in the low bits of a `$type`. `$unsigned` is the type of its bits.
 macro_rules! integer {
     ($type:ty, $unsigned:ty, $bits:expr, $load:ident, $wide:ty) => {{
         const SPARE: u32 = <$type>::BITS - $bits;
         const LOW: $type = <$type>::MIN >> SPARE;
         const HIGH: $type = <$type>::MAX >> SPARE;
-        // Of what an int64 can be.
+        // `HIGH`, limited to the range of int64.
         const HIGH_SIGNED: i64 = if HIGH as u64 > i64::MAX as u64 { i64::MAX } else { HIGH as i64 };
         fn stored(x: $type) -> [u8; <$type>::BITS as usize / 8] {
             (x as $unsigned & <$unsigned>::MAX >> SPARE).to_le_bytes()
         }
         fn float(x: f64) -> ([u8; <$type>::BITS as usize / 8], bool) {
-            // Of what lies between two integers the one towards zero counts.
+            // Fractions truncate toward zero, so a number above `LOW - 1` or below `HIGH + 1` is in range.
             let low = x >= LOW as f64 || x > LOW as f64 - 1.0;
             (stored((x as $type).clamp(LOW, HIGH)), low && x < HIGH as f64 + 1.0)
         }
@@ -234,7 +236,7 @@ fn numbers(format: &Minifloat) -> [f32; 256] {
     std::array::from_fn(|code| format.decode(code as u16))
 }
 
-/// The processor has instructions for these, which `half` finds.
+/// Loads float16 numbers with the processor's own instructions if `half` detects them.
 fn load_halves(bytes: &[u8], wide: &mut [f32]) {
     let mut halves = [f16::ZERO; RUN];
     for (wide, bytes) in wide.chunks_mut(RUN).zip(bytes.chunks(2 * RUN)) {

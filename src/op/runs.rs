@@ -1,13 +1,13 @@
-//! Runs of bytes, copied from where they are to where they belong with few reads.
+//! Runs of bytes, copied from their source to their destination with few reads.
 //!
-//! However an operation scatters its runs, they are sorted by where they come from, and those with little between them are
-//! read together: a thousand columns of four bytes are one read of the rows they are in.
+//! Runs are sorted by their source, and runs with small gaps between them are read together: a thousand columns of
+//! four bytes are one read of the rows that contain them.
 
 use std::io;
 
 use crate::op::compute::Input;
 
-/// `len` bytes at `from` of an input that belong at `to`.
+/// A run of `len` bytes at `from` of an input, to be copied to `to`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Run {
     pub(super) input: usize,
@@ -16,10 +16,10 @@ pub(super) struct Run {
     pub(super) len: usize,
 }
 
-/// Runs that are sorted at a time.
+/// The number of runs that are sorted at a time.
 const BATCH: usize = 64 << 10;
 
-/// Reading on over as many bytes as this is cheaper than another read.
+/// The largest gap in bytes that is read over, because that is cheaper than another read.
 const GAP: u64 = 16 << 10;
 
 /// Copies all runs into `buf`.
@@ -42,7 +42,7 @@ pub(super) fn fetch(inputs: &[Input], runs: impl IntoIterator<Item = Run>, buf: 
     }
 }
 
-/// How many of the sorted runs are read together.
+/// Returns the number of sorted runs to read together.
 fn group_len(runs: &[Run], reach: u64) -> usize {
     let (first, mut end) = (&runs[0], runs[0].from + runs[0].len as u64);
     let together = runs.iter().skip(1).take_while(|run| {

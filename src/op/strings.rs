@@ -1,5 +1,5 @@
-//! Strings in another order. They vary in size, so their tensor is read at once and written anew: the operation is done on
-//! their numbers, which says where each of them goes.
+//! Operations that reorder strings. Strings vary in size, so their tensor is read immediately and encoded again. The
+//! operation runs on the strings' indices, which shows the new place of each string.
 
 use std::sync::Arc;
 
@@ -10,8 +10,8 @@ use crate::op::compute::Input;
 use crate::op::create;
 use crate::tensor::Tensor;
 
-/// What `rearrange` makes of these tensors of strings, told by what it makes of tensors of numbers. Number 0, which is
-/// what new elements are, is the empty string.
+/// Applies `rearrange` to tensors of strings by applying it to tensors of their indices. Index 0, the value of new
+/// elements, is the empty string.
 pub(super) fn rearranged(
     tensors: &[Arc<Tensor>],
     rearrange: impl FnOnce(&[Arc<Tensor>]) -> Result<Vec<Tensor>, String>,

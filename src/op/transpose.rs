@@ -1,15 +1,16 @@
-//! The axes in another order.
+//! Transposes: the axes in another order.
 //!
-//! Axes that stay beside each other count as one, and what stays innermost is the unit that is moved. A range of the
-//! result is a few boxes of it, hence boxes of the tensor; each is read in parts of some MiB, runs that are far apart by
-//! themselves and others together with what is between them, and turned in memory, tile by tile.
+//! Axes that stay adjacent count as one axis. Axes that stay innermost form the unit that is moved. A range of the
+//! result consists of a few boxes, and each of them is a box of the tensor too. A box is read in parts of a few MiB:
+//! runs that are far apart are read separately, others together with the bytes between them. Each part is transposed
+//! in memory, tile by tile.
 //!
-//! A small range of a transposed matrix takes a little of every row, so that reading the whole in small pieces would read
-//! the tensor again and again. Therefore it is decoded in bands: pieces of half the cache, of 64 MiB at most. A tensor is
-//! read (its size ÷ band) times at worst, when its rows are short; once in all when the part of a row that a band takes is
-//! longer than the gap that is read over. Of float32 matrices of 1 GiB, in bands of 64 MiB, [16384, 16384] and
-//! [128, 2097152] read 1.0 GiB, [262144, 1024] and [2097152, 128] 16 GiB; memory is the cache, one band, and some MiB
-//! (`examples/transpose.rs`).
+//! A small range of a transposed matrix needs a little of every row, so reading the whole in small blocks would read
+//! the tensor many times. So it is decoded in bands: blocks of half the cache, at most 64 MiB. In the worst case,
+//! with short rows, the tensor is read (its size ÷ band) times. It is read once if the part of a row that a band
+//! needs is longer than the gap that is read over. Float32 matrices of 1 GiB in bands of 64 MiB: [16384, 16384] and
+//! [128, 2097152] read 1.0 GiB; [262144, 1024] and [2097152, 128] read 16 GiB. Memory use is the cache, one band and
+//! a few MiB (`examples/transpose.rs`).
 
 use std::hash::{Hash, Hasher};
 use std::io;
@@ -44,10 +45,11 @@ fn check(axes: &[usize], shape: &Shape) -> Result<(), String> {
     }
 }
 
-/// The same with as few axes as can be: their sizes, their order, and the bytes of what is moved as one.
+/// Returns the same transpose with as few axes as possible: their sizes, their order, and the size in bytes of the
+/// unit.
 fn simplest(dims: &[u64], axes: &[usize], width: u64) -> (Vec<u64>, Vec<usize>, u64) {
     let axes: Vec<_> = axes.iter().copied().filter(|&axis| dims[axis] != 1).collect();
-    // Axes that follow each other in both orders, as one group. (Those of size 1 between them do not part them.)
+    // Group axes that are adjacent in both orders. Axes of size 1 between them do not separate them.
     let follows = |a: usize, b: usize| a < b && dims[a + 1..b].iter().all(|&dim| dim == 1);
     let mut groups: Vec<Vec<usize>> = axes.chunk_by(|&a, &b| follows(a, b)).map(<[_]>::to_vec).collect();
     let last = axes.iter().max().copied();
@@ -63,21 +65,21 @@ fn simplest(dims: &[u64], axes: &[usize], width: u64) -> (Vec<u64>, Vec<usize>, 
 
 struct Transposed {
     input: [Input; 1],
-    /// Of the tensor.
+    /// The sizes of the tensor's axes.
     dims: Vec<u64>,
-    /// Axis `i` of the result is this one of the tensor.
+    /// The tensor's axis for each axis of the result.
     order: Vec<usize>,
-    /// Bytes that stay together.
+    /// The size in bytes of the unit: bytes that stay together.
     unit: u64,
 }
 
-/// Ranges along each axis.
+/// A box: a range along each axis.
 type Region = Vec<Range<u64>>;
 
-/// Units that are longer are read one by one, without loss.
+/// The unit size in bytes from which units are read one by one, because larger reads would not be faster.
 const LONG: u64 = 16 << 10;
 
-/// Bytes that are turned at a time.
+/// The number of bytes that are transposed at a time.
 const PART: u64 = 4 << 20;
 
 impl Compute for Transposed {
@@ -108,7 +110,7 @@ impl Compute for Transposed {
     }
 }
 
-/// The boxes that make up a range of a row-major array: at most two for each axis, and one.
+/// Splits a range of a row-major array into boxes: at most two for each axis, and one more.
 fn split(dims: &[u64], range: Range<u64>, outer: &mut Region, boxes: &mut Vec<Region>) {
     let Some((_, rest)) = dims.split_first() else { return boxes.push(outer.clone()) };
     let inner: u64 = rest.iter().product();
@@ -131,7 +133,7 @@ fn split(dims: &[u64], range: Range<u64>, outer: &mut Region, boxes: &mut Vec<Re
 }
 
 impl Transposed {
-    /// Where the units are that the bytes from `at` on are made of, in whole or in part.
+    /// Returns the runs for the bytes from `at` on, one for each unit or part of a unit.
     fn units(&self, at: u64, len: usize) -> impl Iterator<Item = Run> {
         let strides = strides(&self.dims);
         let ends = (at / self.unit + 1..).map(|number| number * self.unit);
@@ -151,14 +153,14 @@ impl Transposed {
         })
     }
 
-    /// A box of the result as one of the tensor.
+    /// Converts a box of the result into the box of the tensor.
     fn in_source(&self, part: &Region) -> Region {
         let mut source = vec![0..0; part.len()];
         self.order.iter().zip(part).for_each(|(&axis, range)| source[axis] = range.clone());
         source
     }
 
-    /// Fills what of `buf` is in this box of the tensor; `buf` begins with unit `first` of the result.
+    /// Fills the part of `buf` that this box of the tensor covers. `buf` begins with unit `first` of the result.
     fn turn(&self, part: &Region, buf: &mut [u8], first: u64) -> io::Result<()> {
         let bytes = volume(part) * self.unit;
         let most = PART.max(if self.input[0].in_bands() { self.input[0].reach() as u64 } else { 0 });
@@ -178,10 +180,10 @@ impl Transposed {
         Ok(())
     }
 
-    /// Where a box's bytes are, in their order.
+    /// Returns the runs of a box's bytes, in the tensor's order.
     fn runs(&self, part: &Region) -> impl Iterator<Item = Run> {
         let strides = strides(&self.dims);
-        // What is whole from some axis on lies together with the range of the axis before.
+        // If the box spans all axes after some axis, the range of that axis is contiguous.
         let partial = part.iter().zip(&self.dims).rposition(|(range, &dim)| range.end - range.start < dim);
         let axis = partial.unwrap_or(0);
         let start = part[axis].start * strides[axis];
@@ -202,7 +204,7 @@ impl Transposed {
             .map(|(i, (from, len))| Run { input: 0, from, to: i * len, len })
     }
 
-    /// Puts the units of a box, which `compact` has in the tensor's order, where they belong.
+    /// Copies the units of a box from `compact`, which is in the tensor's order, to their places in `buf`.
     fn scatter(&self, part: &Region, compact: &[u8], buf: &mut [u8], first: u64) {
         let sizes: Vec<_> = part.iter().map(|range| range.end - range.start).collect();
         let out = self.out_strides();
@@ -230,7 +232,7 @@ impl Transposed {
         }
     }
 
-    /// For each axis of the tensor, how far apart in the result its neighbours are, in units.
+    /// Returns, for each axis of the tensor, the stride in the result, in units.
     fn out_strides(&self) -> Vec<u64> {
         let dims: Vec<_> = self.order.iter().map(|&axis| self.dims[axis]).collect();
         let mut out = vec![0; dims.len()];
@@ -243,12 +245,12 @@ fn volume(part: &[Range<u64>]) -> u64 {
     part.iter().map(|range| range.end - range.start).product()
 }
 
-/// In elements, of a row-major array.
+/// Returns the strides of a row-major array, in elements.
 fn strides(dims: &[u64]) -> Vec<u64> {
     (1..=dims.len()).map(|inner| dims[inner..].iter().product()).collect()
 }
 
-/// The two axes that are innermost on one side each.
+/// The plane of two axes: the innermost of the tensor and the innermost of the result.
 struct Plane {
     across: Axis,
     along: Axis,
@@ -267,7 +269,7 @@ impl Axis {
     }
 }
 
-/// Units on a side of a tile: its lines fit the processor's nearest memory on both sides.
+/// The side of a tile in units. A tile's lines on both sides fit the processor's innermost cache.
 const TILE: usize = 32;
 
 impl Plane {

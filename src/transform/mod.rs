@@ -1,5 +1,5 @@
-//! All that is done to a checkpoint on its way: first values of others are laid over its own, then the map, then what kind of checkpoint it is to be, then whose names it
-//! is to have.
+//! The transformation of a checkpoint, in four steps: overlay the values of other checkpoints, apply the map, convert
+//! to the target kind (with or without an object graph), and match the names of another checkpoint.
 
 pub(crate) mod kind;
 pub(crate) mod like;
@@ -19,61 +19,63 @@ use crate::transform::overlay::Overlays;
 use crate::transform::overlay::error::OverlayError;
 use crate::transform::overlay::summary::OverlaySummary;
 
-/// What is to be done.
+/// A transformation to apply to a checkpoint.
 #[derive(Default)]
 pub struct Transform {
-    /// Values of other checkpoints.
+    /// The values of other checkpoints.
     pub(crate) overlays: Overlays,
-    /// Names by rules.
+    /// The rules that rename variables.
     pub(crate) map: Map,
-    /// With an object graph, or without.
+    /// The target kind. `None` keeps the source's kind.
     pub(crate) target: Option<Target>,
-    /// Names by example, and what to do about values that are missing.
+    /// The checkpoint whose names the result must have, and the treatment of missing values.
     pub(crate) like: Option<(Wanted, Filling)>,
-    /// How it is to be laid out as an HDF5 file, if that is not the source's own way.
+    /// The layout of the HDF5 file. `None` keeps the source's layout.
     pub(crate) h5_layout: Option<H5Layout>,
 }
 
-/// What was done.
+/// The result of a transformation.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Transformed {
-    /// By the overlays.
+    /// The summary of the overlays.
     pub(crate) overlays: OverlaySummary,
-    /// By the map.
+    /// The report of the map.
     pub(crate) report: Report,
-    /// To be like another.
+    /// The result of `--like`. `None` if it was not requested.
     pub(crate) likeness: Option<Likeness>,
 }
 
-/// Why it cannot be done.
+/// The reason why a transformation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum TransformError {
-    /// The map does not fit. Not transparent: who prints errors looks for this one, which has its own layout.
+    /// The map does not match the checkpoint. Not `transparent`: code that prints errors looks for this error,
+    /// because it has its own layout.
     #[error("{0}")]
     Unfit(#[from] MapMismatch),
-    /// Other checkpoints cannot be laid over it.
+    /// The overlays do not match the checkpoint.
     #[error(transparent)]
     Unlaid(#[from] OverlayError),
-    /// The checkpoint cannot be made like the other.
+    /// The checkpoint cannot be made like the other one.
     #[error(transparent)]
     Unlike(#[from] LikeMismatch),
 }
 
 impl Transform {
-    /// Does it. The catalog is not to be used after an error.
+    /// Applies the transformation. After an error, the catalog must not be used.
     ///
     /// # Errors
-    /// Everything that does not fit.
+    /// Every mismatch.
     pub(crate) fn apply(&self, catalog: &mut Catalog) -> Result<Transformed, TransformError> {
         let laid = self.overlays.lay(catalog)?;
         let report = apply(&self.map, catalog)?;
         Ok(Transformed { overlays: laid, report, likeness: self.fit(catalog)? })
     }
 
-    /// Does it to the only or newest checkpoint of a source, whose head is this.
+    /// Applies the transformation to the only or newest checkpoint of a source. `head` identifies the file that lists
+    /// its contents.
     ///
     /// # Errors
-    /// As [`Self::apply`], and where it would be laid over itself.
+    /// Like [`Self::apply`], and an error if an overlay is the checkpoint itself.
     pub(crate) fn apply_to(
         &self,
         head: &Stamp,
@@ -83,10 +85,10 @@ impl Transform {
         self.apply(catalog)
     }
 
-    /// Does what comes after the map.
+    /// Applies the steps after the map.
     ///
     /// # Errors
-    /// Everything that does not fit.
+    /// Every mismatch.
     pub(crate) fn fit(&self, catalog: &mut Catalog) -> Result<Option<Likeness>, LikeMismatch> {
         catalog.h5_layout = self.h5_layout.unwrap_or(catalog.h5_layout);
         if let Some(target) = self.target {

@@ -1,6 +1,6 @@
-//! Variables that the source does not have, and the slots that its optimizers are to keep for them.
+//! Variables that the source does not have, and optimizer slots for them.
 //!
-//! Their values are others' business: here they are numbers, in the order in which they were wished for.
+//! The caller keeps their values. Here each value is a number, counted in the order of the requests.
 
 use smol_str::SmolStr;
 
@@ -20,20 +20,20 @@ pub(crate) struct NewVariable {
 
 #[derive(Clone, Debug)]
 enum NewVariablePlace {
-    /// At the end of a path, by its names.
+    /// A variable at the end of a path, given by its names.
     Path(Vec<SmolStr>),
-    /// Kept by an optimizer for another new variable.
+    /// A slot that an optimizer keeps for another new variable.
     Slot { of: usize, optimizer: NodeId, name: SmolStr },
 }
 
 impl Edit<'_> {
-    /// A new variable shall be at a path; gives its number among the new values.
+    /// Requests a new variable at a path. Returns its number among the new values.
     pub(crate) fn add_variable(&mut self, path: &str, full_name: &str) -> Result<usize, Error> {
         let place = NewVariablePlace::Path(new_names(path)?);
         Ok(self.add(NewVariable { place, full_name: full_name.to_owned() }))
     }
 
-    /// An optimizer shall keep a slot of that name for a new variable; gives the slot's number among the new values.
+    /// Requests a slot with that name for a new variable. Returns the slot's number among the new values.
     pub(crate) fn add_slot_variable(&mut self, of: usize, optimizer: NodeId, name: &str) -> usize {
         let full_name = format!("{}/{name}", self.makes[of].full_name);
         self.add(NewVariable {
@@ -42,7 +42,7 @@ impl Edit<'_> {
         })
     }
 
-    /// A new variable shall be at this path too.
+    /// Requests a second path to a new variable.
     pub(crate) fn link_made(&mut self, made: usize, path: &str) -> Result<(), Error> {
         self.made_links.push((made, new_names(path)?));
         Ok(())
@@ -55,7 +55,7 @@ impl Edit<'_> {
 }
 
 impl NodeEditor<'_> {
-    /// Puts the new variables where they are to be; gives the node of each.
+    /// Adds the new variables to the graph. Returns the node of each.
     pub(crate) fn add_variables(&mut self) -> Result<Vec<NodeId>, Vec<Error>> {
         let (edit, mut made, mut errors) = (self.edit, Vec::new(), Vec::new());
         for make in &edit.makes {
@@ -88,7 +88,8 @@ impl NodeEditor<'_> {
         Ok(())
     }
 
-    /// A variable at its path; the key of a slot depends on where its optimizer goes and comes later.
+    /// Builds the node of a variable. A slot's key depends on the final path of its optimizer, so `keys` sets it
+    /// later.
     fn variable(&self, make: &NewVariable) -> Node {
         let path = match &make.place {
             NewVariablePlace::Path(names) => format_path(names),
@@ -106,7 +107,8 @@ impl NodeEditor<'_> {
     }
 }
 
-/// Gives the new slots their keys, and says the key of each new value whose node is there.
+/// Sets the keys of the new slots, and returns the number, key and node of each new value whose node is still in the
+/// graph.
 pub(crate) fn keys(
     edit: &Edit,
     graph: &mut Graph,

@@ -1,4 +1,4 @@
-//! A place in the edited graph, and who has it when two objects want it.
+//! Placing a node at a path of the edited graph, and the conflict when another object is already there.
 
 use foldhash::{HashSet, HashSetExt};
 use smol_str::SmolStr;
@@ -29,7 +29,8 @@ impl NodeEditor<'_> {
         Ok(())
     }
 
-    /// Whether a node gives way to another that is in its place; an error if that is not how this edit goes.
+    /// Resolves a conflict over a place. Returns true if the join replaces the object there, false if an earlier join
+    /// keeps the place. Returns an error unless the edit is `first_wins`.
     fn take_place(
         &mut self,
         join: &Join,
@@ -49,7 +50,7 @@ impl NodeEditor<'_> {
         Ok(other.is_none())
     }
 
-    /// Whether what is in the one can go into the other: no values, and no slots that would have to go along.
+    /// Returns true if the children of `node` can move into `there`: neither has values, and `node` has no slots.
     fn can_merge(&self, node: NodeId, there: NodeId) -> bool {
         let Node { attributes, slots, registered_saver, .. } = &self.nodes[node];
         let is_bare = attributes.is_empty() && slots.is_empty() && registered_saver.is_none();
@@ -57,7 +58,7 @@ impl NodeEditor<'_> {
         node != there && is_bare && attributes.is_empty() && registered_saver.is_none()
     }
 
-    /// Gives an object the children of another, and so on down where both have one of a name.
+    /// Moves the children of one object into another, recursively where both have a child of the same name.
     fn merge(&mut self, join: &Join, there: NodeId) -> Result<(), Error> {
         let (mut open, mut seen) = (vec![(join.node, there, join.to.clone())], HashSet::new());
         while let Some((node, into, path)) = open.pop() {

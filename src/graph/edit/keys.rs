@@ -1,8 +1,14 @@
-//! What becomes of the keys when a graph is edited.
+//! The keys of an edited graph.
 //!
-//! The path in a node's keys is the one that was claimed for it; else the old one, if that still leads to the node; else
-//! the old one as the renames on it left it, if that does; else the best path outside optimizers; else the shortest. A
-//! slot's key follows the key of its variable and the path of its optimizer. A key that never was a path stays.
+//! The path in a node's keys is the first of these that leads to the node:
+//!
+//! * the path that was claimed for it;
+//! * the old path;
+//! * the old path as the renames changed it;
+//! * the best path outside optimizers;
+//! * the shortest path.
+//!
+//! A slot's key follows the key of its variable and the path of its optimizer. A key that never was a path stays.
 
 use std::cell::RefCell;
 use std::iter;
@@ -19,37 +25,37 @@ use crate::graph::key::{ATTRIBUTES, OPTIMIZER_SLOT, escape};
 use crate::graph::path_cursor::PathCursor;
 use crate::graph::{Graph, ROOT, key};
 
-/// An edited graph, and how the bundle has to change with it.
+/// An edited graph, and the changes to the bundle's keys.
 #[derive(Clone, Debug)]
 pub(crate) struct Rewrite {
     /// The edited graph.
     pub(crate) graph: Graph,
-    /// The same, serialized.
+    /// The edited graph, serialized.
     pub(crate) graph_bytes: Vec<u8>,
-    /// The bundle's values under the keys they have now, in their order, without those that are gone.
+    /// The bundle's values under their new keys, in the old order, without the removed ones.
     pub(crate) keys: Vec<Rekeyed>,
-    /// Values that have yet another key now.
+    /// Additional keys of values that now have more than one.
     pub(crate) aliases: Vec<Rekeyed>,
-    /// The new variables that are there, by their numbers.
+    /// The new variables that are in the graph, by their numbers.
     pub(crate) made: Vec<Rekeyed>,
-    /// Names that went to another object.
+    /// Names that another object took.
     pub(crate) lost: Vec<Lost>,
-    /// The source's node that each new node is a copy of.
+    /// The source node that each copied node was made from.
     pub(crate) copies: HashMap<NodeId, NodeId>,
 }
 
-/// A value under the key that it has after an edit.
+/// A value with its key after the edit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Rekeyed {
-    /// Which of the bundle's keys it had; of new variables, which.
+    /// The index of its old key in the bundle; for a new variable, its number.
     pub(crate) from: usize,
-    /// The key it has now.
+    /// The new key.
     pub(crate) key: Vec<u8>,
-    /// The node that owns it now, if the graph knows it.
+    /// The node that now owns it. `None` if the graph does not know the key.
     pub(crate) node: Option<NodeId>,
 }
 
-/// `keys` come with the source's nodes that own them.
+/// Renames the keys of the bundle and of the edited graph. `keys` holds each key with the source node that owns it.
 pub(super) fn rewrite(
     edit: &Edit,
     shape: EditedNodes,
@@ -79,15 +85,15 @@ pub(super) fn rewrite(
     })
 }
 
-/// For each node, the path in its keys, if it has keys.
+/// The path in the keys of each node. `None` for a node without keys.
 type KeyPaths<'s> = Vec<Option<KeyPath<'s>>>;
 
 /// The path in a node's keys.
 #[derive(Clone, Debug)]
 enum KeyPath<'s> {
-    /// The source's own.
+    /// The unchanged path of the source.
     Stays(&'s str),
-    /// Another.
+    /// A new path.
     New(SmolStr),
 }
 
@@ -100,24 +106,24 @@ impl KeyPath<'_> {
     }
 }
 
-/// The path in a node's keys in the source.
+/// Returns the path in a node's keys in the source.
 fn old_path(graph: &Graph, node: NodeId) -> Option<&str> {
     let keys = graph.objects.nodes.get(node)?.attributes.iter().map(|attribute| &attribute.checkpoint_key);
     keys.filter_map(|key| key::split_text(key)).map(|(path, _)| path).next()
 }
 
-/// Finds the path for each node's keys.
+/// The search for the path in each node's keys.
 struct Paths<'a, 's> {
     edit: &'a Edit<'s>,
     graph: &'a Graph,
     copies: &'a HashMap<NodeId, NodeId>,
     gone: &'a [bool],
-    /// The places an edge of the source was moved to.
+    /// The new places of each moved edge of the source.
     moves: Places<'a>,
-    /// The places where copies of what an edge of the source leads to were put.
+    /// The places of the copies of each edge's target.
     copied: Places<'a>,
     found: KeyPaths<'s>,
-    /// Who looks paths up in the edited graph, and in the source.
+    /// The cursors that resolve paths in the edited graph and in the source.
     guides: (RefCell<PathCursor<'a>>, RefCell<PathCursor<'s>>),
 }
 
@@ -145,7 +151,7 @@ impl<'a, 's> Paths<'a, 's> {
         Self { edit, graph, copies, gone, moves, copied, found: vec![None; gone.len()], guides }
     }
 
-    /// The path of every node that is left with keys, and those for which there is none.
+    /// Returns the path of every remaining node with keys, and an error for each node that has none.
     fn all(mut self) -> (KeyPaths<'s>, Vec<Error>) {
         let slots = self.slots();
         let (mut slotted, mut errors) = (Vec::new(), Vec::new());
@@ -171,18 +177,18 @@ impl<'a, 's> Paths<'a, 's> {
         (self.found, errors)
     }
 
-    /// The node of the source that a node is a copy of.
+    /// Returns the source node that a node is a copy of.
     fn original(&self, node: NodeId) -> Option<NodeId> {
         let is_new = node >= self.edit.source.objects.nodes.len();
         is_new.then(|| self.copies.get(&node).copied())?
     }
 
-    /// The path in a node's keys in the source, or in those of the node it is a copy of.
+    /// Returns the path in the source's keys of a node, or of the node that it is a copy of.
     fn old(&self, node: NodeId) -> Option<&'s str> {
         old_path(self.edit.source, self.original(node).unwrap_or(node))
     }
 
-    /// For each node that is a slot and nothing else, its optimizer and what that says of it.
+    /// Returns, for each node that is only a slot, its optimizer and the optimizer's entry for it.
     fn slots(&self) -> Vec<Option<(NodeId, &'a Slot)>> {
         let mut slots = vec![None; self.gone.len()];
         for (optimizer, node) in self.graph.objects.nodes.iter().enumerate() {
@@ -209,7 +215,7 @@ impl<'a, 's> Paths<'a, 's> {
         Some(KeyPath::New(path.or_else(|| self.graph.path(node))?.into()))
     }
 
-    /// Where a path of the source goes with the last of its edges that was moved.
+    /// Returns the paths that an old path becomes when its last moved edge is replaced by the new places.
     fn moved(&self, old: &str, places: &Places) -> Vec<String> {
         let (mut node, mut at, mut moved) = (ROOT, 0, (&[][..], ""));
         for component in old.split('/') {
@@ -225,8 +231,8 @@ impl<'a, 's> Paths<'a, 's> {
         to.iter().map(|to| format!("{to}{rest}")).collect()
     }
 
-    /// The variable's path, the mark, the optimizer's path, the slot's name; if the old one was so. `optimizers` has what
-    /// became of the paths of optimizers so far.
+    /// Builds a slot's path: the variable's path, the separator, the optimizer's path and the slot's name. Returns
+    /// `None` if the old path did not have this form. `optimizers` caches the new paths of optimizers.
     fn slot_path(
         &self,
         optimizer: NodeId,
@@ -246,7 +252,7 @@ impl<'a, 's> Paths<'a, 's> {
     }
 }
 
-/// Gives the attributes of all nodes their new keys, and those for which it was wished, new full names.
+/// Sets the new keys of all nodes' attributes, and the new full names that were requested.
 fn rename_attributes(edit: &Edit, objects: &mut ObjectGraph, paths: &KeyPaths) {
     for (node, path) in objects.nodes.iter_mut().zip(paths) {
         let Some(KeyPath::New(path)) = path else { continue };
@@ -272,7 +278,7 @@ fn rename_attributes(edit: &Edit, objects: &mut ObjectGraph, paths: &KeyPaths) {
     }
 }
 
-/// A slot's full name (`Adam/dense/kernel/m`, `dense/kernel/Adam`) when its variable's changes.
+/// Returns a slot's full name (`Adam/dense/kernel/m`, `dense/kernel/Adam`) after a rename of its variable.
 fn within(full_name: &str, old: &str, new: &str) -> Option<SmolStr> {
     let starts = memchr_iter(b'/', full_name.as_bytes()).map(|slash| slash + 1);
     let is_whole = |at: &usize| {
@@ -282,7 +288,7 @@ fn within(full_name: &str, old: &str, new: &str) -> Option<SmolStr> {
     Some([&full_name[..at], new, &full_name[at + old.len()..]].concat().into())
 }
 
-/// What each key of the bundle is now called, and what else its value is.
+/// Returns the new key of each key of the bundle, and the additional keys of copied values.
 fn rename_keys(
     copies: &HashMap<NodeId, NodeId>,
     paths: &KeyPaths,

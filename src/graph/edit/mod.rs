@@ -1,12 +1,15 @@
-//! Changing an object graph: paths renamed, dropped and aliased, all at once.
+//! Edits of an object graph: renames, drops and aliases of paths, applied all at once.
 //!
-//! An edit is a set of wishes about the *source's* paths; nothing happens until [`Edit::finish`]. So `a` to `b` with `b` to
-//! `a` swaps, and no wish sees the result of another. A wish concerns an edge, the last one of its path: the object
-//! it leaves has lost that name by every path that leads to the object, because that is what the program that restores sees.
+//! An edit is a set of requests that name paths of the *source*. Nothing changes until [`Edit::finish_owned`]. No
+//! request sees the result of another, so renaming `a` to `b` and `b` to `a` swaps the two. A request applies to the
+//! last edge of its path. The object that the edge starts from loses that name on every path to it, because a program
+//! that restores sees the object, not the path.
 //!
-//! What finish promises: node ids stay (new nodes come at the end), edges, checkpoint keys, bundle keys, slots' keys and
-//! full names agree, and TensorFlow, which asserts that every node with values finds its object, is left none that it
-//! could not reach.
+//! Guarantees of the result:
+//!
+//! * Node ids stay; new nodes come last.
+//! * Edges, checkpoint keys, bundle keys, slot keys and full names agree.
+//! * Every node with values is reachable: TensorFlow asserts that each of them matches an object of the program.
 
 mod add_variable;
 mod edge;
@@ -21,7 +24,7 @@ pub(crate) use crate::graph::edit::keys::{Rekeyed, Rewrite};
 use crate::graph::path_cursor::PathCursor;
 use crate::graph::{Graph, ROOT, key};
 
-/// Why an edit cannot be.
+/// The reason why an edit is impossible.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Error {
     /// The path is not in the source.
@@ -29,50 +32,50 @@ pub(crate) enum Error {
     Nowhere {
         /// The path.
         path: String,
-        /// As far as it leads.
+        /// The part of the path that exists.
         place: String,
-        /// The first name on it that is not there.
+        /// The first name on the path that does not exist.
         missing: String,
-        /// Names that are there and look like it.
+        /// Existing names that are similar.
         nearest: Nearest,
     },
-    /// A component is no escaped name, or one that TensorFlow could not restore.
+    /// A component is not validly escaped, is empty, or is one that TensorFlow cannot restore.
     #[error("path {path:?} cannot be: {why}")]
     Impossible {
         /// The path.
         path: String,
-        /// What is wrong with it.
+        /// The problem.
         why: &'static str,
     },
-    /// Another object has that name and keeps it.
+    /// Another object has the target path and keeps it.
     #[error("{from:?} cannot become {to:?}: another object is there and keeps its name")]
     Taken {
         /// The path in the source.
         from: String,
-        /// The path that was wanted.
+        /// The requested path.
         to: String,
     },
-    /// Another object is where a new variable was to be.
+    /// Another object is at the path of a new variable.
     #[error("{path:?} cannot be made: another object is there")]
     Occupied {
         /// The path.
         path: String,
     },
-    /// A program's own saver knows the object by one name.
+    /// A custom saver of the program saves the object, and knows it by one name only.
     #[error("{path:?} cannot be had twice: it is saved by {saver:?}, which knows it by one name")]
     RegisteredSaver {
         /// The path in the source.
         path: String,
-        /// The saver.
+        /// The name of the saver.
         saver: String,
     },
-    /// Two values would have one key.
+    /// Two values would get the same key.
     #[error("two values would have the key {key:?}")]
     Collision {
         /// The key.
         key: String,
     },
-    /// The only path that is left is too long for a key.
+    /// The remaining paths are all too long for a key.
     #[error("the value of {key:?} would be left with paths of over 4096 bytes only")]
     TooLong {
         /// Its key in the source.
@@ -80,7 +83,7 @@ pub(crate) enum Error {
     },
 }
 
-/// Names that look like one that is not there.
+/// Existing names that are similar to a missing one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Nearest(pub Vec<String>);
 
@@ -90,57 +93,57 @@ impl Nearest {
     }
 }
 
-/// Wishes about a graph.
+/// A set of requests for changes to a graph.
 #[derive(Clone, Debug)]
 pub(crate) struct Edit<'g> {
     source: &'g Graph,
-    /// Who looks up the paths of wishes.
+    /// The cursor that resolves the paths of requests.
     cursor: PathCursor<'g>,
-    /// Edges that go, for each node by name.
+    /// Edges to remove: names by parent node.
     cut: HashMap<NodeId, HashSet<SmolStr>>,
-    /// Those of them that go nowhere else.
+    /// The subset of `cut` that is dropped rather than moved.
     dropped: HashMap<NodeId, HashSet<SmolStr>>,
     joins: Vec<Join>,
-    /// The paths that keys are to have.
+    /// The paths that were claimed for nodes' keys.
     chosen_names: HashMap<NodeId, SmolStr>,
     full_names: HashMap<NodeId, String>,
     dropped_slots: HashSet<NodeId>,
-    /// Objects that are to have no values.
+    /// Objects that lose their values.
     stripped: HashSet<NodeId>,
     /// Variables that the source does not have.
     makes: Vec<add_variable::NewVariable>,
-    /// More paths to those.
+    /// Additional paths to the new variables.
     made_links: Vec<(usize, Vec<SmolStr>)>,
-    /// Of two objects with one name the one that was asked for first stays, instead of an error.
+    /// True if the first request wins when two objects claim one name; otherwise that is an error.
     first_wins: bool,
 }
 
-/// An object that did not get a name, or lost it.
+/// An object that lost its name, or did not get the requested one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Lost {
-    /// The object, as the source has it.
+    /// The object, as a node of the source.
     pub(crate) node: NodeId,
-    /// Its path in the source, if it was asked for under it; it was there otherwise.
+    /// The source path of the request. `None` if the object was already at the path.
     pub(crate) from: Option<String>,
-    /// The path that another has.
+    /// The path that another object has now.
     pub(crate) to: String,
-    /// The other, as the source has it.
+    /// The other object, as a node of the source.
     pub(crate) other: NodeId,
 }
 
-/// An edge that comes.
+/// A new edge.
 #[derive(Clone, Debug)]
 struct Join {
-    /// The path it has in the source.
+    /// The source path.
     from: String,
-    /// That path's last edge.
+    /// The last edge of the source path.
     edge: (NodeId, SmolStr),
-    /// The node it leads to, in the source.
+    /// The node at the end of the source path.
     node: NodeId,
-    /// The names along the path it shall have.
+    /// The names along the target path.
     to: Vec<SmolStr>,
     how: How,
-    /// Where an object without values is already, what is in this one goes into that.
+    /// True if the contents merge into an object without values that is already at the target.
     merges: bool,
 }
 
@@ -148,15 +151,15 @@ struct Join {
 enum How {
     /// The node itself.
     Same,
-    /// A copy of it and of all below it.
+    /// A copy of the node and everything below it.
     Copy {
-        /// With copies of the slots that are kept for what is copied.
+        /// True if the copies get copies of the slots too.
         slots: bool,
     },
 }
 
 impl<'g> Edit<'g> {
-    /// No wishes yet.
+    /// Creates an edit without requests.
     pub(crate) fn new(source: &'g Graph) -> Self {
         Self {
             source,
@@ -174,7 +177,7 @@ impl<'g> Edit<'g> {
         }
     }
 
-    /// What is at path `from` shall be at path `to`, all below it included. Objects between that are not there are made.
+    /// Moves `from`, with everything below it, to `to`. Missing objects on the path to `to` are created.
     pub(crate) fn rename(&mut self, from: &str, to: &str) -> Result<(), Error> {
         let edge = self.edge(from)?;
         self.join(from, edge.clone(), to, How::Same)?;
@@ -182,33 +185,33 @@ impl<'g> Edit<'g> {
         Ok(())
     }
 
-    /// As [`Edit::rename`], but if an object without values is there already and stays, what is in this one goes into that.
+    /// Like [`Edit::rename`], but if an object without values stays at `to`, the contents of `from` merge into it.
     pub(crate) fn merge(&mut self, from: &str, to: &str) -> Result<(), Error> {
         self.rename(from, to)?;
         self.joins.last_mut().into_iter().for_each(|join| join.merges = true);
         Ok(())
     }
 
-    /// What is at path `from` shall be at path `to` too: the object itself, under one more name.
+    /// Adds a second path `to` to the object at `from`.
     pub(crate) fn link(&mut self, from: &str, to: &str) -> Result<(), Error> {
         let edge = self.edge(from)?;
         self.join(from, edge, to, How::Same)
     }
 
-    /// What is at path `from` shall be at path `to` as well: a copy of it and all below it, with keys of its own and slots of
-    /// its own. A second edge to the same node would leave one of two variables unrestored.
+    /// Copies `from`, with everything below it, to `to`. The copy has its own keys and its own slots. A second edge
+    /// to the same node would leave one of the program's two variables unrestored.
     pub(crate) fn alias(&mut self, from: &str, to: &str) -> Result<(), Error> {
         let edge = self.edge(from)?;
         self.join(from, edge, to, How::Copy { slots: true })
     }
 
-    /// As [`Edit::alias`], but no optimizer gets slots for the copy.
+    /// Like [`Edit::alias`], but the copy gets no slots.
     pub(crate) fn alias_without_slots(&mut self, from: &str, to: &str) -> Result<(), Error> {
         let edge = self.edge(from)?;
         self.join(from, edge, to, How::Copy { slots: false })
     }
 
-    /// Path `path` shall not be. What has no path left goes, with its slots.
+    /// Drops `path`. Nodes left without a path are removed with their slots.
     #[cfg(test)]
     pub(crate) fn drop_path(&mut self, path: &str) -> Result<(), Error> {
         let edge = self.edge(path)?;
@@ -217,18 +220,18 @@ impl<'g> Edit<'g> {
         Ok(())
     }
 
-    /// The child called `name` of `parent` shall not be called so.
+    /// Drops the edge `name` of `parent`.
     pub(crate) fn drop_edge(&mut self, parent: NodeId, name: &str) {
         self.dropped.entry(parent).or_default().insert(name.into());
         self.cut((parent, name.into()));
     }
 
-    /// The same, but a copy that is asked for still has what was there.
+    /// Like [`Edit::drop_edge`], but requested copies still include the edge's target.
     pub(crate) fn take_edge(&mut self, parent: NodeId, name: &str) {
         self.cut((parent, name.into()));
     }
 
-    /// The values of an object shall not be, whatever paths lead to it. One that has only values goes altogether.
+    /// Drops the values of an object, on all its paths. An object without children is removed with its edges.
     pub(crate) fn drop_values(&mut self, node: NodeId) {
         self.stripped.insert(node);
         if !self.source.objects.nodes[node].children.is_empty() {
@@ -240,36 +243,37 @@ impl<'g> Edit<'g> {
         }
     }
 
-    /// Of two objects with one name, the first that was asked for has it; one that was asked for comes before one that was
-    /// there. Without this it is an error.
+    /// Lets the first request win when two objects claim one name. A requested object also replaces one that is
+    /// already there. Without this setting, both are errors.
     pub(crate) fn first_wins(&mut self) {
         self.first_wins = true;
     }
 
-    /// The slot that `variable` holds shall not be.
+    /// Drops the slot that `variable` holds.
     pub(crate) fn drop_slot(&mut self, variable: NodeId) {
         self.dropped_slots.insert(variable);
     }
 
-    /// The keys of `node` shall have path `path`, if that leads there when all is done. Otherwise, and for all other
-    /// nodes, a key stays as long as its path does, and follows it where it goes.
+    /// Sets the path in the keys of `node`, if `path` leads to `node` in the edited graph. Without a claim, a key
+    /// stays as long as its path does, and otherwise follows the renames.
     pub(crate) fn claim(&mut self, node: NodeId, path: impl Into<SmolStr>) {
         self.chosen_names.entry(node).or_insert_with(|| path.into());
     }
 
-    /// The variable shall have this name of its own, which a TF1 program asks for.
+    /// Sets the variable's full name, by which a TF1 program finds it.
     pub(crate) fn rename_full_name(&mut self, node: NodeId, full_name: &str) {
         self.full_names.entry(node).or_insert_with(|| full_name.to_owned());
     }
 
-    /// The graph as wished for, and what becomes of each of the bundle's `keys`; or everything that cannot be.
+    /// Like [`Edit::finish_owned`], with the owners of the keys looked up in the source.
     #[cfg(test)]
     pub(crate) fn finish(&self, keys: &[&[u8]]) -> Result<Rewrite, Vec<Error>> {
         let keys: Vec<_> = keys.iter().map(|key| (*key, self.source.owner(key))).collect();
         self.finish_owned(&keys)
     }
 
-    /// The same, where it is known which of the source's nodes own the keys.
+    /// Returns the edited graph and the new key of each of the bundle's `keys`, or all errors. Each entry of `keys`
+    /// has the source node that owns the key.
     pub(crate) fn finish_owned(&self, keys: &[(&[u8], Option<NodeId>)]) -> Result<Rewrite, Vec<Error>> {
         let shape = nodes::EditedNodes::new(self)?;
         keys::rewrite(self, shape, keys)
@@ -296,7 +300,7 @@ impl<'g> Edit<'g> {
         Ok(())
     }
 
-    /// The last edge of a path in the source.
+    /// Returns the last edge of a path in the source.
     fn edge(&mut self, path: &str) -> Result<(NodeId, SmolStr), Error> {
         let found = self.cursor.edges(path).and_then(|way| way.last());
         found.map_or_else(
@@ -305,7 +309,7 @@ impl<'g> Edit<'g> {
         )
     }
 
-    /// Why a path has no last edge.
+    /// Returns the reason why a path has no last edge.
     fn no_edge(&self, path: &str) -> Error {
         let Some(names) = key::components(path) else { return impossible(path, no_name(path)) };
         let mut node = ROOT;
@@ -347,7 +351,7 @@ fn no_name(path: &str) -> &'static str {
     }
 }
 
-/// The names along a path that shall be.
+/// Splits and checks the path of a new place.
 fn new_names(path: &str) -> Result<Vec<SmolStr>, Error> {
     let names = key::components(path).ok_or_else(|| impossible(path, no_name(path)))?;
     if names.is_empty() || names.iter().any(|name| name.is_empty()) {

@@ -1,4 +1,4 @@
-//! The nodes and edges of the edited graph; its keys are still the source's.
+//! The nodes and edges of the edited graph. Its keys are still the source's.
 
 use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 use smol_str::SmolStr;
@@ -7,38 +7,40 @@ use crate::format::object_graph::{Child, Node, NodeId, ObjectGraph, Slot};
 use crate::graph::edit::{Edit, Error, How, Join, Lost};
 use crate::graph::{FEW, ROOT, key};
 
-/// The edited graph's nodes, and which of them are copies.
+/// The nodes of the edited graph, with the record of copies and removed nodes.
 pub(crate) struct EditedNodes {
     pub(crate) objects: ObjectGraph,
-    /// The source's node that each copy is of.
+    /// The source node that each copy was made from.
     pub(crate) copies: HashMap<NodeId, NodeId>,
-    /// What has lost its last path, or was a slot of what has. TensorFlow would miss it if it had values, so it is bare.
+    /// True for a node that lost its last path, and for a slot of such a node. TensorFlow would report the node as
+    /// unmatched if it had values, so it is left bare.
     pub(crate) gone: Vec<bool>,
     pub(crate) lost: Vec<Lost>,
-    /// The nodes of the new variables, in the order in which they were wished for.
+    /// The nodes of the new variables, in the order of the requests.
     pub(crate) made: Vec<NodeId>,
 }
 
 pub(crate) struct NodeEditor<'e> {
     pub(crate) edit: &'e Edit<'e>,
     pub(crate) nodes: Vec<Node>,
-    /// Where the children of the nodes that were looked at stand, by name, where they are many.
+    /// The position of each child by name, built on first use for nodes with many children.
     pub(crate) index: HashMap<NodeId, HashMap<SmolStr, usize>>,
-    /// The slots of the source, by optimizer and by variable: the optimizer, and which of its slots.
+    /// The slots of the source, indexed by both the optimizer and the variable: the optimizer and the slot's position
+    /// in its list.
     pub(crate) slots: HashMap<NodeId, Vec<(NodeId, usize)>>,
     pub(crate) copies: HashMap<NodeId, NodeId>,
     pub(crate) made: Vec<NodeId>,
-    /// Nodes whose place may be taken.
+    /// Nodes whose place another object may take.
     pub(crate) free: HashSet<NodeId>,
-    /// Nodes that lost their place to another.
+    /// Nodes that were replaced by another at their place.
     pub(crate) replaced: HashSet<NodeId>,
-    /// The edges that joins made: a node's child by name, and what it is in the source.
+    /// The edges that joins made: the parent and the name, and the source node that the edge leads to.
     pub(crate) joined: HashMap<(NodeId, SmolStr), NodeId>,
     pub(crate) lost: Vec<Lost>,
 }
 
 impl EditedNodes {
-    /// Cuts what is to be cut, then joins what is to be joined, shorter paths first so that longer ones lead through them.
+    /// Removes the cut edges, then adds the joins, shorter paths first so that longer ones can lead through them.
     pub(crate) fn new(edit: &Edit) -> Result<Self, Vec<Error>> {
         let mut nodes = edit.source.objects().nodes.clone();
         for (parent, names) in &edit.cut {
@@ -69,7 +71,7 @@ impl EditedNodes {
 }
 
 impl NodeEditor<'_> {
-    /// Where a node's child stands.
+    /// Returns the position of the child with that name.
     pub(crate) fn child(&mut self, node: NodeId, name: &str) -> Option<usize> {
         let children = &self.nodes[node].children;
         if children.len() <= FEW {
@@ -104,8 +106,8 @@ impl NodeEditor<'_> {
         children.push(Child { node, local_name: name.into(), unknown: Vec::new() });
     }
 
-    /// A copy of a node of the source and all below it, as the source has them but for what is dropped. References back to
-    /// an object on the way from the root stay references to that object.
+    /// Copies a node of the source and everything below it, without the dropped edges. A reference back to an object
+    /// on the path from the root stays a reference to that object.
     pub(crate) fn copy(&mut self, join: &Join) -> Result<NodeId, Error> {
         let source = &self.edit.source.objects().nodes;
         let above: HashSet<NodeId> = self.on_the_way(join);
@@ -144,7 +146,7 @@ impl NodeEditor<'_> {
         Ok(copies[&join.node])
     }
 
-    /// The objects above the path's end.
+    /// Returns the objects on the path above its end.
     fn on_the_way(&self, join: &Join) -> HashSet<NodeId> {
         let names = key::components(&join.from).unwrap_or_default();
         let (mut way, mut node) = (HashSet::from_iter([ROOT]), ROOT);
@@ -156,7 +158,8 @@ impl NodeEditor<'_> {
         way
     }
 
-    /// A copied optimizer keeps copies of its slots; another keeps copies of those it has for a copied variable.
+    /// Copies slots: a copied optimizer gets copies of all its slots; any other optimizer gets copies of its slots
+    /// for the copied variables.
     fn copy_slots(&mut self, copies: &HashMap<NodeId, NodeId>) {
         let source = &self.edit.source.objects().nodes;
         let mut concerned: Vec<_> =
@@ -176,8 +179,8 @@ impl NodeEditor<'_> {
         }
     }
 
-    /// Objects that have lost all they had, each after those it had, with the one object that refers to it. One with another
-    /// name left is not among them: its other name must stay.
+    /// Lists the objects that have lost all their children and have nothing else, children before parents, each with
+    /// the one object that refers to it. An object with a second reference is not listed: its other name must stay.
     fn hollow(&self) -> Vec<(NodeId, NodeId)> {
         let (mut references, mut parent) = (vec![0; self.nodes.len()], vec![ROOT; self.nodes.len()]);
         for (id, child) in
@@ -203,7 +206,7 @@ impl NodeEditor<'_> {
         hollow
     }
 
-    /// What was hollow and was not filled again goes, so that an edit's inverse undoes it.
+    /// Removes the hollow objects that no join has filled again, so that the inverse of an edit undoes it.
     fn remove_hollow(&mut self, hollow: Vec<(NodeId, NodeId)>) {
         let mut filled: HashMap<NodeId, usize> = HashMap::new();
         let (mut gone, mut parents) = (HashSet::new(), HashSet::new());
@@ -233,7 +236,7 @@ impl NodeEditor<'_> {
         }
         let before = alive(&source.objects.nodes, |node| source.all.reaches(node));
         let after = alive(&self.nodes, |node| reached[node]);
-        // What the root did not reach in the source either is none of this edit's business.
+        // Nodes that the root did not reach in the source are outside this edit.
         let gone: Vec<bool> =
             (0..after.len()).map(|node| !after[node] && before.get(node) != Some(&false)).collect();
         let flags = source.objects.nodes[ROOT].has_checkpoint_values.map(|_| false);
@@ -246,7 +249,7 @@ impl NodeEditor<'_> {
         EditedNodes { objects, copies: self.copies, gone, lost: self.lost, made }
     }
 
-    /// As the source does, if it does: files of older writers say nothing.
+    /// Sets `has_checkpoint_values` of new nodes, if the source sets it: files of older writers do not have the flag.
     fn say_whether_made_nodes_have_values(&mut self) {
         if self.edit.source.objects().nodes[ROOT].has_checkpoint_values.is_none() {
             return;
@@ -257,7 +260,7 @@ impl NodeEditor<'_> {
         }
     }
 
-    /// Slots that are not wanted, or whose variable is gone, leave their optimizer's list.
+    /// Removes from each optimizer's list the slots that were dropped and the slots whose variable is gone.
     fn remove_slots(&mut self, reached: &[bool]) {
         for node in &mut self.nodes {
             node.slots.retain(|slot| reached[slot.original] && self.edit.keeps_slot(slot));
@@ -286,7 +289,7 @@ fn reached(nodes: &[Node]) -> Vec<bool> {
     reached
 }
 
-/// What has a path, or is a slot of an optimizer that has one.
+/// Marks the nodes that have a path or are a slot of an optimizer that has one.
 fn alive(nodes: &[Node], reached: impl Fn(NodeId) -> bool) -> Vec<bool> {
     let mut alive: Vec<_> = (0..nodes.len()).map(&reached).collect();
     for (_, node) in nodes.iter().enumerate().filter(|(node, _)| reached(*node)) {

@@ -14,7 +14,7 @@ fn keys_of(name: &str) -> Vec<String> {
         .collect()
 }
 
-/// What came of an edit, and the keys there were before.
+/// The result of an edit, and the keys before it.
 #[derive(Debug)]
 struct Edited {
     rewrite: Rewrite,
@@ -38,7 +38,7 @@ fn edited(fixture_name: &str, wish: impl Fn(&mut Edit) -> Result<(), Error>) -> 
     Ok(Edited { rewrite, keys })
 }
 
-/// Every node with keys can be reached, its keys are in the bundle, and they say where it is.
+/// Checks that every node with keys is reachable, that its keys are in the bundle, and that they match its path.
 fn assert_agrees(rewrite: &Rewrite) {
     assert_eq!(Graph::decode(&rewrite.graph_bytes).unwrap().objects, rewrite.graph.objects);
     let slots: HashSet<_> =
@@ -59,12 +59,12 @@ fn all_keys(rewrite: &Rewrite) -> Vec<String> {
     keys.map(|Rekeyed { key, .. }| String::from_utf8(key.clone()).unwrap()).collect()
 }
 
-/// A key without the mark of a value.
+/// Returns a key without the value separator and attribute.
 fn stem(key: &[u8]) -> String {
     String::from_utf8(key.to_vec()).unwrap().replace(VALUE, "")
 }
 
-/// The keys that changed, without the mark of a value; none for those that are gone.
+/// Returns the keys that changed, without the value suffix. The new key is `None` if the value was removed.
 fn changes(edited: &Edited) -> Vec<(String, Option<String>)> {
     let changed = edited.keys.iter().enumerate().map(|(at, old)| {
         let new = edited.rewrite.keys.iter().find(|rekeyed| rekeyed.from == at);
@@ -78,7 +78,7 @@ fn to(old: &str, new: &str) -> (String, Option<String>) {
 }
 
 #[test]
-fn without_a_wish_nothing_changes() {
+fn an_edit_without_requests_changes_nothing() {
     for name in FIXTURES {
         let rewrite = edited(name, |_| Ok(())).unwrap();
         assert!(rewrite.graph_bytes == fixture(name), "{name}");
@@ -87,7 +87,7 @@ fn without_a_wish_nothing_changes() {
 }
 
 #[test]
-fn a_renamed_attribute_takes_its_keys_and_slots_along() {
+fn a_renamed_attribute_renames_its_keys_and_slots() {
     let rewrite = edited("modules", |edit| edit.rename("net/shared/w", "net/shared/kernel")).unwrap();
     assert_eq!(
         changes(&rewrite),
@@ -113,7 +113,7 @@ fn a_renamed_optimizer_changes_the_middle_of_its_slots() {
 }
 
 #[test]
-fn a_key_stays_while_its_path_does() {
+fn a_key_stays_as_long_as_its_path_exists() {
     let rewrite = edited("keras3_compiled", |edit| edit.rename("model", "net")).unwrap();
     let functional = |name: &str, leaf: &str| format!("{name}/_functional/_operations/2/{leaf}");
     let moved = ["moving_mean", "moving_variance"]
@@ -122,7 +122,7 @@ fn a_key_stays_while_its_path_does() {
 }
 
 #[test]
-fn a_claimed_path_is_the_keys() {
+fn a_claimed_path_becomes_the_path_in_the_key() {
     let (old, new) = ("model/_functional/_operations/1/_kernel", "model/_functional/_operations/1/w");
     let rewrite = edited("keras3_compiled", |edit| {
         let kernel = edit.source.resolve(old).unwrap();
@@ -156,7 +156,7 @@ fn an_object_can_move_below_its_own_name() {
 }
 
 #[test]
-fn tables_and_iterators_move_by_the_front_of_their_keys() {
+fn keys_of_tables_and_iterators_get_the_new_path() {
     let rewrite = edited("containers", |edit| {
         edit.rename("table", "lookup/words")?;
         edit.rename("iterator", "input")
@@ -197,7 +197,7 @@ fn dropping_the_optimizer_of_a_compiled_keras_3_model_leaves_the_weights() {
 }
 
 #[test]
-fn a_dropped_layer_takes_its_slots_and_leaves_nothing_that_must_be_matched() {
+fn a_dropped_layer_drops_its_slots_and_leaves_no_node_with_values() {
     let rewrite = edited("keras2_weights", |edit| {
         edit.drop_path("layer_with_weights-1")?;
         edit.drop_path("layer-1")
@@ -220,14 +220,14 @@ fn a_dropped_layer_takes_its_slots_and_leaves_nothing_that_must_be_matched() {
 }
 
 #[test]
-fn one_path_of_a_shared_object_can_go() {
+fn one_path_of_a_shared_object_can_be_dropped() {
     let rewrite = edited("modules", |edit| edit.drop_path("net/shared")).unwrap();
     assert!(changes(&rewrite).contains(&to("net/shared/w", "net/layers/0/w")));
     assert!(changes(&rewrite).iter().all(|(_, new)| new.is_some()));
 }
 
 #[test]
-fn a_slot_can_go_alone() {
+fn a_single_slot_can_be_dropped() {
     let rewrite = edited("modules", |edit| {
         let trainer = edit.source.resolve("trainer").unwrap();
         edit.drop_slot(edit.source.objects.nodes[trainer].slots[0].variable);
@@ -238,7 +238,7 @@ fn a_slot_can_go_alone() {
 }
 
 #[test]
-fn an_alias_has_nodes_keys_and_slots_of_its_own() {
+fn an_alias_has_its_own_nodes_keys_and_slots() {
     let rewrite = edited("modules", |edit| edit.alias("net/shared", "copy/of")).unwrap();
     assert_eq!(changes(&rewrite), []);
     let aliases = rewrite.aliases.iter();
@@ -262,7 +262,7 @@ fn an_aliased_optimizer_keeps_slots_for_the_same_variables() {
 }
 
 #[test]
-fn a_copy_refers_back_to_the_objects_above_and_not_to_copies_of_them() {
+fn a_copy_refers_to_the_original_objects_above_it() {
     let rewrite = edited("modules", |edit| edit.alias("net/me", "other")).unwrap();
     assert_eq!(rewrite.graph.resolve("other/layers/1/w").map(|_| ()), Some(()));
     let other = rewrite.graph.resolve("other").unwrap();
@@ -271,7 +271,7 @@ fn a_copy_refers_back_to_the_objects_above_and_not_to_copies_of_them() {
 }
 
 #[test]
-fn a_dropped_path_is_in_no_copy() {
+fn copies_do_not_contain_a_dropped_path() {
     let rewrite = edited("modules", |edit| {
         edit.alias("net/shared", "copy")?;
         edit.drop_path("net/shared/b")
@@ -282,7 +282,7 @@ fn a_dropped_path_is_in_no_copy() {
 }
 
 #[test]
-fn a_full_name_takes_the_slots_along() {
+fn a_new_full_name_renames_the_slots_too() {
     let rewrite = edited("keras2_weights", |edit| {
         let kernel = edit.source.resolve("layer-0/kernel").unwrap();
         edit.rename_full_name(kernel, "encoder/kernel");
@@ -304,7 +304,7 @@ fn a_full_name_takes_the_slots_along() {
 }
 
 #[test]
-fn a_new_variable_has_a_path_a_key_and_slots_of_its_own() {
+fn a_new_variable_has_its_own_path_key_and_slots() {
     let rewrite = edited("modules", |edit| {
         let made = edit.add_variable("net/shared/new/w", "w")?;
         let trainer = edit.source.resolve("trainer").unwrap();
@@ -322,7 +322,7 @@ fn a_new_variable_has_a_path_a_key_and_slots_of_its_own() {
 }
 
 #[test]
-fn a_new_variable_takes_a_place_that_was_left_and_no_other() {
+fn a_new_variable_can_only_take_a_free_place() {
     let made = |wish: fn(&mut Edit) -> Result<(), Error>| edited("modules", wish);
     let rewrite = made(|edit| {
         edit.rename("net/shared/w", "net/shared/old")?;
@@ -334,7 +334,7 @@ fn a_new_variable_takes_a_place_that_was_left_and_no_other() {
 }
 
 #[test]
-fn what_cannot_be_is_said_by_its_path() {
+fn error_messages_name_the_path() {
     let said = |wish: fn(&mut Edit) -> Result<(), Error>| edited("modules", wish).unwrap_err()[0].to_string();
     assert_eq!(
         said(|edit| edit.rename("net/share/w", "x")),
@@ -357,7 +357,7 @@ fn what_cannot_be_is_said_by_its_path() {
 }
 
 #[test]
-fn all_names_that_are_taken_are_said_at_once() {
+fn all_taken_names_are_reported_together() {
     let errors = edited("modules", |edit| {
         edit.rename("net/shared", "optimizer")?;
         edit.rename("net/extra", "trainer")
@@ -365,7 +365,7 @@ fn all_names_that_are_taken_are_said_at_once() {
     assert_eq!(errors.unwrap_err().len(), 2);
 }
 
-/// Keys as TensorFlow would have chosen them, flags as it would have set them, and slots.
+/// Sets keys and flags as TensorFlow would have chosen them, and adds slots.
 pub(crate) fn as_saved(
     mut objects: ObjectGraph,
     slots: &[(prop::sample::Index, prop::sample::Index)],
@@ -414,7 +414,8 @@ fn has_values(objects: &ObjectGraph, from: NodeId) -> bool {
     seen.iter().any(|&node| !objects.nodes[node].attributes.is_empty())
 }
 
-/// What the root reaches, numbered as it is reached by names in order, so that equal graphs are equal.
+/// Returns the nodes that the root reaches, numbered in the order of a walk by sorted names, so that equal graphs
+/// compare equal.
 pub(crate) fn canonical(graph: &Graph) -> Vec<Node> {
     let nodes = &graph.objects.nodes;
     let (mut order, mut number) = (vec![ROOT], HashMap::from_iter([(ROOT, 0)]));
@@ -457,7 +458,8 @@ pub(crate) fn bundle_keys(graph: &Graph) -> Vec<String> {
     keys
 }
 
-/// Whether a path begins with that of an object that has nothing: one that gains and loses something goes.
+/// Returns true if a path leads through an object without children: an object that gains and then loses its only
+/// child is removed.
 pub(crate) fn passes_by_nothing(graph: &Graph, path: &str) -> bool {
     let above = path.match_indices('/').filter_map(|(at, _)| graph.resolve(&path[..at]));
     above.into_iter().any(|node| graph.objects.nodes[node].children.is_empty())
@@ -469,7 +471,7 @@ fn bytes(keys: &[String]) -> Vec<&[u8]> {
 
 proptest! {
     #[test]
-    fn the_inverse_of_a_rename_gives_the_graph_and_the_keys_back(
+    fn the_inverse_of_a_rename_restores_the_graph_and_the_keys(
         objects in any_graph(),
         slots in prop::collection::vec(any::<(prop::sample::Index, prop::sample::Index)>(), 0..4),
         which in any::<prop::sample::Index>(),
@@ -496,7 +498,7 @@ proptest! {
     }
 
     #[test]
-    fn whatever_is_wished_for_the_result_agrees_with_itself(
+    fn any_set_of_requests_gives_a_consistent_result(
         objects in any_graph(),
         slots in prop::collection::vec(any::<(prop::sample::Index, prop::sample::Index)>(), 0..4),
         wishes in prop::collection::vec((0..3, any::<prop::sample::Index>(), "[a-d]{1,2}(/[a-d]{1,2}){0,2}"), 1..5),

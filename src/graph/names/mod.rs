@@ -1,16 +1,17 @@
-//! The visible names: what `ls`, `vars/` and every message call a variable of an object-based checkpoint.
+//! Visible names: the names of an object-based checkpoint's variables in `ls`, in `vars/` and in every message.
 //!
-//! Of these, the first that nothing else has taken:
+//! A key gets the first of these names that is still free:
 //!
-//! 1. the best path outside optimizers to the node that owns the key. Best: the fewest components; then the fewest that
-//!    are numbers or begin with `_` (so `encoder/kernel` before `_layers/0`); then TensorFlow's own order, which
-//!    gives the key's path wherever no optimizer came in between;
-//! 2. the full name, if it is the only one of its kind in the graph (twelve Keras variables may all be called `kernel`);
-//! 3. the key.
+//! 1. The best path outside optimizers to the node that owns the key. The best path has the fewest components; among
+//!    those paths, it has the fewest components that are numbers or begin with `_` (so `encoder/kernel` comes before
+//!    `_layers/0`); among those, it is the first in TensorFlow's own order. That order gives the path in the key,
+//!    unless the key's path leads through an optimizer.
+//! 2. The full name, if no other attribute of the graph has it (twelve Keras variables may all be called `kernel`).
+//! 3. The key.
 //!
-//! They lose a final `/.ATTRIBUTES/VARIABLE_VALUE` and keep any other attribute: `table/.ATTRIBUTES/table-keys`. A slot is shown
-//! below its variable: the variable's name, `/.OPTIMIZER_SLOT/`, the optimizer's path, the slot's name.
-//! No name is another key's spelling, so that the last resort, the whole key, is always free: all names differ.
+//! A final `/.ATTRIBUTES/VARIABLE_VALUE` is removed; any other attribute stays: `table/.ATTRIBUTES/table-keys`. The
+//! name of a slot is the variable's name, `/.OPTIMIZER_SLOT/`, the optimizer's path, `/` and the slot's name. No name
+//! equals another key's spelling, so the last choice, the whole key, is always free: all names differ.
 
 use std::cell::OnceCell;
 use std::hash::BuildHasher;
@@ -24,54 +25,56 @@ use crate::format::object_graph::{Attribute, NodeId};
 use crate::graph::key::{ATTRIBUTES, VARIABLE_VALUE};
 use crate::graph::{Graph, ROOT, key};
 
-/// What a key of the bundle is called and what it is.
+/// The name and the role of a key of the bundle.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Name<'g> {
-    /// What a person calls it; no other key has this name.
+    /// The visible name. No other key has it.
     pub visible: Vec<u8>,
-    /// The variable's own name in the program that saved it, which others may share.
+    /// The variable's full name in the program that saved it. Other variables may share it.
     pub(crate) full_name: Option<&'g str>,
-    /// The node that owns it, if the graph knows the key.
+    /// The node that owns it. `None` if the graph does not know the key.
     pub(crate) node: Option<NodeId>,
-    /// What it is.
+    /// The role of the key.
     pub(crate) role: NameRole,
-    /// Whether an optimizer keeps it for itself: slots, moments, the iteration count, but not the weights it trains.
+    /// True if it is an optimizer's own state: slots, moments, the iteration count, but not the weights that it
+    /// trains.
     pub(crate) optimizer_state: bool,
 }
 
-/// What a key of the bundle is.
+/// The role of a key of the bundle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NameRole {
     /// A variable.
     Variable,
-    /// What an optimizer keeps for a variable.
+    /// A slot: a value that an optimizer keeps for a variable.
     Slot {
-        /// That variable, as an index into the keys, if it is among them.
+        /// The variable, as an index into the keys. `None` if it is not among them.
         of: Option<usize>,
     },
     /// A table, an iterator, an object's configuration, the save counter, the graph.
     Other,
 }
 
-/// What is known of a key without its name.
+/// The node and the role of a key, without its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Known {
-    /// The node that owns it, if the graph knows the key.
+    /// The node that owns it. `None` if the graph does not know the key.
     pub(crate) node: Option<NodeId>,
-    /// What it is.
+    /// The role of the key.
     pub(crate) role: NameRole,
-    /// Whether an optimizer keeps it for itself.
+    /// True if it is an optimizer's own state.
     pub(crate) optimizer_state: bool,
 }
 
 impl Graph {
-    /// The name of each key of a bundle, in the order of `keys`.
+    /// Returns the name of each key of a bundle, in the order of `keys`.
     pub fn names(&self, keys: &[&[u8]]) -> Vec<Name<'_>> {
         let keys: Vec<_> = keys.iter().map(|key| Key::new(key, |path| self.owner_at(path))).collect();
         self.names_of(&keys, &HashMap::new())
     }
 
-    /// The same when it is known whose the keys are; these paths are better than any other for the nodes that have one.
+    /// Like [`Graph::names`], with the node that owns each key. A path in `preferred` wins over any other path of its
+    /// node.
     pub(crate) fn names_with(
         &self,
         keys: &[(&[u8], Option<NodeId>)],
@@ -81,7 +84,7 @@ impl Graph {
         self.names_of(&keys, preferred)
     }
 
-    /// What each key of a bundle is.
+    /// Returns the node and the role of each key of a bundle.
     pub(crate) fn roles(&self, keys: &[&[u8]]) -> Vec<Known> {
         let keys: Vec<_> = keys.iter().map(|key| Key::new(key, |path| self.owner_at(path))).collect();
         self.known(&keys).0
@@ -102,7 +105,7 @@ impl Graph {
         naming.visible.into_iter().zip(naming.known).map(name).collect()
     }
 
-    /// What the keys are, and what follows the variable's name in that of each slot.
+    /// Returns the role of each key, and for each slot the part of its name after the variable's.
     fn known<'a>(&'a self, keys: &[Key<'a>]) -> (Vec<Known>, Vec<&'a str>) {
         let counter = self.child(ROOT, "save_counter");
         let mut known: Vec<_> = keys.iter().map(|key| self.known_of(key, counter)).collect();
@@ -129,14 +132,14 @@ impl Graph {
         Known { node, role, optimizer_state: node.is_some_and(|node| self.state[node]) }
     }
 
-    /// The variable that a key is a slot of by its form, and what follows that one's name.
+    /// Returns the variable of a key that has the form of a slot's key, and the part after the variable's path.
     fn slot_in<'a>(&self, key: &Key<'a>) -> Option<(NodeId, &'a str)> {
         let (path, _) = key.parts?;
         let variable = key::slot_of(path)?;
         Some((self.owner_at(variable)?, std::str::from_utf8(&path[variable.len()..]).ok()?))
     }
 
-    /// The name that a variable has in its program.
+    /// Returns the full name of a variable: its name in the program that saved it.
     fn full_name(&self, node: NodeId) -> Option<&str> {
         let mut full_names = self.objects.nodes[node].attributes.iter().map(|a| a.full_name.as_str());
         full_names.find(|full_name| !full_name.is_empty())
@@ -154,9 +157,9 @@ impl Graph {
 /// A key of the bundle.
 struct Key<'a> {
     whole: &'a [u8],
-    /// Its path and its attribute, if it is an object's key.
+    /// The path and the attribute. `None` if it is not an object's key.
     parts: Option<(&'a [u8], &'a [u8])>,
-    /// The node that owns it.
+    /// The node that owns the key.
     node: Option<NodeId>,
 }
 
@@ -166,7 +169,7 @@ impl<'a> Key<'a> {
         Self { whole, parts, node: parts.and_then(|(path, _)| owner(path)) }
     }
 
-    /// Whether it is of a variable's value.
+    /// Returns true if it is the key of a variable's value.
     fn is_value(&self) -> bool {
         self.parts.is_some_and(|(_, attribute)| attribute == VARIABLE_VALUE.as_bytes())
     }
@@ -179,20 +182,20 @@ impl<'a> Key<'a> {
     }
 }
 
-/// The names so far.
+/// The assignment of names to keys.
 struct Naming<'a> {
     graph: &'a Graph,
     keys: &'a [Key<'a>],
     preferred: &'a HashMap<NodeId, SmolStr>,
     known: Vec<Known>,
-    /// What follows the variable's name in each slot's.
+    /// The part after the variable's name, for each slot.
     below: Vec<&'a str>,
     visible: Vec<Vec<u8>>,
-    /// How many attributes have a full name; counted when first asked for.
+    /// The number of attributes with each full name. Counted on first use.
     full_names: OnceCell<HashMap<&'a str, usize>>,
-    /// Keys that a name could be: those that are no variable's value.
+    /// Keys that a name could equal: all except those of variables' values.
     spelled: HashSet<&'a [u8]>,
-    /// Which keys have which names.
+    /// The indices of the keys that have a name, hashed by the name.
     taken: HashTable<usize>,
     hasher: RandomState,
 }
@@ -206,7 +209,7 @@ impl<'a> Naming<'a> {
         Self { graph, keys, preferred, known, below, visible, full_names, spelled, taken, hasher }
     }
 
-    /// Gives each slot, or each other key, that has no name yet the one it now resorts to, unless that is taken.
+    /// Tries one source of names for each slot, or for each other key, that has no name yet.
     fn claim(&mut self, slots: bool, resort: fn(&Self, usize) -> Option<Vec<u8>>) {
         for i in 0..self.keys.len() {
             let is_slot = matches!(self.known[i].role, NameRole::Slot { .. });
@@ -219,7 +222,7 @@ impl<'a> Naming<'a> {
         }
     }
 
-    /// Gives a key a name that is free.
+    /// Gives a key the name if the name is free.
     fn take(&mut self, i: usize, visible: Vec<u8>) {
         let is_free =
             visible == self.keys[i].whole || !is_value(&visible) && !self.spelled.contains(&visible[..]);
@@ -266,7 +269,7 @@ impl<'a> Naming<'a> {
         Some(self.keys[i].whole.to_vec())
     }
 
-    /// A name with the key's attribute after it, unless that goes without saying. Nothing can be hung below no name.
+    /// Appends the key's attribute to a name, unless the attribute is the value. Returns `None` if the name is empty.
     fn with_attribute(&self, i: usize, mut name: Vec<u8>) -> Option<Vec<u8>> {
         let (_, attribute) = self.keys[i].parts.filter(|_| !name.is_empty())?;
         if attribute != VARIABLE_VALUE.as_bytes() {

@@ -13,7 +13,7 @@ fn named(name: &str) -> Vec<(String, String, NameRole, bool)> {
     text.lines().zip(&names).map(|(k, n)| (k.to_owned(), visible(n), n.role, n.optimizer_state)).collect()
 }
 
-/// The name of each key that begins so.
+/// Returns the name of each key that begins with `keys`.
 fn names_of(fixture: &str, keys: &str) -> Vec<String> {
     named(fixture)
         .into_iter()
@@ -32,7 +32,7 @@ fn the_weights_of_a_compiled_keras_3_model_are_named_by_the_models_path_to_them(
 }
 
 #[test]
-fn what_only_an_optimizer_has_is_named_by_its_full_name() {
+fn optimizer_state_is_named_by_its_full_name() {
     assert_eq!(
         names_of("keras3_compiled", "optimizer/_variables/10"),
         ["adam/sequential_dense_b_kernel_momentum"]
@@ -44,13 +44,13 @@ fn what_only_an_optimizer_has_is_named_by_its_full_name() {
 }
 
 #[test]
-fn a_full_name_that_several_share_gives_way_to_the_key() {
+fn a_shared_full_name_is_replaced_by_the_key() {
     let expected: Vec<_> = (2..6).map(|n| format!("optimizer/_trainable_variables/{n}")).collect();
     assert_eq!(names_of("keras3_subclassed", "optimizer/_trainable_variables/"), expected);
 }
 
 #[test]
-fn where_no_optimizer_comes_between_the_name_is_the_path_of_the_key() {
+fn outside_optimizers_the_name_is_the_path_in_the_key() {
     for (fixture, keys) in
         [("modules", "net/"), ("containers", ""), ("keras2_weights", "layer"), ("root_optimizer", "")]
     {
@@ -61,7 +61,7 @@ fn where_no_optimizer_comes_between_the_name_is_the_path_of_the_key() {
 }
 
 #[test]
-fn each_key_is_told_for_what_it_is() {
+fn each_key_has_its_role() {
     let roles = |fixture, start: &str| -> Vec<(NameRole, bool)> {
         let named = named(fixture).into_iter().filter(|(key, ..)| key.starts_with(start));
         named.map(|(_, _, role, state)| (role, state)).collect()
@@ -82,7 +82,7 @@ fn each_key_is_told_for_what_it_is() {
 }
 
 #[test]
-fn a_slot_is_named_below_its_variable_even_when_that_is_not_named_by_its_key() {
+fn a_slot_is_named_below_its_variable_even_if_the_variable_is_not_named_by_its_key() {
     let graph = Graph::decode(&fixture("modules")).unwrap();
     let mut objects = graph.objects.clone();
     let node = graph.resolve("net/shared/w").unwrap();
@@ -111,7 +111,7 @@ fn a_named_path_is_preferred_to_a_numbered_one_of_the_same_length() {
 }
 
 #[test]
-fn a_path_that_no_file_system_could_open_gives_way_to_the_key() {
+fn a_path_too_long_for_a_file_system_is_replaced_by_the_key() {
     let mut objects = ObjectGraph::default();
     for next in 1..50_000 {
         let children = vec![Child { node: next, local_name: "deeper".into(), ..Child::default() }];
@@ -144,7 +144,7 @@ fn all_names_in_real_graphs_differ() {
 
 proptest! {
     #[test]
-    fn all_names_differ_whatever_the_graph_and_the_keys(
+    fn all_names_differ_for_any_graph_and_keys(
         graph in any_graph(),
         extra in prop::collection::btree_set("[abc/.]{1,3}(/.ATTRIBUTES/(VARIABLE_VALUE|X))?|a/.OPTIMIZER_SLOT/a/m", 0..6),
     ) {

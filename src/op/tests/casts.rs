@@ -1,4 +1,4 @@
-//! Casts against those of NumPy and ml_dtypes, which `scripts/cast_fixtures.py` recorded.
+//! Casts compared with those of NumPy and ml_dtypes, which `scripts/cast_fixtures.py` recorded.
 
 use std::fs::File;
 use std::io::Read;
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::op::tests::*;
 
-/// In the order of the fixture.
+/// The dtypes, in the order of the fixture.
 const NAMES: [&str; 21] = [
     "float32",
     "float64",
@@ -76,7 +76,7 @@ fn cast(dtype: Dtype, saturate: bool, from: &Arc<Tensor>) -> Arc<Tensor> {
 }
 
 #[test]
-fn every_cast_is_that_of_numpy_to_the_bit() {
+fn every_cast_equals_numpys_bit_for_bit() {
     let recorded = recorded();
     assert_eq!(recorded.len(), 23 * 23);
     for Recorded { from, to, elements, casts, .. } in recorded {
@@ -91,7 +91,7 @@ fn every_cast_is_that_of_numpy_to_the_bit() {
 }
 
 #[test]
-fn what_an_integer_cannot_hold_is_an_error_for_its_reader_alone() {
+fn a_value_out_of_range_is_an_error_only_where_it_is_read() {
     let mut lost = 0;
     for Recorded { from, to, elements, casts, fits } in recorded() {
         let (made, width) = (cast(to, false, &vector(from, &elements)), to.width().unwrap() as usize);
@@ -117,7 +117,7 @@ fn the_error_survives_the_cache() {
 }
 
 #[test]
-fn pieces_in_the_room_of_others_are_the_same() {
+fn decoding_into_a_reused_buffer_gives_the_same_bytes() {
     let numbers: Vec<u8> = (0..700_001).flat_map(|i| (i as f32).to_le_bytes()).collect();
     let made = cast(Dtype::Float64, false, &vector(Dtype::Float32, &numbers));
     let cache = Cache::new(2 << 20);
@@ -130,7 +130,7 @@ fn pieces_in_the_room_of_others_are_the_same() {
 }
 
 #[test]
-fn a_cast_of_what_is_there_is_cheap_and_one_of_what_is_computed_in_bands_is_not() {
+fn a_cast_of_stored_data_skips_the_cache_but_not_one_of_bands() {
     let there = vector(Dtype::Float32, &[0; 64]);
     let table = Arc::new(Op::Reshape(Shape([4, 4].into())).apply(&there).unwrap());
     let turned = Arc::new(Op::Transpose([1, 0].into()).apply(&table).unwrap());
@@ -140,7 +140,7 @@ fn a_cast_of_what_is_there_is_cheap_and_one_of_what_is_computed_in_bands_is_not(
 }
 
 #[test]
-fn quantized_kinds_are_cast_as_their_integers() {
+fn quantized_dtypes_are_cast_like_their_integers() {
     for (quantized, integer) in [
         (Dtype::Qint8, Dtype::Int8),
         (Dtype::Quint8, Dtype::Uint8),
@@ -170,7 +170,7 @@ proptest! {
 
     /// Long enough for several runs and blocks.
     #[test]
-    fn any_part_of_a_cast_is_that_part_of_the_whole(
+    fn any_part_of_a_cast_equals_that_part_of_the_whole(
         from in dtype(), to in dtype(), count in prop_oneof![0u64..40, 2000u64..40_000], salt: u8, range in range(),
     ) {
         prop_assume!(from.components() == to.components());

@@ -1,4 +1,4 @@
-//! Joins and splits.
+//! Tests of joins and splits.
 
 use crate::op::tests::*;
 
@@ -10,7 +10,7 @@ fn layout() -> impl Strategy<Value = Layout> {
     ]
 }
 
-/// Sizes along the axis that suit a layout.
+/// Returns sizes along the axis that are valid for a layout.
 fn sizes(layout: Layout, given: &[u64]) -> Vec<u64> {
     match layout {
         Layout::Blocked => given.to_vec(),
@@ -19,7 +19,7 @@ fn sizes(layout: Layout, given: &[u64]) -> Vec<u64> {
     }
 }
 
-/// For each row of the fused axis, the part and the row of it, as the layouts are defined.
+/// Returns the part and the row in the part, for each row of the fused axis, by the definition of the layouts.
 fn order(layout: Layout, sizes: &[u64]) -> Vec<(usize, u64)> {
     let turns = match layout {
         Layout::Blocked => 1,
@@ -37,7 +37,7 @@ fn order(layout: Layout, sizes: &[u64]) -> Vec<(usize, u64)> {
 
 proptest! {
     #[test]
-    fn a_join_is_what_loops_make_and_a_split_undoes_it(
+    fn a_join_matches_loops_and_a_split_undoes_it(
         layout in layout(), (dims, axis) in with_axis(), given in prop::collection::vec(0u64..4, 1..4),
         dtype in dtype(), salt: u8, range in range(),
     ) {
@@ -67,9 +67,9 @@ proptest! {
     }
 }
 
-/// As the models' own code takes them apart.
+/// The orders in which the models' own code splits them.
 #[test]
-fn the_layouts_are_those_of_the_models() {
+fn layouts_match_the_models() {
     let part = |first: u8, len: u8| {
         let bytes: Vec<u8> = (first..first + len).collect();
         Arc::new(Tensor::new(Dtype::Uint8, Shape([len.into()].into()), vec![bytes.into()], None))
@@ -79,10 +79,10 @@ fn the_layouts_are_those_of_the_models() {
     };
     // GPT-2: `split(3 parts)`.
     assert_eq!(fused(2, 2, Layout::Blocked), [0, 1, 100, 101, 200, 201]);
-    // GPT-NeoX, BLOOM: `view(heads, 3, head_dim)`, of two heads of two.
+    // GPT-NeoX, BLOOM: `view(heads, 3, head_dim)`, with two heads of size two.
     let interleaved = Layout::Interleaved { heads: 2 };
     assert_eq!(fused(4, 4, interleaved), [0, 1, 100, 101, 200, 201, 2, 3, 102, 103, 202, 203]);
-    // Falcon: `view(groups, heads / groups + 2, head_dim)`, of four heads in two groups of one.
+    // Falcon: `view(groups, heads / groups + 2, head_dim)`, with four heads in two groups, of size one.
     let grouped = Layout::Grouped { heads: 4, groups: 2 };
     assert_eq!(fused(4, 2, grouped), [0, 1, 100, 200, 2, 3, 101, 201]);
 }

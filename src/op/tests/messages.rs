@@ -1,4 +1,4 @@
-//! What cannot be done is said with the shapes, and nothing is read to find out.
+//! Error messages, which name the shapes. The checks read no data.
 
 use crate::op::tests::*;
 
@@ -62,7 +62,7 @@ fn every_mistake_has_its_message() {
 }
 
 #[test]
-fn joins_and_splits_that_cannot_be_say_why() {
+fn invalid_joins_and_splits_give_the_reason() {
     let (a, b) = (unreadable(Dtype::Float32, &[4, 3]), unreadable(Dtype::Float32, &[4, 2]));
     let said = |axis, parts: &[&Arc<Tensor>], layout| {
         join(&parts.iter().map(|&part| part.clone()).collect::<Vec<_>>(), axis, &layout).err().unwrap()
@@ -85,7 +85,7 @@ fn joins_and_splits_that_cannot_be_say_why() {
 }
 
 #[test]
-fn nothing_is_read_before_somebody_reads() {
+fn no_data_is_read_before_the_result_is() {
     let from = unreadable(Dtype::Float32, &[4, 6]);
     for op in [
         Op::Cast { dtype: Dtype::Bfloat16, saturate: false },
@@ -102,7 +102,7 @@ fn nothing_is_read_before_somebody_reads() {
 }
 
 #[test]
-fn data_that_is_not_as_long_as_the_shape_says_is_refused() {
+fn data_whose_length_does_not_match_the_shape_is_rejected() {
     let short = Tensor::new(Dtype::Float32, Shape([3].into()), vec![vec![0; 8].into()], None);
     assert_eq!(
         Op::Scale(2.0).apply(&Arc::new(short)).err().unwrap(),
@@ -111,7 +111,7 @@ fn data_that_is_not_as_long_as_the_shape_says_is_refused() {
 }
 
 #[test]
-fn sizes_that_overflow_are_refused() {
+fn sizes_that_overflow_are_rejected() {
     let from = unreadable(Dtype::Float32, &[4, 1]);
     let pad = Op::Pad { shape: Shape([1 << 40, 1 << 40].into()), fill: Fill::Value(0.0) };
     assert!(pad.apply(&from).err().unwrap().contains("too many elements"));

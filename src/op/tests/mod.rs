@@ -1,4 +1,4 @@
-//! Every operation on every dtype against loops over indices that anyone can check, read whole and in any part.
+//! Every operation on every dtype, compared with simple loops over indices. Results are read whole and in parts.
 
 mod casts;
 mod concat;
@@ -17,7 +17,7 @@ use crate::extent::Extent;
 use crate::format::crc::Masked;
 use crate::op::*;
 
-/// Every dtype whose elements have one size.
+/// Returns every dtype with fixed-size elements.
 fn dtypes() -> Vec<Dtype> {
     (0..40).filter_map(Dtype::from_tensorflow).filter(|dtype| dtype.width().is_some()).collect()
 }
@@ -30,7 +30,7 @@ fn dims() -> impl Strategy<Value = Vec<u64>> {
     prop::collection::vec(0u64..6, 0..=4)
 }
 
-/// At least one axis, which is chosen.
+/// Generates dimensions with at least one axis, and the choice of an axis.
 fn with_axis() -> impl Strategy<Value = (Vec<u64>, usize)> {
     prop::collection::vec(0u64..6, 1..=4).prop_flat_map(|dims| {
         let rank = dims.len();
@@ -38,7 +38,7 @@ fn with_axis() -> impl Strategy<Value = (Vec<u64>, usize)> {
     })
 }
 
-/// A tensor of bytes that all differ as far as bytes can, stored in one of three ways.
+/// Builds a tensor of bytes that differ as much as bytes can, stored in one of three ways.
 fn tensor(dtype: Dtype, dims: &[u64], salt: u8) -> Arc<Tensor> {
     let shape = Shape(dims.into());
     let len = shape.num_elements().unwrap() * dtype.width().unwrap();
@@ -53,7 +53,7 @@ fn tensor(dtype: Dtype, dims: &[u64], salt: u8) -> Arc<Tensor> {
     Arc::new(Tensor::new(dtype, shape, data, sum))
 }
 
-/// Bytes that count how often they are read, in pieces that are not aligned with anything.
+/// A decoder that counts its reads. Its block length is not aligned with anything.
 struct Given {
     bytes: Vec<u8>,
     read: AtomicU64,
@@ -91,7 +91,8 @@ fn part(tensor: &Tensor, cache: &Cache, at: u64, len: usize) -> io::Result<Vec<u
     Ok(bytes)
 }
 
-/// The tensor is as long as its shape says, its bytes are these, whole and in a part, and its checksum, if it has one, theirs.
+/// Checks that the tensor has the length of its shape, has these bytes (read whole and in a part), and has their
+/// checksum if any.
 fn holds(tensor: &Tensor, want: &[u8], (from, len): (usize, usize)) -> Result<(), TestCaseError> {
     let width = tensor.dtype.width().unwrap();
     prop_assert_eq!(tensor.len(), tensor.shape.num_elements().unwrap() * width);
@@ -111,7 +112,7 @@ fn range() -> impl Strategy<Value = (usize, usize)> {
     (any::<u16>().prop_map(usize::from), 0usize..300)
 }
 
-/// All indices of a shape, in order.
+/// Returns all indices of a shape, in order.
 fn indices(dims: &[u64]) -> Vec<Vec<u64>> {
     dims.iter().fold(vec![vec![]], |before, &dim| {
         let longer = |index: &Vec<u64>| (0..dim).map(|i| [&index[..], &[i]].concat()).collect::<Vec<_>>();
@@ -119,14 +120,14 @@ fn indices(dims: &[u64]) -> Vec<Vec<u64>> {
     })
 }
 
-/// The element of a tensor, whose bytes are given, at an index.
+/// Returns the element at an index of a tensor with these bytes.
 fn at<'a>(bytes: &'a [u8], tensor: &Tensor, index: &[u64]) -> &'a [u8] {
     let number = index.iter().zip(&tensor.shape.0).fold(0, |number, (i, dim)| number * dim + i) as usize;
     let width = tensor.dtype.width().unwrap() as usize;
     &bytes[number * width..(number + 1) * width]
 }
 
-/// The bytes of a tensor of that shape, each element given by its index.
+/// Builds the bytes of a tensor of that shape from its elements by index.
 fn loops<'a>(dims: &[u64], element: impl Fn(&[u64]) -> &'a [u8]) -> Vec<u8> {
     indices(dims).iter().flat_map(|index| element(index).to_vec()).collect()
 }

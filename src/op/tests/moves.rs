@@ -1,4 +1,4 @@
-//! Operations that put elements elsewhere.
+//! Tests of operations that move elements.
 
 use crate::op::tests::*;
 
@@ -10,7 +10,7 @@ fn replaced(index: &[u64], axis: usize, i: u64) -> Vec<u64> {
 
 proptest! {
     #[test]
-    fn a_transpose_is_what_loops_make(
+    fn a_transpose_matches_loops(
         (dims, axes) in dims().prop_flat_map(|dims| {
             let axes: Vec<_> = (0..dims.len()).collect();
             (Just(dims), Just(axes).prop_shuffle())
@@ -29,7 +29,7 @@ proptest! {
     }
 
     #[test]
-    fn a_slice_is_what_loops_make(
+    fn a_slice_matches_loops(
         cuts in prop::collection::vec((0u64..6, 0u64..6, 0u64..6), 0..=4),
         dtype in dtype(), salt: u8, range in range(),
     ) {
@@ -46,7 +46,7 @@ proptest! {
     }
 
     #[test]
-    fn a_pad_is_what_loops_make(
+    fn a_pad_matches_loops(
         sizes in prop::collection::vec((0u64..5, 0u64..3), 0..=4),
         dtype in dtype(), salt: u8, range in range(),
     ) {
@@ -64,7 +64,7 @@ proptest! {
     }
 
     #[test]
-    fn a_gather_is_what_loops_make(
+    fn a_gather_matches_loops(
         (dims, axis) in with_axis(),
         rows in prop::collection::vec(prop::option::of(any::<prop::sample::Index>()), 0..9),
         dtype in dtype(), salt: u8, range in range(),
@@ -83,7 +83,7 @@ proptest! {
     }
 
     #[test]
-    fn a_flip_is_what_loops_make((dims, axis) in with_axis(), dtype in dtype(), salt: u8, range in range()) {
+    fn a_flip_matches_loops((dims, axis) in with_axis(), dtype in dtype(), salt: u8, range in range()) {
         let from = tensor(dtype, &dims, salt);
         let made = apply(&Op::Flip(axis), &from);
         let bytes = whole(&from);
@@ -92,7 +92,7 @@ proptest! {
     }
 
     #[test]
-    fn a_chain_is_what_its_links_make_one_after_the_other(
+    fn a_chain_equals_its_links_applied_in_order(
         dims in prop::collection::vec(1u64..6, 2..=4),
         ops in prop::collection::vec(0u8..6, 1..6),
         dtype in prop::sample::select(vec![Dtype::Float32, Dtype::Float16, Dtype::Int32]),
@@ -121,7 +121,7 @@ proptest! {
 }
 
 #[test]
-fn what_keeps_its_bytes_in_order_is_made_of_the_tensors_own_extents() {
+fn operations_that_keep_the_byte_order_reuse_extents() {
     let from = tensor(Dtype::Float32, &[6, 4], 2);
     let given = |extent: &Extent| match extent {
         Extent::Decoded { data, .. } | Extent::Part { data, .. } => data.identity().to == "given",
@@ -142,16 +142,16 @@ fn what_keeps_its_bytes_in_order_is_made_of_the_tensors_own_extents() {
     assert_eq!(padded.crc32c, Some(Masked::of(&whole(&padded))));
 }
 
-/// A matrix whose rows are far longer than a band takes of them, and one whose rows are short.
+/// A matrix that fits in one band, read in small parts.
 #[test]
-fn a_transpose_reads_the_tensor_once_for_each_band_at_most() {
+fn a_transpose_reads_the_tensor_at_most_once_for_each_band() {
     let (rows, columns) = (2048u64, 1024u64);
     let bytes: Vec<u8> = (0..rows * columns * 2).map(|i| (i * 31 + i / 253) as u8).collect();
     let (len, given) = (bytes.len() as u64, Arc::new(Given::new(bytes)));
     let data = vec![Extent::Decoded { data: given.clone(), len }];
     let from = Arc::new(Tensor::new(Dtype::Float16, Shape([rows, columns].into()), data, None));
     let made = apply(&Op::Transpose([1, 0].into()), &from);
-    // Half of it is a band of 4 MiB: the whole tensor is one.
+    // A band is half of the cache, 4 MiB here: the whole tensor.
     let cache = Cache::new(8 << 20);
     for at in (0..len).step_by(128 << 10) {
         part(&made, &cache, at, 128 << 10).unwrap();
@@ -161,7 +161,7 @@ fn a_transpose_reads_the_tensor_once_for_each_band_at_most() {
 }
 
 #[test]
-fn bands_are_as_large_as_half_the_cache_and_not_larger_than_the_largest() {
+fn bands_are_half_the_cache_up_to_the_maximum() {
     let made = apply(&Op::Transpose([1, 0].into()), &tensor(Dtype::Float16, &[3, 5], 0));
     let Extent::Decoded { data, .. } = &made.data[0] else { panic!("not decoded") };
     for (budget, band) in [(0, 4), (1, 4), (8, 4), (64, 32), (256, 64), (1024, 64)] {
@@ -173,7 +173,7 @@ fn bands_are_as_large_as_half_the_cache_and_not_larger_than_the_largest() {
 }
 
 #[test]
-fn large_tensors_are_turned_in_parts_and_in_bands() {
+fn large_tensors_are_transposed_in_parts_and_bands() {
     // Longer than a part (4 MiB), with a unit of two elements, and read across bands.
     let from = tensor(Dtype::Uint8, &[700, 3, 1100, 2], 0);
     let made = apply(&Op::Transpose([2, 1, 0, 3].into()), &from);
@@ -191,7 +191,7 @@ fn large_tensors_are_turned_in_parts_and_in_bands() {
 }
 
 #[test]
-fn long_units_are_not_read_whole_for_a_part_of_them() {
+fn a_part_of_a_long_unit_does_not_read_the_whole_unit() {
     let bytes: Vec<u8> = (0..6u64 << 20).map(|i| (i * 31 + i / 253) as u8).collect();
     let (len, given) = (bytes.len() as u64, Arc::new(Given::new(bytes)));
     let data = vec![Extent::Decoded { data: given.clone(), len }];

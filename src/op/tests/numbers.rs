@@ -1,4 +1,4 @@
-//! Operations that compute numbers, and tensors that are made of nothing.
+//! Tests of operations that compute numbers, and of tensors created from nothing.
 
 use half::{bf16, f16};
 
@@ -26,7 +26,7 @@ fn read<T, const N: usize>(tensor: &Tensor, number: fn([u8; N]) -> T) -> Vec<T> 
 
 proptest! {
     #[test]
-    fn floats_are_scaled_and_added_to_in_their_own_dtype(numbers: Vec<u16>, by in -10.0f64..10.0) {
+    fn float_arithmetic_uses_the_tensors_own_dtype(numbers: Vec<u16>, by in -10.0f64..10.0) {
         let (scale, add) = (Op::Scale(by), Op::Add(by));
         let dims = [numbers.len() as u64];
         let halves: Vec<_> = numbers.iter().map(|bits| f16::from_bits(*bits)).filter(|x| !x.is_nan()).collect();
@@ -53,7 +53,7 @@ proptest! {
     }
 
     #[test]
-    fn integers_are_computed_exactly_and_never_wrap(numbers: Vec<i16>, by in -300i64..300) {
+    fn integer_arithmetic_is_exact_and_never_wraps(numbers: Vec<i16>, by in -300i64..300) {
         let from = of(Dtype::Int16, &[numbers.len() as u64], &numbers, i16::to_le_bytes);
         for (op, compute) in [
             (Op::Scale(by as f64), (|x, by| x * by) as fn(i64, i64) -> i64),
@@ -92,7 +92,7 @@ proptest! {
     }
 
     #[test]
-    fn a_constant_is_itself_everywhere(dims in dims(), dtype in dtype(), range in range()) {
+    fn a_constant_fills_every_element(dims in dims(), dtype in dtype(), range in range()) {
         let shape = Shape(dims.into());
         let made = create(dtype, &shape, &Create::Value(Literal::Integer(1))).unwrap();
         let one = Literal::Integer(1).encode(dtype).unwrap();
@@ -101,7 +101,7 @@ proptest! {
     }
 
     #[test]
-    fn any_part_of_random_numbers_is_that_part_of_the_whole(count in 0u64..300, seed: u64, range in range()) {
+    fn any_part_of_random_numbers_equals_that_part_of_the_whole(count in 0u64..300, seed: u64, range in range()) {
         let what = Create::Normal { std: 2.0, seed };
         for dtype in [Dtype::Float32, Dtype::Bfloat16, Dtype::Float8E4m3fn] {
             let made = create(dtype, &Shape([count].into()), &what).unwrap();
@@ -112,7 +112,7 @@ proptest! {
 }
 
 #[test]
-fn to_a_complex_number_a_real_one_is_added_in_its_real_part() {
+fn a_real_summand_changes_only_the_real_part() {
     let from = of(Dtype::Complex64, &[2], &[1.0f32, 2.0, 3.0, 4.0], f32::to_le_bytes);
     assert_eq!(read(&apply(&Op::Add(10.0), &from), f32::from_le_bytes), [11.0, 2.0, 13.0, 4.0]);
     assert_eq!(read(&apply(&Op::Scale(2.0), &from), f32::from_le_bytes), [2.0, 4.0, 6.0, 8.0]);
@@ -123,7 +123,7 @@ fn to_a_complex_number_a_real_one_is_added_in_its_real_part() {
 }
 
 #[test]
-fn a_mean_of_many_columns_and_of_many_rows_is_right_and_reads_little_more_than_once() {
+fn a_mean_of_many_columns_or_rows_is_right_and_reads_about_once() {
     for dims in [[3u64, 70_000], [100_000, 3]] {
         let numbers: Vec<_> = (0..dims[0] * dims[1]).map(|i| (i % 1000) as f32).collect();
         let from = floats(&dims, &numbers);
@@ -171,7 +171,7 @@ fn random_numbers_have_their_mean_and_deviation_and_differ_with_the_seed() {
 }
 
 #[test]
-fn an_enormous_constant_takes_no_room() {
+fn a_huge_constant_needs_no_memory() {
     let made = create(Dtype::Int64, &Shape([1 << 40].into()), &Create::Value(Literal::Integer(-7))).unwrap();
     assert_eq!(made.len(), 1 << 43);
     let last = part(&made, &Cache::new(8 << 20), (1 << 43) - 8, 8).unwrap();
@@ -179,7 +179,7 @@ fn an_enormous_constant_takes_no_room() {
 }
 
 #[test]
-fn values_are_exact_or_refused() {
+fn values_are_exact_or_rejected() {
     let value = |dtype, literal: Literal| {
         create(dtype, &Shape::default(), &Create::Value(literal)).map(|made| whole(&made))
     };
@@ -249,7 +249,7 @@ fn an_array_file_is_its_elements() {
 }
 
 #[test]
-fn an_array_file_of_another_kind_is_refused() {
+fn a_mismatched_or_invalid_array_file_is_rejected() {
     let shape = Shape([2].into());
     for (what, said) in [
         (array("<f4", &[3], &[0; 12]), "the file's array has shape [3], not [2]"),
@@ -274,7 +274,7 @@ fn texts(tensor: &Tensor) -> Vec<String> {
 }
 
 #[test]
-fn strings_go_where_numbers_would() {
+fn strings_are_rearranged_like_numbers() {
     let from = strings(&[2, 3], &["a", "bb", "", "dddd", "e", "ff"]);
     assert_eq!(texts(&apply(&Op::Transpose([1, 0].into()), &from)), ["a", "dddd", "bb", "e", "", "ff"]);
     assert_eq!(texts(&apply(&Op::Slice([0..2, 1..2].into()), &from)), ["bb", "e"]);

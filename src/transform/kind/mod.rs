@@ -1,4 +1,4 @@
-//! `--target`: the same values for the other kind of program.
+//! The conversion of a checkpoint for the other kind of program (`--target`). The values stay.
 
 pub(crate) mod name_based;
 pub(crate) mod object_based;
@@ -7,19 +7,19 @@ mod tests;
 
 use crate::catalog::Catalog;
 
-/// The kind of program that is to restore.
+/// The kind of program that restores the result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
-    /// `tf.train.Checkpoint`, Keras.
+    /// A program that uses `tf.train.Checkpoint` or Keras.
     Object,
-    /// `tf.compat.v1.train.Saver`.
+    /// A program that uses `tf.compat.v1.train.Saver`.
     Name,
 }
 
-/// The targets, as they are written.
+/// The values of `--target`.
 pub const TARGETS: &[(&str, Target)] = &[("object", Target::Object), ("name", Target::Name)];
 
-/// Makes the catalog what such a program reads. One that is that already stays as it is.
+/// Converts a catalog to the target kind. A catalog that already has this kind stays unchanged.
 pub fn convert_kind(catalog: &mut Catalog, target: Target) {
     match target {
         Target::Object if catalog.objects.is_none() => object_based::give_graph(catalog),

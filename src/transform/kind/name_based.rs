@@ -1,5 +1,5 @@
-//! `--target name` takes the graph away: a variable is then called by its full name if it is the only one of that name, else by
-//! its path. A slot is called `X/<slot>`.
+//! The conversion of `--target name`, which removes the graph. A variable gets its full name if no other variable has
+//! that name, otherwise its path. A slot is called `X/<slot>`.
 
 use std::collections::{HashMap, HashSet};
 
@@ -7,7 +7,7 @@ use crate::catalog::{Catalog, Origin, Variable};
 use crate::graph::NameRole;
 use crate::name::Name;
 
-/// Makes an object-based catalog name-based.
+/// Converts an object-based catalog to a name-based one.
 pub(crate) fn take_graph(catalog: &mut Catalog) {
     let names = plain_names(catalog);
     for (variable, name) in catalog.variables.iter_mut().zip(names) {
@@ -22,7 +22,7 @@ pub(crate) fn take_graph(catalog: &mut Catalog) {
     catalog.changed();
 }
 
-/// A plain name for each variable, all of them different.
+/// Returns a plain name for each variable. All names differ.
 fn plain_names(catalog: &Catalog) -> Vec<Name> {
     let variables = &catalog.variables;
     let mut count = HashMap::new();
@@ -63,7 +63,7 @@ fn full_name(variable: &Variable) -> Option<&Name> {
     variable.full_name.as_ref().filter(|name| !name.as_bytes().is_empty())
 }
 
-/// For each variable that is a slot, the variable it is kept for and its own name.
+/// Returns, for each variable that is a slot, the variable that it belongs to and the slot's own name.
 fn slots_by_graph(catalog: &Catalog) -> Vec<Option<(usize, String)>> {
     let Some(graph) = catalog.graph() else { return vec![None; catalog.variables.len()] };
     let slots = graph.objects().nodes.iter().flat_map(|node| &node.slots);

@@ -1,12 +1,14 @@
-//! `--target object` gives a name-based catalog a graph, so that `tf.train.Checkpoint` restores it: each name is split at `/`,
-//! a node for each component. The plain names stay as second keys, so that TF1's `Saver` reads the same files.
+//! The conversion of `--target object`, which gives a name-based catalog a graph, so that `tf.train.Checkpoint`
+//! restores it. Each name is split at `/`, with a node for each component. The plain names stay as second keys, so
+//! TF1's `Saver` reads the same files.
 //!
-//! * Slots of optimizers that TF2 knows become slot variables of `optimizer`, the name that such an optimizer has in nearly
-//!   every program; of several, each is `optimizer_<its name>`. TF2 counts steps in the optimizer: `optimizer/iter` is
-//!   `global_step` again.
-//! * What no TF2 program asks for by a path stays out of the graph and keeps its name: slots of other optimizers,
-//!   averages, TF1's beta powers. So do names that no path can have: an empty component, bytes that are not UTF-8.
-//! * `Checkpoint.restore` wants a `save_counter`; a catalog without one gets one, at 0.
+//! * Slots of optimizers that TF2 knows become slot variables of `optimizer`, the usual name of an optimizer in a
+//!   program. If there are several, each becomes `optimizer_<its name>`. TF2 counts steps in the optimizer, so
+//!   `optimizer/iter` repeats `global_step`.
+//! * Variables that no TF2 program looks up by a path stay out of the graph and keep their names: slots of other
+//!   optimizers, averages, TF1's beta powers. So do names that are not valid paths: with an empty component, or with
+//!   bytes that are not UTF-8.
+//! * `Checkpoint.restore` expects a `save_counter`. A catalog without one gets one with the value 0.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -29,7 +31,7 @@ const STEP: &[u8] = b"global_step";
 const ITERATIONS: &str = "iter";
 const OPTIMIZER: &str = "optimizer";
 
-/// Makes a name-based catalog object-based.
+/// Converts a name-based catalog to an object-based one.
 pub(crate) fn give_graph(catalog: &mut Catalog) {
     let names: Vec<_> = catalog.variables.iter().map(|variable| variable.name.as_bytes()).collect();
     let mut placing = Placing::new(&names);
@@ -54,7 +56,7 @@ pub(crate) fn give_graph(catalog: &mut Catalog) {
     catalog.changed();
 }
 
-/// Variables that stand in a second place, if they can count steps there and the place is free.
+/// Copies variables to a second place, if they can count steps and the place is free.
 fn again_as_iterations(
     variables: &[Variable],
     again: &[(Vec<String>, usize)],
@@ -80,15 +82,15 @@ fn with_key(variable: Variable, key: String) -> Variable {
     Variable { key: Some(key.into_bytes().into()), ..variable }
 }
 
-/// Which variables stand where in the graph.
+/// The assignment of variables to places in the graph.
 struct Placing<'a> {
     names: &'a [&'a [u8]],
     slots: Vec<Option<Slot>>,
     /// The nodes of the variables that are reached by edges.
     nodes: Vec<Option<NodeId>>,
-    /// The keys of all that are in the graph.
+    /// The keys of all variables that are in the graph.
     keys: Vec<Option<String>>,
-    /// What stands in a second place too: the edges and the variable.
+    /// Variables with a second place: the edges of that place and the variable.
     again: Vec<(Vec<String>, usize)>,
     synthesis: Synthesis,
 }
@@ -106,7 +108,7 @@ impl<'a> Placing<'a> {
                 continue;
             }
             let Some((name, edges)) = edges(name) else { continue };
-            // A name that is spelled like this one's key leaves it no place.
+            // A variable whose key another variable already has as its name gets no place.
             if !self.has(synthesize::key(&edges).as_bytes()) {
                 let (node, key) = self.synthesis.variable(&edges, name);
                 (self.nodes[at], self.keys[at]) = (Some(node), Some(key));
@@ -137,7 +139,7 @@ impl<'a> Placing<'a> {
         self.numbers(&edges);
     }
 
-    /// The numbers that optimizers have for themselves, as far as TF2's have them too.
+    /// Places the optimizers' own numbers that TF2's optimizers have too.
     fn numbers(&mut self, optimizers: &HashMap<&str, String>) {
         for (at, name) in self.names.iter().enumerate() {
             if let Some((optimizer, number)) = slots::keras_number(name)
@@ -167,7 +169,7 @@ impl<'a> Placing<'a> {
     }
 }
 
-/// A slot as TF2 has it.
+/// The TF2 form of a slot.
 struct InTf2<'a> {
     optimizer: &'a str,
     slot: &'a str,
@@ -179,12 +181,12 @@ fn edges(name: &[u8]) -> Option<(&str, Vec<&str>)> {
     Some((name, synthesize::edges(name)?))
 }
 
-/// Whether it can count steps as TF2 does.
+/// Returns true if the tensor can count steps as TF2 does.
 fn is_counter(tensor: &Tensor) -> bool {
     tensor.dtype == Dtype::Int64 && tensor.shape == Shape::default()
 }
 
-/// Nothing was saved by the new program yet.
+/// Builds a `save_counter` of 0: the new program has not saved anything yet.
 fn counter() -> Variable {
     let zero = 0i64.to_le_bytes();
     let tensor = Tensor::new(
@@ -203,7 +205,7 @@ fn counter() -> Variable {
     }
 }
 
-/// A graph and the tensor that holds it.
+/// Builds the graph and the tensor that holds it.
 fn objects(objects: ObjectGraph) -> Objects {
     let bytes = object_graph::encode(&objects);
     graph_tensor::objects(Graph::new(objects), &bytes)

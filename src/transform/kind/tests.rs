@@ -13,7 +13,7 @@ fn tensor(dtype: Dtype, dims: &[u64]) -> Arc<Tensor> {
     Arc::new(Tensor::new(dtype, Shape(dims.into()), vec![], None))
 }
 
-/// A name-based catalog; what is called `global_step` can count.
+/// Builds a name-based catalog, in which `global_step` can count steps.
 fn catalog(names: &[&str]) -> Catalog {
     let mut names: Vec<_> = names.to_vec();
     names.sort();
@@ -70,7 +70,7 @@ fn adam_becomes_an_optimizer_that_counts_by_the_global_step() {
 }
 
 #[test]
-fn what_no_program_of_tf2_asks_for_stays_out_of_the_graph_and_keeps_its_name() {
+fn variables_unknown_to_tf2_stay_out_of_the_graph_and_keep_their_names() {
     let names = ["w", "w/Shampoo", "w/ExponentialMovingAverage", "a//b", "x/.ATTRIBUTES/y", "w/Adam_2"];
     let catalog = object(&names);
     for name in &names[1..] {
@@ -110,14 +110,14 @@ fn keras_numbers_and_slots_belong_to_its_optimizer() {
 }
 
 #[test]
-fn a_save_counter_that_is_there_stays() {
+fn an_existing_save_counter_stays() {
     let catalog = object(&["save_counter", "w"]);
     assert_eq!(names(&catalog), ["save_counter", "w"]);
     assert_eq!(catalog.variable(b"save_counter").unwrap().tensor.dtype, Dtype::Float32);
 }
 
 #[test]
-fn full_names_count_as_plain_names_only_where_there_is_one_of_a_kind() {
+fn only_unique_full_names_become_plain_names() {
     let mut catalog = object(&["a/kernel", "b/kernel", "c/bias"]);
     for (name, full_name) in [("a/kernel", "kernel"), ("b/kernel", "kernel"), ("c/bias", "the_bias")] {
         let at = catalog.variables.iter().position(|v| v.name == name.into()).unwrap();
@@ -129,14 +129,14 @@ fn full_names_count_as_plain_names_only_where_there_is_one_of_a_kind() {
 }
 
 #[test]
-fn slots_are_called_by_their_variables_plain_names() {
+fn slots_are_named_after_their_variables_plain_names() {
     let mut catalog = object(&["w", "w/Momentum"]);
     convert_kind(&mut catalog, Target::Name);
     assert_eq!(names(&catalog), ["save_counter", "w", "w/momentum"]);
 }
 
 #[test]
-fn a_catalog_of_the_kind_already_stays_as_it_is() {
+fn a_catalog_of_the_target_kind_stays_unchanged() {
     let mut catalog = catalog(&["w"]);
     convert_kind(&mut catalog, Target::Name);
     assert_eq!(names(&catalog), ["w"]);
@@ -148,7 +148,7 @@ fn a_catalog_of_the_kind_already_stays_as_it_is() {
 
 proptest! {
     #[test]
-    fn no_key_is_had_twice_and_every_name_is_still_a_key(
+    fn keys_are_unique_and_every_name_is_still_a_key(
         names in prop::collection::btree_set(
             "([ab.]{0,2}/){0,2}(w|x[.]|Adam|Adam_1|adam_m|Ftrl|global_step|optimizer|iter|[.]ATTRIBUTES|VARIABLE_VALUE)", 0..20),
     ) {

@@ -11,10 +11,11 @@ use crate::format::crc::Masked;
 use crate::format::string_tensor;
 use crate::tensor::{Shape, Tensor};
 
-/// More empty strings than anyone has are not made.
+/// The maximum number of empty strings to create. Real checkpoints have fewer.
 const MAX_STRINGS: u64 = 1 << 20;
 
-/// A tensor of zeros, or of empty strings; none where a dtype has no such thing, or where there would be too many.
+/// Creates a tensor of zeros or of empty strings. Returns `None` if the dtype has no zero, or if there are too many
+/// elements.
 pub(crate) fn zeros(dtype: Dtype, shape: &Shape) -> Option<Tensor> {
     let count = shape.num_elements()?;
     let (data, crc32c) = match dtype.width() {
@@ -54,7 +55,7 @@ impl Decode for Zeros {
     }
 }
 
-/// Whether `have` fills a part of `want` that begins at its first element.
+/// Returns true if `have` can fill a part of `want` that begins at its first element.
 pub(crate) fn fits(have: &Tensor, want: &Tensor) -> bool {
     let (have, want) = ((have.dtype, &have.shape.0), (want.dtype, &want.shape.0));
     have.0 == want.0
@@ -63,7 +64,8 @@ pub(crate) fn fits(have: &Tensor, want: &Tensor) -> bool {
         && have.1.iter().zip(want.1).all(|(have, want)| have <= want)
 }
 
-/// A tensor of `want`'s shape: `have`'s elements, and around them `want`'s own. They must fit.
+/// Builds a tensor of `want`'s shape with `have`'s elements at the start of every axis and `want`'s own around them.
+/// `fits` must be true.
 pub(crate) fn fitted(have: &Arc<Tensor>, want: &Arc<Tensor>) -> Tensor {
     let lengthened = have.shape.0.iter().zip(&want.shape.0).skip(1).all(|(have, want)| have == want);
     let rest = if lengthened { after(&want.data, have.len()) } else { None };
@@ -77,7 +79,7 @@ pub(crate) fn fitted(have: &Arc<Tensor>, want: &Arc<Tensor>) -> Tensor {
     Tensor::new(want.dtype, want.shape.clone(), data, None).computed_of([have.clone(), want.clone()])
 }
 
-/// What follows the first `at` bytes of one range of a file.
+/// Returns the bytes after the first `at` bytes, if the data is one range of a file.
 fn after(data: &[Extent], at: u64) -> Option<[Extent; 1]> {
     match data {
         [Extent::Range { shard, offset, len }] => {
@@ -87,7 +89,7 @@ fn after(data: &[Extent], at: u64) -> Option<[Extent; 1]> {
     }
 }
 
-/// One tensor laid over another, from the first element of every axis.
+/// A tensor laid over another from the first element of every axis.
 struct Fitted {
     have: Arc<Tensor>,
     want: Arc<Tensor>,
@@ -102,7 +104,7 @@ impl Decode for Fitted {
         let mut bytes = read(&self.want, at, len)?;
         let runs = self.runs(at, len as u64);
         let (Some(first), Some(last)) = (runs.first(), runs.last()) else { return Ok(bytes) };
-        // One read: in the smaller tensor they lie one behind the other.
+        // A single read suffices: the runs follow each other in the smaller tensor.
         let start = first.from;
         let have = read(&self.have, start, (last.from + last.len - start) as usize)?;
         for Run { from, to, len } in runs {
@@ -132,7 +134,7 @@ impl Decode for Fitted {
     }
 }
 
-/// Bytes of the smaller tensor that lie together in the larger one too.
+/// A run of bytes of the smaller tensor that are contiguous in the larger one too.
 struct Run {
     from: u64,
     to: u64,
@@ -140,11 +142,11 @@ struct Run {
 }
 
 impl Fitted {
-    /// The runs within `at..at + len` of the larger tensor, in order.
+    /// Returns the runs within `at..at + len` of the larger tensor, in order.
     fn runs(&self, at: u64, len: u64) -> Vec<Run> {
         let (have, want) = (&*self.have.shape.0, &*self.want.shape.0);
         let width = self.have.dtype.width().unwrap_or(0);
-        // The last axis that differs: what is below it is whole.
+        // The last axis that differs. Below it, rows are whole.
         let axis = have.iter().zip(want).rposition(|(have, want)| have != want).unwrap_or(0);
         let size = |dims: &[u64]| dims[axis..].iter().product::<u64>() * width;
         let (run, stride) = (size(have), size(want));
@@ -160,7 +162,7 @@ impl Fitted {
         rows.filter_map(within).collect()
     }
 
-    /// The number of a row of the larger tensor in the smaller one, if it is there.
+    /// Returns the number in the smaller tensor of a row of the larger one, or `None` if it is outside.
     fn row_of(mut row: u64, have: &[u64], want: &[u64]) -> Option<u64> {
         let (mut number, mut weight) = (0, 1);
         for (have, want) in have.iter().zip(want).rev() {
@@ -219,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_longer_or_other_tensor_does_not_fit() {
+    fn a_longer_tensor_or_one_of_another_rank_does_not_fit() {
         assert!(fits(&tensor(&[2, 3], 0), &tensor(&[2, 4], 0)));
         assert!(!fits(&tensor(&[3, 3], 0), &tensor(&[2, 4], 0)));
         assert!(!fits(&tensor(&[3], 0), &tensor(&[3, 1], 0)));
@@ -230,7 +232,7 @@ mod tests {
             .prop_map(|dims| (dims.iter().map(|d| d.0).collect(), dims.iter().map(|d| d.0 + d.1).collect()))
     }
 
-    /// Element by element, as one would write it in a loop.
+    /// Computes the result element by element in a loop.
     fn reference(have: &Tensor, want: &Tensor) -> Vec<u8> {
         let (small, large) = (&have.shape.0, &want.shape.0);
         let (have, mut bytes) = (all(have), all(want));
@@ -250,7 +252,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_part_of_a_fitted_tensor_is_what_a_loop_makes((small, large) in shapes(), from in 0usize..40, len in 0usize..40) {
+        fn any_part_of_a_fitted_tensor_matches_a_loop((small, large) in shapes(), from in 0usize..40, len in 0usize..40) {
             let (have, want) = (tensor(&small, 0), tensor(&large, 100));
             let expected = reference(&have, &want);
             prop_assert_eq!(all(&fitted(&have, &want)), expected.clone());

@@ -1,9 +1,10 @@
-//! Which of the source's variables a wanted one is: by key, then by path, then by full name.
+//! The match of each wanted variable with a variable of the source: by key, then by path, then by full name.
 //!
-//! A path or a key may say only *where* something stands: `_operations/2`, `layer-1`, and the
-//! `optimizer/_trainable_variables/0` that compiled Keras 3 models key their weights by. With a layer inserted, those mean other
-//! variables. So they are asked last, for what no name has claimed, and where they and a full name disagree nobody can
-//! say which is right: that is ambiguous. A full name counts as a name if it is the only one of its kind on both sides.
+//! A path or a key may contain only a *position*: `_operations/2`, `layer-1`, and `optimizer/_trainable_variables/0`,
+//! which compiled Keras 3 models use in the keys of their weights. After a layer is inserted, the same positions mean
+//! other variables. So positions come last and decide only about variables that no name has claimed. If a position
+//! and a full name disagree, either may be right, so the match is ambiguous. A full name counts only if it is unique
+//! on both sides.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -12,18 +13,18 @@ use crate::catalog::{Catalog, Variable};
 use crate::format::object_graph::NodeId;
 use crate::graph::key;
 
-/// What a wanted variable may be.
+/// The match for a wanted variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Candidates {
-    /// One of the source's, by its index.
+    /// One variable of the source, by its index.
     One(usize, How),
-    /// Nothing.
+    /// The absence of a match.
     None,
-    /// Several, each with what speaks for it.
+    /// Several variables, each with the reason for it.
     Many(Vec<(usize, How)>),
 }
 
-/// What speaks for a candidate.
+/// The reason for a candidate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum How {
     Key,
@@ -43,12 +44,12 @@ impl How {
     }
 }
 
-/// The edge below which Keras 3's optimizers list the weights they train.
+/// The edge below which Keras 3's optimizers list the weights that they train.
 const WEIGHTS: &[u8] = b"_trainable_variables";
-/// So many paths of a variable are tried, shortest first.
+/// The maximum number of paths of a variable that are tried, shortest first.
 const PATHS: usize = 64;
 
-/// What each of the wanted variables is.
+/// Returns the match for each of the wanted variables.
 pub(crate) fn find(source: &Catalog, wanted: &Catalog) -> Vec<Candidates> {
     let (source, full_names) = (Index::new(source), full_names(wanted));
     let spoken_for = |variable| {
@@ -82,7 +83,7 @@ fn several(hits: Hits) -> Candidates {
     if hits.len() < 2 { Candidates::None } else { Candidates::Many(hits) }
 }
 
-/// The names of a variable, for which it may be known.
+/// The names by which a variable may be found.
 struct Names<'a> {
     key: &'a [u8],
     paths: Vec<Vec<u8>>,
@@ -106,7 +107,7 @@ impl<'a> Names<'a> {
     }
 }
 
-/// The source's variables by everything they may be known by.
+/// The source's variables by all their names.
 struct Index<'a> {
     catalog: &'a Catalog,
     keys: HashMap<&'a [u8], usize>,
@@ -126,7 +127,7 @@ impl<'a> Index<'a> {
         Self { catalog, keys, nodes, full_names: full_names(catalog) }
     }
 
-    /// What names say: the first sort of name that says anything.
+    /// Returns the candidates of the first kind of name that has any.
     fn by_name(&self, names: &Names<'_>, full_name: Option<&[u8]>) -> Hits {
         let by_key = Some(names.key).filter(|key| !is_position(key)).and_then(|key| self.keys.get(key));
         if let Some(&at) = by_key {
@@ -141,7 +142,8 @@ impl<'a> Index<'a> {
         distinct(by_full_name, How::FullName)
     }
 
-    /// What positions say. What an optimizer lists its weights by counts only where there is nothing else.
+    /// Returns the candidates by position. Positions in an optimizer's list of weights count only if the variable has
+    /// no other path.
     fn by_position(&self, names: &Names<'_>) -> Hits {
         let lists = |path: &&Vec<u8>| path.split(|&byte| byte == b'/').any(|edge| edge == WEIGHTS);
         let outside = names.paths.iter().any(|path| !lists(&path));
@@ -155,7 +157,7 @@ impl<'a> Index<'a> {
         distinct(by_key, How::Position)
     }
 
-    /// Everything that has the same full name, though others have it too.
+    /// Returns all variables that have the same full name, if several have it.
     fn by_any_full_name(&self, wanted: &Catalog, variable: &Variable) -> Hits {
         let Some(name) = full_name(wanted, variable) else { return vec![] };
         let same = self.full_names.get(name).is_some_and(Option::is_none);
@@ -164,7 +166,7 @@ impl<'a> Index<'a> {
         all.map(|(at, _)| (at, How::FullName)).collect()
     }
 
-    /// The variable that a path leads to, whether or not it is spelled as a graph spells it.
+    /// Returns the variable at the end of a path, escaped or not.
     fn path(&self, path: &[u8]) -> Option<usize> {
         spellings(path).iter().find_map(|path| self.by_path(path))
     }
@@ -178,13 +180,13 @@ impl<'a> Index<'a> {
     }
 }
 
-/// Different indices, in the order in which they come.
+/// Returns the distinct indices in their original order.
 fn distinct(found: impl IntoIterator<Item = usize>, how: How) -> Hits {
     let mut seen = HashSet::new();
     found.into_iter().filter(|&at| seen.insert(at)).map(|at| (at, how)).collect()
 }
 
-/// A path as it is, and, where that makes a difference, as graphs and as plain names have it.
+/// Returns a path as it is and, if different, as escaped in a graph and as unescaped in plain names.
 fn spellings(path: &[u8]) -> Vec<Cow<'_, [u8]>> {
     let mut all = vec![Cow::Borrowed(path)];
     let text = str::from_utf8(path).ok().filter(|text| text.contains('.') && key::split(path).is_none());
@@ -196,7 +198,7 @@ fn spellings(path: &[u8]) -> Vec<Cow<'_, [u8]>> {
     all
 }
 
-/// Whether a path or key says where rather than what: with a number for a component, or `layer-1`.
+/// Returns true if a path or a key contains a position: a number as a component, or `layer-1`.
 fn is_position(path: &[u8]) -> bool {
     let path = key::split(path).map_or(path, |(path, _)| path);
     let numbered = |component: &[u8]| {
@@ -207,7 +209,7 @@ fn is_position(path: &[u8]) -> bool {
     path.split(|&byte| byte == b'/').any(numbered)
 }
 
-/// Each full name, with the variable that has it alone.
+/// Returns each full name with the variable that has it, or with `None` if several have it.
 fn full_names(catalog: &Catalog) -> HashMap<&[u8], Option<usize>> {
     let mut names: HashMap<_, _> = HashMap::new();
     for (at, variable) in catalog.variables.iter().enumerate() {
@@ -218,7 +220,7 @@ fn full_names(catalog: &Catalog) -> HashMap<&[u8], Option<usize>> {
     names
 }
 
-/// The name in the program that saved it, which in a name-based checkpoint is the name.
+/// Returns the name in the program that saved the variable. In a name-based checkpoint, that is the name.
 fn full_name<'a>(catalog: &Catalog, variable: &'a Variable) -> Option<&'a [u8]> {
     let plain = || catalog.objects.is_none().then_some(&variable.name);
     let name = variable.full_name.as_ref().or(variable.plain_key.as_ref()).or_else(plain)?;
@@ -230,7 +232,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_say_where_and_not_what() {
+    fn numbered_components_are_positions() {
         for position in [
             "model/_operations/2/_kernel",
             "optimizer/_trainable_variables/0/.ATTRIBUTES/VARIABLE_VALUE",
@@ -246,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn where_a_name_and_a_position_disagree_there_are_two_candidates() {
+    fn a_name_and_a_position_that_disagree_give_two_candidates() {
         let (named, placed) = (vec![(1, How::FullName)], vec![(2, How::Position)]);
         let none = HashSet::new();
         let both = Candidates::Many(vec![(1, How::FullName), (2, How::Position)]);

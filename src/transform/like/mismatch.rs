@@ -1,4 +1,4 @@
-//! Everything that keeps a source from being like WANTED, said at once.
+//! The reasons why a source cannot be made like WANTED, reported all together.
 
 use std::fmt;
 
@@ -7,43 +7,43 @@ use crate::dtype::Dtype;
 use crate::name::{Name, near_names};
 use crate::tensor::Shape;
 
-/// One thing that does not fit.
+/// One mismatch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "fields are what the texts below call them")]
 pub(crate) enum Problem {
-    /// The source has nothing for a variable.
+    /// The source has no match for a variable.
     Missing { name: Name, full_name: Option<Name>, dtype: Dtype, shape: Shape, nearest: Vec<String> },
-    /// It has it in another shape.
+    /// The match has another shape.
     Shape { name: Name, from: Name, dtype: Dtype, wanted: Shape, found: Shape, can_fit: bool },
-    /// It has it in another dtype.
+    /// The match has another dtype.
     Dtype { name: Name, from: Name, wanted: Dtype, found: Dtype },
-    /// It has several that it could be.
+    /// Several variables of the source may be the match.
     Ambiguous { name: Name, candidates: Vec<(Name, &'static str)> },
-    /// Two variables would be the same one of the source.
+    /// Two wanted variables match the same variable of the source.
     Twice { source: Name, names: [Name; 2] },
-    /// There is no zero of that dtype, or too many of them.
+    /// The dtype has no zero, or there are too many elements.
     NoZero { name: Name, dtype: Dtype },
-    /// All values together are more than a file can hold.
+    /// All values together exceed the maximum size of a file.
     TooLarge { bytes: u128 },
-    /// WANTED is to give values and has none.
+    /// Values of WANTED are needed, but it has none.
     NoValues,
     /// WANTED's object graph cannot be read.
     NoGraph,
 }
 
-/// All of them.
+/// All mismatches.
 #[derive(Clone, Debug)]
 pub struct LikeMismatch {
     wanted: String,
-    /// How many variables are wanted.
+    /// The number of wanted variables.
     total: usize,
     problems: Vec<Problem>,
 }
 
-/// For so many missing variables the nearest is looked for.
+/// The maximum number of missing variables that get suggestions.
 const NEAREST: usize = 20;
 
-/// What each sort of problem is headed by, in the order in which they are shown, and what helps.
+/// The heading of each kind of problem, in the order of the output, and the help for it.
 const HEADINGS: &[(&str, &str)] = &[
     ("cannot be used", ""),
     (
@@ -56,7 +56,7 @@ const HEADINGS: &[(&str, &str)] = &[
 ];
 
 impl Problem {
-    /// Its place among the headings.
+    /// Returns the index of its heading.
     fn heading(&self) -> usize {
         match self {
             Self::NoValues | Self::NoGraph | Self::TooLarge { .. } => 0,
@@ -113,13 +113,13 @@ impl LikeMismatch {
         self.problems.is_empty()
     }
 
-    /// The problems, in WANTED's order.
+    /// Returns the problems, in WANTED's order.
     #[cfg(test)]
     pub(crate) fn problems(&self) -> &[Problem] {
         &self.problems
     }
 
-    /// Adds to what is missing the names of the source's that look like it and have no place yet.
+    /// Adds similar names to each missing variable, from the source's variables that are still unused.
     pub(crate) fn add_nearest(&mut self, source: &Catalog, unused: &[Name]) {
         let names = |name: &Name| {
             let variable = source.variable(name.as_bytes());

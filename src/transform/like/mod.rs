@@ -1,5 +1,6 @@
-//! `--like WANTED`: the source's values under the names of what the restoring program would itself save, and under its object
-//! graph. WANTED is a checkpoint of that program or a table of names; nothing is taken from it but what is asked for.
+//! The transformation of `--like WANTED`: the source's values get the names and the object graph that the restoring
+//! program would itself save. WANTED is a checkpoint of that program or a table of names. Its values are used only if
+//! a flag asks for them.
 //!
 //! ```text
 //! source ─┐            ┌─ found      its tensor, under WANTED's name and key
@@ -8,7 +9,7 @@
 //!                      └─ left over  left out, and listed
 //! ```
 //!
-//! Everything that does not fit is said at once.
+//! All mismatches are reported together.
 
 pub(crate) mod fill;
 pub(crate) mod find;
@@ -26,23 +27,23 @@ use crate::transform::like::find::{Candidates, How};
 pub(crate) use crate::transform::like::mismatch::{LikeMismatch, Problem};
 pub(crate) use crate::transform::like::table::Fault;
 
-/// What the result is to look like.
+/// The checkpoint or table that the result must look like.
 pub(crate) struct Wanted {
     name: String,
     catalog: Catalog,
     has_values: bool,
 }
 
-/// What to do about values that the source does not have.
+/// The treatment of values that the source does not have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Filling {
-    /// For variables that it has nothing for.
+    /// The values of variables without a match. `None` makes them an error.
     pub(crate) missing: Option<Missing>,
-    /// Whether an axis that is too short takes its rest from WANTED's rows.
+    /// True if an axis that is too short is extended with WANTED's rows.
     pub(crate) fit: bool,
 }
 
-/// What a variable is filled with.
+/// The values for a missing variable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Missing {
     /// Zeros, or empty strings.
@@ -51,40 +52,42 @@ pub(crate) enum Missing {
     Like,
 }
 
-/// The ways of filling, as they are written.
+/// The values of `--missing`.
 pub(crate) const MISSING: &[(&str, Missing)] = &[("zeros", Missing::Zeros), ("like", Missing::Like)];
 
-/// How a catalog came to look like another.
+/// The result of making a catalog like another.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Likeness {
-    /// How many variables got a value of the source as it is.
+    /// The number of variables that got a value of the source unchanged.
     pub(crate) found: usize,
-    /// WANTED's variables that the source has nothing for, filled in.
+    /// The variables of WANTED that have no match in the source and were filled in.
     pub(crate) filled: Vec<Name>,
-    /// Those whose rest was filled in.
+    /// The variables whose missing part was filled in.
     pub(crate) fitted: Vec<Name>,
-    /// The source's variables that WANTED has no place for.
+    /// The source's variables that have no match in WANTED.
     pub(crate) extra: Vec<Name>,
 }
 
-/// The counter of `Checkpoint.save`: no value of the source's program, and never worth a refusal.
+/// The key of the counter of `Checkpoint.save`. It is not a value of the source's program: if the source lacks it, a
+/// WANTED with values supplies its own.
 const COUNTER: &[u8] = b"save_counter/.ATTRIBUTES/VARIABLE_VALUE";
 
 impl Wanted {
-    /// A checkpoint, called `name` in messages.
+    /// Creates a goal from a checkpoint, called `name` in messages.
     pub(crate) fn checkpoint(name: String, catalog: Catalog) -> Self {
         Self { name, catalog, has_values: true }
     }
 
-    /// Names, types and shapes without values, called `name` in messages.
+    /// Creates a goal from names, dtypes and shapes without values, called `name` in messages.
     pub(crate) fn valueless(name: String, catalog: Catalog) -> Self {
         Self { name, catalog, has_values: false }
     }
 
-    /// A table with the columns of `ls --tsv`. It has names and no graph, so that what is like it is name-based.
+    /// Creates a goal from a table with the columns of `ls --tsv`. It has names and no graph, so the result is
+    /// name-based.
     ///
     /// # Errors
-    /// Every line that is none of such a table.
+    /// Every invalid line.
     pub(crate) fn table(name: String, text: &[u8]) -> Result<Self, Fault> {
         let catalog = table::decode(&name, text)?;
         Ok(Self { name, catalog, has_values: false })
@@ -94,7 +97,7 @@ impl Wanted {
 /// Makes `catalog` like `wanted`.
 ///
 /// # Errors
-/// Everything that is missing, misshapen or ambiguous. The catalog stays as it is then.
+/// Every mismatch: missing, of another shape or dtype, or ambiguous. After an error, the catalog is unchanged.
 pub(crate) fn like(
     catalog: &mut Catalog,
     wanted: &Wanted,
@@ -142,13 +145,13 @@ fn check_wanted(wanted: &Wanted, filling: Filling, unlike: &mut LikeMismatch) {
     }
 }
 
-/// The sum of all values if it is more than a file can hold.
+/// Returns the sum of all values' sizes if it exceeds the maximum size of a file.
 fn excess(variables: &[Variable]) -> Option<u128> {
     let bytes = variables.iter().map(|variable| u128::from(variable.tensor.len())).sum();
     (bytes > i64::MAX as u128).then_some(bytes)
 }
 
-/// A result in the making.
+/// A result under construction.
 struct LikeBuilder<'a> {
     catalog: &'a Catalog,
     wanted: &'a Wanted,
@@ -158,7 +161,7 @@ struct LikeBuilder<'a> {
 }
 
 impl LikeBuilder<'_> {
-    /// The variable with its value, or a problem.
+    /// Returns the variable with its value, or records a problem.
     fn variable(&mut self, wanted: &Variable, candidates: Candidates) -> Option<Variable> {
         match candidates {
             Candidates::One(source, _) => self.found(wanted, &self.catalog.variables[source].clone()),

@@ -1,4 +1,4 @@
-//! A table of what is wanted: the columns of `ls --tsv`, in any order, others beside them allowed.
+//! A table of wanted variables: the columns of `ls --tsv`, in any order. Other columns are ignored.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -9,14 +9,14 @@ use crate::dtype::Dtype;
 use crate::name::Name;
 use crate::tensor::{Shape, Tensor};
 
-/// Lines of a table that are none of it.
+/// The invalid lines of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fault {
     file: String,
     lines: Vec<(usize, String)>,
 }
 
-/// Shown of them.
+/// The maximum number of invalid lines in a message.
 const SHOWN: usize = 20;
 
 impl fmt::Display for Fault {
@@ -35,7 +35,7 @@ impl fmt::Display for Fault {
 
 impl std::error::Error for Fault {}
 
-/// The variables of a table; their tensors have no data.
+/// Decodes a table into a catalog. Its tensors have no data.
 pub(crate) fn decode(file: &str, text: &[u8]) -> Result<Catalog, Fault> {
     let mut lines = text.split(|&byte| byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
     let header = Columns::find(lines.next().unwrap_or_default());
@@ -57,7 +57,7 @@ pub(crate) fn decode(file: &str, text: &[u8]) -> Result<Catalog, Fault> {
     if fault.lines.is_empty() { Ok(catalog) } else { Err(fault) }
 }
 
-/// Where the columns stand.
+/// The positions of the columns.
 struct Columns {
     name: usize,
     dtype: usize,
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_columns_may_stand_in_any_order_beside_others() {
+    fn columns_may_have_any_order_and_others_are_ignored() {
         let text = b"shape\tname\tbytes\tdtype\n2 3\tb/kernel\t24\tfloat32\r\n\ta\\nb\t8\tint64\n";
         let catalog = decode("w.tsv", text).unwrap();
         let shown = catalog.variables.iter().map(|v| {
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn every_wrong_line_is_named() {
+    fn every_invalid_line_is_reported() {
         let text = "name\tdtype\tshape\na\tfloat31\t2\nb\tfloat32\tx\na\tint8\t1\nc\na\tint8\t1\nd\tint8\t99999999999999999999\n\
                     e\tint8\t9999999999 9999999999\n\\q\tint8\t1\n";
         let fault = decode("w.tsv", text.as_bytes()).err().unwrap();

@@ -20,7 +20,7 @@ fn plain(variables: &[(&str, &[u64], u8)]) -> Catalog {
     Catalog { variables, ..Catalog::default() }
 }
 
-/// With an object graph; full names are `full/<path>` unless they are set.
+/// Builds an object-based catalog. Full names are `full/<path>` unless they are set.
 fn object(variables: &[(&str, &[u64], u8)]) -> Catalog {
     let mut catalog = plain(variables);
     convert_kind(&mut catalog, Target::Object);
@@ -73,7 +73,7 @@ fn shown(values: &[(&str, &[u8])]) -> Values {
 }
 
 #[test]
-fn plain_names_are_found_by_path_and_take_wanteds_graph() {
+fn plain_names_match_by_path_and_get_wanteds_graph() {
     let source = plain(&[("dense/kernel", &[2], 1), ("dense/a.b", &[1], 2), ("other", &[1], 9)]);
     let wanted = wanted(object(&[("dense/kernel", &[2], 0), ("dense/a.b", &[1], 0)]));
     let mut catalog = source.clone();
@@ -89,7 +89,7 @@ fn plain_names_are_found_by_path_and_take_wanteds_graph() {
 }
 
 #[test]
-fn full_names_find_what_stands_elsewhere() {
+fn full_names_match_variables_at_other_paths() {
     let source = plain(&[("hidden/kernel", &[1], 1), ("out/kernel", &[1], 2)]);
     let mut wanted = object(&[("model/layer-1/k", &[1], 0), ("model/layer-0/k", &[1], 0)]);
     call(&mut wanted, "model/layer-0/k", "hidden/kernel");
@@ -98,12 +98,12 @@ fn full_names_find_what_stands_elsewhere() {
 }
 
 #[test]
-fn positions_decide_only_what_no_name_does() {
+fn positions_decide_only_what_names_leave_open() {
     let source = object(&[("m/0/w", &[1], 1), ("m/1/w", &[1], 2)]);
     let same = object(&[("m/0/w", &[1], 0), ("m/1/w", &[1], 0)]);
     assert_eq!(values(&source, same), shown(&[("m/0/w", &[1]), ("m/1/w", &[2])]));
 
-    // One more in between, and every name moved on by one.
+    // WANTED has an additional layer, so the full names shift by one position.
     let mut longer = object(&[("m/0/w", &[1], 0), ("m/1/w", &[1], 0), ("m/2/w", &[1], 0)]);
     call(&mut longer, "m/1/w", "new");
     call(&mut longer, "m/2/w", "full/m/1/w");
@@ -124,7 +124,7 @@ fn a_name_and_a_position_that_disagree_are_ambiguous() {
 }
 
 #[test]
-fn one_value_for_two_variables_is_refused() {
+fn one_value_for_two_variables_is_rejected() {
     let source = plain(&[("a", &[1], 1)]);
     let mut wanted = object(&[("a", &[1], 0), ("b", &[1], 0)]);
     call(&mut wanted, "b", "a");
@@ -134,7 +134,7 @@ fn one_value_for_two_variables_is_refused() {
 }
 
 #[test]
-fn everything_that_does_not_fit_is_said_at_once() {
+fn all_mismatches_are_reported_together() {
     let source = plain(&[("a", &[2], 1), ("b", &[2, 2], 1), ("dense/kernel", &[1], 1)]);
     let mut want =
         plain(&[("a", &[3], 0), ("b", &[2], 0), ("dense/kernels", &[1], 0), ("dense/kernel", &[1], 0)]);
@@ -161,7 +161,7 @@ the source is not like wanted
 }
 
 #[test]
-fn the_nearest_of_what_is_left_over_is_named() {
+fn suggestions_come_from_unused_variables() {
     let source = plain(&[("bert/pooler/kernel", &[1], 1)]);
     let unlike =
         made(&source, &wanted(plain(&[("bert/poolers/kernel", &[1], 0)])), Filling::default()).unwrap_err();
@@ -172,7 +172,7 @@ fn the_nearest_of_what_is_left_over_is_named() {
 }
 
 #[test]
-fn what_is_missing_is_filled_and_what_is_short_is_fitted() {
+fn missing_variables_are_filled_and_short_ones_extended() {
     let source = plain(&[("a", &[1, 2], 1)]);
     let wanted = wanted(plain(&[("a", &[2, 3], 7), ("b", &[2], 8)]));
     let fill = |missing| Filling { missing: Some(missing), fit: true };
@@ -198,7 +198,7 @@ fn a_table_gives_names_but_no_values() {
 }
 
 #[test]
-fn the_save_counter_is_never_worth_a_refusal() {
+fn a_missing_save_counter_is_taken_from_wanted() {
     let source = plain(&[("w", &[1], 1)]);
     let mut want = plain(&[("w", &[1], 0)]);
     convert_kind(&mut want, Target::Object);
@@ -208,7 +208,7 @@ fn the_save_counter_is_never_worth_a_refusal() {
 }
 
 #[test]
-fn values_that_no_file_can_hold_are_refused() {
+fn values_that_exceed_a_files_size_are_rejected() {
     let source = plain(&[("w", &[1], 1)]);
     let rows: String = (0..3).map(|i| format!("v{i}\tuint8\t{}\n", 1u64 << 62)).collect();
     let wanted = Wanted::table("w.tsv".into(), format!("name\tdtype\tshape\n{rows}").as_bytes()).unwrap();

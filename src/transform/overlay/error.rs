@@ -1,34 +1,34 @@
-//! Everything that keeps other checkpoints from being laid over one, said at once.
+//! The errors of overlays, reported all together.
 
 use std::fmt;
 
 use crate::catalog::UnknownVariable;
 use crate::name::{Name, listed};
 
-/// Names that a message lists.
+/// The maximum number of names that a message lists.
 pub(crate) const LISTED: usize = 20;
 
-/// One thing that does not fit. Each has the flag that asked for it.
+/// One error of an overlay. Each has the flag that requested the overlay.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "fields are what the texts below call them")]
 pub enum Fault {
-    /// It is the very checkpoint that it is to be laid over.
+    /// The overlay is the base checkpoint itself.
     Itself { flag: String },
     /// A checkpoint has no variable of that name.
     Unnamed { flag: String, place: String, unnamed: UnknownVariable },
-    /// What is taken is not of the same kind.
+    /// The taken variable has another shape or dtype than the base's.
     Unlike { flag: String, found: String, wanted: String },
     /// A data file is missing.
     NoValues { flag: String, names: Vec<Name> },
-    /// Two of its variables are one of the base's.
+    /// Two variables of the overlay match the same variable of the base.
     Twice { flag: String, name: Name, both: [Name; 2] },
-    /// It has names, and the base an object graph, in which they have no place.
+    /// The overlay has names only, but the base has an object graph, which has no place for them.
     NoPlace { flag: String, names: Vec<Name>, nearest: Vec<String> },
     /// Objects that cannot be added to the base's graph, each with the reason.
     NoObjects { flag: String, objects: Vec<(Name, String)> },
 }
 
-/// All of them.
+/// All errors of the overlays.
 #[derive(Clone, Debug)]
 pub struct OverlayError(pub Vec<Fault>);
 

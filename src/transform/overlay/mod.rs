@@ -1,16 +1,17 @@
-//! Values of other checkpoints laid over a checkpoint's, before any map: all of one (`--overlay`), or a single one (`--take`).
+//! Values of other checkpoints laid over a base checkpoint, before the map: all values of one (`--overlay`), or a
+//! single variable (`--take`).
 //!
 //! ```text
 //! base ──► overlays, in order ──► takes, in order ──► the map
-//!          of one name the later wins                │
+//!          for one name, the last wins               │
 //!          new names are added (new_objects.rs)      └─ names are those that `ls` shows of each
 //! ```
 //!
-//! * An overlay may bring another shape or dtype, as of a head for other classes; that is told. A take may not: it is the same
-//!   variable from another time.
-//! * Under an object graph a name is a path, and a value that is replaced keeps its place in the base's graph. State of
-//!   optimizers stays the base's: there names are often mere numbers, which mean something else in another optimizer. So do
-//!   `save_counter` and the configurations of objects.
+//! * An overlay may have another shape or dtype, such as a head with other classes; that is reported. A take may not:
+//!   it must be the same variable at another time.
+//! * With an object graph, a name is a path, and a replaced value keeps its place in the base's graph. Optimizer
+//!   state stays the base's: names there are often plain numbers, which mean something else in another optimizer.
+//!   `save_counter` and the configurations of objects stay too.
 //! * Nothing is copied: the data files of an overlay follow those of the base.
 
 pub(crate) mod error;
@@ -28,50 +29,50 @@ pub use crate::transform::overlay::error::{Fault, OverlayError};
 pub use crate::transform::overlay::summary::{From, OverlaySummary};
 use crate::transform::overlay::summary::{Ledger, Note};
 
-/// Another checkpoint, of which there are values to be had.
+/// Another checkpoint, whose values overlay the base.
 pub struct Overlay {
-    /// What messages call it.
+    /// The name in messages.
     pub name: String,
-    /// Where it is.
+    /// The path.
     pub path: Arc<str>,
-    /// Its head when it was opened.
+    /// The fingerprint of its head, the file that lists the checkpoint's contents, at the time of opening.
     pub stamp: Stamp,
     /// Its variables.
     pub catalog: Catalog,
 }
 
-/// One variable of another checkpoint.
+/// One variable from another checkpoint.
 pub struct Take {
-    /// Its name, the same in both.
+    /// The name, the same in both checkpoints.
     pub name: String,
-    /// The other.
+    /// The other checkpoint.
     pub from: Arc<Overlay>,
 }
 
-/// What is laid over a checkpoint.
+/// The overlays of a base checkpoint.
 #[derive(Default)]
 pub struct Overlays {
-    /// All that these have; of one name the later wins.
+    /// Checkpoints whose variables all overlay the base. If two have one name, the later wins.
     pub whole: Vec<Arc<Overlay>>,
-    /// Then these.
+    /// Single variables, applied after `whole`.
     pub takes: Vec<Take>,
 }
 
-/// What the counter of `Checkpoint.save` is called.
+/// The name of the counter of `Checkpoint.save`.
 const COUNTER: &[u8] = b"save_counter";
-/// How Keras 2 keeps what an object was made of.
+/// The attribute in which Keras 2 stores an object's configuration.
 const CONFIGURATION: &[u8] = b"OBJECT_CONFIG_JSON";
 
 impl Overlays {
-    /// Whether there are none.
+    /// Returns true if there are no overlays.
     pub(crate) fn is_empty(&self) -> bool {
         self.whole.is_empty() && self.takes.is_empty()
     }
 
-    /// That none of them is the checkpoint with this head itself.
+    /// Checks that no overlay is the base checkpoint itself, whose head is given.
     ///
     /// # Errors
-    /// All that are.
+    /// Every overlay that is the base.
     pub(crate) fn refuse_base(&self, head: &Stamp) -> Result<(), OverlayError> {
         let is_base = |overlay: &&Arc<Overlay>| overlay.stamp.same_content(head);
         let whole = self.whole.iter().filter(is_base).map(|overlay| Fault::Itself { flag: overlay.flag() });
@@ -80,10 +81,10 @@ impl Overlays {
         OverlayError(whole.chain(takes).collect()).none()
     }
 
-    /// Lays them over a catalog; says what came of it.
+    /// Lays the overlays over a catalog. Returns a summary.
     ///
     /// # Errors
-    /// Everything that does not fit. The catalog is not to be used then.
+    /// Every mismatch. After an error, the catalog must not be used.
     pub fn lay(&self, catalog: &mut Catalog) -> Result<OverlaySummary, OverlayError> {
         if self.is_empty() {
             return Ok(OverlaySummary::default());
@@ -144,7 +145,7 @@ impl Take {
     }
 }
 
-/// Lays all of one overlay over a catalog, whose variables are in order afterwards.
+/// Lays all variables of one overlay over a catalog. Afterwards the catalog's variables are sorted.
 fn lay(overlay: &Arc<Overlay>, catalog: &mut Catalog, ledger: &mut Ledger, faults: &mut Vec<Fault>) {
     let Sorted { replaced, new, left } = sort(overlay, catalog, faults);
     let flag = overlay.flag();
@@ -168,7 +169,7 @@ fn lay(overlay: &Arc<Overlay>, catalog: &mut Catalog, ledger: &mut Ledger, fault
     catalog.shards.extend(overlay.catalog.shards.iter().cloned());
 }
 
-/// What is to be told when one variable replaces another.
+/// Returns the notes for the user about the replacement of one variable by another.
 fn notes(base: &Variable, other: &Variable) -> impl Iterator<Item = (Note, String)> {
     let (was, is) = (described(&base.tensor), described(&other.tensor));
     let unlike = (was != is).then(|| (Note::Unlike, format!("{}  {is}, was {was}", base.name)));
@@ -180,14 +181,14 @@ fn notes(base: &Variable, other: &Variable) -> impl Iterator<Item = (Note, Strin
     unlike.into_iter().chain(counted)
 }
 
-/// The variables of an overlay.
+/// The variables of an overlay, sorted by their use.
 #[derive(Default)]
 struct Sorted<'a> {
-    /// Those that the base has, with their places in it.
+    /// Variables that the base has too, each with its index in the base.
     replaced: Vec<(&'a Variable, usize)>,
-    /// Those that it does not have.
+    /// Variables that the base does not have.
     new: Vec<&'a Variable>,
-    /// How many stay the base's whatever the overlay has.
+    /// The number of variables that are not taken because they always stay the base's.
     left: usize,
 }
 
@@ -214,13 +215,14 @@ fn sort<'a>(overlay: &'a Overlay, catalog: &Catalog, faults: &mut Vec<Fault>) ->
     sorted
 }
 
-/// Whether it is TensorFlow's own, and about the checkpoint that it is in.
+/// Returns true if it is the save counter or a configuration of an object, which describe the checkpoint that they
+/// are in.
 fn stays(variable: &Variable) -> bool {
     let parts = key::split(variable.key().as_bytes());
     parts.is_some_and(|(path, attribute)| path == COUNTER || attribute == CONFIGURATION)
 }
 
-/// For each variable of an object-based checkpoint whether an optimizer keeps it for itself.
+/// Returns, for each variable of an object-based checkpoint, true if it is an optimizer's own state.
 fn optimizer_state(catalog: &Catalog) -> Vec<bool> {
     let keys: Vec<_> = catalog.variables.iter().map(|variable| variable.key().as_bytes()).collect();
     match catalog.graph() {
@@ -229,7 +231,7 @@ fn optimizer_state(catalog: &Catalog) -> Vec<bool> {
     }
 }
 
-/// A catalog's variables by name, and by every other path of its graph.
+/// A catalog's variables by name and by every other path of its graph.
 struct Base<'a> {
     catalog: &'a Catalog,
     names: HashMap<&'a [u8], usize>,

@@ -1,4 +1,4 @@
-//! Variables that the base does not have: names beside its names, or objects in its graph.
+//! Variables that the base does not have: additional names, or additional objects in its graph.
 
 use std::collections::HashSet;
 
@@ -12,7 +12,7 @@ use crate::remap::objects::name_by_graph;
 use crate::transform::overlay::Overlay;
 use crate::transform::overlay::error::Fault;
 
-/// Adds variables of an overlay to a catalog; gives the names that they have in it.
+/// Adds variables of an overlay to a catalog. Returns their names in the catalog.
 pub(crate) fn add(catalog: &mut Catalog, overlay: &Overlay, new: &[&Variable]) -> Result<Vec<Name>, Fault> {
     if new.is_empty() {
         return Ok(vec![]);
@@ -31,7 +31,7 @@ pub(crate) fn add(catalog: &mut Catalog, overlay: &Overlay, new: &[&Variable]) -
     }
 }
 
-/// A variable of a checkpoint without a graph: its name is its key.
+/// Converts a variable for a checkpoint without a graph: its name is its key.
 fn plain(variable: Variable) -> Variable {
     Variable { key: None, plain_key: None, full_name: None, ..variable }
 }
@@ -41,7 +41,7 @@ fn add_sorted(catalog: &mut Catalog, new: Vec<Variable>) {
     catalog.variables.sort_by(|a, b| a.name.cmp(&b.name));
 }
 
-/// Names without a graph have no place in one: a program would not ask for them.
+/// Builds the error for names that have no place in a graph: a program would not look for them.
 fn no_place(catalog: &Catalog, overlay: &Overlay, new: &[&Variable]) -> Fault {
     let names: Vec<_> = catalog.variables.iter().map(|variable| variable.name.as_bytes()).collect();
     let nearest = new.first().map(|variable| near_names(&variable.name.to_string(), &names));
@@ -81,7 +81,7 @@ fn add_objects(
     Ok(catalog.variables.iter().filter(is_new).map(|variable| variable.name.clone()).collect())
 }
 
-/// Every key that a variable has.
+/// Returns the keys of all variables.
 fn keys(catalog: &Catalog) -> HashSet<Name> {
     let keys = |variable: &Variable| [Some(variable.key().clone()), variable.plain_key.clone()];
     catalog.variables.iter().flat_map(keys).flatten().collect()

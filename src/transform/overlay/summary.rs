@@ -1,4 +1,4 @@
-//! What came from where.
+//! The summary of overlays: the origin of each value.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -8,40 +8,40 @@ use crate::name::Name;
 use crate::transform::overlay::Overlay;
 use crate::transform::overlay::error::LISTED;
 
-/// What came of laying checkpoints over one.
+/// The result of overlays on a base checkpoint.
 #[derive(Clone, Debug, Default)]
 pub struct OverlaySummary {
-    /// For each flag, what is its in the end.
+    /// For each flag, the variables whose final values come from it.
     pub from: Vec<From>,
-    /// Variables that stayed the base's.
+    /// The number of variables that kept the base's values.
     pub own: usize,
-    /// What the user should know.
+    /// Warnings for the user.
     pub warnings: Vec<String>,
 }
 
-/// What came from one other checkpoint.
+/// The values from one other checkpoint.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct From {
-    /// The flag that asked for it.
+    /// The flag that requested it.
     pub(crate) flag: String,
     /// Variables that the base has too.
     pub replaced: Vec<Name>,
-    /// Variables that it does not have.
+    /// Variables that the base does not have.
     pub added: Vec<Name>,
-    /// Variables that stay the base's whatever the other has.
+    /// The number of variables that are not taken because they always stay the base's.
     pub left: usize,
 }
 
-/// What is told of a variable that another replaces.
+/// The kind of a note about a replaced variable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Note {
-    /// The other is of another shape or dtype.
+    /// The new value has another shape or dtype.
     Unlike,
-    /// They have one path, which only counts, and different names in their programs.
+    /// The variables have one path, which contains a number, but different full names.
     Counted,
 }
 
-/// What each note says of one variable, and of several.
+/// The text of each note, for one variable and for several.
 const NOTES: &[(Note, [&str; 2])] = &[
     (Note::Unlike, ["variable is of another shape or dtype", "variables are of another shape or dtype"]),
     (
@@ -53,10 +53,10 @@ const NOTES: &[(Note, [&str; 2])] = &[
     ),
 ];
 
-/// What came from where so far.
+/// The origin of each value so far.
 pub(crate) struct Ledger {
     flags: Vec<(String, usize)>,
-    /// The last that gave a variable its value, and whether the base has it.
+    /// The last flag and checkpoint that set each variable's value, and true if the base has the variable.
     last: BTreeMap<Name, (usize, bool, Arc<str>)>,
     notes: Vec<(String, Note, String)>,
     base: usize,
@@ -67,7 +67,7 @@ impl Ledger {
         Self { flags: vec![], last: BTreeMap::new(), notes: vec![], base: base.variables.len() }
     }
 
-    /// A checkpoint is laid over, `left` variables of which are not.
+    /// Records that a checkpoint is laid over the base; `left` of its variables are not taken.
     pub(crate) fn opened(&mut self, flag: String, left: usize) {
         self.flags.push((flag, left));
     }
@@ -81,7 +81,7 @@ impl Ledger {
         self.put(name, flag, from, false);
     }
 
-    /// Something is to be told of a variable.
+    /// Records a note about a variable.
     pub(crate) fn note(&mut self, flag: &str, note: Note, what: String) {
         self.notes.push((flag.to_owned(), note, what));
     }
@@ -95,7 +95,7 @@ impl Ledger {
         self.last.insert(name, (at, is_bases, from.path.clone()));
     }
 
-    /// Notes in the catalog where values come from, and sums up.
+    /// Records in the catalog the origin of each value, and returns the summary.
     pub(crate) fn close(self, catalog: &mut Catalog) -> OverlaySummary {
         let blank = |(flag, left): (String, usize)| From { flag, left, ..From::default() };
         let mut laid = OverlaySummary { warnings: self.warnings(), ..OverlaySummary::default() };
@@ -123,7 +123,7 @@ impl Ledger {
         self.flags.iter().flat_map(of).collect()
     }
 
-    /// All notes of a kind on one flag.
+    /// Formats all notes of one kind about one flag.
     fn warning(&self, flag: &str, kind: Note, [one, several]: [&str; 2]) -> Option<String> {
         let all: Vec<_> = self.notes.iter().filter(|(of, note, _)| of == flag && *note == kind).collect();
         let lines: String = all.iter().take(LISTED).map(|(_, _, what)| format!("\n  {what}")).collect();
