@@ -1,9 +1,10 @@
 //! A directory of the source, held open.
 //!
-//! Everything in it is reached through the open descriptor (`openat`), never through its path: the path may come to lead into
-//! our own mount, once that covers the source, and a request of ours would then wait for ourselves. /proc is not needed.
+//! Everything in it is reached through the open descriptor (`openat`), never through its path. If a mount covers the
+//! source, the path leads into that mount, and a request of this process would wait for itself. /proc is not needed.
 //!
-//! A directory may be confined, as that of a SavedModel is: then no link in it leads out of the topmost one.
+//! A directory may be confined, as the directory of a SavedModel is: then no symlink in it leads out of the topmost
+//! confined directory.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata};
@@ -25,7 +26,7 @@ pub struct Directory {
     confined: Option<Confined>,
 }
 
-/// The directory that links must not leave, and the way from it to this one.
+/// The directory that symlinks must not leave, and the relative path from it to this directory.
 #[derive(Clone, Debug)]
 struct Confined {
     top: Arc<File>,
@@ -37,32 +38,32 @@ struct Confined {
 pub(crate) struct Entry {
     /// Its name.
     pub name: OsString,
-    /// Its kind. A link is a link here.
+    /// Its kind. A symlink is listed as a symlink, not as its target.
     pub kind: FileType,
     /// Its inode number.
     pub ino: u64,
 }
 
-/// Opens a file for reading without waiting for the writer of a pipe.
+/// The flags to open a file for reading, without waiting for the writer of a pipe.
 const READ: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::CLOEXEC);
-/// Opens a file to examine it, which needs no permission to read it.
+/// The flags to examine a file. They need no permission to read it.
 const EXAMINE: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
 
 impl Directory {
     /// Opens a directory.
     ///
     /// # Errors
-    /// Those of the file system.
+    /// An error of the file system.
     pub(crate) fn open(path: impl Into<PathBuf>) -> io::Result<Self> {
         let path = path.into();
         let handle = File::options().read(true).custom_flags(libc::O_DIRECTORY).open(&path)?;
         Ok(Self { handle: Arc::new(handle), path, confined: None })
     }
 
-    /// Opens a directory in this one. A link is refused.
+    /// Opens a directory in this one. A symlink is refused.
     ///
     /// # Errors
-    /// Those of the file system.
+    /// An error of the file system.
     pub(crate) fn open_dir(&self, name: &OsStr) -> io::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let handle = openat(&self.handle, name, flags, Mode::empty())?;
@@ -75,35 +76,35 @@ impl Directory {
         })
     }
 
-    /// Returns the directory with the restriction that no link leads out of it.
+    /// Returns the directory with the restriction that no symlink leads out of it.
     pub(crate) fn confined(mut self) -> Self {
         let top = self.handle.clone();
         self.confined.get_or_insert(Confined { top, below: PathBuf::new() });
         self
     }
 
-    /// Returns true if no link may lead out.
+    /// Returns true if no symlink may lead out of the directory.
     pub(crate) fn is_confined(&self) -> bool {
         self.confined.is_some()
     }
 
-    /// Returns the path by which it was opened, for messages.
+    /// Returns the path by which the directory was opened, for messages.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Opens a file for reading. A pipe is not waited for.
+    /// Opens a file for reading. It does not wait for the writer of a pipe.
     ///
     /// # Errors
-    /// Those of the file system; `EXDEV` for a link that leads out of a confined directory.
+    /// An error of the file system. `EXDEV` if a symlink leads out of a confined directory.
     pub(crate) fn open_file(&self, name: &OsStr) -> io::Result<File> {
         self.open_with(name, READ)
     }
 
-    /// Returns what the file system knows of a name; of the link's target, if it is a link.
+    /// Returns the metadata of a file. If it is a symlink, returns the metadata of its target.
     ///
     /// # Errors
-    /// As [`Self::open_file`], but a file need not be readable.
+    /// The same as those of [`Self::open_file`], but the file need not be readable.
     pub(crate) fn metadata(&self, name: &OsStr) -> io::Result<Metadata> {
         self.open_with(name, EXAMINE)?.metadata()
     }
@@ -115,10 +116,10 @@ impl Directory {
         }
     }
 
-    /// Returns what the file system knows of the directory itself.
+    /// Returns the metadata of the directory itself.
     ///
     /// # Errors
-    /// `ESTALE` once it was removed, those of the file system.
+    /// `ESTALE` if the directory was removed, or an error of the file system.
     pub(crate) fn own_metadata(&self) -> io::Result<Metadata> {
         let meta = self.handle.metadata()?;
         match meta.nlink() {
@@ -127,19 +128,19 @@ impl Directory {
         }
     }
 
-    /// Returns the target of a link.
+    /// Returns the target of a symlink.
     ///
     /// # Errors
-    /// Those of the file system.
+    /// An error of the file system.
     pub(crate) fn read_link(&self, name: &OsStr) -> io::Result<PathBuf> {
         let target = readlinkat(&self.handle, name, Vec::new())?;
         Ok(OsString::from_vec(target.into_bytes()).into())
     }
 
-    /// Returns the entries, in no order.
+    /// Returns the entries, in no particular order.
     ///
     /// # Errors
-    /// Those of the file system.
+    /// An error of the file system.
     pub(crate) fn entries(&self) -> io::Result<Vec<Entry>> {
         let mut entries = Vec::new();
         for entry in Dir::read_from(&self.handle)? {
@@ -148,7 +149,7 @@ impl Directory {
             if name == "." || name == ".." {
                 continue;
             }
-            // An entry that is gone since it was listed was never there.
+            // An entry that was removed after the listing is skipped.
             if let Some(kind) = self.kind(name, entry.file_type()) {
                 entries.push(Entry { name: name.into(), kind, ino: entry.ino() });
             }
@@ -156,7 +157,7 @@ impl Directory {
         Ok(entries)
     }
 
-    /// Returns the kind of an entry. Some file systems do not list it.
+    /// Returns the kind of an entry. It is looked up if the file system does not list it.
     fn kind(&self, name: &OsStr, listed: FileType) -> Option<FileType> {
         if listed != FileType::Unknown {
             return Some(listed);
@@ -165,7 +166,8 @@ impl Directory {
         Some(FileType::from_raw_mode(stat.st_mode))
     }
 
-    /// Returns the bytes of all files in the directory and below it. What cannot be examined does not count.
+    /// Returns the total length in bytes of all files in the directory and below it. Files that cannot be examined
+    /// are not counted.
     pub(crate) fn disk_usage(&self) -> u64 {
         let len = |entry: &Entry| match entry.kind {
             FileType::Directory => self.open_dir(&entry.name).map_or(0, |below| below.disk_usage()),
@@ -182,12 +184,12 @@ impl Confined {
     fn open(&self, name: &OsStr, flags: OFlags) -> io::Result<OwnedFd> {
         let path = self.below.join(name);
         match openat2(&self.top, &path, flags, Mode::empty(), ResolveFlags::BENEATH) {
-            // A kernel or a sandbox without this call: then no link is followed at all.
+            // The kernel or the sandbox does not support this call: then symlinks are not followed at all.
             Err(Errno::NOSYS | Errno::PERM) => {
                 let file = openat(&self.top, &path, flags | OFlags::NOFOLLOW, Mode::empty())?;
                 match statat(&file, "", AtFlags::EMPTY_PATH).map(|stat| FileType::from_raw_mode(stat.st_mode))
                 {
-                    // With O_PATH a link is opened itself.
+                    // With O_PATH, the open returns the symlink itself.
                     Ok(FileType::Symlink) => Err(Errno::LOOP.into()),
                     _ => Ok(file),
                 }
@@ -197,7 +199,8 @@ impl Confined {
     }
 }
 
-/// Returns true if a link that stands `depth` directories below the topmost leads out of that, by its text alone.
+/// Returns true if the text of a symlink's target leads out of the topmost directory. The symlink is `depth`
+/// directories below it.
 pub(crate) fn leaves(target: &Path, depth: usize) -> bool {
     let step = |depth: usize, component| match component {
         Component::ParentDir => depth.checked_sub(1),
@@ -220,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_goes_on_to_be_the_same_when_its_path_leads_elsewhere() {
+    fn an_open_directory_stays_the_same_when_its_path_leads_elsewhere() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("train");
         fs::create_dir(&path).unwrap();
@@ -234,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn no_link_leads_out_of_a_confined_folder_by_whatever_way() {
+    fn no_symlink_leads_out_of_a_confined_directory() {
         let dir = tempfile::tempdir().unwrap();
         let top = dir.path().join("model");
         fs::create_dir_all(top.join("variables")).unwrap();
@@ -257,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_leaves_by_its_text() {
+    fn the_text_of_a_symlink_shows_if_it_leads_out() {
         for (target, depth, out) in [
             ("a", 0, false),
             ("../a", 0, true),

@@ -1,9 +1,9 @@
-//! A file of the source, opened once and watched: what it was when it was planned is what may be served.
+//! A source file, opened once and checked for changes: only the content that was there when it was opened is served.
 //!
-//! Bytes are read with `pread`, which tells a truncated file by a short count. A mapping is handed to the kernel only,
-//! as a reply: touching one of a file that somebody truncates would kill the process.
+//! Bytes are read with `pread`, which reports a truncated file by a short count. A mapping is only handed to the
+//! kernel, as a reply: if a program truncates a file, touching its mapping would kill this process.
 //!
-//! This is the seam for sources that are not local files; nothing above it sees a path except to name it.
+//! This module is the seam for sources that are not local files. The code above it uses paths only in messages.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata};
@@ -20,25 +20,26 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 
 use crate::directory::Directory;
 
-/// How long a look at the file counts before reads look again.
+/// The time for which a check of the file is valid. A read after it checks again.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// A file that was written this recently may be written again without its time telling.
+/// The age from which every later write changes the modification time. A file written more recently may be written
+/// again with the same modification time.
 const SETTLED: Duration = Duration::from_secs(2);
 
-/// Descriptors for all that is not a shard.
+/// The number of file descriptors reserved for all files that are not shards.
 const OTHER_FILES: u64 = 256;
 
 /// One file of a source.
 #[derive(Debug)]
 pub struct SourceFile {
-    /// Where it stands; `None` if not even the directory could be opened.
+    /// The directory of the file; `None` if the directory could not be opened.
     directory: Option<Arc<Directory>>,
     name: OsString,
     path: PathBuf,
     opened: Result<Opened, io::Error>,
     may_grow: bool,
-    /// Milliseconds of [`clock`] until which the last look counts.
+    /// The time in milliseconds of [`clock`] until which the last check is valid.
     fresh_until: AtomicU64,
     changed: AtomicBool,
     reported: AtomicBool,
@@ -51,7 +52,7 @@ struct Opened {
     map: OnceLock<Option<memmap2::Mmap>>,
 }
 
-/// What tells one state of a file from another.
+/// The metadata that distinguishes one state of a file from another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Stamp {
     /// Device number.
@@ -79,21 +80,22 @@ impl Stamp {
         directory.metadata(name).ok().map(|meta| Self::from(&meta))
     }
 
-    /// Whether whatever is written from now on will show in the time of modification.
+    /// Returns true if every later write changes the modification time.
     pub(crate) fn is_settled(&self) -> bool {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let mtime = Duration::from_secs(self.mtime.0.max(0).unsigned_abs());
         now.checked_sub(mtime).is_some_and(|age| age > SETTLED)
     }
 
-    /// The same inode with the same content, permissions aside.
+    /// Returns true if both are the same inode with the same content. Permissions are ignored.
     pub(crate) fn same_content(&self, other: &Self) -> bool {
         (self.dev, self.ino, self.len, self.mtime) == (other.dev, other.ino, other.len, other.mtime)
     }
 }
 
 impl SourceFile {
-    /// Opens the file, or remembers why that failed: a checkpoint with a missing shard still has names and shapes.
+    /// Opens the file. A failure is stored instead of returned: a checkpoint with a missing shard still has names and
+    /// shapes.
     pub fn open(path: impl AsRef<Path>) -> Self {
         let path = path.as_ref();
         let name = path.file_name().unwrap_or_default();
@@ -104,13 +106,14 @@ impl SourceFile {
         }
     }
 
-    /// Opens a file of a directory that is held open, which it keeps so.
+    /// Opens a file in an open directory. The file keeps the directory open.
     pub(crate) fn open_in(directory: &Arc<Directory>, name: &OsStr) -> Self {
         let opened = directory.open_file(name).and_then(Opened::new);
         Self::new(Some(directory.clone()), name, directory.path().join(name), opened)
     }
 
-    /// A file that others may append to, as they do to logs: what was there when it was opened stays readable.
+    /// Marks the file as one that other programs may append to, such as a log. The bytes that were there when it was
+    /// opened stay readable.
     pub(crate) fn growing(self) -> Self {
         Self { may_grow: true, ..self }
     }
@@ -133,42 +136,44 @@ impl SourceFile {
         }
     }
 
-    /// Where the file was opened, for messages.
+    /// Returns the path by which the file was opened, for messages.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The last component of the path, for messages.
+    /// Returns the last component of the path, for messages.
     pub(crate) fn name(&self) -> std::borrow::Cow<'_, str> {
         self.path.file_name().unwrap_or(self.path.as_os_str()).to_string_lossy()
     }
 
-    /// Why the file could not be opened.
+    /// Returns the reason why the file could not be opened.
     pub fn fault(&self) -> Option<&io::Error> {
         self.opened.as_ref().err()
     }
 
-    /// Its state when it was opened; `None` if it was not.
+    /// Returns the state of the file when it was opened; `None` if it could not be opened.
     pub fn stamp(&self) -> Option<Stamp> {
         self.opened.as_ref().ok().map(|opened| opened.stamp)
     }
 
-    /// Tells `to` which state of which file this is; `None` where nobody can tell it from the next.
+    /// Hashes the identity and the state of the file into `to`. Returns `None` if a later write might not change
+    /// them.
     pub(crate) fn fingerprint(&self, mut to: &mut dyn Hasher) -> Option<()> {
         let Stamp { dev, ino, len, mtime, mode: _ } = self.stamp().filter(Stamp::is_settled)?;
         (dev, ino, len, mtime).hash(&mut to);
         Some(())
     }
 
-    /// Length in bytes when it was opened; `None` if it was not.
+    /// Returns the length in bytes when the file was opened; `None` if it could not be opened.
     pub fn size(&self) -> Option<u64> {
         self.stamp().map(|stamp| stamp.len)
     }
 
-    /// Checks that the path still leads to the bytes that were planned, as every `open` of a mount must.
+    /// Checks that the path still leads to the same content. Every `open` in a mount calls this.
     ///
     /// # Errors
-    /// `EIO` if the file was never there, `ESTALE` if it is gone, replaced or changed.
+    /// `EACCES` if the permission to open the file was missing. `EIO` if the file could not be opened for another
+    /// reason. `ESTALE` if it is gone, replaced or changed.
     pub(crate) fn verify(&self) -> io::Result<()> {
         let opened = self.opened()?;
         let gone = || io::Error::from_raw_os_error(libc::ENOENT);
@@ -181,10 +186,11 @@ impl SourceFile {
         }
     }
 
-    /// Fills `buf` from `offset`.
+    /// Fills `buf` with the bytes from `offset` on.
     ///
     /// # Errors
-    /// `EIO` for bytes that are gone or cannot be read, `ESTALE` once the file was changed in place.
+    /// `EACCES` or `EIO` if the file could not be opened. `EIO` if bytes are gone or cannot be read. `ESTALE` after
+    /// the file was changed in place.
     pub fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
         let opened = self.opened()?;
         self.check_fresh(opened)?;
@@ -194,14 +200,14 @@ impl SourceFile {
         })
     }
 
-    /// The bytes `offset..offset + len` as a mapping, to be handed to the kernel and never to be touched; `None` where
-    /// the file cannot be mapped.
+    /// Returns the bytes `offset..offset + len` of a mapping. The caller hands them to the kernel and never touches
+    /// them. Returns `None` if the file cannot be mapped.
     ///
     /// # Errors
-    /// As [`Self::read_exact_at`].
+    /// The same as those of [`Self::read_exact_at`].
     pub(crate) fn reply_from_map(&self, offset: u64, len: usize) -> io::Result<Option<&[u8]>> {
         let opened = self.opened()?;
-        // Every time: behind a mapping's last page there would be zeros instead of a short count.
+        // Checked on every call: behind the last page of a mapping there would be zeros instead of a short count.
         self.fresh_until.store(0, Ordering::Relaxed);
         self.check_fresh(opened)?;
         let map = opened.map.get_or_init(|| map(&opened.file));
@@ -209,7 +215,7 @@ impl SourceFile {
         Ok(map.as_ref().zip(at).and_then(|(map, at)| map.get(at..at.checked_add(len)?)))
     }
 
-    /// The descriptor, for the kernel to read from by itself.
+    /// Returns the file descriptor from which the kernel reads directly.
     pub(crate) fn backing(&self) -> Option<BorrowedFd<'_>> {
         self.opened.as_ref().ok().map(|opened| opened.file.as_fd())
     }
@@ -222,7 +228,7 @@ impl SourceFile {
         })
     }
 
-    /// Looks at the open file again if the last look is too old. An unlinked file stays readable.
+    /// Checks the open file for changes if the last check is too old. An unlinked file stays readable.
     fn check_fresh(&self, opened: &Opened) -> io::Result<()> {
         let now = clock();
         if !self.changed.load(Ordering::Relaxed) {
@@ -240,7 +246,7 @@ impl SourceFile {
         Err(io::Error::from_raw_os_error(libc::ESTALE))
     }
 
-    /// Whether what was there then is still there now.
+    /// Returns true if the content of `then` is still in the file.
     fn still_holds(&self, then: &Stamp, now: &Stamp) -> bool {
         let grown = (now.dev, now.ino) == (then.dev, then.ino) && now.len >= then.len;
         now.same_content(then) || self.may_grow && grown
@@ -254,7 +260,7 @@ impl SourceFile {
         }
     }
 
-    /// Logs what is wrong, once for each file, and gives the error a reader gets.
+    /// Logs the problem, once per file, and returns the error for the reader.
     fn report(&self, errno: i32, what: &str) -> io::Error {
         if !self.reported.swap(true, Ordering::Relaxed) {
             log::error!("{}: {what}", self.path.display());
@@ -273,7 +279,8 @@ impl Opened {
     }
 }
 
-/// Lets this process open so many files more, as far as the hard limit goes: a checkpoint may have a thousand shards.
+/// Raises this process's limit of open files to at least `files` and [`OTHER_FILES`], or to the hard limit if that is
+/// lower: a checkpoint may have a thousand shards.
 pub(crate) fn make_room(files: u64) {
     let mut limit = getrlimit(Resource::Nofile);
     let wanted = files.saturating_add(OTHER_FILES);
@@ -283,7 +290,7 @@ pub(crate) fn make_room(files: u64) {
     }
 }
 
-/// Milliseconds since the process first asked.
+/// Returns the milliseconds since the first call.
 fn clock() -> u64 {
     static START: OnceLock<Instant> = OnceLock::new();
     START.get_or_init(Instant::now).elapsed().as_millis() as u64
@@ -291,8 +298,8 @@ fn clock() -> u64 {
 
 #[allow(unsafe_code, reason = "the one place that maps files")]
 fn map(file: &File) -> Option<memmap2::Mmap> {
-    // SAFETY: a mapping must not change under a reader in this process. None reads it: `reply_from_map` is the only
-    // way to it, and its slices go to writev(2), where the kernel turns a page that is gone into an error.
+    // SAFETY: a mapping must not change while this process reads it. This process never reads it: `reply_from_map` is
+    // the only access to it, and its slices go to writev(2), where the kernel turns a missing page into an error.
     unsafe { memmap2::Mmap::map(file) }.ok()
 }
 
@@ -314,14 +321,14 @@ mod tests {
         result.unwrap_err().raw_os_error()
     }
 
-    /// Moves the file's time on, as any later write would.
+    /// Moves the modification time forward, as any later write would.
     fn touch(path: &Path) {
         let later = std::time::SystemTime::now() + Duration::from_secs(10);
         File::options().write(true).open(path).unwrap().set_modified(later).unwrap();
     }
 
     #[test]
-    fn a_missing_file_is_remembered_and_every_read_of_it_fails() {
+    fn a_missing_file_opens_and_every_read_of_it_fails() {
         let shard = SourceFile::open("/nonexistent/model.data-00000-of-00001");
         assert_eq!(shard.fault().unwrap().kind(), io::ErrorKind::NotFound);
         assert_eq!(errno(shard.read_exact_at(&mut [0; 1], 0)), Some(libc::EIO));
@@ -329,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_past_a_truncation_are_an_error_and_never_zeros() {
+    fn reading_past_a_truncation_fails_and_never_returns_zeros() {
         let (_dir, path, shard) = shard(b"0123456789");
         File::options().write(true).open(&path).unwrap().set_len(4).unwrap();
         let mut buf = [0; 4];
@@ -338,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn a_truncation_between_two_looks_is_told_by_the_short_count() {
+    fn a_truncation_between_two_checks_is_detected_by_the_short_count() {
         let (_dir, path, shard) = shard(b"0123456789");
         let mut buf = [0; 4];
         shard.read_exact_at(&mut buf, 0).unwrap();
@@ -348,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unlinked_file_reads_to_its_end_but_does_not_open_again() {
+    fn an_unlinked_file_stays_readable_but_cannot_be_opened_again() {
         let (_dir, path, shard) = shard(b"0123456789");
         fs::remove_file(&path).unwrap();
         let mut buf = [0; 10];
@@ -358,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn a_replaced_file_is_stale_on_open_and_the_old_one_reads_on() {
+    fn a_replaced_file_is_stale_on_open_and_the_old_one_stays_readable() {
         let (dir, path, shard) = shard(b"0123456789");
         fs::write(dir.path().join("new"), b"9876543210").unwrap();
         fs::rename(dir.path().join("new"), &path).unwrap();
@@ -369,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_changed_in_place_is_stale_from_the_next_look_on() {
+    fn a_file_changed_in_place_is_stale_from_the_next_check_on() {
         let (_dir, path, shard) = shard(b"0123456789");
         fs::write(&path, b"9876543210").unwrap();
         touch(&path);
@@ -378,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_may_grow_reads_on_when_it_does_and_not_when_it_shrinks() {
+    fn a_growing_file_stays_readable_when_it_grows_but_not_when_it_shrinks() {
         let (_dir, path, shard) = shard(b"0123456789");
         let shard = shard.growing();
         fs::write(&path, b"0123456789abc").unwrap();

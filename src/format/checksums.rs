@@ -1,10 +1,10 @@
-//! Checksums that were computed, kept in a file of our own.
+//! A file of computed checksums, in a format of ckptfs's own.
 //!
 //! ```text
 //! file := "ckptfs sums 1\n\0\0"  key u128  count u64  masked_crc32c u32 *count  masked_crc32c of all before, u32
 //! ```
 //!
-//! Numbers are little-endian. The key says what the checksums are of.
+//! Numbers are little-endian. The key identifies the bytes that the checksums cover.
 
 use crate::format::crc::Masked;
 use crate::format::{Malformed, Result};
@@ -13,13 +13,13 @@ const MAGIC: &[u8; 16] = b"ckptfs sums 1\n\0\0";
 const HEADER: usize = 40;
 const CRC: usize = 4;
 
-/// Length of the file of so many.
+/// Returns the length of a file of `count` checksums.
 pub(crate) fn len(count: usize) -> u64 {
     let sums = (count as u64).saturating_mul(CRC as u64);
     sums.saturating_add(HEADER as u64).saturating_add(CRC as u64)
 }
 
-/// The file of these.
+/// Encodes the file of these checksums.
 pub(crate) fn encode(key: u128, sums: &[Masked]) -> Vec<u8> {
     let mut file = MAGIC.to_vec();
     file.extend(key.to_le_bytes());
@@ -29,7 +29,7 @@ pub(crate) fn encode(key: u128, sums: &[Masked]) -> Vec<u8> {
     file
 }
 
-/// Those under the key.
+/// Decodes the checksums of a file. The file must have this key.
 pub(crate) fn decode(file: &[u8], key: u128) -> Result<Vec<Masked>> {
     let (body, crc) = file.split_last_chunk().ok_or_else(|| Malformed::new("too short", 0))?;
     if Masked::of(body) != Masked(u32::from_le_bytes(*crc)) {
@@ -52,7 +52,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_encoded_is_decoded_under_its_key_only(key: u128, other: u128, sums: Vec<u32>) {
+        fn checksums_survive_a_round_trip_only_with_their_key(key: u128, other: u128, sums: Vec<u32>) {
             let sums: Vec<_> = sums.into_iter().map(Masked).collect();
             let file = encode(key, &sums);
             prop_assert_eq!(file.len() as u64, len(sums.len()));
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_cut_or_has_a_bit_flipped_is_malformed() {
+    fn a_truncated_file_or_a_flipped_bit_is_malformed() {
         let file = encode(0x0123_4567_89ab_cdef, &[Masked(1), Masked(0xffff_ffff)]);
         for len in 0..file.len() {
             let cut = file.get(..len).unwrap_or_default();

@@ -1,38 +1,40 @@
-//! CRC-32C (Castagnoli), stored masked: rotated and offset, so that a checksum of bytes that hold checksums stays good.
+//! CRC-32C (Castagnoli). It is stored masked, that is rotated and offset, so that the checksum of bytes that contain
+//! checksums stays effective.
 
 const DELTA: u32 = 0xa282_ead8;
 
-/// A checksum as it is stored.
+/// A checksum in the form in which it is stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Masked(pub u32);
 
 impl Masked {
-    /// The checksum of `bytes`, masked.
+    /// Computes the checksum of `bytes`, masked.
     pub fn of(bytes: &[u8]) -> Self {
         Self::mask(crc32c::crc32c(bytes))
     }
 
-    /// A plain checksum, masked.
+    /// Masks a plain checksum.
     pub(crate) fn mask(crc: u32) -> Self {
         Self(crc.rotate_right(15).wrapping_add(DELTA))
     }
 
-    /// The plain checksum.
+    /// Returns the plain checksum.
     pub fn unmask(self) -> u32 {
         self.0.wrapping_sub(DELTA).rotate_left(15)
     }
 
-    /// The checksum of what this one covers followed by `bytes`.
+    /// Returns the checksum of the bytes that this one covers, followed by `bytes`.
     pub(crate) fn extend(self, bytes: &[u8]) -> Self {
         Self::mask(crc32c::crc32c_append(self.unmask(), bytes))
     }
 
-    /// The checksum of what this one covers followed by the `len` bytes that `next` covers, without reading either.
+    /// Returns the checksum of the bytes that this one covers, followed by the `len` bytes that `next` covers. It
+    /// reads neither.
     pub(crate) fn join(self, next: Self, len: usize) -> Self {
         Self::mask(crc32c::crc32c_combine(self.unmask(), next.unmask(), len))
     }
 
-    /// The checksum of the `len` bytes that this one covers, so many times over. None of them is looked at.
+    /// Returns the checksum of `times` repetitions of the `len` bytes that this one covers. It does not read them.
     pub fn repeated(self, mut len: usize, mut times: u64) -> Self {
         let (mut sum, mut power) = (Self::of(b""), self);
         while times > 0 {

@@ -1,64 +1,65 @@
-//! The type of an HDF5 dataset's elements, as its datatype message spells it.
+//! The type of an HDF5 dataset's elements, according to its datatype message.
 //!
 //! ```text
 //! type := class:4 version:4  bits(3)  size(4)  properties of the class
 //! ```
 //!
-//! Numbers are spelled out to the bit: where sign, exponent and mantissa lie and how the exponent is biased. Only what is
-//! exactly a type of TensorFlow's counts as that; a float of two bytes may be a half, a bfloat16 or neither. What h5py makes
-//! of types that HDF5 lacks is known too: a bool is an enum of FALSE and TRUE, a complex number a compound of r and i.
+//! Numbers are described bit by bit: the positions of sign, exponent and mantissa, and the bias of the exponent. A
+//! number is only recognized if it is exactly a type of TensorFlow. A float of two bytes may be a half, a bfloat16 or
+//! neither. The types that h5py composes because HDF5 lacks them are also recognized: a bool is an enum of FALSE and
+//! TRUE, and a complex number is a compound of r and i.
 
 use crate::format::varint::Reader;
 use crate::format::{Malformed, Result};
 
-/// What the elements are.
+/// The type of the elements.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Type {
-    /// Numbers that TensorFlow has.
+    /// Numbers of a type that TensorFlow has.
     Number {
         /// TensorFlow's name of the type.
         name: &'static str,
-        /// Bytes of one component, of which a complex number has two.
+        /// Bytes of one component. A complex number has two components.
         width: usize,
-        /// Whether the high byte of a component comes first.
+        /// True if the components are big-endian.
         big_endian: bool,
     },
-    /// Strings of one size.
+    /// Strings of one fixed size.
     Text {
-        /// Bytes of each.
+        /// Bytes of each string.
         size: u32,
-        /// How shorter ones are filled up.
+        /// The way in which shorter strings are padded.
         padding: Padding,
     },
-    /// Strings of any size, which lie elsewhere.
+    /// Strings of variable size, which are stored elsewhere.
     VariableText,
-    /// Bytes that HDF5 does not understand; an attribute may say what they are.
+    /// Bytes that HDF5 does not interpret. An attribute may tell their type.
     Opaque {
-        /// Bytes of each.
+        /// Bytes of each element.
         size: u32,
     },
-    /// Anything else, in words.
+    /// Another type, described in words.
     Other(String),
 }
 
-/// What ends a string that is shorter than its place.
+/// The end of a string that is shorter than its fixed size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Padding {
-    /// The first NUL, whatever follows it.
+    /// The first NUL ends the string. The bytes after it are ignored.
     Terminated,
-    /// NULs to the end.
+    /// NULs up to the end of the fixed size.
     Nul,
-    /// Spaces to the end.
+    /// Spaces up to the end of the fixed size.
     Space,
 }
 
-/// Far deeper than any type of a program.
+/// The maximum nesting depth, far above any real type.
 const MAX_DEPTH: u32 = 16;
 
-/// The type that a datatype message spells.
+/// Decodes a datatype message.
 ///
 /// # Errors
-/// Where the message ends too early or nests too deep.
+/// The fault, if the message ends too early, nests too deep or contains invalid lengths.
 pub(crate) fn decode(message: &[u8]) -> Result<Type> {
     description(&mut Reader::new(message), MAX_DEPTH)
 }
@@ -123,10 +124,10 @@ fn number(name: &'static str, width: u32, big_endian: bool) -> Type {
     Type::Number { name, width: width as usize, big_endian }
 }
 
-/// Size, the sign's place, exponent's place and size, mantissa's place and size, bias.
+/// The size, the position of the sign, the positions and sizes of exponent and mantissa, and the bias.
 type Float = (u32, u8, [u8; 4], u32);
 
-/// What floats of such bits are called.
+/// The names of the floats with these bits.
 #[rustfmt::skip]
 const FLOATS: [(Float, &str); 4] = [
     ((2, 15, [10, 5, 0, 10], 15), "float16"),
@@ -142,7 +143,7 @@ fn float(reader: &mut Reader, head: &Head) -> Result<Type> {
     let [kind, sign, _, _] = head.bits.to_le_bytes();
     let found = (head.size, sign, places, bias);
     let whole = offset == 0 && u32::from(precision) == head.size.saturating_mul(8);
-    // The mantissa's highest bit is 1 and not stored; bits 0 and 6 are the byte order, VAX's being both.
+    // The highest bit of the mantissa is 1 and not stored. Bits 0 and 6 are the byte order; both are set for VAX.
     let usual = whole && kind & 0b11_0000 == 0b10_0000 && kind & 0b100_0000 == 0;
     let known = FLOATS.iter().find(|(float, _)| usual && *float == found);
     Ok(known.map_or_else(
@@ -165,7 +166,7 @@ fn text(head: &Head, at: usize) -> Result<Type> {
 }
 
 fn opaque(reader: &mut Reader, head: &Head, at: usize) -> Result<Type> {
-    // The tag, which is filled up to a multiple of eight bytes.
+    // The tag is padded to a multiple of eight bytes.
     reader.take(u64::from(head.bits & 0xff).next_multiple_of(8))?;
     match head.size {
         0 => Err(Malformed::new("opaque elements of no bytes", at)),
@@ -173,7 +174,7 @@ fn opaque(reader: &mut Reader, head: &Head, at: usize) -> Result<Type> {
     }
 }
 
-/// Two floats called r and i are a complex number.
+/// Reads a compound. Two floats called r and i are a complex number.
 fn compound(reader: &mut Reader, head: &Head, depth: u32) -> Result<Type> {
     let mut members = Vec::new();
     for _ in 0..head.bits & 0xffff {
@@ -195,7 +196,7 @@ fn compound(reader: &mut Reader, head: &Head, depth: u32) -> Result<Type> {
     }
 }
 
-/// Name, offset and type of a compound's member.
+/// Reads the name, the offset and the type of a compound's member.
 fn member<'a>(reader: &mut Reader<'a>, head: &Head, depth: u32) -> Result<(&'a [u8], u64, Type)> {
     let name = name(reader, head.version)?;
     let offset = match head.version {
@@ -203,7 +204,7 @@ fn member<'a>(reader: &mut Reader<'a>, head: &Head, depth: u32) -> Result<(&'a [
         _ => shortest(reader, head.size)?,
     };
     if head.version == 1 {
-        // The dimensions of an array, in the days before there was a class for it.
+        // The dimensions of an array: version 1 has no class for arrays.
         let [dimensions, ..] = reader.array::<28>()?;
         if dimensions != 0 {
             description(reader, depth)?;
@@ -213,7 +214,7 @@ fn member<'a>(reader: &mut Reader<'a>, head: &Head, depth: u32) -> Result<(&'a [
     Ok((name, offset, description(reader, depth)?))
 }
 
-/// A name up to its NUL; before version 3 filled up to a multiple of eight bytes.
+/// Reads a name up to its NUL. Before version 3, it is padded to a multiple of eight bytes.
 fn name<'a>(reader: &mut Reader<'a>, version: u8) -> Result<&'a [u8]> {
     let Some(len) = reader.rest().iter().position(|&byte| byte == 0) else {
         return Err(Malformed::new("a name without an end", reader.at()));
@@ -225,7 +226,7 @@ fn name<'a>(reader: &mut Reader<'a>, version: u8) -> Result<&'a [u8]> {
     Ok(name)
 }
 
-/// An offset within `size` bytes, in as few bytes as hold `size`.
+/// Reads an offset within `size` bytes. It takes as few bytes as `size` needs.
 fn shortest(reader: &mut Reader, size: u32) -> Result<u64> {
     let len = match size {
         0..=0xff => 1,
@@ -236,7 +237,7 @@ fn shortest(reader: &mut Reader, size: u32) -> Result<u64> {
     Ok(reader.take(len)?.iter().rev().fold(0, |value, &byte| value << 8 | u64::from(byte)))
 }
 
-/// FALSE and TRUE in a byte are a bool; other enums are their integers.
+/// Reads an enum. FALSE and TRUE in one byte are a bool. Other enums are read as their integers.
 fn enumeration(reader: &mut Reader, head: &Head, depth: u32) -> Result<Type> {
     let base = description(reader, depth)?;
     let count = head.bits & 0xffff;
@@ -264,7 +265,7 @@ mod tests {
 
     use super::*;
 
-    /// As h5py 3.14 wrote them.
+    /// A message that h5py 3.14 wrote, like the two below.
     const FLOAT32: &[u8] =
         b"\x11\x20\x1f\x00\x04\x00\x00\x00\x00\x00\x20\x00\x17\x08\x00\x17\x7f\x00\x00\x00";
     const INT16_BIG: &[u8] = b"\x10\x09\x00\x00\x02\x00\x00\x00\x00\x00\x10\x00";
@@ -281,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn types_of_h5py_are_those_of_tensorflow() {
+    fn types_that_h5py_writes_are_recognized() {
         assert_eq!(decode(FLOAT32), Ok(number("float32", 4, false)));
         assert_eq!(decode(INT16_BIG), Ok(number("int16", 2, true)));
         assert_eq!(decode(BOOL), Ok(number("bool", 1, false)));
@@ -304,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_nearly_a_number_is_none() {
+    fn a_type_that_is_almost_a_number_is_not_one() {
         let mut twelve_bits = INT16_BIG.to_vec();
         twelve_bits[10] = 12;
         assert_eq!(decode(&twelve_bits), Ok(Type::Other("integers of 12 bits from bit 0 of 2 bytes".into())));
@@ -317,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_cut_at_any_length_is_malformed() {
+    fn a_message_truncated_at_any_length_is_malformed() {
         for message in [FLOAT32, INT16_BIG, BOOL, &complex64()] {
             for len in 0..message.len() {
                 assert!(decode(&message[..len]).is_err(), "{len}");
@@ -332,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flipped_bit_makes_another_type_or_none() {
+    fn a_flipped_bit_gives_another_type_or_an_error() {
         for message in [FLOAT32, INT16_BIG, BOOL] {
             for bit in 0..message.len() * 8 {
                 let mut flipped = message.to_vec();

@@ -1,4 +1,4 @@
-//! LZF, which h5py can compress chunks with.
+//! LZF, a compression of chunks in h5py.
 //!
 //! ```text
 //! stream    := ( literals | reference ) *
@@ -6,15 +6,15 @@
 //! reference := lllooooo [length, if l = 7]  offset      l + length + 2 bytes from offset + 1 bytes back
 //! ```
 //!
-//! The length of the whole stands elsewhere and must be met exactly.
+//! The total length is stored elsewhere, and the output must match it exactly.
 
 use crate::format::varint::Reader;
 use crate::format::{Malformed, Result};
 
-/// The bytes that `stream` holds, of which there are `len`.
+/// Decompresses `stream` into exactly `len` bytes.
 ///
 /// # Errors
-/// Where the stream ends early, refers back past its beginning, or makes more or fewer bytes.
+/// The fault, if the stream ends early, refers back past its beginning, or produces more or fewer bytes.
 pub(crate) fn decode(stream: &[u8], len: usize) -> Result<Vec<u8>> {
     let (mut reader, mut out) = (Reader::new(stream), Vec::new());
     while !reader.is_empty() {
@@ -34,7 +34,7 @@ pub(crate) fn decode(stream: &[u8], len: usize) -> Result<Vec<u8>> {
     }
 }
 
-/// Copies what a reference means, which may overlap what it makes.
+/// Copies the bytes to which a reference refers. They may overlap the bytes that it produces.
 fn back(reader: &mut Reader, control: u8, out: &mut Vec<u8>, at: usize) -> Result<()> {
     let mut length = usize::from(control >> 5).saturating_add(2);
     if control >> 5 == 7 {
@@ -60,31 +60,31 @@ mod tests {
 
     use super::*;
 
-    /// `abcabcabc…`, 300 bytes: three literals and a reference of the longest kind, then one more.
+    /// A stream of `abcabcabc…`, 300 bytes: three literals, a reference of the maximum length, and another reference.
     const STREAM: &[u8] = b"\x02abc\xe0\xff\x02\xe0\x18\x02";
 
     #[test]
-    fn a_reference_may_overlap_what_it_makes() {
+    fn a_reference_may_overlap_its_output() {
         assert_eq!(decode(STREAM, 300).unwrap(), b"abc".repeat(100));
         assert_eq!(decode(b"\x00x\x20\x00", 4).unwrap(), b"xxxx");
     }
 
     #[test]
-    fn a_stream_cut_at_any_length_is_malformed() {
+    fn a_stream_truncated_at_any_length_is_malformed() {
         for len in 0..STREAM.len() {
             assert!(decode(&STREAM[..len], 300).is_err(), "{len}");
         }
     }
 
     #[test]
-    fn what_makes_too_much_or_reaches_too_far_is_malformed() {
+    fn a_stream_that_produces_too_much_or_refers_back_too_far_is_malformed() {
         assert_eq!(decode(STREAM, 299).unwrap_err().what, "more than 299 bytes");
         assert_eq!(decode(b"\x00x\x20\x01", 4).unwrap_err().what, "2 bytes back from byte 1");
     }
 
     proptest! {
         #[test]
-        fn literals_are_themselves(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        fn literals_are_copied(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             let run = |run: &[u8]| [&[u8::try_from(run.len()).unwrap().wrapping_sub(1)][..], run].concat();
             let stream: Vec<u8> = bytes.chunks(32).flat_map(run).collect();
             prop_assert_eq!(decode(&stream, bytes.len()).unwrap(), bytes);

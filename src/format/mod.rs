@@ -1,7 +1,8 @@
-//! Pure codecs: bytes in, structs out, and back. No I/O, no paths, no tensors, nothing of ours but each other.
+//! Pure codecs: they decode bytes into structs and encode structs into bytes. They do no I/O, and use no paths, no
+//! tensors and no other module of this project.
 //!
-//! These lines meet hostile bytes, so nothing here may panic, index unchecked, or allocate what a length field merely
-//! claims: every length is held against the bytes that are really there first.
+//! The codecs process untrusted bytes. So they must not panic, index without a check, or allocate memory for a length
+//! that a field merely claims: every length is first checked against the bytes that are really there.
 #![deny(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -30,7 +31,7 @@ pub mod v1;
 pub mod varint;
 mod wire;
 
-/// What is wrong with some bytes, and where in them.
+/// A fault in some bytes, and its offset.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{what} at byte {at}")]
 pub struct Malformed {
@@ -41,7 +42,7 @@ pub struct Malformed {
 }
 
 impl Malformed {
-    /// `what` is wrong at offset `at`.
+    /// Returns the fault `what` at offset `at`.
     pub(crate) fn new(what: impl Into<std::borrow::Cow<'static, str>>, at: usize) -> Self {
         Self { what: what.into(), at: at as u64 }
     }

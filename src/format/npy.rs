@@ -1,4 +1,4 @@
-//! The header of a NumPy `.npy` file, to the byte as NumPy writes it.
+//! The header of a NumPy `.npy` file, byte for byte as NumPy writes it.
 //!
 //! ```text
 //! header := "\x93NUMPY" major minor length text        length: u16 in version 1.0, u32 in 2.0
@@ -10,24 +10,25 @@ use crate::format::{Malformed, Result};
 const MAGIC: &[u8] = b"\x93NUMPY";
 const ALIGNMENT: usize = 64;
 
-/// NumPy leaves room for the first dimension to grow to this many digits, so that appending need not move the data.
+/// The number of digits for which NumPy reserves space in the first dimension, so that appending does not move the
+/// data.
 const GROWTH_DIGITS: usize = 21;
 
-/// What a header says.
+/// The contents of a header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Header {
     /// The elements' type, such as `<f4`.
     pub(crate) descr: String,
-    /// Whether the first index runs fastest.
+    /// True if the first index varies fastest.
     pub(crate) fortran_order: bool,
     /// Sizes of the dimensions.
     pub(crate) shape: Vec<u64>,
-    /// Bytes of the header: where the elements begin.
+    /// Length of the header in bytes, which is the offset of the elements.
     pub(crate) len: usize,
 }
 
 impl Header {
-    /// The header that a file begins with.
+    /// Decodes the header at the beginning of a file.
     pub(crate) fn decode(file: &[u8]) -> Result<Self> {
         let version = file.strip_prefix(MAGIC).ok_or_else(|| Malformed::new("another magic", 0))?;
         let (text_len, at) = match version {
@@ -57,7 +58,7 @@ impl Header {
     }
 }
 
-/// The header of a row-major array of `shape`, whose elements are as `descr` says, such as `<f4`.
+/// Encodes the header of a row-major array of `shape`, with elements of type `descr`, such as `<f4`.
 pub(crate) fn header(descr: &str, shape: &[u64]) -> Vec<u8> {
     let dict = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {}, }}", tuple(shape));
     let growth = shape.first().map_or(0, |dim| GROWTH_DIGITS.saturating_sub(dim.to_string().len()));
@@ -70,11 +71,12 @@ pub(crate) fn header(descr: &str, shape: &[u64]) -> Vec<u8> {
     out
 }
 
-/// What comes before the text, and how long the text is with its padding: version 1.0 if that fits 16 bits.
+/// Returns the bytes before the text, and the length of the text with its padding. The version is 1.0 if this length
+/// fits in 16 bits.
 fn start(text_len: usize) -> (Vec<u8>, usize) {
     let padded = |length_field: usize| {
         let before = MAGIC.len().saturating_add(2).saturating_add(length_field);
-        // Never without padding: where the text would fit exactly, NumPy adds a whole 64 bytes.
+        // The padding is never empty: if the text would fit exactly, NumPy adds 64 bytes.
         let end = before.saturating_add(text_len).saturating_add(2);
         end.next_multiple_of(ALIGNMENT).saturating_sub(before)
     };
@@ -87,7 +89,7 @@ fn start(text_len: usize) -> (Vec<u8>, usize) {
     }
 }
 
-/// As Python writes a tuple: `()`, `(3,)`, `(3, 4)`.
+/// Formats a tuple as Python does: `()`, `(3,)`, `(3, 4)`.
 fn tuple(shape: &[u64]) -> String {
     match shape {
         [one] => format!("({one},)"),
@@ -100,7 +102,7 @@ fn tuple(shape: &[u64]) -> String {
 mod tests {
     use super::*;
 
-    /// The header's version and its text.
+    /// Returns the header's version and its text.
     fn split(header: &[u8]) -> (u8, &str) {
         assert!(header.starts_with(MAGIC) && header[7] == 0);
         let (length, text) = match header[6] {
@@ -111,9 +113,9 @@ mod tests {
         (header[6], std::str::from_utf8(text).unwrap())
     }
 
-    /// As NumPy 2 wrote them.
+    /// The expected headers are those that NumPy 2 wrote.
     #[test]
-    fn headers_are_those_that_numpy_writes() {
+    fn headers_equal_those_that_numpy_writes() {
         let cases: [(&[u64], usize, &str); 5] = [
             (&[], 62, "(), }"),
             (&[3], 60, "(3,), }"),
@@ -130,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_written_is_read_and_a_cut_header_is_malformed_at_every_length() {
+    fn headers_survive_a_round_trip_and_truncated_ones_are_malformed() {
         for shape in [&[][..], &[3], &[2, 3], &[0], &[u64::MAX, 1], &[7; 22_000]] {
             let bytes = header("|S5", shape);
             let (descr, fortran_order) = ("|S5".to_owned(), false);
@@ -154,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_of_other_writers_are_read_in_any_order_of_their_keys() {
+    fn headers_of_other_writers_may_have_their_keys_in_any_order() {
         let text = "{ 'shape':(4 , 5), 'fortran_order' : True,'descr': '>i2'}\n";
         let bytes = [MAGIC, &[1, 0, u8::try_from(text.len()).unwrap(), 0], text.as_bytes()].concat();
         let header = Header::decode(&bytes).unwrap();
@@ -183,7 +185,7 @@ mod tests {
         assert_eq!(header("|S5", &[7; 254]).len(), 896);
     }
 
-    /// Where NumPy's own change from one version to the other was seen.
+    /// The lengths are those between which NumPy itself changes the version.
     #[test]
     fn a_header_beyond_65535_bytes_is_of_version_2() {
         let (old, new) = (header("|S5", &[7; 21_000]), header("|S5", &[7; 22_000]));

@@ -1,12 +1,13 @@
-//! Indexes that TensorFlow wrote, for tests that hold a codec against them. They lie outside the project, in the folder
-//! that `CKPTFS_REAL_CHECKPOINTS` names or beside the project; where there are none, such a test says so.
+//! Indexes that TensorFlow wrote, for tests that check a codec against them. They are in the directory that
+//! `CKPTFS_REAL_CHECKPOINTS` names, or else next to the project, outside it. If there are none, the test prints that
+//! it is skipped.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Name and contents of every `.index` to be found.
+/// Returns the name and the contents of every `.index` file in that directory.
 pub(super) fn indexes() -> Vec<(String, Vec<u8>)> {
     let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/checkpoints");
     let root = std::env::var_os("CKPTFS_REAL_CHECKPOINTS").map_or_else(beside, PathBuf::from);

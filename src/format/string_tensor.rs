@@ -1,27 +1,27 @@
-//! A tensor of strings as it lies in a data file.
+//! A tensor of strings in the layout of a data file.
 //!
 //! ```text
 //! tensor := varint length *  masked_crc32c(4)  bytes *
 //! ```
 //!
-//! The checksum in the middle covers the lengths as integers, of four bytes each or eight from 4 GiB on. The checksum in
-//! the tensor's entry covers those integers, the stored checksum and the bytes, but not the varints. A data file of high
-//! byte first differs only in the integers and the stored checksum: in `length` and `lengths_crc`.
+//! The checksum in the middle covers the lengths as integers: four bytes each, or eight for a length of 4 GiB or
+//! more. The checksum in the tensor's entry covers those integers, the stored checksum and the bytes, but not the
+//! varints. A big-endian data file differs only in the integers and the stored checksum.
 
 use crate::format::bundle::Endianness;
 use crate::format::crc::Masked;
 use crate::format::varint::{Reader, put};
 use crate::format::{Malformed, Result};
 
-/// The elements of the tensor that `bytes` hold.
+/// Decodes the elements of a tensor.
 ///
-/// There are `num_elements`, by the shape; the bytes must be used up exactly. Nothing says yet that the elements are
-/// undamaged: for that, hold [`checksum`] against the entry's.
+/// The shape gives `num_elements`, and the elements must use all bytes. The bytes of the elements are not checked:
+/// for that, compare [`checksum`] with the entry's.
 pub fn decode(bytes: &[u8], num_elements: u64) -> Result<Vec<&[u8]>> {
     decode_in(Endianness::Little, bytes, num_elements)
 }
 
-/// [`decode`], of a data file of either order.
+/// Decodes like [`decode`], from a data file of either byte order.
 pub(crate) fn decode_in(order: Endianness, bytes: &[u8], num_elements: u64) -> Result<Vec<&[u8]>> {
     let mut reader = Reader::new(bytes);
     let lengths = lengths(&mut reader, num_elements)?;
@@ -33,7 +33,7 @@ pub(crate) fn decode_in(order: Endianness, bytes: &[u8], num_elements: u64) -> R
     Err(Malformed::new(format!("{} bytes after the last string", reader.rest().len()), reader.at()))
 }
 
-/// The bytes of the tensor that has these elements, and the checksum for its entry.
+/// Encodes the tensor of these elements. Returns its bytes and the checksum for its entry.
 pub fn encode<T: AsRef<[u8]>>(elements: &[T]) -> (Vec<u8>, Masked) {
     let mut bytes = Vec::new();
     elements.iter().for_each(|element| put(&mut bytes, element.as_ref().len() as u64));
@@ -42,19 +42,19 @@ pub fn encode<T: AsRef<[u8]>>(elements: &[T]) -> (Vec<u8>, Masked) {
     (bytes, checksum(elements))
 }
 
-/// The checksum that the entry of the tensor with these elements has.
+/// Returns the checksum in the entry of the tensor with these elements.
 pub(crate) fn checksum<T: AsRef<[u8]>>(elements: &[T]) -> Masked {
     checksum_in(Endianness::Little, elements)
 }
 
-/// [`checksum`], in a bundle of either order.
+/// Returns the same as [`checksum`], for a bundle of either byte order.
 pub(crate) fn checksum_in<T: AsRef<[u8]>>(order: Endianness, elements: &[T]) -> Masked {
     let lengths = lengths_crc(order, &integers(elements));
     let lengths = lengths.extend(&bytes32(order, lengths.0));
     elements.iter().fold(lengths, |crc, element| crc.extend(element.as_ref()))
 }
 
-/// The checksum that stands between the lengths and the bytes.
+/// Returns the checksum that is stored between the lengths and the bytes.
 pub(crate) fn checksum_of_lengths<T: AsRef<[u8]>>(elements: &[T]) -> Masked {
     lengths_crc(Endianness::Little, &integers(elements))
 }
@@ -121,7 +121,7 @@ mod tests {
     use super::super::{real, table};
     use super::*;
 
-    /// Four strings as TensorFlow wrote them, but for the last one's own bytes.
+    /// Returns four strings as TensorFlow wrote them, except for the contents of the last one.
     fn written() -> Vec<u8> {
         [&b"\x05\x00\x03\xac\x02\x54\x8f\x6f\x73hellox01"[..], &[b'c'; 300]].concat()
     }
@@ -157,7 +157,7 @@ mod tests {
         }
     }
 
-    /// The bytes of a value in the only data file of a bundle; of none in one of several.
+    /// Returns the bytes of a value, if the bundle has only one data file.
     fn value(index: &str, entry: &Entry) -> Option<Vec<u8>> {
         let data = std::fs::read(index.replace(".index", ".data-00000-of-00001")).ok()?;
         let (at, len) = (usize::try_from(entry.offset).ok()?, usize::try_from(entry.size).ok()?);
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn no_strings_are_four_bytes() {
+    fn a_tensor_without_strings_takes_four_bytes() {
         assert_eq!(encode::<&str>(&[]).0, b"\xd8\xea\x82\xa2");
         assert_eq!(decode(b"\xd8\xea\x82\xa2", 0), Ok(vec![]));
     }
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn short_and_long_lengths_stand_together_each_in_its_own_width() {
+    fn short_and_long_lengths_are_mixed_each_with_its_own_width() {
         let (short, long) = (u64::from(u32::MAX), 1u64 << 32);
         for (order, expected) in [
             (Endianness::Little, [&[0xff; 4][..], &long.to_le_bytes(), &[2, 0, 0, 0]].concat()),
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tensor_cut_at_any_length_or_with_bytes_to_spare_is_malformed() {
+    fn a_truncated_tensor_or_one_with_extra_bytes_is_malformed() {
         let written = written();
         for len in 0..written.len() {
             assert!(decode(&written[..len], 4).is_err());
@@ -222,7 +222,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_encoded_is_decoded(elements in vec(vec(any::<u8>(), 0..200), 0..20)) {
+        fn strings_survive_a_round_trip(elements in vec(vec(any::<u8>(), 0..200), 0..20)) {
             let (bytes, crc) = encode(&elements);
             let decoded = decode(&bytes, elements.len() as u64).unwrap();
             prop_assert_eq!(checksum(&decoded), crc);

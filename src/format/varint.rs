@@ -1,8 +1,9 @@
-//! Base-128 integers (7 bits a byte, low group first, high bit: more follows), and the cursor all codecs read with.
+//! Base-128 integers (7 bits per byte, low group first, the high bit is set if another byte follows), and the cursor
+//! with which all codecs read.
 
 use crate::format::{Malformed, Result};
 
-/// A place in some bytes that moves forward as they are read, and knows its offset for errors.
+/// A cursor that moves forward in some bytes as they are read, and knows its offset for errors.
 #[derive(Clone, Debug)]
 pub struct Reader<'a> {
     rest: &'a [u8],
@@ -10,32 +11,32 @@ pub struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// At the start of `bytes`; offsets count from there.
+    /// Starts at the beginning of `bytes`. Offsets count from there.
     pub fn new(bytes: &'a [u8]) -> Self {
         Self::based(bytes, 0)
     }
 
-    /// At the start of `bytes`, which themselves lie at offset `base` of what errors should speak of.
+    /// Starts at the beginning of `bytes`. Errors report offsets from `base` on.
     pub(crate) fn based(bytes: &'a [u8], base: usize) -> Self {
         Self { rest: bytes, end: base.saturating_add(bytes.len()) }
     }
 
-    /// Offset of the next byte.
+    /// Returns the offset of the next byte.
     pub(crate) fn at(&self) -> usize {
         self.end.saturating_sub(self.rest.len())
     }
 
-    /// Whether nothing is left.
+    /// Returns true if no bytes are left.
     pub(crate) fn is_empty(&self) -> bool {
         self.rest.is_empty()
     }
 
-    /// What is left.
+    /// Returns the bytes that are left.
     pub(crate) fn rest(&self) -> &'a [u8] {
         self.rest
     }
 
-    /// The next varint.
+    /// Reads the next varint.
     #[inline]
     pub fn varint(&mut self) -> Result<u64> {
         match self.rest {
@@ -47,7 +48,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The next varint, which must fit 32 bits.
+    /// Reads the next varint, which must fit in 32 bits.
     #[inline]
     pub(crate) fn varint32(&mut self) -> Result<u32> {
         let at = self.at();
@@ -71,7 +72,7 @@ impl<'a> Reader<'a> {
         Err(Malformed::new("truncated varint", self.at()))
     }
 
-    /// The next `len` bytes. Nothing is allocated, so `len` may be hostile.
+    /// Reads the next `len` bytes. Nothing is allocated, so `len` may be an untrusted number.
     #[inline]
     pub(crate) fn take(&mut self, len: u64) -> Result<&'a [u8]> {
         let split = usize::try_from(len).ok().and_then(|len| self.rest.split_at_checked(len));
@@ -83,7 +84,7 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 
-    /// The next `N` bytes as an array, for `from_le_bytes` and its kind.
+    /// Reads the next `N` bytes as an array, for `from_le_bytes` and similar functions.
     #[inline]
     pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N]> {
         let Some((taken, rest)) = self.rest.split_first_chunk() else {
@@ -95,7 +96,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Appends `value`, in as few bytes as hold it.
+/// Appends `value`, in as few bytes as possible.
 #[inline]
 pub fn put(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
@@ -147,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hostile_length_takes_nothing() {
+    fn a_length_that_is_too_large_reads_nothing() {
         let mut reader = Reader::based(&[1, 2, 3], 100);
         assert_eq!(reader.take(u64::MAX).unwrap_err().at, 100);
         assert_eq!(reader.take(2), Ok(&[1u8, 2][..]));
@@ -157,7 +158,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_put_is_read(value: u64, low in 0u32..64) {
+        fn varints_survive_a_round_trip(value: u64, low in 0u32..64) {
             let value = value >> low;
             let mut bytes = Vec::new();
             put(&mut bytes, value);

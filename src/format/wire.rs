@@ -5,9 +5,9 @@
 //! value := 0 varint | 1 eight bytes | 2 varint length, bytes | 5 four bytes
 //! ```
 //!
-//! Groups (wire types 3 and 4), which no message of TensorFlow's checkpoints has, are refused. Unknown fields are for
-//! the caller to skip or, by their `raw` bytes, to keep. Offsets count from the start of the outermost message, so that
-//! an error says where in the file's bytes the fault is.
+//! Groups (wire types 3 and 4) are refused: no message in TensorFlow's checkpoints has them. The caller skips unknown
+//! fields, or keeps their `raw` bytes. Offsets count from the start of the outermost message, so that an error
+//! reports where in the file's bytes the fault is.
 
 use crate::format::varint::{Reader, put};
 use crate::format::{Malformed, Result};
@@ -23,7 +23,7 @@ pub(super) struct Field<'a> {
     /// Its number in the `.proto` file.
     pub(super) number: u32,
     value: Value<'a>,
-    /// Its own bytes, tag and all.
+    /// Its own bytes, including the tag.
     pub(super) raw: &'a [u8],
     /// Offset of the value.
     pub(super) at: usize,
@@ -37,12 +37,12 @@ enum Value<'a> {
     Bytes(&'a [u8]),
 }
 
-/// The fields of `message`, the outermost. Ends after the first error.
+/// Returns the fields of `message`, which is the outermost message. The iterator ends after the first error.
 pub(super) fn fields(message: &[u8]) -> Fields<'_> {
     fields_at(message, 0)
 }
 
-/// The same of a message that itself lies at offset `base` of what errors should speak of.
+/// Returns the fields of a message like [`fields`]. Errors report offsets from `base` on.
 pub(super) fn fields_at(message: &[u8], base: usize) -> Fields<'_> {
     Fields { reader: Reader::based(message, base) }
 }
@@ -93,7 +93,7 @@ impl<'a> Field<'a> {
         Ok(Self { number: tag >> 3, value, raw, at })
     }
 
-    /// This field is wrong as `what` says.
+    /// Returns the fault `what` in this field.
     pub(super) fn malformed(&self, what: impl std::fmt::Display) -> Malformed {
         Malformed::new(format!("field {}: {what}", self.number), self.at)
     }
@@ -106,12 +106,12 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// A string: a parser of proto3 refuses what is not UTF-8.
+    /// Reads a string. A proto3 parser refuses a string that is not UTF-8.
     pub(super) fn string(&self) -> Result<&'a str> {
         std::str::from_utf8(self.bytes()?).map_err(|_| self.malformed("not UTF-8"))
     }
 
-    /// The fields of a message within the message.
+    /// Returns the fields of a nested message.
     #[inline]
     pub(super) fn message(&self) -> Result<Fields<'a>> {
         Ok(Fields { reader: Reader::based(self.bytes()?, self.at) })
@@ -125,7 +125,7 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// An `int64`: negative numbers are varints of ten bytes.
+    /// Reads an `int64`. A negative number is a varint of ten bytes.
     #[inline]
     pub(super) fn int64(&self) -> Result<i64> {
         match self.value {
@@ -134,26 +134,26 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// An `int32`. Protobuf would cut off what does not fit; a number that large is refused here.
+    /// Reads an `int32`. Protobuf would truncate a larger number. It is refused here.
     pub(super) fn int32(&self) -> Result<i32> {
         let value = self.int64()?;
         i32::try_from(value).map_err(|_| self.malformed(format_args!("{value} is over 32 bits")))
     }
 
-    /// Something counted or measured.
+    /// Reads a number that must not be negative.
     #[inline]
     pub(super) fn natural(&self) -> Result<u64> {
         let value = self.int64()?;
         u64::try_from(value).map_err(|_| self.malformed(format_args!("{value} is negative")))
     }
 
-    /// Something counted or measured that is an `int32`, or an enum's number.
+    /// Reads an `int32`, or the number of an enum, that must not be negative.
     pub(super) fn natural32(&self) -> Result<u32> {
         let value = self.int32()?;
         u32::try_from(value).map_err(|_| self.malformed(format_args!("{value} is negative")))
     }
 
-    /// A repeated `int32`, which may stand alone or packed.
+    /// Reads a repeated `int32`, packed or not.
     pub(super) fn int32s(&self) -> Result<Vec<i32>> {
         let Value::Bytes(packed) = self.value else { return Ok(vec![self.int32()?]) };
         let mut reader = Reader::based(packed, self.at);
@@ -173,7 +173,7 @@ pub(super) fn put_int(out: &mut Vec<u8>, number: u32, value: u64) {
     }
 }
 
-/// Appends a varint field, even if it is zero: for a member of a `oneof`, where absence says something else.
+/// Appends a varint field, even if it is zero. Members of a `oneof` need this, because absence has another meaning.
 pub(super) fn put_present_int(out: &mut Vec<u8>, number: u32, value: u64) {
     put_tag(out, number, VARINT);
     put(out, value);
@@ -192,7 +192,7 @@ pub(super) fn put_string(out: &mut Vec<u8>, number: u32, value: &str) {
     }
 }
 
-/// Appends a field of bytes, even if there are none: a message that is there is written even when it says nothing.
+/// Appends a field of bytes, even if it is empty: a message that is present is written even if it is empty.
 pub(super) fn put_bytes(out: &mut Vec<u8>, number: u32, bytes: &[u8]) {
     put_tag(out, number, BYTES);
     put(out, bytes.len() as u64);
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn each_wire_type_is_told_apart() {
+    fn wire_types_are_distinguished() {
         let message = [0x08, 0x96, 0x01, 0x11, 1, 0, 0, 0, 0, 0, 0, 0, 0x1a, 2, b'h', b'i', 0x25, 7, 0, 0, 0];
         let found: Vec<_> = all(&message).unwrap().iter().map(|f| (f.number, f.value, f.at)).collect();
         let values = [Value::Varint(150), Value::Fixed64, Value::Bytes(b"hi"), Value::Fixed32(7)];
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_inside_a_message_is_placed_in_the_outermost_bytes() {
+    fn a_fault_in_a_nested_message_has_an_offset_in_the_outermost_one() {
         let outer = all(&[0x0a, 4, 0x0a, 2, 0x08, 0xff]).unwrap()[0];
         let inner = outer.message().unwrap().next().unwrap().unwrap();
         let fault = inner.message().unwrap().next().unwrap().unwrap_err();
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn what_protobuf_would_refuse_is_malformed() {
+    fn messages_that_protobuf_would_refuse_are_malformed() {
         let cases: [(&[u8], &str); 7] = [
             (b"\x00\x01", "protobuf field number 0 at byte 0"),
             (b"\x0b", "protobuf wire type 3 at byte 0"),
@@ -257,7 +257,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_put_comes_back(rows in prop::collection::vec((1u32..1 << 29, 1u64.., any::<u32>(), ".{1,20}"), 0..20)) {
+        fn fields_survive_a_round_trip(rows in prop::collection::vec((1u32..1 << 29, 1u64.., any::<u32>(), ".{1,20}"), 0..20)) {
             let mut out = Vec::new();
             for (number, int, fixed, text) in &rows {
                 put_int(&mut out, *number, *int);

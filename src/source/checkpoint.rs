@@ -4,14 +4,15 @@ use crate::catalog::Catalog;
 use crate::source::prefix::Prefix;
 use crate::source_file::Stamp;
 
-/// A checkpoint that was opened: its index was read and checked, its data were not touched.
+/// An open checkpoint. Its index was read and checked. Its values were not read, except for the object graph, and
+/// strings in some formats.
 pub struct Checkpoint {
-    /// Where it is and what it is called.
+    /// Its directory and the names of its files.
     pub(crate) prefix: Prefix,
     /// Its variables.
     pub catalog: Catalog,
-    /// The index's identity, length and time when it was read.
+    /// The stamp (inode, length and modification time) of the index when it was read.
     pub stamp: Stamp,
-    /// What the user should know and what does not stop the work.
+    /// The problems that the user should know about and that do not stop the work.
     pub warnings: Vec<String>,
 }

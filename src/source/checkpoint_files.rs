@@ -1,7 +1,8 @@
-//! Checkpoint file names: a prefix, and the files that carry it.
+//! The file names of a checkpoint: a prefix, and the files whose names begin with it.
 //!
-//! `P.index`, `P.data-SSSSS-of-NNNNN` (five digits or more, counted from 0), `P.meta`. In other formats one file is the
-//! checkpoint, or names the others: its head. The index is TensorFlow's.
+//! TensorFlow's V2 bundle has `P.index`, `P.data-SSSSS-of-NNNNN` (five digits or more, counted from 0) and `P.meta`.
+//! In another format, one file is the checkpoint or names the other files. This file is the head. The head of a
+//! bundle is its index.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
@@ -14,21 +15,21 @@ use crate::source::file_format::SourceFormat;
 use crate::source::prefix::{Prefix, with_suffix};
 use crate::source_file::Stamp;
 
-/// The files of one prefix that a directory has.
+/// The files in a directory that belong to one prefix.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct CheckpointFiles {
     /// The index or other head, if there is one.
     pub(crate) index: Option<Stamp>,
-    /// The head's name. It is empty for a V2 bundle, whose index is named by the stem.
+    /// The name of the head. It is empty for a V2 bundle, whose index is named after the stem.
     pub(crate) head: OsString,
     /// The format; `None` for TensorFlow's V2 bundle.
     pub(crate) format: Option<&'static SourceFormat>,
-    /// The names of the data files, by the number of shards that they give.
+    /// The names of the data files, grouped by the number of shards in the name.
     data: BTreeMap<u64, BTreeSet<OsString>>,
 }
 
 impl CheckpointFiles {
-    /// The family of a head that is no index, if it is there.
+    /// Returns the files of a checkpoint of another format. `index` is `None` if the head is missing.
     pub(crate) fn of_other_format(
         directory: &Directory,
         head: &OsStr,
@@ -37,23 +38,24 @@ impl CheckpointFiles {
         Self { index: stamp(directory, head), head: head.into(), format: Some(format), ..Self::default() }
     }
 
-    /// Returns the ending of the name under which the checkpoint is shown in its own format, if it is.
+    /// Returns the suffix of the file that shows the checkpoint in its own format; `None` if no file does.
     fn suffix(&self) -> Option<&'static str> {
         self.format.and_then(|format| format.suffix)
     }
 
-    /// The index and every data file that their names promise. What another head needs, only its format knows.
+    /// Returns true if the index and all data files that their names announce are there. For another format only the
+    /// head is checked: only its decoder knows which other files it needs.
     pub(crate) fn is_complete(&self) -> bool {
         let promised = |(promised, found): (&u64, &BTreeSet<_>)| *promised == found.len() as u64;
         self.index.is_some() && (!self.is_bundle() || self.data.iter().any(promised))
     }
 
-    /// Whether it is of TensorFlow's format.
+    /// Returns true if the checkpoint is a V2 bundle.
     pub(crate) fn is_bundle(&self) -> bool {
         self.format.is_none()
     }
 
-    /// The names beside the index under which the checkpoint is likely to be shown, with the stem that it has.
+    /// Returns the names of the files that a mount is likely to show for the checkpoint, except for the index.
     pub(crate) fn shown(&self, stem: &OsStr) -> Vec<OsString> {
         let other = || [Some(".data-00000-of-00001"), self.suffix()].into_iter().flatten();
         if self.is_bundle() {
@@ -63,24 +65,24 @@ impl CheckpointFiles {
         }
     }
 
-    /// The source's file that is shown as something else, and not as itself.
+    /// Returns the source file that a mount hides, because it shows the checkpoint in another form.
     pub(crate) fn covered(&self, stem: &OsStr) -> Option<&OsString> {
         (!self.is_bundle() && (self.suffix().is_some() || self.head == stem)).then_some(&self.head)
     }
 
-    /// The prefix of a family in a directory.
+    /// Returns the prefix of the checkpoint in a directory.
     pub(crate) fn prefix(&self, dir: &Path, stem: &OsStr) -> Prefix {
         let prefix = Prefix::new(dir, stem);
         if self.is_bundle() { prefix } else { Prefix { head: self.head.clone(), ..prefix } }
     }
 
-    /// The names of the data files, those of one number of shards together.
+    /// Returns the names of the data files, grouped by their number of shards.
     pub(crate) fn data(&self) -> impl Iterator<Item = &OsString> {
         self.data.values().flatten()
     }
 }
 
-/// The V2 bundles of a folder by stem. What a crashed save left behind does not count.
+/// Returns the V2 bundles of a directory by stem. Temporary files that a crashed save left behind are ignored.
 pub(crate) fn bundles(directory: &Directory, entries: &[Entry]) -> BTreeMap<OsString, CheckpointFiles> {
     let mut families = BTreeMap::<OsString, CheckpointFiles>::new();
     for entry in entries.iter().filter(|entry| entry.kind.is_file() || entry.kind.is_symlink()) {
@@ -103,7 +105,7 @@ fn stamp(directory: &Directory, name: &OsStr) -> Option<Stamp> {
     Some(Stamp::from(&meta))
 }
 
-/// Which file of a checkpoint a name is.
+/// The kind of a checkpoint file, by its name.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Part {
     /// `.index`
@@ -116,9 +118,9 @@ pub(crate) enum Part {
 }
 
 impl Part {
-    /// Splits a file name into the stem and what follows it.
+    /// Splits a file name into the stem and the kind of the file.
     ///
-    /// What a save in progress is called is none: `part-00000-of-00001`, in a directory `…_temp`.
+    /// Returns `None` for the names of a save in progress: `part-00000-of-00001`, in a directory `…_temp`.
     pub(crate) fn of(name: &OsStr) -> Option<(OsString, Self)> {
         let bytes = name.as_bytes();
         let stem = |stem: &[u8]| (!is_temporary(stem)).then(|| OsString::from_vec(stem.to_vec()));
@@ -139,7 +141,7 @@ impl Part {
     }
 }
 
-/// Whether it is empty or `part-SSSSS-of-NNNNN`.
+/// Returns true if a stem is empty or `part-SSSSS-of-NNNNN`.
 fn is_temporary(stem: &[u8]) -> bool {
     let numbers = stem.strip_prefix(b"part-").and_then(|rest| str::from_utf8(rest).ok()?.split_once("-of-"));
     let is_number = |digits: &str| digits.len() >= 5 && digits.bytes().all(|byte| byte.is_ascii_digit());

@@ -1,7 +1,7 @@
-//! The checkpoints of a directory in order, and what its state file knows of them.
+//! The checkpoints of a directory in order, with the times that its state file lists.
 //!
-//! Of the paths in a state file only the last component counts: absolute ones, Windows ones too, are those of the machine
-//! that saved.
+//! Only the last component of a path in a state file is used. Absolute paths, including Windows paths, are paths of
+//! the machine that saved the checkpoint.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -15,23 +15,23 @@ use crate::format::checkpoint_state;
 use crate::format::checkpoint_state::State;
 use crate::source::checkpoint_files::CheckpointFiles;
 
-/// The complete checkpoints of a directory, oldest first, each with the time that the state file has for it.
+/// The complete checkpoints of a directory, oldest first, each with its time in the state file.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct CheckpointList {
-    /// Stems and times.
+    /// The stems and their times.
     pub(crate) checkpoints: Vec<(OsString, Option<f64>)>,
-    /// When the last one that is never deleted was written; 0 if nobody said.
+    /// The time at which the last checkpoint that is never deleted was written; 0 if the state file does not list it.
     pub(crate) last_preserved: f64,
 }
 
-/// A state file names a few checkpoints; one beyond this is something else.
+/// The maximum length of a state file in bytes. A state file names a few checkpoints, so a longer file is not one.
 const STATE_LEN: u64 = 1 << 20;
-/// Read first, because most files are no state files.
+/// The number of bytes that are read first, because most files are not state files.
 const HEAD: u64 = 64;
-/// What a state file begins with, whatever it is called.
+/// The possible first bytes of a state file that is not called `checkpoint`.
 const BEGINNINGS: &[&[u8]] = &[b"model_checkpoint_path", b"all_model_checkpoint"];
 
-/// The state file of that name, if it is one.
+/// Returns the state file with this name; `None` if the file is not a state file.
 pub(crate) fn state_file(directory: &Directory, name: &OsStr) -> Option<State> {
     let file = directory.open_file(name).ok()?;
     file.metadata().ok().filter(|meta: &Metadata| meta.is_file() && meta.len() <= STATE_LEN)?;
@@ -48,8 +48,8 @@ fn begins_as_state_file(head: &[u8]) -> bool {
     BEGINNINGS.iter().any(|beginning| head.trim_ascii_start().starts_with(beginning))
 }
 
-/// The complete checkpoints in order. The newest is the one that the state file names, else the last of its list that is
-/// there, else the one whose index was written last.
+/// Returns the complete checkpoints in order. The newest is the one that the state file names, else the last one of
+/// its list that exists, else the one whose index was written last.
 pub(crate) fn in_order(
     families: &BTreeMap<OsString, CheckpointFiles>,
     state: Option<&State>,
@@ -74,19 +74,20 @@ pub(crate) fn in_order(
     CheckpointList { checkpoints: checkpoints.collect(), last_preserved: state.last_preserved_timestamp }
 }
 
-/// The stems that a state file names, the newest first.
+/// Returns the stems that a state file names, newest first.
 pub(crate) fn named_by(state: &State) -> Vec<&OsStr> {
     let listed = state.all_model_checkpoint_paths.iter().rev();
     [&state.model_checkpoint_path].into_iter().chain(listed).map(|path| last_component(path)).collect()
 }
 
-/// By the time of the index; copies that have one time, by number.
+/// Compares two checkpoints by the modification time of the index, then by the numbers in their stems: copies may
+/// have the same time.
 pub(crate) fn by_age(a: (&OsString, &CheckpointFiles), b: (&OsString, &CheckpointFiles)) -> Ordering {
     let time = |family: &CheckpointFiles| family.index.map(|stamp| stamp.mtime);
     time(a.1).cmp(&time(b.1)).then_with(|| by_number(a.0.as_bytes(), b.0.as_bytes()))
 }
 
-/// Runs of digits count as numbers: `ckpt-9` before `ckpt-10`.
+/// Compares two names. A run of digits counts as a number: `ckpt-9` comes before `ckpt-10`.
 fn by_number(a: &[u8], b: &[u8]) -> Ordering {
     let runs = |name: &'_ [u8]| {
         name.chunk_by(|a, b| a.is_ascii_digit() == b.is_ascii_digit()).map(NamePart::of).collect::<Vec<_>>()
@@ -96,7 +97,7 @@ fn by_number(a: &[u8], b: &[u8]) -> Ordering {
 
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum NamePart {
-    /// Without its leading zeros, the longer is the larger.
+    /// The number of digits and the digits, without leading zeros. More digits make a larger number.
     Digits(usize, Vec<u8>),
     Text(Vec<u8>),
 }
@@ -122,7 +123,8 @@ fn last_component(path: &[u8]) -> &OsStr {
     without_glob(OsStr::from_bytes(&path[start..]))
 }
 
-/// A sharded V1 checkpoint is named by a pattern for its files: `ckpt-?????-of-00002`.
+/// Returns the stem of a pattern, or the name itself. A state file names a sharded V1 checkpoint by a pattern:
+/// `ckpt-?????-of-00002`.
 pub(crate) fn without_glob(name: &OsStr) -> &OsStr {
     const GLOB: &[u8] = b"-?????-of-";
     let bytes = name.as_bytes();
@@ -137,7 +139,8 @@ mod tests {
     use super::*;
     use crate::source::find_checkpoints;
 
-    /// The roster of a directory with these complete checkpoints, all of one age, and a state file.
+    /// Returns the checkpoint list of a directory with these complete checkpoints, all of the same age, and a state
+    /// file.
     fn order(stems: &[&str], state: &str) -> Vec<(String, Option<f64>)> {
         let dir = tempfile::tempdir().unwrap();
         for stem in stems {
@@ -159,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn checkpoints_of_one_age_are_in_the_order_of_their_numbers() {
+    fn checkpoints_of_the_same_age_are_in_the_order_of_their_numbers() {
         assert_eq!(
             stems(&["ckpt-10", "ckpt-9", "ckpt-009", "best"], ""),
             ["best", "ckpt-009", "ckpt-9", "ckpt-10"]
@@ -167,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_is_what_the_state_file_names_wherever_that_was() {
+    fn the_newest_is_the_one_that_the_state_file_names_in_any_directory() {
         let all = ["ckpt-8", "ckpt-9"];
         for path in ["ckpt-8", "./ckpt-8", "/gone/ckpt-8", r"C:\\gone\\ckpt-8", "../other/ckpt-8"] {
             assert_eq!(
@@ -187,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn times_go_with_their_checkpoints_if_there_is_one_for_each() {
+    fn times_are_used_if_there_is_one_for_each_checkpoint() {
         let paths = "model_checkpoint_path: 'b' all_model_checkpoint_paths: ['a', 'b']";
         let times = |times: &str| {
             order(&["a", "b", "c"], &format!("{paths} all_model_checkpoint_timestamps: {times}"))
@@ -197,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_state_file_is_known_by_its_beginning_and_never_read_if_it_is_large() {
+    fn a_state_file_is_recognized_by_its_beginning_and_not_read_if_it_is_large() {
         let dir = tempfile::tempdir().unwrap();
         let directory = Directory::open(dir.path()).unwrap();
         let is_state_file = |text: &[u8]| {

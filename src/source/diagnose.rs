@@ -1,4 +1,4 @@
-//! Diagnosis of a source that cannot be opened: what is there instead, and which checkpoints are near.
+//! The diagnosis of a source that cannot be opened: what the path leads to instead, and the checkpoints nearby.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -13,18 +13,18 @@ use crate::source::prefix::Prefix;
 use crate::source::saved_model::is_saved_model;
 use crate::source::sniff::{self, Probe, lookalike};
 
-/// The neighbours that a message names.
+/// The number of nearby checkpoints that a message names.
 const NEAREST: usize = 5;
-/// Kinds that are named; more are counted.
+/// The number of kinds that a message names. It counts the others.
 const KINDS: usize = 6;
-/// Directories that are looked into.
+/// The maximum number of subdirectories that are searched for checkpoints.
 const LOOKED_INTO: usize = 1000;
-/// The longest ending that says a kind; what is longer is part of a name.
+/// The maximum length of an extension. A longer one counts as part of the name.
 const ENDING: usize = 12;
-/// The kind of an entry without an ending.
+/// The kind of an entry without an extension.
 const NO_ENDING: &str = "without an ending";
 
-/// Returns the error for a file that is no checkpoint. `None` stands for what is no regular file.
+/// Returns the error for a file that is not a checkpoint. `probe` is `None` if it is not a regular file.
 pub(crate) fn not_a_checkpoint(
     directory: &Directory,
     wanted: &Prefix,
@@ -41,7 +41,7 @@ pub(crate) fn not_a_checkpoint(
     Error::Lookalike { path: path.into(), what: what.into(), advice: advice.into(), nearest }
 }
 
-/// Returns the error for the head of a prefix that is none, nor a damaged one, or that cannot be read.
+/// Returns the error for a prefix whose head is not a checkpoint, not even a damaged one, or cannot be read.
 pub(crate) fn not_an_index(prefix: &Prefix, directory: &Directory) -> Error {
     match Probe::read(directory, &prefix.head) {
         Ok(probe) => not_a_checkpoint(directory, prefix, &prefix.index(), probe.as_ref()),
@@ -49,7 +49,7 @@ pub(crate) fn not_an_index(prefix: &Prefix, directory: &Directory) -> Error {
     }
 }
 
-/// Returns the error for a bundle that could not be opened. A malformed index may be another kind of file.
+/// Returns the error for a bundle that cannot be opened. A malformed index may be another kind of file.
 pub(crate) fn malformed_index(error: Error, prefix: &Prefix, directory: &Directory) -> Error {
     match (&error, Probe::read(directory, &prefix.head)) {
         (Error::Malformed(..), Ok(Some(probe))) if !probe.is_table() && lookalike(&probe).is_some() => {
@@ -65,7 +65,7 @@ pub(crate) fn no_checkpoints(directory: &Directory) -> Error {
     Error::NoCheckpoints { dir: directory.path().into(), holds, below }
 }
 
-/// Returns the prefixes in a directory, those with the most similar names first.
+/// Returns the prefixes in a directory, most similar names first.
 pub(crate) fn nearest(directory: &Directory, wanted: &Prefix) -> Vec<String> {
     let families = find_checkpoints(directory, &directory.entries().unwrap_or_default());
     let indexed = families.iter().filter(|(_, family)| family.index.is_some());
@@ -82,7 +82,7 @@ pub(crate) fn nearest(directory: &Directory, wanted: &Prefix) -> Vec<String> {
     scored.into_iter().take(NEAREST).map(|(_, path)| path).collect()
 }
 
-/// The entries by kind, most first: `it holds 12 .npy, 1 .json, 2 directories`.
+/// Returns the counts of the entries by kind, largest first: `it holds 12 .npy, 1 .json, 2 directories`.
 fn held(directory: &Directory) -> String {
     let mut counts = BTreeMap::<String, usize>::new();
     for entry in &directory.entries().unwrap_or_default() {
@@ -97,7 +97,7 @@ fn held(directory: &Directory) -> String {
     }
 }
 
-/// The directories one level below that have checkpoints: `train/run1 (3 checkpoints)`.
+/// Returns the directories one level below that have checkpoints: `train/run1 (3 checkpoints)`.
 fn below(dir: &Path) -> Vec<String> {
     let mut names: Vec<_> = entries(dir).into_iter().map(|entry| entry.name).collect();
     names.retain(|name| dir.join(name).is_dir());
@@ -119,7 +119,7 @@ fn counted(kind: &str, count: usize) -> String {
 
 const DIRECTORY: &str = "directory";
 
-/// The ending of a file's name, with the dot; of a data file without an index, that it is one.
+/// Returns the kind of an entry: a directory, a data file without an index, or the extension with its dot.
 fn kind(directory: &Directory, entry: &Entry) -> String {
     if entry.kind.is_dir()
         || entry.kind.is_symlink() && directory.metadata(&entry.name).is_ok_and(|meta| meta.is_dir())
@@ -154,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_directory_without_checkpoints_says_what_it_holds_and_where_some_are() {
+    fn the_error_for_no_checkpoints_lists_the_entries_and_the_checkpoints_below() {
         let dir = tempfile::tempdir().unwrap();
         let write = |name: &str| fs::write(dir.path().join(name), "x").unwrap();
         for below in ["run1", "run2", "logs"] {
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_directory_says_so() {
+    fn the_error_for_an_empty_directory_says_that_it_is_empty() {
         let dir = tempfile::tempdir().unwrap();
         let said = no_checkpoints(&Directory::open(dir.path()).unwrap()).to_string();
         assert!(said.ends_with("no checkpoints in this directory; it is empty"), "{said}");

@@ -1,4 +1,4 @@
-//! Why a source cannot be opened: what, where, and what to do next.
+//! The reasons why a source cannot be opened: what is wrong, where, and what to do next.
 
 use std::path::{Path, PathBuf};
 use std::{fmt, io};
@@ -6,10 +6,10 @@ use std::{fmt, io};
 use crate::format::Malformed;
 use crate::name::{Name, listed};
 
-/// Why a source cannot be opened.
+/// The reason why a source cannot be opened.
 #[derive(Debug)]
 pub enum Error {
-    /// Nothing there.
+    /// A path that leads to nothing.
     #[allow(missing_docs, reason = "the path that was given, and what is called nearly so, nearest first")]
     NotFound { path: PathBuf, nearest: Vec<String> },
     /// A directory without checkpoints.
@@ -18,34 +18,34 @@ pub enum Error {
         reason = "the directory, what it holds instead, and where below it checkpoints are"
     )]
     NoCheckpoints { dir: PathBuf, holds: String, below: Vec<String> },
-    /// A file that is something else.
+    /// A file that is not a checkpoint.
     #[allow(missing_docs, reason = "the file, what it is, what to do about it, and prefixes nearby")]
     Lookalike { path: PathBuf, what: String, advice: String, nearest: Vec<String> },
     /// A data file or graph without its index.
     #[allow(missing_docs, reason = "the file that was given, the index it lacks, and prefixes nearby")]
     NoIndex { path: PathBuf, index: PathBuf, nearest: Vec<String> },
-    /// The file cannot be read.
+    /// A file that cannot be read.
     Io(PathBuf, io::Error),
     /// Damaged bytes.
     Malformed(PathBuf, Malformed),
-    /// A whole file or checkpoint that this version does not read.
+    /// A whole file or checkpoint that this version does not support.
     Unsupported(PathBuf, String),
-    /// Entries that TensorFlow would misread or die of.
+    /// Entries that TensorFlow would misread, or that would abort its process.
     Entries(PathBuf, Vec<Fault>),
-    /// Data files that end before the variables in them do.
+    /// Data files that end before the variables in them end.
     CutShort(Vec<Cut>),
-    /// An index and the files that it names do not agree.
+    /// An index that does not agree with the files that it names.
     Disagree(PathBuf, Vec<String>),
     /// Groups and datasets of an HDF5 file that are damaged.
     Datasets(PathBuf, Vec<Fault>),
 }
 
-/// What is wrong with one variable's entry.
+/// A fault of one variable's entry.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Fault {
     /// The key in the index.
     pub key: Name,
-    /// What is wrong with it.
+    /// A description of the fault.
     pub(crate) what: String,
 }
 
@@ -56,22 +56,22 @@ pub struct Cut {
     pub(crate) path: PathBuf,
     /// Its length in bytes.
     pub(crate) len: u64,
-    /// The length that the index needs.
+    /// The length that the index requires.
     pub(crate) needed: u64,
-    /// The variables beyond its end.
+    /// The number of variables beyond its end.
     pub(crate) beyond: usize,
-    /// The variables of the checkpoint.
+    /// The number of variables in the checkpoint.
     pub(crate) all: usize,
 }
 
 impl Cut {
-    /// The last component of the path.
+    /// Returns the last component of the path.
     pub(super) fn name(&self) -> String {
         self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
 }
 
-/// `1000 bytes of 1,223,643; 13 of 15 variables are beyond its end`
+/// Format: `1000 bytes of 1,223,643; 13 of 15 variables are beyond its end`
 impl fmt::Display for Cut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { beyond, all, .. } = self;
@@ -80,9 +80,9 @@ impl fmt::Display for Cut {
     }
 }
 
-/// Faults that are spelled out; more are counted.
+/// The number of faults that are described. The others are counted.
 const SHOWN: usize = 20;
-/// Directories that are listed; more are counted.
+/// The number of directories that are listed. The others are counted.
 const LISTED: usize = 10;
 
 impl fmt::Display for Error {
@@ -136,7 +136,7 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// A number with commas, if it has five digits or more.
+/// Formats a number, with commas if it has five digits or more.
 fn grouped(n: u64) -> String {
     let digits = n.to_string();
     if digits.len() < 5 {
@@ -192,7 +192,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cut_file_is_one_line_with_both_lengths() {
+    fn the_message_for_a_truncated_file_is_one_line_with_both_lengths() {
         let path = "ckpt-9.data-00000-of-00001".into();
         let cut = Cut { path, len: 1000, needed: 1_223_643, beyond: 13, all: 15 };
         assert_eq!(cut.to_string(), "1000 bytes of 1,223,643; 13 of 15 variables are beyond its end");

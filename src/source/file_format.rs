@@ -1,4 +1,4 @@
-//! A file format: how its files are recognized and opened.
+//! A file format: the functions that recognize and open its files.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -13,13 +13,13 @@ use crate::source::sniff::Probe;
 /// A format other than TensorFlow's V2 bundle.
 #[derive(Debug)]
 pub(crate) struct SourceFormat {
-    /// Returns the stem of the checkpoint whose head, the file that lists what it holds, has this name. Names that many
-    /// other files have too are not worth a look.
+    /// Returns the stem of the checkpoint whose head has this name. The head is the file that lists what the
+    /// checkpoint holds. Returns `None` for a name that many other files have too: such a file is not probed.
     pub(crate) stem: fn(&OsStr) -> Option<OsString>,
-    /// Returns true if a file of any name is such a head.
+    /// Returns true if the content of a file, regardless of its name, is that of such a head.
     pub(crate) is_head: fn(&Probe) -> bool,
-    /// The ending of a head's name, where a mount shows the checkpoint in its own format too, under that name and the map:
-    /// for programs that load that file.
+    /// The suffix of the head's name, for programs that load that file. If set, a mount also shows the checkpoint in
+    /// its own format under this name, with the map applied.
     pub(crate) suffix: Option<&'static str>,
     pub(crate) open: fn(&Prefix, &Arc<Directory>) -> Result<Checkpoint, Error>,
 }
@@ -33,13 +33,13 @@ impl PartialEq for SourceFormat {
 impl Eq for SourceFormat {}
 
 impl SourceFormat {
-    /// Returns true if a name has an ending of this format.
+    /// Returns true if a name has a suffix of this format.
     pub(crate) fn has_name(&self, name: &OsStr) -> bool {
         (self.stem)(name).is_some_and(|stem| stem != name)
     }
 }
 
-/// Returns the stem of a name that has an ending.
+/// Returns the stem of a name that has the suffix.
 pub(crate) fn without_suffix(name: &OsStr, suffix: &str) -> Option<OsString> {
     let stem = name.as_bytes().strip_suffix(suffix.as_bytes()).filter(|stem| !stem.is_empty())?;
     Some(OsStr::from_bytes(stem).into())

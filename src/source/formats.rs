@@ -1,4 +1,4 @@
-//! The table of file formats, and the checkpoints that a directory has in any of them.
+//! The table of file formats, and the checkpoints of any format in a directory.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -11,11 +11,13 @@ use crate::source::prefix::Prefix;
 use crate::source::sniff::{Probe, lookalike};
 use crate::source::{hdf5, safetensors, v1};
 
-/// The formats beside TensorFlow's V2 bundle. A directory's checkpoints are those of the first format that it has any of.
+/// The formats other than TensorFlow's V2 bundle. The checkpoints of a directory are those of the first format in
+/// this table that has any there.
 static FORMATS: &[SourceFormat] =
     &[v1::SOURCE, safetensors::INDEX, safetensors::FILE, hdf5::WEIGHTS, hdf5::LEGACY, hdf5::ARCHIVE];
 
-/// Returns the format of a head by its content; if it is damaged, and nothing else that is known, by its name's ending.
+/// Returns the format of a head by its content. If the content is damaged, and not of another known kind, returns the
+/// format of the name's suffix.
 pub(crate) fn of_probe(probe: &Probe, name: &OsStr) -> Option<&'static SourceFormat> {
     let mut by_content = FORMATS.iter().filter(|format| (format.is_head)(probe));
     let by_both = by_content.clone().find(|format| format.has_name(name));
@@ -24,21 +26,21 @@ pub(crate) fn of_probe(probe: &Probe, name: &OsStr) -> Option<&'static SourceFor
         .or_else(|| lookalike(probe).is_none().then(|| by_name(name)).flatten())
 }
 
-/// Returns the format of a file; `None` if it has none of them.
+/// Returns the format of a file; `None` if it has none of these formats.
 ///
 /// # Errors
-/// Those of reading the file.
+/// An error of reading the file.
 pub(crate) fn of_file(directory: &Directory, name: &OsStr) -> io::Result<Option<&'static SourceFormat>> {
     Ok(Probe::read(directory, name)?.and_then(|probe| of_probe(&probe, name)))
 }
 
-/// Returns the format that the ending of a name stands for.
+/// Returns the format to which the suffix of a name belongs.
 fn by_name(name: &OsStr) -> Option<&'static SourceFormat> {
     FORMATS.iter().find(|format| format.has_name(name))
 }
 
-/// Returns the format of an entry of a directory. A file that cannot be read has the one of its name, so that who opens it
-/// hears why.
+/// Returns the format of a directory entry. An unreadable file has the format of its name, so that opening it reports
+/// the error.
 fn of_entry(directory: &Directory, name: &OsStr) -> Option<&'static SourceFormat> {
     match of_file(directory, name) {
         Ok(format) => format,
@@ -47,14 +49,15 @@ fn of_entry(directory: &Directory, name: &OsStr) -> Option<&'static SourceFormat
     }
 }
 
-/// Returns the stem of an entry that is a head of a format.
+/// Returns the stem of an entry that is a head of the format.
 fn stem_of(format: &SourceFormat, directory: &Directory, entry: &Entry) -> Option<OsString> {
     let is_file = entry.kind.is_file() || entry.kind.is_symlink();
     let stem = is_file.then(|| (format.stem)(&entry.name)).flatten()?;
     of_entry(directory, &entry.name).filter(|found| *found == format).map(|_| stem)
 }
 
-/// Returns the checkpoints of a directory by stem: V2 bundles, or where there are none those of another format.
+/// Returns the checkpoints of a directory by stem: V2 bundles if there are any, else the checkpoints of another
+/// format.
 pub(crate) fn find_checkpoints(
     directory: &Directory,
     entries: &[Entry],
@@ -93,7 +96,8 @@ pub(crate) fn find_files(
     }
 }
 
-/// Returns the head of the checkpoint of a stem, and its format; of several heads the first by name.
+/// Returns the head of the checkpoint with this stem, and its format. If there are several heads, returns the first
+/// by name.
 pub(crate) fn find_head(directory: &Directory, stem: &OsStr) -> Option<(OsString, &'static SourceFormat)> {
     let entries = directory.entries().ok()?;
     let of = |format: &'static SourceFormat| {
@@ -104,7 +108,8 @@ pub(crate) fn find_head(directory: &Directory, stem: &OsStr) -> Option<(OsString
     FORMATS.iter().find_map(of)
 }
 
-/// Returns the first head by name of the checkpoint that `known` is a head of. Only names before `known` are looked at.
+/// Returns the first head by name of the checkpoint to which the head `known` belongs. Only names before `known` are
+/// checked.
 pub(crate) fn first_head(
     directory: &Directory,
     format: &SourceFormat,

@@ -1,5 +1,5 @@
-//! `P.meta` beside a checkpoint: what the program of TF1 that saved it knew of its variables. It is read when that is
-//! first asked for; one that cannot be read is no reason to do without the checkpoint.
+//! The file `P.meta` of a checkpoint: the information about the variables in the TF1 program that saved it. It is
+//! read on first use. An unreadable file does not stop the checkpoint from being used.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -17,7 +17,7 @@ use crate::source::prefix::Prefix;
 use crate::source_file::SourceFile;
 use crate::tensor::{Shape, Tensor};
 
-/// The program of a checkpoint, if there is such a file.
+/// Returns the program of a checkpoint; `None` if there is no such file.
 pub(super) fn beside(prefix: &Prefix, directory: &Arc<Directory>) -> Option<Arc<SavedProgram>> {
     let name = prefix.meta_name();
     directory.metadata(&name).ok().filter(|meta| meta.is_file())?;
@@ -47,10 +47,10 @@ fn read(directory: &Arc<Directory>, name: &OsStr) -> HashMap<Name, VariableInit>
     }
 }
 
-/// What a program would save by a `Saver`: names, types and shapes of its variables, without values.
+/// Returns the variables that a program would save with a `Saver`: their names, types and shapes, without values.
 ///
 /// # Errors
-/// Why the graph cannot be read, or every variable whose shape or type it does not have.
+/// The reason why the graph cannot be read, or the list of variables for which it has no shape or type.
 pub(crate) fn wanted(path: &Path) -> Result<Catalog, Error> {
     let shard = SourceFile::open(path);
     let unreadable = |Fault(what): Fault| {
@@ -80,7 +80,7 @@ pub(crate) fn wanted(path: &Path) -> Result<Catalog, Error> {
     Ok(Catalog { variables: found, ..Catalog::default() })
 }
 
-/// A variable of which no value is known.
+/// Returns a variable without a value.
 fn valueless(name: &str, dtype: u32, shape: Option<Vec<u64>>) -> Option<Variable> {
     let (dtype, shape) = (Dtype::from_tensorflow(dtype)?, Shape(shape?.into()));
     shape.num_elements()?.checked_mul(dtype.width().unwrap_or(1))?;
@@ -88,7 +88,7 @@ fn valueless(name: &str, dtype: u32, shape: Option<Vec<u64>>) -> Option<Variable
     Some(Variable { name: name.into(), key: None, plain_key: None, full_name: None, tensor, origin: None })
 }
 
-/// Why a graph cannot be read.
+/// The reason why a graph cannot be read.
 struct Fault(String);
 
 fn piece(shard: &SourceFile, at: u64, len: usize) -> Result<Vec<u8>, Fault> {

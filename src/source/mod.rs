@@ -1,12 +1,13 @@
-//! Sources: from a path to a checkpoint.
+//! The sources: from a path to a checkpoint.
 //!
 //! ```text
 //! path ─► resolve.rs ─► Located { prefix, directory, format } ─► bundle/ v1/ hdf5/ safetensors/ ─► Checkpoint
-//!         sniff.rs: a file's first and last bytes, read once      (formats.rs: a row a format)
-//!         diagnose.rs: what is there instead
+//!         sniff.rs: a file's first and last bytes, read once      (formats.rs: one row per format)
+//!         diagnose.rs: what the path leads to instead
 //! ```
 //!
-//! A prefix stands for TensorFlow's V2 bundle. A new format is a directory of its own and a row in formats.rs.
+//! The format of a prefix is TensorFlow's V2 bundle unless its head says otherwise. A new format is a directory of
+//! its own and a row in formats.rs.
 
 mod bundle;
 mod checkpoint;
@@ -48,10 +49,11 @@ use crate::directory::Directory;
 use crate::source::file_format::SourceFormat;
 use crate::source_file::SourceFile;
 
-/// Opens the checkpoint that `path` stands for: a prefix, any file of a checkpoint, a directory (its newest), a SavedModel.
+/// Opens the checkpoint to which `path` resolves. The path is a prefix, any file of a checkpoint, a directory (its
+/// newest checkpoint) or a SavedModel.
 ///
 /// # Errors
-/// What is there instead of a checkpoint, or everything that is wrong with it.
+/// A description of what the path leads to instead of a checkpoint, or every fault of the checkpoint.
 pub fn open(path: &Path) -> Result<Checkpoint, Error> {
     let (located, note) = resolve::locate(path)?;
     let mut checkpoint = open_located(&located)?;
@@ -59,18 +61,19 @@ pub fn open(path: &Path) -> Result<Checkpoint, Error> {
     Ok(checkpoint)
 }
 
-/// Opens the checkpoint of a stem in a directory that is held open: TensorFlow's, or the first of any other format.
+/// Opens the checkpoint with this stem in an open directory: the V2 bundle, or else the first checkpoint of another
+/// format.
 ///
 /// # Errors
-/// As [`open`].
+/// The same as those of [`open`].
 pub(crate) fn open_in(directory: &Arc<Directory>, stem: &OsStr) -> Result<Checkpoint, Error> {
     open_located(&resolve::locate_in(directory, stem))
 }
 
-/// Opens a checkpoint whose prefix is known, whatever format its head has by now.
+/// Opens a checkpoint whose prefix is known. The format of its head is detected again.
 ///
 /// # Errors
-/// As [`open`].
+/// The same as those of [`open`].
 pub(crate) fn open_prefix(prefix: &Prefix, directory: &Arc<Directory>) -> Result<Checkpoint, Error> {
     let is_bundle = prefix.is_bundle() && directory.metadata(&prefix.head).is_ok();
     let format = match is_bundle {
@@ -84,10 +87,10 @@ pub(crate) fn open_prefix(prefix: &Prefix, directory: &Arc<Directory>) -> Result
     open_located(&Located { prefix: prefix.clone(), directory: directory.clone(), format })
 }
 
-/// Opens a checkpoint that was located. Nothing is looked at again but on errors.
+/// Opens a checkpoint that was located. Its format is detected again only for an error message.
 ///
 /// # Errors
-/// As [`open`].
+/// The same as those of [`open`].
 pub(crate) fn open_located(located: &Located) -> Result<Checkpoint, Error> {
     let Located { prefix, directory, format } = located;
     let mut checkpoint = match format {
@@ -99,7 +102,7 @@ pub(crate) fn open_located(located: &Located) -> Result<Checkpoint, Error> {
     Ok(checkpoint)
 }
 
-/// Opens a checkpoint of another format than TensorFlow's.
+/// Opens a checkpoint of a format other than TensorFlow's V2 bundle.
 fn open_other(
     format: &SourceFormat,
     prefix: &Prefix,

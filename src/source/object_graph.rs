@@ -1,20 +1,21 @@
-//! The object graph of an object-based checkpoint: the one tensor that is read when a checkpoint is opened, because
-//! names live in it.
+//! The object graph of an object-based checkpoint. It is the only tensor that is read when a bundle is opened,
+//! because the names of the variables are in it.
 
 use std::io;
 
 use crate::graph::Graph;
 use crate::tensor::Tensor;
 
-/// Protobuf's limit for a message, which the graph is.
+/// Protobuf's limit for a message. The graph is one message.
 const MAX_GRAPH: u64 = 2 << 30;
 
-/// The graph that a tensor holds; none if its data file is missing, which leaves names to the keys.
+/// Returns the graph in a tensor. Returns `None` if the data file is missing; then the checkpoint keys give the
+/// names.
 ///
 /// # Errors
-/// What is wrong with it.
+/// A description of the fault in the graph.
 pub(super) fn read(tensor: &Tensor) -> Result<Option<Graph>, String> {
-    // Without its data file nothing has held its length against anything.
+    // If the data file is missing, the tensor's length was not checked against it.
     if !tensor.is_there() {
         return Ok(None);
     }

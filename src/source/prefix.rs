@@ -3,14 +3,14 @@
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-/// The name of a checkpoint: its directory and what its files' names begin with.
+/// The name of a checkpoint: its directory and the beginning of its files' names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Prefix {
     /// The directory.
     pub(crate) dir: PathBuf,
-    /// What the names of its files begin with.
+    /// The beginning of its files' names.
     pub(crate) stem: OsString,
-    /// The name of the file that says what it holds.
+    /// The name of the head, the file that lists what the checkpoint holds.
     pub(crate) head: OsString,
 }
 
@@ -21,32 +21,32 @@ impl Prefix {
         Self::new(parent.unwrap_or(Path::new(".")), path.file_name().unwrap_or_default())
     }
 
-    /// A checkpoint of TensorFlow's format in a directory.
+    /// Returns the prefix of a V2 bundle in a directory.
     pub(crate) fn new(dir: &Path, stem: &OsStr) -> Self {
         Self { dir: dir.into(), stem: stem.into(), head: with_suffix(stem, ".index") }
     }
 
-    /// The path of the index, or of another head.
+    /// Returns the path of the index, or of another head.
     pub(crate) fn index(&self) -> PathBuf {
         self.at(self.head.clone())
     }
 
-    /// Whether it is of TensorFlow's format.
+    /// Returns true if the checkpoint is a V2 bundle.
     pub(crate) fn is_bundle(&self) -> bool {
         self.head == with_suffix(&self.stem, ".index")
     }
 
-    /// The name in the directory of the program's graph, which a `Saver` of TF1 writes.
+    /// Returns the file name of the program's graph, which a TF1 `Saver` writes.
     pub(crate) fn meta_name(&self) -> OsString {
         with_suffix(&self.stem, ".meta")
     }
 
-    /// A data file's name in the directory.
+    /// Returns the file name of a data file.
     pub(crate) fn data_name(&self, shard: u32, num_shards: u32) -> OsString {
         with_suffix(&self.stem, &format!(".data-{shard:05}-of-{num_shards:05}"))
     }
 
-    /// The prefix as TensorFlow takes it.
+    /// Returns the prefix in the form that TensorFlow accepts.
     pub(crate) fn path(&self) -> PathBuf {
         self.at(self.stem.clone())
     }
@@ -56,7 +56,7 @@ impl Prefix {
     }
 }
 
-/// Appends an ending to a stem.
+/// Appends a suffix to a stem.
 pub(crate) fn with_suffix(stem: &OsStr, suffix: &str) -> OsString {
     [stem, OsStr::new(suffix)].into_iter().collect()
 }

@@ -1,4 +1,4 @@
-//! From the path that was given to the checkpoint that is meant: each file is looked at once.
+//! The resolution of a path that the user gives to a checkpoint. Each file is probed once.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -27,7 +27,7 @@ pub struct Located {
     pub(crate) format: Option<&'static SourceFormat>,
 }
 
-/// What a path stands for.
+/// The kind of source to which a path resolves.
 #[derive(Debug)]
 pub enum Resolved {
     /// One checkpoint.
@@ -41,7 +41,7 @@ pub enum Resolved {
 /// Resolves a path: a prefix, any file of a checkpoint, a directory, a SavedModel.
 ///
 /// # Errors
-/// What is there instead, or why it cannot be read.
+/// A description of what the path leads to instead, or the reason why it cannot be read.
 pub fn resolve(path: &Path) -> Result<Resolved, Error> {
     let prefix = Prefix::of(path);
     let around = Directory::open(&prefix.dir).map(Arc::new);
@@ -75,7 +75,7 @@ pub fn resolve(path: &Path) -> Result<Resolved, Error> {
     }
 }
 
-/// Finds the checkpoint that a path stands for, and what to tell the user about the choice.
+/// Finds the checkpoint to which a path resolves, and returns a note for the user if there was a choice.
 pub(crate) fn locate(path: &Path) -> Result<(Located, Option<String>), Error> {
     match resolve(path)? {
         Resolved::Checkpoint(located) => Ok((located, None)),
@@ -94,7 +94,8 @@ pub(crate) fn locate(path: &Path) -> Result<(Located, Option<String>), Error> {
     }
 }
 
-/// Finds the checkpoint of a stem in a directory that is held open: TensorFlow's, or the first of any other format.
+/// Finds the checkpoint with this stem in an open directory: the V2 bundle, or else the first checkpoint of another
+/// format.
 pub(crate) fn locate_in(directory: &Arc<Directory>, stem: &OsStr) -> Located {
     let prefix = Prefix::new(directory.path(), stem);
     let directory = directory.clone();
@@ -107,7 +108,7 @@ pub(crate) fn locate_in(directory: &Arc<Directory>, stem: &OsStr) -> Located {
     }
 }
 
-/// Finds the checkpoint that a file belongs to. `file` is the file's name as a prefix.
+/// Finds the checkpoint to which a file belongs. `file` is the file's path, split as a prefix.
 fn of_file(path: &Path, file: &Prefix, directory: &Arc<Directory>) -> Result<Located, Error> {
     let name = &file.stem;
     let probe = Probe::read(directory, name).map_err(|error| Error::Io(path.into(), error))?;
@@ -138,13 +139,14 @@ fn of_file(path: &Path, file: &Prefix, directory: &Arc<Directory>) -> Result<Loc
     })
 }
 
-/// Returns the format whose head a file is, whatever its name. A bundle's index ends as V1 files do, and is none.
+/// Returns the format of which the file is a head, regardless of its name. A bundle's index ends in the same magic
+/// number as a V1 file, but is not such a head.
 fn of_head(probe: &Probe, name: &OsStr) -> Option<&'static SourceFormat> {
     let is_index = Path::new(name).extension() == Some(OsStr::new("index"));
     (!is_index).then(|| formats::of_probe(probe, name)).flatten()
 }
 
-/// Finds the checkpoint of a stem in another format than TensorFlow's.
+/// Finds the checkpoint with this stem in a format other than TensorFlow's V2 bundle.
 fn of_other_format(directory: &Arc<Directory>, stem: &OsStr) -> Option<Located> {
     let stem = checkpoint_list::without_glob(stem);
     let (head, format) = formats::find_head(directory, stem)?;
@@ -152,11 +154,11 @@ fn of_other_format(directory: &Arc<Directory>, stem: &OsStr) -> Option<Located> 
     Some(Located { prefix, directory: directory.clone(), format: Some(format) })
 }
 
-/// Finds the newest checkpoint of a directory, and counts them: the newest complete one, as [`checkpoint_list::in_order`] has it,
-/// else the newest index.
+/// Finds the newest checkpoint of a directory, and counts its checkpoints. The newest is the last complete one in the
+/// order of [`checkpoint_list::in_order`], or else the one with the newest index.
 ///
 /// # Errors
-/// Those of reading, and that there is none.
+/// An error of reading, or [`Error::NoCheckpoints`].
 pub fn newest(directory: &Arc<Directory>) -> Result<(Located, usize), Error> {
     let unreadable = |error| Error::Io(directory.path().into(), error);
     let state = checkpoint_list::state_file(directory, OsStr::new("checkpoint"));
@@ -172,10 +174,11 @@ pub fn newest(directory: &Arc<Directory>) -> Result<(Located, usize), Error> {
     Ok((Located { prefix, directory: directory.clone(), format: files.format }, indexed.count()))
 }
 
-/// Where a mount says how it is.
+/// The file in which a mount reports its status.
 const STATUS: &str = ".ckptfs/status.json";
 
-/// Returns true for the stem that a mount adds for its newest checkpoint. Its state file names all others.
+/// Returns true for the stem that a mount adds as a second name of its newest checkpoint. The state file of the mount
+/// names all the other stems.
 fn is_second_name(directory: &Directory, stem: &OsStr, state: Option<&State>) -> bool {
     let is_named = || state.is_some_and(|state| checkpoint_list::named_by(state).contains(&stem));
     stem == "latest" && directory.metadata(OsStr::new(STATUS)).is_ok() && !is_named()
@@ -186,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_second_name_of_a_mount_is_no_checkpoint_of_its_own() {
+    fn the_second_name_in_a_mount_is_not_counted_as_a_checkpoint() {
         let dir = tempfile::tempdir().unwrap();
         let write = |name: &str, text: &str| fs::write(dir.path().join(name), text).unwrap();
         for stem in ["ckpt-8", "ckpt-9", "latest"] {

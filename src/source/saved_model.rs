@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 
 use crate::directory::Directory;
 
-/// The directory of a SavedModel that holds its checkpoint, and the checkpoint's stem.
+/// The subdirectory of a SavedModel that holds its checkpoint, and the checkpoint's stem.
 pub(crate) const VARIABLES: &str = "variables";
 
 /// Returns true if a directory is a SavedModel that has variables.

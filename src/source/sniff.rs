@@ -1,4 +1,4 @@
-//! What a file is that is not the checkpoint it should be, by its first and last bytes.
+//! The kinds of files that users give instead of a checkpoint, recognized by their first and last bytes.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -6,12 +6,12 @@ use std::io::{self, Read, Seek, SeekFrom};
 use crate::directory::Directory;
 use crate::format::varint::Reader;
 
-/// A kind of file that people have where a checkpoint should be.
+/// A kind of file that users have in the place of a checkpoint.
 #[derive(Debug)]
 pub(crate) struct Lookalike {
-    /// What it is, to follow "this is".
+    /// The name of the kind, to follow "this is".
     pub(crate) what: &'static str,
-    /// What to do about it.
+    /// The advice for the user.
     pub(crate) advice: &'static str,
     matches: fn(&Probe) -> bool,
 }
@@ -25,9 +25,9 @@ pub(crate) struct Probe {
 
 const HEAD: u64 = 512;
 const TAIL: i64 = 8;
-/// Field 1, of bytes.
+/// The tag of field 1, of bytes.
 const LIST_OF_TENSORS: u64 = 0x0a;
-/// The table's magic number, as the last eight bytes of the file.
+/// The magic number of a table, the last eight bytes of the file.
 pub(crate) const TABLE: &[u8] = b"\x57\xfb\x80\x8b\x24\x75\x47\xdb";
 
 #[rustfmt::skip]
@@ -50,26 +50,26 @@ const fn kind(what: &'static str, advice: &'static str, matches: fn(&Probe) -> b
     Lookalike { what, advice, matches }
 }
 
-/// Returns the kind of a file that is no checkpoint, if it is known.
+/// Returns the kind of a file that is not a checkpoint; `None` if the kind is unknown.
 pub(crate) fn lookalike(probe: &Probe) -> Option<&'static Lookalike> {
     LOOKALIKES.iter().find(|kind| (kind.matches)(probe))
 }
 
-/// Returns true if a file can be read and ends as a sorted table does.
+/// Returns true if a file can be read and ends with the magic number of a sorted table.
 pub(crate) fn is_table(directory: &Directory, name: &OsStr) -> bool {
     Probe::read(directory, name).is_ok_and(|probe| probe.is_some_and(|probe| probe.is_table()))
 }
 
-/// Returns true if the index of a stem ends as a sorted table does.
+/// Returns true if the index of a stem ends with the magic number of a sorted table.
 pub(crate) fn is_index(directory: &Directory, stem: &OsStr) -> bool {
     is_table(directory, &[stem, OsStr::new(".index")].into_iter().collect::<OsString>())
 }
 
 impl Probe {
-    /// Reads the probe of a file; `None` if it is no regular file.
+    /// Reads the probe of a file. Returns `None` if it is not a regular file.
     ///
     /// # Errors
-    /// Those of opening and reading it.
+    /// An error of opening or reading the file.
     pub(crate) fn read(directory: &Directory, name: &OsStr) -> io::Result<Option<Self>> {
         let mut file = directory.open_file(name)?;
         let meta = file.metadata()?;
@@ -85,7 +85,7 @@ impl Probe {
         Ok(Some(Self { len: meta.len(), head, tail }))
     }
 
-    /// Returns true if the file ends as a sorted table does.
+    /// Returns true if the file ends with the magic number of a sorted table.
     pub(crate) fn is_table(&self) -> bool {
         self.tail == TABLE
     }
@@ -96,7 +96,7 @@ fn is_html(head: &[u8]) -> bool {
     text.starts_with(b"<!doctype html") || text.starts_with(b"<html")
 }
 
-/// Whether the first member of a zip has that name, in whatever folder.
+/// Returns true if the path of the first member of a zip archive ends with `name`.
 pub(crate) fn zip_holds(ends: &Probe, name: &[u8]) -> bool {
     let Some(len) = ends.head.get(26..28) else { return false };
     let len = usize::from(u16::from_le_bytes([len[0], len[1]]));
@@ -104,7 +104,8 @@ pub(crate) fn zip_holds(ends: &Probe, name: &[u8]) -> bool {
         && ends.head.get(30..30 + len).is_some_and(|member| member.ends_with(name))
 }
 
-/// The first entry of a table, under the empty key: a list of tensors that is as long as the entry.
+/// Returns true if the head begins with the first entry of a V1 table: the empty key, and a list of tensors that is
+/// as long as the entry.
 fn begins_as_v1(head: &[u8]) -> bool {
     let value_len = |reader: &mut Reader| {
         let [shared, non_shared, len] = [reader.varint().ok()?, reader.varint().ok()?, reader.varint().ok()?];
@@ -122,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_that_stand_where_a_checkpoint_should_are_known_by_their_bytes() {
+    fn files_in_the_place_of_a_checkpoint_are_recognized_by_their_bytes() {
         let dir = tempfile::tempdir().unwrap();
         let zip = |name: &[u8]| [&b"PK\x03\x04"[..], &[0; 22], &[name.len() as u8, 0, 0, 0], name].concat();
         for (bytes, what) in [

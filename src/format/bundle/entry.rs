@@ -4,22 +4,22 @@ use crate::format::crc::Masked;
 use crate::format::wire::{Fields, fields};
 use crate::format::{Result, wire};
 
-/// What the index says about one variable, or one slice of one.
+/// The index entry of one variable, or of one slice of a variable.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Entry {
-    /// Number of the `DataType`; 0 is no type at all, and unknown numbers are possible.
+    /// Number of the `DataType`. 0 is not a valid type, and the number may be unknown.
     pub dtype: u32,
-    /// Size of each dimension. Their product may overflow.
+    /// Size of each dimension. The product of the sizes may overflow.
     pub shape: Vec<u64>,
     /// Number of the data file.
     pub shard: u32,
-    /// Where the value begins in the data file.
+    /// Offset in the data file at which the value begins.
     pub offset: u64,
     /// Its length in bytes.
     pub size: u64,
     /// Its checksum.
     pub crc32c: Masked,
-    /// For a partitioned variable, what each slice covers. The value is then in the entries of the slices, not here.
+    /// The extents of each slice of a partitioned variable. The value is then in the entries of the slices, not here.
     pub slices: Vec<Slice>,
 }
 
@@ -29,14 +29,14 @@ pub type Slice = Vec<Extent>;
 /// The part of one dimension that a slice covers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Extent {
-    /// First index covered.
+    /// First index that is covered.
     pub start: i64,
-    /// Number of indices covered; all when absent.
+    /// Number of indices that are covered; `None` if all are.
     pub length: Option<i64>,
 }
 
 impl Entry {
-    /// Reads the value under a variable's name, or under the key of a slice.
+    /// Decodes the value under a variable's name, or under the key of a slice.
     pub fn decode(message: &[u8]) -> Result<Self> {
         let mut entry = Self::default();
         for field in fields(message) {
@@ -55,10 +55,10 @@ impl Entry {
         Ok(entry)
     }
 
-    /// The value under a variable's name, or under the key of a slice.
+    /// Encodes the value under a variable's name, or under the key of a slice.
     ///
-    /// The checksum is written even in the one case in four billion that it is zero, where TensorFlow would leave it
-    /// out: so the length of an index is known before its checksums are.
+    /// The checksum is written even if it is zero, which happens once in four billion times. TensorFlow would omit it
+    /// then. So the length of an index is known before its checksums are.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(32);
         wire::put_int(&mut out, 1, self.dtype.into());

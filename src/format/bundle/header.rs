@@ -3,24 +3,24 @@
 use crate::format::wire::{Fields, fields};
 use crate::format::{Result, varint, wire};
 
-/// What the index says about the whole bundle.
+/// The index entry of the whole bundle.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Header {
     /// Number of data files.
     pub num_shards: u32,
     /// Byte order of the data files.
     pub endianness: Endianness,
-    /// Who can read the bundle.
+    /// The versions that can read the bundle.
     pub version: Version,
 }
 
 /// Byte order of numbers in data files.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Endianness {
-    /// Low byte first.
+    /// Little-endian: the low byte first.
     #[default]
     Little,
-    /// High byte first.
+    /// Big-endian: the high byte first.
     Big,
 }
 
@@ -29,32 +29,32 @@ pub enum Endianness {
 pub struct Version {
     /// Version of the format that the writer wrote.
     pub producer: i32,
-    /// Least version of the format a reader must know.
+    /// Minimum version of the format that a reader must support.
     pub min_consumer: i32,
-    /// Versions whose readers would read the bundle wrongly.
+    /// Versions whose readers would misread the bundle.
     pub bad_consumers: Vec<i32>,
 }
 
-/// Why TensorFlow would refuse to read a bundle.
+/// The reason why TensorFlow would refuse to read a bundle.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Incompatible {
-    /// Its writer was too old.
+    /// A bundle whose writer was too old.
     #[error("producer version {0} is below {MIN_PRODUCER}, the least that can be read")]
     Producer(i32),
-    /// It is for newer readers.
+    /// A bundle that needs a newer reader.
     #[error("it asks for readers of version {0} or later, and only version {CONSUMER} is known")]
     MinConsumer(i32),
-    /// It names our version as one that would misread it.
+    /// A bundle that lists the supported version as one that would misread it.
     #[error("it says that readers of version {CONSUMER} would read it wrongly")]
     BadConsumer,
 }
 
-/// The version of the format that is read here, and in all of TensorFlow so far.
+/// The version of the format that this reader supports. It is also the version of every TensorFlow so far.
 const CONSUMER: i32 = 1;
 const MIN_PRODUCER: i32 = 0;
 
 impl Header {
-    /// Reads the value under the empty key.
+    /// Decodes the value under the empty key.
     pub fn decode(message: &[u8]) -> Result<Self> {
         let mut header = Self::default();
         for field in fields(message) {
@@ -69,7 +69,7 @@ impl Header {
         Ok(header)
     }
 
-    /// The value under the empty key.
+    /// Encodes the value under the empty key.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::new();
         wire::put_int(&mut out, 1, self.num_shards.into());
@@ -80,7 +80,7 @@ impl Header {
         out
     }
 
-    /// Whether TensorFlow, and so we, may read the bundle.
+    /// Checks that TensorFlow, and therefore this reader, may read the bundle.
     pub fn check_version(&self) -> std::result::Result<(), Incompatible> {
         self.version.check()
     }
@@ -95,7 +95,7 @@ fn endianness(field: &wire::Field) -> Result<Endianness> {
 }
 
 impl Version {
-    /// Whether TensorFlow, and so we, may read what bears this stamp.
+    /// Checks that TensorFlow, and therefore this reader, may read a file with this stamp.
     pub(crate) fn check(&self) -> std::result::Result<(), Incompatible> {
         let Self { producer, min_consumer, bad_consumers } = self;
         if *producer < MIN_PRODUCER {

@@ -7,9 +7,9 @@
 //! slice   { 1 extent* { 1 start, 2 length (absent: the whole dimension) } }
 //! ```
 //!
-//! Written in field order without defaults, which is what TensorFlow writes, except for `shape`, which is always there.
-//! Stricter than protobuf: a known field of the wrong wire type or with a number out of range is malformed, because
-//! TensorFlow would read it as something else or abort.
+//! Fields are written in field order, without defaults, which is what TensorFlow writes. Only `shape` is always
+//! written. The decoder is stricter than protobuf: a known field with the wrong wire type or a number out of range is
+//! malformed, because TensorFlow would read it as something else or abort.
 
 pub(super) mod entry;
 mod header;

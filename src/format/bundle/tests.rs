@@ -63,7 +63,7 @@ fn unknown_fields_and_names_of_dimensions_are_skipped() {
 }
 
 #[test]
-fn a_field_given_twice_is_the_last_and_a_message_given_twice_is_both() {
+fn the_last_of_two_scalar_fields_wins_and_two_messages_are_merged() {
     let entry = Entry::decode(b"\x08\x01\x12\x04\x12\x02\x08\x03\x08\x02\x12\x04\x12\x02\x08\x04").unwrap();
     assert_eq!((entry.dtype, entry.shape), (2, vec![3, 4]));
 }
@@ -129,14 +129,14 @@ fn versions_follow_the_three_rules_of_tensorflow() {
 }
 
 #[test]
-fn bad_consumers_may_stand_alone_or_packed() {
+fn bad_consumers_may_be_packed_or_not() {
     let packed = Header::decode(b"\x1a\x04\x1a\x02\x02\x03").unwrap();
     let alone = Header::decode(b"\x1a\x04\x18\x02\x18\x03").unwrap();
     assert_eq!((&packed.version.bad_consumers, &alone), (&vec![2, 3], &packed));
 }
 
 #[test]
-fn real_headers_and_entries_are_encoded_to_the_byte() {
+fn real_headers_and_entries_are_encoded_byte_for_byte() {
     for (name, file) in real::indexes() {
         for row in table::decode(&file).unwrap() {
             let again = match row.key.as_slice() {
@@ -165,12 +165,12 @@ fn entries() -> impl Strategy<Value = Entry> {
 
 proptest! {
     #[test]
-    fn what_is_encoded_is_decoded(entry in entries()) {
+    fn entries_survive_a_round_trip(entry in entries()) {
         prop_assert_eq!(Entry::decode(&entry.encode()), Ok(entry));
     }
 
     #[test]
-    fn a_cut_or_flipped_message_is_decoded_or_refused(entry in entries(), flip in 1u8..) {
+    fn a_truncated_or_flipped_message_is_decoded_or_refused(entry in entries(), flip in 1u8..) {
         let message = entry.encode();
         for at in 0..message.len() {
             let _ = Entry::decode(&message[..at]);
@@ -183,7 +183,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_decoded_from_garbage_is_encoded_and_decoded_again(message in vec(any::<u8>(), 0..40)) {
+    fn anything_decoded_from_garbage_survives_a_round_trip(message in vec(any::<u8>(), 0..40)) {
         if let Ok(entry) = Entry::decode(&message) {
             prop_assert_eq!(Entry::decode(&entry.encode()), Ok(entry));
         }

@@ -1,12 +1,12 @@
-//! The values of protobuf's text format: strings with C's escapes, and floating-point numbers.
+//! The values of protobuf's text format: strings with C escapes, and floating-point numbers.
 //!
-//! As in Python's protobuf, a backslash before a character that needs none stays, and `\u` and `\U` stand for the
-//! character's UTF-8.
+//! The decoder follows Python's protobuf: a backslash before a character that needs no escape is kept, and `\u` and
+//! `\U` produce the character's UTF-8.
 
 use crate::format::checkpoint_state::token::{Token, Tokens};
 use crate::format::{Malformed, Result};
 
-/// One string, which may be written as several literals in a row.
+/// Reads one string. It may be written as several literals in a row.
 pub(crate) fn string(tokens: &mut Tokens) -> Result<Vec<u8>> {
     let mut value = Vec::new();
     let mut literals = 0usize;
@@ -18,7 +18,7 @@ pub(crate) fn string(tokens: &mut Tokens) -> Result<Vec<u8>> {
     if literals == 0 { Err(tokens.malformed("string expected")) } else { Ok(value) }
 }
 
-/// One number.
+/// Reads one number.
 pub(crate) fn float(tokens: &mut Tokens) -> Result<f64> {
     let (Token::Word(text) | Token::Number(text)) = tokens.next else {
         return Err(tokens.malformed("number expected"));
@@ -29,7 +29,7 @@ pub(crate) fn float(tokens: &mut Tokens) -> Result<f64> {
     Ok(value)
 }
 
-/// As Python writes it.
+/// Formats a number as Python does.
 pub(crate) fn write_float(value: f64) -> String {
     let text = format!("{value:?}").to_ascii_lowercase();
     match text.split_once('e').and_then(|(digits, exponent)| Some((digits, exponent.parse::<i32>().ok()?))) {
@@ -38,7 +38,7 @@ pub(crate) fn write_float(value: f64) -> String {
     }
 }
 
-/// Appends `bytes` as they stand between double quotes. UTF-8 stays readable.
+/// Appends `bytes` in the form that they have between double quotes. Valid UTF-8 is kept.
 pub(crate) fn escape(out: &mut Vec<u8>, bytes: &[u8]) {
     for chunk in bytes.utf8_chunks() {
         chunk.valid().bytes().for_each(|byte| match byte {
@@ -53,20 +53,20 @@ pub(crate) fn escape(out: &mut Vec<u8>, bytes: &[u8]) {
     }
 }
 
-/// A leading zero before another digit: octal to C, and refused.
+/// Returns true if a number has a leading zero before another digit. C reads it as octal, and protobuf refuses it.
 fn is_octal(text: &str) -> bool {
     let digits = text.strip_prefix('-').unwrap_or(text);
     digits.strip_prefix('0').is_some_and(|rest| rest.starts_with(|next: char| next.is_ascii_digit()))
 }
 
-/// A number as Rust has them, and Python but for its underscores, or with C's `f` at its end.
+/// Parses a number in Rust's syntax, which is Python's without underscores. It may end in C's `f`.
 fn read_float(text: &str) -> Option<f64> {
     let shorter = text.strip_suffix(['f', 'F']).unwrap_or(text);
     let shortest = text.trim_end_matches(['f', 'F']);
     [text, shorter, shortest].iter().find_map(|text| text.parse().ok())
 }
 
-/// Appends what `inner`, which lies at offset `at`, stands for.
+/// Appends the unescaped bytes of `inner`, which begins at offset `at`.
 fn unescape(out: &mut Vec<u8>, inner: &[u8], at: usize) -> Result<()> {
     let mut rest = inner;
     while let [first, after @ ..] = rest {
@@ -86,7 +86,7 @@ fn unescape(out: &mut Vec<u8>, inner: &[u8], at: usize) -> Result<()> {
     Ok(())
 }
 
-/// Appends what a backslash and the start of `escape` stand for. Returns what comes after.
+/// Appends the bytes for a backslash followed by the start of `escape`. Returns the rest of `escape`.
 fn unescape_one<'a>(out: &mut Vec<u8>, escape: &'a [u8]) -> Option<&'a [u8]> {
     let (&kind, rest) = escape.split_first()?;
     match kind {
@@ -94,7 +94,7 @@ fn unescape_one<'a>(out: &mut Vec<u8>, escape: &'a [u8]) -> Option<&'a [u8]> {
         b'x' => return byte(out, rest, 2, 16),
         b'u' => return character(out, rest, 4),
         b'U' => return character(out, rest, 8),
-        // A character by its Unicode name: Python's alone.
+        // The escape of a character by its Unicode name: only Python has it.
         b'N' => return None,
         _ => {}
     }
@@ -118,7 +118,7 @@ const C_ESCAPES: [(u8, u8); 10] = [
     (b'"', b'"'),
 ];
 
-/// Appends the byte whose number the next digits are, at most `most` of them.
+/// Appends the byte whose number is in the next digits, at most `most` of them.
 fn byte<'a>(out: &mut Vec<u8>, text: &'a [u8], most: usize, radix: u32) -> Option<&'a [u8]> {
     let len = text.iter().take(most).take_while(|&&digit| char::from(digit).is_digit(radix)).count();
     let (value, rest) = number(text, len, radix)?;
@@ -126,7 +126,7 @@ fn byte<'a>(out: &mut Vec<u8>, text: &'a [u8], most: usize, radix: u32) -> Optio
     Some(rest)
 }
 
-/// Appends the character whose number the next `len` digits are.
+/// Appends the character whose number is in the next `len` digits.
 fn character<'a>(out: &mut Vec<u8>, text: &'a [u8], len: usize) -> Option<&'a [u8]> {
     let (value, rest) = number(text, len, 16)?;
     out.extend(char::from_u32(value)?.encode_utf8(&mut [0; 4]).bytes());

@@ -1,5 +1,5 @@
-//! The state file of a directory of checkpoints, called `checkpoint`: which prefix is the newest, and which others are
-//! kept. A `CheckpointState` message in protobuf's text format:
+//! The state file of a directory of checkpoints, called `checkpoint`. It names the newest prefix and the other
+//! prefixes that are kept. It is a `CheckpointState` message in protobuf's text format:
 //!
 //! ```text
 //! model_checkpoint_path: "ckpt-9"
@@ -9,8 +9,8 @@
 //! last_preserved_timestamp: 1699999990.5
 //! ```
 //!
-//! It is read as Python's protobuf, and so TensorFlow, reads it, but for one thing: paths are bytes here, because those
-//! of a file system are. TensorFlow refuses a path that is not UTF-8.
+//! It is read in the same way as by Python's protobuf, and so by TensorFlow, with one exception: paths are bytes
+//! here, because the paths of a file system are. TensorFlow refuses a path that is not UTF-8.
 
 mod literal;
 #[cfg(test)]
@@ -20,26 +20,26 @@ mod token;
 use crate::format::Result;
 use crate::format::checkpoint_state::token::{Token, Tokens};
 
-/// Paths are as written: relative ones count from the directory of the file.
+/// A state file. Paths are kept as written: relative ones are relative to the directory of the file.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct State {
-    /// The newest checkpoint. Empty when the file names none, which TensorFlow treats as an error.
+    /// The newest checkpoint. It is empty if the file names none, which TensorFlow treats as an error.
     pub model_checkpoint_path: Vec<u8>,
-    /// All that are kept, oldest first.
+    /// All checkpoints that are kept, oldest first.
     pub(crate) all_model_checkpoint_paths: Vec<Vec<u8>>,
-    /// When each was written, in seconds since 1970. May be absent.
+    /// The time at which each of them was written, in seconds since 1970. May be empty.
     pub(crate) all_model_checkpoint_timestamps: Vec<f64>,
-    /// When the last one that is never deleted was written.
+    /// The time at which the last checkpoint that is never deleted was written.
     pub(crate) last_preserved_timestamp: f64,
 }
 
-/// Reads a state file.
+/// Decodes a state file.
 pub fn decode(file: &[u8]) -> Result<State> {
     let mut state = State::default();
     let mut tokens = Tokens::of(file)?;
     while tokens.next != Token::End {
         state.merge_field(&mut tokens)?;
-        // Historical: a field may be followed by one separator.
+        // For historical reasons, one separator may follow a field.
         if !tokens.skip(b',')? {
             tokens.skip(b';')?;
         }
@@ -47,7 +47,7 @@ pub fn decode(file: &[u8]) -> Result<State> {
     Ok(state)
 }
 
-/// The state file that says `state`, as TensorFlow writes it.
+/// Encodes a state file as TensorFlow does.
 pub fn encode(state: &State) -> Vec<u8> {
     let mut out = Vec::new();
     if !state.model_checkpoint_path.is_empty() {
@@ -91,7 +91,7 @@ impl State {
     }
 }
 
-/// A repeated field's value: one, or a list in brackets.
+/// Reads the value of a repeated field: one value, or a list in brackets.
 fn list<T>(tokens: &mut Tokens, values: &mut Vec<T>, one: fn(&mut Tokens) -> Result<T>) -> Result<()> {
     if !tokens.skip(b'[')? {
         values.push(one(tokens)?);

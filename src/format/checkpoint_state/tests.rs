@@ -22,7 +22,7 @@ fn usual() -> State {
     }
 }
 
-/// The path of the newest checkpoint.
+/// Returns the path of the newest checkpoint.
 fn newest(text: &str) -> Result<Vec<u8>> {
     decode(text.as_bytes()).map(|state| state.model_checkpoint_path)
 }
@@ -44,7 +44,7 @@ fn an_empty_file_names_no_checkpoint() {
     assert_eq!(encode(&State::default()), b"");
 }
 
-/// Each as Python's protobuf 7 has it.
+/// The expected values are those of Python's protobuf 7.
 #[test]
 fn strings_are_read_as_protobuf_reads_them() {
     let cases: [(&str, &str); 17] = [
@@ -81,7 +81,7 @@ fn a_path_need_not_be_utf_8() {
     assert_eq!(decode(&file), Ok(state));
 }
 
-/// Each as Python's protobuf 7 has it.
+/// The expected values are those of Python's protobuf 7.
 #[test]
 fn numbers_are_read_as_protobuf_reads_them() {
     let cases = [
@@ -142,7 +142,7 @@ fn a_repeated_field_may_be_a_list() {
 }
 
 #[test]
-fn garbage_is_refused_where_it_stands() {
+fn garbage_is_refused_with_its_offset() {
     let cases = [
         ("model_checkpoint_path \"a\"", "':' expected at byte 22"),
         ("model_checkpoint_path: \"a\" x: 1", "unknown field x at byte 27"),
@@ -200,7 +200,7 @@ fn states() -> impl Strategy<Value = State> {
 
 proptest! {
     #[test]
-    fn what_is_encoded_is_decoded(state in states()) {
+    fn states_survive_a_round_trip(state in states()) {
         prop_assert_eq!(decode(&encode(&state)), Ok(state));
     }
 

@@ -1,5 +1,5 @@
-//! The words of protobuf's text format: names, numbers, string literals and single marks, between white space and
-//! comments (from `#` to the end of the line).
+//! The tokens of protobuf's text format: names, numbers, string literals and single marks. White space and comments
+//! (from `#` to the end of the line) separate them.
 
 use std::borrow::Cow;
 
@@ -9,18 +9,18 @@ use crate::format::{Malformed, Result};
 pub(crate) enum Token<'a> {
     /// A name.
     Word(&'a [u8]),
-    /// What begins as a number does.
+    /// A token that begins as a number does.
     Number(&'a [u8]),
-    /// What stands between quotes, escapes and all.
+    /// The text between two quotes, with its escapes.
     Quoted(&'a [u8]),
     /// Any other byte.
     Mark(u8),
     End,
 }
 
-/// A place among the tokens of some bytes.
+/// A position in the tokens of some bytes.
 pub(crate) struct Tokens<'a> {
-    /// The token at this place.
+    /// The token at this position.
     pub(crate) next: Token<'a>,
     /// Offset of that token.
     pub(crate) at: usize,
@@ -29,14 +29,14 @@ pub(crate) struct Tokens<'a> {
 }
 
 impl<'a> Tokens<'a> {
-    /// At the first token of `bytes`.
+    /// Starts at the first token of `bytes`.
     pub(crate) fn of(bytes: &'a [u8]) -> Result<Self> {
         let mut tokens = Self { next: Token::End, at: 0, rest: bytes, end: bytes.len() };
         tokens.advance()?;
         Ok(tokens)
     }
 
-    /// Moves on to the next token.
+    /// Moves to the next token.
     pub(crate) fn advance(&mut self) -> Result<()> {
         self.rest = after_space(self.rest);
         self.at = self.end.saturating_sub(self.rest.len());
@@ -55,7 +55,7 @@ impl<'a> Tokens<'a> {
         Ok(())
     }
 
-    /// Moves on if the token here is `mark`, and says whether it was.
+    /// Moves on if the current token is `mark`. Returns true if it was.
     pub(crate) fn skip(&mut self, mark: u8) -> Result<bool> {
         let here = self.next == Token::Mark(mark);
         if here {
@@ -64,7 +64,7 @@ impl<'a> Tokens<'a> {
         Ok(here)
     }
 
-    /// Moves on from `mark`.
+    /// Moves past `mark`. Returns an error if the current token is not `mark`.
     pub(crate) fn expect(&mut self, mark: u8) -> Result<()> {
         if self.skip(mark)? {
             Ok(())
@@ -73,7 +73,7 @@ impl<'a> Tokens<'a> {
         }
     }
 
-    /// The token here is wrong as `what` says.
+    /// Returns the fault `what` at the offset of the current token.
     pub(crate) fn malformed(&self, what: impl Into<Cow<'static, str>>) -> Malformed {
         Malformed::new(what, self.at)
     }
@@ -85,7 +85,7 @@ impl<'a> Tokens<'a> {
         taken
     }
 
-    /// The literal that `quote` before `rest` opens. It ends on its line.
+    /// Reads the literal that `quote` opens before `rest`. It must end on the same line.
     fn quoted(&mut self, quote: u8, rest: &'a [u8]) -> Result<Token<'a>> {
         let mut bytes = rest.iter().enumerate();
         while let Some((at, &byte)) = bytes.next() {
@@ -103,7 +103,7 @@ impl<'a> Tokens<'a> {
     }
 }
 
-/// `bytes` from the first on that is neither white space nor in a comment.
+/// Returns `bytes` from the first byte that is neither white space nor in a comment.
 fn after_space(mut bytes: &[u8]) -> &[u8] {
     loop {
         bytes = match bytes {

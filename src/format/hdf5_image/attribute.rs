@@ -8,7 +8,7 @@
 use crate::format::hdf5_image::datatype::{Datatype, fixed_string};
 use crate::format::hdf5_image::object_header::dataspace;
 
-/// Something said of a group or a dataset.
+/// An attribute of a group or a dataset.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Attribute {
     pub(super) name: String,
@@ -17,32 +17,32 @@ pub(crate) struct Attribute {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Value {
-    /// In a heap, as Keras writes and compares it.
+    /// One text in a heap, as Keras writes and compares it.
     Text(String),
     /// One text of fixed length.
     Bytes(Vec<u8>),
-    /// Texts that are all as long as the longest.
+    /// Texts that are all padded to the length of the longest.
     List(Vec<Vec<u8>>),
 }
 
-/// Bytes of an attribute's values that fit into a message: Keras's limit too.
+/// The maximum number of bytes of an attribute's values in a message. Keras has the same limit.
 pub(crate) const MAX_STRING: usize = 64512;
 
 const CHARSET_UTF8: u8 = 1;
 
 impl Attribute {
-    /// A text that Python sees as `str`.
+    /// Returns an attribute with a text that Python reads as `str`.
     pub(crate) fn text(name: &'static str, text: &str) -> Self {
         Self { name: name.into(), value: Value::Text(text.into()) }
     }
 
-    /// A short text that Python sees as `bytes`.
+    /// Returns an attribute with a short text that Python reads as `bytes`.
     pub(crate) fn bytes(name: &'static str, text: &'static str) -> Self {
         Self { name: name.into(), value: Value::Bytes(text.into()) }
     }
 
-    /// A list of texts, which Python sees as `bytes`: in one attribute, or, where that would be too long, in `name0`, `name1`,
-    /// …, as Keras splits and joins them. A text longer than [`MAX_STRING`] is cut.
+    /// Returns attributes with a list of texts that Python reads as `bytes`. A list that is too long for one
+    /// attribute is split into `name0`, `name1`, …, as Keras does. A text longer than [`MAX_STRING`] is truncated.
     pub(crate) fn list(name: &'static str, texts: impl IntoIterator<Item = String>) -> Vec<Self> {
         let mut lists = vec![vec![]];
         let mut longest = 1;
@@ -62,7 +62,7 @@ impl Attribute {
         lists.map(|(i, list)| Self { name: named(i), value: Value::List(list) }).collect()
     }
 
-    /// The bytes of the message. `heap` is where a text is.
+    /// Encodes the message. `heap` returns the address of the heap that holds a text.
     pub(super) fn encode(&self, heap: impl FnOnce(&str) -> u64) -> Vec<u8> {
         let (datatype, space, values) = match &self.value {
             Value::Text(text) => (Datatype::VariableString, dataspace(&[]), reference(text, heap(text))),
@@ -76,7 +76,7 @@ impl Attribute {
     }
 }
 
-/// A length, the address of a heap, and the number of the object in it.
+/// Encodes the reference to a text: its length, the address of a heap, and the number of the object in it.
 fn reference(text: &str, heap: u64) -> Vec<u8> {
     let len = u32::try_from(text.len()).unwrap_or(u32::MAX);
     [len.to_le_bytes().as_slice(), &heap.to_le_bytes(), &1u32.to_le_bytes()].concat()

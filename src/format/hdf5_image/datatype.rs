@@ -1,11 +1,11 @@
-//! Datatypes, in version 1 of their encoding: those that NumPy has and h5py maps to HDF5, in h5py's way.
+//! Datatypes, in version 1 of their encoding: the types of NumPy that h5py maps to HDF5, encoded as h5py does.
 //!
 //! ```text
 //! datatype := class and version: u8, 0x1C   bits: 3 bytes   size: u32   properties
 //! ```
 //!
-//! A bool is an enumeration of FALSE and TRUE, a complex number a compound of `r` and `i`; a bfloat16 is two bytes that HDF5
-//! knows nothing of, with an attribute by which Keras knows them.
+//! A bool is an enumeration of FALSE and TRUE. A complex number is a compound of `r` and `i`. A bfloat16 is two bytes
+//! that HDF5 does not interpret, with an attribute by which Keras recognizes it.
 
 /// The type of an element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,21 +13,21 @@ pub(crate) enum Datatype {
     /// An integer, little-endian.
     #[allow(missing_docs, reason = "`size` bytes, with a sign or without")]
     Integer { size: u8, signed: bool },
-    /// A number with a fraction, as IEEE 754 has it.
+    /// A floating-point number in a format of IEEE 754.
     Float(Float),
     /// One byte, 0 or 1.
     Bool,
-    /// Two of these.
+    /// A complex number of two such floats.
     Complex(Float),
-    /// So many bytes.
+    /// Uninterpreted bytes, with their number.
     Opaque(u8),
-    /// Text of so many bytes, with NUL bytes after what is shorter.
+    /// Text of a fixed number of bytes. Shorter text is padded with NUL bytes.
     String(u32),
-    /// Text of any length, in a heap of its own.
+    /// Text of any length, in a heap.
     VariableString,
 }
 
-/// The bits of a float; the sign is the topmost.
+/// The bits of a float. The sign is the highest bit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Float {
     pub(super) size: u8,
@@ -55,23 +55,23 @@ pub(crate) const BOOL: Datatype = Datatype::Bool;
 /// The bytes of a bfloat16.
 pub(crate) const BFLOAT16: Datatype = Datatype::Opaque(2);
 
-/// An integer of so many bytes.
+/// Returns the type of an integer of `size` bytes.
 pub(crate) const fn integer(size: u8, signed: bool) -> Datatype {
     Datatype::Integer { size, signed }
 }
 
-/// Text of so many bytes.
+/// Returns the type of text of `size` bytes.
 pub(crate) const fn fixed_string(size: u32) -> Datatype {
     Datatype::String(size)
 }
 
-/// Text that is not said to be UTF-8, with NUL bytes after it.
+/// The bits for text that is padded with NUL bytes and not marked as UTF-8.
 const NUL_PADDED: u8 = 1;
-/// Text of variable length that is UTF-8 and ends in a NUL.
+/// The bits for text of variable length that is UTF-8 and ends with a NUL.
 const UTF8: [u8; 3] = [1, 1, 0];
 
 impl Datatype {
-    /// Bytes of an element.
+    /// Returns the number of bytes of an element.
     pub(crate) fn size(self) -> u32 {
         match self {
             Self::Integer { size, .. } | Self::Opaque(size) => size.into(),
@@ -79,12 +79,12 @@ impl Datatype {
             Self::Bool => 1,
             Self::Complex(float) => u32::from(float.size).saturating_mul(2),
             Self::String(size) => size,
-            // A length, the address of a heap, and a number there.
+            // The length, the address of a heap, and the number of an object in it.
             Self::VariableString => 16,
         }
     }
 
-    /// The bytes of a datatype message.
+    /// Encodes the body of a datatype message.
     pub(super) fn encode(self) -> Vec<u8> {
         let (class, bits, properties) = match self {
             Self::Integer { size, signed } => (0, [u8::from(signed) << 3, 0, 0], bit_range(size).to_vec()),
@@ -99,14 +99,14 @@ impl Datatype {
     }
 }
 
-/// All bits of a number: the first, and how many.
+/// Encodes the bits of a number: the offset of the first bit, and their count.
 fn bit_range(size: u8) -> [u8; 4] {
     let [low, high] = u16::from(size).saturating_mul(8).to_le_bytes();
     [0, 0, low, high]
 }
 
 impl Float {
-    /// That the mantissa's first bit is implied, and where the sign is.
+    /// Returns the class bits: the first bit of the mantissa is implied, and the position of the sign.
     fn bits(self) -> [u8; 3] {
         [0x20, self.size.saturating_mul(8).saturating_sub(1), 0]
     }
@@ -117,7 +117,8 @@ impl Float {
     }
 }
 
-/// Its members: a name to eight bytes, an offset, 28 bytes about dimensions that it lacks, a datatype.
+/// Encodes the two members: a name padded to eight bytes, an offset, 28 bytes for array dimensions that it does not
+/// have, and a datatype.
 fn complex(float: Float) -> Vec<u8> {
     let part = |name: u8, offset: u8| {
         let (name, offset) = ([name, 0, 0, 0, 0, 0, 0, 0], [offset, 0, 0, 0]);
@@ -126,7 +127,7 @@ fn complex(float: Float) -> Vec<u8> {
     [part(b'r', 0), part(b'i', float.size)].concat()
 }
 
-/// The type of the values, their names to eight bytes each, the values.
+/// Encodes the base type, the names padded to eight bytes each, and the values.
 fn booleans() -> Vec<u8> {
     [integer(1, true).encode().as_slice(), b"FALSE\0\0\0TRUE\0\0\0\0", &[0, 1]].concat()
 }

@@ -1,18 +1,19 @@
-//! What a group's members are found by: a heap of their names, nodes of entries, and a B-tree over these, version 1.
+//! The lookup structures of a group's members: a heap of their names, nodes of entries, and a B-tree over these
+//! nodes, version 1.
 //!
 //! ```text
 //! heap  := "HEAP" 0 0 0 0  length: u64  no free block: u64 = 1  address: u64  "" name…    NUL-terminated, to eight bytes
 //! node  := "SNOD" 1 0  entries: u16  entry…                                               room for ENTRIES
-//! entry := name's place in the heap: u64  header: u64  nothing cached: 24 bytes
+//! entry := name's offset in the heap: u64  header: u64  nothing cached: 24 bytes
 //! tree  := "TREE" 0  level: u8  children: u16  left: u64  right: u64  key (child key)…    room for CHILDREN
 //! ```
 //!
-//! A key is the place of a name: that of the last entry before it, so that a child holds names after the key on its left
-//! up to the one on its right. Nodes of a level stand side by side.
+//! A key is the offset of a name in the heap: the name of the last entry before the key. So a child holds the names
+//! after the key on its left, up to the key on its right. The nodes of one level are adjacent.
 
 use crate::format::hdf5_image::object_header::UNDEFINED;
 
-/// Half of what a node has room for, as the superblock says it.
+/// Half of the capacity of a node, as the superblock stores it.
 pub(super) const HALF_ENTRIES: u16 = 2;
 pub(super) const HALF_CHILDREN: u16 = 2;
 
@@ -22,25 +23,25 @@ const ENTRY_LEN: usize = 40;
 const NODE_LEN: usize = 168;
 const TREE_LEN: usize = 96;
 const HEAP_LEN: usize = 32;
-/// The empty name, which is the first key.
+/// The offset of the empty name, which is the first key.
 const EMPTY_NAME: u64 = 0;
 
 /// A member: its name and the address of its header.
 pub(super) type Entry<'a> = (&'a str, u64);
 
-/// What was written of a group.
+/// The addresses of the structures that were written for a group.
 pub(super) struct Table {
     pub(super) tree: u64,
     pub(super) heap: u64,
 }
 
-/// A node of entries or of the tree, and the place of the last name in it.
+/// A node of entries or of the tree, and the offset of the last name in it.
 struct Node {
     address: u64,
     last: u64,
 }
 
-/// Appends heap, entries and tree of a group whose members are sorted by name.
+/// Appends the heap, the entries and the tree of a group. Its members are sorted by name.
 pub(super) fn write(out: &mut Vec<u8>, members: &[Entry<'_>]) -> Table {
     let heap = out.len() as u64;
     let places = write_heap(out, members);
@@ -57,7 +58,7 @@ pub(super) fn write(out: &mut Vec<u8>, members: &[Entry<'_>]) -> Table {
     }
 }
 
-/// Returns where each name is.
+/// Appends the heap of names. Returns the offset of each name in it.
 fn write_heap(out: &mut Vec<u8>, members: &[Entry<'_>]) -> Vec<u64> {
     let mut names = vec![0; 8];
     let place = |(name, _): &Entry<'_>| {
@@ -88,7 +89,8 @@ fn write_entries(out: &mut Vec<u8>, entries: &[(u64, u64)]) -> Node {
     Node { address: at as u64, last: entries.last().map_or(EMPTY_NAME, |(name, _)| *name) }
 }
 
-/// A level of the tree over the nodes below it; of one node if there are none, for an empty group has a tree too.
+/// Appends a level of the tree over the nodes below it. It has one node even if there are none below, because an
+/// empty group has a tree too.
 fn write_level(out: &mut Vec<u8>, level: u8, below: &[Node]) -> Vec<Node> {
     let first = out.len();
     let width = below.len().div_ceil(CHILDREN).max(1);

@@ -1,16 +1,17 @@
-//! The metadata of an HDF5 file whose datasets' bytes stand behind it, each contiguous, so that a file is an image of these
-//! bytes and then the values, wherever they come from.
+//! The metadata of an HDF5 file whose datasets are contiguous and follow it. The file is this image, followed by the
+//! values, regardless of where the values are stored.
 //!
 //! ```text
 //! file   := superblock object… data…      superblock version 0; a parent follows its members; data is aligned
 //! object := a dataset's header | a group's heap of names, table of members (B-tree, version 1), header
 //! ```
 //!
-//! It is the oldest form that HDF5 has, which every reader knows and in which Keras's own files are. Its tables are sorted,
-//! so that a member is found as fast among 60,000 as among two; their nodes are small here, for most groups are.
+//! This is the oldest form of HDF5. Every reader supports it, and Keras writes its own files in it. Its tables are
+//! sorted, so a lookup among 60,000 members is about as fast as among two. The nodes are small here, because most
+//! groups are small.
 //!
-//! Invariants: names have no component that is empty or `.`, no NUL, and at most [`MAX_DEPTH`] components; no message is
-//! longer than 64 KiB.
+//! Invariants: names have no component that is empty or `.`, no NUL, and at most [`MAX_DEPTH`] components. No message
+//! is longer than 64 KiB.
 
 mod attribute;
 mod datatype;
@@ -29,18 +30,18 @@ pub(crate) use datatype::{
 };
 use writer::Writer;
 
-/// Components that a name may have: each is a group, and readers follow them one within another.
+/// The maximum number of components of a name. Each component is a group, and readers follow the groups recursively.
 pub(crate) const MAX_DEPTH: usize = 256;
-/// Dimensions that a dataset may have.
+/// The maximum number of dimensions of a dataset.
 pub(crate) const MAX_RANK: usize = 32;
-/// Where a dataset's bytes may begin.
+/// The alignment of a dataset's bytes.
 pub(crate) const ALIGNMENT: u64 = 64;
 
-/// What a file consists of; the root is one.
+/// A group of the file. The root is a group too.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Group {
     members: BTreeMap<String, Member>,
-    /// What is said of it.
+    /// The attributes of the group.
     pub(crate) attributes: Vec<Attribute>,
 }
 
@@ -53,34 +54,35 @@ enum Member {
 /// An array of values.
 #[derive(Clone, Debug)]
 pub(crate) struct Dataset {
-    /// Which one it is, to the caller.
+    /// The id that the caller gives it.
     pub(crate) id: usize,
     /// The type of its elements.
     pub(crate) datatype: Datatype,
     /// Its dimensions, at most [`MAX_RANK`].
     pub(crate) shape: Vec<u64>,
-    /// Bytes of all its elements.
+    /// The number of bytes of all its elements.
     pub(crate) len: u64,
-    /// What is said of it.
+    /// The attributes of the dataset.
     pub(crate) attributes: Vec<Attribute>,
 }
 
 /// A file without its data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Image {
-    /// What the file begins with.
+    /// The bytes at the beginning of the file.
     pub(crate) metadata: Vec<u8>,
-    /// The datasets by their ids, and where in the file the bytes of each begin; ascending, and none for those without bytes.
+    /// The ids of the datasets and the offsets in the file at which their bytes begin, ascending. Datasets without
+    /// bytes are not listed.
     pub(crate) places: Vec<(usize, u64)>,
     /// Length of the file.
     pub(crate) len: u64,
 }
 
 impl Group {
-    /// Puts a dataset at a path of names with slashes between, in groups that are made if they are not there.
+    /// Inserts a dataset at a path of names separated by slashes. Missing groups are created.
     ///
     /// # Errors
-    /// Why it cannot be there.
+    /// The reason why the dataset cannot have this path.
     pub(crate) fn insert(&mut self, path: &str, dataset: Dataset) -> Result<(), &'static str> {
         let (parents, name) =
             path.rsplit_once('/').map_or((None, path), |(parents, name)| (Some(parents), name));
@@ -101,7 +103,8 @@ impl Group {
         }
     }
 
-    /// The group at a path, made if it is not there; `None` if a dataset is in the way.
+    /// Returns the group at a path, and creates it if it is missing. Returns `None` if a dataset has the path or a
+    /// part of it.
     pub(crate) fn group(&mut self, path: &str) -> Option<&mut Self> {
         let mut group = self;
         for name in path.split('/') {
@@ -129,7 +132,7 @@ fn check(path: &str) -> Result<(), &'static str> {
     }
 }
 
-/// The metadata of a file of these groups and datasets.
+/// Encodes the metadata of a file of these groups and datasets.
 pub(crate) fn encode(root: &Group) -> Image {
     let mut writer = Writer::new();
     let address = writer.group(root);

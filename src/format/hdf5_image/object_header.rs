@@ -1,4 +1,4 @@
-//! Object headers, version 1: messages, each as long as a multiple of eight.
+//! Object headers, version 1. The length of each message is a multiple of eight.
 //!
 //! ```text
 //! header  := 1 0  messages: u16  references: u32  length: u32  0: u32  message…
@@ -12,7 +12,7 @@ pub(super) struct Messages {
     bytes: Vec<u8>,
 }
 
-/// Types of messages.
+/// The types of messages.
 pub(super) const DATASPACE: u16 = 0x01;
 pub(super) const DATATYPE: u16 = 0x03;
 pub(super) const FILL_VALUE: u16 = 0x05;
@@ -20,13 +20,13 @@ pub(super) const LAYOUT: u16 = 0x08;
 pub(super) const ATTRIBUTE: u16 = 0x0c;
 pub(super) const SYMBOL_TABLE: u16 = 0x11;
 
-/// Storage that is allocated late and filled with nothing of its own: version 2.
+/// The body of a fill value message, version 2: storage is allocated late, and there is no fill value.
 pub(super) const NO_FILL_VALUE: &[u8] = &[2, 2, 2, 1, 0, 0, 0, 0];
-/// The address of what is not there.
+/// The address of a structure that does not exist.
 pub(super) const UNDEFINED: u64 = u64::MAX;
 
 impl Messages {
-    /// Adds a message and returns where in the header its body begins.
+    /// Adds a message. Returns the offset of its body in the header.
     pub(super) fn push(&mut self, kind: u16, body: &[u8]) -> usize {
         let len = body.len().next_multiple_of(8);
         self.count = self.count.saturating_add(1);
@@ -39,7 +39,7 @@ impl Messages {
         at.saturating_add(PREFIX)
     }
 
-    /// The header.
+    /// Encodes the header.
     pub(super) fn encode(self) -> Vec<u8> {
         let mut out = vec![1, 0];
         out.extend(self.count.to_le_bytes());
@@ -51,10 +51,10 @@ impl Messages {
     }
 }
 
-/// Bytes before the first message.
+/// The number of bytes before the first message.
 const PREFIX: usize = 16;
 
-/// A dataspace, version 1: the number of dimensions, and their sizes; that of a scalar has none.
+/// Encodes a dataspace, version 1: the number of dimensions, and their sizes. A scalar has no dimensions.
 pub(super) fn dataspace(shape: &[u64]) -> Vec<u8> {
     let rank = u8::try_from(shape.len()).unwrap_or(u8::MAX);
     let sizes = shape.iter().flat_map(|dim| dim.to_le_bytes());

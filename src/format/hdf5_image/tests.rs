@@ -1,4 +1,4 @@
-//! Images with data behind them, read by a crate that others wrote.
+//! Tests that read images, with data after them, with another project's HDF5 library.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -15,7 +15,7 @@ use proptest::prelude::*;
 
 use crate::format::hdf5_image::*;
 
-/// A file of these datasets, each with bytes of its own kind.
+/// Returns a file of these datasets, each with different bytes.
 fn file(root: &Group, lens: &BTreeMap<usize, u64>) -> Vec<u8> {
     let image = encode(root);
     let mut file = image.metadata;
@@ -55,7 +55,7 @@ fn datatypes() -> Vec<Datatype> {
 }
 
 #[test]
-fn every_datatype_is_read_as_what_it_is() {
+fn every_datatype_is_read_back() {
     for datatype in datatypes() {
         let file = composed(&[("x", datatype, &[2, 3])]);
         let dataset = file.dataset("x").unwrap();
@@ -94,7 +94,7 @@ fn scalars_and_arrays_without_elements_keep_their_shapes() {
 }
 
 #[test]
-fn groups_of_every_size_up_to_three_levels_have_all_their_members() {
+fn groups_of_every_size_up_to_three_levels_keep_all_their_members() {
     for count in (0..70).chain([256, 257, 1025]) {
         let names: Vec<_> = (0..count).map(|i| format!("g/{i}")).collect();
         let datasets: Vec<_> = names.iter().map(|name| (name.as_str(), FLOAT32, &[1u64][..])).collect();
@@ -111,7 +111,7 @@ fn groups_of_every_size_up_to_three_levels_have_all_their_members() {
 }
 
 #[test]
-fn attributes_say_what_they_were_given() {
+fn attributes_are_read_back() {
     let mut root = Group::default();
     let mut marked = dataset(0, BFLOAT16, &[2]);
     marked.attributes.push(Attribute::text("dtype", "bfloat16"));
@@ -146,7 +146,7 @@ fn a_list_too_long_for_a_message_is_split_as_keras_does() {
 }
 
 #[test]
-fn what_cannot_be_in_a_file_is_refused_and_leaves_it_as_it_was() {
+fn invalid_members_are_refused_and_leave_the_file_unchanged() {
     let mut root = Group::default();
     let insert = |root: &mut Group, path: &str| root.insert(path, dataset(0, FLOAT32, &[]));
     insert(&mut root, "a/b").unwrap();
@@ -165,7 +165,7 @@ fn what_cannot_be_in_a_file_is_refused_and_leaves_it_as_it_was() {
 
 proptest! {
     #[test]
-    fn whatever_the_tree_is_every_value_is_where_it_belongs(
+    fn every_value_of_any_tree_is_at_its_place(
         wanted in proptest::collection::btree_map(
             "[a-c]{1,2}(/[a-d:0-9é]{1,3}){0,3}",
             (0..16usize, proptest::collection::vec(0..5u64, 0..4)),

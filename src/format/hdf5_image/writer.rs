@@ -1,5 +1,6 @@
-//! Writes an image from the leaves up: when an object is written, the addresses of its members are known. Those of the data
-//! are not until all is, so they are put in at the end.
+//! The writer of an image. It writes from the leaves up: when it writes an object, the addresses of the object's
+//! members are known. The addresses of the data are only known after all metadata is written, so they are inserted at
+//! the end.
 //!
 //! ```text
 //! superblock := magic  0 0 0 0 0  8 8  0  entries: u16  children: u16  0: u32     version 0; offsets and lengths of 8 bytes
@@ -17,18 +18,19 @@ use crate::format::hdf5_image::{ALIGNMENT, Attribute, Dataset, Group, Image, Mem
 
 pub(super) struct Writer {
     bytes: Vec<u8>,
-    /// Data by the ids of the datasets: where the address is to stand, and how far behind the metadata the data begins.
+    /// For each dataset with data: its id, the position at which its address must be inserted, and the offset of its
+    /// data behind the metadata.
     data: Vec<(usize, usize, u64)>,
-    /// Where the data so far ends.
+    /// The end of the data so far.
     data_len: u64,
-    /// Texts of attributes, and the heaps that hold them.
+    /// The texts of attributes, and the addresses of the heaps that hold them.
     texts: BTreeMap<String, u64>,
 }
 
 const SUPERBLOCK_LEN: usize = 96;
-/// Where the address stands in the body of a layout message.
+/// The offset of the address in the body of a layout message.
 const ADDRESS_AT: usize = 2;
-/// The least that a heap of texts may be.
+/// The minimum length of a heap of texts.
 const MIN_HEAP_LEN: usize = 4096;
 
 impl Writer {
@@ -36,7 +38,7 @@ impl Writer {
         Self { bytes: vec![0; SUPERBLOCK_LEN], data: vec![], data_len: 0, texts: BTreeMap::new() }
     }
 
-    /// Writes a group and all that is in it; returns its address, as those below do.
+    /// Writes a group and all its members. Returns its address, as the methods below do.
     pub(super) fn group(&mut self, group: &Group) -> u64 {
         let mut members: Vec<group::Entry<'_>> = Vec::with_capacity(group.members.len());
         for (name, member) in &group.members {
@@ -78,7 +80,7 @@ impl Writer {
         }
     }
 
-    /// A heap that holds a text, as its object 1; the rest of it is free.
+    /// Writes a heap that holds a text as its object 1. The rest of the heap is free.
     fn text(&mut self, text: &str) -> u64 {
         if let Some(heap) = self.texts.get(text) {
             return *heap;
@@ -107,7 +109,7 @@ impl Writer {
         address
     }
 
-    /// The image: the superblock is written, and the addresses of the data.
+    /// Returns the image, after writing the superblock and the addresses of the data.
     pub(super) fn finish(mut self, root: u64) -> Image {
         let data_at = (self.bytes.len() as u64).next_multiple_of(ALIGNMENT);
         let len = match self.data.is_empty() {

@@ -1,14 +1,14 @@
-//! `MetaGraphDef`, which TF1 writes beside a checkpoint as `P.meta`: of it the variables of the program, in the order in
-//! which it created them, and which of them it trains.
+//! `MetaGraphDef`, which TF1 writes next to a checkpoint as `P.meta`. This codec reads the variables of the program,
+//! in the order in which the program created them, and which of them it trains.
 //!
 //! ```text
 //! meta graph := 2 graph  4 collection*  …
 //! collection := 1 key    2 (2 (1 bytes*))                      of "variables", "trainable_variables": variables
-//! variable   := 1 name ("x:0")   4 (1 full name)?   …          a part of a larger variable has that one's name as well
+//! variable   := 1 name ("x:0")   4 (1 full name)?   …          a part of a larger variable also has the name of the whole
 //! ```
 //!
-//! The graph may be huge and holds values too. So the file is read by pieces, and all but those two collections is
-//! skipped.
+//! The graph may be huge and may also contain values. So the file is read in pieces, and everything except those two
+//! collections is skipped.
 
 use std::collections::HashSet;
 
@@ -24,17 +24,17 @@ use crate::format::{Malformed, Result};
 /// A variable of the program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Variable {
-    /// Its name, or that of the variable that it is a part of: the key that a saver gives it.
+    /// Its name, or the name of the variable of which it is a part. It is the key that a saver uses.
     pub name: String,
-    /// Whether the program trains it.
+    /// True if the program trains it.
     pub(crate) is_trainable: bool,
-    /// The operation that holds it, or the first part of it.
+    /// The operation that holds the variable, or the first part of it.
     pub(crate) operation: String,
-    /// If it is one of parts: the shape of all together.
+    /// The shape of the whole variable, if this is a part of a partitioned variable.
     pub(crate) full_shape: Option<Vec<u64>>,
 }
 
-/// A collection of a million variables is no longer.
+/// The maximum length of a collection in bytes. A million variables fit.
 const MAX_COLLECTION: u64 = 256 << 20;
 
 /// The tags of a collection and of its key: fields 4 and 1, of bytes.
@@ -43,10 +43,11 @@ const KEY: u64 = 1 << 3 | 2;
 const CREATED: &str = "variables";
 const TRAINED: &str = "trainable_variables";
 
-/// The variables in the order of creation, each once. `read` gives the bytes `at..at + len` of a file of `file_len`.
+/// Returns the variables in the order of creation, each once. `read` returns the bytes `at..at + len` of a file of
+/// `file_len` bytes.
 ///
 /// # Errors
-/// Those of `read`, and what is no such message.
+/// The errors of `read`, or the fault in the message.
 pub fn decode<E: From<Malformed>>(
     file_len: u64,
     mut read: impl FnMut(u64, usize) -> std::result::Result<Vec<u8>, E>,
@@ -63,7 +64,7 @@ pub fn decode<E: From<Malformed>>(
     Ok(merged(created, &trained))
 }
 
-/// Each name once, where it is first.
+/// Returns the first variable of each name, and marks the trainable ones.
 fn merged(created: Vec<Variable>, trained: &[Variable]) -> Vec<Variable> {
     let trained: HashSet<_> = trained.iter().map(|variable| &variable.name).collect();
     let mut seen = HashSet::new();
@@ -71,7 +72,7 @@ fn merged(created: Vec<Variable>, trained: &[Variable]) -> Vec<Variable> {
     first.map(|variable| Variable { is_trainable: trained.contains(&variable.name), ..variable }).collect()
 }
 
-/// Which of the two collections the field is that begins so. What serializes a map writes the key first.
+/// Returns the key of the field if it is one of the two collections. A serializer of a map writes the key first.
 fn collection(head: &[u8]) -> Option<&'static str> {
     let mut reader = Reader::new(head);
     let is_keyed =
@@ -81,7 +82,7 @@ fn collection(head: &[u8]) -> Option<&'static str> {
     [CREATED, TRAINED].into_iter().find(|known| is_keyed && known.as_bytes() == key)
 }
 
-/// The variables in a collection, which is one field.
+/// Returns the variables in a collection, which is one field.
 fn variables_in(field: &[u8]) -> Result<Vec<Variable>> {
     let mut found = of_number(4, fields(field))?;
     for number in [2, 2, 1] {
@@ -116,7 +117,7 @@ fn variable(field: &Field) -> Result<Variable> {
     })
 }
 
-/// The name and shape of what a variable is a part of.
+/// Returns the name and the shape of the variable of which this one is a part.
 fn slice<'a>(field: &Field<'a>) -> Result<(&'a str, Vec<u64>)> {
     let (mut name, mut shape) = ("", Vec::new());
     for field in field.message()? {
@@ -130,7 +131,7 @@ fn slice<'a>(field: &Field<'a>) -> Result<(&'a str, Vec<u64>)> {
     Ok((name, shape))
 }
 
-/// Numbers that stand alone or packed.
+/// Reads numbers that are packed or not.
 fn naturals(field: &Field) -> Result<Vec<u64>> {
     let Ok(packed) = field.bytes() else { return Ok(vec![field.natural()?]) };
     let (mut reader, mut numbers) = (Reader::based(packed, field.at), Vec::new());
@@ -192,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn variables_are_in_the_order_of_creation_and_parts_are_one() {
+    fn variables_are_in_the_order_of_creation_and_parts_are_merged() {
         let found = decode_whole(&file()).unwrap();
         let found: Vec<_> = found.iter().map(|variable| (&*variable.name, variable.is_trainable)).collect();
         assert_eq!(found, [("step", false), ("w", true), ("a/b", false)]);
@@ -210,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_off_is_malformed_or_ends_between_two_fields() {
+    fn a_truncated_file_is_malformed_or_ends_between_two_fields() {
         let file = file();
         let mut ends = Vec::new();
         for len in 0..file.len() {
@@ -223,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_of_nothing_but_fields_is_not_read_forever() {
+    fn a_message_of_too_many_fields_is_refused() {
         let read = |_, len: usize| Ok::<_, Malformed>([8, 0].repeat(len.div_ceil(2)));
         assert!(decode(u64::MAX, read).unwrap_err().what.starts_with("more than"));
         assert!(decode_whole(b"node {\n  name: \"x\"\n}").is_err());
@@ -231,7 +232,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_flipped_bit_is_a_fault_or_other_names(at in any::<prop::sample::Index>(), bit in 0..8) {
+        fn a_flipped_bit_is_malformed_or_changes_names(at in any::<prop::sample::Index>(), bit in 0..8) {
             let mut file = file();
             let at = at.index(file.len());
             file[at] ^= 1u8 << bit;

@@ -1,4 +1,4 @@
-//! The operations of a program that hold variables, as its graph has them.
+//! The operations of a program that hold variables, read from its graph.
 //!
 //! ```text
 //! graph := 1 node*
@@ -14,27 +14,28 @@ use crate::format::varint::Reader;
 use crate::format::wire::{Field, fields};
 use crate::format::{Malformed, Result};
 
-/// What a variable is.
+/// The type and the shape of a variable.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Node {
-    /// Its element type, by TensorFlow's number; 0 if that is not said.
+    /// Its element type, by TensorFlow's number; 0 if the graph does not contain it.
     pub(crate) dtype: u32,
     /// Its dimensions; `None` if they are not all known.
     pub(crate) shape: Option<Vec<u64>>,
 }
 
-/// Operations that hold a variable.
+/// The operations that hold a variable.
 const HOLD: [&str; 3] = ["VariableV2", "VarHandleOp", "Variable"];
 /// The tag of the graph: field 2, of bytes.
 const GRAPH: u64 = 2 << 3 | 2;
-/// No variable's node is longer; those of constants are, which hold their values.
+/// The maximum length of a variable's node in bytes. The nodes of constants may be longer, because they contain their
+/// values.
 const MAX_NODE: u64 = 64 << 10;
 
-/// The variables of a graph by the names of their operations. `read` gives the bytes `at..at + len` of a file of
-/// `file_len`.
+/// Returns the variables of a graph by the names of their operations. `read` returns the bytes `at..at + len` of a
+/// file of `file_len` bytes.
 ///
 /// # Errors
-/// Those of `read`, and what is no such message.
+/// The errors of `read`, or the fault in the message.
 pub fn decode<E: From<Malformed>>(
     file_len: u64,
     mut read: impl FnMut(u64, usize) -> std::result::Result<Vec<u8>, E>,
@@ -58,7 +59,7 @@ pub fn decode<E: From<Malformed>>(
     Ok(nodes)
 }
 
-/// The variable that a field of a graph is, and its name.
+/// Returns the variable in a field of a graph, and its name; `None` if the field is not a variable.
 fn node(field: &[u8]) -> Result<Option<(String, Node)>> {
     let (mut name, mut operation, mut node) = ("", "", Node::default());
     for member in super::of_number(1, fields(field))? {
@@ -97,7 +98,7 @@ fn attribute(field: &Field, node: &mut Node) -> Result<()> {
     Ok(())
 }
 
-/// `None` where a dimension, or how many there are, is not known.
+/// Reads a shape. Returns `None` if a dimension or the rank is unknown.
 fn shape(field: &Field) -> Result<Option<Vec<u64>>> {
     let mut dims = Some(Vec::new());
     for field in field.message()? {
@@ -174,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn variables_have_types_and_shapes_as_far_as_they_are_known() {
+    fn types_and_known_shapes_of_variables_are_read() {
         let found = decode_whole(&file()).unwrap();
         let is = |shape: Option<&[u64]>| Node { dtype: 1, shape: shape.map(<[u64]>::to_vec) };
         let expected = [("w", is(Some(&[2, 0]))), ("r", is(Some(&[]))), ("u", is(None)), ("k", is(None))];
@@ -182,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_graph_cut_at_any_length_is_malformed() {
+    fn a_graph_truncated_at_any_length_is_malformed() {
         let file = file();
         for len in (3..300).chain(file.len().saturating_sub(300)..file.len()) {
             assert!(decode_whole(&file[..len]).is_err(), "{len}");

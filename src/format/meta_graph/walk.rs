@@ -1,30 +1,31 @@
-//! The fields of a message that stays in its file: each by its first bytes, so that the long ones can be passed over.
+//! The fields of a message that stays in its file. Only the first bytes of each field are read, so that long fields
+//! can be skipped.
 
 use crate::format::varint::Reader;
 use crate::format::{Malformed, Result};
 
-/// Gives the bytes `at..at + len` of the file.
+/// A function that returns the bytes `at..at + len` of the file.
 pub(super) type Read<'r, E> = dyn FnMut(u64, usize) -> std::result::Result<Vec<u8>, E> + 'r;
 
-/// Looks at a field.
+/// A function that visits a field.
 type Visit<'v, E> = dyn FnMut(&mut Read<'_, E>, Part<'_>) -> std::result::Result<(), E> + 'v;
 
 /// A field.
 pub(super) struct Part<'a> {
-    /// Its first bytes, all if there are few.
+    /// Its first bytes, or all of them if there are few.
     pub(super) head: &'a [u8],
-    /// Where it begins in the file.
+    /// Its offset in the file.
     pub(super) at: u64,
-    /// Bytes of all of it, its tag among them.
+    /// Its length in bytes, including its tag.
     pub(super) len: u64,
 }
 
-/// Bytes that are looked at to see what a field is.
+/// The number of bytes that are read to identify a field.
 const HEAD: u64 = 64;
-/// Fields of one message; each is a look at the file.
+/// The maximum number of fields of a message. Each field is a read of the file.
 const MAX_FIELDS: usize = 10_000_000;
 
-/// Calls `visit` with each field of the message that lies in `from..to`.
+/// Calls `visit` with each field of the message at `from..to`.
 pub(super) fn walk<E: From<Malformed>>(
     read: &mut Read<'_, E>,
     (from, to): (u64, u64),
@@ -44,7 +45,7 @@ pub(super) fn walk<E: From<Malformed>>(
     Err(behind(at, Malformed::new(format!("more than {MAX_FIELDS} fields"), 0)).into())
 }
 
-/// All bytes of a field, of which there may be `most`.
+/// Reads all bytes of a field. Returns an error if there are more than `most`.
 pub(super) fn whole<E: From<Malformed>>(
     read: &mut Read<'_, E>,
     part: &Part<'_>,
@@ -59,7 +60,7 @@ pub(super) fn whole<E: From<Malformed>>(
     }
 }
 
-/// A fault that was found in bytes which begin at `at`.
+/// Returns the fault with an offset in the file. It was found in bytes that begin at `at`.
 pub(super) fn behind(at: u64, fault: Malformed) -> Malformed {
     Malformed { at: fault.at.saturating_add(at), ..fault }
 }
@@ -68,7 +69,7 @@ fn count(len: u64) -> usize {
     usize::try_from(len).unwrap_or(usize::MAX)
 }
 
-/// Bytes of the field that begins so, which are at most `left`.
+/// Returns the length in bytes of the field that begins with `head`. Returns an error if it is more than `left`.
 fn field_len(head: &[u8], left: u64) -> Result<u64> {
     let mut reader = Reader::new(head);
     let value = match reader.varint32()? & 7 {

@@ -1,4 +1,4 @@
-//! `TrackableObjectGraph`: which object of a TF2 program owns which variable of the checkpoint.
+//! `TrackableObjectGraph`: the objects of a TF2 program, and the variables of the checkpoint that each object owns.
 //!
 //! ```text
 //! graph     := 1 node*
@@ -9,11 +9,12 @@
 //! saver     := 1 name      2 object name
 //! ```
 //!
-//! Node 0 is the root; the nodes are a general directed graph. What was decoded holds these invariants: there is a
-//! root, every node id names a node, and no node has two children of one name. Fields that are not known are kept and
-//! written after the known ones, which is where a newer writer would have put them. So a graph that was written in
-//! field order comes back byte for byte. TensorFlow writes so; TensorFlow Serving's sample SavedModel, written by
-//! some other serializer, has `local name` before `node id` and comes back the same but for that order.
+//! Node 0 is the root. The nodes are a general directed graph. A decoded graph has these invariants: there is a root,
+//! every node id refers to a node, and no node has two children of the same name. Unknown fields are kept and written
+//! after the known ones, which is where a newer writer would put them. So a graph that was written in field order
+//! survives a round trip byte for byte. TensorFlow writes in field order. TensorFlow Serving's sample SavedModel was
+//! written by another serializer, which put `local name` before `node id`. It survives a round trip except for that
+//! order.
 
 use std::collections::HashSet;
 
@@ -22,7 +23,7 @@ use smol_str::SmolStr;
 use crate::format::wire::{Field, Fields, fields, put_bytes, put_int, put_string};
 use crate::format::{Malformed, Result};
 
-/// A node's place in [`ObjectGraph::nodes`].
+/// The index of a node in [`ObjectGraph::nodes`].
 pub(crate) type NodeId = usize;
 
 /// The whole graph.
@@ -30,24 +31,24 @@ pub(crate) type NodeId = usize;
 pub struct ObjectGraph {
     /// The objects; the first is the root.
     pub nodes: Vec<Node>,
-    /// Fields that are not known, as they stood.
+    /// Unknown fields, unchanged.
     pub(crate) unknown: Vec<u8>,
 }
 
 /// One object of the program.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Node {
-    /// The objects it refers to by name.
+    /// The objects to which it refers by name.
     pub(crate) children: Vec<Child>,
     /// The values it has in the checkpoint.
     pub attributes: Vec<Attribute>,
-    /// If it is an optimizer: what it keeps for each variable.
+    /// The optimizer slots, if it is an optimizer.
     pub(crate) slots: Vec<Slot>,
-    /// What saves it, if not TensorFlow itself.
+    /// The saver of the object, if it is not TensorFlow itself.
     pub(crate) registered_saver: Option<RegisteredSaver>,
-    /// Whether it or something below it has values; absent in files of older writers.
+    /// True if the object or one below it has values; `None` in files of older writers.
     pub(crate) has_checkpoint_values: Option<bool>,
-    /// Fields that are not known, as they stood.
+    /// Unknown fields, unchanged.
     pub(crate) unknown: Vec<u8>,
 }
 
@@ -56,9 +57,9 @@ pub struct Node {
 pub(crate) struct Child {
     /// The object.
     pub(crate) node: NodeId,
-    /// Its name here, as the program has it.
+    /// Its name in the parent object, as in the program.
     pub(crate) local_name: SmolStr,
-    /// Fields that are not known, as they stood.
+    /// Unknown fields, unchanged.
     pub(crate) unknown: Vec<u8>,
 }
 
@@ -67,39 +68,39 @@ pub(crate) struct Child {
 pub struct Attribute {
     /// `VARIABLE_VALUE` for a variable.
     pub(crate) name: SmolStr,
-    /// The variable's own name, which a TF1 program would ask for; not unique.
+    /// The variable's own name, by which a TF1 program would restore it. It is not unique.
     pub(crate) full_name: SmolStr,
-    /// Its key in the bundle; for tables and iterators only the key's front part.
+    /// Its key in the bundle. For tables and iterators it is only the beginning of the key.
     pub checkpoint_key: SmolStr,
-    /// Fields that are not known, as they stood.
+    /// Unknown fields, unchanged.
     pub(crate) unknown: Vec<u8>,
 }
 
-/// What an optimizer keeps for a variable.
+/// An optimizer slot: a value that an optimizer keeps for a variable.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Slot {
-    /// The variable it is kept for.
+    /// The variable to which the slot belongs.
     pub(crate) original: NodeId,
-    /// What it is: `m`, `v`, `momentum`…
+    /// The kind of slot: `m`, `v`, `momentum`…
     pub(crate) name: SmolStr,
-    /// The variable that holds it.
+    /// The variable that holds the slot's value.
     pub(crate) variable: NodeId,
-    /// Fields that are not known, as they stood.
+    /// Unknown fields, unchanged.
     pub(crate) unknown: Vec<u8>,
 }
 
-/// The name under which a program registered its own way of saving an object.
+/// The saver that a program registered for an object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct RegisteredSaver {
-    /// The saver.
+    /// The name of the saver.
     pub(crate) name: String,
-    /// What the saver calls the object; it may name files by it.
+    /// The saver's name for the object. The saver may use it in file names.
     pub(crate) object_name: String,
-    /// Fields that are not known, as they stood.
+    /// Unknown fields, unchanged.
     pub(crate) unknown: Vec<u8>,
 }
 
-/// Reads a serialized graph.
+/// Decodes a serialized graph.
 pub fn decode(bytes: &[u8]) -> Result<ObjectGraph> {
     let mut graph = ObjectGraph::default();
     let count = fields(bytes).filter(|f| matches!(f, Ok(f) if f.number == 1)).count();
@@ -193,7 +194,7 @@ fn decode_saver(field: &Field, saver: &mut RegisteredSaver) -> Result<()> {
     Ok(())
 }
 
-/// `google.protobuf.BoolValue`, which has one field and never gets another.
+/// Decodes `google.protobuf.BoolValue`, which has one field and never gets another.
 fn decode_bool(mut fields: Fields) -> Result<bool> {
     fields.try_fold(false, |last, field| match field? {
         field if field.number == 1 => Ok(field.int64()? != 0),
@@ -207,7 +208,7 @@ fn node_id(field: &Field, count: usize) -> Result<NodeId> {
     known.ok_or_else(|| Malformed::new(format!("node id {id} of {count} nodes"), field.at))
 }
 
-/// Writes a graph as TensorFlow does: in field order, zeros and empty strings left out.
+/// Encodes a graph as TensorFlow does: in field order, without zeros and empty strings.
 pub fn encode(graph: &ObjectGraph) -> Vec<u8> {
     let (mut out, mut message, mut inner) = (Vec::new(), Vec::new(), Vec::new());
     for node in &graph.nodes {
@@ -219,7 +220,7 @@ pub fn encode(graph: &ObjectGraph) -> Vec<u8> {
     out
 }
 
-/// Appends a node's fields; `inner` is room for one message at a time.
+/// Appends a node's fields. `inner` is a reusable buffer for one message.
 fn encode_node(node: &Node, out: &mut Vec<u8>, inner: &mut Vec<u8>) {
     for child in &node.children {
         encode_reference(child.node, &child.local_name, 0, &child.unknown, inner);

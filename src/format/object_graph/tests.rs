@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use crate::format::object_graph::*;
 
-/// The object graphs of real checkpoints; `scripts/make_graph_fixtures.py` says what each is for.
+/// The object graphs of real checkpoints. `scripts/make_graph_fixtures.py` explains the purpose of each.
 pub(crate) const FIXTURES: &[&str] = &[
     "containers",
     "keras2_weights",
@@ -24,7 +24,7 @@ pub(crate) fn fixture(name: &str) -> Vec<u8> {
     std::fs::read(format!("tests/fixtures/tf-2.21/graphs/{name}.pb")).unwrap()
 }
 
-/// Any graph that holds the invariants, most of it reachable.
+/// Generates any graph that has the invariants. Most of its nodes are reachable.
 pub(crate) fn any_graph() -> impl Strategy<Value = ObjectGraph> {
     (2usize..12).prop_flat_map(|count| {
         let name = || "[a-c_.]{1,2}|[0-3]|optimizer|_trainable_variables|_variables|_iterations";
@@ -68,7 +68,7 @@ fn build(
 }
 
 #[test]
-fn what_tensorflow_wrote_comes_back_byte_for_byte() {
+fn graphs_of_tensorflow_survive_a_round_trip_byte_for_byte() {
     for name in FIXTURES {
         let bytes = fixture(name);
         assert!(encode(&decode(&bytes).unwrap()) == bytes, "{name}");
@@ -86,7 +86,7 @@ fn every_fixture_is_listed() {
 }
 
 #[test]
-fn fields_may_come_in_any_order_and_go_back_in_theirs() {
+fn fields_are_read_in_any_order_and_written_in_field_order() {
     let node = [0x0a, 5, 0x12, 1, b'a', 0x08, 1];
     let bytes = [&[0x0a, 7][..], &node, &[0x0a, 0]].concat();
     let graph = decode(&bytes).unwrap();
@@ -95,7 +95,7 @@ fn fields_may_come_in_any_order_and_go_back_in_theirs() {
 }
 
 #[test]
-fn fields_that_are_not_known_are_kept_in_every_message() {
+fn unknown_fields_are_kept_in_every_message() {
     let unknown = [0xa2, 0x06, 2, b'n', b'o'];
     let message = |number: u32, inner: &[u8]| {
         let mut out = Vec::new();
@@ -138,7 +138,7 @@ fn a_graph_tensorflow_would_misread_is_malformed_and_the_node_is_named() {
 }
 
 #[test]
-fn a_graph_cut_at_any_length_is_another_graph_or_malformed() {
+fn a_graph_truncated_at_any_length_is_another_graph_or_malformed() {
     let bytes = fixture("modules");
     let whole = decode(&bytes).unwrap();
     for len in 0..bytes.len() {

@@ -1,4 +1,4 @@
-//! The header's JSON. Its faults are placed in the text.
+//! The JSON of the header. Faults have an offset in the text.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -9,14 +9,15 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use crate::format::safetensors::{Entry, Header, Kind, METADATA};
 use crate::format::{Malformed, Result};
 
-/// The header that a text holds; each tensor is as long as its type and shape say, and how they lie is not looked at.
+/// Decodes a header. Checks that each tensor is as long as its type and shape require, but not how the tensors follow
+/// each other.
 pub(super) fn decode(text: &str) -> Result<Header> {
     let Found(mut header) = parse(text)?;
     header.tensors.sort_by_key(|entry| (entry.start, entry.end));
     Ok(header)
 }
 
-/// What a JSON text holds.
+/// Parses a JSON text.
 pub(super) fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T> {
     serde_json::from_str(text).map_err(|error| {
         let before: usize =
@@ -27,7 +28,7 @@ pub(super) fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T> {
     })
 }
 
-/// As short as can be; the metadata first.
+/// Encodes a header without any white space, with the metadata first.
 pub(super) fn encode(header: &Header) -> String {
     let metadata: Vec<_> =
         header.metadata.iter().map(|(name, value)| format!("{}:{}", text(name), text(value))).collect();
@@ -42,12 +43,12 @@ fn member(Entry { name, kind, shape, start, end }: &Entry) -> String {
     format!("{name}:{{\"dtype\":{kind},\"shape\":[{shape}],\"data_offsets\":[{start},{end}]}}")
 }
 
-/// A text as JSON writes it.
+/// Encodes a text as a JSON string.
 pub(super) fn text(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// What the JSON says of a tensor. What else it says is for others.
+/// The JSON members of a tensor. Other members are ignored.
 #[derive(serde::Deserialize)]
 struct Info {
     dtype: String,
@@ -55,17 +56,17 @@ struct Info {
     data_offsets: (u64, u64),
 }
 
-/// What is made of an object's members, no two of which have one name.
+/// A value that is built from the members of a JSON object. The names of the members are unique.
 pub(super) trait Members<'de>: Default {
-    /// Takes the value of the next member.
+    /// Reads the value of the next member.
     fn take<A: MapAccess<'de>>(&mut self, name: String, map: &mut A) -> std::result::Result<(), A::Error>;
 }
 
-/// A header as it stands.
+/// A header with its tensors in the order of the text.
 #[derive(Default)]
 struct Found(Header);
 
-/// An object of texts.
+/// A JSON object whose values are strings.
 #[derive(Default)]
 pub(super) struct Texts(pub(super) Vec<(String, String)>);
 

@@ -1,6 +1,7 @@
-//! Element types as the format names them.
+//! Element types, by the names that the format uses.
 
-/// An element type. Those of wider elements are greater, and the reference implementation writes greater ones first.
+/// An element type. Types of wider elements compare greater, and the reference implementation writes greater types
+/// first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Kind {
     rank: u8,
@@ -8,7 +9,7 @@ pub struct Kind {
     name: &'static str,
 }
 
-/// All of them.
+/// All element types.
 pub(super) const KINDS: &[Kind] = &[
     kind(0, 8, "BOOL"),
     kind(1, 4, "F4"),
@@ -39,17 +40,17 @@ const fn kind(rank: u8, bits: u64, name: &'static str) -> Kind {
 }
 
 impl Kind {
-    /// The type of that name.
+    /// Returns the type with this name.
     pub fn named(name: &str) -> Option<Self> {
         KINDS.iter().find(|kind| kind.name == name).copied()
     }
 
-    /// Its name.
+    /// Returns its name.
     pub(crate) fn name(self) -> &'static str {
         self.name
     }
 
-    /// Bits of an element.
+    /// Returns the number of bits of an element.
     pub(crate) fn bits(self) -> u64 {
         self.bits
     }

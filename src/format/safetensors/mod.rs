@@ -1,4 +1,4 @@
-//! The safetensors format: a header in JSON, then the tensors' bytes, one behind the other.
+//! The safetensors format: a header in JSON, then the bytes of the tensors, without gaps.
 //!
 //! ```text
 //! file   := length(u64)  header  data
@@ -6,9 +6,10 @@
 //! tensor := {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}       offsets count from the data's beginning
 //! ```
 //!
-//! What was decoded holds these invariants, which are those that the reference implementation checks, and one more: no
-//! two names are alike. The first tensor begins at 0, each where the one before it ends, the last ends with the file, and
-//! each is as long as its type and shape say. Tensors are in the order of their bytes, whatever theirs in the JSON is.
+//! A decoded header has these invariants. The reference implementation checks all of them except that names are
+//! unique. The first tensor begins at 0, each tensor begins where the one before it ends, the last one ends with the
+//! file, and each tensor is as long as its type and shape require. Tensors are in the order of their bytes,
+//! regardless of their order in the JSON.
 
 pub mod index;
 mod json;
@@ -18,39 +19,39 @@ pub use kind::Kind;
 
 use crate::format::{Malformed, Result};
 
-/// Bytes of the length that a file begins with.
+/// The number of bytes of the length at the beginning of a file.
 pub(crate) const LENGTH: usize = 8;
-/// The reference implementation reads no longer header.
+/// The maximum length of a header in the reference implementation.
 pub(crate) const MAX_HEADER: u64 = 100_000_000;
-/// The name that no tensor can have.
+/// The reserved name, which no tensor can have.
 pub(crate) const METADATA: &str = "__metadata__";
 
 /// A header.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Header {
-    /// Texts by name; in the order of the file.
+    /// Texts by name, in the order of the file.
     pub metadata: Vec<(String, String)>,
     /// The tensors, in the order of their bytes.
     pub tensors: Vec<Entry>,
 }
 
-/// What a header says of a tensor.
+/// The header entry of a tensor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// Its name.
     pub name: String,
-    /// Its elements' type.
+    /// Its element type.
     pub kind: Kind,
     /// Its dimensions, outermost first.
     pub shape: Vec<u64>,
-    /// Where it begins in the data.
+    /// The offset in the data at which it begins.
     pub start: u64,
-    /// Where it ends.
+    /// The offset in the data at which it ends.
     pub end: u64,
 }
 
-/// Bytes of length and header together, which is where the data begins. `file` is the file, or the first of it;
-/// `file_len` how long it is.
+/// Returns the number of bytes of the length and the header together, which is the offset of the data. `file` is the
+/// file or its beginning, and `file_len` the length of the file.
 pub fn head_len(file: &[u8], file_len: u64) -> Result<u64> {
     let Some(length) = file.first_chunk::<LENGTH>() else {
         return Err(Malformed::new(format!("{} bytes, too few for the header's length", file.len()), 0));
@@ -66,7 +67,7 @@ pub fn head_len(file: &[u8], file_len: u64) -> Result<u64> {
     Ok(end)
 }
 
-/// The header of a file of `file_len` bytes that begins with `file`, at least as far as the header goes.
+/// Decodes the header of a file of `file_len` bytes. `file` is its beginning and contains the whole header.
 pub fn decode(file: &[u8], file_len: u64) -> Result<Header> {
     let data_at = head_len(file, file_len)?;
     let header = usize::try_from(data_at).ok().and_then(|end| file.get(LENGTH..end));
@@ -78,7 +79,7 @@ pub fn decode(file: &[u8], file_len: u64) -> Result<Header> {
     Ok(header)
 }
 
-/// That the tensors cover the data, without gaps and none over another.
+/// Checks that the tensors cover the data without gaps and overlaps.
 fn check_order(text: &str, tensors: &[Entry], data_len: u64) -> Result<()> {
     let mut end = 0;
     for entry in tensors {
@@ -103,8 +104,8 @@ fn behind_length(what: std::borrow::Cow<'static, str>, at: u64) -> Malformed {
     Malformed { what, at: at.saturating_add(LENGTH as u64) }
 }
 
-/// What a file begins with: its length, and the header with blanks behind it, so that the data begins at a multiple of 8.
-/// To the byte as the reference implementation writes it.
+/// Encodes the beginning of a file: the length, and the header padded with spaces, so that the data begins at a
+/// multiple of 8. The result equals that of the reference implementation byte for byte.
 pub fn encode(header: &Header) -> Vec<u8> {
     let mut text = json::encode(header).into_bytes();
     text.resize(text.len().next_multiple_of(LENGTH), b' ');
@@ -114,7 +115,7 @@ pub fn encode(header: &Header) -> Vec<u8> {
 }
 
 impl Entry {
-    /// Bytes that the tensor takes; `None` if they cannot be counted or end within a byte.
+    /// Returns the number of bytes of the tensor; `None` if it overflows or is not a whole number.
     fn size(&self) -> Option<u64> {
         let elements = self.shape.iter().try_fold(1u64, |n, &dim| n.checked_mul(dim))?;
         let bits = elements.checked_mul(self.kind.bits())?;

@@ -14,7 +14,7 @@ use safetensors::{Dtype, SafeTensors, serialize};
 use crate::format::safetensors::kind::KINDS;
 use crate::format::safetensors::*;
 
-/// Names, types and shapes of tensors whose bytes are whole.
+/// The names, types and shapes of tensors that take a whole number of bytes.
 type Tensors = Vec<(String, Kind, Vec<u64>)>;
 
 fn tensors() -> impl Strategy<Value = Tensors> {
@@ -22,7 +22,7 @@ fn tensors() -> impl Strategy<Value = Tensors> {
     let kind = (0..KINDS.len()).prop_map(|i| KINDS[i]);
     btree_map(".{0,12}", (kind, shape), 0..8).prop_map(|tensors| {
         let whole = |(name, (kind, mut shape)): (String, (Kind, Vec<u64>))| {
-            // Elements of 4 or 6 bits make whole bytes by fours.
+            // Four elements of 4 or 6 bits take a whole number of bytes.
             shape.extend((kind.bits() < 8).then_some(4));
             (name, kind, shape)
         };
@@ -30,7 +30,7 @@ fn tensors() -> impl Strategy<Value = Tensors> {
     })
 }
 
-/// The file's header, in the order in which the reference implementation writes.
+/// Returns a file's header, in the order in which the reference implementation writes.
 fn header(mut tensors: Tensors, metadata: Option<(String, String)>) -> Header {
     tensors.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     let mut end = 0;
@@ -58,7 +58,7 @@ fn theirs(kind: Kind) -> Dtype {
     serde_json::from_value(kind.name().into()).unwrap()
 }
 
-/// The file that the reference implementation writes of the same tensors.
+/// Returns the file that the reference implementation writes for the same tensors.
 fn written_by_them(header: &Header) -> Vec<u8> {
     let data: Vec<u8> = (0..header.tensors.last().map_or(0, |last| last.end)).map(|i| i as u8).collect();
     let view = |entry: &Entry| {
@@ -72,7 +72,7 @@ fn written_by_them(header: &Header) -> Vec<u8> {
 
 proptest! {
     #[test]
-    fn a_header_is_written_to_the_byte_as_the_reference_writes_it_and_read_back(
+    fn a_header_is_written_as_the_reference_writes_it_and_read_back(
         tensors in tensors(), metadata in prop::option::of((".{0,9}", ".{0,9}"))
     ) {
         let header = header(tensors, metadata);
@@ -83,7 +83,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_read_the_reference_reads_the_same(tensors in tensors(), at in any::<prop::sample::Index>(), byte in any::<u8>()) {
+    fn any_header_that_is_read_is_read_the_same_by_the_reference(tensors in tensors(), at in any::<prop::sample::Index>(), byte in any::<u8>()) {
         let mut file = file(&header(tensors, None));
         let at = at.index(file.len());
         file[at] = byte;
@@ -118,7 +118,7 @@ fn small() -> Header {
 }
 
 #[test]
-fn a_file_cut_at_any_length_is_malformed() {
+fn a_file_truncated_at_any_length_is_malformed() {
     let file = file(&small());
     for len in 0..file.len() {
         assert!(decode_whole(&file[..len]).is_err(), "{len}");
@@ -126,7 +126,7 @@ fn a_file_cut_at_any_length_is_malformed() {
 }
 
 #[test]
-fn a_flipped_bit_of_a_header_is_malformed_or_what_the_reference_makes_of_it() {
+fn a_flipped_bit_of_a_header_is_malformed_or_read_as_by_the_reference() {
     let file = file(&small());
     let head = head_len(&file, file.len() as u64).unwrap() as usize;
     for bit in 0..head * 8 {
@@ -143,7 +143,7 @@ fn a_flipped_bit_of_a_header_is_malformed_or_what_the_reference_makes_of_it() {
 }
 
 #[test]
-fn a_fault_is_told_with_the_tensor_its_numbers_and_its_place() {
+fn a_fault_names_the_tensor_its_numbers_and_its_offset() {
     let tensor = |name, dtype, shape, offsets| {
         format!("\"{name}\":{{\"dtype\":\"{dtype}\",\"shape\":{shape},\"data_offsets\":{offsets}}}")
     };
@@ -178,7 +178,7 @@ fn a_fault_is_told_with_the_tensor_its_numbers_and_its_place() {
 }
 
 #[test]
-fn a_length_is_held_against_the_file_and_the_most_there_can_be() {
+fn a_length_is_checked_against_the_file_and_the_maximum() {
     let told = |len: u64| head_len(&len.to_le_bytes(), 100).map_err(|fault| fault.to_string());
     assert_eq!(told(92), Ok(100));
     assert_eq!(told(93), Err("a header of 93 bytes in a file of 100 at byte 0".into()));
@@ -201,7 +201,7 @@ fn kinds_are_ordered_as_the_reference_orders_them() {
 }
 
 #[test]
-fn a_header_without_tensors_or_with_null_for_metadata_is_one() {
+fn a_header_without_tensors_or_with_null_metadata_is_valid() {
     let file = |text: &str| [&(text.len() as u64).to_le_bytes()[..], text.as_bytes()].concat();
     for text in ["{}", "{}   ", "{\"__metadata__\":null}"] {
         assert_eq!(decode_whole(&file(text)), Ok(Header::default()));

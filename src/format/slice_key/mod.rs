@@ -1,11 +1,12 @@
-//! The key of a slice of a partitioned variable, in a code whose bytes sort as what they stand for.
+//! The key of a slice of a partitioned variable. The encoding preserves the order: the bytes sort as the encoded
+//! values do.
 //!
 //! ```text
 //! key := N(0) name N(ndims) { S(start) S(length) }*      length -1: the whole dimension
 //! name: 00 becomes 00 ff, ff becomes ff 00; then 00 01
 //! ```
 //!
-//! N and S are numbers, spelt as `number` has it.
+//! N and S are numbers in the encodings of `number`.
 
 mod number;
 
@@ -18,7 +19,7 @@ use crate::format::{Malformed, Result};
 const NAME_END: u8 = 0x01;
 const WHOLE: i64 = -1;
 
-/// The key of the slice of `name` that `extents` cover.
+/// Encodes the key of the slice of `name` that `extents` cover.
 pub fn encode(name: &[u8], extents: &[Extent]) -> Vec<u8> {
     let mut key = Vec::with_capacity(name.len().saturating_add(8));
     put_natural(&mut key, 0);
@@ -38,12 +39,13 @@ pub fn encode(name: &[u8], extents: &[Extent]) -> Vec<u8> {
     key
 }
 
-/// Whether `key` is that of a slice and not a variable's name. No name that TensorFlow writes begins with a zero byte.
+/// Returns true if `key` is the key of a slice and not a variable's name. TensorFlow writes no name that begins with
+/// a zero byte.
 pub(crate) fn is_slice_key(key: &[u8]) -> bool {
     key.first() == Some(&0)
 }
 
-/// The name and the extents that `key` stands for.
+/// Decodes a key into the name and the extents.
 pub fn decode(key: &[u8]) -> Result<(Vec<u8>, Vec<Extent>)> {
     let mut reader = Reader::new(key);
     if natural(&mut reader)? != 0 {
@@ -145,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_cut_at_any_length_is_malformed() {
+    fn a_key_truncated_at_any_length_is_malformed() {
         let key = encode(b"a\x00\xffb", &[ALL, extent(i64::MAX, 70_000)]);
         for len in 0..key.len() {
             assert!(decode(&key[..len]).is_err(), "{len}");
@@ -154,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_of_a_second_spelling_is_malformed() {
+    fn a_noncanonical_key_is_malformed() {
         let cases: [(&[u8], &str); 8] = [
             (b"\x01\x00a\x00\x01\x00", "number in a slice key that is not spelt in its only way at byte 0"),
             (b"\x01\x01a\x00\x01\x00", "not the key of a slice at byte 0"),
@@ -187,12 +189,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_encoded_is_decoded(name in names(), extents in extents()) {
+        fn keys_survive_a_round_trip(name in names(), extents in extents()) {
             prop_assert_eq!(decode(&encode(&name, &extents)), Ok((name, extents)));
         }
 
         #[test]
-        fn what_is_decoded_is_encoded_to_the_byte(key in vec(prop_oneof![Just(0), Just(1), any::<u8>()], 0..16)) {
+        fn decoded_keys_are_encoded_byte_for_byte(key in vec(prop_oneof![Just(0), Just(1), any::<u8>()], 0..16)) {
             let key = [&[0], &key[..]].concat();
             if let Ok((name, extents)) = decode(&key) {
                 prop_assert_eq!(encode(&name, &extents), key);

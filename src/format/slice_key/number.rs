@@ -1,11 +1,11 @@
-//! Numbers whose bytes sort as they do.
+//! Encodings of numbers whose bytes sort as the numbers do.
 //!
 //! ```text
 //! N(u64): a length byte, then as few big-endian bytes as hold the number
 //! S(i64): in k bytes, the fewest that hold it in 7k bits, big-endian two's complement, its first k bits inverted
 //! ```
 //!
-//! A number has one spelling only; any other is malformed.
+//! Each number has exactly one encoding. Any other encoding of it is malformed.
 
 use crate::format::varint::Reader;
 use crate::format::{Malformed, Result};
@@ -50,25 +50,26 @@ pub(super) fn signed(reader: &mut Reader) -> Result<i64> {
     }
 }
 
-/// How many bytes hold `value` in 7 bits each.
+/// Returns the number of bytes that hold `value`, with 7 bits in each.
 fn signed_len(value: i64) -> u32 {
     let magnitude = if value < 0 { !value } else { value };
     let bits = 65u32.saturating_sub(magnitude.leading_zeros());
     bits.div_ceil(7)
 }
 
-/// The first `len` bits of a number of `len` bytes.
+/// Returns a number of `len` bytes of which the first `len` bits are set.
 fn marker(len: u32) -> i128 {
     let ones = 1i128.wrapping_shl(len).wrapping_sub(1);
     ones.wrapping_shl(len.saturating_mul(7))
 }
 
-/// How many of 16 bytes come before the last `len`.
+/// Returns the number of bytes before the last `len` of 16 bytes.
 fn bytes_before(len: u32) -> usize {
     usize::try_from(16u32.saturating_sub(len)).unwrap_or(0)
 }
 
-/// How many bytes a number has by its first bits, all equal: from 1 to 10, or 16 when no number begins so.
+/// Returns the number of bytes of a number from its first bits, which are all equal: from 1 to 10, or up to 16 if no
+/// number begins so.
 fn marked_len(coded: &[u8]) -> u32 {
     let mut first = coded.iter().copied().chain([0, 0]);
     let bits = u16::from_be_bytes([first.next().unwrap_or(0), first.next().unwrap_or(0)]);

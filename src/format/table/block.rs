@@ -5,8 +5,9 @@
 //! entry    := varint32 shared, non_shared, value_len; key[shared..]; value
 //! ```
 //!
-//! A restart is the offset of an entry that shares nothing with the one before. TensorFlow searches the restarts by
-//! bisection, so they must be true: each names such an entry, in order, from the first one on.
+//! A restart is the offset of an entry that shares no prefix with the entry before it. TensorFlow does a binary
+//! search over the restarts, so they must be correct: each one is the offset of such an entry, they are in order, and
+//! the first is the first entry.
 
 use std::borrow::Cow;
 
@@ -18,15 +19,15 @@ pub(super) const TRAILER: u64 = 5;
 pub(super) const RAW: u8 = 0;
 pub(super) const SNAPPY: u8 = 1;
 
-/// Snappy's longest copy makes 64 bytes of 3, its other elements less, so nothing grows 22 times over.
+/// The maximum growth factor of Snappy. Its longest copy produces 64 bytes from 3, and its other elements grow less.
 const SNAPPY_GROWTH: usize = 22;
 
-/// Where a block's contents lie in the file.
+/// The location of a block's contents in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Handle {
-    /// Where they begin.
+    /// The offset of the contents.
     pub(crate) offset: u64,
-    /// Their length, without the trailer that follows them.
+    /// The length of the contents, without the trailer that follows them.
     pub(crate) size: u64,
 }
 
@@ -36,7 +37,7 @@ impl Handle {
     }
 }
 
-/// A block whose checksum held, decompressed.
+/// A decompressed block whose checksum is correct.
 pub(super) struct Block<'a> {
     /// Offset of the block in the file.
     pub(super) at: usize,
@@ -44,7 +45,7 @@ pub(super) struct Block<'a> {
 }
 
 impl<'a> Block<'a> {
-    /// The block at `handle` of `body`, the file without its footer.
+    /// Opens the block at `handle` of `body`, which is the file without its footer.
     pub(super) fn open(body: &'a [u8], handle: Handle) -> Result<Self> {
         let Handle { offset, size } = handle;
         let end = size.checked_add(TRAILER).and_then(|len| offset.checked_add(len));
@@ -57,18 +58,19 @@ impl<'a> Block<'a> {
         Self::decode(block, at)
     }
 
-    /// The block that these bytes are, its trailer among them. They lie at offset `at` of the file.
+    /// Decodes a block, including its trailer, that begins at offset `at` of the file.
     pub(super) fn decode(block: &'a [u8], at: usize) -> Result<Self> {
         let contents = contents(block).map_err(|what| Malformed::new(what, at))?;
         Ok(Self { at, contents })
     }
 
-    /// What the block holds.
+    /// Returns the contents of the block.
     pub(super) fn into_contents(self) -> Cow<'a, [u8]> {
         self.contents
     }
 
-    /// Calls `each` with the key, the value and the value's offset in the file of every entry. Returns the last key.
+    /// Calls `each` for every entry, with the key, the value and the value's offset in the file. Returns the last
+    /// key.
     pub(super) fn entries<E: From<Malformed>>(
         &self,
         mut each: impl FnMut(&[u8], &[u8], usize) -> std::result::Result<(), E>,
@@ -105,7 +107,8 @@ impl<'a> Block<'a> {
         Ok((entries, Restarts::new(offsets)))
     }
 
-    /// Offset in the file of what is at `at` in the contents; of the block where those were compressed.
+    /// Returns the offset in the file of offset `at` in the contents. If the contents were compressed, returns the
+    /// offset of the block.
     fn offset(&self, at: usize) -> usize {
         match self.contents {
             Cow::Borrowed(_) => self.at.saturating_add(at),
@@ -114,7 +117,7 @@ impl<'a> Block<'a> {
     }
 }
 
-/// What a block with its trailer holds.
+/// Checks and decompresses a block with its trailer. Returns its contents.
 fn contents(block: &[u8]) -> std::result::Result<Cow<'_, [u8]>, Cow<'static, str>> {
     let (sealed, crc) = block.split_last_chunk().ok_or("block without a trailer")?;
     let (stored, actual) = (Masked(u32::from_le_bytes(*crc)), Masked::of(sealed));
@@ -150,7 +153,7 @@ impl<'a> Entry<'a> {
         Ok(Self { value: reader.take(value.into())?, ..entry })
     }
 
-    /// What stands before the value, and the value's length.
+    /// Reads the part of an entry before the value. Returns it and the value's length.
     #[inline]
     pub(super) fn head(reader: &mut Reader<'a>) -> Result<(Self, u32)> {
         let [shared, non_shared, value] = [reader.varint32()?, reader.varint32()?, reader.varint32()?];
@@ -158,7 +161,8 @@ impl<'a> Entry<'a> {
         Ok((Self { shared, suffix: reader.take(non_shared.into())?, value: &[] }, value))
     }
 
-    /// Turns `key`, that of the entry before if this is not the `first`, into this one's.
+    /// Turns `key`, the key of the entry before, into the key of this entry. For the `first` entry, `key` need not
+    /// sort before it.
     #[inline]
     pub(super) fn follow(
         &self,
@@ -186,7 +190,7 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// The restart array, held against the entries as they pass.
+/// The restart array, checked against the entries while they are read.
 struct Restarts<'a> {
     offsets: std::slice::Iter<'a, [u8; size_of::<u32>()]>,
     next: Option<usize>,
@@ -203,7 +207,7 @@ impl<'a> Restarts<'a> {
         self.next = self.offsets.next().and_then(|bytes| usize::try_from(u32::from_le_bytes(*bytes)).ok());
     }
 
-    /// An entry at `at` of the contents passes.
+    /// Checks the entry at `at` of the contents.
     #[inline]
     fn meet(&mut self, at: usize, shared: usize) -> std::result::Result<(), &'static str> {
         match self.next {
@@ -218,7 +222,8 @@ impl<'a> Restarts<'a> {
         }
     }
 
-    /// No more entries come. A block without any may name its end, 0, as a restart, and every writer does.
+    /// Checks that no restarts are left after the last entry. A block without entries may have its end, 0, as a
+    /// restart. Every writer writes it.
     fn finish(&self, empty: bool) -> std::result::Result<(), &'static str> {
         let left = self.offsets.len().saturating_add(usize::from(self.next.is_some()));
         let spare = empty && left == 1 && self.next == Some(0);

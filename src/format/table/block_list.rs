@@ -1,17 +1,17 @@
-//! A table too large for memory, from pieces of its file: where its blocks lie, and where the values in them.
+//! The index of a table that is too large for memory: the locations of its blocks and of the values in them.
 //!
-//! The pieces are the caller's to read: the footer, the index block, then of each data block its trailer and the heads of
-//! its entries. What a checksum covers that was not read whole is not checked here.
+//! The caller reads the pieces of the file: the footer, the index block, then the trailer and the heads of the
+//! entries of each data block. A checksum is not checked here unless all bytes that it covers were read.
 
 use crate::format::table::block::{Block, Entry, Handle, RAW, SNAPPY, TRAILER};
 use crate::format::table::{FOOTER, MAGIC};
 use crate::format::varint::Reader;
 use crate::format::{Malformed, Result};
 
-/// Length of what follows a block's contents: its type and its checksum.
+/// The length of the trailer after a block's contents: its type and its checksum.
 pub(crate) const BLOCK_TRAILER: u64 = TRAILER;
 
-/// The handles of the metaindex and index blocks, from the footer, which lies at `at`.
+/// Returns the handles of the metaindex and index blocks, from the footer at offset `at`.
 pub(crate) fn footer(footer: &[u8; FOOTER], at: u64) -> Result<[Handle; 2]> {
     let at = usize::try_from(at).unwrap_or(usize::MAX);
     let (handles, magic) = footer.split_at(FOOTER.saturating_sub(MAGIC.len()));
@@ -23,7 +23,7 @@ pub(crate) fn footer(footer: &[u8; FOOTER], at: u64) -> Result<[Handle; 2]> {
 }
 
 impl Handle {
-    /// Length of the block with its trailer, if it lies before `end`.
+    /// Returns the length of the block with its trailer. Returns an error if the block does not end before `end`.
     pub(crate) fn len_within(self, end: u64) -> Result<u64> {
         let len = self.size.checked_add(TRAILER);
         match len.and_then(|len| self.offset.checked_add(len)) {
@@ -36,8 +36,8 @@ impl Handle {
     }
 }
 
-/// The handles of the data blocks, one after the other and all before `end`; from the index block with its trailer, which
-/// lies at `at`.
+/// Returns the handles of the data blocks, from the index block with its trailer, which begins at offset `at`. The
+/// data blocks must follow each other and end before `end`.
 pub(crate) fn blocks(index: &[u8], at: u64, end: u64) -> Result<Vec<Handle>> {
     let at = usize::try_from(at).unwrap_or(usize::MAX);
     let mut blocks: Vec<Handle> = Vec::new();
@@ -53,7 +53,7 @@ pub(crate) fn blocks(index: &[u8], at: u64, end: u64) -> Result<Vec<Handle>> {
     Ok(blocks)
 }
 
-/// Whether a block of that type, which is the first byte of the trailer, lies in the file as it is.
+/// Returns true if a block of this type is not compressed. The type is the first byte of the trailer.
 pub(crate) fn is_plain(kind: u8, at: u64) -> Result<bool> {
     match kind {
         RAW => Ok(true),
@@ -64,20 +64,21 @@ pub(crate) fn is_plain(kind: u8, at: u64) -> Result<bool> {
     }
 }
 
-/// The contents of a block, given with its trailer, whose checksum holds.
+/// Returns the contents of a block, after checking its checksum. `block` includes the trailer.
 pub(crate) fn unpack(block: &[u8], at: u64) -> Result<Vec<u8>> {
     let at = usize::try_from(at).unwrap_or(usize::MAX);
     Ok(Block::decode(block, at)?.into_contents().into_owned())
 }
 
-/// Length of the entries in contents of `len` bytes, from the last four of those: the rest is restarts.
+/// Returns the length of the entries in contents of `len` bytes, from the last four bytes of the contents. The rest
+/// is restarts.
 pub(crate) fn entries_len(last: [u8; 4], len: u64) -> Result<u64> {
     let restarts = u64::from(u32::from_le_bytes(last)).saturating_add(1).saturating_mul(4);
     len.checked_sub(restarts)
         .ok_or(Malformed { what: "restart array longer than its block".into(), at: len.saturating_sub(4) })
 }
 
-/// The keys of a table, in order.
+/// The iterator over the keys of a table, in order.
 #[derive(Debug, Default)]
 pub(crate) struct Keys {
     key: Vec<u8>,
@@ -85,9 +86,9 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
-    /// Reads the head of the next entry, with which `window` begins, and which lies at `at` of its block's contents.
-    /// Returns the lengths of the head and of the value after it. Once this fails for want of bytes it may be tried anew
-    /// with more of them.
+    /// Reads the head of the next entry. `window` begins with the entry, and `at` is the entry's offset in its
+    /// block's contents. Returns the lengths of the head and of the value after it. If it fails because `window` is
+    /// too short, it can be called again with a longer one.
     pub(crate) fn advance(&mut self, window: &[u8], at: u64) -> Result<(u64, u64)> {
         let mut reader = Reader::based(window, usize::try_from(at).unwrap_or(usize::MAX));
         let (entry, value_len) = Entry::head(&mut reader)?;
@@ -100,7 +101,7 @@ impl Keys {
         Ok((window.len().saturating_sub(reader.rest().len()) as u64, value_len.into()))
     }
 
-    /// The key of the entry that was read last.
+    /// Returns the key of the entry that was read last.
     pub(crate) fn key(&self) -> &[u8] {
         &self.key
     }
@@ -123,7 +124,7 @@ mod tests {
         (0..300).map(row).collect()
     }
 
-    /// Every key with its value, found by the outline alone.
+    /// Returns every key with its value, found without decoding the whole table.
     fn outlined(file: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
         let (body, last) = file.split_last_chunk::<FOOTER>().ok_or(Malformed::new("short", 0))?;
         let end = body.len() as u64;
@@ -149,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn the_outline_leads_to_every_row() {
+    fn every_row_is_found_without_decoding_the_whole_table() {
         let rows = rows();
         let file = encode(rows.iter().map(|(key, value)| (&key[..], &value[..])));
         assert_eq!(outlined(&file).unwrap(), rows);
@@ -169,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn the_head_of_an_entry_is_read_again_with_more_of_its_bytes() {
+    fn a_head_that_is_too_short_can_be_read_again_with_more_bytes() {
         let mut keys = Keys::default();
         let head = b"\x00\x03\x02key";
         for len in 0..head.len() {

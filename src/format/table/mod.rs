@@ -1,4 +1,4 @@
-//! The sorted table: the file behind every `.index` of a bundle, and behind whole checkpoints of the first version.
+//! The sorted table: the format of every bundle's `.index`, and of whole V1 checkpoints.
 //!
 //! ```text
 //! file   := data_block* metaindex_block index_block footer
@@ -6,9 +6,9 @@
 //! footer := varint meta_offset, meta_size, index_offset, index_size; padding to 40 bytes; magic u64
 //! ```
 //!
-//! The index block has one entry for each data block: a separator (last key <= separator < first key of the next block)
-//! and the block's handle. Keys increase strictly over the whole table, bytewise. The metaindex is empty in TensorFlow's
-//! own files. Only the footer's padding is covered by no checksum, and is not looked at.
+//! The index block has one entry for each data block: a separator (last key <= separator < first key of the next
+//! block) and the block's handle. Keys increase strictly over the whole table, bytewise. The metaindex is empty in
+//! TensorFlow's own files. Only the footer's padding is not covered by a checksum. It is ignored.
 
 mod block;
 mod block_list;
@@ -28,23 +28,24 @@ use crate::format::{Malformed, Result};
 pub(crate) const FOOTER: usize = 48;
 const MAGIC: [u8; 8] = 0xdb47_7524_8b80_fb57_u64.to_le_bytes();
 
-/// Shared key prefixes and compression let a small file hold large rows. Real indexes stay below twenty times their
-/// size; rows beyond this allowance are a file made to exhaust memory.
+/// The limit for the size of the rows. Shared key prefixes and compression let a small file hold large rows. Real
+/// indexes stay below twenty times their file size. Rows beyond this allowance come from a file that was made to
+/// exhaust memory.
 const ALLOWANCE: usize = 64 << 20;
 const ALLOWANCE_PER_BYTE: usize = 64;
 
 /// One key and its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
-    /// The key, whole.
+    /// The whole key.
     pub key: Vec<u8>,
     /// The value.
     pub value: Vec<u8>,
-    /// Offset in the file of the block that held it.
+    /// Offset in the file of the block that holds it.
     pub at: u64,
 }
 
-/// All rows of a table, in key order.
+/// Decodes all rows of a table, in key order.
 pub fn decode(file: &[u8]) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     decode_with(file, |key, value, at| -> Result<()> {
@@ -54,9 +55,10 @@ pub fn decode(file: &[u8]) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// Calls `each` with the key, the value and the block's offset of every row, in key order.
+/// Calls `each` for every row, with the key, the value and the block's offset, in key order.
 ///
-/// Rows come as they are read, so a fault further on is only found after `each` saw the rows before it.
+/// Rows are passed on while they are read, so a later fault is only found after `each` was called with the rows
+/// before it.
 pub(crate) fn decode_with<E: From<Malformed>>(
     file: &[u8],
     mut each: impl FnMut(&[u8], &[u8], u64) -> std::result::Result<(), E>,
@@ -71,7 +73,7 @@ pub(crate) fn decode_with<E: From<Malformed>>(
     Ok(())
 }
 
-/// The file without its footer, and the handles of its metaindex and index blocks.
+/// Splits off the footer. Returns the file without it, and the handles of the metaindex and index blocks.
 fn split_footer(file: &[u8]) -> Result<(&[u8], [Handle; 2])> {
     let Some((body, footer)) = file.split_last_chunk::<FOOTER>() else {
         let what = format!("{} bytes are too few for a table, whose footer alone has {FOOTER}", file.len());
@@ -80,12 +82,13 @@ fn split_footer(file: &[u8]) -> Result<(&[u8], [Handle; 2])> {
     Ok((body, block_list::footer(footer, body.len() as u64)?))
 }
 
-/// What must hold from one data block to the next.
+/// The state of the checks across data blocks.
 struct Walk<'a> {
     body: &'a [u8],
-    /// End of the last block. Blocks lie one after the other; one that served twice could make a small file slow.
+    /// End of the last block. Blocks must follow each other: if a block could be used twice, a small file could be
+    /// slow to read.
     end: u64,
-    /// Separator after the last block.
+    /// The separator after the last block.
     floor: Option<Vec<u8>>,
     allowance: usize,
 }
@@ -96,7 +99,7 @@ impl<'a> Walk<'a> {
         Self { body, end: 0, floor: None, allowance }
     }
 
-    /// The data block of an index entry whose value lies at offset `at`.
+    /// Opens the data block of an index entry. The entry's value is at offset `at`.
     fn open(&mut self, handle: &[u8], at: usize) -> Result<Block<'a>> {
         let mut reader = Reader::based(handle, at);
         let handle = Handle::read(&mut reader)?;
@@ -111,7 +114,7 @@ impl<'a> Walk<'a> {
         Ok(block)
     }
 
-    /// Hands on the rows of `block`, which the index entry at offset `at` says end at `separator`.
+    /// Passes on the rows of `block`. According to its index entry at offset `at`, they end at `separator`.
     fn rows<E: From<Malformed>>(
         &mut self,
         block: &Block,

@@ -1,5 +1,5 @@
-//! Writes a table as TensorFlow's writer does, to the byte: blocks of 256 KiB, a restart every 16 entries, separators as
-//! short as can be, no compression.
+//! The writer of a table. Its output equals that of TensorFlow's writer byte for byte: blocks of 256 KiB, a restart
+//! every 16 entries, the shortest possible separators, no compression.
 
 use crate::format::crc::Masked;
 use crate::format::table::block::RAW;
@@ -10,10 +10,10 @@ const BLOCK: usize = 256 << 10;
 const RESTART_INTERVAL: usize = 16;
 const INDEX_RESTART_INTERVAL: usize = 1;
 
-/// A row this large gets a block of its own from its first byte on.
+/// The minimum size of a row that starts a new block.
 const OVERSIZE: usize = 2 * BLOCK;
 
-/// The table of `rows`, which must come in strictly increasing order of their keys.
+/// Encodes the table of `rows`, whose keys must increase strictly.
 pub fn encode<K: AsRef<[u8]>, V: AsRef<[u8]>>(rows: impl IntoIterator<Item = (K, V)>) -> Vec<u8> {
     let mut writer = Writer::default();
     for (key, value) in rows {
@@ -26,7 +26,7 @@ struct Writer {
     file: Vec<u8>,
     data: BlockWriter,
     index: BlockWriter,
-    /// Handle of a finished block, whose separator waits for the key after it.
+    /// The handle of a finished block. Its separator depends on the next key.
     pending: Option<Vec<u8>>,
 }
 
@@ -73,7 +73,7 @@ impl Writer {
     }
 }
 
-/// The shortest key from `last` on that is still before `next`, found by TensorFlow's rule.
+/// Returns the shortest key from `last` on that is still before `next`, according to TensorFlow's rule.
 fn separator(last: &[u8], next: &[u8]) -> Vec<u8> {
     let shared = shared_len(last, next);
     match (last.get(shared), next.get(shared)) {
@@ -85,7 +85,7 @@ fn separator(last: &[u8], next: &[u8]) -> Vec<u8> {
     }
 }
 
-/// The shortest key after `last`, found by TensorFlow's rule.
+/// Returns the shortest key after `last`, according to TensorFlow's rule.
 fn successor(last: &[u8]) -> Vec<u8> {
     let raised = last.iter().enumerate().find_map(|(at, byte)| Some((at, byte.checked_add(1)?)));
     raised.map_or_else(|| last.to_vec(), |(at, above)| with_last(last, at, above))
@@ -99,12 +99,12 @@ fn shared_len(a: &[u8], b: &[u8]) -> usize {
     a.iter().zip(b).take_while(|(a, b)| a == b).count()
 }
 
-/// A block in the making.
+/// A block that is being written.
 struct BlockWriter {
     interval: usize,
     entries: Vec<u8>,
     restarts: Vec<u32>,
-    /// Entries since the last restart.
+    /// The number of entries since the last restart.
     run: usize,
     last_key: Vec<u8>,
 }
@@ -133,13 +133,13 @@ impl BlockWriter {
         self.run = self.run.saturating_add(1);
     }
 
-    /// Length of the contents as they stand.
+    /// Returns the current length of the contents.
     fn size(&self) -> usize {
         let array = self.restarts.len().saturating_add(1).saturating_mul(size_of::<u32>());
         self.entries.len().saturating_add(array)
     }
 
-    /// Appends the block to `file` and returns its handle. The next entry begins a new one.
+    /// Appends the block to `file`, and returns its handle. The next entry begins a new block.
     fn end(&mut self, file: &mut Vec<u8>) -> Vec<u8> {
         if self.restarts.is_empty() {
             self.restarts.push(0);
@@ -165,7 +165,7 @@ fn handle(start: usize, len: usize) -> Vec<u8> {
     handle
 }
 
-/// A length inside a block, which the format keeps below 4 GiB, as do the sizes of keys and values.
+/// Returns a length inside a block. The format keeps these below 4 GiB, and the sizes of keys and values too.
 fn offset<T>(of: &[T]) -> u32 {
     u32::try_from(of.len()).unwrap_or(u32::MAX)
 }

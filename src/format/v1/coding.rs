@@ -1,36 +1,36 @@
-//! How the numbers of each dtype are coded: in which field, and as what.
+//! The encoding of the numbers of each dtype: the field, and the form in it.
 
 use crate::format::varint::{Reader, put};
 use crate::format::{Malformed, Result};
 
-/// The coding of a dtype's elements.
+/// The encoding of a dtype's elements.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Coding {
     /// TensorFlow's number of the dtype.
     pub(crate) dtype: u32,
-    /// The field of the tensor's message.
+    /// The field in the tensor's message.
     pub(crate) field: u32,
-    /// Bytes of an element in memory, low byte first.
+    /// Bytes of an element in memory, which is little-endian.
     pub width: usize,
-    /// What an element is in the field.
+    /// The form of an element in the field.
     pub form: Form,
 }
 
-/// What an element is in its field.
+/// The form of an element in its field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// The very bytes that it has in memory.
+    /// The bytes that it has in memory.
     Raw,
     /// A varint of 64 bits, two's complement.
     #[allow(missing_docs, reason = "the numbers that the dtype can be")]
     Varint { min: i64, max: i64 },
 }
 
-/// The field with the bytes as in memory, for any dtype of fixed width. TensorFlow's own writer leaves it alone.
+/// The field with the bytes as in memory, for any dtype of fixed width. TensorFlow's own writer does not use it.
 pub(super) const CONTENT: u32 = 4;
-/// The field with strings.
+/// The field of strings.
 pub(super) const STRINGS: u32 = 8;
-/// The last field that has values.
+/// The last field of values.
 pub(super) const LAST: u32 = 18;
 
 const fn raw(dtype: u32, field: u32, width: usize) -> Coding {
@@ -65,13 +65,13 @@ const CODINGS: &[Coding] = &[
 ];
 
 impl Coding {
-    /// The coding of a dtype, by TensorFlow's number; `None` for strings, and for dtypes that a checkpoint of the first
-    /// version cannot hold.
+    /// Returns the encoding of a dtype, by TensorFlow's number. Returns `None` for strings, and for dtypes that a V1
+    /// checkpoint cannot hold.
     pub fn of(dtype: u32) -> Option<&'static Self> {
         CODINGS.iter().find(|coding| coding.dtype == dtype)
     }
 
-    /// The elements of `run`, which are all that it holds and lie at offset `at` of what errors should speak of.
+    /// Decodes the elements of `run`, which contains nothing else. Errors report offsets from `at` on.
     pub fn decode(&self, run: &[u8], at: u64) -> Result<Vec<u8>> {
         match self.form {
             Form::Raw => Ok(run.to_vec()),
@@ -93,7 +93,7 @@ impl Coding {
         Ok(elements)
     }
 
-    /// The run of these elements.
+    /// Encodes the run of these elements.
     pub(crate) fn encode(&self, elements: &[u8]) -> Vec<u8> {
         let Form::Varint { min, .. } = self.form else { return elements.to_vec() };
         let mut run = Vec::new();

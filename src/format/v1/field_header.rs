@@ -1,4 +1,4 @@
-//! One field of a message that is not in memory: its head is read, its value left where it is.
+//! The header of one field of a message that is not in memory. The header is read, but the value is not.
 
 use std::ops::Range;
 
@@ -6,20 +6,20 @@ use crate::format::v1::Window;
 use crate::format::varint::Reader;
 use crate::format::{Malformed, wire};
 
-/// A tag of five bytes and a length of ten.
+/// The length of the longest header: a tag of five bytes and a length of ten.
 const LONGEST_HEAD: usize = 15;
 
-/// Where a field lies.
+/// The location of a field.
 #[derive(Debug)]
 pub(crate) struct FieldHeader {
     pub(crate) number: u32,
     kind: u32,
-    /// Its value, which for a varint is empty.
+    /// The range of its value. It is empty for a varint.
     pub(crate) value: Range<u64>,
 }
 
 impl FieldHeader {
-    /// The first field of the message, which is left with those after it.
+    /// Reads the first field of `message`, and moves the start of `message` behind it.
     pub(crate) fn next<W: Window>(
         window: &mut W,
         message: &mut Range<u64>,
@@ -59,7 +59,7 @@ impl FieldHeader {
         }
     }
 
-    /// Where its bytes are.
+    /// Returns the range of its bytes. Returns an error if it is not a field of bytes.
     pub(crate) fn bytes(&self) -> crate::format::Result<Range<u64>> {
         match self.kind {
             wire::BYTES => Ok(self.value.clone()),
@@ -67,7 +67,7 @@ impl FieldHeader {
         }
     }
 
-    /// This field is wrong as `what` says.
+    /// Returns the fault `what` in this field.
     pub(crate) fn malformed(&self, what: impl std::fmt::Display) -> Malformed {
         Malformed { what: format!("field {}: {what}", self.number).into(), at: self.value.start }
     }

@@ -1,4 +1,4 @@
-//! What a file says it holds, under the empty key.
+//! The metadata of a file, under the empty key.
 
 use crate::format::bundle::{Version, entry};
 use crate::format::wire::{Field, Fields, fields};
@@ -7,27 +7,27 @@ use crate::format::{Malformed, Result, bundle, wire};
 /// The tensors of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Meta {
-    /// Each tensor, or as much of it as is in this file.
+    /// The tensors. A tensor may be only partly in this file.
     pub(crate) tensors: Vec<Saved>,
-    /// Who can read the file.
+    /// The versions that can read the file.
     pub(crate) version: Version,
 }
 
-/// A tensor of which a file holds slices.
+/// A tensor of which the file holds slices.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Saved {
     /// The variable's name.
     pub(crate) name: Vec<u8>,
-    /// Size of each dimension of the whole. Their product may overflow.
+    /// Size of each dimension of the whole tensor. The product of the sizes may overflow.
     pub(crate) shape: Vec<u64>,
     /// Number of the `DataType`.
     pub(crate) dtype: u32,
-    /// What the slices in this file cover.
+    /// The extents of the slices in this file.
     pub(crate) slices: Vec<bundle::Slice>,
 }
 
 impl Meta {
-    /// Reads the value under the empty key.
+    /// Decodes the value under the empty key.
     pub fn decode(value: &[u8]) -> Result<Self> {
         let mut meta = None;
         for field in fields(value) {
@@ -54,7 +54,7 @@ impl Meta {
         Ok(meta)
     }
 
-    /// The value under the empty key.
+    /// Encodes the value under the empty key.
     pub fn encode(&self) -> Vec<u8> {
         let (mut meta, mut out) = (Vec::new(), Vec::new());
         self.tensors.iter().for_each(|tensor| wire::put_bytes(&mut meta, 1, &tensor.encode()));

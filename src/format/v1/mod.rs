@@ -1,17 +1,18 @@
-//! The checkpoint of the first version: a table whose values are the tensors themselves.
+//! The V1 checkpoint: a table whose values are the tensors themselves.
 //!
 //! ```text
 //! key ""              SavedTensorSlices { 1 meta { 1 tensor* { 1 name, 2 shape, 3 dtype, 4 slice* }, 2 version } }
 //! key of a slice      SavedTensorSlices { 2 data { 1 name, 2 slice, 3 tensor { 4 … 17 values } } }
 //! ```
 //!
-//! Keys are those of [`slice_key`](super::slice_key), shape, slice and version as a bundle has them. A tensor that is not
-//! partitioned has one slice, of whole dimensions. Its values stand in one field of the innermost message, which the dtype
-//! tells: numbers of fixed width and varints each packed in one run, strings one by one. [`coding`](Coding) says which.
+//! Keys are those of [`slice_key`](super::slice_key). Shape, slice and version are encoded as in a bundle. A tensor
+//! that is not partitioned has one slice, which covers whole dimensions. Its values are in one field of the innermost
+//! message. The dtype determines the field: numbers of fixed width and varints are each packed in one run, and
+//! strings are stored one by one. [`Coding`] describes the fields.
 //!
-//! A value may be far larger than memory, so a slice is [located](Slice::locate) through a window; only the values that are
-//! wanted are then decoded. Stricter than protobuf: a message that is there twice or values in two runs, which no writer
-//! writes, are malformed.
+//! A value may be far larger than memory, so a slice is [located](Slice::locate) through a window. Only the values
+//! that are read are then decoded. The decoder is stricter than protobuf: a repeated message, or values in two runs,
+//! are malformed. No writer writes them.
 
 mod coding;
 mod field_header;
@@ -26,15 +27,15 @@ pub use slice::{Slice, encode_numbers, encode_strings, strings};
 use crate::format::Malformed;
 pub use crate::format::v1::varint_index::VarintIndex;
 
-/// Bytes that are read as they are needed. Offsets may count from anywhere; errors speak of the same ones.
+/// Bytes that are read when they are needed. Offsets may have any base. Errors report offsets with the same base.
 pub trait Window {
-    /// What can go wrong.
+    /// The error of a read.
     type Error: From<Malformed>;
 
-    /// The `len` bytes from `at` on, fewer only where the whole ends.
+    /// Returns the `len` bytes from `at` on, or fewer at the end of the window.
     ///
     /// # Errors
-    /// Those of the source.
+    /// An error of the source.
     fn bytes(&mut self, at: u64, len: usize) -> Result<&[u8], Self::Error>;
 }
 

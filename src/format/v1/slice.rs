@@ -1,4 +1,4 @@
-//! A slice of a tensor: where its parts lie in a value that is not in memory.
+//! A slice of a tensor: the locations of its parts in a value that is not in memory.
 
 use std::ops::Range;
 
@@ -9,22 +9,22 @@ use crate::format::v1::field_header::FieldHeader;
 use crate::format::wire::fields_at;
 use crate::format::{Malformed, Result, bundle, wire};
 
-/// A slice as its value has it.
+/// The parts of a slice's value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slice {
     /// The variable's name.
     pub name: Vec<u8>,
-    /// The part of it that this covers.
+    /// The part of the variable that this slice covers.
     pub extents: bundle::Slice,
-    /// Where the message with the values lies.
+    /// The range of the message with the values.
     pub tensor: Range<u64>,
 }
 
-/// No name nor slice comes near; what claims more is not read.
+/// The maximum length of a name or of the extents in bytes, far above any real one.
 const LONGEST: u64 = 1 << 20;
 
 impl Slice {
-    /// Finds the slice whose value lies at `value` of the window's bytes.
+    /// Finds the slice whose value is at the range `value` of the window.
     pub fn locate<W: Window>(window: &mut W, mut value: Range<u64>) -> std::result::Result<Self, W::Error> {
         let (mut data, start) = (None, value.start);
         while let Some(frame) = FieldHeader::next(window, &mut value)? {
@@ -54,7 +54,8 @@ impl Slice {
         Ok(Self { name: name.unwrap_or_default(), extents: extents.unwrap_or_default(), tensor })
     }
 
-    /// The one run of numbers of that coding, and the form that they have in it. Empty if there are no numbers.
+    /// Returns the only run of numbers of this encoding, and the form of the numbers in it. The run is empty if there
+    /// are no numbers.
     pub fn run<W: Window>(
         &self,
         window: &mut W,
@@ -76,7 +77,7 @@ impl Slice {
         Ok(run.unwrap_or((self.tensor.end..self.tensor.end, coding.form)))
     }
 
-    /// The value, around a message with values.
+    /// Encodes the value that contains a message with values.
     pub fn encode(name: &[u8], extents: &[bundle::Extent], tensor: &[u8]) -> Vec<u8> {
         let (mut data, mut out) = (Vec::new(), Vec::new());
         wire::put_bytes(&mut data, 1, name);
@@ -87,7 +88,7 @@ impl Slice {
     }
 }
 
-/// The strings of a message with values, which lies at offset `at` of what errors should speak of.
+/// Decodes the strings of a message with values. Errors report offsets from `at` on.
 pub fn strings(tensor: &[u8], at: u64) -> Result<Vec<&[u8]>> {
     let mut strings = Vec::new();
     for field in fields_at(tensor, usize::try_from(at).unwrap_or(usize::MAX)) {
@@ -101,7 +102,7 @@ pub fn strings(tensor: &[u8], at: u64) -> Result<Vec<&[u8]>> {
     Ok(strings)
 }
 
-/// The message with the numbers that `elements` are in memory.
+/// Encodes the message with the numbers whose bytes in memory are `elements`.
 pub fn encode_numbers(coding: &Coding, elements: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     if !elements.is_empty() {
@@ -110,14 +111,14 @@ pub fn encode_numbers(coding: &Coding, elements: &[u8]) -> Vec<u8> {
     out
 }
 
-/// The message with these strings.
+/// Encodes the message with these strings.
 pub fn encode_strings<T: AsRef<[u8]>>(strings: &[T]) -> Vec<u8> {
     let mut out = Vec::new();
     strings.iter().for_each(|string| wire::put_bytes(&mut out, STRINGS, string.as_ref()));
     out
 }
 
-/// Puts what a field says in its place, where nothing may be yet.
+/// Stores the value of a field. Returns an error if a value is already there.
 fn once<T>(frame: &FieldHeader, place: &mut Option<T>, found: T) -> Result<()> {
     match place.replace(found) {
         None => Ok(()),
@@ -125,7 +126,7 @@ fn once<T>(frame: &FieldHeader, place: &mut Option<T>, found: T) -> Result<()> {
     }
 }
 
-/// The bytes of a field that has few.
+/// Reads the bytes of a field that must be short.
 fn short<W: Window>(window: &mut W, frame: &FieldHeader) -> std::result::Result<Vec<u8>, W::Error> {
     let bytes = frame.bytes()?;
     let len = bytes.end.saturating_sub(bytes.start);

@@ -1,4 +1,4 @@
-//! The codec against what TensorFlow wrote, against its own inverse, and against damage.
+//! Tests of the codec: with bytes that TensorFlow wrote, by round trips, and with damaged bytes.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -16,7 +16,7 @@ use crate::format::v1::*;
 const WHOLE: Extent = Extent { start: 0, length: None };
 const DTYPES: [u32; 20] = [1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 22, 23];
 
-/// The list of tensors and the slice of `Variable` in a checkpoint that TensorFlow Serving's tests have.
+/// The list of tensors and the slice of `Variable` in a checkpoint from the tests of TensorFlow Serving.
 const REAL_META: &[u8] = b"\x0a\x2a\x0a\x10\x0a\x08Variable\x12\x00\x18\x01\x22\x00\
     \x0a\x12\x0a\x0aVariable_1\x12\x00\x18\x01\x22\x00\x12\x02\x08\x01";
 const REAL_SLICE: &[u8] = b"\x12\x14\x0a\x08Variable\x12\x00\x1a\x06\x2a\x04\x00\x00\x00\x3f";
@@ -30,7 +30,7 @@ fn version() -> Version {
     Version { producer: 1, ..Version::default() }
 }
 
-/// The numbers of a slice's value, as they are in memory.
+/// Returns the slice of a value and its numbers, as they are in memory.
 fn numbers(value: &[u8], coding: &Coding) -> Result<(Slice, Vec<u8>)> {
     let mut window = value;
     let slice = Slice::locate(&mut window, 0..value.len() as u64)?;
@@ -48,7 +48,7 @@ fn value(name: &str, coding: &Coding, elements: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn what_tensorflow_wrote_is_decoded_and_encoded() {
+fn bytes_that_tensorflow_wrote_are_decoded_and_encoded() {
     let meta =
         Meta { tensors: vec![saved("Variable", 1, &[]), saved("Variable_1", 1, &[])], version: version() };
     assert_eq!(Meta::decode(REAL_META).unwrap(), meta);
@@ -79,7 +79,7 @@ fn negative_numbers_take_ten_bytes_and_halves_are_their_bits() {
 }
 
 #[test]
-fn a_number_that_its_dtype_cannot_be_is_malformed() {
+fn a_number_out_of_the_range_of_its_dtype_is_malformed() {
     for (dtype, number) in [
         (3, 1i64 << 31),
         (3, -1 - (1 << 31)),
@@ -100,14 +100,14 @@ fn a_number_that_its_dtype_cannot_be_is_malformed() {
 }
 
 #[test]
-fn the_raw_content_of_a_tensor_is_taken_for_any_dtype() {
+fn the_raw_content_of_a_tensor_is_read_for_any_dtype() {
     let coding = Coding::of(3).unwrap();
     let value = Slice::encode(b"x", &[WHOLE], b"\x08\x03\x22\x04\xff\xff\xff\xff");
     assert_eq!(numbers(&value, coding).unwrap().1, (-1i32).to_le_bytes());
 }
 
 #[test]
-fn values_of_another_dtype_in_two_runs_or_not_packed_are_malformed() {
+fn values_of_another_dtype_or_in_two_runs_or_not_packed_are_malformed() {
     let float = Coding::of(1).unwrap();
     for (tensor, what) in [
         (&b"\x3a\x01\x05"[..], "field 7: values, where this dtype has them in field 5"),
@@ -122,7 +122,7 @@ fn values_of_another_dtype_in_two_runs_or_not_packed_are_malformed() {
 }
 
 #[test]
-fn a_message_that_is_missing_or_there_twice_is_malformed() {
+fn a_missing_or_repeated_message_is_malformed() {
     assert_eq!(Meta::decode(b"").unwrap_err().what, "no list of tensors");
     assert!(Meta::decode(&[REAL_META, REAL_META].concat()).is_err());
     let float = Coding::of(1).unwrap();
@@ -135,7 +135,7 @@ fn a_message_that_is_missing_or_there_twice_is_malformed() {
 }
 
 #[test]
-fn values_cut_at_any_length_are_malformed() {
+fn values_truncated_at_any_length_are_malformed() {
     for dtype in DTYPES {
         let coding = Coding::of(dtype).unwrap();
         let value = value("kernel", coding, &vec![1; coding.width * 3]);
@@ -183,7 +183,7 @@ fn a_length_that_is_merely_claimed_is_refused() {
 }
 
 #[test]
-fn a_run_that_ends_within_a_number_or_has_another_count_of_them_is_told() {
+fn a_run_that_is_truncated_or_has_another_count_is_malformed() {
     let starts = |run: &[u8], elements| {
         let mut starts = VarintIndex::every(2, 10);
         starts.pass(run);
@@ -195,7 +195,7 @@ fn a_run_that_ends_within_a_number_or_has_another_count_of_them_is_told() {
     assert_eq!(starts(&[1, 0x80], 2).unwrap_err().to_string(), "truncated varint at byte 12");
 }
 
-/// A dtype, and bytes that are elements of it.
+/// Generates a dtype, and bytes that are elements of it.
 fn elements() -> impl Strategy<Value = (u32, Vec<u8>)> {
     let bytes = |dtype| {
         let width = Coding::of(dtype).unwrap().width;
@@ -207,7 +207,7 @@ fn elements() -> impl Strategy<Value = (u32, Vec<u8>)> {
 
 proptest! {
     #[test]
-    fn numbers_that_are_encoded_are_decoded((dtype, elements) in elements(), name in ".{0,20}") {
+    fn numbers_survive_a_round_trip((dtype, elements) in elements(), name in ".{0,20}") {
         let coding = Coding::of(dtype).unwrap();
         let (slice, found) = numbers(&value(&name, coding, &elements), coding).unwrap();
         prop_assert_eq!(&slice.name, name.as_bytes());
@@ -216,7 +216,7 @@ proptest! {
     }
 
     #[test]
-    fn numbers_are_found_by_the_starts_of_their_pieces((dtype, elements) in elements(), step in 1u64..10, chunk in 1usize..30) {
+    fn numbers_are_found_by_the_starts_of_their_blocks((dtype, elements) in elements(), step in 1u64..10, chunk in 1usize..30) {
         let coding = Coding::of(dtype).unwrap();
         prop_assume!(coding.form != Form::Raw);
         let run = coding.encode(&elements);
@@ -232,13 +232,13 @@ proptest! {
     }
 
     #[test]
-    fn strings_that_are_encoded_are_decoded(elements in vec(vec(any::<u8>(), 0..100), 0..20)) {
+    fn strings_survive_a_round_trip(elements in vec(vec(any::<u8>(), 0..100), 0..20)) {
         let tensor = encode_strings(&elements);
         prop_assert_eq!(strings(&tensor, 0).unwrap(), elements);
     }
 
     #[test]
-    fn lists_of_tensors_that_are_encoded_are_decoded(rows in vec(("[a-z/]{1,9}", 1u32..40, vec(0u64..1 << 40, 0..4)), 0..9)) {
+    fn lists_of_tensors_survive_a_round_trip(rows in vec(("[a-z/]{1,9}", 1u32..40, vec(0u64..1 << 40, 0..4)), 0..9)) {
         let tensors = rows.iter().map(|(name, dtype, shape)| saved(name, *dtype, shape)).collect();
         let meta = Meta { tensors, version: version() };
         prop_assert_eq!(Meta::decode(&meta.encode()).unwrap(), meta);

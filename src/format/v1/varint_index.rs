@@ -1,26 +1,26 @@
-//! Where pieces of a run of varints begin, told by one pass over it.
+//! The offsets of blocks in a run of varints, found by one pass over the run.
 
 use crate::format::{Malformed, Result};
 
-/// The places of every so many elements, while a run passes by in chunks.
+/// The offsets of every `step`-th element, collected while a run is read in chunks.
 #[derive(Debug)]
 pub struct VarintIndex {
     step: u64,
     starts: Vec<u64>,
     at: u64,
     elements: u64,
-    /// Elements to pass before the next place.
+    /// The number of elements before the next offset is recorded.
     left: u64,
     is_within: bool,
 }
 
 impl VarintIndex {
-    /// The start of every `step`-th element of a run that lies at offset `at`.
+    /// Starts an index of every `step`-th element of a run that begins at offset `at`.
     pub fn every(step: u64, at: u64) -> Self {
         Self { step, starts: vec![at], at, elements: 0, left: step, is_within: false }
     }
 
-    /// The next bytes of the run.
+    /// Processes the next bytes of the run.
     pub fn pass(&mut self, chunk: &[u8]) {
         for &byte in chunk {
             self.at = self.at.saturating_add(1);
@@ -41,7 +41,8 @@ impl VarintIndex {
         }
     }
 
-    /// The places, the run's end after the last, if the run had so many elements.
+    /// Returns the offsets, followed by the end of the run. Returns an error if the run does not have exactly
+    /// `elements` elements.
     pub fn finish(mut self, elements: u64) -> Result<Vec<u64>> {
         let fault = |what: String| Err(Malformed { what: what.into(), at: self.at });
         match self.is_within {

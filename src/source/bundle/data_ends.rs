@@ -1,5 +1,5 @@
-//! The variables that lie beyond the ends of their data files. A file that was cut short is one fault, however many
-//! variables it cost.
+//! The variables that lie beyond the ends of their data files. A truncated data file is reported as one fault,
+//! regardless of the number of variables that are lost.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -10,13 +10,13 @@ use crate::source::error::{Cut, Fault};
 use crate::source_file::SourceFile;
 use crate::tensor::slices::text;
 
-/// The entries beyond the ends of data files, by the number of the file.
+/// The entries beyond the ends of data files, by the number of the data file.
 #[derive(Default)]
 pub(crate) struct DataEnds {
-    /// The variables of the index, the object graph apart.
+    /// The number of variables in the index, without the object graph.
     pub(crate) all: usize,
     beyond: BTreeMap<u32, Vec<Beyond>>,
-    /// The length that each file must have at least, by the entries that were read.
+    /// The minimum length of each data file, according to the entries that were read.
     needed: BTreeMap<u32, u64>,
 }
 
@@ -29,7 +29,7 @@ struct Beyond {
 }
 
 impl DataEnds {
-    /// Notes where an entry ends. Returns `true` if that is beyond the end of its data file.
+    /// Records where an entry ends. Returns true if the entry ends beyond the end of its data file.
     pub(crate) fn note(
         &mut self,
         shards: &[Arc<SourceFile>],
@@ -50,7 +50,8 @@ impl DataEnds {
         is_beyond
     }
 
-    /// The files that were cut short. A single entry that lies beyond the end of its file is that entry's fault.
+    /// Returns the truncated files. If only one entry lies beyond the end of a file, that is returned as a fault of
+    /// the entry.
     pub(crate) fn judge(self, shards: &[Arc<SourceFile>]) -> (Vec<Cut>, Vec<Fault>) {
         let (mut cuts, mut faults) = (Vec::new(), Vec::new());
         for (number, entries) in &self.beyond {

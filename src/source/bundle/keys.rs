@@ -1,4 +1,4 @@
-//! What the keys of a bundle are called: themselves, or what an object graph calls them.
+//! The names of the variables of a bundle: the keys themselves, or the names that an object graph gives them.
 
 use std::sync::Arc;
 
@@ -12,12 +12,13 @@ use crate::graph::Graph;
 use crate::name::Name;
 use crate::tensor::Tensor;
 
-/// A variable whose key is its name.
+/// Returns a variable whose name is its key.
 pub(super) fn name_based((name, tensor): (Name, Arc<Tensor>)) -> Variable {
     Variable { name, key: None, plain_key: None, full_name: None, tensor, origin: None }
 }
 
-/// Variables under the names that the graph gives their keys; the keys' own without a graph.
+/// Returns the variables under the names that the graph gives their keys. Without a graph, the names are derived from
+/// the keys.
 pub(super) fn object_based(graph: Option<&Graph>, tensors: Vec<(Name, Arc<Tensor>)>) -> Vec<Variable> {
     match graph {
         Some(graph) => named_by(graph, tensors),
@@ -52,8 +53,8 @@ fn named_by(graph: &Graph, tensors: Vec<(Name, Arc<Tensor>)>) -> Vec<Variable> {
     names.into_iter().zip(own).map(variable).collect()
 }
 
-/// For each key that a graph leads to, the second one of the same value for programs of TF1: which of the other keys is
-/// its full name in the graph, and leads to the very same bytes.
+/// For each key in the graph, returns the second key of the same value, which TF1 programs use. It is the key without
+/// an object path that equals the full name in the graph and refers to the same bytes.
 fn plain_keys(
     graph: &Graph,
     tensors: &[(Name, Arc<Tensor>)],

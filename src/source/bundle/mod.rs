@@ -1,7 +1,8 @@
 //! The V2 TensorBundle: an index of entries, and data files that the entries point into.
 //!
-//! Every entry is checked before anything is served, because TensorFlow does not: an entry it cannot parse aborts its
-//! process, and one out of place reads as other numbers. Numbers of high byte first are turned round when they are read.
+//! Every entry is checked before anything is served, because TensorFlow does not check them: an entry that TensorFlow
+//! cannot parse aborts its process, and an entry with a wrong offset reads as other numbers. Big-endian numbers are
+//! converted when they are read.
 
 mod data_ends;
 mod keys;
@@ -29,17 +30,18 @@ use crate::tensor::slices::text;
 use crate::tensor::{Shape, Tensor};
 use crate::{graph, source_file};
 
-/// Far beyond any real number of shards; each is a file to be opened.
+/// The maximum number of shards, far above any real number. Each shard is a file to open.
 const MAX_SHARDS: u32 = 100_000;
-/// Far beyond any real index, which is read whole: a million variables take a tenth of it.
+/// The maximum length of an index, far above any real one: a million variables take a tenth of it. The index is read
+/// into memory whole.
 const MAX_INDEX: u64 = 1 << 30;
-/// Its values are in the same file.
+/// The message for a V1 checkpoint, whose values are in the same file.
 const V1: &str = "this is a whole TensorFlow V1 checkpoint (SaverDef.V1), not an index\n  help: give it a name without `.index`";
 
 /// Opens a bundle.
 ///
 /// # Errors
-/// As [`crate::source::open`].
+/// The same as those of [`crate::source::open`].
 pub(crate) fn open(prefix: &Prefix, directory: &Arc<Directory>) -> Result<Checkpoint, Error> {
     let index = Arc::new(SourceFile::open_in(directory, &prefix.head));
     let unreadable =
@@ -59,7 +61,7 @@ pub(crate) fn open(prefix: &Prefix, directory: &Arc<Directory>) -> Result<Checkp
     Ok(Checkpoint { prefix: prefix.clone(), catalog, stamp, warnings })
 }
 
-/// The rows of an index while they are read and checked.
+/// The rows of an index, while they are read and checked.
 struct Rows<'a> {
     prefix: &'a Prefix,
     directory: &'a Arc<Directory>,
@@ -68,17 +70,17 @@ struct Rows<'a> {
     shards: Vec<Arc<SourceFile>>,
     tensors: Vec<(Name, Arc<Tensor>)>,
     graph: Option<Tensor>,
-    /// Slices that belong to no variable yet.
+    /// The slices that belong to no variable yet.
     partitions: Partitions,
     faults: Vec<Fault>,
-    /// Variables beyond the ends of data files.
+    /// The variables beyond the ends of data files.
     ends: DataEnds,
-    /// Whether it is no index but a whole checkpoint of the first version.
+    /// True if the file is not an index but a whole V1 checkpoint.
     is_v1: bool,
 }
 
 impl<'a> Rows<'a> {
-    /// Reads all rows; an error has everything that is wrong with them.
+    /// Reads all rows. The error lists all faults.
     fn read(
         prefix: &'a Prefix,
         directory: &'a Arc<Directory>,
@@ -111,7 +113,7 @@ impl<'a> Rows<'a> {
         Ok(rows)
     }
 
-    /// Refuses the index if an entry is wrong. A data file that ends too early is one fault.
+    /// Returns an error if an entry has a fault. A data file that ends too early is one fault.
     fn refuse_faults(&mut self) -> Result<(), Error> {
         let (cuts, faults) = std::mem::take(&mut self.ends).judge(&self.shards);
         self.faults.extend(faults);
@@ -150,7 +152,7 @@ impl<'a> Rows<'a> {
         Ok(())
     }
 
-    /// The row of a slice. Such rows come before those of names.
+    /// Adds the row of a slice. The rows of slices come before the rows of names.
     fn slice(&mut self, key: &[u8], entry: Result<Entry, String>) {
         let (name, slice) = match slice_key::decode(key) {
             Ok(decoded) => decoded,
@@ -170,7 +172,7 @@ impl<'a> Rows<'a> {
         self.partitions.add(name, slice, tensor);
     }
 
-    /// The tensor under a name; none if something is wrong with its slices that was said of them.
+    /// Returns the tensor of a name. Returns `None` if one of its slices has a fault that was already reported.
     fn whole(&mut self, key: &[u8], entry: &Entry) -> Result<Option<Tensor>, String> {
         match entry.slices.is_empty() {
             true => self.tensor(entry).map(Some),
@@ -215,7 +217,7 @@ impl<'a> Rows<'a> {
         Ok(())
     }
 
-    /// The tensor of an entry whose every number agrees with the others and with the data file.
+    /// Returns the tensor of an entry. Checks that dtype, shape, size and data file agree with each other.
     fn tensor(&self, entry: &Entry) -> Result<Tensor, String> {
         let dtype = Dtype::from_tensorflow(entry.dtype).ok_or_else(|| unknown_dtype(entry.dtype))?;
         let shape = Shape(entry.shape.as_slice().into());
@@ -240,7 +242,7 @@ impl<'a> Rows<'a> {
         self.header.as_ref().is_some_and(|header| header.endianness == Endianness::Big)
     }
 
-    /// A warning for each data file that cannot be read and that variables need.
+    /// Returns a warning for each data file that cannot be read and that variables need.
     fn missing_shards(&self) -> Vec<String> {
         let missing = || self.shards.iter().filter(|shard| shard.fault().is_some());
         let mut lost: HashMap<*const SourceFile, usize> =
@@ -262,7 +264,7 @@ impl<'a> Rows<'a> {
     }
 
     fn into_catalog(self) -> Result<Catalog, Error> {
-        // Ours are of low byte first, and then the source's index is not theirs.
+        // The index that is written here is little-endian. The index of a big-endian source cannot be reused for it.
         let index = (!self.is_big_endian()).then(|| self.index.clone());
         let (objects, mut variables) = match self.graph {
             None => (None, self.tensors.into_iter().map(keys::name_based).collect::<Vec<_>>()),
@@ -279,7 +281,8 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// Whether `size` bytes hold such a tensor. Elements of varying size take a length byte each and checksums.
+/// Checks that a tensor of this dtype and shape takes `size` bytes. Elements of variable size take a length byte
+/// each, and checksums.
 fn check_size(dtype: Dtype, shape: &Shape, size: u64) -> Result<(), String> {
     let elements =
         shape.num_elements().ok_or_else(|| format!("shape {shape} has more elements than can be"))?;

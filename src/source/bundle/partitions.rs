@@ -1,7 +1,8 @@
-//! The slices of an index, which stand before all names, and the variables that they are put together to.
+//! The slices of an index, whose rows come before the rows of all names, and the variables that are assembled from
+//! them.
 //!
-//! A variable lists its slices, and each has a row of its own. TensorFlow takes both on trust: a slice that nobody lists
-//! keeps it from listing any variable, and one that is listed twice aborts its process.
+//! A variable lists its slices, and each slice has a row of its own. TensorFlow does not check this: a slice that is
+//! not listed keeps TensorFlow from listing any variable, and a slice that is listed twice aborts its process.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -10,18 +11,18 @@ use crate::format::bundle::{Entry, Slice};
 use crate::tensor::slices::{Part, text};
 use crate::tensor::{Shape, Tensor};
 
-/// The slices that were read and that no variable has claimed yet, by the variable's name. None for one that is wrong in
-/// itself, which was said.
+/// The slices that were read and that no variable has claimed yet, by the variable's name. A slice is `None` if it
+/// has a fault that was already reported.
 #[derive(Default)]
 pub(super) struct Partitions(BTreeMap<Vec<u8>, HashMap<Slice, Option<Tensor>>>);
 
 impl Partitions {
-    /// One slice more.
+    /// Adds a slice.
     pub(super) fn add(&mut self, name: Vec<u8>, slice: Slice, tensor: Option<Tensor>) {
         self.0.entry(name).or_default().insert(slice, tensor);
     }
 
-    /// The variable whose entry lists slices; none if some are wrong in themselves.
+    /// Returns the variable whose entry lists slices. Returns `None` if one of the slices has a fault of its own.
     pub(super) fn claim(&mut self, name: &[u8], entry: &Entry) -> Result<Option<Tensor>, String> {
         let mut slices = self.0.remove(name).unwrap_or_default();
         let once: HashSet<_> = entry.slices.iter().collect();
@@ -44,7 +45,7 @@ impl Partitions {
         Tensor::sliced(dtype, Shape(entry.shape.as_slice().into()), parts).map(Some)
     }
 
-    /// What is wrong with the slices that no variable claimed, by the variable's name.
+    /// Returns the faults of the slices that no variable claimed, by the variable's name.
     pub(super) fn unclaimed(self) -> impl Iterator<Item = (Vec<u8>, String)> {
         self.0.into_iter().filter_map(|(name, slices)| Some((name, unlisted(slices.keys().min()?))))
     }

@@ -1,5 +1,6 @@
-//! A `.keras` file: a zip archive with the weights as one member, an HDF5 file. Keras stores it as it is, so that it is a
-//! part of the archive; one that another program compressed is inflated into memory if it is small.
+//! A `.keras` file: a zip archive in which one member, an HDF5 file, holds the weights. Keras stores this member
+//! without compression, so it is a range of the archive. If another program compressed it, it is inflated into
+//! memory, unless it is too large.
 
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::PathBuf;
@@ -14,10 +15,10 @@ use crate::source_file::SourceFile;
 
 /// The member that holds the weights.
 const WEIGHTS: &str = "model.weights.h5";
-/// The largest one that is inflated.
+/// The maximum length in bytes of a member that is inflated.
 const MAX_INFLATED: u64 = 256 << 20;
 
-/// The bytes of the weights in an archive.
+/// Returns the storage of the weights in an archive.
 pub(super) fn weights(shard: &Arc<SourceFile>) -> Result<FileStorage, Error> {
     let path = || shard.path().to_owned();
     let mut archive = ZipArchive::new(Cursor { shard, at: 0 }).map_err(|error| refused(path(), error))?;
@@ -59,7 +60,7 @@ fn part(shard: &Arc<SourceFile>, offset: u64, len: u64) -> Result<FileStorage, E
     }
 }
 
-/// All of a member, no longer than it says it is. Its checksum is checked at the end.
+/// Inflates a member. It must have exactly `size` bytes. The reader checks its checksum at the end.
 fn inflate(member: impl Read, size: u64) -> io::Result<FileStorage> {
     let mut bytes = Vec::new();
     member.take(size + 1).read_to_end(&mut bytes)?;
@@ -87,7 +88,7 @@ fn damaged(path: PathBuf, error: &io::Error) -> Error {
     Error::Unsupported(path, format!("{error}\n  {advice}"))
 }
 
-/// A place in a shard, as the library that reads archives wants it.
+/// A position in the file, in the form that the archive library needs.
 struct Cursor<'a> {
     shard: &'a SourceFile,
     at: u64,

@@ -1,9 +1,10 @@
-//! A dataset in chunks, compressed or not, decoded piece by piece.
+//! A dataset in chunks, compressed or not, decoded block by block.
 //!
-//! A piece is a run of the values in row-major order, a chunk is a box; a run is a few boxes, each of which the library reads
-//! out of the chunks that it meets. Chunks that lie side by side in a row of them have their values in turns: the library
-//! keeps the last few MiB of decoded chunks, so that reading from front to back decodes each once. A longer row is decoded
-//! in bands, chunk by chunk, each as often as bands meet it.
+//! A block is a run of values in row-major order. A chunk is a box. A run consists of a few boxes, and the library
+//! reads each box out of the chunks that overlap it. The values of chunks that lie side by side alternate in a run.
+//! So the library keeps the last few MiB of decoded chunks, and reading from front to back decodes each chunk once.
+//! If the row of chunks is longer, it is decoded in bands, chunk by chunk. Each chunk is then decoded once per band
+//! that overlaps it.
 
 use std::hash::{Hash, Hasher};
 use std::io;
@@ -20,23 +21,23 @@ use crate::source::hdf5::filters;
 use crate::source::hdf5::storage::{FileStorage, MAX_READ};
 use crate::tensor::Shape;
 
-/// Bytes of decoded chunks that an open file keeps, beside the cache.
+/// The number of bytes of decoded chunks that an open file keeps, in addition to the cache.
 const KEPT: usize = 8 << 20;
-/// So many chunks are kept at most: small ones take more than their bytes.
+/// The maximum number of chunks that an open file keeps: small chunks take more memory than their bytes.
 const KEPT_CHUNKS: usize = 4 << 10;
-/// Files that are open at a time, of all there are.
+/// The maximum number of HDF5 files that are open at the same time.
 const MOST_OPEN: usize = 2;
 
-/// A file opened when values of it are read. What was needed to open the checkpoint is not kept.
+/// A file that is opened when values of it are read. The data structures that opened the checkpoint are not kept.
 pub(super) struct DataFile {
     storage: FileStorage,
 }
 
-/// The files that were used last, the very last at the end.
+/// The open files, the most recently used one last.
 static OPEN: Mutex<Vec<(Weak<DataFile>, Hdf5File)>> = Mutex::new(Vec::new());
 
 impl DataFile {
-    /// Nothing is opened yet.
+    /// Returns a file that is not open yet.
     pub(super) fn new(bytes: FileStorage) -> Self {
         Self { storage: bytes }
     }
@@ -49,7 +50,8 @@ impl DataFile {
         self.used(Some(file.clone())).unwrap_or(file).dataset(path)
     }
 
-    /// The open file, which is `new` if it was not open yet.
+    /// Returns the open file and marks it as the most recently used. If it was not open yet, stores and returns
+    /// `new`.
     fn used(self: &Arc<Self>, new: Option<Hdf5File>) -> Option<Hdf5File> {
         let (mut files, this) = (opened(), Arc::downgrade(self));
         let found = files.iter().position(|(of, _)| of.ptr_eq(&this)).map(|i| files.remove(i).1);
@@ -71,7 +73,7 @@ fn opened() -> MutexGuard<'static, Vec<(Weak<DataFile>, Hdf5File)>> {
     OPEN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Opens the file with limits, and with LZF; `kept` bytes of decoded chunks are kept.
+/// Opens the file with read limits and with LZF support. The library keeps `kept` bytes of decoded chunks.
 pub(super) fn open(bytes: &FileStorage, kept: usize) -> Result<Hdf5File> {
     let options = OpenOptions::default()
         .with_chunk_cache_bytes(kept)
@@ -87,11 +89,11 @@ pub(super) struct Chunks {
     pub(super) file: Arc<DataFile>,
     pub(super) path: String,
     pub(super) shape: Shape,
-    /// Elements of a chunk along each axis.
+    /// The number of elements of a chunk along each axis.
     pub(super) chunk: Vec<u64>,
-    /// Bytes of an element, a power of two.
+    /// The number of bytes of an element, a power of two.
     pub(super) width: u64,
-    /// Bytes of a component, where the high one comes first.
+    /// The number of bytes of a component, if it is big-endian.
     pub(super) swapped: Option<usize>,
 }
 
@@ -110,9 +112,9 @@ impl Chunks {
         Ok(bytes)
     }
 
-    /// Puts the elements of a box where they are in the run that begins with element `first`.
+    /// Copies the elements of a box to their places in the run that begins with element `first`.
     fn place(&self, part: &Ranges, elements: &[u8], run: &mut [u8], first: u64) -> Result<()> {
-        // The last axis that the box has not all of: together with what is below it, it lies in one piece.
+        // The last axis that the box does not cover fully. From this axis on, the elements are contiguous.
         let axis = part.iter().zip(&self.shape.0).rposition(|(&range, &dim)| range != (0, dim)).unwrap_or(0);
         let strides = (1..=part.len()).map(|inner| self.shape.0[inner..].iter().product());
         let strides: Vec<u64> = strides.collect();
@@ -141,7 +143,7 @@ impl Decode for Chunks {
     }
 
     fn decode(&self, at: u64, len: usize) -> io::Result<Vec<u8>> {
-        // The library promises errors instead of panics, for files of any kind; a reader is not to pay if it errs.
+        // The library promises errors instead of panics for any file. If it panics anyway, the reader gets an error.
         let read = catch_unwind(AssertUnwindSafe(|| self.read(at, len)));
         let read = read.unwrap_or_else(|_| Err(Error::Other("the chunks cannot be made sense of".into())));
         let mut bytes = read.map_err(|error| {
@@ -162,7 +164,7 @@ impl Decode for Chunks {
         self.file.storage.fingerprint(to)
     }
 
-    /// Little, for it takes several times as much to decode.
+    /// Returns a small length, because decoding takes several times as long as reading.
     fn block_len(&self) -> u64 {
         1 << 20
     }
@@ -176,17 +178,17 @@ impl Decode for Chunks {
     }
 }
 
-/// Bytes of the chunks that lie side by side, all of one place on the first axis.
+/// Returns the number of bytes of the chunks that lie side by side, all at the same index of the first axis.
 fn row_of_chunks(shape: &Shape, chunk: &[u64], width: u64) -> u64 {
     let others = shape.0.iter().zip(chunk).skip(1);
     let row = others.map(|(dim, chunk)| dim.div_ceil(*chunk).saturating_mul(*chunk));
     row.chain(chunk.first().copied()).fold(width, u64::saturating_mul)
 }
 
-/// A box: for each axis where to begin and where to end.
+/// A box: the start and the end for each axis.
 type Ranges = Vec<(u64, u64)>;
 
-/// The boxes that `count` elements from `first` on are, in their order.
+/// Splits the `count` elements from `first` on into boxes, in order.
 fn boxes(shape: &[u64], mut first: u64, count: u64) -> Vec<Ranges> {
     let mut boxes = Vec::new();
     let end = first + count;
@@ -198,9 +200,9 @@ fn boxes(shape: &[u64], mut first: u64, count: u64) -> Vec<Ranges> {
     boxes
 }
 
-/// The largest box that begins at an element and holds at most `most`, and how many it holds.
+/// Returns the largest box that begins at an element and holds at most `most` elements, and its number of elements.
 ///
-/// Only one axis is cut: those after it are whole, on those before it the box is one element wide.
+/// Only one axis is cut. The axes after it are whole. On the axes before it, the box is one element wide.
 fn largest(shape: &[u64], first: u64, most: u64) -> (u64, Ranges) {
     let mut found: Ranges = vec![(0, 0); shape.len()];
     let (mut inner, mut cut) = (1, None);
@@ -211,7 +213,7 @@ fn largest(shape: &[u64], first: u64, most: u64) -> (u64, Ranges) {
         found[axis] = (at, at + 1);
         if cut.is_none() {
             let (whole, wanted) = (shape[axis], most / inner);
-            // The axes before may grow only if this one is taken whole.
+            // The axes before this one may grow only if this one is taken whole.
             if at > 0 || wanted < whole || axis == 0 {
                 let count = wanted.min(whole - at);
                 found[axis] = (at, at + count);
@@ -225,7 +227,7 @@ fn largest(shape: &[u64], first: u64, most: u64) -> (u64, Ranges) {
     (cut.unwrap_or(1), found)
 }
 
-/// The parts of a box that are each in one chunk.
+/// Splits a box into parts, each of which lies in one chunk.
 fn cells(range: &Ranges, chunk: &[u64]) -> Vec<Ranges> {
     let mut cells = vec![Vec::with_capacity(range.len())];
     for (&(start, end), &chunk) in range.iter().zip(chunk) {
@@ -240,7 +242,7 @@ fn cells(range: &Ranges, chunk: &[u64]) -> Vec<Ranges> {
     cells
 }
 
-/// The elements of a box as they are stored.
+/// Reads the elements of a box as they are stored.
 fn slice(dataset: &Dataset, range: &[(u64, u64)], width: u64) -> Result<Vec<u8>> {
     let selections = range.iter().map(|&(start, end)| SliceInfoElem::Slice { start, end, step: 1 }).collect();
     let selection = SliceInfo { selections };
@@ -261,7 +263,7 @@ fn read<const N: usize>(dataset: &Dataset, selection: &SliceInfo) -> Result<Vec<
     Ok(bytes)
 }
 
-/// An element's bytes, whatever they mean.
+/// The bytes of an element, without an interpretation.
 #[derive(Clone)]
 struct Raw<const N: usize>([u8; N]);
 
@@ -286,7 +288,7 @@ mod tests {
 
     use super::*;
 
-    /// The elements of a box, by their numbers.
+    /// Returns the elements of a box, by their numbers.
     fn elements(shape: &[u64], range: &[(u64, u64)]) -> Vec<u64> {
         let axes = shape.iter().zip(range);
         axes.fold(vec![0], |outer, (dim, &(start, end))| {
@@ -296,7 +298,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_cells_of_the_boxes_of_a_run_are_put_where_they_are_in_it(
+        fn the_cells_of_a_run_are_copied_to_their_places_in_it(
             axes in proptest::collection::vec((1u64..6, 1u64..4), 0..5), at in 0.0..1.0f64, share in 0.0..1.0f64,
         ) {
             let (shape, chunk): (Vec<_>, Vec<_>) = axes.into_iter().unzip();
@@ -318,7 +320,7 @@ mod tests {
         }
 
         #[test]
-        fn boxes_are_the_run_that_was_asked_for(
+        fn boxes_cover_exactly_the_requested_run(
             shape in proptest::collection::vec(1u64..6, 0..5), at in 0.0..1.0f64, share in 0.0..1.0f64,
         ) {
             let all: u64 = shape.iter().product();

@@ -1,7 +1,7 @@
-//! A dataset as a tensor: what its header says of shape, type and place.
+//! A dataset as a tensor: the shape, the type and the location of the values according to its header.
 //!
-//! Values that lie in one piece, as they are, are a range of the file. All others are decoded when they are read; only
-//! strings, whose length nothing else tells, are read at once.
+//! Values that are contiguous and stored in the form in which they are shown are a range of the file. All other
+//! values are decoded when they are read. Only strings are read at once, because nothing else tells their length.
 
 use std::sync::Arc;
 
@@ -24,30 +24,31 @@ use crate::source::hdf5::walk::FoundDataset;
 use crate::source::hdf5::{filters, strings};
 use crate::tensor::{Shape, Tensor};
 
-/// What a dataset is read with.
+/// The state for reading the datasets of a file.
 pub(super) struct Reading {
     pub(super) file: Hdf5File,
     pub(super) storage: FileStorage,
-    /// The same file, for what is read later.
+    /// The same file, for values that are read later.
     pub(super) later: Arc<DataFile>,
-    /// Bytes of strings that may still be read.
+    /// The number of bytes of strings that may still be read.
     pub(super) budget: u64,
-    /// Bytes of values so far that do not stand in the file as they are.
+    /// The number of bytes so far of values that the file does not store as they are shown.
     pub(super) claimed: u64,
 }
 
-/// A dataset's values and the range of the file that they take, if they lie in one piece.
+/// The values of a dataset, and the range of the file that they occupy if they are contiguous and unchanged.
 pub(super) struct Placed {
     pub(super) tensor: Tensor,
     pub(super) range: Option<(u64, u64)>,
 }
 
-/// Deflate makes at most some thousand bytes of one.
+/// The maximum number of bytes that one compressed byte expands to: about a thousand for deflate.
 const MOST_OF_A_BYTE: u64 = 1100;
-/// Values that no file holds, because they are all the fill value, are few.
+/// The limit for values that the file does not store, because they are all the fill value. Real files have few of
+/// them.
 const MOST_OF_NOTHING: u64 = 16 << 30;
 
-/// What the header says.
+/// The messages of a dataset's header.
 struct Header<'a> {
     space: &'a DataspaceMessage,
     layout: &'a DataLayout,
@@ -56,10 +57,10 @@ struct Header<'a> {
     external: bool,
 }
 
-/// The numbers of a dataset.
+/// The type, shape and size of a dataset of numbers.
 struct Numbers {
     dtype: Dtype,
-    /// Bytes of one component, where they are to be turned around.
+    /// The number of bytes of one component, if its bytes must be swapped.
     swapped: Option<usize>,
     width: u64,
     shape: Shape,
@@ -67,7 +68,7 @@ struct Numbers {
 }
 
 impl Reading {
-    /// The tensor of a dataset.
+    /// Returns the tensor of a dataset.
     pub(super) fn tensor(&mut self, found: &FoundDataset) -> Result<Placed, DatasetError> {
         let file = self.file.clone();
         let header = file.get_or_parse_header(found.address)?;
@@ -119,7 +120,7 @@ impl Reading {
         Ok(Placed { tensor: numbers.tensor(data), range: None })
     }
 
-    /// Values in one piece: a range of the file, unless their bytes are to be turned around.
+    /// Places contiguous values. They are a range of the file, unless their bytes must be swapped.
     fn in_one_piece(&self, address: u64, numbers: Numbers) -> Result<Placed, DatasetError> {
         let (bytes, len) = (self.storage.clone(), numbers.len);
         let at = self.file.superblock().base_address.checked_add(address);
@@ -137,7 +138,7 @@ impl Reading {
         DatasetError::Damaged(format!("bytes {address}+{len} past the end of the file ({file} bytes)"))
     }
 
-    /// Values that were never written.
+    /// Returns the extent of values that were never written.
     fn filled(&mut self, header: &Header, numbers: &Numbers) -> Result<Extent, DatasetError> {
         self.check_claim(numbers.len)?;
         if numbers.len == 0 {
@@ -152,7 +153,8 @@ impl Reading {
         Ok(Fill { element }.extent(numbers.len))
     }
 
-    /// More bytes than a file of this length can hold are left out before anybody sums them.
+    /// Adds to the claimed bytes, or rejects a dataset that claims more bytes than a file of this length can hold.
+    /// This keeps checksums from being computed over them.
     fn check_claim(&mut self, len: u64) -> Result<(), DatasetError> {
         let file = self.storage.len();
         let claimed = self.claimed.saturating_add(len);
@@ -174,7 +176,7 @@ impl Reading {
         self.check_claim(numbers.len)?;
         match header.fill {
             Some(fill) if fill.len() as u64 != numbers.width => return Err(wrong_fill(fill, numbers)),
-            // What the reader would take instead is a custom of netCDF, not of HDF5.
+            // The library would use this attribute as the fill value. That is a convention of netCDF, not of HDF5.
             None if dataset.attribute("_FillValue").is_ok() => {
                 return Err(DatasetError::LeftOut("chunks with a fill value of netCDF".into()));
             }
@@ -200,7 +202,8 @@ impl<'a> Header<'a> {
             match message {
                 HdfMessage::Dataspace(message) => space = Some(message),
                 HdfMessage::DataLayout(message) => layout = Some(&message.layout),
-                // Also where it is never to be written: what was never written is nothing in particular then.
+                // The fill value is also used if the header says never to write it: values that were never written
+                // are undefined then.
                 HdfMessage::FillValue(message) => {
                     fill = message.value.as_deref().filter(|value| !value.is_empty()).or(fill);
                 }
@@ -245,7 +248,7 @@ impl Numbers {
     }
 }
 
-/// The type that Keras notes for elements that h5py could only write as bytes.
+/// Returns the type that Keras records in an attribute, for elements that h5py could only write as bytes.
 fn opaque(dataset: &Dataset, size: u32) -> Result<Option<Dtype>, DatasetError> {
     let noted = dataset.attribute("dtype").ok().and_then(|attribute| attribute.read_string().ok());
     let dtype = noted.as_deref().and_then(Dtype::named).filter(|dtype| dtype.width() == Some(size.into()));
@@ -272,7 +275,7 @@ fn wrong_fill(fill: &[u8], numbers: &Numbers) -> DatasetError {
     DatasetError::Damaged(format!("its fill value has {len} bytes, its elements {width}"))
 }
 
-/// The shape of a chunk, which must have the dataset's rank and fit memory.
+/// Returns the shape of a chunk. It must have the dataset's rank, and a chunk must fit in memory.
 fn chunk_shape(dataset: &Dataset, numbers: &Numbers) -> Result<Vec<u64>, DatasetError> {
     let chunk: Vec<u64> = dataset.chunks().unwrap_or_default().into_iter().map(u64::from).collect();
     if chunk.len() != numbers.shape.0.len() || chunk.contains(&0) {

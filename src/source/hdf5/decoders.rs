@@ -1,4 +1,5 @@
-//! Values that do not stand in the file as they are shown: the high byte first, or never written.
+//! The decoders of values that the file does not store as they are shown: big-endian values, and values that were
+//! never written.
 
 use std::hash::{Hash, Hasher};
 use std::io;
@@ -8,12 +9,12 @@ use crate::cache::{Decode, Identity};
 use crate::extent::Extent;
 use crate::source::hdf5::storage::FileStorage;
 
-/// Numbers in one piece whose high byte comes first.
+/// Contiguous big-endian numbers.
 pub(super) struct Swapped {
     pub(super) storage: FileStorage,
-    /// Where they begin.
+    /// The offset at which they begin.
     pub(super) at: u64,
-    /// Bytes of a component, a power of two.
+    /// The number of bytes of a component, a power of two.
     pub(super) width: usize,
 }
 
@@ -48,16 +49,16 @@ impl Decode for Swapped {
     }
 }
 
-/// Turns each component around.
+/// Reverses the bytes of each component.
 pub(super) fn swap(bytes: &mut [u8], width: Option<usize>) {
     if let Some(width) = width {
         bytes.chunks_exact_mut(width).for_each(<[u8]>::reverse);
     }
 }
 
-/// One element again and again.
+/// An element that is repeated.
 pub(super) struct Fill {
-    /// Its bytes; their number divides that of a piece.
+    /// The bytes of the element. Their number divides that of a block.
     pub(super) element: Vec<u8>,
 }
 

@@ -1,4 +1,4 @@
-//! What stops a dataset from being shown, and whether the rest can be.
+//! The reasons why a dataset cannot be shown, and whether the other datasets can.
 
 use std::io;
 
@@ -6,14 +6,14 @@ use hdf5_reader::error::Error;
 
 use crate::format::Malformed;
 
-/// Why a dataset is not shown.
+/// The reason why a dataset cannot be shown.
 #[derive(Debug)]
 pub(crate) enum DatasetError {
-    /// It is of a kind that ckptfs does not read: a warning.
+    /// A dataset of a kind that ckptfs does not support: a warning.
     LeftOut(String),
-    /// It is damaged: an error.
+    /// A damaged dataset: an error.
     Damaged(String),
-    /// The file cannot be read.
+    /// A file that cannot be read.
     Io(io::Error),
 }
 
@@ -38,7 +38,7 @@ impl From<Error> for DatasetError {
 }
 
 impl DatasetError {
-    /// The same, with the place of the object's header.
+    /// Adds the address of the object's header to a `Damaged` error.
     pub(crate) fn of_header_at(self, address: u64) -> Self {
         match self {
             Self::Damaged(what) => Self::Damaged(format!("{what} (its header is at byte {address})")),

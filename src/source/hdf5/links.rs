@@ -1,8 +1,9 @@
-//! The links of a group: names, and what they lead to.
+//! The links of a group: their names and targets.
 //!
-//! A group keeps them in one of three ways: a symbol table (a B-tree of nodes, names in a heap; what Keras writes), link
-//! messages in its own header (a few links of a newer file), or link messages in a heap with a B-tree (many). The library
-//! that reads the format hides links it does not follow; here each is seen, so that each can be reported.
+//! A group stores its links in one of three ways: a symbol table (a B-tree of nodes, with the names in a heap; Keras
+//! writes this), link messages in its own header (a few links of a newer file), or link messages in a heap with a
+//! B-tree (many links). The library that reads the format hides links that it does not follow. This module sees every
+//! link, so that each one can be reported.
 
 use hdf5_reader::error::{Error, Result};
 use hdf5_reader::fractal_heap::{FractalHeap, FractalHeapDirectBlockCache};
@@ -14,26 +15,26 @@ use hdf5_reader::messages::symbol_table_msg::SymbolTableMessage;
 use hdf5_reader::symbol_table::{SymbolTableEntry, SymbolTableNode};
 use hdf5_reader::{Hdf5File, Storage, btree_v1, btree_v2, local_heap};
 
-/// A name in a group.
+/// A link of a group.
 pub(super) struct Link {
     pub(super) name: String,
     pub(super) target: Target,
 }
 
-/// What a link leads to.
+/// The target of a link.
 pub(super) enum Target {
-    /// The object at this address.
+    /// The address of an object.
     Hard(u64),
-    /// A path of this file.
+    /// A path in this file.
     Soft(String),
-    /// A path of another file.
+    /// A path in another file.
     External(String),
 }
 
-/// Where a symbolic link's path is noted: the entry's `cache_type`.
+/// The `cache_type` of an entry that is a symbolic link.
 const SYMBOLIC: u32 = 2;
 
-/// Hands each link of the group at `address` to `each`, until that fails.
+/// Calls `each` with each link of the group at `address`, until `each` fails.
 pub(super) fn visit(file: &Hdf5File, address: u64, each: &mut dyn FnMut(Link) -> Result<()>) -> Result<()> {
     for message in &file.get_or_parse_header(address)?.messages {
         match message {
@@ -48,7 +49,7 @@ pub(super) fn visit(file: &Hdf5File, address: u64, each: &mut dyn FnMut(Link) ->
     Ok(())
 }
 
-/// Whether an address is one, not the mark for none.
+/// Returns true if an address is defined, and is not the value for "no address".
 pub(super) fn defined(file: &Hdf5File, address: u64) -> bool {
     !Cursor::is_undefined_offset(address, file.superblock().offset_size)
 }
@@ -86,7 +87,7 @@ fn sizes(file: &Hdf5File) -> (&dyn Storage, u8, u8) {
     (file.storage(), file.superblock().offset_size, file.superblock().length_size)
 }
 
-/// The entries of a node, which says in its first eight bytes how many there are.
+/// Returns the entries of a node. The first eight bytes of the node contain their number.
 fn entries(file: &Hdf5File, node: u64) -> Result<Vec<SymbolTableEntry>> {
     let (storage, offset, length) = sizes(file);
     let head = storage.read_range(node, 8)?;
@@ -104,7 +105,7 @@ fn symbol(entry: &SymbolTableEntry, names: &[u8]) -> Result<Link> {
     Ok(Link { name: text(names, entry.link_name_offset)?, target })
 }
 
-/// The text at an offset of a heap, up to its NUL.
+/// Returns the text at an offset of a heap, up to its NUL.
 fn text(heap: &[u8], at: u64) -> Result<String> {
     let rest = usize::try_from(at).ok().and_then(|at| heap.get(at..)).ok_or(Error::OffsetOutOfBounds(at))?;
     let end = rest.iter().position(|&byte| byte == 0);

@@ -1,9 +1,10 @@
-//! HDF5 files, as Keras writes them: `.weights.h5`, legacy `.h5`, and the one inside a `.keras` archive.
+//! The HDF5 files that Keras writes: `.weights.h5`, legacy `.h5`, and the HDF5 file inside a `.keras` archive.
 //!
-//! Only metadata is read when one is opened: groups, headers, attributes (and strings, which have no length otherwise). Each
-//! dataset is a variable, its values a range of the file where they lie in it as they are, which is how Keras writes them;
-//! so the file itself is the data file of the bundle that is shown. A dataset that TensorFlow has no type for is left out
-//! with a warning that says so; a damaged one stops everything.
+//! Opening a file reads only its metadata: groups, headers and attributes. It also reads strings, because nothing
+//! else tells their length. Each dataset is a variable. If the file stores its values as they are shown, which is how
+//! Keras writes them, they are a range of the file. So the file itself is the data file of the bundle that is shown.
+//! A dataset of a type that TensorFlow does not have is skipped with a warning. A damaged dataset is an error for the
+//! whole file.
 
 mod archive;
 mod chunks;
@@ -41,13 +42,13 @@ use crate::source::prefix::Prefix;
 use crate::source::sniff;
 use crate::source_file::SourceFile;
 
-/// Weights as Keras 3 has them.
+/// The format of weights that Keras 3 writes.
 pub(super) const WEIGHTS: SourceFormat =
     source(|name| without_suffix(name, ".weights.h5"), Some(".weights.h5"));
-/// Weights and whole models as Keras 2 has them, and any other HDF5 file.
+/// The format of weights and whole models that Keras 2 writes, and of any other HDF5 file.
 pub(super) const LEGACY: SourceFormat =
     source(|name| without_suffix(name, ".h5").or_else(|| without_suffix(name, ".hdf5")), Some(".h5"));
-/// A model with its weights in an archive, which a map cannot make anew.
+/// The format of a model with its weights in an archive. A map cannot write such an archive.
 pub(super) const ARCHIVE: SourceFormat = SourceFormat {
     stem: |name| without_suffix(name, ".keras"),
     is_head: |probe| MEMBERS.iter().any(|member| sniff::zip_holds(probe, member)),
@@ -59,10 +60,11 @@ const fn source(stem: fn(&OsStr) -> Option<OsString>, own: Option<&'static str>)
     SourceFormat { stem, is_head: |probe| probe.head.starts_with(HDF5), suffix: own, open }
 }
 
-/// How an HDF5 file begins. A program may keep a block of its own before that; such a file is known by its name.
+/// The signature of an HDF5 file. A program may put a user block of its own before it. Such a file is recognized by
+/// its name.
 const HDF5: &[u8] = b"\x89HDF\r\n\x1a\n";
 const ZIP: &[u8] = b"PK\x03\x04";
-/// One of these is the first in a Keras archive.
+/// The possible first members of a Keras archive.
 const MEMBERS: [&[u8]; 3] = [b"metadata.json", b"config.json", b"model.weights.h5"];
 
 fn open(prefix: &Prefix, directory: &Arc<Directory>) -> Result<Checkpoint, Error> {
@@ -74,7 +76,7 @@ fn open(prefix: &Prefix, directory: &Arc<Directory>) -> Result<Checkpoint, Error
     let mut magic = [0; ZIP.len()];
     let is_archive = shard.read_exact_at(&mut magic, 0).is_ok() && magic == ZIP;
     let bytes = if is_archive { archive::weights(&shard)? } else { FileStorage::whole(&shard) };
-    // The library promises errors instead of panics; where it errs, that is an error too.
+    // The library promises errors instead of panics. If it panics anyway, that is reported as an error.
     let read = catch_unwind(AssertUnwindSafe(|| read(prefix.index(), &bytes)));
     let (variables, h5_layout, warnings) = read.unwrap_or_else(|_| {
         let what = Malformed::new("the file cannot be made sense of", 0);
@@ -90,7 +92,7 @@ fn open(prefix: &Prefix, directory: &Arc<Directory>) -> Result<Checkpoint, Error
     Ok(Checkpoint { prefix: prefix.clone(), catalog, stamp, warnings })
 }
 
-/// The variables of a file, how it is laid out, and what to warn of.
+/// Returns the variables of a file, its layout, and warnings.
 fn read(path: PathBuf, bytes: &FileStorage) -> Result<(Vec<Variable>, H5Layout, Vec<String>), Error> {
     let whole = |trouble: DatasetError| match trouble {
         DatasetError::Io(error) => Error::Io(path.clone(), error),
@@ -121,9 +123,9 @@ fn read(path: PathBuf, bytes: &FileStorage) -> Result<(Vec<Variable>, H5Layout, 
     Ok((variables, layout, tree.warnings))
 }
 
-/// Whether all of the file is there that should be.
+/// Checks that the file is not truncated.
 fn check_end(file: &Hdf5File, bytes: &FileStorage) -> Result<(), Malformed> {
-    // The only address that counts from the beginning of the file, also behind a user block.
+    // This is the only address that counts from the beginning of the file even behind a user block.
     let (end, len) = (file.superblock().eof_address, bytes.len());
     match end <= len || !links::defined(file, end) {
         true => Ok(()),
@@ -134,7 +136,7 @@ fn check_end(file: &Hdf5File, bytes: &FileStorage) -> Result<(), Malformed> {
     }
 }
 
-/// The tensors of all datasets that can be shown, by path.
+/// Returns the tensors of all datasets that can be shown, by path.
 fn datasets(reading: &mut Reading, tree: &mut Tree) -> Result<Vec<(String, Placed)>, DatasetError> {
     let mut placed = Vec::new();
     for (path, found) in &tree.datasets {
@@ -148,7 +150,8 @@ fn datasets(reading: &mut Reading, tree: &mut Tree) -> Result<Vec<(String, Place
     Ok(placed)
 }
 
-/// No two datasets have a byte in common, unless they are one: an address that is damaged often leads into another.
+/// Marks datasets as damaged that share bytes with another one, unless both are the same object: a damaged address
+/// often leads into another dataset.
 fn overlaps(tree: &mut Tree, placed: &[(String, Placed)]) {
     let ranges =
         placed.iter().filter_map(|(path, placed)| Some((placed.range?, tree.datasets[path].address, path)));

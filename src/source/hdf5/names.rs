@@ -1,13 +1,14 @@
-//! What Keras calls the datasets of its files.
+//! The names that Keras gives to the datasets of its files.
 //!
-//! * Keras 3's own layout (`.weights.h5`): the path, `layers/dense/vars/0`. The group `vars` has the layer's name as the
-//!   attribute `name`; with the number that makes a full name, `dense/0`.
-//! * The legacy layout: `layer_names` at the root, or at `model_weights` in a file of a whole model, lists groups; in each,
-//!   `weight_names` lists datasets below it. The variable is called what stands there, `dense/kernel:0`. A list that is too
-//!   long for one attribute goes on in `layer_names0`, `layer_names1`…
-//! * All else, the optimizer's state in `optimizer_weights` among it: the path.
+//! * Keras 3's own layout (`.weights.h5`): the path, `layers/dense/vars/0`. The group `vars` has the layer's name in
+//!   its attribute `name`. With the number, it makes a full name, `dense/0`.
+//! * The legacy layout: `layer_names` lists groups. It is at the root, or at `model_weights` in the file of a whole
+//!   model. In each group, `weight_names` lists datasets below the group. The listed name is the name of the
+//!   variable, `dense/kernel:0`. A list that is too long for one attribute is split into `layer_names0`,
+//!   `layer_names1`…
+//! * All other datasets, including the optimizer's state in `optimizer_weights`: the path.
 //!
-//! Where two would have one name, both have their paths.
+//! If two datasets would have the same name, both are named by their paths.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -16,17 +17,17 @@ use hdf5_reader::{Attribute, Hdf5File};
 use crate::source::hdf5::error::DatasetError;
 use crate::source::hdf5::walk::{Tree, below, normal};
 
-/// What a dataset is called.
+/// The names of a dataset.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct VariableName {
     pub(super) name: String,
     pub(super) full_name: Option<String>,
 }
 
-/// Weights that belong to no layer have a group like a layer's.
+/// The group of weights that belong to no layer. It looks like the group of a layer.
 const OF_THE_MODEL: &str = "top_level_model_weights";
 
-/// Names of all datasets, by path; and what the lists name that is not there.
+/// Returns the names of all datasets, by path, and warnings for listed weights that are missing.
 pub(super) fn names(
     file: &Hdf5File,
     tree: &Tree,
@@ -49,7 +50,7 @@ pub(super) fn names(
     Ok((names, warnings))
 }
 
-/// Path and name of each weight that the lists below a group tell of.
+/// Returns the path and the name of each weight in the lists below a group.
 fn legacy(file: &Hdf5File, tree: &Tree, base: &str) -> Result<Vec<(String, String)>, DatasetError> {
     if !tree.groups.contains_key(base) {
         return Ok(vec![]);
@@ -68,11 +69,11 @@ fn legacy(file: &Hdf5File, tree: &Tree, base: &str) -> Result<Vec<(String, Strin
     Ok(weights)
 }
 
-/// A list of texts, in one attribute or several.
+/// Reads a list of texts from one attribute or several.
 fn list(attributes: &[Attribute], name: &str) -> Result<Option<Vec<String>>, DatasetError> {
     let find = |name: &str| attributes.iter().find(|attribute| attribute.name == name);
     let texts = |attribute: &Attribute| match attribute.num_elements()? {
-        // An empty list has no texts, and so is often of numbers.
+        // An empty list has no texts, so its type is often a number.
         0 => Ok(vec![]),
         _ => attribute.read_strings().map_err(DatasetError::from),
     };
@@ -84,7 +85,7 @@ fn list(attributes: &[Attribute], name: &str) -> Result<Option<Vec<String>>, Dat
     Ok((!parts.is_empty()).then(|| parts.concat()))
 }
 
-/// `dense/0` for `layers/dense_1/vars/0` of a layer that is called `dense`.
+/// Returns the full name of a variable: `dense/0` for `layers/dense_1/vars/0`, if the layer is called `dense`.
 fn full_name(file: &Hdf5File, tree: &Tree, path: &str) -> Option<String> {
     let (group, number) = path.rsplit_once('/')?;
     if group.rsplit('/').next() != Some("vars") || !tree.groups.contains_key(group) {
@@ -94,7 +95,7 @@ fn full_name(file: &Hdf5File, tree: &Tree, path: &str) -> Option<String> {
     (!layer.is_empty()).then(|| format!("{layer}/{number}"))
 }
 
-/// Gives the path back to all that share a name, until none do: paths are all different.
+/// Replaces each shared name by the path, until all names are unique. Paths are unique.
 fn tell_apart(names: &mut BTreeMap<String, VariableName>) {
     loop {
         let mut count = HashMap::<String, usize>::new();
@@ -119,12 +120,12 @@ mod tests {
     }
 
     #[test]
-    fn weights_of_one_name_have_their_paths() {
+    fn weights_that_share_a_name_are_named_by_their_paths() {
         assert_eq!(apart(&[("a/k:0", "k:0"), ("b/k:0", "k:0"), ("c/b:0", "b:0")]), ["a/k:0", "b/k:0", "b:0"]);
     }
 
     #[test]
-    fn a_path_that_is_anothers_name_stays_a_path() {
+    fn a_path_that_equals_another_name_stays_a_path() {
         assert_eq!(apart(&[("a", "a"), ("b", "a"), ("c", "b")]), ["a", "b", "c"]);
     }
 }

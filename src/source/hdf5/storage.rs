@@ -1,7 +1,7 @@
-//! The bytes of an HDF5 file: a file of the source, a member stored in an archive, or a member that had to be inflated.
+//! The bytes of an HDF5 file: a source file, a member stored in an archive, or a member that was inflated.
 //!
-//! The reader of the format asks for ranges, which are read with `pread`: nothing is mapped, and nothing is read whole but
-//! what it asks for. Lengths that a damaged file claims are held against the file first.
+//! The HDF5 library asks for ranges, and each range is read with `pread`. Nothing is mapped, and nothing else is
+//! read. Lengths that a damaged file claims are first checked against the file.
 
 use std::hash::{Hash, Hasher};
 use std::io;
@@ -13,25 +13,25 @@ use hdf5_reader::{Storage, StorageBuffer};
 use crate::extent::Extent;
 use crate::source_file::SourceFile;
 
-/// More than any piece of metadata has, and as large as a chunk may be.
+/// The maximum length of one read. No metadata is longer, and no chunk may be longer.
 pub(crate) const MAX_READ: usize = 256 << 20;
 
-/// Where the bytes of an HDF5 file are.
+/// The location of the bytes of an HDF5 file.
 #[derive(Clone)]
 pub(crate) enum FileStorage {
     /// `len` bytes of `shard` from `offset`.
     Part { shard: Arc<SourceFile>, offset: u64, len: u64 },
-    /// In memory.
+    /// Bytes in memory.
     Memory(Arc<[u8]>),
 }
 
 impl FileStorage {
-    /// All of a file.
+    /// Returns the storage of a whole file.
     pub(crate) fn whole(shard: &Arc<SourceFile>) -> Self {
         Self::Part { shard: shard.clone(), offset: 0, len: shard.size().unwrap_or(0) }
     }
 
-    /// `at..at + len` as an extent; `None` past the end.
+    /// Returns `at..at + len` as an extent; `None` if the range goes past the end.
     pub(crate) fn extent(&self, at: u64, len: u64) -> Option<Extent> {
         let end = at.checked_add(len).filter(|&end| end <= self.len())?;
         Some(match self {
@@ -42,7 +42,7 @@ impl FileStorage {
         })
     }
 
-    /// `at..at + len`, which must be there.
+    /// Reads `at..at + len`. The range must lie within the file.
     pub(crate) fn read(&self, at: u64, len: usize) -> io::Result<Vec<u8>> {
         let past = || io::Error::new(io::ErrorKind::UnexpectedEof, "past the end of the HDF5 file");
         let end = at.checked_add(len as u64).filter(|&end| end <= self.len()).ok_or_else(past)?;
@@ -56,7 +56,7 @@ impl FileStorage {
         }
     }
 
-    /// Tells `to` which bytes these are, as [`Shard::recipe`].
+    /// Hashes the identity and the state of the bytes into `to`, like [`SourceFile::fingerprint`].
     pub(crate) fn fingerprint(&self, mut to: &mut dyn Hasher) -> Option<()> {
         match self {
             Self::Part { shard, offset, len } => {
@@ -70,7 +70,7 @@ impl FileStorage {
         }
     }
 
-    /// As [`Shard::verify`].
+    /// Checks the file, like [`SourceFile::verify`].
     pub(crate) fn verify(&self) -> io::Result<()> {
         match self {
             Self::Part { shard, .. } => shard.verify(),

@@ -1,5 +1,5 @@
-//! Strings of a dataset, laid out as a checkpoint has them. They are read at once, within a budget: nothing but reading them
-//! tells how long they are together.
+//! The strings of a dataset, in the layout of a string tensor in a checkpoint. They are read at once, within a
+//! budget, because only reading them tells their total length.
 
 use hdf5_reader::Dataset;
 
@@ -10,12 +10,12 @@ use crate::format::string_tensor;
 use crate::source::hdf5::error::DatasetError;
 use crate::tensor::{Shape, Tensor};
 
-/// Bytes of all strings of a file together.
+/// The maximum number of bytes of all strings of a file together.
 pub(super) const BUDGET: u64 = 64 << 20;
-/// What one takes in memory at least.
+/// The minimum number of bytes that a string takes in memory.
 const EACH: u64 = 24;
 
-/// The tensor of a dataset of strings, in a file of that many bytes.
+/// Returns the tensor of a dataset of strings. `file` is the length of the file in bytes.
 pub(super) fn tensor(
     dataset: &Dataset,
     kind: &Type,
@@ -31,7 +31,7 @@ pub(super) fn tensor(
     Ok(Tensor::new(Dtype::String, shape, vec![Extent::from(bytes)], Some(crc32c)))
 }
 
-/// Takes from the budget what some strings of `size` bytes each need.
+/// Subtracts the bytes from the budget that the strings of a shape need, `size` bytes each.
 fn spend(budget: &mut u64, shape: &Shape, size: u64) -> Result<(), DatasetError> {
     let elements = shape.num_elements();
     let needed = elements.and_then(|elements| elements.checked_mul(size.checked_add(EACH)?));
@@ -67,7 +67,7 @@ fn up_to_nul(element: &[u8]) -> &[u8] {
     element.split(|&byte| byte == 0).next().unwrap_or_default()
 }
 
-/// Strings that lie in heaps, each where its reference says.
+/// Reads strings of variable length from the heaps to which the elements refer.
 fn variable(
     dataset: &Dataset,
     shape: &Shape,
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn padding_is_no_part_of_a_string() {
+    fn padding_is_not_part_of_a_string() {
         for (element, padding, string) in [
             (&b"ab\0c\0\0"[..], Padding::Terminated, &b"ab"[..]),
             (b"ab\0c\0\0", Padding::Nul, b"ab\0c"),

@@ -1,8 +1,8 @@
-//! All datasets of a file by path.
+//! The search for all datasets of a file, by path.
 //!
-//! Each group is walked once, whatever leads to it, so that a ring of groups ends and no number of links makes more paths
-//! than there are links. A link to a dataset counts as the dataset under another name, also a soft one; what leads to a group
-//! a second time, to nothing or out of the file is reported and not followed.
+//! Each group is walked once, regardless of the number of links to it. So a cycle of groups ends, and there are never
+//! more paths than links. A link to a dataset, hard or soft, is the dataset under another name. A link that leads to
+//! a group for the second time, to nothing, or out of the file is reported and not followed.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -14,21 +14,21 @@ use crate::source::hdf5::error::DatasetError;
 use crate::source::hdf5::links;
 use crate::source::hdf5::links::{Link, Target};
 
-/// Far more than any file of weights has.
+/// The maximum number of links, far above any file of weights.
 const MAX_LINKS: usize = 4_000_000;
-/// Bytes of a path; no group of a program lies so deep.
+/// The maximum number of bytes of a path. No real group is nested so deep.
 const MAX_PATH: usize = 4096;
 
-/// What a file holds. Paths begin without a slash.
+/// The contents of a file. Paths begin without a slash.
 #[derive(Default)]
 pub(super) struct Tree {
     /// Datasets by path.
     pub(super) datasets: BTreeMap<String, FoundDataset>,
-    /// Groups by path, the root's being empty.
+    /// The addresses of groups by path. The path of the root is empty.
     pub(super) groups: BTreeMap<String, u64>,
-    /// What was not followed.
+    /// The links and objects that were skipped.
     pub(super) warnings: Vec<String>,
-    /// Paths whose object is damaged, and how.
+    /// The paths whose object is damaged, with the fault.
     pub(super) damaged: Vec<(String, String)>,
     soft: Vec<(String, String)>,
     walked: HashMap<u64, String>,
@@ -38,23 +38,23 @@ pub(super) struct Tree {
 /// A dataset.
 #[derive(Clone)]
 pub(super) struct FoundDataset {
-    /// Where its header is.
+    /// The address of its header.
     pub(super) address: u64,
-    /// A path on which no soft link lies.
+    /// A path that contains no soft link.
     pub(super) path: String,
 }
 
-/// What an object is.
+/// The kind of an object.
 enum Kind {
     Group,
     Dataset,
-    /// A type by itself, which datasets may refer to.
+    /// A named datatype, to which datasets may refer.
     Type,
-    /// A thing that later versions of the format may have.
+    /// An object kind that later versions of the format may have.
     Other,
 }
 
-/// Walks the file.
+/// Walks all groups of the file.
 pub(super) fn walk(file: &Hdf5File) -> Result<Tree, DatasetError> {
     let mut tree = Tree::default();
     let root = file.superblock().root_object_header_address()?;
@@ -89,7 +89,7 @@ impl Tree {
         }
     }
 
-    /// Notes what a link of the group `parent` leads to; a group that is to be walked comes back.
+    /// Records the target of a link in the group `parent`. Returns the target if it is a group that must be walked.
     fn link(
         &mut self,
         file: &Hdf5File,
@@ -146,7 +146,7 @@ impl Tree {
         Ok(())
     }
 
-    /// Soft links to datasets are the datasets under another name.
+    /// Adds the datasets to which soft links lead, under the names of the links.
     fn follow_soft(&mut self) {
         for (path, target) in std::mem::take(&mut self.soft) {
             let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
@@ -187,12 +187,12 @@ fn kind(file: &Hdf5File, address: u64) -> Result<Kind, Error> {
     })
 }
 
-/// The path of `name`, which may be a path itself, in a group.
+/// Returns the path of `name` in a group. `name` may be a path itself.
 pub(super) fn below(parent: &str, name: &str) -> String {
     if parent.is_empty() { name.into() } else { format!("{parent}/{name}") }
 }
 
-/// Without the components that mean nothing.
+/// Returns a path without the components that have no meaning.
 pub(super) fn normal(path: &str) -> String {
     path.split('/').filter(|name| !name.is_empty() && *name != ".").collect::<Vec<_>>().join("/")
 }

@@ -1,6 +1,7 @@
-//! `model.safetensors.index.json` beside the files that it names.
+//! The file `model.safetensors.index.json`, in the same directory as the files that it names.
 //!
-//! It is held against the files' own headers: what it names must be where it says. What files have beyond it is left out.
+//! The index is checked against the headers of the files: each tensor that it names must be in the file that it
+//! names. Other tensors of the files are skipped.
 
 use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsStr;
@@ -18,7 +19,7 @@ use crate::source::safetensors::{File, OWN, SHOWN, checkpoint, stamp, unreadable
 use crate::source_file;
 use crate::source_file::SourceFile;
 
-/// An index, and files.
+/// The format of an index with its files.
 pub(in crate::source) const SOURCE: SourceFormat = SourceFormat {
     stem: |name| without_suffix(name, ".safetensors.index.json"),
     is_head: |ends| {
@@ -33,7 +34,7 @@ fn holds(text: &[u8], key: &[u8]) -> bool {
     text.windows(key.len()).any(|window| window == key)
 }
 
-/// Ten million tensors would take it.
+/// The maximum length of an index. Ten million tensors would need it.
 const MAX_INDEX: u64 = 1 << 30;
 
 fn open(prefix: &Prefix, directory: &Arc<Directory>) -> Result<Checkpoint, Error> {
@@ -57,7 +58,7 @@ fn open(prefix: &Prefix, directory: &Arc<Directory>) -> Result<Checkpoint, Error
     }
 }
 
-/// The names of tensors by the names of their files.
+/// Returns the names of the tensors by the names of their files.
 fn read(index: &SourceFile, len: u64) -> Result<BTreeMap<String, Vec<String>>, Error> {
     if len > MAX_INDEX {
         let what = format!("{len} bytes, far more than the index of any model has");
@@ -71,7 +72,7 @@ fn read(index: &SourceFile, len: u64) -> Result<BTreeMap<String, Vec<String>>, E
     Ok(map)
 }
 
-/// A file with the tensors that it should have, and a warning of those that it should not.
+/// Returns a file with the tensors that the index lists in it, and a warning if it has others.
 fn file(
     directory: &Arc<Directory>,
     name: &str,
@@ -111,7 +112,7 @@ fn file(
     Ok((file, warning))
 }
 
-/// Whether a name is that of a file in the same folder.
+/// Returns true if a name is that of a file in the same directory.
 fn is_beside(name: &str) -> bool {
     let mut components = Path::new(name).components();
     matches!(components.next(), Some(Component::Normal(only)) if only == name) && components.next().is_none()

@@ -1,7 +1,7 @@
-//! `model.safetensors`: a header, and the tensors' bytes behind it in the same file, where they stay.
+//! The file `model.safetensors`: a header, followed by the bytes of the tensors, which are served from this file.
 //!
-//! Nothing is summed in the file, and its names are the variables' names. What TensorFlow has no type for, or stores in
-//! another form, is left out, and told.
+//! The file has no checksums. Its names are the names of the variables. A tensor of a type that TensorFlow does not
+//! have, or stores in another form, is skipped with a warning.
 
 mod index;
 
@@ -25,7 +25,7 @@ use crate::source::prefix::Prefix;
 use crate::source_file::{SourceFile, Stamp};
 use crate::tensor::{Shape, Tensor};
 
-/// One file.
+/// The format of a single file.
 pub(super) const FILE: SourceFormat = SourceFormat {
     stem: |name| without_suffix(name, OWN).filter(|stem| !is_part(stem)),
     is_head: |ends| is_header(&ends.head),
@@ -33,16 +33,16 @@ pub(super) const FILE: SourceFormat = SourceFormat {
     open,
 };
 
-/// What the names of such files end in.
+/// The suffix of the names of such files.
 const OWN: &str = ".safetensors";
 
-/// Eight bytes of a plausible header length, then a JSON object.
+/// Returns true if a file begins with eight bytes of a plausible header length and a JSON object.
 fn is_header(head: &[u8]) -> bool {
     let Some((len, json)) = head.split_first_chunk::<8>() else { return false };
     u64::from_le_bytes(*len) <= safetensors::MAX_HEADER && json.starts_with(b"{")
 }
 
-/// Whether a file is one of several: `model-00001-of-00002`.
+/// Returns true if a file is one of several: `model-00001-of-00002`.
 fn is_part(stem: &OsStr) -> bool {
     stem.as_encoded_bytes().windows(4).any(|part| part == b"-of-")
 }
@@ -54,7 +54,7 @@ fn open(prefix: &Prefix, directory: &Arc<Directory>) -> Result<Checkpoint, Error
     checkpoint(prefix, stamp, vec![file], Vec::new())
 }
 
-/// The variables of these files, no two of one name.
+/// Returns the checkpoint of the variables in these files. No two variables may have the same name.
 fn checkpoint(
     prefix: &Prefix,
     stamp: Stamp,
@@ -77,7 +77,7 @@ struct File {
     shard: Arc<SourceFile>,
     stamp: Stamp,
     header: Header,
-    /// Where the data begins.
+    /// The offset at which the data begins.
     data_at: u64,
 }
 
@@ -95,7 +95,7 @@ impl File {
         Ok(Self { stamp, header, data_at, shard })
     }
 
-    /// The variable of an entry; none if there is no such type or shape here.
+    /// Returns the variable of an entry. Returns `None` if its type or shape is not supported.
     fn variable(&self, entry: &Entry) -> Option<Variable> {
         let dtype = Dtype::from_safetensors(entry.kind.name())?;
         let shape = Shape(entry.shape.as_slice().into());
@@ -107,7 +107,7 @@ impl File {
         Some(Variable { name, key: None, plain_key: None, full_name: None, tensor, origin: None })
     }
 
-    /// A warning of what is left out.
+    /// Returns a warning that lists the skipped tensors.
     fn foreign(&self) -> Option<String> {
         let left_out = self.header.tensors.iter().filter(|entry| self.variable(entry).is_none());
         let left_out: Vec<_> = left_out
@@ -133,5 +133,5 @@ fn copy(error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), error.to_string())
 }
 
-/// Names that a message lists.
+/// The number of names that a message lists.
 const SHOWN: usize = 5;

@@ -1,8 +1,8 @@
-//! A block of a table of the first version: where it lies in the file, and how its contents are reached.
+//! A block of a V1 table: its location in the file, and the access to its contents.
 //!
-//! A plain block is read in parts, and may be larger than memory. Its checksum covers all of it and is the only one there
-//! is, so before the first value is served the whole block passes by once. A compressed block is unpacked whole whenever
-//! it is read; TensorFlow writes none.
+//! A plain block is read in parts, and may be larger than memory. The block has only one checksum, which covers all
+//! of it, so the whole block is read once before the first value is served. A compressed block is decompressed whole
+//! whenever it is read. TensorFlow does not write compressed blocks.
 
 use std::io;
 use std::sync::{Arc, OnceLock};
@@ -15,19 +15,19 @@ use crate::format::table::{self, Handle};
 use crate::source::v1::error::FileError;
 use crate::source_file::SourceFile;
 
-/// Bytes that pass by at once.
+/// The number of bytes that are read at once to compute the checksum.
 const CHUNK: u64 = 1 << 20;
 
 pub(super) struct Block {
     pub(super) shard: Arc<SourceFile>,
     handle: Handle,
     pub(super) is_plain: bool,
-    /// Once its checksum was computed: what is wrong with it, if anything.
+    /// The result of checking the checksum, once it is computed.
     verdict: OnceLock<Result<(), Malformed>>,
 }
 
 impl Block {
-    /// The block at a handle that was held against the file's length.
+    /// Opens the block at a handle. The handle was already checked against the length of the file.
     pub(super) fn open(shard: &Arc<SourceFile>, handle: Handle) -> Result<Self, FileError> {
         let (mut kind, at) = ([0], handle.offset + handle.size);
         shard.read_exact_at(&mut kind, at)?;
@@ -35,7 +35,7 @@ impl Block {
         Ok(Self { shard: shard.clone(), handle, is_plain, verdict: OnceLock::new() })
     }
 
-    /// The contents, of which nobody knows yet whether they are undamaged.
+    /// Returns the contents of the block. The checksum of a plain block is not checked.
     pub(super) fn skim(&self) -> Result<VirtualFile, FileError> {
         let Handle { offset, size } = self.handle;
         match self.is_plain {
@@ -46,7 +46,7 @@ impl Block {
         }
     }
 
-    /// The contents, whose checksum holds.
+    /// Returns the contents after the checksum is checked.
     pub(super) fn contents(&self) -> Result<VirtualFile, FileError> {
         if self.is_plain {
             self.check()?;
@@ -54,7 +54,8 @@ impl Block {
         self.skim()
     }
 
-    /// Where in the file that is which is at `at` of the contents; the block itself if it is compressed.
+    /// Returns the offset in the file for offset `at` of the contents. For a compressed block, returns the offset of
+    /// the block.
     pub(super) fn place(&self, at: u64) -> u64 {
         self.handle.offset + if self.is_plain { at } else { 0 }
     }
@@ -70,14 +71,14 @@ impl Block {
                     Err(Malformed { what: what.into(), at: self.handle.offset })
                 }
             };
-            // Two readers at once come to the same.
+            // Two concurrent readers compute the same result.
             let _ = self.verdict.set(verdict);
         }
         Ok(self.verdict.get().cloned().unwrap_or(Ok(()))?)
     }
 
     fn checksums(&self) -> io::Result<(Masked, Masked)> {
-        // The type counts too.
+        // The checksum also covers the type byte.
         let (start, end) = (self.handle.offset, self.handle.offset + self.handle.size + 1);
         let (mut crc, mut at) = (Masked::of(b""), start);
         let mut buffer = vec![0; CHUNK.min(end - start) as usize];
@@ -99,7 +100,7 @@ impl Block {
     }
 }
 
-/// Bytes `at..at + len` of some contents; an error if they end before.
+/// Reads the bytes `at..at + len` of some contents. Returns an error if they end before.
 pub(super) fn read(contents: &VirtualFile, at: u64, len: u64) -> Result<Vec<u8>, FileError> {
     if at.checked_add(len).is_none_or(|end| end > contents.len()) {
         let what = format!("{len} bytes where the block has {}", contents.len());
@@ -110,7 +111,7 @@ pub(super) fn read(contents: &VirtualFile, at: u64, len: u64) -> Result<Vec<u8>,
     Ok(bytes)
 }
 
-/// A fault in a block's contents, placed in the file.
+/// Converts a fault's offset in a block's contents to an offset in the file.
 pub(crate) fn at_file_offset(trouble: FileError, block: &Block) -> FileError {
     match trouble {
         FileError::Malformed(Malformed { what, at }) => Malformed { what, at: block.place(at) }.into(),

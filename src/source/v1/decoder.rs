@@ -1,7 +1,7 @@
-//! The numbers of one slice, decoded in pieces when they are asked for.
+//! The numbers of one slice, decoded in blocks when they are read.
 //!
-//! Numbers of fixed width are found by arithmetic. Where varints begin is told by one pass over all of them, made before
-//! the first is served, which also counts them.
+//! The positions of numbers of fixed width are computed. The positions of varints are found by one pass over all of
+//! them, before the first is served. This pass also counts them.
 
 use std::hash::{Hash, Hasher};
 use std::io;
@@ -17,11 +17,12 @@ use crate::source::v1::block;
 use crate::source::v1::block::{Block, at_file_offset};
 use crate::source::v1::error::FileError;
 
-/// Bytes of a piece of raw numbers, and of a run of varints that passes by at once.
+/// The number of bytes of a block of raw numbers, and of a run of varints that is read at once.
 const RAW_PIECE: u64 = 4 << 20;
-/// A varint has up to ten bytes for each byte of its piece.
+/// The number of bytes of a block of numbers that are stored as varints. A varint may take up to ten bytes for each
+/// byte of the block.
 const VARINT_PIECE: u64 = 1 << 20;
-/// Bytes of numbers for which is noted where their varints begin.
+/// The number of bytes of decoded numbers between two recorded varint positions.
 const VARINT_GRAIN: u64 = 64 << 10;
 
 /// The numbers of one slice.
@@ -29,24 +30,24 @@ pub(crate) struct Decoder {
     name: Name,
     block: Arc<Block>,
     run: NumberRun,
-    /// Of varints, where grains begin.
+    /// The recorded positions of varints, if the numbers are varints.
     varint_index: OnceLock<Vec<u64>>,
     was_reported: AtomicBool,
 }
 
 /// A run of numbers.
 pub(crate) struct NumberRun {
-    /// Where they lie in the block's contents.
+    /// The range of the run in the block's contents.
     pub(crate) range: Range<u64>,
     pub(crate) form: Form,
     pub(crate) coding: &'static Coding,
-    /// How many there are by the shape.
+    /// The number of elements, according to the shape.
     pub(crate) elements: u64,
 }
 
 impl Decoder {
-    /// The numbers of a run, in memory's form; or what keeps them from being so many, as far as that is known before they
-    /// are read.
+    /// Returns the numbers of a run as an extent, in the form that they have in memory. Returns an error if the
+    /// length of the run does not match the number of elements, as far as that is known before the run is read.
     pub(crate) fn extent(name: Name, block: Arc<Block>, run: NumberRun) -> Result<Extent, String> {
         let len = run.len().ok_or_else(|| {
             let (elements, found) = (run.elements, run.range.end - run.range.start);
@@ -78,7 +79,7 @@ impl Decoder {
         }
     }
 
-    /// Where the varints of some grains from `at` on lie.
+    /// Returns the range of the varints of the numbers from `at` on. `at` is a multiple of the alignment.
     fn varints(&self, contents: &VirtualFile, at: u64, len: u64) -> Result<Range<u64>, FileError> {
         if self.varint_index.get().is_none() {
             let _ = self.varint_index.set(self.index_varints(contents)?);
@@ -103,7 +104,7 @@ impl Decoder {
         Ok(starts.finish(self.run.elements)?)
     }
 
-    /// Logs what is wrong, once, and gives the error a reader gets.
+    /// Logs the problem, once per slice, and returns the error for the reader.
     fn report(&self, trouble: FileError) -> io::Error {
         let (path, name) = (self.block.shard.path().display(), &self.name);
         match trouble {
@@ -120,7 +121,7 @@ impl Decoder {
 }
 
 impl NumberRun {
-    /// Bytes of the numbers in memory, if the run can be so many.
+    /// Returns the number of bytes of the numbers in memory; `None` if the run cannot hold so many numbers.
     fn len(&self) -> Option<u64> {
         let stored = self.range.end - self.range.start;
         let len = self.elements.checked_mul(self.coding.width as u64)?;
@@ -151,7 +152,8 @@ impl Decode for Decoder {
         self.block.shard.fingerprint(to)
     }
 
-    /// What is unpacked whole is best decoded whole.
+    /// Returns the length of a block. The numbers of a compressed block are decoded all at once, because it is
+    /// decompressed whole.
     fn block_len(&self) -> u64 {
         let whole = self.run.elements.saturating_mul(self.run.coding.width as u64);
         match self.run.form {

@@ -1,4 +1,4 @@
-//! Errors in one file of a V1 checkpoint.
+//! The errors in one file of a V1 checkpoint.
 
 use std::io;
 use std::path::PathBuf;
@@ -6,12 +6,12 @@ use std::path::PathBuf;
 use crate::format::Malformed;
 use crate::source::error::Error;
 
-/// What can go wrong in one file.
+/// An error in one file.
 #[derive(Debug)]
 pub(crate) enum FileError {
     Io(io::Error),
     Malformed(Malformed),
-    /// A table that is something else.
+    /// A table that is not a V1 checkpoint.
     Foreign(&'static str),
 }
 

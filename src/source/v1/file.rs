@@ -1,6 +1,6 @@
-//! One file of a checkpoint of the first version: what it says it holds, and where the slices lie.
+//! One file of a V1 checkpoint: its list of tensors, and the locations of the slices.
 //!
-//! To open it is to read its meta and the keys between the values, never a value.
+//! Opening a file reads its metadata and the keys between the values, but never a value.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -20,20 +20,21 @@ use crate::source::v1::error::FileError;
 use crate::source::v1::sparse_reader::SparseReader;
 use crate::source_file::SourceFile;
 
-/// Far beyond any real list of tensors or blocks, which are read whole.
+/// The maximum length of a list of tensors or blocks, far above any real one. These are read into memory whole.
 const MAX_META: u64 = 1 << 30;
-/// Bytes in which the head of an entry is looked for: first few, then more. The last are far beyond any real name.
+/// The numbers of bytes in which the head of an entry is searched: few at first, then more. The last is far above any
+/// real name.
 const HEADS: [usize; 4] = [256, 4 << 10, 64 << 10, 1 << 20];
 
 pub(super) struct File {
     pub(super) shard: Arc<SourceFile>,
     pub(super) meta: Meta,
     slices: HashMap<Vec<u8>, ValueRange>,
-    /// The contents of the block that was looked at last, which if compressed took some work.
+    /// The contents of the block that was read last. If the block is compressed, they were expensive to compute.
     last: RefCell<Option<(Arc<Block>, VirtualFile)>>,
 }
 
-/// Where a value lies in the contents of a block.
+/// The location of a value in the contents of a block.
 #[derive(Clone)]
 pub(super) struct ValueRange {
     pub(super) block: Arc<Block>,
@@ -63,12 +64,12 @@ impl File {
         Ok(Self { shard, meta, slices, last: RefCell::new(None) })
     }
 
-    /// Where the slice of that key lies.
+    /// Returns the location of the slice with this key.
     pub(super) fn place(&self, key: &[u8]) -> Option<&ValueRange> {
         self.slices.get(key)
     }
 
-    /// The contents of a block of this file, as [`Block::skim`] has them.
+    /// Returns the contents of a block of this file, like [`Block::skim`].
     pub(super) fn skim(&self, block: &Arc<Block>) -> Result<VirtualFile, FileError> {
         let mut last = self.last.borrow_mut();
         match &*last {
@@ -81,13 +82,13 @@ impl File {
         }
     }
 
-    /// How many slices there are.
+    /// Returns the number of slices.
     pub(super) fn num_slices(&self) -> usize {
         self.slices.len()
     }
 }
 
-/// The handles of a table's data blocks.
+/// Returns the handles of a table's data blocks.
 fn blocks(shard: &SourceFile) -> Result<Vec<Handle>, FileError> {
     let len = shard.size().unwrap_or(0);
     let end = len.checked_sub(FOOTER as u64).ok_or_else(|| {
@@ -105,7 +106,7 @@ fn blocks(shard: &SourceFile) -> Result<Vec<Handle>, FileError> {
     Ok(table::blocks(&block, index.offset, end)?)
 }
 
-/// Calls `each` with the key and the place of the value of every entry.
+/// Calls `each` for every entry, with the key and the range of the value in the block's contents.
 fn walk(
     block: &Block,
     keys: &mut Keys,
@@ -126,7 +127,7 @@ fn walk(
     Ok(())
 }
 
-/// Reads the head of the entry at `at`.
+/// Reads the head of the entry at `at`. Returns the range of the value.
 fn value(keys: &mut Keys, pages: &mut SparseReader, at: u64, end: u64) -> Result<Range<u64>, FileError> {
     let left = usize::try_from(end - at).unwrap_or(usize::MAX);
     let mut found = keys.advance(pages.bytes(at, HEADS[0].min(left))?, at);

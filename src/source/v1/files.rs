@@ -10,8 +10,8 @@ use crate::source::error::Error;
 use crate::source::prefix::Prefix;
 use crate::source::sniff;
 
-/// The names of the files of a checkpoint of the first version; none if there is no such checkpoint. Of several sets of
-/// shards the complete ones count, and of those all, which [`check_complete`] then refuses.
+/// Returns the file names of a V1 checkpoint; empty if there is no such checkpoint. If there are several sets of
+/// shards, only complete sets are returned. If several sets are returned, [`check_complete`] rejects them.
 pub(super) fn files(prefix: &Prefix, directory: &Directory) -> Vec<OsString> {
     if sniff::is_table(directory, &prefix.stem) {
         return vec![prefix.stem.clone()];
@@ -32,15 +32,15 @@ pub(super) fn files(prefix: &Prefix, directory: &Directory) -> Vec<OsString> {
     sets.into_values().flatten().collect()
 }
 
-/// The stem of a name that a file of such a checkpoint may well have: what is left of it without the number of a shard. An
-/// ending of its own is more likely another format's.
+/// Returns the stem of a name that a V1 file is likely to have: the name without the number of a shard. Returns
+/// `None` if the stem has an extension other than `ckpt…`, which is more likely that of another format.
 pub(super) fn likely_stem(name: &OsStr) -> Option<OsString> {
     let stem = stem(name);
     let end = Path::new(&stem).extension();
     end.is_none_or(|end| end.as_bytes().starts_with(b"ckpt")).then_some(stem)
 }
 
-/// What a file's name is without the number of a shard: the stem of the checkpoint that it is in.
+/// Returns the stem of the checkpoint to which a file belongs: the file's name without the number of a shard.
 fn stem(name: &OsStr) -> OsString {
     match split(name) {
         Some((stem, _, _)) => OsString::from_vec(stem.to_vec()),
@@ -48,7 +48,7 @@ fn stem(name: &OsStr) -> OsString {
     }
 }
 
-/// Refuses files that are not one whole set.
+/// Returns an error if the files are not exactly one complete set.
 pub(super) fn check_complete(prefix: &Prefix, names: &[OsString]) -> Result<(), Error> {
     let sets: BTreeSet<u64> = names.iter().filter_map(|name| Some(split(name)?.2)).collect();
     let of = match sets.into_iter().collect::<Vec<_>>()[..] {
@@ -84,7 +84,7 @@ fn incomplete(prefix: &Prefix, names: &[OsString], of: u64, missing: u64) -> Str
     )
 }
 
-/// The stem, the number and the number of shards.
+/// Splits a name into the stem, the number of the shard and the number of shards.
 fn split(name: &OsStr) -> Option<(&[u8], u64, u64)> {
     let bytes = name.as_bytes();
     let at = bytes.windows(4).rposition(|part| part == b"-of-")?;

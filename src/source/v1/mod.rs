@@ -1,8 +1,9 @@
-//! The checkpoint of the first version (`SaverDef.V1`): one file, named by the prefix itself, or several that are
-//! `P-SSSSS-of-NNNNN`. Each is a table with its own list of tensors; a partitioned tensor may be in several.
+//! The V1 checkpoint (`SaverDef.V1`): one file, named by the prefix itself, or several files `P-SSSSS-of-NNNNN`. Each
+//! file is a table with its own list of tensors. A partitioned tensor may be in several files.
 //!
-//! Nothing of it can be served in place: numbers are coded, and what is not has no checksum but that of its block. Numbers
-//! are decoded when they are read. Strings are read at once, because only then is known how long they are.
+//! No value can be served as it is stored: numbers are encoded, and values that are not encoded have no checksum
+//! except that of their block. Numbers are decoded when they are read. Strings are read when the checkpoint is
+//! opened, because only then is their length known.
 
 mod block;
 mod decoder;

@@ -1,11 +1,11 @@
-//! A block's contents as its reader wants them: some bytes here, some there, mostly further on.
+//! A reader of a block's contents for an access pattern with gaps: small reads that mostly move forward.
 
 use crate::cache::Cache;
 use crate::extent::VirtualFile;
 use crate::format::v1::Window;
 use crate::source::v1::error::FileError;
 
-/// Bytes that are read at once at least: neighbours are near in a block of small values.
+/// The minimum number of bytes that are read at once: in a block of small values, the next read is nearby.
 const PAGE: usize = 4 << 10;
 
 /// Some contents, and the page of them that was read last.
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn any_bytes_are_given_in_any_order_and_fewer_only_at_the_end() {
+    fn any_range_is_read_in_any_order_and_is_short_only_at_the_end() {
         let bytes: Vec<u8> = (0..10_000u32).map(|n| (n % 251) as u8).collect();
         let mut pages = SparseReader::of(bytes.clone().into());
         for (at, len) in [(0, 10), (5, 4096), (4090, 20), (9_990, 20), (100, 9_000), (10_000, 1), (20_000, 1)]

@@ -1,5 +1,5 @@
-//! The tensors that the files of a checkpoint hold together: each file's list held against its slices, and against the
-//! other files' lists.
+//! The tensors that the files of a checkpoint hold together. Each file's list is checked against its slices and
+//! against the lists of the other files.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -20,17 +20,17 @@ use crate::source::v1::sparse_reader::SparseReader;
 use crate::tensor::slices::Part;
 use crate::tensor::{Shape, Tensor};
 
-/// The tensors by name, and what the user should know of the files.
+/// The tensors by name, and warnings for the user.
 type Gathered = (Vec<(Name, Tensor)>, Vec<String>);
 
-/// A tensor as the files that were seen have it.
+/// A tensor, as far as the files that were read contain it.
 struct Whole {
     dtype: Dtype,
     shape: Shape,
     parts: Vec<Part>,
 }
 
-/// The tensors of the files, or everything that is wrong with them.
+/// Returns the tensors of the files, or all of their faults.
 pub(super) fn gather(files: &[File]) -> Result<Gathered, Vec<Fault>> {
     let (mut wholes, mut faults) = (BTreeMap::new(), Vec::new());
     for file in files {
@@ -73,7 +73,7 @@ fn add(wholes: &mut BTreeMap<Name, Whole>, file: &File, saved: &Saved) -> Result
     Ok(())
 }
 
-/// The tensor of one slice.
+/// Returns the tensor of one slice.
 fn part(file: &File, saved: &Saved, dtype: Dtype, slice: &bundle::Slice) -> Result<Tensor, String> {
     let shape = shape(&saved.shape, slice)?;
     let key = slice_key::encode(&saved.name, slice);
@@ -102,7 +102,7 @@ fn part(file: &File, saved: &Saved, dtype: Dtype, slice: &bundle::Slice) -> Resu
     Ok(Tensor::new(dtype, shape, vec![data], None))
 }
 
-/// A tensor of strings, read, in the form that a bundle has them in.
+/// Reads a tensor of strings, and converts it to the form that a bundle has.
 fn strings(
     place: &ValueRange,
     tensor: Range<u64>,
@@ -123,7 +123,7 @@ fn strings(
     Ok(Ok(Tensor::new(Dtype::String, shape, vec![Extent::from(bytes)], Some(crc32c))))
 }
 
-/// The shape of a slice of a tensor.
+/// Returns the shape of a slice of a tensor.
 fn shape(whole: &[u64], slice: &bundle::Slice) -> Result<Shape, String> {
     if whole.len() != slice.len() {
         return Err(format!("a slice of {} dimensions, where the tensor has {}", slice.len(), whole.len()));
@@ -146,7 +146,7 @@ impl Whole {
         match parts.len() {
             0 => Err("listed without any slice".into()),
             1 if parts[0].tensor.shape == shape => Ok(Arc::unwrap_or_clone(parts.swap_remove(0).tensor)),
-            // Its slices stand in no file that could be served, so nothing is gained by keeping them apart.
+            // The slices are not in a file that could be served, so there is no reason to keep them separate.
             _ => {
                 let Tensor { dtype, shape, data, crc32c, .. } = Tensor::sliced(dtype, shape, parts)?;
                 Ok(Tensor::new(dtype, shape, data.into_vec(), crc32c))
@@ -155,7 +155,7 @@ impl Whole {
     }
 }
 
-/// A warning for a file that has more slices than it lists.
+/// Returns a warning for a file that holds more slices than it lists.
 fn unlisted(file: &File) -> Option<String> {
     let listed: usize = file.meta.tensors.iter().map(|saved| saved.slices.len()).sum();
     let more = file.num_slices().saturating_sub(listed);

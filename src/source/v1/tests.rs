@@ -1,4 +1,4 @@
-//! Files of the first version that no TensorFlow wrote, held against what must be told of them.
+//! Tests with V1 files that TensorFlow did not write, and the expected errors for them.
 
 use std::fs;
 
@@ -13,13 +13,13 @@ use crate::source::v1::*;
 
 const WHOLE: Extent = Extent { start: 0, length: None };
 
-/// A tensor as a file has it: what the list says, and the values of each slice.
+/// A tensor of a file: its row in the list, and the values of each slice.
 struct Row {
     saved: Saved,
     values: Vec<Vec<u8>>,
 }
 
-/// A tensor in one slice.
+/// Returns a tensor in one slice.
 fn row(name: &str, dtype: u32, shape: &[u64], elements: &[u8]) -> Row {
     row_of_slices(name, dtype, shape, vec![(vec![WHOLE; shape.len()], elements.to_vec())])
 }
@@ -85,7 +85,7 @@ fn slices_in_several_files_are_one_tensor() {
 }
 
 #[test]
-fn what_files_disagree_about_is_told() {
+fn disagreements_between_files_are_reported() {
     let one = |shape: &[u64], slice: Vec<Extent>, len| {
         file(&[row_of_slices("x", 4, shape, vec![(slice, vec![1; len])])])
     };
@@ -104,7 +104,7 @@ fn what_files_disagree_about_is_told() {
 }
 
 #[test]
-fn every_fault_is_told_at_once_with_its_place() {
+fn all_faults_are_reported_at_once_with_their_offsets() {
     let wrong = [
         row("short", 1, &[3], &[0; 8]),
         row("long", 3, &[1], &[0; 44]),
@@ -127,7 +127,7 @@ fn every_fault_is_told_at_once_with_its_place() {
 }
 
 #[test]
-fn a_count_of_varints_that_is_wrong_is_told_when_they_are_read() {
+fn a_wrong_count_of_varints_is_reported_when_they_are_read() {
     let (_dir, checkpoint) = opened(&[("m", file(&[row("n", 9, &[3], &300i64.to_le_bytes().repeat(2))]))]);
     let checkpoint = checkpoint.unwrap();
     let error = read(&checkpoint.catalog.variables[0].tensor).unwrap_err();
@@ -156,7 +156,7 @@ fn shards_of_two_saves_are_not_mixed() {
 }
 
 #[test]
-fn a_file_that_changes_after_it_was_opened_is_not_read_on() {
+fn a_file_that_changes_after_it_was_opened_is_stale() {
     let (dir, checkpoint) = opened(&[("m", file(&[row("x", 1, &[2], &[7; 8])]))]);
     let checkpoint = checkpoint.unwrap();
     let tensor = &checkpoint.catalog.variables[0].tensor;
@@ -166,7 +166,7 @@ fn a_file_that_changes_after_it_was_opened_is_not_read_on() {
 }
 
 #[test]
-fn a_file_cut_at_any_length_is_refused() {
+fn a_file_truncated_at_any_length_is_refused() {
     let whole = file(&[row("x", 1, &[2], &[7; 8]), row("n", 9, &[2], &[1; 16])]);
     for len in 0..whole.len() {
         assert!(opened(&[("m", whole[..len].to_vec())]).1.is_err(), "{len} bytes");
@@ -190,7 +190,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
 
     #[test]
-    fn any_piece_of_any_numbers_is_found(
+    fn any_range_of_any_numbers_is_decoded(
         numbers in prop::collection::vec(any::<i64>(), 1..400),
         repeat in 1usize..2000,
         dtype in prop::sample::select(&[2u32, 9, 22, 6][..]),

@@ -1,4 +1,4 @@
-//! Tables that no writer would write, or that only other writers would.
+//! Tests with tables that no writer writes, or that only other writers write.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -8,7 +8,7 @@ use crate::format::table::tests::keys;
 use crate::format::table::*;
 use crate::format::varint::put;
 
-/// A table of blocks made by hand: each its bytes before the type, its type, and its separator.
+/// Builds a table of blocks. Each block consists of its bytes before the type, its type, and its separator.
 fn table(blocks: &[(Vec<u8>, u8, &[u8])]) -> Vec<u8> {
     let mut file = Vec::new();
     let mut index = Vec::new();
@@ -41,7 +41,7 @@ fn seal(file: &mut Vec<u8>, contents: &[u8], kind: u8) -> Vec<u8> {
     handle
 }
 
-/// Contents of a block: entries as shared, suffix, value, and restarts.
+/// Builds the contents of a block: entries (shared, suffix, value) and restarts.
 fn block(entries: &[(u8, &[u8], &[u8])], restarts: &[u32]) -> Vec<u8> {
     let mut out = Vec::new();
     for (shared, suffix, value) in entries {
@@ -108,7 +108,7 @@ fn the_densest_snappy_is_within_the_bound() {
 
 #[test]
 fn rows_out_of_proportion_to_the_file_are_refused() {
-    // 2,000 keys that share 64 KiB: 8 KB of entries that stand for 128 MiB.
+    // 2,000 keys that share 64 KiB: 8 KB of entries that expand to 128 MiB.
     let mut contents = vec![0];
     put(&mut contents, 65_536);
     contents.extend([[0].as_slice(), &[b'k'; 65_536]].concat());
@@ -178,7 +178,7 @@ fn an_unknown_block_type_is_refused() {
 }
 
 #[test]
-fn one_block_may_not_serve_twice() {
+fn a_block_may_not_be_used_twice() {
     let mut file = Vec::new();
     let handle = seal(&mut file, &block(&[], &[0]), 0);
     let entries: [(u8, &[u8], &[u8]); 2] = [(0, b"a", &handle), (0, b"b", &handle)];

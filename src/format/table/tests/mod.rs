@@ -56,7 +56,7 @@ fn a_real_table_decodes_to_its_rows() {
 }
 
 #[test]
-fn a_real_table_is_encoded_to_the_byte() {
+fn a_real_table_is_encoded_byte_for_byte() {
     assert_eq!(again(&decode(&REAL).unwrap()), REAL);
 }
 
@@ -82,7 +82,7 @@ fn a_flipped_bit_is_malformed_or_changes_no_row() {
         let mut file = REAL;
         file[bit / 8] ^= 1 << (bit % 8);
         match decode(&file) {
-            // Only the footer is covered by no checksum.
+            // Only the footer's padding is not covered by a checksum.
             Ok(decoded) => assert!(decoded == rows && (86..126).contains(&(bit / 8)), "bit {bit}"),
             Err(e) => assert!(e.at <= 134 || bit / 8 >= 86, "bit {bit}: {e}"),
         }
@@ -90,7 +90,7 @@ fn a_flipped_bit_is_malformed_or_changes_no_row() {
 }
 
 #[test]
-fn a_malformed_table_says_what_and_where() {
+fn the_error_for_a_malformed_table_says_what_is_wrong_and_where() {
     let mut magic = REAL;
     magic[130] = 0;
     assert_eq!(decode(&magic).unwrap_err().to_string(), "not a table (bad magic number) at byte 126");
@@ -102,7 +102,7 @@ fn a_malformed_table_says_what_and_where() {
 }
 
 #[test]
-fn real_indexes_decode_and_uncompressed_ones_are_encoded_to_the_byte() {
+fn real_indexes_are_decoded_and_uncompressed_ones_encoded_byte_for_byte() {
     for (name, file) in real::indexes() {
         let rows = decode(&file).unwrap_or_else(|e| panic!("{name}: {e}"));
         let written = again(&rows);
@@ -121,7 +121,7 @@ fn real_indexes_decode_and_uncompressed_ones_are_encoded_to_the_byte() {
     }
 }
 
-/// The type bytes of the data blocks.
+/// Returns the type bytes of the data blocks.
 fn kinds(file: &[u8]) -> Vec<u8> {
     let (body, [_, index]) = split_footer(file).unwrap();
     let mut kinds = Vec::new();
@@ -163,7 +163,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn what_is_encoded_is_decoded(rows in btree_map(vec(0u8..4, 0..12), vec(any::<u8>(), 0..40), 0..80)) {
+    fn tables_survive_a_round_trip(rows in btree_map(vec(0u8..4, 0..12), vec(any::<u8>(), 0..40), 0..80)) {
         let file = encode(rows.iter().map(|(key, value)| (&key[..], &value[..])));
         let decoded = decode(&file).unwrap();
         prop_assert!(decoded.iter().map(|row| (&row.key, &row.value)).eq(&rows));
