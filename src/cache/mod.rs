@@ -1,4 +1,5 @@
-//! Decoded pieces, weighed in bytes, least recently used first out. A piece is decoded once however many readers want it.
+//! A cache of decoded blocks with a size limit in bytes and LRU eviction. A block is decoded once, regardless of the
+//! number of readers that request it.
 //!
 //! The lock is held for look-ups only, never while decoding.
 
@@ -10,67 +11,73 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use lru::LruCache;
 
-/// Bytes that must be computed before they can be served. Their number is known beforehand.
+/// A decoder, which computes bytes before they can be served. Their number is known in advance.
 pub trait Decode: Send + Sync {
-    /// What this makes, and of what. Decoders of one identity make the same bytes.
+    /// Returns the identity of the decoder's input and operation. Decoders with the same identity produce the same
+    /// bytes.
     fn identity(&self) -> Identity;
 
-    /// The bytes `at..at + len` of the whole. Both are multiples of the [grain](Self::grain), `len` also what is left of the
-    /// whole, and at most a piece, or one [band](Self::in_bands).
+    /// Decodes the range `at..at + len` of the whole result. `at` and `len` are multiples of the
+    /// [alignment](Self::alignment); `len` may also be the rest of the result. `len` is at most one block, or one
+    /// [band](Self::reads_whole_bands).
     ///
     /// # Errors
-    /// Those of the source.
+    /// Errors of the source.
     fn decode(&self, at: u64, len: usize) -> io::Result<Vec<u8>>;
 
-    /// The same in the room of another piece, whose bytes mean nothing: what is large is better not asked for anew.
+    /// Like [`Self::decode`], but reuses the allocation of `room`, whose contents are overwritten: allocating large
+    /// buffers is expensive.
     ///
     /// # Errors
-    /// As [`Self::decode`].
+    /// Same as [`Self::decode`].
     fn decode_into(&self, room: Vec<u8>, at: u64, len: usize) -> io::Result<Vec<u8>> {
         drop(room);
         self.decode(at, len)
     }
 
-    /// Checks that what it reads is still what was planned, as every `open` of a file must; decoded bytes outlive it.
+    /// Checks that the source files have not changed since planning. Every `open` of a file must call this, because
+    /// decoded bytes stay in the cache after a change.
     ///
     /// # Errors
-    /// Those of the source.
+    /// Errors of the source.
     fn verify(&self) -> io::Result<()> {
         Ok(())
     }
 
-    /// Tells `to` all that its bytes follow from: which bytes of which state of which files, and what is done to them. What
-    /// tells the same decodes to the same, in another process too; `None` where that cannot be promised.
+    /// Hashes everything that determines the bytes into `to`: the ranges of the source files, the states of these
+    /// files, and the operations. Equal fingerprints mean equal bytes, also in another process. Returns `None` if
+    /// that cannot be guaranteed.
     fn fingerprint(&self, _to: &mut dyn Hasher) -> Option<()> {
         None
     }
 
-    /// Bytes that are decoded and kept together.
+    /// Returns the number of bytes that are decoded and kept together.
     fn block_len(&self) -> u64 {
         4 << 20
     }
 
-    /// The least that is decoded by itself, of which a piece is a multiple: all of a piece, where a part takes as long.
+    /// Returns the smallest number of bytes that are decoded separately. A block is a multiple of it. It is the whole
+    /// block if decoding a part takes as long as decoding the block.
     fn alignment(&self) -> u64 {
         self.block_len()
     }
 
-    /// Whether a small part takes nearly as long as a large one, as of a transpose. Such are decoded in bands of many
-    /// pieces, as large as the cache allows.
+    /// Returns true if decoding a small part takes nearly as long as decoding a large one, as for a transpose. Such
+    /// data is decoded in bands of many blocks, as large as the cache allows.
     fn reads_whole_bands(&self) -> bool {
         false
     }
 
-    /// Whether to make its bytes again costs no more than to keep them, as of a cast of what stands in a file.
+    /// Returns true if recomputing the bytes costs no more than keeping them, as for a cast of data in a file.
     fn skip_cache(&self) -> bool {
         false
     }
 
-    /// Fills `buf` from any `at` of the whole, which has `len` bytes, past every cache. What is decoded is what is asked
-    /// for, and what is beside it in its first and last grain.
+    /// Fills `buf` with the bytes from offset `at` of the result, which has `len` bytes, without using a cache.
+    /// Decodes the requested range, extended to the alignment at both ends.
     ///
     /// # Errors
-    /// Those of the source.
+    /// Errors of the source.
     fn read(&self, len: u64, mut buf: &mut [u8], mut at: u64) -> io::Result<()> {
         let grain = self.alignment();
         let most = if self.reads_whole_bands() { u64::MAX } else { self.block_len() };
@@ -91,15 +98,17 @@ pub trait Decode: Send + Sync {
     }
 }
 
-/// Larger bands would hardly lessen the reading, and take longer before the first byte.
+/// The maximum length of a band. Larger bands would hardly reduce the amount of reading, and would delay the first
+/// byte.
 const LARGEST_BAND: u64 = 64 << 20;
 
-/// Names what a decoder makes: the address of what it reads (which the decoder must keep alive) and the kind of result.
+/// The identity of a decoder's result: the address of its input, which the decoder must keep alive, and the kind of
+/// result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Identity {
-    /// Address of what is read.
+    /// The address of the input.
     pub of: usize,
-    /// What is made of it.
+    /// The kind of result.
     pub to: &'static str,
 }
 
@@ -107,14 +116,14 @@ type Key = (Identity, u64);
 type Kept = (Arc<dyn Decode>, Arc<Vec<u8>>);
 type Outcome = Result<Arc<Vec<u8>>, Failure>;
 
-/// Of an error what can be told to many.
+/// The part of an error that can be reported to several readers.
 #[derive(Clone, Copy)]
 enum Failure {
     Errno(i32),
     Kind(io::ErrorKind),
 }
 
-/// The cache of a process.
+/// The block cache of a process.
 pub struct Cache {
     budget: usize,
     is_second: bool,
@@ -123,66 +132,68 @@ pub struct Cache {
 }
 
 struct State {
-    /// Bytes that are kept, and of pieces that are being decoded.
+    /// The number of bytes in cached blocks and in blocks that are being decoded.
     used: usize,
-    /// The decoder is kept beside its bytes, so that the address in its identity is not used again.
+    /// The cached blocks. Each keeps its decoder alive, so that the address in the decoder's identity is not reused.
     kept: LruCache<Key, Kept>,
     flying: HashMap<Key, Arc<Flight>>,
 }
 
-/// A piece that one reader decodes while others wait.
+/// A block that one reader decodes while others wait for it.
 #[derive(Default)]
 struct Flight {
     outcome: Mutex<Option<Outcome>>,
     landed: Condvar,
 }
 
-/// What the cache did, since the start.
+/// The counters of cache operations since the start.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
-    /// Pieces found.
+    /// The number of blocks found in the cache.
     pub(crate) hits: AtomicU64,
-    /// Pieces decoded, and reads past the cache.
+    /// The number of blocks decoded, plus the number of reads that bypass the cache.
     pub(crate) misses: AtomicU64,
-    /// Pieces let go of.
+    /// The number of evicted blocks.
     pub(crate) evictions: AtomicU64,
 }
 
 enum Lookup {
     Kept(Arc<Vec<u8>>),
     Flying(Arc<Flight>),
-    /// With the room of a piece that had to go.
+    /// A block that the caller must decode, with the buffer of an evicted block for reuse.
     Ours(Arc<Flight>, Vec<u8>),
 }
 
 impl Cache {
-    /// A cache that keeps up to `budget` bytes. A larger piece is served, and kept by nobody.
+    /// Creates a cache that keeps up to `budget` bytes. A larger block is served but not kept.
     pub fn new(budget: usize) -> Self {
         let state = State { used: 0, kept: LruCache::unbounded(), flying: HashMap::new() };
         Self { budget, is_second: false, state: Mutex::new(state), counters: Counters::default() }
     }
 
-    /// Of a cache that stands behind another, which keeps all that is read once: what is cheap is not kept twice.
+    /// Makes this the second cache behind one that keeps everything read once, such as the page cache. Data that is
+    /// cheap to recompute is then not kept here.
     pub(crate) fn second(self) -> Self {
         Self { is_second: true, ..self }
     }
 
-    /// The counters.
+    /// Returns the counters.
     pub(crate) fn counters(&self) -> &Counters {
         &self.counters
     }
 
-    /// Bytes that it may keep.
+    /// Returns the maximum number of bytes in the cache.
     pub(crate) fn budget(&self) -> usize {
         self.budget
     }
 
-    /// Bytes that it keeps now, or makes.
+    /// Returns the number of bytes in cached blocks and in blocks that are being decoded.
     pub(crate) fn used(&self) -> usize {
         lock(&self.state).used
     }
 
-    /// Bytes of a decoder's piece in this cache: of one in bands as many of its pieces as fill half of the cache.
+    /// Returns the length of a decoder's block in this cache. For a decoder that reads whole bands, this is a
+    /// multiple of its block length, up to half of the cache.
     pub(crate) fn piece_len(&self, decoder: &dyn Decode) -> u64 {
         let piece = decoder.block_len();
         match decoder.reads_whole_bands() {
@@ -191,11 +202,11 @@ impl Cache {
         }
     }
 
-    /// Fills `buf` from `at` of a decoder's whole, which has `len` bytes: from its pieces, or past the cache where they are
-    /// not worth keeping.
+    /// Fills `buf` with the bytes from offset `at` of a decoder's result, which has `len` bytes. Uses cached blocks,
+    /// or bypasses the cache if the blocks are not worth keeping.
     ///
     /// # Errors
-    /// Those of the decoder.
+    /// Errors of the decoder.
     pub(crate) fn read(
         &self,
         decoder: &Arc<dyn Decode>,
@@ -219,10 +230,10 @@ impl Cache {
         Ok(())
     }
 
-    /// Piece number `index` of a decoder whose whole is `len` bytes.
+    /// Returns block number `index` of a decoder whose result has `len` bytes.
     ///
     /// # Errors
-    /// Those of the decoder, for every reader that waited for it; nothing is kept then.
+    /// Errors of the decoder, reported to every reader that waited for the block. Nothing is kept in that case.
     fn block(&self, decoder: &Arc<dyn Decode>, len: u64, index: u64) -> io::Result<Arc<Vec<u8>>> {
         let (key, piece_len) = ((decoder.identity(), index), self.piece_len(decoder.as_ref()));
         let at = index * piece_len;
@@ -237,7 +248,8 @@ impl Cache {
         }
     }
 
-    /// A piece, or the task of making it, for which there is room then: bytes that are being made count.
+    /// Finds a block, or assigns its decoding to the caller. In the second case it first evicts blocks, because
+    /// blocks that are being decoded count against the budget.
     fn find(&self, key: Key, want: usize) -> Lookup {
         let mut state = lock(&self.state);
         if let Some((_, bytes)) = state.kept.get(&key) {
@@ -256,7 +268,7 @@ impl Cache {
         Lookup::Ours(flight, room)
     }
 
-    /// Lets go of pieces; gives the room of one that nobody reads.
+    /// Evicts blocks until the budget is met. Returns the buffer of an evicted block that no reader uses, for reuse.
     fn make_room(&self, state: &mut State) -> Vec<u8> {
         let mut room = Vec::new();
         while state.used > self.budget {
@@ -269,13 +281,13 @@ impl Cache {
     }
 }
 
-/// Ends a flight, also when the decoder panics: readers that wait are never left waiting.
+/// A guard that ends a flight even if the decoder panics, so that waiting readers are always woken.
 struct Landing<'a> {
     cache: &'a Cache,
     key: Key,
     flight: Arc<Flight>,
     decoder: &'a Arc<dyn Decode>,
-    /// Bytes of the piece.
+    /// The length of the block in bytes.
     want: usize,
 }
 
@@ -297,7 +309,7 @@ impl Landing<'_> {
         match &outcome {
             Ok(bytes) if self.want <= self.cache.budget => {
                 state.kept.put(self.key, (self.decoder.clone(), bytes.clone()));
-                // Others may have begun while there was nothing to let go of.
+                // Other decodes may have started while there was nothing to evict.
                 self.cache.make_room(&mut state);
             }
             _ => state.used -= self.want,
@@ -347,7 +359,8 @@ fn decode(decoder: &dyn Decode, room: Vec<u8>, at: u64, want: usize) -> io::Resu
     Ok(bytes)
 }
 
-/// No code panics while it holds one of these locks, so what they guard is whole even if a thread died.
+/// Locks a mutex, ignoring poisoning. No code panics while it holds one of these locks, so the guarded data is always
+/// valid.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -55,7 +55,7 @@ impl Decode for Cheap {
 }
 
 #[test]
-fn a_second_cache_keeps_what_is_dear_and_not_what_is_cheap() {
+fn a_second_cache_keeps_expensive_blocks_and_not_cheap_ones() {
     let cheap = Counting { id: 1, calls: AtomicUsize::new(0), fail: || Ok(()) };
     let (cheap, dear): (Arc<dyn Decode>, _) = (Arc::new(Cheap(cheap)), counting(2, || Ok(())).1);
     let mut bytes = [0; 12];
@@ -69,7 +69,7 @@ fn a_second_cache_keeps_what_is_dear_and_not_what_is_cheap() {
 }
 
 #[test]
-fn many_readers_of_one_piece_cause_one_decode() {
+fn many_readers_of_one_block_cause_one_decode() {
     let cache = Cache::new(100);
     let (count, decoder) = counting(1, || Ok(()));
     let barrier = Barrier::new(16);
@@ -86,7 +86,7 @@ fn many_readers_of_one_piece_cause_one_decode() {
 }
 
 #[test]
-fn the_least_recently_used_piece_goes_first_and_the_budget_holds() {
+fn the_least_recently_used_block_is_evicted_and_the_budget_is_met() {
     let cache = Cache::new(20);
     let (count, decoder) = counting(1, || Ok(()));
     for index in [0, 1, 0, 2, 0] {
@@ -97,7 +97,7 @@ fn the_least_recently_used_piece_goes_first_and_the_budget_holds() {
     assert!(lock(&cache.state).used <= 20);
 }
 
-/// Looks, while it makes a piece, at how much the cache holds.
+/// A decoder that records the size of the cache while it decodes.
 struct Looking {
     cache: Arc<Cache>,
     seen: AtomicUsize,
@@ -119,7 +119,7 @@ impl Decode for Looking {
 }
 
 #[test]
-fn there_is_room_for_a_piece_before_it_is_made() {
+fn blocks_are_evicted_before_a_new_one_is_decoded() {
     let cache = Arc::new(Cache::new(20));
     let looking = Arc::new(Looking { cache: cache.clone(), seen: AtomicUsize::new(0) });
     let decoder: Arc<dyn Decode> = looking.clone();
@@ -130,7 +130,7 @@ fn there_is_room_for_a_piece_before_it_is_made() {
 }
 
 #[test]
-fn a_piece_larger_than_the_cache_is_made_and_not_kept() {
+fn a_block_larger_than_the_cache_is_decoded_and_not_kept() {
     let cache = Cache::new(5);
     let (count, decoder) = counting(1, || Ok(()));
     for _ in 0..2 {
@@ -151,7 +151,7 @@ fn a_decoder_that_fails_leaves_nothing_behind() {
 }
 
 #[test]
-fn a_decoder_that_panics_leaves_nobody_waiting() {
+fn a_decoder_that_panics_leaves_no_reader_waiting() {
     let cache = Cache::new(100);
     let (_, decoder) = counting(1, || panic!("decoder"));
     thread::scope(|scope| {
@@ -164,7 +164,7 @@ fn a_decoder_that_panics_leaves_nobody_waiting() {
 }
 
 #[test]
-fn decoders_of_one_identity_share_their_pieces() {
+fn decoders_with_one_identity_share_their_blocks() {
     let cache = Cache::new(100);
     let (first, one) = counting(7, || Ok(()));
     let (second, two) = counting(7, || Ok(()));

@@ -1,23 +1,23 @@
-//! A variable by the name that a person writes.
+//! The look-up of a variable by the name that a user enters.
 
 use std::fmt;
 
 use crate::catalog::{Catalog, Variable};
 use crate::name::near_names;
 
-/// That there is no such variable.
+/// The error that a variable does not exist.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownVariable {
-    /// The name that was asked for.
+    /// The requested name.
     pub(crate) name: String,
-    /// Those that look like it, the nearest first.
+    /// The most similar names, most similar first.
     pub(crate) nearest: Vec<String>,
 }
 
-/// The variable of that name, as `ls` shows it: its bytes, or where those are no text the escapes that stand for them.
+/// Finds a variable by its name as `ls` shows it: its bytes, or their escaped form if they are not printable.
 ///
 /// # Errors
-/// The names that are nearest.
+/// [`UnknownVariable`] with the most similar names.
 pub(crate) fn find_variable<'a>(catalog: &'a Catalog, name: &str) -> Result<&'a Variable, UnknownVariable> {
     let printed = || catalog.variables.iter().find(|variable| variable.name.to_string() == name);
     catalog.variable(name.as_bytes()).or_else(printed).ok_or_else(|| {

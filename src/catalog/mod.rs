@@ -1,4 +1,4 @@
-//! What a checkpoint holds: its variables by name, and the files their bytes stand in.
+//! The contents of a checkpoint: its variables by name, and the files that contain their bytes.
 
 mod find;
 
@@ -16,57 +16,57 @@ use crate::tensor::Tensor;
 /// A checkpoint's variables, under the names that ckptfs shows.
 #[derive(Clone, Default)]
 pub struct Catalog {
-    /// Sorted by name, each name once.
+    /// The variables, sorted by name. Each name occurs once.
     pub variables: Vec<Variable>,
     /// The object graph of an object-based checkpoint.
     pub objects: Option<Objects>,
-    /// The source's own index, as long as it says what `variables` say.
+    /// The source's own index; `None` if `variables` differ from it.
     pub index: Option<Arc<SourceFile>>,
-    /// The form that the source itself has, where that is not TensorFlow's.
+    /// The format of the source if it is not TensorFlow's.
     pub native: Option<NativeFormat>,
     /// The source's data files, by shard number. Range extents of the variables refer to these.
     pub shards: Vec<Arc<SourceFile>>,
-    /// What is known of the program that saved it.
+    /// The information about the program that saved the checkpoint.
     pub program: Option<Arc<SavedProgram>>,
-    /// How it is laid out when it is shown as an HDF5 file of weights.
+    /// The layout of the checkpoint as an HDF5 file of weights.
     pub h5_layout: H5Layout,
-    /// Where values come from that are another checkpoint's, by the names that the variables have before any map.
+    /// The checkpoints that overlaid values come from, by the names that the variables have before any map.
     pub overlaid: Option<Arc<HashMap<Name, Arc<str>>>>,
-    /// Where checksums are kept that are computed for it, if they are.
+    /// The store for computed checksums; `None` if they are not kept.
     pub checksum_store: Option<Arc<dyn ChecksumStore>>,
 }
 
-/// What a program knew of the variables that it saved; read when it is first asked for.
+/// The information that a program had about the variables that it saved; read on first use.
 pub struct SavedProgram(LazyLock<HashMap<Name, VariableInit>, Read>);
 
 type Read = Box<dyn FnOnce() -> HashMap<Name, VariableInit> + Send>;
 
-/// How a program made a variable.
+/// The information about how a program created a variable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VariableInit {
-    /// How many it had made before.
+    /// The number of variables that the program had created before.
     pub(crate) created: usize,
-    /// Whether it trains it.
+    /// True if the program trains the variable.
     pub(crate) is_trainable: bool,
 }
 
 impl SavedProgram {
-    /// What `read` gives, by the names of the source.
+    /// Creates the information from `read`, which returns it by the names in the source.
     pub(crate) fn new(read: impl FnOnce() -> HashMap<Name, VariableInit> + Send + 'static) -> Self {
         Self(LazyLock::new(Box::new(read)))
     }
 }
 
-/// A checkpoint in one file of another format than TensorFlow's, which programs ask for by its name.
+/// A checkpoint in a single file that is not in TensorFlow's format, which programs open by its name.
 #[derive(Clone)]
 pub struct NativeFormat {
-    /// What follows the stem in its name: `.weights.h5`.
+    /// The suffix after the stem in the file name: `.weights.h5`.
     pub(crate) suffix: &'static str,
-    /// The file, as long as it says what `variables` say.
+    /// The source's file; `None` if `variables` differ from it.
     pub(crate) file: Option<Arc<SourceFile>>,
 }
 
-/// Which Keras is to read an HDF5 file of weights.
+/// The version of Keras that must be able to read an HDF5 file of weights.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum H5Layout {
     /// Keras 3: `model.weights.h5`.
@@ -76,75 +76,75 @@ pub enum H5Layout {
     Legacy,
 }
 
-/// The layouts, as they are written.
+/// The layouts and their names.
 pub(crate) const H5_LAYOUTS: &[(&str, H5Layout)] =
     &[("keras3", H5Layout::Keras3), ("legacy", H5Layout::Legacy)];
 
-/// What makes a checkpoint object-based: a graph in which names lead to keys.
+/// The property of an object-based checkpoint: a graph that maps names to keys.
 #[derive(Clone)]
 pub struct Objects {
     /// The graph; `None` if its data file is missing.
     pub(crate) graph: Option<Arc<Graph>>,
-    /// The tensor that holds it, a scalar string. It is in the bundle and is no variable.
+    /// The tensor that contains the graph, a scalar string. It is in the bundle but is not a variable.
     pub(crate) tensor: Arc<Tensor>,
 }
 
-/// Where TensorFlow looks a variable's name up.
+/// The place where TensorFlow looks up a variable's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// The key is the name (`tf.compat.v1.train.Saver`).
+    /// The keys: the key is the name (`tf.compat.v1.train.Saver`).
     NameBased,
-    /// A graph of objects leads to the key (`tf.train.Checkpoint`, Keras).
+    /// An object graph, which maps the name to the key (`tf.train.Checkpoint`, Keras).
     ObjectBased,
 }
 
-/// One named tensor.
+/// A named tensor.
 #[derive(Clone)]
 pub struct Variable {
     /// The name that ckptfs shows.
     pub name: Name,
-    /// The key in the bundle, where that is not the name.
+    /// The key in the bundle if it is not the name.
     pub key: Option<Name>,
-    /// A second key of the same value, beside one that a graph leads to: the plain name by which TF1 programs ask.
+    /// A second key of the same value, if a graph leads to the first key: the plain name that TF1 programs use.
     pub plain_key: Option<Name>,
-    /// The name the variable had in the program that saved it, where the source records one.
+    /// The name that the variable had in the program that saved it, if the source records one.
     pub full_name: Option<Name>,
-    /// What it holds.
+    /// The value.
     pub tensor: Arc<Tensor>,
-    /// What a map made of it.
+    /// The change by a map; `None` if no rule changed the name or the value.
     pub origin: Option<Origin>,
 }
 
-/// Where a variable comes from, when a rule gave its name or changed its value.
+/// The origin of a variable whose name or value was changed by a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
-    /// Its name in the source; empty for what a rule made of nothing.
+    /// The name in the source; empty if a rule created the variable.
     pub(crate) name: Name,
-    /// The rule and its place: `fix.toml:12`, `--rename`.
+    /// The rule and its location: `fix.toml:12`, `--rename`.
     pub(crate) rule: Arc<str>,
-    /// What was done to its value, in the words of the map.
+    /// The change of the value, in the syntax of the map.
     pub(crate) value: Option<Arc<str>>,
 }
 
 impl Variable {
-    /// The key in a bundle.
+    /// Returns the key in a bundle.
     pub fn key(&self) -> &Name {
         self.key.as_ref().unwrap_or(&self.name)
     }
 
-    /// The name before any map.
+    /// Returns the name before any map.
     pub(crate) fn name_before(&self) -> &Name {
         self.origin.as_ref().map_or(&self.name, |origin| &origin.name)
     }
 }
 
 impl Catalog {
-    /// Whether names live in the keys or in an object graph.
+    /// Returns the place of the names: the keys or an object graph.
     pub fn kind(&self) -> Kind {
         if self.objects.is_some() { Kind::ObjectBased } else { Kind::NameBased }
     }
 
-    /// Notes that the source no longer says what `variables` say.
+    /// Records that `variables` now differ from the source's index or file.
     pub(crate) fn changed(&mut self) {
         self.index = None;
         if let Some(own) = &mut self.native {
@@ -152,13 +152,13 @@ impl Catalog {
         }
     }
 
-    /// The object graph, where there is one and its data file is there.
+    /// Returns the object graph; `None` if there is none or its data file is missing.
     pub fn graph(&self) -> Option<&Graph> {
         self.objects.as_ref()?.graph.as_deref()
     }
 
-    /// Up to `limit` paths of the object graph that lead to the variable, shortest first; none for what has no graph or
-    /// is no object's child, as slots are.
+    /// Returns up to `limit` paths of the object graph that lead to the variable, shortest first. There are none if
+    /// the checkpoint has no graph, or if the variable is not the child of an object, such as an optimizer slot.
     pub(crate) fn paths(&self, variable: &Variable, limit: usize) -> Vec<Name> {
         let found = self.graph().and_then(|graph| Some((graph, graph.owner(variable.key().as_bytes())?)));
         found.map_or_else(Vec::new, |(graph, node)| {
@@ -166,38 +166,38 @@ impl Catalog {
         })
     }
 
-    /// The variable of that name.
+    /// Returns the variable with a name.
     pub fn variable(&self, name: &[u8]) -> Option<&Variable> {
         let at = self.variables.binary_search_by(|v| v.name.as_bytes().cmp(name)).ok()?;
         self.variables.get(at)
     }
 
-    /// How the program that saved a variable had made it, where that is known.
+    /// Returns the information about the creation of a variable by the program that saved it, if it is known.
     pub fn made(&self, variable: &Variable) -> Option<VariableInit> {
         self.program.as_ref()?.0.get(variable.name_before()).copied()
     }
 
-    /// The checkpoint that a variable's value comes from, if that is another.
+    /// Returns the checkpoint that a variable's value comes from, if it is overlaid.
     pub fn other_source(&self, variable: &Variable) -> Option<&str> {
         self.overlaid.as_ref()?.get(variable.name_before()).map(|path| &**path)
     }
 
-    /// Whether it is known of any variable how it was made.
+    /// Returns true if the creation of any variable is known.
     pub(crate) fn knows_program(&self) -> bool {
         self.program.as_ref().is_some_and(|program| !program.0.is_empty())
     }
 
-    /// Whether every data file that a variable needs is there.
+    /// Returns true if every data file that a variable needs exists.
     pub fn is_complete(&self) -> bool {
         self.variables.iter().all(|variable| variable.tensor.is_there())
     }
 
-    /// Bytes of all variables together; one that stands under two names counts twice.
+    /// Returns the total size of all variables in bytes. A value under two names counts twice.
     pub(crate) fn len(&self) -> u64 {
         self.variables.iter().map(|v| v.tensor.len()).sum()
     }
 
-    /// Whether there are no variables.
+    /// Returns true if there are no variables.
     pub fn is_empty(&self) -> bool {
         self.variables.is_empty()
     }

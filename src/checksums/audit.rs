@@ -1,4 +1,5 @@
-//! An audit: all bytes of some tensors are read, on all cores, and compared with the checksums that the source recorded.
+//! The audit of tensors: all their bytes are read, on all cores, and compared with the checksums that the source
+//! recorded.
 
 use std::num::NonZero;
 use std::ops::Range;
@@ -12,34 +13,35 @@ use crate::dtype::Dtype;
 use crate::format::crc::Masked;
 use crate::tensor::{Tensor, mismatch};
 
-/// Memory of each thread for pieces that are decoded.
+/// The memory of each thread for decoded blocks, in bytes.
 const PIECES: usize = 16 << 20;
 
 /// The verdict of an audit on a tensor.
 #[derive(Debug)]
 pub(crate) enum Verdict {
-    /// Its bytes have the checksums that were recorded.
+    /// The verdict that the bytes match the recorded checksums.
     Intact,
-    /// Its bytes can be read, but the source recorded no checksum of some.
+    /// The verdict that the bytes can be read, but the source recorded no checksum for some of them.
     Unrecorded,
-    /// Its bytes have another checksum, or cannot be read.
+    /// The verdict that the bytes have another checksum, or cannot be read.
     Damaged(io::Error),
 }
 
-/// A tensor as the source stores it, in one piece.
+/// A tensor as the source stores it, with its ranges.
 struct Stored {
     tensor: Arc<Tensor>,
     tasks: Range<usize>,
 }
 
-/// A range of one that is to be read.
+/// A range of a stored tensor that is to be read.
 struct Task {
     stored: usize,
     range: Range<u64>,
     sum: OnceLock<io::Result<Masked>>,
 }
 
-/// Reads the tensors and gives a verdict of each. `progress` is told of bytes that were read.
+/// Reads the tensors and returns a verdict for each. Calls `progress` with the number of bytes of each range that was
+/// read.
 pub(crate) fn audit(tensors: &[Arc<Tensor>], progress: &(dyn Fn(u64) + Sync)) -> Vec<Verdict> {
     let (mut stored, mut tasks, mut parts) = (Vec::new(), Vec::new(), Vec::with_capacity(tensors.len()));
     for tensor in tensors {
@@ -59,7 +61,8 @@ pub(crate) fn audit(tensors: &[Arc<Tensor>], progress: &(dyn Fn(u64) + Sync)) ->
     parts.into_iter().map(verdicts).collect()
 }
 
-/// Calls `each` with the tensors that the source stores. Strings of the other byte order are decoded from the outside.
+/// Calls `each` with the tensors that the source stores. Big-endian strings are passed as the converted tensor,
+/// because decoding that tensor checks them.
 fn pieces(tensor: &Arc<Tensor>, each: &mut dyn FnMut(&Arc<Tensor>)) {
     let is_whole = tensor.sources().next().is_none();
     match is_whole || tensor.dtype == Dtype::String && tensor.stored().is_some() {
@@ -68,7 +71,7 @@ fn pieces(tensor: &Arc<Tensor>, each: &mut dyn FnMut(&Arc<Tensor>)) {
     }
 }
 
-/// Sums all tasks, on all cores.
+/// Computes the checksums of all ranges, on all cores.
 fn read(stored: &[Stored], tasks: &[Task], progress: &(dyn Fn(u64) + Sync)) {
     let next = AtomicUsize::new(0);
     let threads = thread::available_parallelism().map_or(1, NonZero::get).min(tasks.len());
@@ -97,7 +100,7 @@ impl Stored {
         }
         match self.recorded().map(|recorded| (recorded, self.joined(tasks))) {
             None => self.joined(tasks).map_or_else(Verdict::Damaged, |_| Verdict::Unrecorded),
-            // Strings were compared when they were decoded.
+            // Strings were checked when they were decoded.
             Some((_, Ok(_))) if self.tensor.dtype == Dtype::String => Verdict::Intact,
             Some((recorded, Ok(actual))) if recorded == actual => Verdict::Intact,
             Some((recorded, Ok(actual))) => Verdict::Damaged(mismatch(actual, recorded)),
@@ -105,7 +108,8 @@ impl Stored {
         }
     }
 
-    /// The checksum that the source has. That of a variant is not over its bytes.
+    /// Returns the checksum that the source recorded. Returns `None` for a variant, because its checksum is not that
+    /// of its bytes.
     fn recorded(&self) -> Option<Masked> {
         let stored = self.tensor.stored().unwrap_or(&self.tensor);
         stored.crc32c.filter(|_| stored.dtype != Dtype::Variant)

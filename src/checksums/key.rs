@@ -1,4 +1,5 @@
-//! What identifies the checksums of some tensors: everything that their bytes follow from, this program among it.
+//! The key of the checksums of some tensors. It identifies everything that determines their bytes, including this
+//! program.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -6,7 +7,7 @@ use std::{env, fs};
 
 use crate::tensor::Tensor;
 
-/// The key of the checksums of these tensors; `None` where something about them cannot be told.
+/// Returns the key of the checksums of these tensors; `None` if something that determines the bytes is unknown.
 pub(crate) fn of(tensors: &[Arc<Tensor>]) -> Option<u128> {
     let mut wide = Wide::default();
     program(&mut wide)?;
@@ -18,14 +19,14 @@ pub(crate) fn of(tensors: &[Arc<Tensor>]) -> Option<u128> {
     Some(wide.key())
 }
 
-/// Another build may compute otherwise.
+/// Hashes the identity of this program, because another build may compute different bytes.
 fn program(to: &mut Wide) -> Option<()> {
     let meta = fs::metadata(env::current_exe().ok()?).ok()?;
     (env!("CARGO_PKG_VERSION"), meta.len(), meta.modified().ok()?).hash(to);
     Some(())
 }
 
-/// A hash of 128 bits, so wide that no two things ever have the same.
+/// A hash of 128 bits, so wide that collisions do not occur in practice.
 struct Wide([DefaultHasher; 2]);
 
 impl Default for Wide {

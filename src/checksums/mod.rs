@@ -1,14 +1,15 @@
-//! Checksums that no source recorded: of computed values, and of those of other formats than TensorFlow's.
+//! Checksums that no source recorded: those of computed values, and of values in formats other than TensorFlow's.
 //!
-//! They take a reading of all those values, which is done once, by as many threads as there are cores (up to four), when
-//! somebody first asks. Whoever asks meanwhile helps: the work is a list of ranges, of which each thread takes the next.
+//! Computing them requires a read of all those values. This happens once, on first use, with one thread per core (up
+//! to four). A caller that arrives before the end joins the computation: the work is a list of ranges, and each
+//! thread takes the next one.
 //!
-//! Where a value is made of what has a checksum, that is held against it on the way: what is damaged must not look sound for
-//! being computed anew. Damaged and missing values get a checksum that fails when they are restored themselves, and the
-//! rest is none the worse for it.
+//! If a value is computed from bytes that have a checksum, these are checked against it on the way: otherwise damaged
+//! bytes would get a valid checksum. Damaged and missing values get a checksum that makes restoring these values
+//! fail; all other values can be restored.
 //!
-//! What was computed may be [kept](Keep) from one mount to the next, under a key that follows from what every byte is made
-//! of: which bytes of which file in which state, and what is done to them.
+//! Computed checksums may be [kept](ChecksumStore) from one mount to the next. Their key identifies everything that
+//! determines the bytes: the ranges of the files, the states of the files, and the operations.
 
 mod audit;
 mod key;
@@ -26,19 +27,19 @@ pub(crate) use crate::checksums::store::CacheDirStore;
 use crate::format::crc::Masked;
 use crate::tensor::Tensor;
 
-/// A place for checksums that outlives a mount.
+/// A store for checksums that outlives a mount.
 pub trait ChecksumStore: Send + Sync {
-    /// Those that were kept under the key, if they are so many.
+    /// Returns the checksums with this key if there are `count` of them.
     fn find(&self, key: u128, count: usize) -> Option<Vec<Masked>>;
 
-    /// Keeps them, if that is possible.
+    /// Stores the checksums, if possible.
     fn keep(&self, key: u128, sums: &[Masked]);
 }
 
-/// Fewer bytes are summed as fast as their sums are found.
+/// The minimum number of bytes whose checksums are kept. For fewer bytes, computing them is as fast as finding them.
 const WORTH_KEEPING: u64 = 16 << 20;
 
-/// The checksums of some tensors, computed when they are first asked for.
+/// The checksums of some tensors, computed on first use.
 pub(crate) struct Checksums {
     tensors: Vec<Arc<Tensor>>,
     keep: Option<Arc<dyn ChecksumStore>>,
@@ -54,22 +55,22 @@ enum State {
 }
 
 impl Checksums {
-    /// Of these tensors; nothing is read yet.
+    /// Creates the checksums of these tensors; reads nothing yet.
     pub(crate) fn new(tensors: Vec<Arc<Tensor>>, keep: Option<Arc<dyn ChecksumStore>>) -> Self {
         let len: u64 = tensors.iter().map(|tensor| tensor.len()).sum();
         Self { tensors, keep: keep.filter(|_| len >= WORTH_KEEPING), state: Mutex::default() }
     }
 
-    /// The tensors.
+    /// Returns the tensors.
     pub(crate) fn tensors(&self) -> &[Arc<Tensor>] {
         &self.tensors
     }
 
-    /// All checksums, in the order of the tensors. The first call reads the values; calls that come before that is done
-    /// join in.
+    /// Returns all checksums, in the order of the tensors. The first call reads the values; calls before its end join
+    /// the computation.
     ///
     /// # Errors
-    /// Those of the source; a later call tries again.
+    /// Errors of the source; a later call tries again.
     pub(crate) fn all(&self) -> io::Result<Arc<[Masked]>> {
         match self.begin() {
             Ok(done) => Ok(done),
@@ -80,7 +81,7 @@ impl Checksums {
         }
     }
 
-    /// What is known already, else what is to be done for it.
+    /// Returns the checksums if they are known, else the work that computes them.
     fn begin(&self) -> Result<Arc<[Masked]>, Arc<ChecksumPool>> {
         let mut state = self.lock();
         match &*state {
@@ -98,7 +99,7 @@ impl Checksums {
         Err(work)
     }
 
-    /// What came of work that is done. The first to say so says it for all.
+    /// Returns the result of finished work. The first caller stores it for all.
     fn finish(&self, work: &Arc<ChecksumPool>) -> io::Result<Arc<[Masked]>> {
         let mut state = self.lock();
         match &*state {
@@ -131,7 +132,7 @@ impl Checksums {
         keep.find(key::of(&self.tensors)?, self.tensors.len())
     }
 
-    /// Only of files that are still what they were when they were opened, whatever was read in between.
+    /// Stores the checksums, but only if all files are still in the state in which they were opened.
     fn keep(&self, sums: &[Masked]) {
         let Some(keep) = &self.keep else { return };
         let is_as_planned = || self.tensors.iter().all(|tensor| tensor.file().verify().is_ok());

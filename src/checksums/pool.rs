@@ -1,11 +1,12 @@
-//! Sums that are being computed, range by range, by whoever has time.
+//! Checksums that are computed in parallel, range by range, by all callers.
 //!
-//! Values that are read front to back are cut into ranges, whose sums are joined; what is decoded in bands, where a part
-//! takes as long as the whole, is one range. Pieces that several values share are decoded once, as far as a cache of fixed
-//! size goes.
+//! Values that are read sequentially are split into ranges, whose checksums are joined. A value that is decoded in
+//! whole bands is one range, because decoding a part takes as long as decoding everything. Blocks that several values
+//! share are decoded once, as far as a cache of fixed size allows.
 //!
-//! Those who began may be slow, as a background thread is on a busy machine. Who comes later and finds nothing left to take does
-//! again what they are still at, so that nobody waits for anyone who is in less of a hurry.
+//! The first caller may be slow, for example a background thread on a busy machine. A late caller that finds no free
+//! range re-runs the ranges still in progress, so a foreground read never waits for a low-priority thread. Callers
+//! after the second only wait.
 
 use std::collections::HashMap;
 use std::num::NonZero;
@@ -18,21 +19,21 @@ use crate::cache::Cache;
 use crate::format::crc::Masked;
 use crate::tensor::{Tensor, mismatch};
 
-/// Threads that one who joins in brings along, himself among them: what one disk and one memory keep busy.
+/// The number of threads in the crew of a caller, including the caller: enough to saturate one disk and the memory.
 const WORKERS: usize = 4;
-/// Who comes after these only waits.
+/// The maximum number of crews. Callers after these only wait.
 const CREWS: usize = 2;
-/// Bytes of a range.
+/// The length of a range in bytes.
 const RANGE: u64 = 16 << 20;
-/// Memory for the pieces that each thread is at, some of which values share.
+/// The memory of each thread for blocks in bytes; values share some of the blocks.
 const PIECES: usize = 4 << 20;
-/// The same for one who does something again.
+/// The memory of a thread for blocks of ranges that it re-runs, in bytes.
 const OWN_CACHE: usize = 8 << 20;
 
-/// Sums to be computed.
+/// A set of checksums to compute.
 pub(crate) struct ChecksumPool {
     jobs: Vec<Job>,
-    /// The jobs whose sums are wanted; the others are of what those are made of.
+    /// The jobs whose checksums are requested. The other jobs are for the sources of these.
     wanted: Vec<usize>,
     tasks: Vec<Task>,
     next: AtomicUsize,
@@ -42,26 +43,27 @@ pub(crate) struct ChecksumPool {
     cache: Cache,
 }
 
-/// A sum of a tensor.
+/// A checksum of a tensor.
 struct Job {
     tensor: Arc<Tensor>,
-    /// The jobs of what it is made of, and whose sums are recorded.
+    /// The jobs of the source tensors that this tensor is computed from and that have recorded checksums.
     sources: Box<[usize]>,
     tasks: Range<usize>,
 }
 
-/// A sum of some of its bytes.
+/// A checksum of a range of a tensor's bytes.
 struct Task {
     job: usize,
     range: Range<u64>,
     sum: OnceLock<io::Result<Masked>>,
-    /// The crew that took it, and whether another did so again.
+    /// The crew that took the task.
     crew: AtomicUsize,
+    /// True if another crew re-runs the task.
     again: AtomicBool,
 }
 
 impl ChecksumPool {
-    /// What it takes to sum these.
+    /// Creates the tasks for the checksums of these tensors.
     pub(crate) fn new(tensors: &[Arc<Tensor>]) -> Self {
         let (mut jobs, mut tasks, mut known) = (Vec::new(), Vec::new(), HashMap::new());
         let mut add = |tensor: &Arc<Tensor>, sources: Box<[usize]>| {
@@ -87,7 +89,7 @@ impl ChecksumPool {
         Self { jobs, wanted, tasks, next, left, all_done, crews, cache }
     }
 
-    /// Helps until there is nothing left to do, and waits for those who do the last of it.
+    /// Takes tasks until none is left, and waits for those in progress.
     pub(crate) fn join_in(&self) {
         let number = self.crews.fetch_add(1, Ordering::Relaxed);
         let is_needed = number < CREWS;
@@ -104,10 +106,11 @@ impl ChecksumPool {
         drop(self.all_done.wait_while(left, |left| *left > 0).unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// The sums that are wanted, once all is done. `damaged` hears of those that can never be right, which are zero.
+    /// Returns the requested checksums after all tasks are done. Calls `damaged` for each one that can never be
+    /// correct; it is returned as zero.
     ///
     /// # Errors
-    /// Those that may be gone at the next reading.
+    /// Errors that may not recur at the next read.
     pub(crate) fn sums(&self, mut damaged: impl FnMut(&io::Error)) -> io::Result<Vec<Masked>> {
         let sum = |&job: &usize| match self.checked(&self.jobs[job]) {
             Err(error) if is_lasting(&error) => {
@@ -119,7 +122,8 @@ impl ChecksumPool {
         self.wanted.iter().map(sum).collect()
     }
 
-    /// Does what is left to do, as one of a crew; then what an earlier one is still at, without waiting for its pieces.
+    /// Runs the free tasks as a member of a crew. Then re-runs the tasks that an earlier crew is still running, with
+    /// a separate cache so that it does not wait for that crew's blocks.
     fn work(&self, crew: usize) {
         let (mut buffer, own) = (Vec::new(), Cache::new(OWN_CACHE).second());
         while let Some(task) = self.tasks.get(self.next.fetch_add(1, Ordering::Relaxed)) {
@@ -141,7 +145,7 @@ impl ChecksumPool {
         doing.end(sum);
     }
 
-    /// The sum of a job, if what it is made of is what was recorded.
+    /// Returns the checksum of a job, if its sources match their recorded checksums.
     fn checked(&self, job: &Job) -> io::Result<Masked> {
         if !job.tensor.is_there() {
             return Err(io::Error::new(io::ErrorKind::NotFound, "its data file is missing"));
@@ -169,12 +173,12 @@ impl ChecksumPool {
     }
 }
 
-/// Threads of a crew on this machine.
+/// Returns the number of threads in a crew on this machine.
 fn workers() -> usize {
     thread::available_parallelism().map_or(1, NonZero::get).min(WORKERS)
 }
 
-/// The source's own tensors of numbers that it is made of, if it is made, and whose checksums are recorded.
+/// Collects the stored numeric tensors that a tensor is computed from and that have recorded checksums.
 fn origins(tensor: &Tensor, found: &mut Vec<Arc<Tensor>>) {
     for source in tensor.sources() {
         match source.sources().next() {
@@ -192,14 +196,14 @@ pub(crate) fn ranges(tensor: &Tensor) -> impl Iterator<Item = Range<u64>> {
     (0..len.div_ceil(step)).map(move |i| i * step..((i + 1) * step).min(len))
 }
 
-/// Whether every reading of these files comes to the same: a file that was never there, bytes that are not what was
-/// recorded, numbers that their type cannot hold.
+/// Returns true if the error recurs at every read of these files: a file never existed, bytes differ from the
+/// recorded checksum, or a dtype cannot represent a number.
 fn is_lasting(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidData)
         || error.raw_os_error() == Some(libc::ERANGE)
 }
 
-/// Errors are not for many; what they say is.
+/// Copies an error, because errors cannot be cloned.
 pub(crate) fn copy(error: &io::Error) -> io::Error {
     match error.raw_os_error() {
         Some(errno) => io::Error::from_raw_os_error(errno),
@@ -213,21 +217,22 @@ impl Task {
         Self { job, range, sum, crew, again }
     }
 
-    /// Whether an earlier crew is still at it, and nobody else took it since. Now somebody did.
+    /// Returns true if an earlier crew is still running this task, and no other thread re-runs it. Marks it as
+    /// re-run.
     fn is_late(&self, crew: usize) -> bool {
         let is_of_earlier = self.sum.get().is_none() && self.crew.load(Ordering::Relaxed) < crew;
         is_of_earlier && !self.again.swap(true, Ordering::Relaxed)
     }
 }
 
-/// A task that somebody does. It ends even if that panics, so that nobody waits for ever.
+/// A guard for a running task. It ends the task even on a panic, so that no thread waits forever.
 struct Doing<'a> {
     work: &'a ChecksumPool,
     task: &'a Task,
 }
 
 impl Doing<'_> {
-    /// The first who ends a task counts.
+    /// Stores the result of the task, unless another thread was faster.
     fn end(&self, sum: io::Result<Masked>) {
         if self.task.sum.set(sum).is_err() {
             return;

@@ -1,7 +1,7 @@
-//! Checksums in the user's cache directory: a small file for each checkpoint, named by its key.
+//! Checksums in the user's cache directory: a small file for each checkpoint, named after its key.
 //!
-//! A file that is damaged or another's is as good as none, and where none can be written there are none. The oldest go when
-//! there are many.
+//! A file that is damaged or has another key is ignored. If no file can be written, no checksums are kept. The oldest
+//! files are deleted when there are many.
 
 use std::ffi::OsStr;
 use std::io::{self, Write};
@@ -15,19 +15,21 @@ use crate::checksums::ChecksumStore;
 use crate::format::checksums;
 use crate::format::crc::Masked;
 
-/// Files that are kept.
+/// The maximum number of files.
 const MOST: usize = 64;
-/// What their names end in, and those of files that are being written.
+/// The extension of complete files.
 const SUFFIX: &str = "sums";
+/// The extension of files that are being written.
 const PART: &str = "part";
-/// What is longer in the writing was left behind.
+/// The age at which an incomplete file is regarded as abandoned.
 const LEFT_BEHIND: Duration = Duration::from_secs(3600);
 
-/// A directory of checksums.
+/// A directory of checksum files.
 pub(crate) struct CacheDirStore(PathBuf);
 
 impl CacheDirStore {
-    /// The user's: `$CKPTFS_CACHE_DIR`, which turns it off if it is empty, else `ckptfs` in `$XDG_CACHE_HOME` or `~/.cache`.
+    /// Returns the user's store: in `$CKPTFS_CACHE_DIR`, else in `ckptfs` in `$XDG_CACHE_HOME` or `~/.cache`. Returns
+    /// `None` if `$CKPTFS_CACHE_DIR` is set but empty, which disables the store.
     pub(crate) fn of_user() -> Option<Self> {
         let absolute = |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
         match env::var_os("CKPTFS_CACHE_DIR") {
@@ -41,7 +43,7 @@ impl CacheDirStore {
         .map(Self::within)
     }
 
-    /// One in that directory, which need not be there.
+    /// Returns a store in a directory, which need not exist.
     pub(crate) fn within(directory: impl AsRef<Path>) -> Self {
         Self(directory.as_ref().join("checksums"))
     }
@@ -103,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_is_found_under_its_key_and_number_alone() {
+    fn checksums_are_found_only_with_their_key_and_count() {
         let (_dir, store) = store();
         store.keep(7, &[Masked(1), Masked(2)]);
         assert_eq!(store.find(7, 2), Some(vec![Masked(1), Masked(2)]));
@@ -113,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_file_is_as_good_as_none() {
+    fn a_damaged_file_is_ignored() {
         let (_dir, store) = store();
         store.keep(7, &[Masked(1)]);
         let mut bytes = fs::read(store.path(7)).unwrap();
@@ -123,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_newest_are_kept_and_nothing_half_written_stays() {
+    fn only_the_newest_files_are_kept_and_abandoned_ones_are_deleted() {
         let (_dir, store) = store();
         fs::create_dir_all(&store.0).unwrap();
         let old = SystemTime::now() - 2 * LEFT_BEHIND;
@@ -142,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn where_nothing_can_be_written_nothing_is_kept_and_nobody_complains() {
+    fn if_no_file_can_be_written_nothing_is_kept_and_nothing_fails() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("checksums"), b"a file").unwrap();
         let store = CacheDirStore::within(dir.path());

@@ -15,12 +15,12 @@ use crate::tensor::Shape;
 
 const MIB: u64 = 1 << 20;
 
-/// Bytes that count how many of them were decoded, and fail as often as they are told to.
+/// A decoder that counts decoded bytes, and fails as often as requested.
 struct Counting {
     id: usize,
     decoded: AtomicU64,
     attempts: AtomicUsize,
-    /// The number of first attempts that fail.
+    /// The number of initial attempts that fail.
     failures: usize,
     fail: fn() -> io::Error,
 }
@@ -56,7 +56,7 @@ fn fine(id: usize) -> Arc<Counting> {
     counting(id, 0, || io::Error::other("never"))
 }
 
-/// A tensor of so many rows of 64 float32.
+/// Returns a tensor with `rows` rows of 64 float32.
 fn tensor(data: &Arc<Counting>, rows: u64) -> Arc<Tensor> {
     let extent = Extent::Decoded { data: data.clone(), len: rows * 256 };
     Arc::new(Tensor::new(Dtype::Float32, Shape([rows, 64].into()), vec![extent], None))
@@ -86,7 +86,7 @@ fn stale() -> io::Error {
 }
 
 #[test]
-fn sums_are_those_of_the_bytes_however_these_are_cut() {
+fn checksums_do_not_depend_on_ranges() {
     let transpose = |tensor| Arc::new(Op::Transpose([1, 0].into()).apply(tensor).unwrap());
     let long = tensor(&fine(1), 33 * MIB / 256 + 3);
     let short = tensor(&fine(2), 7);
@@ -97,7 +97,7 @@ fn sums_are_those_of_the_bytes_however_these_are_cut() {
 }
 
 #[test]
-fn whoever_asks_meanwhile_helps_and_only_what_others_are_at_is_read_again_once() {
+fn concurrent_callers_share_the_work_and_re_run_each_range_at_most_once() {
     let data = fine(1);
     let sums = Checksums::new(vec![tensor(&data, 40 * MIB / 256)], None);
     thread::scope(|scope| {
@@ -110,7 +110,7 @@ fn whoever_asks_meanwhile_helps_and_only_what_others_are_at_is_read_again_once()
     assert!((40 * MIB..=80 * MIB).contains(&decoded), "{decoded}");
 }
 
-/// Its first piece takes until somebody says so.
+/// A decoder whose first block takes until the barrier is released.
 struct Slow {
     calls: AtomicUsize,
     go: std::sync::Barrier,
@@ -130,7 +130,7 @@ impl Decode for Slow {
 }
 
 #[test]
-fn nobody_waits_for_one_who_came_earlier_and_is_slow() {
+fn a_later_caller_does_not_wait_for_a_slow_earlier_one() {
     let slow = Arc::new(Slow { calls: AtomicUsize::new(0), go: std::sync::Barrier::new(2) });
     let data = vec![Extent::Decoded { data: slow.clone(), len: 8 }];
     let tensor = Tensor::new(Dtype::Float32, Shape([2].into()), data, None);
@@ -147,17 +147,17 @@ fn nobody_waits_for_one_who_came_earlier_and_is_slow() {
 }
 
 #[test]
-fn what_is_decoded_in_bands_is_not_read_again_for_each_chunk() {
+fn data_decoded_in_bands_is_not_read_again_for_each_chunk() {
     let data = fine(1);
     let turned = Op::Transpose([1, 0].into()).apply(&tensor(&data, 8 * MIB / 256)).unwrap();
     Checksums::new(vec![Arc::new(turned)], None).all().unwrap();
-    // Pieces that a read begins in the middle of come twice.
+    // Blocks that a read starts in the middle of are decoded twice.
     let decoded = data.decoded.load(Ordering::SeqCst);
     assert!(decoded <= 2 * 8 * MIB, "{decoded}");
 }
 
 #[test]
-fn an_error_that_may_pass_is_one_for_all_who_wait_and_the_next_call_tries_again() {
+fn a_transient_error_is_reported_to_all_callers_and_the_next_call_tries_again() {
     let data = counting(1, 1, stale);
     let sums = Checksums::new(vec![tensor(&data, 4)], None);
     assert_eq!(sums.all().unwrap_err().raw_os_error(), Some(libc::ESTALE));
@@ -165,7 +165,7 @@ fn an_error_that_may_pass_is_one_for_all_who_wait_and_the_next_call_tries_again(
 }
 
 #[test]
-fn a_decoder_that_panics_leaves_nobody_waiting() {
+fn a_decoder_that_panics_leaves_no_caller_waiting() {
     let sums = Checksums::new(vec![tensor(&counting(1, 1, || panic!("decoder")), 4)], None);
     let first = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| sums.all()));
     assert!(first.is_err() || first.unwrap().is_err());
@@ -174,7 +174,7 @@ fn a_decoder_that_panics_leaves_nobody_waiting() {
 }
 
 #[test]
-fn a_damaged_value_has_a_sum_that_fails_and_the_rest_is_none_the_worse() {
+fn a_damaged_value_has_an_invalid_checksum_and_the_others_are_unaffected() {
     for fail in [|| io::ErrorKind::InvalidData.into(), || io::Error::from_raw_os_error(libc::ERANGE)] {
         let (good, keep) = (fine(1), Arc::new(Memory::default()));
         let tensors = vec![tensor(&counting(2, 1, fail), 17 * MIB / 256), tensor(&good, 4)];
@@ -185,7 +185,7 @@ fn a_damaged_value_has_a_sum_that_fails_and_the_rest_is_none_the_worse() {
 }
 
 #[test]
-fn what_is_computed_of_damaged_bytes_has_no_good_sum() {
+fn a_value_computed_from_damaged_bytes_has_an_invalid_checksum() {
     let stored = |crc32c| {
         let data = vec![Extent::from(vec![1u8; 8])];
         Arc::new(Tensor::new(Dtype::Float32, Shape([2].into()), data, Some(crc32c)))
@@ -202,7 +202,7 @@ fn what_is_computed_of_damaged_bytes_has_no_good_sum() {
 }
 
 #[test]
-fn what_is_computed_of_a_missing_file_is_not_there_and_has_no_good_sum() {
+fn a_value_computed_from_a_missing_file_is_missing_and_has_an_invalid_checksum() {
     let shard = Arc::new(SourceFile::open("/nonexistent/model.data-00000-of-00001"));
     let data = vec![Extent::Range { shard, offset: 0, len: 8 }];
     let stored = Arc::new(Tensor::new(Dtype::Float32, Shape([2].into()), data, Some(Masked(7))));
@@ -213,7 +213,7 @@ fn what_is_computed_of_a_missing_file_is_not_there_and_has_no_good_sum() {
 }
 
 #[test]
-fn sums_that_were_kept_are_found_without_reading_anything() {
+fn kept_checksums_are_found_without_reading() {
     let keep = Arc::new(Memory::default());
     let sums = |id, rows| {
         let data = fine(id);
@@ -228,7 +228,7 @@ fn sums_that_were_kept_are_found_without_reading_anything() {
     assert_eq!(keep.0.lock().unwrap().len(), 2, "few bytes are not worth a file");
 }
 
-/// A file that was last written long ago, and a tensor that is all of it.
+/// Creates a file that was last written long ago, and a tensor of its whole content.
 fn settled(dir: &Path, bytes: &[u8]) -> (PathBuf, Arc<Tensor>) {
     let path = dir.join("data");
     fs::write(&path, bytes).unwrap();
@@ -249,7 +249,7 @@ fn whole(path: &Path) -> Arc<Tensor> {
 }
 
 #[test]
-fn the_key_follows_the_file_and_all_that_is_done() {
+fn the_key_depends_on_the_file_and_all_operations() {
     let dir = tempfile::tempdir().unwrap();
     let (path, tensor) = settled(dir.path(), &[0; 16]);
     let key = |op: Op| key::of(&[Arc::new(op.apply(&tensor).unwrap())]);
@@ -276,7 +276,7 @@ fn the_key_follows_the_file_and_all_that_is_done() {
 }
 
 #[test]
-fn what_may_still_be_written_without_its_time_telling_has_no_key() {
+fn a_recently_written_file_has_no_key() {
     let dir = tempfile::tempdir().unwrap();
     let (path, _) = settled(dir.path(), &[0; 16]);
     for seconds in [0, 1] {

@@ -10,8 +10,8 @@ use rustix::io::Errno;
 
 use crate::source_file::SourceFile;
 
-/// A hard link to the file that is open, whatever its name leads to by now; a symbolic one where that cannot be: on another
-/// device, on a file system without hard links, or to somebody else's file.
+/// Creates a hard link to the open file, even if its name refers to another file by now. Creates a symlink if a hard
+/// link is impossible: on another device, on a file system without hard links, or for a file of another user.
 pub(super) fn link(shard: &SourceFile, path: &Path) -> io::Result<()> {
     shard.verify()?;
     let descriptor = shard.backing().ok_or(io::ErrorKind::NotFound)?;

@@ -1,8 +1,8 @@
 //! Virtual files written to disk: all of them, or none.
 //!
-//! Each is written under a temporary name beside its own, and all are renamed when all are whole, the index of a bundle
-//! last: until then nobody takes what is there for a checkpoint. Whatever goes wrong, disk full or an interrupt, what was
-//! written is removed.
+//! Each file is written under a temporary name in the target directory. When all are complete, they are renamed, the
+//! index of a bundle last: until then, no program recognizes a checkpoint. On any failure, such as a full disk or an
+//! interrupt, the written files are removed.
 
 mod link;
 
@@ -18,32 +18,32 @@ use crate::cache::Cache;
 use crate::extent::VirtualFile;
 use crate::source_file::SourceFile;
 
-/// A file that is to be.
+/// A file to write.
 pub(crate) struct Output {
-    /// Where.
+    /// The path of the new file.
     pub(crate) path: PathBuf,
-    /// What is in it.
+    /// The content.
     pub(crate) file: VirtualFile,
 }
 
-/// How it is done.
+/// The options of writing.
 pub(crate) struct CopyMode<'a> {
-    /// Whether what is a whole file of the source becomes a link to it: a hard one, across devices a symbolic one.
+    /// True if an output that is a whole source file becomes a link to it: a hard link, or a symlink across devices.
     pub(crate) link: bool,
-    /// Whether what is there is replaced.
+    /// True if existing files are replaced.
     pub(crate) replace: bool,
-    /// Told of bytes as they are written; says whether to go on.
+    /// The callback that receives the number of bytes of each write. It returns false to stop.
     pub(crate) progress: &'a (dyn Fn(u64) -> bool + Sync),
 }
 
-/// Why nothing was written.
+/// The reason why nothing was written.
 #[derive(Debug)]
 pub(crate) enum Error {
-    /// Files that are there already.
+    /// Some files that already exist.
     Exists(Vec<PathBuf>),
-    /// Told to stop.
+    /// An interrupt.
     Interrupted,
-    /// Writing one, or reading what was to be written, failed.
+    /// An error of writing a file, or of reading its content.
     Io(PathBuf, io::Error),
 }
 
@@ -66,17 +66,17 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// What was read is written in pieces of this size.
+/// The length of a read and write in bytes.
 const CHUNK: usize = 4 << 20;
-/// Enough for a reader from front to back.
+/// The size of the cache in bytes; enough for a sequential reader.
 const CACHE: usize = 64 << 20;
-/// What files are made with, less the umask.
+/// The permission bits of new files, before the umask.
 const MODE: u32 = 0o666;
 
-/// Writes the files, in their order, and makes directories for them.
+/// Writes the files in their order, and creates their directories.
 ///
 /// # Errors
-/// What failed; nothing of the files is left then.
+/// The reason of the failure. None of the files is left in that case.
 pub(crate) fn write(outputs: &[Output], manner: &CopyMode<'_>) -> Result<(), Error> {
     let present: Vec<_> =
         outputs.iter().map(|output| &output.path).filter(|path| is_there(path)).cloned().collect();
@@ -89,7 +89,7 @@ pub(crate) fn write(outputs: &[Output], manner: &CopyMode<'_>) -> Result<(), Err
     rename(outputs, written)
 }
 
-/// The last file is the one that makes the others mean something.
+/// Renames the files in their order. The last one makes the others usable.
 fn rename(outputs: &[Output], written: Vec<TempPath>) -> Result<(), Error> {
     let mut done = Vec::new();
     for (output, temporary) in outputs.iter().zip(written) {
@@ -98,11 +98,11 @@ fn rename(outputs: &[Output], written: Vec<TempPath>) -> Result<(), Error> {
             done.into_iter().for_each(|path: &PathBuf| _ = fs::remove_file(path));
             return Err(output.failed(error.error));
         }
-        // To rename a link to another of the same file does nothing, and leaves it.
+        // Renaming a hard link to another link of the same file does nothing and leaves it, so it must be removed.
         let _ = fs::remove_file(name);
         done.push(&output.path);
     }
-    // Best effort: a directory that cannot be synced holds its files all the same.
+    // This is best effort: the files are in a directory even if it cannot be synced.
     outputs.iter().for_each(|output| _ = File::open(directory(&output.path)).and_then(|dir| dir.sync_all()));
     Ok(())
 }
@@ -156,7 +156,7 @@ fn directory(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// A link that leads nowhere is there too.
+/// Returns true if a path exists, even if it is a dangling symlink.
 fn is_there(path: &Path) -> bool {
     path.symlink_metadata().is_ok()
 }

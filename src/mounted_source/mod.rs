@@ -1,15 +1,15 @@
-//! What a mount shows of a source: where sources, the map and the tree meet.
+//! The connection between sources, maps and the tree: the part of a source that a mount shows.
 //!
-//! A mirror is a directory of the source, held open, and the map in force. It lists by names alone; a checkpoint is opened
-//! and mapped when the tree asks for its plan. What kind of directory it is decides which checkpoints it has:
+//! A mounted source is an open directory of the source, together with the active map. Listing uses file names only. A
+//! checkpoint is opened and mapped when the tree requests its plan. The kind of directory determines its checkpoints:
 //!
 //! | | checkpoints |
 //! |---|---|
-//! | a directory | those in it |
-//! | a prefix | that one, and nothing else of its directory |
-//! | the same, with all around it | those of its directory, and only that one under the map |
-//! | a SavedModel | `remapped`: its variables under the map; they themselves stay where they are |
-//! | `variables/` of a SavedModel | its variables, which only gain names: its loaders know them by the old ones |
+//! | a directory | the checkpoints in it |
+//! | a prefix | this checkpoint, without the other files of its directory |
+//! | a prefix with its directory | the checkpoints of the directory; the map applies only to the prefix |
+//! | a SavedModel | `remapped`: its variables under the map; the originals stay where they are |
+//! | `variables/` of a SavedModel | its variables under old and new names, because its loaders use the old ones |
 
 mod saved_model;
 mod scan;
@@ -29,54 +29,54 @@ use crate::transform::{Transform, TransformError, Transformed};
 use crate::tree::{Backend, Scan};
 use crate::{remap, source};
 
-/// A directory of a source, and what is done to its checkpoints.
+/// A directory of a source, and the transform of its checkpoints.
 pub struct MountedSource {
     dir: Arc<Directory>,
     kind: SourceKind,
     transform: Arc<Transform>,
     checksum_store: Option<Arc<dyn ChecksumStore>>,
-    /// How many directories below the topmost.
+    /// The number of directories between this one and the topmost.
     depth: usize,
 }
 
 enum SourceKind {
     Directory,
-    /// The only checkpoint that is shown.
+    /// The prefix of the only checkpoint that is shown.
     Prefix(source::Prefix),
-    /// The only checkpoint of a directory that the map applies to.
+    /// The prefix of the only checkpoint in the directory that the map applies to.
     Around(source::Prefix),
     SavedModel,
     Variables,
 }
 
-/// Why the newest checkpoint of a source cannot be mounted.
+/// The reason why the newest checkpoint of a source cannot be mounted.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The source.
+    /// An error of the source.
     #[error(transparent)]
     Source(#[from] source::Error),
-    /// The map, or the checkpoint it is to be like.
+    /// An error of the transform.
     #[error(transparent)]
     Unmade(#[from] TransformError),
 }
 
 /// The newest checkpoint, opened and mapped.
 pub(crate) struct Newest {
-    /// What it is called in the mount.
+    /// The stem of the checkpoint in the mount.
     pub(crate) stem: OsString,
-    /// Its variables under their new names.
+    /// The checkpoint, with its variables under their new names.
     pub(crate) checkpoint: Checkpoint,
-    /// What was done to it.
+    /// The result of the transform.
     pub(crate) transformed: Transformed,
-    /// How many checkpoints there are.
+    /// The number of checkpoints in the directory.
     pub(crate) count: usize,
 }
 
 impl MountedSource {
-    /// The mirror of what `path` means.
+    /// Opens the source that `path` refers to.
     ///
     /// # Errors
-    /// What is there instead of a checkpoint.
+    /// A description of the files that exist instead of a checkpoint.
     pub fn open(path: &Path, transform: Arc<Transform>) -> Result<Self, source::Error> {
         let (dir, kind) = match source::resolve(path)? {
             Resolved::Checkpoint(located) => (located.directory, SourceKind::Prefix(located.prefix)),
@@ -88,15 +88,16 @@ impl MountedSource {
         Ok(Self { dir, kind, transform, checksum_store: None, depth: 0 })
     }
 
-    /// The same, with a place for the checksums that are computed.
+    /// Sets the store for computed checksums.
     pub(crate) fn with_checksum_store(self, keep: Option<Arc<dyn ChecksumStore>>) -> Self {
         Self { checksum_store: keep, ..self }
     }
 
-    /// The mirror of the whole directory that holds what `path` means: a checkpoint as the map has it, all else as it is.
+    /// Opens the whole directory that contains the source that `path` refers to. The map applies to that checkpoint;
+    /// everything else is shown unchanged.
     ///
     /// # Errors
-    /// As [`Self::open`].
+    /// Same as [`Self::open`].
     pub(crate) fn around(path: &Path, transform: Arc<Transform>) -> Result<Self, source::Error> {
         let source_dir = Self::open(path, transform)?;
         let kind = match source_dir.kind {
@@ -106,15 +107,15 @@ impl MountedSource {
         Ok(Self { kind, ..source_dir })
     }
 
-    /// The directory itself.
+    /// Returns the path of the directory.
     pub(crate) fn directory(&self) -> &Path {
         self.dir.path()
     }
 
-    /// Opens the newest checkpoint and holds the map against it.
+    /// Opens the newest checkpoint and applies the transform to it.
     ///
     /// # Errors
-    /// Everything that is wrong with either, or that there is none.
+    /// All errors of the checkpoint or of the transform, or the error that there is no checkpoint.
     pub(crate) fn newest(&self) -> Result<Newest, Error> {
         let scan = self.scan().map_err(|error| self.unreadable(error))?;
         let complete = scan.in_order.last().map(|listed| &listed.stem);
@@ -131,7 +132,7 @@ impl MountedSource {
         Ok(Newest { stem: stem.into(), checkpoint, transformed: outcome, count: scan.checkpoints.len() })
     }
 
-    /// The directory that it mirrors, or the prefix.
+    /// Returns the path of the directory, or the prefix of the only checkpoint that the map applies to.
     pub(crate) fn path(&self) -> PathBuf {
         match &self.kind {
             SourceKind::Prefix(prefix) | SourceKind::Around(prefix) => self.dir.path().join(&prefix.stem),
@@ -139,7 +140,7 @@ impl MountedSource {
         }
     }
 
-    /// The checkpoint that a stem here stands for, as the source has it.
+    /// Opens the checkpoint with a stem in this directory, without transforming it.
     fn checkpoint(&self, stem: &OsStr) -> Result<Checkpoint, source::Error> {
         match &self.kind {
             SourceKind::Prefix(prefix) | SourceKind::Around(prefix) if stem == prefix.stem => {
@@ -154,7 +155,7 @@ impl MountedSource {
         }
     }
 
-    /// What is done to a checkpoint here.
+    /// Returns the transform of a checkpoint in this directory.
     fn transform_of(&self, stem: &[u8]) -> &Transform {
         static NOTHING: LazyLock<Transform> = LazyLock::new(Transform::default);
         match &self.kind {
@@ -180,7 +181,8 @@ impl Backend for MountedSource {
         let catalog = &mut checkpoint.catalog;
         catalog.checksum_store = self.checksum_store.clone();
         match self.kind {
-            // Whatever the map means to others: who loads a SavedModel must find what was saved.
+            // The variables must stay under their saved names, regardless of the map, because a SavedModel's loaders
+            // look for these.
             SourceKind::Variables => {
                 catalog.h5_layout = self.transform.h5_layout.unwrap_or(catalog.h5_layout);
                 let laid = self.transform.overlays.lay(catalog);

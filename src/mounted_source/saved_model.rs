@@ -1,4 +1,4 @@
-//! A SavedModel keeps its own layout, and has its variables once more, as a checkpoint called `remapped`.
+//! A SavedModel keeps its own layout, and its variables are shown a second time, as a checkpoint called `remapped`.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -16,7 +16,7 @@ use crate::tree::FoundCheckpoint;
 /// The stem of the checkpoint that the whole map applies to.
 pub(crate) const REMAPPED: &str = "remapped";
 
-/// The checkpoint in `variables/` under its other name, if it is there.
+/// Returns the checkpoint in `variables/` under its other name; `None` if it does not exist.
 pub(crate) fn remapped(directory: &Directory) -> io::Result<Option<FoundCheckpoint>> {
     let variables = directory.open_dir(OsStr::new(VARIABLES))?;
     let mut checkpoints = source::find_checkpoints(&variables, &variables.entries()?);
@@ -26,7 +26,7 @@ pub(crate) fn remapped(directory: &Directory) -> io::Result<Option<FoundCheckpoi
     Ok(family.index.map(|index| FoundCheckpoint { stem: REMAPPED.into(), index, data, has_tree: true }))
 }
 
-/// Says once of each link that leads out of a SavedModel that it is not shown.
+/// Logs, once for each link that leads out of a SavedModel, that the link is not shown.
 pub(crate) fn report_link(path: &Path) {
     static REPORTED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
     if REPORTED.lock().unwrap_or_else(PoisonError::into_inner).insert(path.into()) {

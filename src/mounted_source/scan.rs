@@ -1,4 +1,4 @@
-//! One look at a directory: its checkpoints by the names of their files, and everything else.
+//! The scan of a directory: its checkpoints, by the names of their files, and everything else.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
@@ -15,7 +15,7 @@ use crate::{source, tree};
 /// The name of the state file.
 const STATE: &str = "checkpoint";
 
-/// Looks at a mirror's directory.
+/// Scans the directory of a mounted source.
 pub(crate) fn scan(source_dir: &MountedSource) -> io::Result<Scan> {
     let own = Stamp::from(&source_dir.dir.own_metadata()?);
     let entries = source_dir.dir.entries()?;
@@ -50,7 +50,7 @@ pub(crate) fn scan(source_dir: &MountedSource) -> io::Result<Scan> {
     })
 }
 
-/// Bytes of the files of checkpoints.
+/// Returns the total size in bytes of the checkpoints' files.
 pub(crate) fn len_of_checkpoints(source_dir: &MountedSource) -> u64 {
     let Ok(scan) = scan(source_dir) else { return 0 };
     let data = |found: &FoundCheckpoint| {
@@ -59,8 +59,8 @@ pub(crate) fn len_of_checkpoints(source_dir: &MountedSource) -> u64 {
     scan.checkpoints.iter().map(|found| found.index.len + data(found)).sum()
 }
 
-/// The checkpoints that are shown. Files that others call an index too are told by their end, if no data file is there to
-/// vouch for them.
+/// Returns the checkpoints that are shown. Other programs also use the name suffix `.index`. If an index has no data
+/// file, its last bytes determine if it is TensorFlow's.
 fn checkpoints(source_dir: &MountedSource, entries: &[Entry]) -> BTreeMap<OsString, CheckpointFiles> {
     if let SourceKind::Prefix(only) = &source_dir.kind {
         let family = source::find_files(&source_dir.dir, entries, only);
@@ -93,7 +93,7 @@ fn found_checkpoint(
     Some(FoundCheckpoint { stem: stem.as_bytes().into(), index: family.index?, data, has_tree })
 }
 
-/// What is shown as it is: everything but checkpoints, the state file, and what is no file at all.
+/// Returns the entries that are shown unchanged: everything except checkpoints, the state file, and special files.
 fn others(
     source_dir: &MountedSource,
     entries: &[Entry],
@@ -113,7 +113,7 @@ fn others(
     others
 }
 
-/// A V1 checkpoint may be called `checkpoint` too.
+/// Returns true if the file named `checkpoint` is not a state file but a V1 checkpoint, which may have that name too.
 fn is_table(source_dir: &MountedSource) -> bool {
     source::is_table(&source_dir.dir, OsStr::new(STATE))
 }
@@ -128,8 +128,8 @@ fn other(source_dir: &MountedSource, entry: &Entry) -> Option<Other> {
     Some(Other { name: entry.name.as_bytes().into(), kind, target, ino: entry.ino })
 }
 
-/// Where a link leads, from the mount: what is beside it is beside it there too, anything else is where it was. `None` if
-/// it must not lead there.
+/// Returns the target of a symlink as seen from the mount. A target inside the mounted directory stays relative. Any
+/// other target becomes a path in the source. Returns `None` if the link must not lead there.
 fn target(source_dir: &MountedSource, name: &OsStr) -> Option<Vec<u8>> {
     let target = source_dir.dir.read_link(name).ok()?;
     if !leaves(&target, source_dir.depth) {

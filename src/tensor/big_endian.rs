@@ -1,8 +1,8 @@
-//! Tensors that a machine of high byte first stored, as those of low byte first are.
+//! Tensors stored big-endian, presented as little-endian.
 //!
-//! Numbers are swapped when they are read, component by component. Of strings only the checksum among them differs; it
-//! covers other bytes, so that the whole is made anew, and held against its checksum on the way. Elements of one byte are as
-//! they are.
+//! Numbers are swapped on read, component by component. In a tensor of strings, only the checksum of the lengths
+//! differs. It covers other bytes, so the whole tensor is generated, and checked against its checksum on the way.
+//! One-byte elements are unchanged.
 
 use std::hash::{Hash, Hasher};
 use std::io;
@@ -16,10 +16,10 @@ use crate::format::string_tensor;
 use crate::tensor::{Origins, Tensor, memory};
 
 impl Tensor {
-    /// The tensor whose bytes in the other order are `stored`.
+    /// Returns the little-endian form of the big-endian tensor `stored`.
     ///
     /// # Errors
-    /// That it is a variant, whose bytes nobody but its program understands.
+    /// The reason why a variant is unsupported: only the program that wrote it understands its bytes.
     pub fn from_big_endian(stored: Self) -> Result<Self, String> {
         let stored = Arc::new(stored);
         let data = match (stored.dtype, stored.dtype.component_width()) {
@@ -42,7 +42,7 @@ fn strings(stored: &Arc<Tensor>) -> Extent {
     memory::extent(stored.len(), of, Box::new(make))
 }
 
-/// The same bytes with the other checksum of lengths, which stands before the elements.
+/// Returns the stored bytes with the little-endian checksum of lengths, which is just before the elements.
 fn turned(stored: &[u8], elements: &[&[u8]]) -> Vec<u8> {
     let together: usize = elements.iter().map(|element| element.len()).sum();
     let mut bytes = stored.to_vec();
@@ -52,10 +52,10 @@ fn turned(stored: &[u8], elements: &[&[u8]]) -> Vec<u8> {
     bytes
 }
 
-/// Numbers, each in the other order.
+/// Numbers with their byte order reversed.
 struct Swapped {
     stored: Arc<Tensor>,
-    /// Bytes of a number.
+    /// The width of a number in bytes.
     width: usize,
 }
 
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn complex_numbers_are_swapped_by_their_parts_and_single_bytes_not_at_all() {
+    fn complex_numbers_are_swapped_by_component_and_single_bytes_are_unchanged() {
         let bytes: Vec<u8> = (0..16).collect();
         let crc = Masked::of(&bytes);
         let complex = stored(Dtype::Complex64, bytes.clone(), crc);
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flipped_bit_among_numbers_fails_the_checksum_of_what_is_stored() {
+    fn a_flipped_bit_in_a_number_fails_the_stored_checksum() {
         let bytes: Vec<u8> = (0..8).collect();
         for bit in 0..64 {
             let mut flipped = bytes.clone();
@@ -131,7 +131,8 @@ mod tests {
         }
     }
 
-    /// Strings as TensorFlow would store them there: only the integers and their stored checksum are of the other order.
+    /// Encodes strings as TensorFlow does on a big-endian machine: only the hashed lengths and their stored checksum
+    /// are big-endian.
     fn big_endian(elements: &[&[u8]]) -> (Vec<u8>, Masked) {
         let (mut bytes, _) = string_tensor::encode(elements);
         let integers: Vec<u8> = elements.iter().flat_map(|e| (e.len() as u32).to_be_bytes()).collect();
@@ -142,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn strings_are_those_that_were_stored_and_any_flipped_bit_is_damage() {
+    fn strings_are_unchanged_and_any_flipped_bit_is_detected() {
         let elements = [&b"hello"[..], &[7; 300]];
         let (bytes, crc) = big_endian(&elements);
         let (little, summed) = string_tensor::encode(&elements);
@@ -157,7 +158,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn strings_of_any_bytes_are_turned_round(a: Vec<u8>, b: Vec<u8>) {
+        fn strings_of_any_bytes_are_converted(a: Vec<u8>, b: Vec<u8>) {
             let (bytes, crc) = big_endian(&[&a, &b]);
             prop_assert_eq!(string_tensor::checksum_in(Endianness::Big, &[&a, &b]), crc);
             prop_assert_eq!(read(&stored(Dtype::String, bytes, crc)).unwrap(), string_tensor::encode(&[a, b]).0);

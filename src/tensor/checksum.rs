@@ -1,4 +1,4 @@
-//! The checksum of a tensor's bytes, where the source recorded none for them.
+//! The checksum of a tensor's bytes, for tensors without a recorded one.
 
 use std::io;
 use std::ops::Range;
@@ -10,19 +10,20 @@ use crate::format::crc::Masked;
 use crate::format::string_tensor;
 use crate::tensor::Tensor;
 
-/// Bytes that are read at once: as many as the processor keeps near.
+/// The number of bytes that are read at once, small enough for the processor's cache.
 const CHUNK: u64 = 1 << 20;
-/// The same of what is decoded in bands, past the cache: in a smaller one it would be decoded again and again.
+/// The same for data that is decoded in whole bands, without a cache. With a smaller value, the same data would be
+/// decoded many times.
 const BAND: u64 = 32 << 20;
-/// Memory for the piece that is read from.
+/// The memory for the current block in bytes.
 const PIECES: usize = 16 << 20;
 
 impl Tensor {
-    /// The checksum that the tensor's entry in a bundle has, by a reading of all of it. What it is made of is held against
-    /// the checksums that are recorded there.
+    /// Computes the checksum of the tensor's entry in a bundle; reads the whole tensor. Checks the tensors that it is
+    /// computed from against their recorded checksums.
     ///
     /// # Errors
-    /// Those of the source; `InvalidData` if what it stores is damaged.
+    /// Errors of the source; `InvalidData` if the stored bytes are damaged.
     pub(crate) fn checksum(&self) -> io::Result<Masked> {
         match self.dtype {
             Dtype::String => self.with_elements(|_, elements| string_tensor::checksum(elements)),
@@ -34,11 +35,11 @@ impl Tensor {
         }
     }
 
-    /// The checksum of some of its bytes, which are numbers. Pieces that are decoded for it go through the cache; the buffer
-    /// may be used again.
+    /// Computes the checksum of a range of the bytes of a numeric tensor. Blocks that must be decoded go through the
+    /// cache. The buffer can be reused for the next call.
     ///
     /// # Errors
-    /// Those of the source.
+    /// Errors of the source.
     pub(crate) fn sum(&self, cache: &Cache, range: Range<u64>, buffer: &mut Vec<u8>) -> io::Result<Masked> {
         static NONE: LazyLock<Cache> = LazyLock::new(|| Cache::new(0));
         let file = self.file();
@@ -55,12 +56,12 @@ impl Tensor {
         Ok(sum)
     }
 
-    /// Whether the bytes are those that the source recorded the checksum of; of what is computed, those that it is made of.
-    /// Where there is none this cannot tell, nor of strings, whose checksum is over more than their bytes and is held against
-    /// them whenever they are decoded.
+    /// Returns true if the bytes match the recorded checksum. A computed tensor is intact if all tensors that it is
+    /// computed from are. Also returns true if no checksum is recorded, and for strings: their checksum covers more
+    /// than their bytes, and is checked whenever they are decoded.
     ///
     /// # Errors
-    /// Those of reading.
+    /// Errors of reading.
     pub fn is_intact(&self) -> io::Result<bool> {
         let mut sources = self.sources().map(|source| source.is_intact()).peekable();
         match (sources.peek(), self.crc32c.filter(|_| self.dtype.width().is_some())) {
@@ -88,7 +89,7 @@ impl Tensor {
     }
 }
 
-/// That a reading gave another checksum than is recorded.
+/// Returns the error that the bytes have another checksum than the recorded one.
 pub(crate) fn mismatch(actual: Masked, recorded: Masked) -> io::Error {
     damaged(format!("its checksum is {:#010x}, but {:#010x} is recorded", actual.unmask(), recorded.unmask()))
 }

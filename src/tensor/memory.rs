@@ -1,4 +1,4 @@
-//! Bytes that can only be made all at once: made in memory when they are first read, and kept as long as their tensor.
+//! Bytes that can only be generated all at once: generated in memory on first read, and kept as long as their tensor.
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,7 +9,7 @@ use crate::tensor::Tensor;
 
 type Make = Box<dyn Fn() -> io::Result<Vec<u8>> + Send + Sync>;
 
-/// The `len` bytes that `make` makes of these tensors.
+/// Returns an extent of the `len` bytes that `make` generates from these tensors.
 pub(super) fn extent(len: u64, of: Vec<Arc<Tensor>>, make: Make) -> Extent {
     Extent::Decoded { data: Arc::new(Memory { of, make, bytes: Mutex::default() }), len }
 }

@@ -1,4 +1,4 @@
-//! A tensor: what it is, and where its bytes are.
+//! A tensor: its dtype and shape, and the location of its bytes.
 
 mod big_endian;
 mod checksum;
@@ -17,13 +17,13 @@ pub(crate) use crate::tensor::checksum::mismatch;
 use crate::tensor::slices::Part;
 use crate::tensor::strings::Strings;
 
-/// Sizes of the dimensions, outermost first; empty for a scalar.
+/// The sizes of the dimensions, outermost first; empty for a scalar.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Shape(pub Box<[u64]>);
 
 impl Shape {
-    /// The product of the dimensions, 1 for a scalar; `None` past `i64::MAX`, TensorFlow's limit, which it also
-    /// applies to what a zero would make of the product.
+    /// Returns the product of the dimensions, 1 for a scalar. Returns `None` if the product of the nonzero dimensions
+    /// exceeds `i64::MAX`: TensorFlow applies this limit even if another dimension is 0.
     pub(crate) fn num_elements(&self) -> Option<u64> {
         let nonzero = self.0.iter().filter(|&&dim| dim != 0);
         let product = nonzero.into_iter().try_fold(1u64, |n, &dim| n.checked_mul(dim))?;
@@ -31,55 +31,55 @@ impl Shape {
         Some(if self.0.contains(&0) { 0 } else { product })
     }
 
-    /// `784 128`: the form of the `shape` fact and of the TSVs; empty for a scalar.
+    /// Returns the form for the `shape` file and TSV files: `784 128`; empty for a scalar.
     pub(crate) fn spaced(&self) -> String {
         self.0.iter().map(u64::to_string).collect::<Vec<_>>().join(" ")
     }
 }
 
-/// `[784, 128]`, as Python writes it.
+/// The form that Python prints: `[784, 128]`.
 impl fmt::Display for Shape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&format!("{:?}", self.0))
     }
 }
 
-/// Elements in row-major order, little-endian.
+/// A tensor: elements in row-major order, little-endian.
 #[derive(Clone)]
 pub struct Tensor {
-    /// Element type.
+    /// The element type.
     pub dtype: Dtype,
-    /// Dimensions.
+    /// The dimensions.
     pub shape: Shape,
-    /// The stored bytes, wherever they are. A zero-element tensor has one empty extent that keeps its place.
+    /// The extents of the stored bytes. A tensor without elements has one empty extent that keeps its offset.
     pub data: Box<[Extent]>,
-    /// Checksum of those bytes, where the source recorded one.
+    /// The checksum of these bytes, if the source recorded one.
     pub crc32c: Option<Masked>,
-    /// What `data` is made of, where that is not just what the source has. In a box, for it is rare.
+    /// The origins of `data`; `None` if it is the source's. Boxed, because it is rare.
     made: Option<Box<Origins>>,
-    /// Of a tensor of strings, once that was read: what the reading told.
+    /// The layout of a tensor of strings. Set when the tensor is read; contains `None` if reading failed.
     strings: OnceLock<Option<Arc<Strings>>>,
 }
 
-/// Of what a tensor is made.
+/// The tensors that a tensor is computed from.
 #[derive(Clone)]
 enum Origins {
-    /// Of slices: it was saved in several.
+    /// The slices of a tensor that was saved in several.
     Slices(Arc<[Part]>),
-    /// Of the same bytes in another order.
+    /// The same tensor with the other byte order.
     Turned(Arc<Tensor>),
-    /// Of all of these, by some operation.
+    /// The inputs of an operation.
     Computed(Box<[Arc<Tensor>]>),
 }
 
 impl Tensor {
-    /// A tensor of these elements, whose bytes are `data` and have that checksum.
+    /// Creates a tensor with the bytes `data` and their checksum.
     pub fn new(dtype: Dtype, shape: Shape, data: Vec<Extent>, crc32c: Option<Masked>) -> Self {
         let data = data.into_boxed_slice();
         Self { dtype, shape, data, crc32c, made: None, strings: OnceLock::new() }
     }
 
-    /// The same, computed of `sources`. What has a checksum of its own needs none of theirs.
+    /// Sets the sources that the tensor is computed from. A tensor with its own checksum does not need them.
     pub(crate) fn computed_of(self, sources: impl IntoIterator<Item = Arc<Self>>) -> Self {
         match self.crc32c {
             Some(_) => self,
@@ -87,17 +87,17 @@ impl Tensor {
         }
     }
 
-    /// Of a tensor that was saved in several slices, those: what `data` was put together of.
+    /// Returns the slices of a tensor that was saved in several.
     pub(crate) fn parts(&self) -> Option<&Arc<[Part]>> {
         if let Some(Origins::Slices(parts)) = self.made.as_deref() { Some(parts) } else { None }
     }
 
-    /// Of a tensor whose bytes the source has in another order, as it has them.
+    /// Returns the stored tensor if the source has it with the other byte order.
     pub(crate) fn stored(&self) -> Option<&Arc<Self>> {
         if let Some(Origins::Turned(stored)) = self.made.as_deref() { Some(stored) } else { None }
     }
 
-    /// The tensors that it is made of; none if it is the source's own.
+    /// Returns the tensors that this one is computed from; empty if it is the source's own.
     pub(crate) fn sources(&self) -> impl Iterator<Item = &Arc<Self>> {
         let (parts, others) = match self.made.as_deref() {
             Some(Origins::Slices(parts)) => (&parts[..], &[][..]),
@@ -108,23 +108,23 @@ impl Tensor {
         parts.iter().map(|part| &part.tensor).chain(others)
     }
 
-    /// Length of the data in bytes.
+    /// Returns the length of the data in bytes.
     pub fn len(&self) -> u64 {
         self.data.iter().map(Extent::len).sum()
     }
 
-    /// Whether there are no bytes at all.
+    /// Returns true if the length is 0.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Whether every data file that holds some of it could be opened.
+    /// Returns true if every data file that contains a part of the tensor could be opened.
     pub fn is_there(&self) -> bool {
         let own = || self.data.iter().filter_map(Extent::range).all(|(shard, ..)| shard.fault().is_none());
         own() && self.sources().all(|source| source.is_there())
     }
 
-    /// Where the bytes that it was saved as stand in the source: each a data file, an offset in it and a length.
+    /// Returns the locations of the saved bytes in the source: each a data file, an offset and a length.
     pub fn ranges(&self) -> Vec<(&Arc<SourceFile>, u64, u64)> {
         match self.made.as_deref() {
             Some(Origins::Slices(_) | Origins::Turned(_)) => {
@@ -134,7 +134,7 @@ impl Tensor {
         }
     }
 
-    /// The data as one file.
+    /// Returns the data as a file.
     pub fn file(&self) -> VirtualFile {
         self.data.iter().cloned().collect()
     }
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn the_product_is_refused_where_it_passes_the_limit_even_beside_a_zero() {
+    fn the_product_is_limited_even_if_a_dimension_is_zero() {
         assert_eq!(shape(&[]).num_elements(), Some(1));
         assert_eq!(shape(&[3, 4]).num_elements(), Some(12));
         assert_eq!(shape(&[3, 0]).num_elements(), Some(0));
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shape_prints_as_python_prints_it() {
+    fn a_shape_is_formatted_as_in_python() {
         assert_eq!(shape(&[784, 128]).to_string(), "[784, 128]");
         assert_eq!(shape(&[]).to_string(), "[]");
         assert_eq!(shape(&[784, 128]).spaced(), "784 128");

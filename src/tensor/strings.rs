@@ -1,7 +1,7 @@
-//! A tensor of strings, whose elements vary in size: how long files of them are, and where each element is.
+//! A tensor of strings, whose elements vary in size: the length of files with them, and the location of each element.
 //!
-//! All of that takes one reading of the whole tensor, checksum and all. It is done when first asked for and its result
-//! kept, which is small: elements are found again by *groups*, runs of them that are some 256 KiB of text.
+//! This requires one read of the whole tensor, including its checksum. It is done on first use. Its result is kept
+//! and is small: elements are located by *groups*, which are consecutive elements with about 256 KiB of text.
 
 use std::io;
 use std::ops::Range;
@@ -15,52 +15,53 @@ use crate::name::{Name, printable};
 use crate::tensor::checksum::damaged;
 use crate::tensor::{Tensor, mismatch};
 
-/// What one reading of a tensor of strings tells.
+/// The layout of a tensor of strings, obtained by reading it once.
 #[derive(Debug, Default)]
 pub(crate) struct Strings {
-    /// Bytes of the longest element.
+    /// The length of the longest element in bytes.
     pub(crate) longest: u64,
-    /// Whether an element ends in a NUL byte.
+    /// True if an element ends in a NUL byte.
     pub(crate) ends_in_nul: bool,
-    /// Bytes of all elements as [`line()`]s.
+    /// The length in bytes of all elements as [`line()`]s.
     pub(crate) text_len: u64,
-    /// Where the groups begin; the last is where everything ends.
+    /// The starts of the groups. The last entry is the end of all elements.
     groups: Vec<ElementOffset>,
 }
 
-/// Where an element is.
+/// The location of an element.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct ElementOffset {
-    /// Its number, counted from 0.
+    /// The index of the element.
     pub(crate) element: u64,
-    /// Where its length is among the stored bytes.
+    /// The offset of its length in the stored bytes.
     length_at: u64,
-    /// Where its own bytes are.
+    /// The offset of its bytes in the stored bytes.
     bytes_at: u64,
-    /// Where its line is in the text.
+    /// The offset of its line in the text.
     pub(crate) text_at: u64,
 }
 
-/// Text of a group, unless a single element has more.
+/// The length of a group's text in bytes, unless a single element is longer.
 const GROUP: u64 = 256 << 10;
 
-/// An element as a line of text: what is not printable is escaped, a newline among it.
+/// Returns an element as a line of text. Unprintable characters, including newlines, are escaped.
 pub(crate) fn line(element: &[u8]) -> String {
     printable(element) + "\n"
 }
 
 impl Tensor {
-    /// What a reading of this tensor of strings tells; `None` if it cannot be read or is damaged. The first call reads, and
-    /// logs under the variable's `name` what is wrong.
+    /// Returns the layout of this tensor of strings; `None` if it cannot be read or is damaged. The first call reads
+    /// the tensor, and logs an error with the variable's `name`.
     pub(crate) fn strings(&self, name: &Name) -> Option<&Arc<Strings>> {
         let read = || Strings::read(self).inspect_err(|error| log::error!("{name}: not readable: {error}"));
         self.strings.get_or_init(|| read().ok().map(Arc::new)).as_ref()
     }
 
-    /// Hands out the bytes of this tensor of strings and the elements in them, once they agree with the checksum.
+    /// Calls `each` with the bytes and the elements of this tensor of strings, after checking them against the
+    /// checksum.
     ///
     /// # Errors
-    /// Those of the source; `InvalidData` if it is damaged.
+    /// Errors of the source; `InvalidData` if the tensor is damaged.
     pub(crate) fn with_elements<T>(&self, each: impl FnOnce(&[u8], &[&[u8]]) -> T) -> io::Result<T> {
         match self.stored() {
             Some(stored) => stored.elements_in(Endianness::Big, each),
@@ -113,20 +114,20 @@ impl Strings {
         Ok(strings)
     }
 
-    /// The last place to begin at so as to meet byte `at` of the text.
+    /// Returns the start of the group that contains byte `at` of the text.
     pub(crate) fn before_text(&self, at: u64) -> ElementOffset {
         self.groups[self.groups.partition_point(|place| place.text_at <= at).saturating_sub(1)]
     }
 
-    /// The last place to begin at so as to meet the element of that number.
+    /// Returns the start of the group that contains an element.
     pub(crate) fn before_element(&self, element: u64) -> ElementOffset {
         self.groups[self.groups.partition_point(|place| place.element <= element).saturating_sub(1)]
     }
 
-    /// Calls `each` with the elements from a place on, until it says that it has enough.
+    /// Calls `each` with the elements from an offset on, until it returns false.
     ///
     /// # Errors
-    /// Those of the source, and that its bytes are not those that were measured.
+    /// Errors of the source, and the error that the bytes have changed since they were measured.
     pub(crate) fn visit(
         &self,
         tensor: &Tensor,
@@ -149,13 +150,13 @@ impl Strings {
     }
 }
 
-/// Where the first element is: the elements are the last of the bytes.
+/// Returns the offset of the first element's bytes: the elements are at the end of the bytes.
 fn bytes_at(bytes: &[u8], elements: &[&[u8]]) -> u64 {
     let together: usize = elements.iter().copied().map(<[u8]>::len).sum();
     (bytes.len() - together) as u64
 }
 
-/// Bytes of the tensor as they are stored. What the files do not hold is refused before there is memory for it.
+/// Returns stored bytes of the tensor. Fails before allocating memory if a data file is missing.
 fn stored(tensor: &Tensor, range: Range<u64>) -> io::Result<Vec<u8>> {
     if !tensor.is_there() {
         return Err(io::Error::new(io::ErrorKind::NotFound, "its data file is missing"));

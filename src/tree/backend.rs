@@ -1,4 +1,4 @@
-//! What a directory of the source looks like from here: checkpoints that can be planned, and files that can be opened.
+//! The tree's interface to a source directory: checkpoints to plan and files to open.
 
 use std::io;
 
@@ -9,98 +9,100 @@ use crate::tree::Kind;
 
 /// A directory of the source.
 pub trait Backend: Send + Sync {
-    /// What is in it now, by names alone.
+    /// Lists the directory, using names only.
     ///
     /// # Errors
-    /// Those of the file system.
+    /// File system errors.
     fn scan(&self) -> io::Result<Scan>;
 
-    /// A checkpoint that a scan found: its variables under the names that are to be shown, and its index's state.
+    /// Plans a checkpoint that a scan found. Returns its variables under the names to show, and the state of its
+    /// index file.
     ///
     /// # Errors
-    /// Why it cannot be shown, for a person to read.
+    /// The reason why the checkpoint cannot be shown, as text for the user.
     fn plan(&self, stem: &[u8]) -> Result<(Catalog, Stamp), String>;
 
-    /// What a file is now.
+    /// Returns the current state of a file.
     ///
     /// # Errors
-    /// Those of the file system.
+    /// File system errors.
     fn stamp(&self, name: &[u8]) -> io::Result<Stamp>;
 
-    /// A file, opened now.
+    /// Opens a file. A failure to open it is recorded in the returned value.
     fn file(&self, name: &[u8]) -> SourceFile;
 
-    /// A directory in it.
+    /// Opens a subdirectory.
     ///
     /// # Errors
-    /// Those of the file system.
+    /// File system errors.
     fn directory(&self, name: &[u8]) -> io::Result<Box<dyn Backend>>;
 
-    /// The checkpoints that a file names, the newest first, if it is a state file.
+    /// Returns the checkpoints that a state file names, newest first. Returns `None` if the file is not a state file.
     fn names_in_state_file(&self, name: &[u8]) -> Option<Vec<Vec<u8>>>;
 
-    /// Bytes of all files in it and below it.
+    /// Returns the total size in bytes of all files in the directory and below it.
     fn len(&self) -> u64;
 
-    /// Whether there are none.
+    /// Returns true if the total size is 0.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
-/// What a directory holds.
+/// The contents of a directory.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scan {
-    /// Time of its newest index; of itself if it has none.
+    /// The modification time of the newest index, or of the directory if it has no index.
     pub(crate) mtime: (i64, i64),
-    /// Its permission bits.
+    /// The permission bits of the directory.
     pub(crate) mode: u32,
-    /// Its checkpoints, complete or not.
+    /// All checkpoints, complete or not.
     pub(crate) checkpoints: Vec<FoundCheckpoint>,
-    /// Everything else.
+    /// All other entries.
     pub(crate) others: Vec<Other>,
-    /// The complete ones, oldest first; empty where there is to be no state file.
+    /// The complete checkpoints, oldest first. Empty if the directory gets no state file.
     pub(crate) in_order: Vec<Listed>,
-    /// When the last one that is never deleted was written; 0 if nobody said.
+    /// The time at which the last never-deleted checkpoint was written; 0 if unknown.
     pub(crate) last_preserved: f64,
 }
 
-/// A checkpoint, by the names of its files.
+/// A checkpoint, discovered by the names of its files.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct FoundCheckpoint {
-    /// The prefix's last component.
+    /// The last component of the prefix.
     pub(crate) stem: Vec<u8>,
-    /// Its index.
+    /// The state of the index file.
     pub(crate) index: Stamp,
-    /// The names of its data files as they will be shown, and what they are; `None` if that cannot be told.
+    /// The names of the data files as they will be shown, and the files' states; `None` if a state is unknown.
     pub(crate) data: Vec<(Vec<u8>, Option<Stamp>)>,
-    /// Whether its variables are shown as files too.
+    /// True if the variables are shown as files too.
     pub(crate) has_tree: bool,
 }
 
-/// A file, directory or link that is shown as it is.
+/// A file, directory or symlink that is shown unchanged.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Other {
-    /// Its name.
+    /// The name.
     pub(crate) name: Vec<u8>,
-    /// What it is.
+    /// The type.
     pub(crate) kind: Kind,
-    /// Where it leads, if it is a link.
+    /// The link target if it is a symlink.
     pub(crate) target: Vec<u8>,
-    /// Its inode number in the source.
+    /// The inode number in the source.
     pub(crate) ino: u64,
 }
 
 /// A complete checkpoint.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Listed {
-    /// Its stem.
+    /// The last component of the prefix.
     pub(crate) stem: Vec<u8>,
-    /// When it was written, if the source's state file says.
+    /// The time at which it was written, if the source's state file contains it.
     pub(crate) time: Option<f64>,
 }
 
-/// The state file that names these checkpoints, of which the last is the newest. Times are kept if all are known.
+/// Returns the state file that names these checkpoints, the newest last. Timestamps are included only if all are
+/// known.
 pub(crate) fn state(checkpoints: &[&Listed], last_preserved: f64) -> State {
     let paths: Vec<_> = checkpoints.iter().map(|listed| listed.stem.clone()).collect();
     let times: Option<Vec<_>> = checkpoints.iter().map(|listed| listed.time).collect();

@@ -1,21 +1,21 @@
-//! The checkpoints of a mount's topmost directory: planned in the background, and counted for `status`.
+//! The checkpoints of a mount's root directory: planned in the background, and counted for `status`.
 
 use std::sync::Arc;
 
 use crate::tree::source_dir::SourceDir;
 
-/// The checkpoints of a mount's topmost directory.
+/// The checkpoints of a mount's root directory.
 #[derive(Clone)]
 pub struct Checkpoints(Arc<SourceDir>);
 
-/// Numbers of checkpoints.
+/// The numbers of checkpoints in each state.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// All that the directory has.
+    /// The number of all checkpoints in the directory.
     pub all: usize,
-    /// Those that were planned.
+    /// The number of planned checkpoints.
     pub planned: usize,
-    /// The stems of those that were planned and do not fit, the newest first.
+    /// The stems of the planned checkpoints that cannot be shown, newest first.
     pub mismatched: Vec<Vec<u8>>,
 }
 
@@ -24,8 +24,8 @@ impl Checkpoints {
         Self(folder)
     }
 
-    /// Plans the checkpoints that were last listed, the newest first, and keeps what each plan says of its files. Calls
-    /// `before_each` before each.
+    /// Plans the checkpoints of the last listing, newest first, and keeps what each plan says about the checkpoint's
+    /// files. Calls `before_each` before each checkpoint.
     pub fn plan(&self, mut before_each: impl FnMut()) {
         for slot in self.0.newest_first() {
             before_each();
@@ -33,7 +33,7 @@ impl Checkpoints {
         }
     }
 
-    /// Counts them, by what is known now.
+    /// Returns the counts as far as they are known now.
     pub fn counts(&self) -> Counts {
         let slots = self.0.newest_first();
         let planned: Vec<_> = slots.iter().filter_map(|slot| Some((slot, slot.known()?))).collect();

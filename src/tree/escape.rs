@@ -1,18 +1,21 @@
-//! Components of variable names as file names: what a file system cannot hold is written `%XX`, reversibly.
+//! The encoding of variable name components as file names: bytes that a file name cannot contain become `%XX`,
+//! reversibly.
 //!
-//! Escaped are control bytes, `%` itself, what is not UTF-8, and all of `.` and `..`. An empty component is a lone `%`.
-//! One that would be too long is cut and ends in `%~` and a hash of the whole. No other file name has a `%` that
-//! is not followed by two digits, which leaves a final one free to mark a directory that gives way to a file.
+//! Escaped are control bytes, `%` itself, bytes that are not valid UTF-8, and the whole of `.` and `..`. An empty
+//! component becomes a lone `%`. A component that would be too long is truncated and ends in `%~` and a hash of the
+//! whole component. In any other file name, every `%` is followed by two digits. A final `%` is therefore free to
+//! mark a directory whose name would collide with a file.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// Bytes of a file name, less the longest suffix that a format appends and a mark.
+/// The maximum length of an escaped component: a file name's 255 bytes, minus the longest suffix of a format and a
+/// mark.
 const MAX: usize = 255 - 5;
-/// Bytes that are kept of a component that is cut: the rest is `%~` and sixteen digits.
+/// The number of bytes kept of a truncated component. `%~` and sixteen digits follow.
 const KEPT: usize = MAX - 18;
 
-/// The file name of a component.
+/// Returns the file name of a component.
 pub(super) fn escape(component: &[u8]) -> Cow<'_, str> {
     match component {
         b"" => "%".into(),
@@ -25,7 +28,7 @@ pub(super) fn escape(component: &[u8]) -> Cow<'_, str> {
     }
 }
 
-/// The name with its first byte escaped as well, for a place where it means something else.
+/// Returns the name with its first byte escaped, for places where the plain name has another meaning.
 pub(super) fn escape_first(name: &str) -> String {
     name.as_bytes().first().map_or_else(String::new, |first| format!("%{first:02X}{}", &name[1..]))
 }
@@ -62,7 +65,7 @@ fn cut(name: String, component: &[u8]) -> String {
     format!("{}%~{:016x}", &name[..end], fnv1a(component))
 }
 
-/// FNV-1a, 64 bits: stable over releases, unlike the hashes of the standard library.
+/// Returns the 64-bit FNV-1a hash. It is stable across releases, unlike the hashes of the standard library.
 fn fnv1a(bytes: &[u8]) -> u64 {
     bytes
         .iter()
@@ -96,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_file_system_cannot_hold_is_escaped_visibly() {
+    fn bytes_invalid_in_file_names_are_escaped() {
         for (component, name) in [
             (&b"kernel"[..], "kernel"),
             (b"", "%"),
@@ -115,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_component_is_cut_and_two_with_one_beginning_stay_apart() {
+    fn long_components_with_a_common_prefix_are_truncated_to_different_names() {
         let (a, b) = ([b'x'; 300], [&[b'x'; 299][..], b"y"].concat());
         let (a, b) = (escape(&a).into_owned(), escape(&b).into_owned());
         assert!(a.len() <= MAX && b.len() <= MAX);

@@ -1,15 +1,15 @@
-//! Names and inodes: which files a mount has, without storing one of them.
+//! Names and inodes: the files that a mount has, without storing any of them.
 //!
 //! ```text
-//! root.rs        what a number stands for
-//!  ├─ folder.rs      a directory of the source: listing.rs its names, slot.rs its checkpoints, each planned when used
-//!  │   └─ directory.rs   the source's side of it
-//!  ├─ checkpoint.rs  the files of one checkpoint: names.rs, escape.rs, role.rs, top.rs, show.rs
-//!  └─ inodes.rs      who has which number
+//! root.rs              inode numbers
+//!  ├─ source_dir/      a directory of the source: listing.rs its names, lazy_checkpoint.rs its checkpoints
+//!  │   ├─ inodes.rs        the assignment of inode numbers
+//!  │   └─ ../backend.rs    the interface to the source directory
+//!  └─ checkpoint/      the files of one checkpoint: names.rs, node_kind.rs, checkpoint_files.rs, show.rs, ../escape.rs
 //! ```
 //!
-//! Directories of the source are short lists. Below them each checkpoint has a tree whose directories follow the components
-//! of variable names; everything in it is computed from an ordinal when it is asked for.
+//! Directories of the source are short lists. Each checkpoint in them has a tree whose directories follow the
+//! components of variable names. Everything in that tree is computed from an ordinal on request.
 
 mod backend;
 mod checkpoint;
@@ -54,7 +54,7 @@ impl Ino {
     }
 }
 
-/// What an inode is.
+/// The type of an inode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "they are their names")]
 pub enum Kind {
@@ -63,52 +63,52 @@ pub enum Kind {
     Link,
 }
 
-/// What `stat` tells of an inode.
+/// The attributes that `stat` reports for an inode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Attr {
-    /// Its number.
+    /// The inode number.
     pub ino: Ino,
-    /// What it is.
+    /// The inode type.
     pub kind: Kind,
-    /// Length in bytes.
+    /// The length in bytes.
     pub len: u64,
-    /// Time of its source.
+    /// The modification time of the source.
     pub mtime: SystemTime,
-    /// Links: two for a directory, and one for each directory in it.
+    /// The link count: two for a directory, plus one for each subdirectory.
     pub nlink: u32,
-    /// Permission bits.
+    /// The permission bits.
     pub mode: u16,
-    /// Whether the name may come to mean something else while mounted.
+    /// True if the name may refer to something else later while mounted.
     pub(crate) volatile: bool,
 }
 
 impl Attr {
-    /// What can be told of a name without looking further: what it is.
+    /// Returns attributes for an entry about which only the inode number and type are known.
     pub(crate) fn unknown(entry: &Entry<'_>) -> Self {
         let (ino, kind, mtime) = (entry.ino, entry.kind, SystemTime::UNIX_EPOCH);
         Self { ino, kind, len: 0, mtime, nlink: 1, mode: 0o400, volatile: true }
     }
 }
 
-/// One name in a directory.
+/// An entry of a directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry<'a> {
-    /// The inode.
+    /// The inode number.
     pub ino: Ino,
-    /// What it is.
+    /// The inode type.
     pub kind: Kind,
-    /// Its name.
+    /// The file name.
     pub name: Cow<'a, [u8]>,
 }
 
-/// What can be read of an inode.
+/// The readable content of an inode.
 #[derive(Clone)]
 pub enum Content<'a> {
-    /// A directory: its entries are listed by position.
+    /// A directory. Its entries are listed by position.
     Directory,
     /// A file.
     File(VirtualFile),
-    /// Where a symbolic link leads.
+    /// The target of a symlink.
     Link(Cow<'a, [u8]>),
 }
 
@@ -138,12 +138,12 @@ impl Content<'_> {
     }
 }
 
-/// What `ENOENT` is in Rust, with its number, which the kernel is to get.
+/// Returns `ENOENT` as an error with its number, which the kernel receives.
 fn absent() -> io::Error {
     io::Error::from_raw_os_error(libc::ENOENT)
 }
 
-/// A state file that names one checkpoint.
+/// Returns a state file that names one checkpoint.
 fn state_file(prefix: &[u8]) -> VirtualFile {
     let named = State {
         model_checkpoint_path: prefix.to_vec(),

@@ -1,4 +1,4 @@
-//! The tree of a mount: what an inode number stands for, and the folder for what is about the mount itself.
+//! The tree of a mount: the map from inode numbers to files and directories, and the control directory.
 
 use std::collections::{BTreeMap, HashSet};
 use std::io;
@@ -20,47 +20,49 @@ use crate::view;
 pub struct Tree {
     root: Arc<SourceDir>,
     inodes: Inodes,
-    /// The names in [`SERVICE`], sorted.
+    /// The entries of [`CONTROL_DIR`], sorted by name.
     control_dir: BTreeMap<Vec<u8>, Ino>,
-    /// What they hold, by ordinal.
+    /// The contents of the control directory's files, by ordinal.
     dynamic_files: Vec<DynamicFile>,
-    /// What was made for being asked about. It is not listed as unknown again, though its tree be let go of meanwhile: it
-    /// may be open, and who reads it would take a length that is not known for the end.
+    /// The dynamic inodes whose attributes have been requested. Their attributes are never reported as unknown again,
+    /// even after their tree is evicted: a program may have such a file open, and would take an unknown length (0)
+    /// for the end of the file.
     materialized: Mutex<HashSet<Ino>>,
 }
 
-/// A file whose content is another each time it is read.
+/// A function that generates the content of a file for each read.
 pub type DynamicFile = Box<dyn Fn() -> Vec<u8> + Send + Sync>;
 
-/// A checkpoint that was planned before there is a tree.
+/// A checkpoint that is planned before the tree exists.
 pub struct Planned {
-    /// Its stem.
+    /// The last component of the checkpoint's prefix.
     pub stem: Vec<u8>,
-    /// Its variables under the names that are to be shown.
+    /// The variables under the names that the mount shows.
     pub catalog: Catalog,
-    /// Its index.
+    /// The state of the index file when the checkpoint was planned.
     pub stamp: Stamp,
 }
 
-/// The folder for what is about the mount itself.
+/// The directory with information about the mount itself.
 const CONTROL_DIR: &[u8] = b".ckptfs";
-/// The service folder, and the first file in it.
+/// The inode number of the control directory.
 const CONTROL_DIR_INO: Ino = Ino(2);
+/// The ordinal of the first file in the control directory.
 const FIRST_DYNAMIC: u32 = 3;
 
 impl Tree {
-    /// The tree of a directory of the source, of whose checkpoints some may be planned.
+    /// Creates the tree of a source directory. `planned` holds the checkpoints that are already planned.
     ///
     /// # Errors
-    /// Those of listing the directory.
+    /// Errors of listing the directory.
     pub fn new(directory: Box<dyn Backend>, planned: impl IntoIterator<Item = Planned>) -> io::Result<Self> {
         Self::showing(Show::default(), directory, planned)
     }
 
-    /// The same, with a part of what there is to show of each checkpoint.
+    /// Like [`Self::new`], but shows only the part of each checkpoint that `show` selects.
     ///
     /// # Errors
-    /// As [`Self::new`].
+    /// Same as [`Self::new`].
     pub fn showing(
         show: Show,
         directory: Box<dyn Backend>,
@@ -80,21 +82,21 @@ impl Tree {
         Ok(tree)
     }
 
-    /// The checkpoints of the topmost directory.
+    /// Returns the checkpoints of the root directory.
     pub fn checkpoints(&self) -> Checkpoints {
         Checkpoints::new(self.root.clone())
     }
 
-    /// Adds a file to the folder for what is about the mount itself.
+    /// Adds a file to the control directory.
     pub(crate) fn add_control_dir(&mut self, name: &str, content: DynamicFile) {
         self.control_dir.insert(name.into(), Ino::new(0, FIRST_DYNAMIC + self.dynamic_files.len() as u32));
         self.dynamic_files.push(content);
     }
 
-    /// The inode of a name in a directory.
+    /// Returns the attributes of a name in a directory.
     ///
     /// # Errors
-    /// `ENOENT` if there is none, `ESTALE` if the directory is gone, those of the source.
+    /// `ENOENT` if the name does not exist, `ESTALE` if the directory no longer exists, and errors of the source.
     pub fn lookup(&self, directory: Ino, name: &[u8]) -> io::Result<Attr> {
         if let Some(folder) = self.source_dir(directory) {
             return self.attr(folder.lookup(name, &self.inodes)?);
@@ -107,10 +109,10 @@ impl Tree {
         self.made_attr(&tree, Ino::new(directory.tag(), ordinal)).ok_or_else(absent)
     }
 
-    /// What `stat` tells.
+    /// Returns the attributes that `stat` reports.
     ///
     /// # Errors
-    /// `ESTALE` if it is gone, those of the source.
+    /// `ESTALE` if the inode no longer exists, and errors of the source.
     pub fn attr(&self, ino: Ino) -> io::Result<Attr> {
         match self.node(ino) {
             Some(Node::Directory(folder)) => folder.attr(&self.inodes),
@@ -124,7 +126,7 @@ impl Tree {
         }
     }
 
-    /// What `stat` tells of something in a tree, which is made if need be.
+    /// Returns the attributes of an inode in a checkpoint tree. Generates the file or link tree if necessary.
     fn made_attr(&self, tree: &CheckpointTree, ino: Ino) -> Option<Attr> {
         if tree.is_dynamic(ino.ordinal()) {
             self.materialized().insert(ino);
@@ -136,8 +138,8 @@ impl Tree {
         self.materialized.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The same where that costs nothing: no checkpoint is planned, no directory looked at and no file made for the first
-    /// time.
+    /// Returns the attributes if they are cheap to get. Plans no checkpoint, scans no directory, and generates no
+    /// file or link tree for the first time.
     pub(crate) fn known_attr(&self, ino: Ino) -> Option<Attr> {
         match self.node(ino) {
             Some(Node::Directory(folder)) if !folder.is_known() => None,
@@ -158,10 +160,10 @@ impl Tree {
         if is_unmade { None } else { tree.attr(ino.ordinal()) }
     }
 
-    /// What can be read.
+    /// Returns the content of an inode.
     ///
     /// # Errors
-    /// `ESTALE` if it is gone, those of the source.
+    /// `ESTALE` if the inode no longer exists, and errors of the source.
     pub fn content(&self, ino: Ino) -> io::Result<Content<'static>> {
         match self.node(ino) {
             Some(Node::Directory(_)) => Ok(Content::Directory),
@@ -173,11 +175,11 @@ impl Tree {
         }
     }
 
-    /// Reads the variable that a file shows from end to end, and tells whether its bytes are those that were saved; the log
-    /// names one whose are not.
+    /// Returns true if the bytes of the variable that a file shows match their checksum. Reads the whole variable,
+    /// and logs its name if the checksum differs.
     ///
     /// # Errors
-    /// Those of reading.
+    /// Errors of reading.
     pub(crate) fn is_intact(&self, ino: Ino) -> io::Result<bool> {
         let tree = self.of_variables(ino);
         let Some(variable) = tree.as_ref().and_then(|tree| tree.shown_variable(ino.ordinal())) else {
@@ -193,25 +195,26 @@ impl Tree {
         Ok(is_intact)
     }
 
-    /// An extended attribute of what shows a variable.
+    /// Returns an extended attribute of a file or directory that shows a variable.
     pub(crate) fn attribute(&self, ino: Ino, name: &[u8]) -> Option<Vec<u8>> {
         let tree = self.of_variables(ino)?;
         view::attribute(tree.shown_variable(ino.ordinal())?, name)
     }
 
-    /// The names of an inode's extended attributes, each ended by a NUL.
+    /// Returns the names of an inode's extended attributes, each terminated by a NUL.
     pub(crate) fn attributes(&self, ino: Ino) -> Vec<u8> {
         let tree = self.of_variables(ino);
         let variable = tree.as_ref().and_then(|tree| tree.shown_variable(ino.ordinal()));
         variable.map(view::attributes).unwrap_or_default()
     }
 
-    /// The tree of what may show a variable. `ls -l` asks for attributes of all it lists, which must build none.
+    /// Returns the tree of an inode that may show a variable. Returns `None` for an inode that [`Self::summary`]
+    /// knows: `ls -l` asks for the extended attributes of everything it lists, and this must not build a tree.
     fn of_variables(&self, ino: Ino) -> Option<Arc<CheckpointTree>> {
         if self.summary(ino).is_some() { None } else { self.of(ino).ok() }
     }
 
-    /// The directory that holds a directory.
+    /// Returns the parent of a directory.
     pub(crate) fn parent(&self, directory: Ino) -> Ino {
         if let Some(folder) = self.source_dir(directory) {
             return folder.parent();
@@ -221,11 +224,12 @@ impl Tree {
         parent.map_or(slot.parent(), |ordinal| Ino::new(directory.tag(), ordinal))
     }
 
-    /// Calls `each` with the entries of a directory from a place on, and with the place after each, until it has enough.
-    /// Sorted by name, but for a checkpoint's folders, whose own entries come before those of variables.
+    /// Calls `each` for the entries of a directory, starting at position `from`, until `each` returns true. The first
+    /// argument of `each` is the position after the entry. Entries are sorted by name. Exception: in the directories
+    /// of a checkpoint, the checkpoint's own entries come before those of variables.
     ///
     /// # Errors
-    /// `ESTALE` if the directory is gone, those of the source.
+    /// `ESTALE` if the directory no longer exists, and errors of the source.
     pub fn entries(
         &self,
         directory: Ino,
@@ -251,7 +255,7 @@ impl Tree {
         Ok(())
     }
 
-    /// Bytes of all data, for `statfs`.
+    /// Returns the total size of all data in bytes, for `statfs`.
     pub fn total_size(&self) -> u64 {
         self.root.len(&self.inodes).unwrap_or(0)
     }
@@ -271,13 +275,13 @@ impl Tree {
         }
     }
 
-    /// The tree of the checkpoint that an inode is in.
+    /// Returns the tree of the checkpoint that contains an inode.
     fn of(&self, ino: Ino) -> io::Result<Arc<CheckpointTree>> {
         let slot = self.inodes.checkpoint(ino.tag()).filter(|_| !ino.is_volatile());
         slot.and_then(|slot| slot.tree(self.inodes.trees())).ok_or_else(stale)
     }
 
-    /// What is known of a checkpoint's files and directory without its tree.
+    /// Returns the attributes of a checkpoint's directory or of one of its bundle files, without its tree.
     fn summary(&self, ino: Ino) -> Option<Attr> {
         let slot = self.inodes.checkpoint(ino.tag()).filter(|_| !ino.is_volatile())?;
         let outline = slot.summary(self.inodes.trees()).ok()?;

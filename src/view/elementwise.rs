@@ -1,5 +1,5 @@
-//! Files made of a tensor's elements one by one, each of which takes the same number of bytes there, so that any part of
-//! the file is computed from its own part of the tensor alone.
+//! Files that are generated from a tensor's elements one by one. Each element takes the same number of bytes, so any
+//! part of the file is computed from the corresponding part of the tensor alone.
 
 use std::io;
 use std::sync::Arc;
@@ -9,21 +9,21 @@ use crate::dtype::Value;
 use crate::extent::Extent;
 use crate::tensor::Tensor;
 
-/// A tensor, and what each of its numbers becomes.
+/// A tensor, and the function that converts each of its numbers.
 pub(super) struct Elementwise {
-    /// The tensor, of a dtype with a fixed width.
+    /// The tensor. Its dtype has a fixed width.
     pub(super) tensor: Arc<Tensor>,
-    /// Bytes that `put` writes for an element, all its components together.
+    /// The number of bytes that `put` writes for an element with all its components.
     pub(super) width: u64,
-    /// Appends one number.
+    /// The function that appends one number.
     pub(super) put: fn(Value, &mut Vec<u8>),
 }
 
-/// Elements that are decoded together are about this many bytes of the result.
+/// The approximate length of a block in bytes of the result.
 const PIECE: u64 = 4 << 20;
 
 impl Elementwise {
-    /// The result, of known length.
+    /// Returns the result as an extent. Its length is known.
     pub(super) fn extent(self) -> Extent {
         let len = self.tensor.len() / self.stored_width() * self.width;
         Extent::Decoded { data: Arc::new(self), len }

@@ -1,4 +1,4 @@
-//! The kinds of files: a form of every variable, a small file beside a variable, a file about the whole checkpoint.
+//! The kinds of files: a form of every variable, a small file for each variable, a file about the whole checkpoint.
 
 use std::sync::Arc;
 
@@ -6,39 +6,39 @@ use crate::catalog::{Catalog, Variable};
 use crate::dtype::Dtype;
 use crate::extent::VirtualFile;
 
-/// A format in which every variable has a file of its own: `npy/dense/kernel.npy`.
+/// A format in which every variable has its own file: `npy/dense/kernel.npy`.
 pub struct Format {
-    /// The folder that holds the files, and the format's name on the command line.
+    /// The directory that contains the files, and the format's name on the command line.
     pub(crate) name: &'static str,
-    /// What the files' names end in.
+    /// The suffix of the files' names.
     pub(crate) suffix: &'static str,
-    /// The name of the link to the file among the variable's facts.
+    /// The name of the symlink to the file in a variable's directory under `vars/`.
     pub(crate) link: &'static str,
-    /// The file; an error says why a variable has none.
+    /// The function that generates the file. Its error is the reason why a variable has none.
     pub file: fn(&Variable) -> Result<VirtualFile, String>,
 }
 
-/// A small file beside a variable, made when it is asked for.
+/// A small file in each variable's directory, generated on demand.
 pub(crate) struct VariableFile {
-    /// Its name.
+    /// The file name.
     pub(crate) name: &'static str,
-    /// Its content.
+    /// The function that generates the content.
     pub(crate) file: fn(&Catalog, &Variable) -> VirtualFile,
 }
 
-/// A file about the whole checkpoint, at the top of its directory.
+/// A file about the whole checkpoint, directly in the checkpoint's directory.
 pub struct CheckpointView {
-    /// Its name.
+    /// The file name.
     pub name: &'static str,
-    /// Whether the checkpoint has it.
+    /// The function that returns true if the checkpoint has this file.
     pub is_there: fn(&Catalog) -> bool,
-    /// Its content. To learn the length may take some work, so ask once.
+    /// The function that generates the content. Computing the length may be expensive, so call it once.
     pub file: fn(&Arc<Catalog>) -> VirtualFile,
-    /// The variables that it cannot hold, each with the reason.
+    /// The function that returns the variables that the file cannot contain, each with the reason.
     pub left_out: fn(&Catalog) -> Vec<String>,
 }
 
-/// Why a variable of that type is in no format.
+/// Returns the reason why variables of a dtype are in no format.
 pub(crate) fn no_form(dtype: Dtype) -> String {
     format!("a {dtype} has no form but the program's own")
 }

@@ -1,4 +1,4 @@
-//! `info.json`: everything known about a variable, in one object.
+//! The `info.json` file: everything known about a variable, in one object.
 
 use serde_json::{Value, json};
 
@@ -11,15 +11,15 @@ use crate::tensor::slices::Part;
 use crate::view::FORMATS;
 use crate::view::form::Format;
 
-/// So many paths are listed; a graph may have exponentially many.
+/// The maximum number of listed paths; a graph may have exponentially many.
 const PATHS: usize = 100;
 
 pub(super) fn text(catalog: &Catalog, variable: &Variable) -> String {
     format!("{:#}\n", json(catalog, variable))
 }
 
-/// The variable as a JSON object. `offset` is that in the data file `shard`; both are null where the bytes are computed, or
-/// stand in several places.
+/// Returns the variable as a JSON object. `offset` is the offset in the data file `shard`. Both are null if the bytes
+/// are computed, or are in several places.
 pub(super) fn json(catalog: &Catalog, variable: &Variable) -> Value {
     let tensor = &variable.tensor;
     let mut info = json!({
@@ -67,7 +67,7 @@ pub(super) fn json(catalog: &Catalog, variable: &Variable) -> Value {
     info
 }
 
-/// Where the bytes are, and their checksum: those that the source has, whatever their order.
+/// Fills in the location and the checksum of the bytes as the source stores them, in either byte order.
 fn stored(tensor: &Tensor, info: &mut Value) {
     let stored = tensor.stored().map_or(tensor, |stored| stored);
     let (shard, offset) = match &*stored.data {
@@ -88,7 +88,7 @@ fn slice(part: &Part) -> Value {
     slice
 }
 
-/// What a rule made of it, and what was done to its value where anything was.
+/// Returns the rule that produced the variable, and the change of its value if there is one.
 fn rule(origin: &Origin) -> Value {
     let mut rule = json!({"place": &*origin.rule, "from": text_of(&origin.name)});
     if let Some(value) = &origin.value {
@@ -97,7 +97,8 @@ fn rule(origin: &Origin) -> Value {
     rule
 }
 
-/// JSON escapes by itself; what is not UTF-8 it cannot hold.
+/// Converts a name to text. JSON escapes control characters, but cannot contain bytes that are not UTF-8: these are
+/// replaced.
 fn text_of(name: &Name) -> String {
     String::from_utf8_lossy(name.as_bytes()).into_owned()
 }

@@ -1,7 +1,8 @@
-//! Views: how a variable, or a whole checkpoint, is presented as files. A view lays extents out and reads no data,
-//! strings apart, whose lengths are among their data.
+//! Views: the presentation of a variable, or of a whole checkpoint, as files. A view arranges extents and reads no
+//! data. Strings are an exception, because their lengths are in their data.
 //!
-//! A new view is a file of its own and a row in a table here; the tree, `info.json` and `ckptfs cat` follow the tables.
+//! A new view is a separate source file and a row in a table here. The tree, `info.json` and `ckptfs cat` use the
+//! tables.
 
 pub mod bundle;
 mod elementwise;
@@ -29,7 +30,7 @@ pub(crate) use crate::view::xattr::{attribute, attributes};
 /// The formats, in the order in which they are listed.
 pub(crate) const FORMATS: &[Format] = &[npy::FORMAT, raw::FORMAT, text::FORMAT];
 
-/// The facts.
+/// The small files of each variable.
 pub(crate) const VARIABLE_FILES: &[VariableFile] = &[
     VariableFile { name: "dtype", file: |_, variable| line(&variable.tensor.dtype) },
     VariableFile {
@@ -40,7 +41,7 @@ pub(crate) const VARIABLE_FILES: &[VariableFile] = &[
     VariableFile { name: "stats", file: |_, variable| stats::fact(variable) },
 ];
 
-/// The files about the whole.
+/// The files about the whole checkpoint.
 pub const CHECKPOINT_VIEWS: &[CheckpointView] = &[
     safetensors::WHOLE,
     weights_h5::LEGACY,
@@ -64,13 +65,13 @@ fn line(text: &impl std::fmt::Display) -> VirtualFile {
     format!("{text}\n").into_bytes().into()
 }
 
-/// Names below a variable that are, or will be, facts: a variable of such a name is shown escaped there, so that adding
-/// a fact moves no path.
+/// The names in a variable's directory that are, or will be, used by per-variable files and links. A variable
+/// component with such a name is shown escaped there, so that a new per-variable file changes no path.
 pub(crate) const RESERVED: &[&str] =
     &["array.npy", "dtype", "info.json", "raw", "shape", "stats", "values.txt"];
 
-/// A checkpoint in the source's own format, where that is not TensorFlow's: what follows the stem in its name, and the
-/// file. It is the source's file, as long as that says the same.
+/// Returns the checkpoint in the source's own format, if that is not TensorFlow's: the suffix after the stem, and the
+/// file. It is the source's file as long as the variables are unchanged.
 pub(crate) fn own(catalog: &Arc<Catalog>) -> Option<(&'static str, VirtualFile)> {
     let own = catalog.native.as_ref()?;
     let has = |whole: &&CheckpointView| {
@@ -81,12 +82,12 @@ pub(crate) fn own(catalog: &Arc<Catalog>) -> Option<(&'static str, VirtualFile)>
     Some((own.suffix, file))
 }
 
-/// The format of that name.
+/// Returns the format with a name.
 pub fn format(name: &str) -> Option<&'static Format> {
     FORMATS.iter().find(|format| format.name == name)
 }
 
-/// Everything known about a variable, as JSON in one line.
+/// Returns everything known about a variable as one JSON object.
 pub fn info(catalog: &Catalog, variable: &Variable) -> serde_json::Value {
     info::json(catalog, variable)
 }
@@ -96,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_fact_and_link_has_a_reserved_name() {
+    fn every_variable_file_and_link_has_a_reserved_name() {
         for name in
             VARIABLE_FILES.iter().map(|fact| fact.name).chain(FORMATS.iter().map(|format| format.link))
         {

@@ -1,7 +1,8 @@
-//! `npy/`: each variable as a NumPy array, for `np.load(path, mmap_mode="r")`. A header, then the tensor's own extents.
+//! The `npy/` directory: each variable as a NumPy array, for `np.load(path, mmap_mode="r")`. A file is a header and
+//! the tensor's own extents.
 //!
-//! Types that NumPy lacks are widened without loss: small floats to float32, signed sub-byte integers to int8. Strings are
-//! `|S<n>`, unless one ends in a NUL byte, which NumPy would take for padding.
+//! Dtypes that NumPy lacks are widened without loss: small floats to float32, signed sub-byte integers to int8.
+//! Strings are `|S<n>`, unless one ends in a NUL byte, which NumPy would treat as padding.
 
 use crate::catalog::Variable;
 use crate::dtype::Numpy;
@@ -30,7 +31,7 @@ fn file(variable: &Variable) -> Result<VirtualFile, String> {
     }
 }
 
-/// The tensor as it is, behind a header.
+/// Returns the unchanged tensor with a header.
 fn array(descr: &str, tensor: &Tensor) -> VirtualFile {
     let header = Extent::from(npy::header(descr, &tensor.shape.0));
     [header].into_iter().chain(tensor.data.iter().cloned()).collect()

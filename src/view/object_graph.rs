@@ -1,4 +1,4 @@
-//! `object_graph.json`: the object graph of an object-based checkpoint, an object a line.
+//! The `object_graph.json` file: the object graph of an object-based checkpoint, one object per line.
 //!
 //! ```text
 //! {"nodes": [
@@ -8,8 +8,9 @@
 //! ]}
 //! ```
 //!
-//! `path` is the shortest from the root, escaped as in the keys, and null for what the root does not reach. Saver and flag
-//! are absent where the graph has none. Fields that ckptfs does not know are in the graph and not shown.
+//! `path` is the shortest path from the root, escaped as in the keys, or null if the root does not reach the object.
+//! The saver and the flag are absent if the graph has none. Fields that ckptfs does not know are kept in the graph,
+//! but not shown.
 
 use std::sync::Arc;
 
@@ -21,7 +22,7 @@ use crate::format::object_graph::{Attribute, Child, Node, RegisteredSaver, Slot}
 use crate::graph::Graph;
 use crate::view::{strings, table};
 
-/// The file, which cannot be read if the graph's data file is missing.
+/// Returns the file. Reading it fails if the graph's data file is missing.
 pub(super) fn file(catalog: &Arc<Catalog>) -> VirtualFile {
     match &catalog.objects {
         Some(objects) if objects.graph.is_none() => strings::unreadable(&objects.tensor),
@@ -64,7 +65,7 @@ mod tests {
     use crate::format::object_graph;
 
     #[test]
-    fn every_object_is_a_line_with_what_the_graph_knows_of_it() {
+    fn every_object_is_a_line_with_all_its_fields() {
         for name in object_graph::tests::FIXTURES {
             let graph = Graph::decode(&object_graph::tests::fixture(name)).unwrap();
             let text = text(&graph);
@@ -92,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn attributes_and_slots_are_in_the_graphs_words() {
+    fn attributes_and_slots_use_the_graphs_field_names() {
         let attribute = Attribute {
             name: "VARIABLE_VALUE".into(),
             full_name: "w".into(),

@@ -1,7 +1,7 @@
-//! `raw/`: each variable's bytes as they are stored.
+//! The `raw/` directory: each variable's bytes as they are stored.
 //!
-//! Of elements that have a fixed width these are the elements, little-endian and row-major. Of strings they are all of what
-//! a bundle stores: the lengths, their checksum, and the strings one after another.
+//! For dtypes with a fixed width, these are the elements, little-endian and row-major. For strings, they are
+//! everything that a bundle stores: the lengths, their checksum, and the concatenated strings.
 
 use crate::catalog::Variable;
 use crate::dtype::Numpy;

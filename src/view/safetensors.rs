@@ -1,14 +1,15 @@
-//! `model.safetensors`: the whole checkpoint as one file, which the safetensors package and transformers load.
+//! The `model.safetensors` file: the whole checkpoint as one file, which the safetensors package and transformers
+//! load.
 //!
-//! A header is made, and the tensors follow it, unchanged and as lazy as they are, those of the widest elements first and
-//! then by name, as the reference implementation writes them: so each is aligned to its elements, without gaps.
+//! The header is generated. The unchanged tensors follow it, sorted by element width (widest first) and then by name,
+//! as in the reference implementation: so each is aligned to its element width, without gaps.
 //!
-//! The metadata has `format`, which transformers insists on, and where it says something:
+//! The metadata contains `format`, which transformers requires, and two more keys if they are not empty:
 //!
 //! | key | a JSON object of |
 //! |---|---|
 //! | `ckptfs.left_out` | variables that the format cannot hold, each with the reason |
-//! | `ckptfs.dtypes` | variables that are there as another type of the same bytes, each with its own: `qint8` as `I8` |
+//! | `ckptfs.dtypes` | variables stored as another dtype of the same bytes, with their own dtype: `qint8` as `I8` |
 
 use std::cmp::Reverse;
 use std::sync::Arc;
@@ -24,16 +25,17 @@ use crate::view::form::CheckpointView;
 pub(super) const WHOLE: CheckpointView =
     CheckpointView { name: "model.safetensors", is_there, file, left_out };
 
-/// Bytes of a header that holds no name yet.
+/// The length of a header without names in bytes.
 const FIXED: u64 = 200;
-/// Bytes of an entry besides its name and shape: types, the longest offsets, punctuation, the reason if it is left out.
+/// The length of an entry in bytes without its name and shape: dtypes, the longest offsets, punctuation, the reason
+/// if it is left out.
 const AROUND: u64 = 140;
-/// Bytes of a dimension, with the comma.
+/// The maximum length of a dimension in bytes, with the comma.
 const DIM: u64 = 21;
 
-/// Not where the header would surely or possibly be longer than any reader takes.
+/// Returns true if the header is certainly not longer than readers accept.
 fn is_there(catalog: &Catalog) -> bool {
-    // In an object that is itself a text of the metadata, a control character takes seven bytes.
+    // In a JSON object that is itself a JSON string, a control character takes seven bytes.
     let name = |bytes: &[u8]| {
         bytes
             .iter()
@@ -73,7 +75,8 @@ fn left_out(catalog: &Catalog) -> Vec<String> {
     catalog.variables.iter().filter_map(why).collect()
 }
 
-/// A variable's name and type in the file, and whether that is its own type; or why it is not there.
+/// Returns a variable's name and dtype in the file, and true if that is its own dtype. The error is the reason why it
+/// is left out.
 fn held_as(variable: &Variable) -> Result<(&str, Kind, bool), String> {
     let Ok(name) = str::from_utf8(variable.name.as_bytes()) else {
         return Err("its name is not UTF-8".into());
@@ -131,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn the_widest_come_first_each_aligned_and_none_apart() {
+    fn tensors_are_sorted_by_width_aligned_and_without_gaps() {
         let variables = vec![
             variable(b"a", Dtype::Bool, &[1, 0, 1]),
             variable(b"b", Dtype::Float16, &[2; 2]),
@@ -151,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_format_lacks_is_named_with_the_reason() {
+    fn variables_that_the_format_lacks_are_listed_with_the_reason() {
         let variables = vec![
             variable(b"__metadata__", Dtype::Uint8, &[1]),
             variable(b"c", Dtype::Complex128, &[0; 16]),
@@ -171,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_that_no_reader_takes_is_not_made_and_what_is_made_is_within_the_bound() {
+    fn a_header_that_is_too_long_is_not_written_and_a_written_one_is_within_the_bound() {
         let odd: Vec<u8> = (0..=0x7f).chain("é".bytes()).collect();
         for dtype in [Dtype::Uint8, Dtype::Qint8, Dtype::Complex128, Dtype::Float8E4m3b11fnuz] {
             let (header, _) = read(&catalog(vec![variable(&odd, dtype, &[0; 16])]));

@@ -1,10 +1,11 @@
-//! Statistics of the variables: `stats.tsv` for all of them, and each one's `stats`.
+//! Statistics of the variables: `stats.tsv` for all of them, and `stats` for each one.
 //!
-//! Computed when first read. A file's length is known without reading any data, and any part of the table is computed
-//! without the rest: a line of the table is as long as its widest numbers would make it. Its last cell, a note for people,
-//! ends in the blanks that this takes; all other cells have none, so that programs read them as numbers. Cells are empty
-//! where there is nothing to say: for `min` to `std` if no element is finite, and all of them for strings and variants. In
-//! the table also for a variable that cannot be read, so that the others can be; its own `stats` is an error then.
+//! They are computed on first read. The file's length is known without reading any data, and any part of the table is
+//! computed without the rest: each line has the length that it would have with the widest numbers. Its last cell, a
+//! note for users, is padded with trailing spaces; the other cells are not padded, so that programs read them as
+//! numbers. A cell is empty if it has no value: `min` to `std` if no element is finite, and all of them for strings
+//! and variants. If a variable cannot be read, all its cells in the table are empty, so that the others can be read;
+//! reading its own `stats` is an error.
 
 use std::io;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use crate::tensor::Tensor;
 use crate::view::summary::Summary;
 use crate::view::text::number;
 
-/// A column: its name, the width of its widest cell, and its cell.
+/// A column: its name, the width of its widest cell, and the function that formats its cell.
 struct Column(&'static str, usize, fn(&Summary) -> Option<String>);
 
 const COLUMNS: &[Column] = &[
@@ -30,21 +31,21 @@ const COLUMNS: &[Column] = &[
     Column("inf", COUNT, |summary| Some(summary.inf.to_string())),
 ];
 
-/// The widest number that `text/` has.
+/// The width of the widest number in `text/`.
 const NUMBER: usize = 24;
-/// Digits of the most elements that can be.
+/// The maximum number of digits of an element count.
 const COUNT: usize = 20;
-/// The width of a column's name beside a variable's statistic.
+/// The width of the names in a variable's own `stats`.
 const LABEL: usize = 6;
 
-/// The statistics of one variable, a line each.
+/// Returns the statistics of one variable, one per line.
 pub(super) fn fact(variable: &Variable) -> VirtualFile {
     let len = COLUMNS.iter().map(|Column(_, width, _)| LABEL + width + 1).sum::<usize>();
     let data = Arc::new(One { tensor: variable.tensor.clone() });
     [Extent::Decoded { data, len: len as u64 }].into_iter().collect()
 }
 
-/// The table.
+/// Returns the table.
 pub(super) fn table(catalog: &Arc<Catalog>) -> VirtualFile {
     let len = catalog.variables.iter().map(line_len).sum::<usize>() + header().len();
     let data = Arc::new(Table { catalog: catalog.clone() });
@@ -102,13 +103,13 @@ impl Decode for Table {
         Ok(out[from - start..to - start].to_vec())
     }
 
-    /// Some lines: as much as a program reads at once.
+    /// Returns the length of some lines: about as much as a program reads at once.
     fn block_len(&self) -> u64 {
         64 << 10
     }
 }
 
-/// The last column: why there are no numbers.
+/// The last column: the reason why there are no numbers.
 const NOTE: &str = "note";
 
 fn header() -> String {
@@ -132,14 +133,14 @@ fn line(variable: &Variable) -> String {
     line + "\n"
 }
 
-/// The bytes of a line: the name, the widest cells, each with a tab before it, a tab and a newline. A note needs no room of its
-/// own, because it comes with empty cells.
+/// Returns the length of a line in bytes: the name, the widest cells, each after a tab, another tab, and a newline. A
+/// note needs no additional space, because lines with a note have empty cells.
 fn line_len(variable: &Variable) -> usize {
     let cells: usize = COLUMNS.iter().map(|Column(_, width, _)| 1 + width).sum();
     variable.name.to_string().len() + cells + 2
 }
 
-/// None for elements that are not numbers.
+/// Returns the statistics; `None` if the elements are not numbers.
 fn summary(tensor: &Tensor) -> io::Result<Option<Summary>> {
     tensor.dtype.width().map(|_| Summary::of(tensor)).transpose()
 }
@@ -186,7 +187,7 @@ mod tests {
         Ok(String::from_utf8(bytes).unwrap())
     }
 
-    /// The cells of each line as a program reads them: only the blanks at a line's end are left out.
+    /// Returns the cells of each line as a program reads them: only trailing spaces of a line are removed.
     fn rows(table: &str) -> Vec<Vec<&str>> {
         table.lines().map(|line| line.trim_end_matches(' ').split('\t').collect()).collect()
     }
@@ -223,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_as_long_as_its_name_says_whatever_its_numbers_are() {
+    fn the_length_of_a_line_does_not_depend_on_its_numbers() {
         let extreme = [f64::MIN, f64::MIN_POSITIVE, 5e-324, -f64::MAX, f64::NAN];
         let bytes: Vec<u8> = extreme.iter().flat_map(|x| x.to_le_bytes()).collect();
         let extremes = variable("größe", Dtype::Float64, 5, bytes.into());
@@ -234,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn any_part_of_the_table_is_that_part_of_the_whole() {
+    fn a_part_of_the_table_has_the_bytes_of_its_range() {
         let variables = (0..40).map(|i| floats(&"x".repeat(i % 7), &[i as f32]));
         let table = Table { catalog: catalog(variables.collect()) };
         let len = table.catalog.variables.iter().map(line_len).sum::<usize>() + header().len();
@@ -249,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_variable_that_cannot_be_read_leaves_the_others_in_the_table() {
+    fn an_unreadable_variable_does_not_affect_the_others_in_the_table() {
         let catalog = catalog(vec![missing("gone"), floats("here", &[2.0])]);
         let table = text(&table(&catalog)).unwrap();
         assert_eq!(rows(&table)[1], ["gone", "", "", "", "", "", "", "", "cannot be read"]);
@@ -258,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn a_variables_own_statistics_are_a_line_each_and_always_as_long() {
+    fn a_variables_own_statistics_are_one_per_line_with_a_constant_length() {
         let file = fact(&floats("a", &[1.0, 3.0]));
         let text = text(&file).unwrap();
         let lines: Vec<Vec<_>> = text.lines().map(|line| line.split_whitespace().collect()).collect();

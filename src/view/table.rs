@@ -1,5 +1,5 @@
-//! Tables of the variables, with tabs between, and other texts about a whole catalog that are made when they are asked
-//! for: their length is learnt by making them, and they are not kept.
+//! Tab-separated tables of the variables, and other texts about a whole catalog. They are generated on demand and not
+//! kept; their length is determined by generating them.
 
 use std::io;
 use std::sync::Arc;
@@ -8,23 +8,23 @@ use crate::cache::{Decode, Identity};
 use crate::catalog::{Catalog, Origin, Variable};
 use crate::extent::{Extent, VirtualFile};
 
-/// A table: its first line, and that of a variable.
+/// A table: its header, and the function that formats a variable's row.
 pub(crate) struct Table {
     header: &'static str,
     row: fn(&Variable) -> String,
-    /// Columns behind, where there is something to say.
+    /// Additional columns for some catalogs.
     more: Option<More>,
 }
 
-/// Columns that some catalogs have.
+/// Additional columns for some catalogs.
 struct More {
     is_there: fn(&Catalog) -> bool,
     header: &'static str,
     row: fn(&Catalog, &Variable) -> String,
 }
 
-/// How the program that saved it made a variable: how many it had made before, and whether it trains it. Empty for those
-/// that its graph does not have.
+/// The columns about the program that saved the variable: the number of variables that it had created before, and
+/// `true` if the variable is trainable. Empty for variables that are not in the program's graph.
 const PROGRAM: More = More {
     is_there: Catalog::knows_program,
     header: "created\ttrainable",
@@ -34,14 +34,14 @@ const PROGRAM: More = More {
     },
 };
 
-/// The checkpoint that a value comes from, where others than the first gave some.
+/// The checkpoint that a value comes from, if some values come from other checkpoints than the first.
 const OVERLAID: More = More {
     is_there: |catalog| catalog.overlaid.is_some(),
     header: "source",
     row: |catalog, variable| catalog.other_source(variable).unwrap_or_default().replace(['\t', '\n'], " "),
 };
 
-/// What there is. `ckptfs ls --tsv` prints it too, and `--like` reads it.
+/// The table of variables. `ckptfs ls --tsv` prints it too, and `--like` reads it.
 pub(crate) const VARIABLES: Table = Table {
     header: "name\tdtype\tshape\tbytes",
     row: |Variable { name, tensor, .. }| {
@@ -50,7 +50,7 @@ pub(crate) const VARIABLES: Table = Table {
     more: Some(PROGRAM),
 };
 
-/// What a map made of the names and values. The rule is empty where none meant the variable, the last column where its
+/// The table of changes by a map. The rule is empty if no rule matches the variable. The last column is empty if the
 /// value is the source's.
 pub(crate) const REMAP: Table = Table {
     header: "name\told_name\trule\tvalue",
@@ -65,7 +65,7 @@ pub(crate) const REMAP: Table = Table {
 };
 
 impl Table {
-    /// The lines of a table of these variables, its head first, without their ends.
+    /// Returns the lines of a table of these variables, starting with the header, without newlines.
     pub(crate) fn lines<'a>(
         &self,
         catalog: &'a Catalog,
@@ -96,7 +96,7 @@ pub(super) fn remap(catalog: &Arc<Catalog>) -> VirtualFile {
     made("remap.tsv", catalog, |catalog| REMAP.text(catalog))
 }
 
-/// A file of the text that `text` makes, which must be the same each time.
+/// Returns a file with the text that `text` generates. The text must be the same for every call.
 pub(super) fn made(to: &'static str, catalog: &Arc<Catalog>, text: fn(&Catalog) -> String) -> VirtualFile {
     let len = text(catalog).len() as u64;
     [Extent::Decoded { data: Arc::new(CatalogText { to, catalog: catalog.clone(), text }), len }]
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn every_name_has_the_one_it_had_and_the_rule_if_there_was_one() {
+    fn every_row_has_the_old_name_and_the_rule_if_there_is_one() {
         let origin = Origin { name: "old".into(), rule: "fix.toml:12".into(), value: None };
         let variables = vec![variable(b"kept", &[], None), variable(b"new", &[], Some(origin))];
         assert_eq!(

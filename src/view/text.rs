@@ -1,7 +1,8 @@
-//! `text/`: each variable as text, one element a line, row-major, every line as long as the others.
+//! The `text/` directory: each variable as text, one element per line, row-major, all lines of the same length.
 //!
-//! float32 and what is widened to it `%15.8e`, float64 `%24.16e`, integers 20 wide, bool 1, complex two numbers. Strings
-//! are as long as they are, and what is not printable in them is escaped.
+//! The format of float32, and of dtypes widened to it, is `%15.8e`; that of float64 is `%24.16e`. Integers have a
+//! width of 20 and bools of 1; a complex element is two numbers. Strings have lines of different lengths, and
+//! unprintable characters are escaped.
 
 use std::fmt::Write;
 
@@ -27,7 +28,7 @@ fn file(variable: &Variable) -> Result<VirtualFile, String> {
     Ok([lines.extent()].into_iter().collect())
 }
 
-/// Bytes of a line, its newline among them.
+/// Returns the length of a line in bytes, including the newline.
 fn line_len(dtype: Dtype) -> u64 {
     let component = dtype.width().unwrap_or(0) / dtype.components().max(1);
     let sample = (dtype.value())(&vec![0; component as usize]);
@@ -41,7 +42,8 @@ fn put_line(value: Value, out: &mut Vec<u8>) {
     out.push(b'\n');
 }
 
-/// The real part ends in a space and the imaginary one in a newline; which of them this is shows in what stands before.
+/// Appends a part of a complex number. A space follows the real part, a newline the imaginary part. The number of
+/// parts already written determines which one this is.
 fn put_part(value: Value, out: &mut Vec<u8>) {
     let number = number(value);
     let written = out.len() / (number.len() + 1);
@@ -49,7 +51,7 @@ fn put_part(value: Value, out: &mut Vec<u8>) {
     out.push(if written.is_multiple_of(2) { b' ' } else { b'\n' });
 }
 
-/// A number as wide as all of its type.
+/// Formats a number with the fixed width of its type.
 pub(super) fn number(value: Value) -> String {
     match value {
         Value::Float32(x) => format!("{:>15}", exponential(format!("{x:.8e}"))),
@@ -60,7 +62,8 @@ pub(super) fn number(value: Value) -> String {
     }
 }
 
-/// C's spelling of what Rust writes as `1.5e-7`: a signed exponent of two digits or more, and `nan` and `inf` in lower case.
+/// Converts Rust's `1.5e-7` to C's spelling: a signed exponent of at least two digits, and `nan` and `inf` in lower
+/// case.
 fn exponential(rust: String) -> String {
     let Some((mantissa, exponent)) = rust.split_once('e') else { return rust.to_lowercase() };
     let (sign, digits) = exponent.strip_prefix('-').map_or(('+', exponent), |digits| ('-', digits));
@@ -74,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_written_as_c_writes_them() {
+    fn numbers_are_formatted_as_in_c() {
         assert_eq!(number(Value::Float32(1.0)), " 1.00000000e+00");
         assert_eq!(number(Value::Float32(-f32::EPSILON)), "-1.19209290e-07");
         assert_eq!(number(Value::Float32(f32::NAN)), "            nan");
@@ -85,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn every_number_of_a_dtype_is_as_wide_as_its_line() {
+    fn all_numbers_of_a_dtype_have_the_same_width() {
         for x in [0.0, -0.0, f32::MIN_POSITIVE / 8.0, f32::MAX, f32::MIN, f32::NAN, f32::INFINITY] {
             assert_eq!(number(Value::Float32(x)).len(), 15);
         }

@@ -1,10 +1,10 @@
-//! Extended attributes: what a variable is, on everything that shows it, so that copies that keep them (`cp -a`,
-//! `rsync -X`, `tar --xattrs`) still say where they come from.
+//! Extended attributes: the description of a variable, on every file and directory that shows it. So copies that
+//! preserve them (`cp -a`, `rsync -X`, `tar --xattrs`) still contain their origin.
 
 use crate::catalog::Variable;
 use crate::format::crc::Masked;
 
-/// An attribute: its name, and its value for a variable that has it.
+/// An extended attribute: its name, and the function that returns its value for a variable that has it.
 struct Xattr {
     name: &'static str,
     value: fn(&Variable) -> Option<Vec<u8>>,
@@ -20,13 +20,13 @@ const ATTRIBUTES: &[Xattr] = &[
     Xattr { name: "user.ckptfs.source", value: |variable| Some(source(variable).into()) },
 ];
 
-/// The value of the attribute of that name.
+/// Returns the value of the attribute with a name.
 pub(crate) fn attribute(variable: &Variable, name: &[u8]) -> Option<Vec<u8>> {
     let attribute = ATTRIBUTES.iter().find(|attribute| attribute.name.as_bytes() == name)?;
     (attribute.value)(variable)
 }
 
-/// The names of a variable's attributes, each ended by a NUL, as listxattr(2) has them.
+/// Returns the names of a variable's attributes, each terminated by a NUL, as in listxattr(2).
 pub(crate) fn attributes(variable: &Variable) -> Vec<u8> {
     let has = ATTRIBUTES.iter().filter(|attribute| (attribute.value)(variable).is_some());
     has.flat_map(|attribute| attribute.name.bytes().chain([0])).collect()
@@ -36,7 +36,7 @@ fn text(value: impl ToString) -> Option<Vec<u8>> {
     Some(value.to_string().into_bytes())
 }
 
-/// The name that the variable has in the source.
+/// Returns the name of the variable in the source.
 fn source(variable: &Variable) -> &[u8] {
     variable.origin.as_ref().map_or(&variable.name, |origin| &origin.name).as_bytes()
 }
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn each_attribute_says_its_part_of_the_variable() {
+    fn each_attribute_describes_the_variable() {
         let variable = variable(Some(Masked::of(b"123456789")));
         let said = |name: &str| attribute(&variable, format!("user.ckptfs.{name}").as_bytes()).unwrap();
         assert_eq!(said("name"), b"encoder/k");
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_is_neither_given_nor_listed() {
+    fn unknown_attributes_have_no_value_and_are_not_listed() {
         let variable = variable(None);
         assert_eq!(attribute(&variable, b"user.ckptfs.crc32c"), None);
         assert_eq!(attribute(&variable, b"user.ckptfs.nam"), None);

@@ -1,4 +1,5 @@
-//! Slices side by side: a piece of the whole takes one read of each slice, since what it needs of one is together there.
+//! Slices that are not contiguous in the whole tensor. A block of the whole requires one read of each slice, because
+//! the bytes that it needs are contiguous in the slice.
 
 use std::hash::{Hash, Hasher};
 use std::io;
@@ -9,7 +10,7 @@ use crate::cache::{Cache, Decode, Identity};
 use crate::extent::Extent;
 use crate::tensor::slices::{Part, Runs};
 
-/// The whole that these parts make.
+/// Returns the whole tensor that these parts form.
 pub(super) fn extent(parts: &Arc<[Part]>, runs: Vec<Runs>) -> Extent {
     let len = parts.iter().map(|part| part.tensor.len()).sum();
     Extent::Decoded { data: Arc::new(Assembled { parts: parts.clone(), runs }), len }
@@ -17,7 +18,7 @@ pub(super) fn extent(parts: &Arc<[Part]>, runs: Vec<Runs>) -> Extent {
 
 struct Assembled {
     parts: Arc<[Part]>,
-    /// Those of each part, in bytes.
+    /// The runs of each part, in bytes.
     runs: Vec<Runs>,
 }
 
@@ -49,7 +50,7 @@ impl Decode for Assembled {
 }
 
 impl Runs {
-    /// Copies what the part has of `out`, which is the whole from `at` on.
+    /// Copies the bytes of the part into `out`, which is the whole tensor from offset `at` on.
     fn fill(&self, part: &Part, at: u64, out: &mut [u8]) -> io::Result<()> {
         let end = at + out.len() as u64;
         let (mut run, from, to) = (self.behind(at), self.within(at), self.within(end));
@@ -71,14 +72,14 @@ impl Runs {
         Ok(())
     }
 
-    /// How much of the part stands before `at` of the whole.
+    /// Returns the number of bytes of the part before offset `at` of the whole tensor.
     fn within(&self, at: u64) -> u64 {
         let run = self.behind(at);
         let begun = if run < self.count { at.saturating_sub(self.begin(run)) } else { 0 };
         run * self.len + begun
     }
 
-    /// Where a run stands in the whole, as far as that is in `range`.
+    /// Returns the range of a run in the whole tensor, clipped to `range`.
     fn clipped(&self, run: u64, range: Range<u64>) -> Range<u64> {
         let begin = self.begin(run);
         begin.max(range.start)..(begin + self.len).min(range.end)

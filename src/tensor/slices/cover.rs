@@ -1,14 +1,14 @@
-//! Whether slices cover a tensor exactly. TensorFlow would abort or restore nothing where they do not.
+//! The check that slices cover a tensor exactly. If they do not, TensorFlow aborts or restores nothing.
 
 use std::collections::HashSet;
 
 use crate::tensor::Shape;
 use crate::tensor::slices::{Part, SlicePlace, text};
 
-/// So many slices are named when something is missing beside them.
+/// The maximum number of slices in an error about missing elements.
 const NAMED: usize = 8;
 
-/// That every element is in one slice and in no other.
+/// Checks that every element is in exactly one slice.
 pub(super) fn check(parts: &[Part], places: &[SlicePlace], shape: &Shape) -> Result<(), String> {
     let all = shape.num_elements().ok_or_else(|| format!("shape {shape} has more elements than can be"))?;
     if let Some((a, b)) = overlap(places, shape.0.len()) {
@@ -25,8 +25,8 @@ pub(super) fn check(parts: &[Part], places: &[SlicePlace], shape: &Shape) -> Res
     }
 }
 
-/// Two that have an element in common, if any have. They are met in the order of the axis that has most starts, so that
-/// only those that reach beyond a start are held against the one that begins there.
+/// Returns two slices with a common element, if there are any. Processes the slices in their order along the axis
+/// with the most distinct starts, so that a slice is compared only with those that extend past its start.
 fn overlap(places: &[SlicePlace], rank: usize) -> Option<(usize, usize)> {
     let starts = |axis: &usize| places.iter().map(|place| place[*axis].start).collect::<HashSet<_>>().len();
     let axis = (0..rank).max_by_key(starts);
@@ -48,7 +48,7 @@ fn meet(a: &SlicePlace, b: &SlicePlace) -> bool {
     a.iter().zip(b).all(|(a, b)| a.start.max(b.start) < a.end.min(b.end))
 }
 
-/// How many elements a slice has, which is no more than the whole has.
+/// Returns the number of elements in a slice, which is at most that of the whole tensor.
 fn elements(place: &SlicePlace) -> u64 {
     match place.iter().any(|range| range.is_empty()) {
         true => 0,

@@ -1,6 +1,7 @@
-//! Slices of strings: their lengths stand before all of their bytes, so that the whole is made anew.
+//! Slices of strings. In the stored form, all lengths precede all bytes, so the whole tensor must be generated.
 //!
-//! Its length is known before: the slices' own, less the checksum of lengths that each has and the whole has once.
+//! Its length is known in advance: the sum of the slices' lengths, but with one checksum of lengths instead of one
+//! for each slice.
 
 use std::io;
 use std::sync::Arc;
@@ -11,10 +12,10 @@ use crate::tensor::checksum::damaged;
 use crate::tensor::memory;
 use crate::tensor::slices::{Part, Runs};
 
-/// Bytes of the checksum of lengths.
+/// The length of the checksum of lengths in bytes.
 const CHECKSUM: u64 = 4;
 
-/// The whole that these parts make.
+/// Returns the whole tensor that these parts form.
 pub(super) fn extent(parts: &Arc<[Part]>, runs: Vec<Runs>) -> Result<Extent, String> {
     let strings = |part: &Part| part.tensor.len().checked_sub(CHECKSUM);
     let len = parts.iter().try_fold(CHECKSUM, |sum, part| sum.checked_add(strings(part)?));

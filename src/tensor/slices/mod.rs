@@ -1,12 +1,12 @@
-//! A tensor that was saved in several slices, put together again.
+//! A tensor that was saved in several slices, assembled again.
 //!
 //! ```text
-//! slices that follow each other in row-major order   their extents one after another, and their checksums combined
-//! slices side by side                                rows put together when they are read, in pieces
-//! strings                                            joined in memory when they are first read
+//! slices that are contiguous in row-major order   their extents in sequence, and their checksums combined
+//! other slices                                    rows assembled on read, in blocks
+//! strings                                         joined in memory on first read
 //! ```
 //!
-//! The slices cover the tensor exactly: that is checked before anything is put together.
+//! The slices must cover the tensor exactly. This is checked before anything is assembled.
 
 mod assembled;
 mod cover;
@@ -23,23 +23,23 @@ use crate::format::crc::Masked;
 use crate::tensor::slices::runs::Runs;
 use crate::tensor::{Origins, Shape, Tensor};
 
-/// One slice of a tensor that was saved in several.
+/// A slice of a tensor that was saved in several.
 #[derive(Clone)]
 pub struct Part {
-    /// What it covers of the whole.
+    /// The part of the whole tensor that the slice covers.
     pub slice: Slice,
-    /// What it holds.
+    /// The elements of the slice.
     pub tensor: Arc<Tensor>,
 }
 
-/// What a slice covers, dimension by dimension.
+/// The ranges that a slice covers, by dimension.
 type SlicePlace = Vec<Range<u64>>;
 
 impl Tensor {
-    /// The tensor of that shape whose slices are `parts`, in any order.
+    /// Assembles the tensor with this shape from its slices `parts`, in any order.
     ///
     /// # Errors
-    /// What keeps them from being all of it, each element once.
+    /// The reason why the slices do not contain each element exactly once.
     pub fn sliced(dtype: Dtype, shape: Shape, parts: Vec<Part>) -> Result<Self, String> {
         let places = parts.iter().map(|part| part.place(dtype, &shape)).collect::<Result<Vec<_>, _>>()?;
         cover::check(&parts, &places, &shape)?;
@@ -87,7 +87,7 @@ fn place(slice: &Slice, shape: &Shape) -> Option<SlicePlace> {
     (slice.len() == shape.0.len()).then(|| slice.iter().zip(&shape.0).map(covered).collect())?
 }
 
-/// A slice in TensorFlow's words: `0,3:-` is rows 0 to 2, all of each.
+/// Formats a slice as TensorFlow does: `0,3:-` is rows 0 to 2, with all columns.
 pub(crate) fn text(slice: &Slice) -> String {
     let extent = |extent: &crate::format::bundle::Extent| match extent.length {
         Some(length) => format!("{},{length}", extent.start),
@@ -101,7 +101,7 @@ fn size(shape: &Shape, width: u64) -> Result<u64, String> {
     size.ok_or_else(|| format!("shape {shape} takes more bytes than can be"))
 }
 
-/// The bytes of a tensor of numbers, and their checksum if it is known.
+/// Returns the bytes of a numeric tensor, and their checksum if it is known.
 fn numbers(parts: &Arc<[Part]>, runs: Vec<Runs>) -> Result<(Vec<Extent>, Option<Masked>), String> {
     for (part, runs) in parts.iter().zip(&runs) {
         let (len, size) = (part.tensor.len(), runs.len * runs.count);

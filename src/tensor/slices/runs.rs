@@ -1,23 +1,24 @@
-//! How a slice lies in the whole: runs of equal length, in the order in which the slice has them.
+//! The location of a slice in the whole tensor: runs of equal length, in the order in which the slice contains them.
 
 use crate::tensor::Shape;
 use crate::tensor::slices::SlicePlace;
 
-/// The runs of a slice, in bytes or whatever unit they were made with.
+/// The runs of a slice, in bytes or in the unit that they were created with.
 #[derive(Hash)]
 pub(super) struct Runs {
-    /// Length of each.
+    /// The length of each run.
     pub(super) len: u64,
-    /// How many there are; none in a slice without elements.
+    /// The number of runs; 0 in a slice without elements.
     pub(super) count: u64,
-    /// Where the first begins in the whole.
+    /// The start of the first run in the whole tensor.
     pub(super) first: u64,
-    /// Of each dimension outside a run, innermost first: how many indices the slice has, and how far apart they are.
+    /// The number of indices in the slice and their stride, for each dimension outside a run, innermost first.
     outer: Vec<(u64, u64)>,
 }
 
 impl Runs {
-    /// The runs of the slice at `place` of a tensor whose elements have `width` units. The whole's size does not overflow.
+    /// Returns the runs of the slice at `place` of a tensor whose elements have `width` units. The size of the whole
+    /// tensor must not overflow.
     pub(super) fn new(place: &SlicePlace, shape: &Shape, width: u64) -> Self {
         let mut runs = Self { len: width, count: 1, first: 0, outer: Vec::new() };
         if place.iter().any(|range| range.is_empty()) {
@@ -38,7 +39,7 @@ impl Runs {
         runs
     }
 
-    /// Where a run begins in the whole. Later runs begin later.
+    /// Returns the start of a run in the whole tensor. The starts increase with the run's number.
     pub(super) fn begin(&self, mut run: u64) -> u64 {
         let mut at = self.first;
         for (indices, stride) in &self.outer {
@@ -48,7 +49,7 @@ impl Runs {
         at
     }
 
-    /// The first run that ends behind `at` of the whole.
+    /// Returns the first run that ends after offset `at` of the whole tensor.
     pub(super) fn behind(&self, at: u64) -> u64 {
         let (mut low, mut high) = (0, self.count);
         while low < high {

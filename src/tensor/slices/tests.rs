@@ -8,7 +8,7 @@ use crate::tensor::slices::*;
 const NUMBERS: [Dtype; 5] =
     [Dtype::Uint8, Dtype::Float16, Dtype::Float32, Dtype::Complex64, Dtype::Complex128];
 
-/// A box within a shape, cut in two again and again: the sizes of the pieces are uneven and no grid.
+/// A box within a shape, repeatedly cut in two: the pieces have uneven sizes and form no grid.
 #[derive(Clone, Debug)]
 struct Cut {
     shape: Vec<u64>,
@@ -29,7 +29,7 @@ fn cut(axes: std::ops::Range<usize>) -> impl Strategy<Value = Cut> {
             }
             boxes.push(left);
         }
-        // An empty slice has a neighbour at the same place, and so perhaps the same key: bundles have none.
+        // An empty slice has a neighbor at the same place, and may have the same key; bundles have no such slices.
         match shape.contains(&0) {
             true => boxes.truncate(1),
             false => boxes.retain(|place| place.iter().all(|range| !range.is_empty())),
@@ -43,7 +43,7 @@ impl Cut {
         Shape(self.shape.as_slice().into())
     }
 
-    /// The elements of a box, by their numbers in the whole.
+    /// Returns the indices in the whole tensor of the elements of a box.
     fn elements(&self, place: &SlicePlace) -> Vec<usize> {
         place.iter().zip(&self.shape).fold(vec![0], |elements, (range, &dim)| {
             let along = |at: usize| range.clone().map(move |i| at * dim as usize + i as usize);
@@ -59,7 +59,7 @@ impl Cut {
         place.iter().zip(&self.shape).map(extent).collect()
     }
 
-    /// The parts of a tensor whose elements are those.
+    /// Returns the parts of a tensor with these elements.
     fn parts(&self, dtype: Dtype, element: impl Fn(usize) -> Vec<u8>) -> Vec<Part> {
         let part = |place: &SlicePlace| {
             let elements: Vec<_> = self.elements(place).into_iter().map(&element).collect();
@@ -79,7 +79,7 @@ fn extent(start: u64, length: u64) -> bundle::Extent {
     bundle::Extent { start: start as i64, length: Some(length as i64) }
 }
 
-/// The tensor with these elements, as a bundle stores it.
+/// Returns the tensor with these elements, as a bundle stores it.
 fn whole(dtype: Dtype, shape: Shape, elements: &[Vec<u8>]) -> Tensor {
     let (bytes, crc32c) = match dtype {
         Dtype::String => string_tensor::encode(elements),
@@ -88,7 +88,7 @@ fn whole(dtype: Dtype, shape: Shape, elements: &[Vec<u8>]) -> Tensor {
     Tensor::new(dtype, shape, vec![bytes.into()], Some(crc32c))
 }
 
-/// Bytes that tell elements apart.
+/// Returns a function that generates distinct bytes for each element.
 fn number(width: u64) -> impl Fn(usize) -> Vec<u8> {
     move |i| (i as u128 * 0x0103_0507_1113_1719 + 1).to_le_bytes()[..width as usize].to_vec()
 }
@@ -102,7 +102,7 @@ fn read(tensor: &Tensor, range: Range<u64>) -> Vec<u8> {
 
 proptest! {
     #[test]
-    fn any_range_of_the_whole_is_that_of_the_tensor_that_was_cut(
+    fn a_range_of_the_assembled_tensor_is_that_of_the_original(
         cut in cut(0..4),
         dtype in prop::sample::select(NUMBERS.as_slice()),
         from: prop::sample::Index,
@@ -119,9 +119,9 @@ proptest! {
         prop_assert_eq!(sliced.parts().map(|parts| parts.len()), Some(cut.boxes.len()));
     }
 
-    /// Pieces of a few bytes, so that runs begin and end on both sides of their edges.
+    /// This test uses blocks of a few bytes, so that runs begin and end on both sides of block boundaries.
     #[test]
-    fn any_piece_is_assembled_by_itself(cut in cut(0..4), at: prop::sample::Index, len in 0usize..40) {
+    fn any_block_is_assembled_separately(cut in cut(0..4), at: prop::sample::Index, len in 0usize..40) {
         let element = number(4);
         let parts: Arc<[Part]> = cut.parts(Dtype::Int32, &element).into();
         let runs = cut.boxes.iter().map(|place| Runs::new(place, &cut.shape(), 4)).collect();
@@ -133,7 +133,7 @@ proptest! {
     }
 
     #[test]
-    fn rows_cut_from_each_other_keep_their_place_and_give_the_checksum_of_the_whole(cut in cut(0..1)) {
+    fn contiguous_rows_are_not_copied_and_their_checksums_are_combined(cut in cut(0..1)) {
         let element = number(4);
         let sliced = Tensor::sliced(Dtype::Int32, cut.shape(), cut.parts(Dtype::Int32, &element)).unwrap();
         prop_assert!(sliced.data.iter().all(|extent| matches!(extent, Extent::Inline(_))));
@@ -141,7 +141,7 @@ proptest! {
     }
 
     #[test]
-    fn strings_are_joined_as_they_were_before_they_were_cut(cut in cut(0..4)) {
+    fn strings_are_joined_as_in_the_original(cut in cut(0..4)) {
         let element = |i: usize| vec![i as u8; i * i % 300];
         let sliced = Tensor::sliced(Dtype::String, cut.shape(), cut.parts(Dtype::String, element)).unwrap();
         let expected = cut.whole(Dtype::String, element);
@@ -150,7 +150,7 @@ proptest! {
     }
 
     #[test]
-    fn a_slice_too_few_or_twice_is_refused(cut in cut(0..4), which: prop::sample::Index) {
+    fn a_missing_or_duplicate_slice_is_an_error(cut in cut(0..4), which: prop::sample::Index) {
         let mut parts = cut.parts(Dtype::Uint8, number(1));
         prop_assume!(!cut.shape.contains(&0));
         let which = which.index(parts.len());
@@ -164,7 +164,7 @@ proptest! {
     }
 }
 
-/// A slice, and the shape of what it holds.
+/// A slice, and the shape of its tensor.
 type Given<'a> = (&'a [bundle::Extent], &'a [u64]);
 
 fn refusal(dtype: Dtype, shape: &[u64], slices: &[Given]) -> String {
@@ -182,7 +182,7 @@ fn refusal(dtype: Dtype, shape: &[u64], slices: &[Given]) -> String {
 }
 
 #[test]
-fn what_is_wrong_with_slices_is_said_with_the_slices() {
+fn errors_about_slices_name_the_slices() {
     let all = bundle::Extent { start: 0, length: None };
     let cases: [(&[u64], &[Given], &str); 7] = [
         (
@@ -213,14 +213,14 @@ fn what_is_wrong_with_slices_is_said_with_the_slices() {
 }
 
 #[test]
-fn slices_that_each_follow_the_other_across_columns_are_not_copied() {
+fn slices_that_are_contiguous_across_columns_are_not_copied() {
     let cut = Cut { shape: vec![1, 4, 2], boxes: vec![vec![0..1, 3..4, 0..2], vec![0..1, 0..3, 0..2]] };
     let sliced = Tensor::sliced(Dtype::Int32, cut.shape(), cut.parts(Dtype::Int32, number(4))).unwrap();
     assert_eq!((sliced.data.len(), sliced.crc32c), (2, cut.whole(Dtype::Int32, number(4)).crc32c));
 }
 
 #[test]
-fn a_string_slice_with_a_flipped_bit_is_damage() {
+fn a_flipped_bit_in_a_string_slice_is_detected() {
     let cut = Cut { shape: vec![2], boxes: vec![vec![0..1], vec![1..2]] };
     let mut parts = cut.parts(Dtype::String, |i| vec![i as u8; 3]);
     let Extent::Inline(bytes) = parts[1].tensor.data[0].clone() else { panic!() };

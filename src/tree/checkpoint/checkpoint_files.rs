@@ -1,4 +1,4 @@
-//! The files and links at the top of a checkpoint's directory.
+//! The files and symlinks directly in a checkpoint's directory.
 
 use std::sync::{Arc, OnceLock};
 
@@ -8,10 +8,10 @@ use crate::tree::checkpoint::show::Show;
 use crate::tree::{Content, Kind, state_file};
 use crate::view::{CHECKPOINT_VIEWS, CheckpointView};
 
-/// A file or link at the top of the directory.
+/// A file or symlink directly in the checkpoint's directory.
 pub(crate) enum CheckpointFile {
     Made(Content<'static>),
-    /// About the whole checkpoint; kept once it was asked for, because that may take some work.
+    /// A checkpoint view. It is kept once it is requested, because generating it may be expensive.
     Whole(&'static CheckpointView, OnceLock<VirtualFile>),
 }
 
@@ -23,7 +23,7 @@ impl CheckpointFile {
         }
     }
 
-    /// Whether to say how long it is takes no work.
+    /// Returns true if the length is known without generating the content.
     pub(crate) fn is_made(&self) -> bool {
         match self {
             Self::Made(_) => true,
@@ -39,9 +39,10 @@ impl CheckpointFile {
     }
 }
 
-/// What makes TensorFlow take the directory itself for the checkpoint: a state file that names the prefix beside it,
-/// for calls that look for one in every directory, and hidden links for those that take `ckpt-9/` as a prefix. And the
-/// files about the whole.
+/// Returns the files that make TensorFlow accept the directory itself as the checkpoint, and the checkpoint views.
+///
+/// Some TensorFlow calls look for a state file in every directory: for them there is one that names the prefix in the
+/// parent directory. Others take `ckpt-9/` as a prefix: for them there are hidden symlinks.
 pub(crate) fn checkpoint_files<'a>(
     stem: &[u8],
     suffixes: impl Iterator<Item = &'a str>,

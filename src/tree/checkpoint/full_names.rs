@@ -1,7 +1,9 @@
-//! `names/`: variables by their full names, the ones they had in the program that saved them. Links into `vars/`.
+//! The `names/` directory: symlinks into `vars/` under the full names, which are the names that the variables had in
+//! the program that saved them.
 //!
-//! Full names are not unique. The first variable, in the order of `ls`, has the name as it is, the next ones have `%#2`,
-//! `%#3`… after it. A directory whose name a variable has gives way by a final `%`, as elsewhere.
+//! Full names are not unique. The first variable, in the order of `ls`, has the plain name; the next ones have a
+//! suffix `%#2`, `%#3`…. If a variable and a directory would share a name, the directory gets a trailing `%`, as
+//! elsewhere.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +11,7 @@ use crate::catalog::Catalog;
 use crate::graph::Graph;
 use crate::tree::checkpoint::links::{LinkDirId, Links, To, file_name};
 
-/// The tree of a catalog's full names.
+/// Returns the link tree of a catalog's full names.
 pub(crate) fn links(catalog: &Catalog, _: &Graph) -> Links {
     let mut folders = vec![NameDir::default()];
     for (ordinal, variable) in (0..).zip(&catalog.variables) {
@@ -25,7 +27,7 @@ pub(crate) fn links(catalog: &Catalog, _: &Graph) -> Links {
     links.finish()
 }
 
-/// What is directly below a scope, by file name.
+/// The entries directly below a scope, by file name.
 #[derive(Default)]
 struct NameDir {
     folders: BTreeMap<String, usize>,

@@ -1,17 +1,18 @@
-//! `graph/`: every path of the object graph that leads to a variable, as directories of edge names.
+//! The `graph/` directory: every path of the object graph that leads to a variable, as directories of edge names.
 //!
-//! An object has a directory at its best path, the one that its variables are named by; every other edge to it is a
-//! link to that directory, a cycle's last one among them. An edge to a variable is a link into `vars/`. So any path opens, and
-//! there are no more entries than edges. Edges are spelled as in paths and patterns (`a.Sb` is the name `a/b`), and those
-//! that lead to no variable are left out. What has several values, or has children beside its value, is a directory
-//! that holds them by their attributes: `table-keys`, `table-values`.
+//! An object has a directory at its best path, which is the path that its variables are named after. Every other edge
+//! to the object is a symlink to that directory, including the last edge of a cycle. An edge to a variable is a
+//! symlink into `vars/`. So every path can be opened, and there are no more entries than edges. Edges are spelled as
+//! in paths and patterns (`a.Sb` is the name `a/b`). Edges that lead to no variable are omitted. An object with
+//! several values, or with children and a value, is a directory that contains the values under their attribute names:
+//! `table-keys`, `table-values`.
 
 use crate::catalog::Catalog;
 use crate::format::object_graph::NodeId;
 use crate::graph::{Graph, ROOT, key};
 use crate::tree::checkpoint::links::{Links, To, file_name};
 
-/// The tree of a catalog's graph.
+/// Returns the link tree of a catalog's object graph.
 pub(crate) fn links(catalog: &Catalog, graph: &Graph) -> Links {
     let mut paths = Paths::new(catalog, graph);
     paths.directories[ROOT] = Some(0);
@@ -31,11 +32,12 @@ struct Paths<'a> {
     graph: &'a Graph,
     /// The variables of each node: their attributes and ordinals.
     held: Vec<Vec<(&'a [u8], u32)>>,
-    /// Whether a node, or one below it, has a variable.
+    /// True for each node from which a variable can be reached, including the node's own variables.
     leads: Vec<bool>,
     /// The directory of each node that has one.
     directories: Vec<Option<u32>>,
-    /// Edges to directories that stand at another edge: the directory, the edge's name, the node.
+    /// The edges to objects whose directory is at another edge: the edge's directory, the edge's name, the object's
+    /// node.
     elsewhere: Vec<(u32, String, NodeId)>,
     links: Links,
 }
@@ -55,7 +57,7 @@ impl<'a> Paths<'a> {
         Self { graph, held, leads, directories: folders, elsewhere: Vec::new(), links: Links::new() }
     }
 
-    /// Fills the directory of a node; those it has below it are still to be filled.
+    /// Fills the directory of a node. Pushes the child nodes whose directories must still be filled to `open`.
     fn list(&mut self, node: NodeId, open: &mut Vec<NodeId>) {
         let Some(folder) = self.directories[node] else { return };
         let children = &self.graph.objects().nodes[node].children;
@@ -77,7 +79,7 @@ impl<'a> Paths<'a> {
         }
     }
 
-    /// The variable that a node is, if it is that and nothing else.
+    /// Returns the node's variable if the node consists of a single variable and nothing else.
     fn lone_variable(&self, node: NodeId) -> Option<u32> {
         let [(attribute, variable)] = self.held[node][..] else { return None };
         let children = &self.graph.objects().nodes[node].children;
@@ -86,7 +88,7 @@ impl<'a> Paths<'a> {
     }
 }
 
-/// For each node whether a variable can be reached from it.
+/// Returns for each node true if a variable can be reached from it.
 fn leading(graph: &Graph, held: &[Vec<(&[u8], u32)>]) -> Vec<bool> {
     let mut leads: Vec<bool> = held.iter().map(|held| !held.is_empty()).collect();
     let mut open: Vec<NodeId> = (0..leads.len()).filter(|&node| leads[node]).collect();
@@ -115,7 +117,7 @@ mod tests {
     use crate::tensor::{Shape, Tensor};
     use crate::tree::checkpoint::links::Item;
 
-    /// A catalog with a variable for each key of the graph.
+    /// Creates a catalog with a variable for each key of the graph.
     fn catalog(graph: Graph) -> Catalog {
         let tensor = Arc::new(Tensor::new(Dtype::Float32, Shape::default(), Vec::new(), None));
         let attributes = graph.objects().nodes.iter().flat_map(|node| &node.attributes);
@@ -134,7 +136,7 @@ mod tests {
         Catalog { variables, objects, ..Catalog::default() }
     }
 
-    /// The variable at the end of a path, followed as the kernel does.
+    /// Returns the variable at the end of a path, following symlinks as the kernel does.
     fn open(links: &Links, path: &str) -> Option<u32> {
         let mut at = 0;
         for component in path.split('/') {
@@ -187,12 +189,12 @@ mod tests {
     }
 
     #[test]
-    fn every_path_of_a_real_graph_opens() {
+    fn every_path_of_a_real_graph_can_be_opened() {
         FIXTURES.iter().for_each(|name| check(Graph::decode(&fixture(name)).unwrap()));
     }
 
     #[test]
-    fn modules_that_all_refer_to_each_other_cost_their_edges() {
+    fn a_fully_connected_graph_has_no_more_entries_than_edges() {
         let edge = |node: NodeId| Child { node, local_name: format!("m{node}").into(), ..Child::default() };
         let value = |node: NodeId| Attribute {
             name: key::VARIABLE_VALUE.into(),
@@ -215,7 +217,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_path_opens_and_there_are_no_more_entries_than_edges(objects in any_graph()) {
+        fn every_path_can_be_opened_and_there_are_no_more_entries_than_edges(objects in any_graph()) {
             check(Graph::new(objects));
         }
     }

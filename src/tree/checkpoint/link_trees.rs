@@ -1,4 +1,4 @@
-//! The trees of links of one checkpoint, made when they are first looked at, and their ordinals: the upper half.
+//! The link trees of one checkpoint, built on first access, and their ordinals in the upper half of the range.
 
 use std::sync::OnceLock;
 
@@ -7,23 +7,24 @@ use crate::graph::Graph;
 use crate::tree::checkpoint::links::{Item, Links};
 use crate::tree::checkpoint::{full_names, graph_paths};
 
-/// A tree of links: its name, and what makes it.
+/// A link tree: its name and the function that builds it.
 type Row = (&'static str, fn(&Catalog, &Graph) -> Links);
 
 const ROWS: [Row; 2] = [("graph", graph_paths::links), ("names", full_names::links)];
 
-/// The names of the trees.
+/// The names of the link trees.
 pub(crate) const NAMES: [&str; ROWS.len()] = [ROWS[0].0, ROWS[1].0];
 
-/// The first ordinal of the first tree. Each has as many as there are to the next.
+/// The first ordinal of the first tree. Each tree has `1 << BITS` ordinals.
 const FIRST: u32 = 1 << 31;
+/// The number of bits of an ordinal within a tree.
 const BITS: u32 = 30;
 
-/// The trees, as far as anyone has looked at them. Checkpoints without an object graph have none.
+/// The link trees that have been built so far. Checkpoints without an object graph have none.
 #[derive(Default)]
 pub(crate) struct LinkTrees([OnceLock<Links>; ROWS.len()]);
 
-/// Returns the trees that a checkpoint has, with their names.
+/// Returns the indexes and names of a checkpoint's link trees.
 pub(crate) fn of(catalog: &Catalog) -> impl Iterator<Item = (usize, &'static str)> {
     let count = if catalog.graph().is_some() { NAMES.len() } else { 0 };
     NAMES[..count].iter().copied().enumerate()
@@ -33,7 +34,7 @@ pub(crate) fn ordinal(tree: usize, item: Item) -> u32 {
     FIRST + ((tree as u32) << BITS) + item.number()
 }
 
-/// The tree and the item of an ordinal, if it is in the upper half.
+/// Returns the tree and the item of an ordinal, if it is in the upper half.
 pub(crate) fn place(ordinal: u32) -> Option<(usize, Item)> {
     let n = ordinal.checked_sub(FIRST)?;
     Some(((n >> BITS) as usize, Item::of(n & ((1 << BITS) - 1))))

@@ -1,14 +1,15 @@
-//! Directories that end in links: `graph/` and `names/`, which show again, by other names, what stands in `vars/`.
+//! Directories that end in symlinks: `graph/` and `names/`, which show the contents of `vars/` under other names.
 //!
-//! Every directory has one place. Whatever else leads to it is a link there, so that the number of entries is that of
-//! the edges behind them however many paths those make, `find` ends, and a directory has one inode. Links are relative.
+//! Every directory has exactly one place; every other way to it is a symlink. So the number of entries is the number
+//! of edges behind them, even if the edges form many more paths. `find` terminates, and a directory has one inode.
+//! Links are relative.
 
 use crate::tree::escape::escape;
 
-/// Number of a directory; the topmost is 0.
+/// The number of a directory; the topmost is 0.
 pub(crate) type LinkDirId = u32;
 
-/// The directories and links of one such tree.
+/// The directories and links of one link tree.
 pub(crate) struct Links {
     directories: Vec<LinkDir>,
     links: Vec<Link>,
@@ -18,9 +19,9 @@ struct LinkDir {
     parent: LinkDirId,
     name: Box<str>,
     depth: usize,
-    /// Bytes of the path from the topmost directory.
+    /// The length in bytes of the path from the topmost directory.
     len: usize,
-    /// Sorted by name once all are there.
+    /// The entries, sorted by name once all are added.
     entries: Vec<(Box<str>, Item)>,
 }
 
@@ -29,14 +30,14 @@ struct Link {
     to: To,
 }
 
-/// What a name in a directory is.
+/// An entry of a directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Item {
     Directory(LinkDirId),
     Link(u32),
 }
 
-/// Where a link leads.
+/// The target of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum To {
     /// Another directory of the tree.
@@ -45,12 +46,14 @@ pub(crate) enum To {
     Variable(u32),
 }
 
-/// Deeper directories are left out: their paths, and the links that lead back up, would be longer than a path can be.
+/// The maximum depth. Deeper directories are omitted: their paths, and the links back up, would exceed the maximum
+/// path length.
 const MAX_DEPTH: usize = 512;
+/// The maximum length in bytes of a directory's path, for the same reason.
 const MAX_LEN: usize = 2048;
 
 impl Item {
-    /// Folders are even, links odd.
+    /// Returns the number of the item: even for directories, odd for links.
     pub(crate) fn number(self) -> u32 {
         match self {
             Self::Directory(folder) => 2 * folder,
@@ -64,13 +67,13 @@ impl Item {
 }
 
 impl Links {
-    /// The topmost directory alone.
+    /// Creates a tree that consists of the topmost directory.
     pub(crate) fn new() -> Self {
         let top = LinkDir { parent: 0, name: "".into(), depth: 0, len: 0, entries: Vec::new() };
         Self { directories: vec![top], links: Vec::new() }
     }
 
-    /// One more directory; none where it would be too deep.
+    /// Adds a directory. Returns `None` if it would be too deep.
     pub(crate) fn add_directory(&mut self, parent: LinkDirId, name: String) -> Option<LinkDirId> {
         let above = &self.directories[parent as usize];
         let (depth, len) = (above.depth + 1, above.len + 1 + name.len());
@@ -84,14 +87,14 @@ impl Links {
         Some(id)
     }
 
-    /// One more link.
+    /// Adds a link.
     pub(crate) fn add_link(&mut self, within: LinkDirId, name: String, to: To) {
         let id = self.links.len() as u32;
         self.links.push(Link { within, to });
         self.directories[within as usize].entries.push((name.into(), Item::Link(id)));
     }
 
-    /// All that was added, to be listed. A name that two have is the first one's.
+    /// Sorts the entries, so that they can be listed. If two entries share a name, the first one keeps it.
     pub(crate) fn finish(mut self) -> Self {
         for folder in &mut self.directories {
             folder.entries.sort_by(|a, b| a.0.cmp(&b.0));
@@ -100,7 +103,7 @@ impl Links {
         self
     }
 
-    /// Whether the item is one of this tree.
+    /// Returns true if the item is in this tree.
     pub(crate) fn has(&self, item: Item) -> bool {
         match item {
             Item::Directory(folder) => (folder as usize) < self.directories.len(),
@@ -112,7 +115,7 @@ impl Links {
         self.directories[folder as usize].parent
     }
 
-    /// The entries of a directory, sorted by name.
+    /// Returns the entries of a directory, sorted by name.
     pub(crate) fn entries(&self, folder: LinkDirId) -> &[(Box<str>, Item)] {
         &self.directories[folder as usize].entries
     }
@@ -127,14 +130,14 @@ impl Links {
         Some(entries[at].1)
     }
 
-    /// What a link leads to.
+    /// Returns the target of a link.
     #[cfg(test)]
     pub(crate) fn to(&self, link: u32) -> To {
         self.links[link as usize].to
     }
 
-    /// Where a link leads, from the directory that it is in. `variable` gives a variable's path from the checkpoint's
-    /// directory, in which the topmost directory of this tree is.
+    /// Returns the path of a link's target, relative to the link's directory. `variable` returns a variable's path
+    /// relative to the checkpoint's directory, which is the parent of this tree's topmost directory.
     pub(crate) fn target(&self, link: u32, variable: impl Fn(u32) -> String) -> String {
         let Link { within, to } = self.links[link as usize];
         match to {
@@ -151,7 +154,7 @@ impl Links {
         }
     }
 
-    /// The names from the topmost directory down to this one.
+    /// Returns the names from the topmost directory down to this one.
     fn path(&self, folder: LinkDirId) -> Vec<&str> {
         let mut path = Vec::new();
         let mut at = folder;
@@ -164,7 +167,7 @@ impl Links {
     }
 }
 
-/// The file name of a name's component.
+/// Returns the file name of a name component.
 pub(crate) fn file_name(component: &[u8]) -> String {
     escape(component).into_owned()
 }
@@ -174,7 +177,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn links_lead_up_and_down_again() {
+    fn links_lead_up_and_down() {
         let mut links = Links::new();
         let a = links.add_directory(0, "a".into()).unwrap();
         let b = links.add_directory(a, "b".into()).unwrap();

@@ -1,9 +1,10 @@
-//! The tree of one checkpoint: its directory with `vars/` and a folder for each format, and its files in the root.
+//! The tree of one checkpoint: its directory, with `vars/` and a directory for each format, and its bundle files next
+//! to it.
 //!
-//! Ordinals, in this order: the directory; the bundle's files in the root; the small files at the top of the
-//! directory; then for each node of the names, one for each [`Role`] it can have. What an ordinal is follows from
-//! arithmetic, so that 100,000 variables cost their names and no more. The upper half is for the trees of links, which are
-//! made when they are first looked at.
+//! Ordinals are assigned in this order: the directory; the bundle files next to it; the files directly in the
+//! directory; then for each node of the names, one for each [`NodeKind`]. The meaning of an ordinal follows from
+//! arithmetic, so 100,000 variables take only the memory of their names. The upper half of the ordinals is for the
+//! link trees, which are built on first access.
 
 pub(crate) mod checkpoint_files;
 pub(crate) mod full_names;
@@ -32,35 +33,36 @@ use crate::tree::{Attr, Content, Entry, Ino, Kind};
 use crate::view;
 use crate::view::{FORMATS, Format, RESERVED, VARIABLE_FILES};
 
-/// One checkpoint of a mount.
+/// The tree of one checkpoint of a mount.
 pub(crate) struct CheckpointTree {
     tag: u32,
     catalog: Arc<Catalog>,
     names: Names,
-    /// The bundle's files, in the mount's root, with their whole names.
+    /// The bundle files, which are next to the directory, with their full names.
     siblings: Vec<(Vec<u8>, VirtualFile)>,
-    /// The files of the directory, by name.
+    /// The files directly in the directory, by name.
     tops: Vec<(Vec<u8>, CheckpointFile)>,
     link_trees: LinkTrees,
     show: Show,
-    /// For each variable the node of its name; made when a link first needs it.
+    /// The node of each variable's name; computed when a link first needs it.
     nodes_of: OnceLock<Vec<NodeId>>,
     mtime: SystemTime,
-    /// Permission bits of files.
+    /// The permission bits of files.
     mode: u16,
 }
 
-/// Where an ordinal is.
+/// The place of an ordinal.
 enum Target {
     Root,
     Sibling(usize),
     Top(usize),
     Node(NodeId, NodeKind),
-    /// In a tree of links.
+    /// An item of a link tree.
     Linked(usize, Item),
 }
 
-/// The files of a format, each with its path below the format's folder: what a mount shows there, without one.
+/// Returns the files of a format, each with its path relative to the format's directory: the files that a mount would
+/// show, without a mount.
 pub(crate) fn files(catalog: Catalog, stamp: Stamp, format: &str) -> Vec<(Vec<u8>, VirtualFile)> {
     let tree = CheckpointTree::new(1, b"", catalog, stamp, &Show::default());
     let mut files = Vec::new();
@@ -81,7 +83,7 @@ pub(crate) fn files(catalog: Catalog, stamp: Stamp, format: &str) -> Vec<(Vec<u8
 }
 
 impl CheckpointTree {
-    /// The tree of a catalog that is called `stem`. `tag` is the upper half of its inode numbers.
+    /// Creates the tree of a catalog for the prefix `stem`. `tag` is the upper half of its inode numbers.
     pub(crate) fn new(tag: u32, stem: &[u8], catalog: Catalog, stamp: Stamp, show: &Show) -> Self {
         let names: Vec<_> = catalog.variables.iter().map(|variable| variable.name.as_bytes()).collect();
         let names = Names::new(&names);
@@ -112,12 +114,12 @@ impl CheckpointTree {
         self.catalog.variables.len()
     }
 
-    /// The checkpoint's directory.
+    /// Returns the inode number of the checkpoint's directory.
     pub(crate) fn directory(&self) -> Ino {
         Ino::new(self.tag, 0)
     }
 
-    /// The names and inodes of the bundle's files.
+    /// Returns the names and inode numbers of the bundle files.
     pub(crate) fn siblings(&self) -> impl Iterator<Item = (&[u8], Ino)> {
         self.siblings
             .iter()
@@ -125,12 +127,12 @@ impl CheckpointTree {
             .map(|((name, _), ordinal)| (name.as_slice(), Ino::new(self.tag, ordinal)))
     }
 
-    /// Whether every data file that a variable needs is there.
+    /// Returns true if every data file that a variable needs exists.
     pub(crate) fn is_complete(&self) -> bool {
         self.catalog.is_complete()
     }
 
-    /// Whether something must be made before [`Self::attr`] can tell its length or what is in it.
+    /// Returns true if [`Self::attr`] must first generate the file or link tree to report its attributes.
     pub(crate) fn is_dynamic(&self, ordinal: u32) -> bool {
         match link_trees::place(ordinal) {
             Some((tree, _)) => !self.link_trees.is_made(tree),
@@ -162,7 +164,7 @@ impl CheckpointTree {
         self.content_at(&self.place(ordinal)?)
     }
 
-    /// The variable that a directory under `vars/` or a file of a format shows.
+    /// Returns the variable that a directory under `vars/` or a file of a format shows.
     pub(crate) fn shown_variable(&self, ordinal: u32) -> Option<&Variable> {
         match self.place(ordinal)? {
             Target::Node(node, NodeKind::Vars | NodeKind::File(_)) => self.variable(node),
@@ -170,7 +172,7 @@ impl CheckpointTree {
         }
     }
 
-    /// The directory that holds this one; `None` for the checkpoint's own.
+    /// Returns the parent of a directory; `None` for the checkpoint's own directory.
     pub(crate) fn parent(&self, ordinal: u32) -> Option<u32> {
         match self.place(ordinal)? {
             Target::Node(0, _) => Some(0),
@@ -183,7 +185,7 @@ impl CheckpointTree {
         }
     }
 
-    /// How many positions a directory has; some may be empty.
+    /// Returns the number of positions in a directory; some may be empty.
     pub(crate) fn positions(&self, ordinal: u32) -> usize {
         match self.place(ordinal) {
             Some(Target::Root) => self.tops.len() + self.form_dirs().count(),
@@ -198,7 +200,7 @@ impl CheckpointTree {
         }
     }
 
-    /// What is at a position of a directory.
+    /// Returns the entry at a position of a directory.
     pub(crate) fn entry(&self, ordinal: u32, position: usize) -> Option<Entry<'_>> {
         match self.place(ordinal)? {
             Target::Root => self.entry_of_root(position),
@@ -293,7 +295,8 @@ impl CheckpointTree {
         self.catalog.variables.get(self.names.node(node).variable? as usize)
     }
 
-    /// A format's folder has directories where names go on; its topmost is always there.
+    /// Returns true if a node has a directory in a format's directory: if it has children, or is the root, which is
+    /// always there.
     fn has_form_dir(&self, node: NodeId) -> bool {
         node == 0 || !self.names.node(node).children.is_empty()
     }
@@ -326,7 +329,7 @@ impl CheckpointTree {
         Some(Entry { ino, kind: Kind::Directory, name: name.as_bytes().into() })
     }
 
-    /// The folders of the checkpoint's directory that are shown: their names and ordinals.
+    /// Returns the names and ordinals of the subdirectories of the checkpoint's directory that are shown.
     fn form_dirs(&self) -> impl Iterator<Item = (&'static str, u32)> {
         let formats = FORMATS.iter().enumerate().map(|(i, format)| (format.name, NodeKind::FormDir(i)));
         let roles = formats.chain([(VARS, NodeKind::Vars)]).filter(|(_, role)| role.is_shown(&self.show));
@@ -334,7 +337,7 @@ impl CheckpointTree {
         roles.map(|(name, role)| (name, self.ordinal(0, role))).chain(self.shown_links().map(links))
     }
 
-    /// The trees of links that are shown: their numbers and names.
+    /// Returns the numbers and names of the link trees that are shown.
     fn shown_links(&self) -> impl Iterator<Item = (usize, &'static str)> {
         link_trees::of(&self.catalog).filter(|(_, name)| self.show.has(name))
     }
@@ -353,7 +356,7 @@ impl CheckpointTree {
         self.link_trees.tree(&self.catalog, tree)
     }
 
-    /// A variable's directory, from the checkpoint's.
+    /// Returns the path of a variable's directory, relative to the checkpoint's directory.
     fn directory_of(&self, ordinal: u32) -> String {
         let node = self.nodes_of.get_or_init(|| self.names.nodes_of(self.catalog.variables.len()));
         let path = self.names.path(node[ordinal as usize]);
@@ -383,7 +386,8 @@ impl CheckpointTree {
         Some(self.node_entry(child, NodeKind::Vars, Kind::Directory, self.name_in_vars(child)))
     }
 
-    /// The name of a node's directory under `vars/`, where below a variable the facts have first call on theirs.
+    /// Returns the name of a node's directory under `vars/`. Below a variable, the names of per-variable files are
+    /// reserved, so a node with such a name is escaped.
     fn name_in_vars(&self, node: NodeId) -> Cow<'_, str> {
         let Node { component, parent, .. } = self.names.node(node);
         match self.names.node(*parent).variable.is_some() && RESERVED.contains(&&**component) {
@@ -407,7 +411,8 @@ impl CheckpointTree {
         Some(self.ordinal(self.names.child(node, name)?, NodeKind::Vars))
     }
 
-    /// Each child has two positions: one for its file and one for its directory.
+    /// Returns the entry at a position of a format's directory. Each child has two positions: one for its file and
+    /// one for its directory.
     fn entry_of_form_dir(&self, node: NodeId, format: usize, position: usize) -> Option<Entry<'_>> {
         let child = self.names.node(node).children.clone().nth(position / 2)?;
         let component = &*self.names.node(child).component;
@@ -422,8 +427,9 @@ impl CheckpointTree {
             .then(|| self.node_entry(child, NodeKind::FormDir(format), Kind::Directory, name))
     }
 
-    /// The name of a node's directory in a format's folder. It gives way to a file of the same name by a final `%`, so
-    /// that where a variable's file is does not depend on what lies below other variables.
+    /// Returns the name of a node's directory in a format's directory. If a file would have the same name, the
+    /// directory gets a trailing `%`. So the path of a variable's file does not depend on the names of other
+    /// variables' children.
     fn name_in_form_dir(&self, node: NodeId, format: usize) -> Cow<'_, str> {
         let Node { component, parent, .. } = self.names.node(node);
         let file =
@@ -447,7 +453,8 @@ impl CheckpointTree {
         Some(self.ordinal(child, NodeKind::FormDir(format)))
     }
 
-    /// From a variable's directory under `vars/` to its file: up to the checkpoint's directory, and down again.
+    /// Returns the path from a variable's directory under `vars/` to its file: up to the checkpoint's directory and
+    /// down again.
     fn link(&self, node: NodeId, format: &Format) -> String {
         let index = FORMATS.iter().position(|f| f.name == format.name).expect("a format is in the table");
         let path = self.names.path(node);
@@ -459,7 +466,7 @@ impl CheckpointTree {
     }
 }
 
-/// A file's time as the standard library has it.
+/// Converts a file's time to a [`SystemTime`].
 pub(crate) fn time((seconds, nanoseconds): (i64, i64)) -> SystemTime {
     let whole = Duration::from_secs(seconds.unsigned_abs());
     let second = match seconds < 0 {

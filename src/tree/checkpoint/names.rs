@@ -1,31 +1,33 @@
-//! Variable names as a tree of components. Each node has one parent, perhaps a variable, and children sorted by file name.
+//! Variable names as a tree of components. Each node has one parent, an optional variable, and children sorted by
+//! file name.
 
 use std::cmp::Ordering;
 use std::ops::Range;
 
 use crate::tree::escape::escape;
 
-/// Number of a node; the root, which has no component, is 0.
+/// The number of a node. The root, which has no component, is 0.
 pub(crate) type NodeId = u32;
 
-/// The tree. Children of a node lie together.
+/// A tree of name components. The children of a node have consecutive numbers.
 pub(crate) struct Names {
     nodes: Vec<Node>,
 }
 
-/// One component of one or more names.
+/// A component of one or more names.
 pub(crate) struct Node {
     /// The component as a file name.
     pub(crate) component: Box<str>,
     pub(crate) parent: NodeId,
-    /// Ordinal of the variable whose name ends here.
+    /// The ordinal of the variable whose name ends here.
     pub(crate) variable: Option<u32>,
     pub(crate) children: Range<NodeId>,
-    /// Children that have children.
+    /// The number of children that have children.
     pub(crate) branches: u32,
 }
 
-/// The names that share a node's components: a run of the sorted names, and how many bytes of each are behind us.
+/// A node whose children are still to be created: its names as a range of the sorted names, and the length of the
+/// prefix that these names share.
 struct Pending {
     node: NodeId,
     run: Range<usize>,
@@ -33,7 +35,8 @@ struct Pending {
 }
 
 impl Names {
-    /// The tree of `names`, which are unique; a name's place in the list is its variable's ordinal.
+    /// Builds the tree of `names`, which are unique. The position of a name in the list is the ordinal of its
+    /// variable.
     pub(crate) fn new(names: &[&[u8]]) -> Self {
         let mut order: Vec<u32> = (0..names.len() as u32).collect();
         order.sort_unstable_by(|&a, &b| by_components(names[a as usize], names[b as usize]));
@@ -56,7 +59,7 @@ impl Names {
         &self.nodes[id as usize]
     }
 
-    /// The child of that file name.
+    /// Returns the child with the given file name.
     pub(crate) fn child(&self, of: NodeId, name: &str) -> Option<NodeId> {
         let children = self.node(of).children.clone();
         let nodes = &self.nodes[children.start as usize..children.end as usize];
@@ -64,7 +67,7 @@ impl Names {
         Some(children.start + at as NodeId)
     }
 
-    /// The nodes from below the root down to `id`.
+    /// Returns the nodes on the path from the root to `id`, without the root.
     pub(crate) fn path(&self, id: NodeId) -> Vec<NodeId> {
         let up = std::iter::successors(Some(id), |&id| Some(self.node(id).parent)).take_while(|&id| id != 0);
         let mut path: Vec<_> = up.collect();
@@ -72,7 +75,7 @@ impl Names {
         path
     }
 
-    /// The node of each of `count` variables.
+    /// Returns the node of each of `count` variables.
     pub(crate) fn nodes_of(&self, count: usize) -> Vec<NodeId> {
         let mut nodes = vec![0; count];
         for (id, node) in (0..).zip(&self.nodes) {
@@ -83,7 +86,7 @@ impl Names {
         nodes
     }
 
-    /// Makes the children of one node.
+    /// Creates the children of one node.
     fn grow(&mut self, parent: &Pending, names: &[&[u8]], order: &[u32], pending: &mut impl Extend<Pending>) {
         let rest = |i: usize| &names[order[i] as usize][parent.from..];
         let mut groups = Vec::new();
@@ -98,7 +101,7 @@ impl Names {
         let start = self.len();
         for (name, run, len) in groups {
             let node = self.len();
-            // Of names that share these components, the one that ends here sorts first.
+            // Among names with these components, the one that ends here sorts first.
             let ends = rest(run.start).len() == len;
             self.nodes.push(Node::new(name, parent.node, ends.then(|| order[run.start])));
             let run = run.start + usize::from(ends)..run.end;
@@ -158,7 +161,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_name_is_found_and_no_other(names in prop::collection::btree_set("[ab./%]{1,6}", 0..30)) {
+        fn exactly_the_given_names_are_found(names in prop::collection::btree_set("[ab./%]{1,6}", 0..30)) {
             let bytes: Vec<&[u8]> = names.iter().map(|name| name.as_bytes()).collect();
             let tree = Names::new(&bytes);
             for (ordinal, name) in bytes.iter().enumerate() {

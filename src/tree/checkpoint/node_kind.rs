@@ -1,26 +1,26 @@
-//! What a node of the names can be in a checkpoint's tree, and the number of each.
+//! The kinds of inodes that a node of the names can have in a checkpoint's tree, and their numbers.
 
 use crate::tree::checkpoint::show::{Show, VARS};
 use crate::view::{FORMATS, VARIABLE_FILES};
 
-/// What a node of the names can be.
+/// A kind of inode that a node of the names can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NodeKind {
     /// A directory under `vars/`.
     Vars,
     Fact(usize),
-    /// A link among the facts to the file of a format.
+    /// A symlink, next to the per-variable files, to the file of a format.
     Link(usize),
-    /// A directory under a format's folder.
+    /// A directory under a format's directory.
     FormDir(usize),
     File(usize),
 }
 
-/// How many there are.
+/// The number of node kinds.
 pub(crate) const NODE_KINDS: u32 = (1 + VARIABLE_FILES.len() + 3 * FORMATS.len()) as u32;
 
 impl NodeKind {
-    /// Its number, below [`ROLES`].
+    /// Returns the number of the kind, which is less than [`NODE_KINDS`].
     pub(crate) fn number(self) -> u32 {
         let (facts, formats) = (VARIABLE_FILES.len(), FORMATS.len());
         let number = match self {
@@ -33,7 +33,7 @@ impl NodeKind {
         number as u32
     }
 
-    /// Returns whether nodes appear in this role. A link appears together with the file that it leads to.
+    /// Returns true if inodes of this kind are shown. A link is shown together with the file that it leads to.
     pub(crate) fn is_shown(self, show: &Show) -> bool {
         match self {
             Self::Vars | Self::Fact(_) => show.has(VARS),
@@ -42,7 +42,7 @@ impl NodeKind {
         }
     }
 
-    /// The role of a number.
+    /// Returns the kind with a number.
     pub(crate) fn of(number: u32) -> Self {
         let (facts, formats) = (VARIABLE_FILES.len(), FORMATS.len());
         match number as usize {
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_number_is_that_of_its_role() {
+    fn of_is_the_inverse_of_number() {
         for number in 0..NODE_KINDS {
             assert_eq!(NodeKind::of(number).number(), number);
         }

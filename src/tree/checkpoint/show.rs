@@ -1,7 +1,8 @@
 //! The part of a checkpoint's directory that a mount shows.
 //!
-//! A mount shows each variable in every form, so `du`, `tar` and `grep -r` count its bytes several times. A selection limits
-//! that. It is a set of names of the directory; the checkpoint itself (`ckpt-9.index` and its data files) is always shown.
+//! A mount shows each variable in every form, so `du`, `tar` and `grep -r` count its bytes several times. A selection
+//! limits that. It is a set of names in the checkpoint's directory. The checkpoint itself (`ckpt-9.index` and its
+//! data files) is always shown.
 
 use crate::tree::checkpoint::link_trees;
 use crate::view::{CHECKPOINT_VIEWS, FORMATS};
@@ -10,7 +11,7 @@ use crate::view::{CHECKPOINT_VIEWS, FORMATS};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Show(Vec<&'static str>);
 
-/// The folder of facts.
+/// The directory of variables with their per-variable files.
 pub(crate) const VARS: &str = "vars";
 
 const ALL: &str = "all";
@@ -24,11 +25,11 @@ impl Default for Show {
 }
 
 impl Show {
-    /// Parses words with commas or colons between them. A word is a name (`npy`, `stats.tsv`), the ending of names (`tsv`,
-    /// `h5`), `all` or `none`. `graph` and `names` hold links into `vars`, so they show it too.
+    /// Parses words separated by commas or colons. A word is a name (`npy`, `stats.tsv`), a file extension (`tsv`,
+    /// `h5`), `all` or `none`. `graph` and `names` contain links into `vars`, so they select it too.
     ///
     /// # Errors
-    /// The words that are unknown, and those that are known.
+    /// A message with the unknown words and the list of known words.
     pub fn parse(text: &str) -> Result<Self, String> {
         let words: Vec<_> = text.split([',', ':']).map(str::trim).collect();
         let unknown: Vec<_> = words.iter().filter(|word| parse_word(word).is_none()).collect();
@@ -43,7 +44,7 @@ impl Show {
         Ok(Self(names().filter(|name| shown.contains(name)).collect()))
     }
 
-    /// The words, in the order of a listing: names, and the ending of those that have one.
+    /// Returns the known words in the order of a listing: names, or their extension if they have one.
     pub(crate) fn words() -> Vec<&'static str> {
         let mut words: Vec<_> = names().map(|name| ending(name).unwrap_or(name)).collect();
         words.sort_unstable();
@@ -51,32 +52,32 @@ impl Show {
         [words, vec![ALL, NONE]].concat()
     }
 
-    /// The first folder that is shown, to look at.
+    /// Returns the first directory that is shown.
     pub(crate) fn first_directory(&self) -> Option<&'static str> {
         self.0.iter().copied().find(|name| ending(name).is_none())
     }
 
-    /// Returns whether a name of the directory is shown.
+    /// Returns true if a name of the directory is shown.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.0.contains(&name)
     }
 }
 
-/// All names that can be hidden.
+/// Returns all names that can be hidden.
 fn names() -> impl Iterator<Item = &'static str> {
     let formats = FORMATS.iter().map(|format| format.name);
     let wholes = CHECKPOINT_VIEWS.iter().map(|whole| whole.name);
     std::iter::once(VARS).chain(formats).chain(link_trees::NAMES).chain(wholes)
 }
 
-/// The names that a word means.
+/// Returns the names that a word selects.
 fn parse_word(word: &str) -> Option<Vec<&'static str>> {
     let is_meant = |name: &&str| word == ALL || *name == word || ending(name) == Some(word);
     let meant: Vec<_> = names().filter(is_meant).collect();
     (word == NONE || !meant.is_empty()).then_some(meant)
 }
 
-/// The last part of a file's name: `h5` of `model.weights.h5`. Folders have none.
+/// Returns the extension of a file's name: `h5` of `model.weights.h5`. Directories have none.
 fn ending(name: &str) -> Option<&str> {
     name.rsplit_once('.').map(|(_, ending)| ending)
 }
@@ -90,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_is_a_name_or_the_ending_of_names() {
+    fn a_word_is_a_name_or_an_extension() {
         assert_eq!(shown("raw,npy"), ["npy", "raw"]);
         assert_eq!(shown("npy:raw"), shown("raw,npy"));
         assert_eq!(shown("tsv"), ["remap.tsv", "stats.tsv", "variables.tsv"]);
@@ -101,13 +102,13 @@ mod tests {
     }
 
     #[test]
-    fn trees_of_links_bring_what_they_lead_to() {
+    fn link_trees_include_their_targets() {
         assert_eq!(shown("graph"), ["vars", "graph"]);
         assert_eq!(shown("names,npy"), ["vars", "npy", "names"]);
     }
 
     #[test]
-    fn every_word_is_understood_and_every_name_has_one() {
+    fn every_word_is_known_and_every_name_has_a_word() {
         assert!(Show::words().iter().all(|word| Show::parse(word).is_ok()));
         assert_eq!(Show::parse(&Show::words()[..Show::words().len() - 2].join(",")), Ok(Show::default()));
     }

@@ -1,14 +1,14 @@
-//! Who has which inode number.
+//! The assignment of inode numbers.
 //!
 //! ```text
 //! 1                             the mount's root
-//! 0 tag 31 bits ordinal 32      in a checkpoint: the tag says which, and in which state; 0 is the mount's own
-//! 1 hash 63 bits                a directory of the source, or a file that is shown as it is
+//! 0 tag 31 bits ordinal 32      in a checkpoint: the tag identifies it and its state; tag 0 is the control directory
+//! 1 hash 63 bits                a directory of the source, or a file that is shown unchanged
 //! ```
 //!
-//! Numbers are hashes of what they stand for (of a checkpoint: its name, and the identity and time of each of its files),
-//! so that they are the same over remounts. A tag that another checkpoint had,
-//! ever, is not given again; what nobody has any more is stale.
+//! Numbers are hashes of the objects that they identify, so that they are the same after a remount. The hash of a
+//! checkpoint covers its name, and the identity and modification time of each of its files. A tag is never reused for
+//! another checkpoint while mounted. A number that no object has any more is stale.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -19,45 +19,46 @@ use crate::tree::source_dir::SourceDir;
 use crate::tree::source_dir::lazy_checkpoint::{LazyCheckpoint, TreeCache};
 use crate::tree::{Attr, Content, Ino};
 
-/// The numbers in use.
+/// The inode numbers in use.
 #[derive(Default)]
 pub(crate) struct Inodes {
     nodes: RwLock<HashMap<Ino, Node>>,
     checkpoints: RwLock<HashMap<u32, Arc<LazyCheckpoint>>>,
-    /// What each tag was given for, since the mount began.
+    /// The identity that each tag was assigned to since the mount began.
     tags: Mutex<HashMap<u32, u64>>,
     trees: TreeCache,
-    /// The forms that their trees show.
+    /// The forms that the checkpoint trees show.
     show: Show,
 }
 
-/// What stands in a directory of the source.
+/// An entry of a source directory.
 #[derive(Clone)]
 pub(crate) enum Node {
     Directory(Arc<SourceDir>),
     /// A file of the source, by its name.
     File(Arc<SourceDir>, Arc<[u8]>),
-    /// Something of ours, or a link.
+    /// A generated file, or a symlink.
     Made(Attr, Content<'static>),
 }
 
-/// The highest bit, of what is no checkpoint's.
+/// The highest bit, set in the numbers of everything that is not in a checkpoint.
 const NODE: u64 = 1 << 63;
 
-/// A number for what `parts` describe.
+/// Returns a hash of `parts`.
 pub(crate) fn hash(parts: impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     parts.hash(&mut hasher);
     hasher.finish()
 }
 
-/// The inode of a node.
+/// Returns the inode number of a node that `parts` identify.
 pub(crate) fn node(parts: impl Hash) -> Ino {
     Ino(NODE | hash(parts))
 }
 
 impl Ino {
-    /// Whether what it stands for may change while mounted: the mount's own, and directories and files of the source.
+    /// Returns true if the object behind the number may change while mounted: the control directory, and directories
+    /// and files of the source.
     pub(crate) fn is_volatile(self) -> bool {
         self.0 & NODE != 0 || self.tag() == 0
     }
@@ -68,7 +69,7 @@ impl Ino {
 }
 
 impl Inodes {
-    /// No numbers yet, for trees that show this much.
+    /// Creates an empty table, for trees that show the forms in `show`.
     pub(crate) fn new(show: Show) -> Self {
         Self { show, ..Self::default() }
     }
@@ -78,7 +79,7 @@ impl Inodes {
         &self.show
     }
 
-    /// Returns the trees that are kept built.
+    /// Returns the cache of built trees.
     pub(crate) fn trees(&self) -> &TreeCache {
         &self.trees
     }
@@ -95,7 +96,8 @@ impl Inodes {
         self.checkpoints.read().unwrap_or_else(PoisonError::into_inner).get(&tag).cloned()
     }
 
-    /// The checkpoint of this identity: the one that has it, or a new one, which is made for the tag it gets.
+    /// Returns the checkpoint with this identity. Creates it with `make`, which receives the new tag, if it does not
+    /// exist.
     pub(crate) fn checkpoint_of(
         &self,
         identity: u64,
@@ -106,7 +108,8 @@ impl Inodes {
         slots.entry(tag).or_insert_with(|| Arc::new(make(tag))).clone()
     }
 
-    /// Takes back the numbers of what is gone. Who holds one of its files open has the bytes.
+    /// Removes the numbers of objects that no longer exist. A program that has one of the files open can still read
+    /// it.
     pub(crate) fn remove(&self, inos: impl Iterator<Item = Ino>) {
         for ino in inos {
             if ino.is_node() {
@@ -136,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tag_is_not_given_for_another_identity_and_never_zero() {
+    fn a_tag_is_not_reused_for_another_identity_and_is_never_zero() {
         let inodes = Inodes::default();
         assert_eq!(inodes.tag(5 << 33), 5);
         assert_eq!(inodes.tag((5 << 33) + 1), 6);
@@ -148,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn the_three_kinds_of_numbers_are_told_apart() {
+    fn the_three_kinds_of_numbers_are_distinguished() {
         let (file, fact) = (node("vocab.txt"), Ino::new(u32::MAX >> 1, 7));
         assert!(file.is_node() && file.is_volatile());
         assert!(!fact.is_node() && !fact.is_volatile());

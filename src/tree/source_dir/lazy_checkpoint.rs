@@ -1,4 +1,4 @@
-//! A checkpoint of a directory: found by its names, planned when it is used, its tree let go of when others are used more.
+//! A checkpoint in a directory: discovered by name, planned on first use, its tree evicted LRU.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
@@ -11,48 +11,51 @@ use crate::tree::checkpoint::CheckpointTree;
 use crate::tree::checkpoint::show::Show;
 use crate::tree::{Attr, Ino};
 
-/// One checkpoint in one state of its index.
+/// A checkpoint in one state of its files.
 pub(crate) struct LazyCheckpoint {
     tag: u32,
     found: FoundCheckpoint,
-    /// Its directory of the source, and that directory's inode here.
+    /// The checkpoint's directory in the source.
     directory: Arc<dyn Backend>,
+    /// The inode number of that directory in the mount.
     parent: Ino,
-    /// Set when planning finds other than what the names promised.
+    /// The flag of the directory that is set when a plan contradicts the file names in the listing.
     stale: Arc<AtomicBool>,
     outcome: OnceLock<Result<PlanSummary, String>>,
     tree: RwLock<Option<Arc<CheckpointTree>>>,
-    /// Held while it is planned, so that it is planned once however many wait for it.
+    /// The lock that is held while planning, so that the checkpoint is planned once, regardless of the number of
+    /// threads waiting for it.
     planning: Mutex<()>,
     used: AtomicU64,
-    /// The part of it that the mount shows.
+    /// The part of the checkpoint that the mount shows.
     show: Show,
 }
 
-/// What is kept of a plan: enough to list the directory that the checkpoint is in.
+/// The part of a plan that is kept: enough to list the directory that contains the checkpoint.
 pub(crate) struct PlanSummary {
-    /// The bundle's files.
+    /// The bundle files.
     pub(crate) siblings: Vec<(Vec<u8>, Attr)>,
     /// The checkpoint's directory.
     pub(crate) root: Attr,
-    /// Whether every data file that a variable needs is there.
+    /// True if every data file that a variable needs exists.
     pub(crate) is_complete: bool,
     variables: usize,
 }
 
-/// The checkpoints whose trees are built, of which the least recently used lose theirs.
+/// The checkpoints whose trees are built. The least recently used trees are evicted.
 #[derive(Default)]
 pub(crate) struct TreeCache {
     built: Mutex<Vec<Arc<LazyCheckpoint>>>,
     clock: AtomicU64,
 }
 
-/// The largest number of trees that are kept, and of variables in them together. One is kept whatever its size.
+/// The maximum number of trees that are kept.
 const TREES: usize = 64;
+/// The maximum number of variables in all kept trees together. One tree is kept regardless of its size.
 const VARIABLES: usize = 250_000;
 
 impl TreeCache {
-    /// Adds a checkpoint whose tree was built, and drops the trees that were used the longest ago.
+    /// Adds a checkpoint whose tree was built, and evicts the least recently used trees.
     fn add(&self, slot: &Arc<LazyCheckpoint>) {
         let mut built = self.built.lock().unwrap_or_else(PoisonError::into_inner);
         built.retain(|other| !Arc::ptr_eq(other, slot));
@@ -66,7 +69,7 @@ impl TreeCache {
         }
     }
 
-    /// Forgets the checkpoint of a tag.
+    /// Removes the checkpoint with a tag.
     pub(crate) fn remove(&self, tag: u32) {
         self.built.lock().unwrap_or_else(PoisonError::into_inner).retain(|slot| slot.tag() != tag);
     }
@@ -99,22 +102,22 @@ impl LazyCheckpoint {
         &self.found
     }
 
-    /// Whether its index is the one of that stamp.
+    /// Returns true if the checkpoint's index is in the state `index`.
     pub(crate) fn is_in_state(&self, index: &Stamp) -> bool {
         index.same_content(&self.found.index)
     }
 
-    /// The inode of the directory that it is in.
+    /// Returns the inode number of the directory that contains the checkpoint.
     pub(crate) fn parent(&self) -> Ino {
         self.parent
     }
 
-    /// What planning found, if it was planned.
+    /// Returns the result of planning; `None` if the checkpoint is not planned yet.
     pub(crate) fn known(&self) -> Option<&Result<PlanSummary, String>> {
         self.outcome.get()
     }
 
-    /// What planning finds.
+    /// Returns the result of planning. Plans the checkpoint if necessary.
     pub(crate) fn summary(self: &Arc<Self>, trees: &TreeCache) -> Result<&PlanSummary, &str> {
         if self.outcome.get().is_none() {
             let _ = self.tree(trees);
@@ -122,7 +125,7 @@ impl LazyCheckpoint {
         self.outcome.get_or_init(|| Err("not planned".into())).as_ref().map_err(String::as_str)
     }
 
-    /// Its tree, built if need be; `None` if that cannot be.
+    /// Returns the tree. Builds it if necessary; returns `None` if that fails.
     pub(crate) fn tree(self: &Arc<Self>, trees: &TreeCache) -> Option<Arc<CheckpointTree>> {
         self.used.store(trees.tick(), Ordering::Relaxed);
         if let Some(tree) = self.built() {
@@ -137,7 +140,8 @@ impl LazyCheckpoint {
         Some(tree)
     }
 
-    /// Plans it, unless that was done. Keeps the outcome and no tree: a listing may plan many that nobody uses.
+    /// Plans the checkpoint, unless it is already planned. Keeps the result but no tree: a listing may plan many
+    /// checkpoints that no program uses.
     pub(crate) fn plan(&self) {
         let _planning = self.planning.lock().unwrap_or_else(PoisonError::into_inner);
         if self.outcome.get().is_none() {
@@ -152,7 +156,7 @@ impl LazyCheckpoint {
         }
     }
 
-    /// Takes a plan that was made already, and keeps its tree.
+    /// Stores an existing plan, and keeps its tree.
     pub(crate) fn build(self: &Arc<Self>, catalog: Catalog, stamp: Stamp, trees: &TreeCache) {
         if let Some(tree) = self.store_plan(catalog, stamp) {
             self.keep_tree(tree, trees);
@@ -164,7 +168,7 @@ impl LazyCheckpoint {
         trees.add(self);
     }
 
-    /// Notes what a plan says of the checkpoint.
+    /// Builds the tree of a plan, and stores the plan's summary.
     fn store_plan(&self, catalog: Catalog, stamp: Stamp) -> Option<Arc<CheckpointTree>> {
         if !self.is_in_state(&stamp) {
             return self.store_failure(
@@ -180,8 +184,8 @@ impl LazyCheckpoint {
         Some(tree)
     }
 
-    /// Notes why it cannot be shown. One that was planned before keeps its outcome: its files changed since, and the next
-    /// listing has another in its place.
+    /// Stores the reason why the checkpoint cannot be shown. A checkpoint that was planned before keeps its result:
+    /// its files have changed since, and the next listing has a new checkpoint in its place.
     fn store_failure(&self, what: String) -> Option<Arc<CheckpointTree>> {
         self.stale.store(true, Ordering::Relaxed);
         self.outcome.get_or_init(|| {
@@ -219,7 +223,7 @@ impl PlanSummary {
         }
     }
 
-    /// The inode of one of the bundle's files.
+    /// Returns the inode number of a bundle file.
     pub(crate) fn sibling(&self, name: &[u8]) -> Option<Ino> {
         self.siblings.iter().find(|(sibling, _)| sibling == name).map(|(_, attr)| attr.ino)
     }

@@ -1,4 +1,4 @@
-//! From a look at a directory of the source to the names in it: who claims which, and what is made for it.
+//! The conversion of a directory scan to a listing: the assignment of names, and the generated files.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -16,7 +16,7 @@ use crate::tree::source_dir::{LATEST, STATE, SourceDir, directory_mode, inodes};
 use crate::tree::{Attr, Content, Kind, backend};
 
 impl SourceDir {
-    /// The listing of a scan.
+    /// Builds the listing of a scan.
     pub(crate) fn list(
         self: &Arc<Self>,
         scan: &Scan,
@@ -55,8 +55,8 @@ impl SourceDir {
         Ok(listing)
     }
 
-    /// The checkpoint in its present state. Whichever of its files changes, it is another, to be planned again: files are
-    /// copied in any order, and one may have been looked at in between.
+    /// Returns the checkpoint in its current state. If any of its files changes, it becomes a new checkpoint and must
+    /// be planned again: files are copied in any order, and a scan may see a partial copy.
     fn slot(
         self: &Arc<Self>,
         found: &FoundCheckpoint,
@@ -72,7 +72,7 @@ impl SourceDir {
         (stem.clone(), inodes.checkpoint_of(identity, new))
     }
 
-    /// The files of a checkpoint; of one that does not fit, the reason.
+    /// Claims the names of a checkpoint's files, or of the file with the error if the checkpoint cannot be shown.
     fn list_bundle(&self, listing: &mut Listing, slot: &Arc<LazyCheckpoint>, inodes: &Inodes) {
         let stem = &slot.found().stem;
         match slot.known() {
@@ -109,7 +109,7 @@ impl SourceDir {
         Named::Node(ino, other.kind)
     }
 
-    /// A link or a file of ours, whose inode goes with its content.
+    /// Creates a symlink or a generated file, whose inode number depends on its content.
     fn made(&self, listing: &Listing, name: &[u8], kind: Kind, bytes: Vec<u8>, inodes: &Inodes) -> Named {
         let (ino, len) = (inodes::node((&self.path, name, &bytes)), bytes.len() as u64);
         let (mode, content) = match kind {
@@ -121,7 +121,7 @@ impl SourceDir {
         Named::Node(ino, kind)
     }
 
-    /// The state file, and the names that stand for the newest checkpoint.
+    /// Returns the state file and the `latest*` names, which refer to the newest checkpoint.
     pub(crate) fn own(
         &self,
         listing: &Listing,
@@ -147,7 +147,9 @@ impl SourceDir {
         free.map(made).collect()
     }
 
-    /// A state file of another name, made new as `checkpoint` is: of those that it names, the ones that are here.
+    /// Returns the generated content of a state file with another name. Like `checkpoint`, it lists only checkpoints
+    /// that exist: those that the original names, or all if none of these exists. Returns `None` if the file is not a
+    /// state file.
     pub(crate) fn state_file(self: &Arc<Self>, name: &[u8], inodes: &Inodes) -> io::Result<Option<Vec<u8>>> {
         let Some(named) = self.directory()?.names_in_state_file(name) else { return Ok(None) };
         let listing = self.listing(inodes)?;

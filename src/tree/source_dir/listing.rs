@@ -1,7 +1,8 @@
-//! The names in a directory of the source, as they are between two looks at it.
+//! The names in a source directory, as they are between two scans.
 //!
-//! A name goes to the first that claims it: what is about the mount, checkpoints, the source's other files, and last what is
-//! ours: `checkpoint` and `latest*`. A file of the source that comes too late has a `%` put at the end of its name.
+//! A name belongs to the first entry that claims it, in this order: the control directory, checkpoints, the source's
+//! other files, and the generated `checkpoint` and `latest*`. If the name of a source file is already claimed, the
+//! file gets a trailing `%`.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as MapEntry;
@@ -12,31 +13,33 @@ use crate::tree::backend::Listed;
 use crate::tree::source_dir::lazy_checkpoint::LazyCheckpoint;
 use crate::tree::{Ino, Kind};
 
-/// The names.
+/// The names in a source directory.
 pub(crate) struct Listing {
-    /// Tells this listing from earlier ones, so that one that began goes on as it began.
+    /// The generation number. It distinguishes this listing from earlier ones, so that a `readdir` continues in the
+    /// listing in which it began.
     pub(crate) generation: u32,
     pub(crate) names: BTreeMap<Vec<u8>, Named>,
-    /// Its checkpoints, by stem.
+    /// The checkpoints, by stem.
     pub(crate) slots: BTreeMap<Vec<u8>, Arc<LazyCheckpoint>>,
     pub(crate) in_order: Vec<Listed>,
     pub(crate) last_preserved: f64,
-    /// The state file and `latest*`, once somebody asked: to know the newest, it must have been planned.
+    /// The state file and `latest*`. Set on first access, because the newest checkpoint must be planned to identify
+    /// it.
     pub(crate) own: OnceLock<BTreeMap<Vec<u8>, Named>>,
     pub(crate) len: OnceLock<u64>,
     pub(crate) mtime: SystemTime,
-    /// Permission bits of the directory.
+    /// The permission bits of the directory.
     pub(crate) mode: u16,
 }
 
-/// What a name is.
+/// The object that a name refers to.
 #[derive(Clone)]
 pub(crate) enum Named {
-    /// A file of a checkpoint's bundle; the ordinal is a guess until the checkpoint is planned.
+    /// A bundle file of a checkpoint. The ordinal is a guess until the checkpoint is planned.
     Sibling(Arc<LazyCheckpoint>, u32),
     /// The directory of a checkpoint.
     Tree(Arc<LazyCheckpoint>),
-    /// Anything else.
+    /// Any other object.
     Node(Ino, Kind),
 }
 
@@ -63,7 +66,7 @@ impl Listing {
         self.names.get(name).or_else(|| self.own.get()?.get(name))
     }
 
-    /// All names, sorted.
+    /// Returns all names, sorted.
     pub(crate) fn entries(&self) -> impl Iterator<Item = (&Vec<u8>, &Named)> {
         let mut own = self.own.get().into_iter().flatten().peekable();
         let mut names = self.names.iter().peekable();
@@ -74,12 +77,12 @@ impl Listing {
         })
     }
 
-    /// Directories in it.
+    /// Returns the number of subdirectories.
     pub(crate) fn subdirectories(&self) -> u32 {
         self.names.values().filter(|named| named.kind() == Kind::Directory).count() as u32
     }
 
-    /// Gives a name to the first that claims it; whether this was it.
+    /// Assigns a name to the first object that claims it. Returns true if this is the first claim.
     pub(crate) fn claim(&mut self, name: Vec<u8>, named: Named) -> bool {
         match self.names.entry(name) {
             MapEntry::Occupied(_) => false,
@@ -90,14 +93,15 @@ impl Listing {
         }
     }
 
-    /// The same for a file of the source, which gives way.
+    /// Like [`Self::claim`], but appends `%` to the name until it is free.
     pub(crate) fn claim_or_mark(&mut self, mut name: Vec<u8>, named: Named) {
         while !self.claim(name.clone(), named.clone()) {
             name.push(b'%');
         }
     }
 
-    /// The complete checkpoints, but for those that were planned and proved otherwise.
+    /// Returns the complete checkpoints. A plan overrides the scan: a checkpoint that was planned and is not complete
+    /// is excluded.
     pub(crate) fn here(&self) -> impl DoubleEndedIterator<Item = &Listed> {
         self.in_order.iter().filter(|listed| match self.slots.get(&listed.stem).map(|slot| slot.known()) {
             Some(Some(outcome)) => outcome.as_ref().is_ok_and(|outline| outline.is_complete),
@@ -106,7 +110,7 @@ impl Listing {
         })
     }
 
-    /// All inodes that it made known, those of checkpoints by any one of them.
+    /// Returns all inode numbers that the listing introduced. A checkpoint is represented by one of its numbers.
     pub(crate) fn inos(&self) -> impl Iterator<Item = Ino> {
         let own = self.own.get().into_iter().flatten();
         let nodes = self.names.iter().chain(own).filter(|(_, named)| matches!(named, Named::Node(..)));

@@ -1,10 +1,11 @@
-//! A directory of the source in the mount: looked at again when somebody asks and the last look is too old.
+//! A directory of the source in the mount. It is scanned again on access if the last scan is too old.
 //!
-//! A look reads names. A checkpoint's own names are certain only once it is planned, so a listing plans all checkpoints and a
-//! look-up those that its name may belong to: both give the same answer at every moment. What a look finds unchanged keeps its
-//! inodes, plans and trees. The time of a directory changes when a look finds another source, by which the kernel knows that
-//! its cached listing is void. Plans leave the time alone, because no entry is served before its plan: tar compares the time
-//! before and after it reads.
+//! A scan uses file names only. The final names of a checkpoint's files are known only after planning. Therefore a
+//! listing plans all checkpoints, and a look-up plans those that the name may belong to, so that both always agree.
+//! Everything that is unchanged since the last scan keeps its inodes, plans and trees. The modification time of a
+//! directory changes when a scan finds a change in the source; the kernel uses it to invalidate its cached listing.
+//! Plans do not change the time, because no entry is served before its plan: tar compares the time before and after
+//! it reads.
 
 pub(crate) mod inodes;
 pub(crate) mod lazy_checkpoint;
@@ -26,38 +27,38 @@ use crate::tree::source_dir::lazy_checkpoint::LazyCheckpoint;
 use crate::tree::source_dir::listing::{Listing, Named};
 use crate::tree::{Attr, Content, Entry, Ino, Kind, absent};
 
-/// How old a look may be. As long again the kernel believes what it was told, which makes a second together.
+/// The maximum age of a scan. The kernel caches entries for as long again, so changes appear within one second.
 pub(crate) const FRESH: Duration = Duration::from_millis(500);
-/// Listings that one who began may go on with.
+/// The number of listings that are kept, so that a `readdir` in progress can continue in its listing.
 const KEPT: usize = 4;
-/// Times that a directory is listed again because a plan disagreed with its listing. A source that changes even faster
-/// gets the last listing.
+/// The maximum number of times that a directory is listed again because a plan contradicts its listing. If the source
+/// changes even faster, the last listing is used.
 const ROUNDS: usize = 8;
 
-/// Selects checkpoints by their stems.
+/// A predicate that selects checkpoints by their stems.
 type Stems<'a> = &'a dyn Fn(&[u8]) -> bool;
 
 /// A directory of the source.
 pub(crate) struct SourceDir {
     ino: Ino,
     parent: Ino,
-    /// From the mount's root, each component with a slash behind it.
+    /// The path from the mount's root, with a slash after each component.
     path: Vec<u8>,
     place: Parent,
     opened: RwLock<Option<Arc<dyn Backend>>>,
     looks: Mutex<Looks>,
-    /// Milliseconds since the start at which the last look is too old.
+    /// The time at which the last scan becomes too old, in milliseconds since `started`.
     due: AtomicU64,
     started: Instant,
-    /// Whether planning found other than what the names promised.
+    /// True if a plan contradicts the file names in the listing.
     stale: Arc<AtomicBool>,
-    /// The newest is the last.
+    /// The kept listings, the newest last.
     listings: RwLock<VecDeque<Arc<Listing>>>,
-    /// Names that are taken before any other is given.
+    /// The names that are claimed before all others.
     reserved: Vec<(&'static [u8], Named)>,
 }
 
-/// Where a directory of the source is.
+/// The parent of a source directory.
 enum Parent {
     Top,
     In(Arc<SourceDir>, Vec<u8>),
@@ -66,16 +67,16 @@ enum Parent {
 #[derive(Default)]
 struct Looks {
     last: Option<Scan>,
-    /// Scans that differed from the one before.
+    /// The number of scans that differed from the previous one.
     changes: u32,
-    /// Listings that were made: one for each change, and one more where plans disagreed with it.
+    /// The number of listings: one for each change, and one for each plan that contradicted a listing.
     listings: u32,
-    /// Whether it was said that looking failed.
+    /// True if a scan failure was logged.
     complained: bool,
 }
 
 impl SourceDir {
-    /// The topmost.
+    /// Creates the topmost directory.
     pub(crate) fn top(directory: Box<dyn Backend>, reserved: Vec<(&'static [u8], Named)>) -> Arc<Self> {
         let folder = Self::new(Ino::ROOT, Ino::ROOT, Vec::new(), Parent::Top, reserved);
         *folder.opened.write().unwrap_or_else(PoisonError::into_inner) = Some(directory.into());
@@ -113,7 +114,7 @@ impl SourceDir {
         self.parent
     }
 
-    /// The directory of the source.
+    /// Returns the open directory of the source. Opens it if necessary.
     pub(crate) fn directory(&self) -> io::Result<Arc<dyn Backend>> {
         let opened = self.opened.read().unwrap_or_else(PoisonError::into_inner).clone();
         match (opened, &self.place) {
@@ -123,7 +124,8 @@ impl SourceDir {
         }
     }
 
-    /// Opens what has the directory's name now: another may have taken its place, even its number.
+    /// Opens the directory that has this name now. Another directory may have replaced the old one, even with the
+    /// same inode number.
     fn open_again(&self) -> io::Result<Arc<dyn Backend>> {
         let Parent::In(above, name) = &self.place else { return self.directory() };
         let opened: Arc<dyn Backend> = above.directory()?.directory(name)?.into();
@@ -131,7 +133,7 @@ impl SourceDir {
         Ok(opened)
     }
 
-    /// What is in it now, or was when it was last looked at, if that is not long ago.
+    /// Returns the current listing. Scans the directory if the last scan is too old.
     pub(crate) fn listing(self: &Arc<Self>, inodes: &Inodes) -> io::Result<Arc<Listing>> {
         if let Some(listing) = self.fresh() {
             return Ok(listing);
@@ -140,7 +142,7 @@ impl SourceDir {
         match (self.looks.try_lock(), self.current().filter(|_| !is_astray)) {
             (Ok(looks), _) => self.look(looks, inodes),
             (Err(TryLockError::Poisoned(looks)), _) => self.look(looks.into_inner(), inodes),
-            // Somebody is looking, and what was seen last will do.
+            // Another thread is scanning, and the last listing is good enough.
             (Err(TryLockError::WouldBlock), Some(listing)) => Ok(listing),
             (Err(TryLockError::WouldBlock), None) => {
                 self.look(self.looks.lock().unwrap_or_else(PoisonError::into_inner), inodes)
@@ -148,7 +150,7 @@ impl SourceDir {
         }
     }
 
-    /// A listing in which the checkpoints of some stems are planned, so that their names are final.
+    /// Returns a listing in which the checkpoints with the selected stems are planned, so that their names are final.
     fn planned_listing(self: &Arc<Self>, stems: Stems<'_>, inodes: &Inodes) -> io::Result<Arc<Listing>> {
         for _ in 0..ROUNDS {
             let listing = self.listing(inodes)?;
@@ -161,7 +163,7 @@ impl SourceDir {
         self.listing(inodes)
     }
 
-    /// The same with `checkpoint` and `latest*`, for which the newest checkpoint is planned.
+    /// Like [`Self::planned_listing`], with `checkpoint` and `latest*`, for which the newest checkpoint is planned.
     fn whole_listing(self: &Arc<Self>, stems: Stems<'_>, inodes: &Inodes) -> io::Result<Arc<Listing>> {
         let mut rounds = 0..ROUNDS;
         loop {
@@ -173,7 +175,7 @@ impl SourceDir {
                 let outline = listing.slots[&listed.stem].summary(inodes.trees());
                 outline.is_ok_and(|outline| outline.is_complete)
             });
-            // Otherwise a plan found other files than the listing names, and the next listing has them.
+            // Otherwise a plan found other files than the listing names, and the next listing will contain them.
             if !self.stale.load(Ordering::Relaxed) || rounds.next().is_none() {
                 let own = newest.map(|newest| self.own(&listing, newest, inodes)).unwrap_or_default();
                 let _ = listing.own.set(own);
@@ -182,8 +184,8 @@ impl SourceDir {
         }
     }
 
-    /// Returns the inode of a name. Plans the checkpoints that the name may belong to, because only a plan knows a
-    /// checkpoint's files.
+    /// Returns the inode number of a name. Plans the checkpoints that the name may belong to, because only a plan
+    /// knows a checkpoint's files.
     pub(crate) fn lookup(self: &Arc<Self>, name: &[u8], inodes: &Inodes) -> io::Result<Ino> {
         let stems = |stem: &[u8]| is_of_stem(name, stem);
         let listing = match names_newest(name) {
@@ -201,8 +203,8 @@ impl SourceDir {
         ino.ok_or_else(absent)
     }
 
-    /// Calls `each` with the entries from a place on, and with the place after each, until it has enough. Plans all
-    /// checkpoints first, so that every entry can be looked up.
+    /// Calls `each` for the entries starting at position `from`, until `each` returns true. The first argument of
+    /// `each` is the position after the entry. Plans all checkpoints first, so that every entry can be looked up.
     pub(crate) fn entries(
         self: &Arc<Self>,
         from: u64,
@@ -220,7 +222,7 @@ impl SourceDir {
         Ok(())
     }
 
-    /// The listing that a place is in, if it is kept; else the present one.
+    /// Returns the listing that the position `from` belongs to if it is still kept, else the current listing.
     fn whole_listing_since(self: &Arc<Self>, from: u64, inodes: &Inodes) -> io::Result<Arc<Listing>> {
         let listings = self.listings.read().unwrap_or_else(PoisonError::into_inner);
         let began = listings.iter().find(|listing| from != 0 && u64::from(listing.generation) == from >> 32);
@@ -236,7 +238,7 @@ impl SourceDir {
     pub(crate) fn attr(self: &Arc<Self>, inodes: &Inodes) -> io::Result<Attr> {
         let (mtime, nlink, mode) = match (self.listing(inodes), &self.place) {
             (Ok(listing), _) => (listing.mtime, 2 + listing.subdirectories(), listing.mode),
-            // One that we may not list is there all the same.
+            // A directory without read permission exists all the same.
             (Err(_), Parent::In(above, name)) => {
                 let stamp = above.directory()?.stamp(name)?;
                 (time(stamp.mtime), 2, directory_mode(stamp.mode))
@@ -246,18 +248,18 @@ impl SourceDir {
         Ok(Attr { ino: self.ino, kind: Kind::Directory, len: 0, mtime, nlink, mode, volatile: true })
     }
 
-    /// Whether it was looked at before.
+    /// Returns true if the directory was scanned before.
     pub(crate) fn is_known(&self) -> bool {
         self.current().is_some()
     }
 
-    /// Bytes of all files in it and below it, as of its last change.
+    /// Returns the total size in bytes of all files in the directory and below it, as of its last change.
     pub(crate) fn len(self: &Arc<Self>, inodes: &Inodes) -> io::Result<u64> {
         let (listing, directory) = (self.listing(inodes)?, self.directory()?);
         Ok(*listing.len.get_or_init(|| directory.len()))
     }
 
-    /// What `stat` tells of one of its files.
+    /// Returns the attributes that `stat` reports for a file of this directory.
     pub(crate) fn file_attr(self: &Arc<Self>, ino: Ino, name: &[u8], inodes: &Inodes) -> io::Result<Attr> {
         let stamp = self.directory()?.stamp(name)?;
         let (len, mtime) = match self.state_file(name, inodes)? {
@@ -268,7 +270,7 @@ impl SourceDir {
         Ok(Attr { ino, kind: Kind::File, len, mtime, nlink: 1, mode, volatile: true })
     }
 
-    /// What one of its files holds.
+    /// Returns the content of a file of this directory.
     pub(crate) fn file(self: &Arc<Self>, name: &[u8], inodes: &Inodes) -> io::Result<Content<'static>> {
         if let Some(state) = self.state_file(name, inodes)? {
             return Ok(Content::File(state.into()));
@@ -282,14 +284,14 @@ impl SourceDir {
         }
     }
 
-    /// Takes back all its numbers, when it is gone.
+    /// Removes all inode numbers of the directory after it was deleted.
     pub(crate) fn vanish(&self, inodes: &Inodes) {
         if let Some(listing) = self.current() {
             inodes.remove(listing.inos());
         }
     }
 
-    /// The present listing, unless it is too old or known to be wrong.
+    /// Returns the current listing, unless it is too old or known to be wrong.
     fn fresh(&self) -> Option<Arc<Listing>> {
         let is_fresh = self.now() < self.due.load(Ordering::Relaxed) && !self.stale.load(Ordering::Relaxed);
         self.current().filter(|_| is_fresh)
@@ -299,7 +301,7 @@ impl SourceDir {
         self.listings.read().unwrap_or_else(PoisonError::into_inner).back().cloned()
     }
 
-    /// Its checkpoints as they were last listed, the newest first; incomplete ones come last.
+    /// Returns the checkpoints of the last listing, newest first; incomplete ones come last.
     pub(crate) fn newest_first(&self) -> Vec<Arc<LazyCheckpoint>> {
         let Some(listing) = self.current() else { return Vec::new() };
         let complete = listing.in_order.iter().rev().map(|listed| &listed.stem);
@@ -312,9 +314,9 @@ impl SourceDir {
         self.started.elapsed().as_millis() as u64
     }
 
-    /// Looks at the directory, and lists it anew if anything changed.
+    /// Scans the directory, and lists it again if anything changed.
     fn look(self: &Arc<Self>, mut looks: MutexGuard<'_, Looks>, inodes: &Inodes) -> io::Result<Arc<Listing>> {
-        // Whoever looked while we waited looked for us too.
+        // Another thread may have scanned while this one waited for the lock.
         if let Some(listing) = self.fresh() {
             return Ok(listing);
         }
@@ -350,7 +352,7 @@ impl SourceDir {
     }
 
     fn replace(&self, before: Option<Arc<Listing>>, listing: Arc<Listing>, inodes: &Inodes) {
-        // Before anyone sees the new one, and gives numbers that the old one had to what is in it.
+        // This happens before any thread sees the new listing and adds entries under the numbers of the old one.
         if let Some(before) = before {
             let now: BTreeSet<_> = listing.inos().collect();
             inodes.remove(before.inos().filter(|ino| !now.contains(ino)));
@@ -369,16 +371,17 @@ fn directory_mode(mode: u32) -> u16 {
 
 /// The name of the state file.
 const STATE: &[u8] = b"checkpoint";
-/// The start of the names that stand for the newest checkpoint.
+/// The start of the names that refer to the newest checkpoint.
 const LATEST: &[u8] = b"latest";
 
-/// Returns true for the names that depend on which checkpoint is the newest. All of them change at the same moment, so a
+/// Returns true for names that depend on which checkpoint is the newest. They all change at the same moment, so a
 /// name that was looked up earlier must not outlive the others.
 pub(crate) fn names_newest(name: &[u8]) -> bool {
     name == STATE || name.starts_with(LATEST)
 }
 
-/// Returns true if a name could be one of a checkpoint's: its directory, a file `STEM.…`, or either with a `%` behind it.
+/// Returns true if a name may belong to a checkpoint: its directory, a file `STEM.…`, or one of these with a trailing
+/// `%`.
 fn is_of_stem(name: &[u8], stem: &[u8]) -> bool {
     name.strip_prefix(stem).is_some_and(|rest| matches!(rest.first(), None | Some(b'.' | b'%')))
 }

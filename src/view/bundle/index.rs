@@ -1,4 +1,4 @@
-//! The index of a remapped bundle: a row for each key, made of the catalog whenever its bytes are wanted.
+//! The index of a remapped bundle: a row for each key, generated from the catalog on demand.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -17,39 +17,39 @@ use crate::name::Name;
 use crate::source_file::SourceFile;
 use crate::tensor::Tensor;
 
-/// What TensorFlow writes: the version of the format since its beginning.
+/// The version of the format that TensorFlow writes; it has never changed.
 const VERSION: Version = Version { producer: 1, min_consumer: 0, bad_consumers: Vec::new() };
 
-/// The rows of an index, and where the values lie that they tell of.
+/// The rows of an index, and the locations of the values that they refer to.
 pub(super) struct Index<'a> {
-    /// Sorted by key.
+    /// The rows, sorted by key.
     rows: Vec<Row<'a>>,
     numbers: HashMap<*const SourceFile, u32>,
-    /// What lies in the shard after the source's.
+    /// The contents of the additional shard, after those of the source.
     extra: Vec<Extent>,
     extra_len: u64,
-    /// Where in it: a tensor under two keys lies there once.
+    /// The offsets of tensors in the additional shard. A tensor under two keys is there once.
     placed: HashMap<*const Tensor, u64>,
 }
 
-/// A row, as little as it takes to write it: there may be very many.
+/// A row in its smallest form, because there may be very many.
 struct Row<'a> {
     key: Cow<'a, [u8]>,
     value: Value<'a>,
 }
 
-/// What stands under a key.
+/// The value of a key.
 #[derive(Clone, Copy)]
 enum Value<'a> {
     Header,
-    /// A tensor whose slices have rows of their own.
+    /// A tensor whose slices have their own rows.
     Sliced(&'a Tensor),
-    /// One that lies in one piece in a data file, by its number, at an offset.
+    /// A tensor that is contiguous in a data file: the file's number and the offset.
     Whole(&'a Arc<Tensor>, u32, u64),
 }
 
 impl<'a> Index<'a> {
-    /// That of the catalog's variables.
+    /// Builds the index of the catalog's variables.
     pub(super) fn of(catalog: &'a Catalog) -> Self {
         let numbers =
             (0..).zip(&catalog.shards).map(|(number, shard)| (Arc::as_ptr(shard), number)).collect();
@@ -67,13 +67,13 @@ impl<'a> Index<'a> {
         index
     }
 
-    /// Its bytes, with these checksums for the tensors that have none, and zeros for the rest.
+    /// Encodes the index. Uses `sums` for tensors without a checksum, and 0 for those that are not in `sums`.
     pub(super) fn encode(&self, sums: &[(&Arc<Tensor>, Masked)]) -> Vec<u8> {
         let sums = sums.iter().map(|(tensor, sum)| (Arc::as_ptr(tensor), *sum)).collect();
         table::encode(self.rows.iter().map(|row| (&row.key, self.value(row.value, &sums))))
     }
 
-    /// The tensors without a checksum, each once.
+    /// Returns each tensor without a checksum once.
     pub(super) fn unsummed(&self) -> Vec<Arc<Tensor>> {
         let mut seen = HashSet::new();
         let tensors = self.rows.iter().filter_map(|row| match row.value {
@@ -83,7 +83,7 @@ impl<'a> Index<'a> {
         tensors.filter(|tensor| seen.insert(Arc::as_ptr(tensor))).cloned().collect()
     }
 
-    /// The shard of what no shard of the source holds.
+    /// Returns the additional shard, with the values that are in no shard of the source.
     pub(super) fn into_extra(self) -> Option<VirtualFile> {
         (!self.extra.is_empty()).then(|| self.extra.into_iter().collect())
     }
@@ -92,7 +92,7 @@ impl<'a> Index<'a> {
         self.rows.push(Row { key: key.into(), value });
     }
 
-    /// What the index says of a variable: its row, and those of its slices.
+    /// Adds the rows of a variable: its own, and those of its slices.
     fn variable(&mut self, key: &'a Name, tensor: &'a Arc<Tensor>) {
         let Some(parts) = tensor.parts() else { return self.whole(key.as_bytes(), tensor) };
         for part in parts.iter() {
@@ -106,7 +106,8 @@ impl<'a> Index<'a> {
         self.row(key, Value::Whole(tensor, shard, offset));
     }
 
-    /// The shard and offset of a tensor: its own, if it is one range of a shard of the source.
+    /// Returns the shard and offset of a tensor: those in the source if the tensor is one range of a source shard,
+    /// else those in the additional shard.
     fn place(&mut self, tensor: &Arc<Tensor>) -> (u32, u64) {
         if let [Extent::Range { shard, offset, .. }] = &*tensor.data
             && let Some(number) = self.numbers.get(&Arc::as_ptr(shard))
@@ -147,7 +148,7 @@ fn entry(tensor: &Tensor) -> Entry {
     Entry { dtype: tensor.dtype.tensorflow(), shape: tensor.shape.0.to_vec(), ..Entry::default() }
 }
 
-/// An index that lacks checksums until it is read.
+/// An index without checksums. They are computed when it is read.
 pub(super) struct Unsummed {
     catalog: Arc<Catalog>,
     sums: Checksums,
@@ -155,13 +156,13 @@ pub(super) struct Unsummed {
 }
 
 impl Unsummed {
-    /// The `len` bytes of the index.
+    /// Returns the `len` bytes of the index as an extent.
     pub(super) fn extent(catalog: Arc<Catalog>, sums: Checksums, len: u64) -> Extent {
         Extent::Decoded { data: Arc::new(Self { catalog, sums, bytes: Mutex::default() }), len }
     }
 
     fn bytes(&self) -> io::Result<Arc<Vec<u8>>> {
-        // Not under the lock: whoever comes while they are computed is to help.
+        // The lock is not held here, so that other readers can join the computation.
         let sums = self.sums.all()?;
         let mut bytes = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
         let encode = || {
@@ -213,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn an_index_without_checksums_is_as_long_as_the_one_with_them_and_equal_once_read() {
+    fn an_index_without_checksums_has_the_length_and_the_bytes_of_one_with_them() {
         let lazy = crate::view::bundle::files(&catalog(None));
         let eager = crate::view::bundle::files(&catalog(Some(Masked::of(b"abc"))));
         assert!(!lazy[0].1.is_inline() && eager[0].1.is_inline());

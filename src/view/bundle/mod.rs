@@ -1,8 +1,8 @@
-//! The remapped bundle: what TensorFlow restores from.
+//! The remapped bundle, from which TensorFlow restores.
 //!
-//! The data files are the source's shards, byte for byte; what stands in none of them, such as a rewritten object graph,
-//! lies in one more shard at the end. Only the index is made new, and with nothing changed not even that. A variable that
-//! has a plain key too stands in the index twice, and in the data once.
+//! The data files are the source's shards, byte for byte. Values that are in no shard, such as a rewritten object
+//! graph, are in one more shard at the end. Only the index is new; if nothing changed, even the index is the
+//! source's. A variable that also has a plain key is in the index twice, and in the data once.
 
 mod index;
 
@@ -13,7 +13,8 @@ use crate::checksums::Checksums;
 use crate::extent::VirtualFile;
 use crate::view::bundle::index::{Index, Unsummed};
 
-/// The files of the bundle, each with what follows the prefix in its name. Data files that the source lacks are left out.
+/// Returns the files of the bundle, each with its name after the prefix. Data files that the source lacks are
+/// omitted.
 pub fn files(catalog: &Arc<Catalog>) -> Vec<(String, VirtualFile)> {
     let (index, extra) = match &catalog.index {
         Some(index) => (VirtualFile::whole(index.clone()), None),
@@ -27,10 +28,10 @@ pub fn files(catalog: &Arc<Catalog>) -> Vec<(String, VirtualFile)> {
     [(".index".to_owned(), index)].into_iter().chain(data).collect()
 }
 
-/// A new index, and the shard of what no shard of the source holds.
+/// Returns a new index, and the shard with the values that are in no shard of the source.
 ///
-/// An index has a known length even if it lacks checksums, which have a fixed width; its bytes are made when it is first
-/// read, which reads the values that they are of. Nothing is kept for that but the catalog.
+/// The length of an index is known even if checksums are missing, because they have a fixed width. The bytes are
+/// generated on first read, which reads all values without a checksum. Until then, only the catalog is kept for this.
 fn encode(catalog: &Arc<Catalog>) -> (VirtualFile, Option<VirtualFile>) {
     let index = Index::of(catalog);
     let bytes = index.encode(&[]);

@@ -1,7 +1,8 @@
 //! Tensors of strings as NumPy arrays and as text.
 //!
-//! How long the files are takes a reading of the tensor, once. Of a tensor that cannot be read, or is damaged, the files
-//! are there and as long as its stored bytes, since some length they must have; reading them is an error.
+//! The length of these files is known only after reading the tensor once. If a tensor cannot be read or is damaged,
+//! its files exist all the same. Their length is then that of the stored bytes, because a file must have a length.
+//! Reading them is an error.
 
 use std::io;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use crate::format::npy;
 use crate::tensor::Tensor;
 use crate::tensor::strings::{Strings, line};
 
-/// A `|S<n>` array; NumPy has no elements of no bytes, so that `n` is at least 1.
+/// Returns a `|S<n>` array. NumPy has no elements of 0 bytes, so `n` is at least 1.
 pub(crate) fn npy(variable: &Variable) -> Result<VirtualFile, String> {
     let tensor = &variable.tensor;
     let Some((width, padded)) = padded(variable)? else { return Ok(unreadable(tensor)) };
@@ -21,7 +22,7 @@ pub(crate) fn npy(variable: &Variable) -> Result<VirtualFile, String> {
     Ok([header, padded].into_iter().collect())
 }
 
-/// The elements, each with NUL bytes up to the width of all, and that width; nothing if they cannot be read.
+/// Returns the elements, padded with NUL bytes to a common width, and that width; `None` if they cannot be read.
 pub(crate) fn padded(variable: &Variable) -> Result<Option<(u64, Extent)>, String> {
     let tensor = &variable.tensor;
     let Some(strings) = tensor.strings(&variable.name) else { return Ok(None) };
@@ -36,7 +37,7 @@ pub(crate) fn padded(variable: &Variable) -> Result<Option<(u64, Extent)>, Strin
     Ok(Some((width, Extent::Decoded { data: Arc::new(padded), len })))
 }
 
-/// One element a line, escaped.
+/// Returns one element per line, escaped.
 pub(crate) fn text(variable: &Variable) -> Result<VirtualFile, String> {
     let tensor = &variable.tensor;
     let Some(strings) = tensor.strings(&variable.name) else { return Ok(unreadable(tensor)) };
@@ -44,13 +45,13 @@ pub(crate) fn text(variable: &Variable) -> Result<VirtualFile, String> {
     Ok([Extent::Decoded { data: Arc::new(lines), len: strings.text_len }].into_iter().collect())
 }
 
-/// A file for what a tensor holds that cannot be read.
+/// Returns a placeholder file for the content of a tensor that cannot be read.
 pub(crate) fn unreadable(tensor: &Arc<Tensor>) -> VirtualFile {
     let len = tensor.len().max(1);
     [Extent::Decoded { data: Arc::new(Unreadable { tensor: tensor.clone() }), len }].into_iter().collect()
 }
 
-/// Elements, each with NUL bytes up to the width of all.
+/// The elements, padded with NUL bytes to a common width.
 struct Padded {
     tensor: Arc<Tensor>,
     strings: Arc<Strings>,
@@ -85,7 +86,7 @@ impl Decode for Padded {
     }
 }
 
-/// Elements as lines.
+/// The elements as lines.
 struct Lines {
     tensor: Arc<Tensor>,
     strings: Arc<Strings>,
@@ -111,7 +112,7 @@ impl Decode for Lines {
     }
 }
 
-/// What a tensor that cannot be read is shown as.
+/// The placeholder for a tensor that cannot be read.
 struct Unreadable {
     tensor: Arc<Tensor>,
 }
@@ -134,7 +135,7 @@ fn identity(tensor: &Arc<Tensor>, to: &'static str) -> Identity {
     Identity { of: Arc::as_ptr(tensor) as usize, to }
 }
 
-/// A piece of what was decoded around it.
+/// Returns a part of the decoded bytes.
 fn part(decoded: &[u8], skip: usize, len: usize) -> io::Result<Vec<u8>> {
     let part = decoded.get(skip..skip + len).ok_or(io::ErrorKind::UnexpectedEof)?;
     Ok(part.to_vec())

@@ -48,7 +48,7 @@ fn an_array_pads_each_string_to_the_longest() {
 }
 
 #[test]
-fn a_scalar_no_strings_and_empty_strings_are_arrays_as_numpy_makes_them() {
+fn scalars_empty_arrays_and_empty_strings_are_as_in_numpy() {
     let header =
         |descr, shape| format!("{{'descr': '|S{descr}', 'fortran_order': False, 'shape': {shape}, }}");
     assert_eq!(array(&[], &[b"one"]), (header(3, "()"), b"one".to_vec()));
@@ -68,7 +68,7 @@ fn text_is_an_escaped_line_for_each_string() {
 }
 
 #[test]
-fn an_array_that_would_lose_a_final_nul_is_absent() {
+fn there_is_no_array_if_it_would_lose_a_final_nul() {
     let why = npy(&variable(&[2], &[b"a", b"b\0"])).err().unwrap();
     assert!(why.contains("NUL"), "{why}");
     let variables = vec![variable(&[2], &[b"a", b"b\0"])];
@@ -78,7 +78,7 @@ fn an_array_that_would_lose_a_final_nul_is_absent() {
 }
 
 #[test]
-fn a_damaged_tensor_has_files_as_long_as_its_bytes_that_do_not_read() {
+fn the_files_of_a_damaged_tensor_have_its_length_and_cannot_be_read() {
     let (bytes, crc32c) = string_tensor::encode(&["the", "quick"]);
     for at in 0..bytes.len() {
         let mut damaged = bytes.clone();
@@ -91,7 +91,7 @@ fn a_damaged_tensor_has_files_as_long_as_its_bytes_that_do_not_read() {
     }
 }
 
-/// A source that counts how often it is read.
+/// A source that counts its reads.
 struct Counted(Vec<u8>, AtomicUsize);
 
 impl Decode for Counted {
@@ -106,7 +106,7 @@ impl Decode for Counted {
 }
 
 #[test]
-fn looking_at_the_files_again_does_not_read_again_even_if_the_tensor_is_damaged() {
+fn a_tensor_is_read_once_even_if_it_is_damaged() {
     let (bytes, crc32c) = string_tensor::encode(&["the", "quick"]);
     for crc32c in [crc32c, Masked(0)] {
         let source = Arc::new(Counted(bytes.clone(), AtomicUsize::new(0)));
@@ -120,7 +120,7 @@ fn looking_at_the_files_again_does_not_read_again_even_if_the_tensor_is_damaged(
 }
 
 #[test]
-fn a_tensor_in_a_missing_file_claims_no_memory() {
+fn a_tensor_in_a_missing_file_allocates_no_memory() {
     let shard = Arc::new(crate::source_file::SourceFile::open("/nonexistent/ckpt.data-00000-of-00001"));
     let data = Extent::Range { shard, offset: 0, len: 1 << 60 };
     let file = text(&stored(&[4], data, Masked(0))).unwrap();
@@ -128,13 +128,13 @@ fn a_tensor_in_a_missing_file_claims_no_memory() {
     assert!(file.read_at(&Cache::new(0), &mut [0; 8], 0).is_err());
 }
 
-/// So many that they are several groups.
+/// Returns enough elements for several groups.
 fn many() -> Vec<Vec<u8>> {
     (0..9000usize).map(|i| vec![if i % 7 == 0 { 0xff } else { b'x' }; i % 97]).collect()
 }
 
 #[test]
-fn lengths_that_take_more_bytes_than_they_need_are_found_again() {
+fn overlong_encodings_of_lengths_are_read() {
     let elements = many();
     let mut bytes: Vec<u8> = elements.iter().flat_map(|e| [e.len() as u8 | 0x80, 0]).collect();
     let (written, crc32c) = string_tensor::encode(&elements);
@@ -147,7 +147,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(16))]
 
     #[test]
-    fn any_part_of_a_file_is_that_part_of_the_whole(at in 0.0..1.0, len in 1usize..5000) {
+    fn a_part_of_a_file_has_the_bytes_of_its_range(at in 0.0..1.0, len in 1usize..5000) {
         let elements = many();
         let refs: Vec<_> = elements.iter().map(Vec::as_slice).collect();
         let variable = variable(&[90, 100], &refs);

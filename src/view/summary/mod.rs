@@ -1,9 +1,9 @@
-//! What a tensor's numbers are like: one pass over them in pieces, so that memory stays small however large it is.
+//! Statistics of a tensor's numbers: one pass in chunks, so memory use is small for tensors of any size.
 //!
-//! `min`, `max`, `mean` and `std` (that of the population, as `np.std`) are of the finite elements; the others are counted.
-//! A complex number counts by its magnitude. Sums are in float64: each block by itself, its mean first and then the
-//! squares of the distances from that, and the blocks put together as Chan, Golub and LeVeque have it. Of narrow types it
-//! is counted how often each of their few values occurs.
+//! `min`, `max`, `mean` and `std` (of the population, as in `np.std`) cover the finite elements; the others are
+//! counted. A complex number is represented by its magnitude. Sums are float64. Each block is summed separately:
+//! first its mean, then the squared deviations from it. The blocks are merged with the method of Chan, Golub and
+//! LeVeque. For narrow dtypes, the occurrences of each of the few values are counted.
 
 use std::io;
 
@@ -14,7 +14,7 @@ use crate::tensor::Tensor;
 /// Statistics of a tensor.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Summary {
-    /// Absent where no element is finite, as are the next three.
+    /// The minimum. `None` if no element is finite, as are the next three fields.
     pub(crate) min: Option<Value>,
     pub(crate) max: Option<Value>,
     pub(crate) mean: Option<f64>,
@@ -24,17 +24,17 @@ pub(crate) struct Summary {
     pub(crate) inf: u64,
 }
 
-/// Stored bytes that are read at once. A multiple of every element's width.
+/// The number of stored bytes that are read at once. A multiple of the width of every dtype.
 const CHUNK: u64 = 256 << 10;
-/// For tensors whose bytes are computed: two of their pieces.
+/// The size of the cache in bytes, for tensors whose bytes are computed: two of their blocks.
 const CACHE: usize = 8 << 20;
-/// Elements that are summed by themselves; they stay in the nearest cache meanwhile.
+/// The number of elements that are summed together; they stay in the L1 cache meanwhile.
 const BLOCK: usize = 1024;
-/// Sums that run side by side, for the processor's sake and for that of precision.
+/// The number of parallel sums. They use the processor better and increase the precision.
 const LANES: usize = 8;
 
 impl Summary {
-    /// That of a tensor of numbers.
+    /// Computes the summary of a tensor of numbers.
     pub(crate) fn of(tensor: &Tensor) -> io::Result<Self> {
         let (file, cache, mut running) = (tensor.file(), Cache::new(CACHE), Running::new(tensor.dtype));
         let mut bytes = vec![0; CHUNK.min(tensor.len()) as usize];
@@ -48,18 +48,19 @@ impl Summary {
     }
 }
 
-/// A summary that is not at its end.
+/// An unfinished summary.
 struct Running {
     dtype: Dtype,
     finite: u64,
     mean: f64,
-    /// Sum of the squares of the distances from the mean.
+    /// The sum of the squared deviations from the mean.
     squares: f64,
     min: f64,
     max: f64,
-    /// The least and the greatest integer, which may have more digits than a float64. In this order if there is any.
+    /// The smallest and the largest integer, which may have more digits than a float64. In this order if there are
+    /// any.
     integers: (i128, i128),
-    /// Of a type of one or two bytes: how often each value occurs, by its bytes.
+    /// The number of occurrences of each value, by its bytes, for dtypes of one or two bytes.
     occurrences: Vec<u64>,
     zeros: u64,
     nan: u64,
@@ -103,7 +104,8 @@ impl Running {
         }
     }
 
-    /// Appends the numbers of whole elements. The two types that nearly all tensors are of are spared a call for each.
+    /// Appends the numbers of whole elements. Handles the two most common dtypes without a function call for each
+    /// number.
     fn decode(&mut self, bytes: &[u8], numbers: &mut Vec<f64>) {
         match self.dtype {
             Dtype::Float32 => {
@@ -124,7 +126,7 @@ impl Running {
         }
     }
 
-    /// Adds numbers, each with how often it occurs.
+    /// Adds numbers, each with its number of occurrences.
     fn add_weighted(&mut self, mut numbers: Vec<(f64, u64)>) {
         let count = |is: fn(f64) -> bool| numbers.iter().filter(|(x, _)| is(*x)).map(|(_, n)| n).sum::<u64>();
         self.nan += count(f64::is_nan);
@@ -143,7 +145,7 @@ impl Running {
         self.merge(finite, mean, squares);
     }
 
-    /// Adds numbers, of which it leaves the finite ones.
+    /// Adds numbers. Removes those that are not finite from `block`.
     fn add_block(&mut self, block: &mut Vec<f64>) {
         let all = block.len() as u64;
         if count(block, f64::is_finite) < all {
@@ -191,7 +193,7 @@ impl Running {
         }
     }
 
-    /// The least and the greatest number, in their own type.
+    /// Returns the smallest and the largest number in their own type.
     fn extremes(&self) -> (Value, Value) {
         let integer = |x: i128| match i64::try_from(x) {
             Ok(x) => Value::Signed(x),
@@ -208,7 +210,7 @@ impl Running {
     }
 }
 
-/// A number as float64; an integer is held against the least and the greatest too.
+/// Converts a number to float64. Also updates the smallest and the largest integer if it is an integer.
 #[inline]
 fn number(value: Value, (least, greatest): &mut (i128, i128)) -> f64 {
     let integer: i128 = match value {
@@ -226,7 +228,7 @@ fn count(numbers: &[f64], is: impl Fn(f64) -> bool) -> u64 {
     numbers.iter().map(|&x| u64::from(is(x))).sum()
 }
 
-/// What all numbers come to, lane by lane and then the lanes. `start` must not matter however often it is put in.
+/// Folds all numbers in parallel lanes, then folds the lanes. Using `start` several times must not change the result.
 fn fold(numbers: &[f64], start: f64, map: impl Fn(f64) -> f64, join: impl Fn(f64, f64) -> f64) -> f64 {
     let (mut lanes, (chunks, rest)) = ([start; LANES], numbers.as_chunks::<LANES>());
     let rest = rest.iter().fold(start, |so_far, &x| join(so_far, map(x)));
@@ -238,7 +240,7 @@ fn fold(numbers: &[f64], start: f64, map: impl Fn(f64) -> f64, join: impl Fn(f64
     lanes.into_iter().fold(rest, join)
 }
 
-/// NaN if a part is; else infinite if a part is.
+/// Returns the magnitude of a complex number: NaN if a part is NaN, else infinite if a part is infinite.
 fn magnitude(re: f64, im: f64) -> f64 {
     if re.is_nan() || im.is_nan() { f64::NAN } else { re.hypot(im) }
 }

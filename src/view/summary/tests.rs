@@ -24,7 +24,7 @@ fn known_numbers_have_known_statistics() {
 }
 
 #[test]
-fn what_is_not_finite_is_counted_and_otherwise_left_out() {
+fn numbers_that_are_not_finite_are_only_counted() {
     let summary = floats(&[f32::NAN, 1.0, f32::INFINITY, -0.0, f32::NEG_INFINITY, 0.0, -4.0]);
     assert_eq!((summary.min, summary.max), (Some(Value::Float32(-4.0)), Some(Value::Float32(1.0))));
     assert_eq!((summary.mean, summary.zeros, summary.nan, summary.inf), (Some(-0.75), 2, 1, 2));
@@ -34,7 +34,7 @@ fn what_is_not_finite_is_counted_and_otherwise_left_out() {
 }
 
 #[test]
-fn integers_keep_all_their_digits_in_the_extremes() {
+fn integer_extremes_keep_all_digits() {
     let summary = of(Dtype::Int64, [i64::MIN + 1, 0, i64::MAX - 1].map(i64::to_le_bytes));
     let extremes = (Some(Value::Signed(i64::MIN + 1)), Some(Value::Signed(i64::MAX - 1)));
     assert_eq!((summary.min, summary.max), extremes);
@@ -46,7 +46,7 @@ fn integers_keep_all_their_digits_in_the_extremes() {
 }
 
 #[test]
-fn narrow_types_are_counted_by_value_to_the_same_end() {
+fn narrow_types_are_counted_by_value_with_the_same_result() {
     let halves = [0x3c00u16, 0xc000, 0x3c00, 0x8000, 0x7c00, 0x7e00];
     let summary = of(Dtype::Float16, halves.map(u16::to_le_bytes));
     assert_eq!((summary.min, summary.max), (Some(Value::Float32(-2.0)), Some(Value::Float32(1.0))));
@@ -60,7 +60,7 @@ fn narrow_types_are_counted_by_value_to_the_same_end() {
 }
 
 #[test]
-fn a_complex_number_counts_by_its_magnitude() {
+fn a_complex_number_is_represented_by_its_magnitude() {
     let parts = [3.0f32, 4.0, 0.0, 0.0, f32::NAN, f32::INFINITY, f32::INFINITY, 0.0];
     let summary = of(Dtype::Complex64, parts.map(f32::to_le_bytes));
     assert_eq!((summary.min, summary.max), (Some(Value::Float64(0.0)), Some(Value::Float64(5.0))));
@@ -68,7 +68,7 @@ fn a_complex_number_counts_by_its_magnitude() {
 }
 
 #[test]
-fn a_large_offset_does_not_drown_the_deviation() {
+fn a_large_offset_does_not_reduce_the_precision_of_the_deviation() {
     let summary = of(Dtype::Float64, (0..100_000).map(|i| (1e9 + f64::from(i % 2)).to_le_bytes()));
     assert_eq!((summary.mean, summary.std), (Some(1e9 + 0.5), Some(0.5)));
 }
@@ -77,7 +77,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
-    fn blocks_and_pieces_do_not_show(seed: u32, len in 0usize..200_000) {
+    fn the_result_does_not_depend_on_blocks_and_chunks(seed: u32, len in 0usize..200_000) {
         let number = |i: u32| (seed.wrapping_add(i).wrapping_mul(2_654_435_761) >> 8) as f32 / 1e4 - 700.0;
         let numbers: Vec<f32> = (0..len as u32).map(number).collect();
         let summary = floats(&numbers);

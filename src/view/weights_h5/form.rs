@@ -1,4 +1,4 @@
-//! A variable as a dataset: a datatype, and its bytes. The datatypes are those that h5py gives to NumPy's.
+//! A variable as a dataset: a datatype, and its bytes. The datatypes are those that h5py uses for NumPy's dtypes.
 
 use crate::catalog::Variable;
 use crate::dtype::Dtype;
@@ -9,14 +9,14 @@ use crate::format::hdf5_image::{
 };
 use crate::view::strings;
 
-/// What a dataset is made of.
+/// The contents of a dataset.
 pub(super) struct Form {
     pub(super) datatype: Datatype,
     pub(super) attributes: Vec<Attribute>,
     pub(super) data: Vec<Extent>,
 }
 
-/// Those whose elements stand in the file as they stand in a checkpoint.
+/// The dtypes whose elements have the same bytes in the file and in a checkpoint.
 const SAME: &[(Dtype, Datatype)] = &[
     (Dtype::Float16, FLOAT16),
     (Dtype::Float32, FLOAT32),
@@ -41,7 +41,7 @@ const SAME: &[(Dtype, Datatype)] = &[
 ];
 
 impl Form {
-    /// Of a variable, or why it has none.
+    /// Returns the form of a variable. The error is the reason why it has none.
     pub(super) fn of(variable: &Variable) -> Result<Self, String> {
         let dtype = variable.tensor.dtype;
         if dtype == Dtype::String {
@@ -49,7 +49,7 @@ impl Form {
         }
         let (_, datatype) =
             SAME.iter().find(|(same, _)| *same == dtype).ok_or_else(|| format!("HDF5 has no {dtype}"))?;
-        // HDF5 sees two bytes; Keras looks here.
+        // HDF5 only knows two bytes per element. Keras reads this attribute.
         let named = (dtype == Dtype::Bfloat16).then(|| Attribute::text("dtype", "bfloat16"));
         let attributes = named.into_iter().collect();
         Ok(Self { datatype: *datatype, attributes, data: variable.tensor.data.to_vec() })

@@ -1,4 +1,4 @@
-//! The layout of Keras 2, which finds weights by lists in attributes:
+//! The layout of Keras 2, which finds weights with lists in attributes:
 //!
 //! ```text
 //! /           layer_names = ["dense", …]   backend = "tensorflow"   keras_version = "2.15.0"
@@ -6,11 +6,12 @@
 //! /dense/dense/kernel:0
 //! ```
 //!
-//! A variable's layer is its name's first component, and the whole name, with the `:0` that TensorFlow puts behind it, its
-//! path below that. Variables below a variable (slots) and names without a slash are in no layer.
+//! A variable's layer is the first component of its name. Its path in the layer is its whole name, with the `:0` that
+//! TensorFlow appends. Variables below another variable (optimizer slots) and names without a slash are in no layer.
 //!
-//! tf_keras takes layers and weights by their places in the lists, or, by name, the layers by their names. Where the order of
-//! the layers is not known, a last one is added that no model has, so that their number is wrong and only loading by name works.
+//! tf_keras identifies layers and weights by their positions in the lists. When it loads by name, it identifies
+//! layers by their names. If the order of the layers is unknown, a last layer is added that no model has. Then the
+//! number of layers is wrong, and only loading by name works.
 
 use std::collections::BTreeMap;
 
@@ -19,16 +20,16 @@ use crate::format::hdf5_image::{Attribute, Dataset, FLOAT32, MAX_DEPTH, MAX_STRI
 use crate::view::weights_h5::order::{Layer, Order, Weight};
 use crate::view::weights_h5::{Contents, left_out, utf8};
 
-/// The last version of Keras 2: weights are laid out as it has them.
+/// The last version of Keras 2, whose layout this is.
 const KERAS_VERSION: &str = "2.15.0";
-/// What a model keeps outside its layers; it is not among the layers' names.
+/// The group of the weights that a model has outside its layers; it is not among the layers' names.
 const TOP_LEVEL: &str = "top_level_model_weights";
 /// The layer that no model has, and its weight.
 const BY_NAME_ONLY: (&str, &str) = ("load_by_name", "order_of_layers_is_unknown:0");
-/// What TensorFlow puts behind a variable's name.
+/// The suffix that TensorFlow appends to a variable's name.
 const OUTPUT: &str = ":0";
 
-/// Adds all layers; returns what was left out.
+/// Adds all layers. Returns the variables that were left out, with the reasons.
 pub(super) fn add_all(contents: &mut Contents, catalog: &Catalog) -> Vec<String> {
     let (mut layers, mut left) = layers(catalog);
     let order = Order::of(catalog);
@@ -54,7 +55,7 @@ pub(super) fn add_all(contents: &mut Contents, catalog: &Catalog) -> Vec<String>
     left
 }
 
-/// The layers, by name, and what is in none.
+/// Returns the layers by name, and the variables that are in no layer, with the reasons.
 fn layers(catalog: &Catalog) -> (Vec<Layer<'_>>, Vec<String>) {
     let (mut layers, mut left) = (BTreeMap::<_, Vec<_>>::new(), vec![]);
     for (id, variable) in catalog.variables.iter().enumerate() {
@@ -77,14 +78,14 @@ fn layer<'a>(catalog: &Catalog, variable: &'a Variable) -> Result<&'a str, Strin
     }
 }
 
-/// Adds a weight; returns why it cannot be there.
+/// Adds a weight. The error is the reason why it is left out.
 fn add(contents: &mut Contents, layer: &str, (id, variable): &Weight<'_>) -> Result<(), String> {
     let path = utf8(variable).map(|name| format!("{layer}/{}", output(name)));
     let added = path.and_then(|path| contents.add(*id, variable, &path));
     added.map_err(|why| left_out(variable, why))
 }
 
-/// The name of the tensor that is a variable's value.
+/// Returns the name of the tensor that is a variable's value.
 fn output(name: &str) -> String {
     format!("{}{OUTPUT}", name.strip_suffix(OUTPUT).unwrap_or(name))
 }

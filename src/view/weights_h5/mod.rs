@@ -1,13 +1,14 @@
-//! The whole checkpoint as an HDF5 file of weights, for Keras and h5py: an image of the file's metadata, then each tensor's
-//! own extents, so that no data is read or copied.
+//! The whole checkpoint as an HDF5 file of weights, for Keras and h5py. It consists of an image of the file's
+//! metadata and each tensor's own extents, so no data is read or copied.
 //!
 //! | file | layout | for |
 //! |---|---|---|
-//! | `model.weights.h5` | the variable `a/b/c` is the dataset `/a/b/c` | Keras 3, which looks for `layers/dense/vars/0` |
-//! | `model.h5` | layers, and lists of their weights | Keras 2 (tf_keras), which takes a name in `.weights.h5` for Keras 3's |
+//! | `model.weights.h5` | variable `a/b/c` is dataset `/a/b/c` | Keras 3, which looks for `layers/dense/vars/0` |
+//! | `model.h5` | layers, and lists of their weights | Keras 2 (tf_keras), which assumes Keras 3 for `.weights.h5` |
 //!
-//! Strings are padded to the longest of a tensor. What HDF5 or h5py cannot hold is not in the file and named in the root's
-//! attribute `ckptfs_left_out`, with the reason; a long list is split into `ckptfs_left_out0`, `ckptfs_left_out1`, ….
+//! Strings are padded to the longest string of a tensor. Variables that HDF5 or h5py cannot represent are not in the
+//! file. They are listed in the root's attribute `ckptfs_left_out`, with the reason; a long list is split into
+//! `ckptfs_left_out0`, `ckptfs_left_out1`, ….
 
 mod form;
 mod legacy;
@@ -35,10 +36,11 @@ const fn whole(name: &'static str, is_there: fn(&Catalog) -> bool) -> Checkpoint
     CheckpointView { name, is_there, file, left_out: |catalog| Contents::of(catalog).left_out }
 }
 
-/// The attribute that names what is not in the file.
+/// The attribute that lists the variables that are not in the file.
 const LEFT_OUT: &str = "ckptfs_left_out";
 
-/// The file. Its image is not kept: to know how long it is and where the tensors lie is enough until it is read.
+/// Returns the file. Its image is not kept: until the file is read, only the image's length and the tensors' offsets
+/// are needed.
 fn file(catalog: &Arc<Catalog>) -> VirtualFile {
     let Contents { root, mut data, .. } = Contents::of(catalog);
     let image = hdf5_image::encode(&root);
@@ -54,16 +56,16 @@ fn file(catalog: &Arc<Catalog>) -> VirtualFile {
     extents.into_iter().collect()
 }
 
-/// Zeros of every length that may be needed between two tensors, made once.
+/// Returns zeros of every length that may be needed between two tensors, generated once.
 fn padding() -> Vec<Extent> {
     (0..ALIGNMENT as usize).map(|len| Extent::from(vec![0; len])).collect()
 }
 
-/// What the file holds: the datasets' ids are the variables' places in the catalog.
+/// The contents of the file. The id of a dataset is the position of its variable in the catalog.
 struct Contents {
     root: Group,
     data: HashMap<usize, Vec<Extent>>,
-    /// What is not in it, each with the reason.
+    /// The variables that are not in the file, each with the reason.
     left_out: Vec<String>,
 }
 
@@ -80,7 +82,7 @@ impl Contents {
         contents
     }
 
-    /// Each variable by its name; returns what was left out.
+    /// Adds each variable under its name. Returns the variables that were left out, with the reasons.
     fn add_all(&mut self, catalog: &Catalog) -> Vec<String> {
         let add = |(id, variable)| {
             let path = utf8(variable).and_then(|path| self.add(id, variable, path));
@@ -89,7 +91,7 @@ impl Contents {
         catalog.variables.iter().enumerate().filter_map(add).collect()
     }
 
-    /// A variable at a path, or why it cannot be there.
+    /// Adds a variable at a path. The error is the reason why it is left out.
     fn add(&mut self, id: usize, variable: &Variable, path: &str) -> Result<(), String> {
         let Form { datatype, attributes, data } = Form::of(variable)?;
         let len = data.iter().map(Extent::len).sum();
@@ -108,7 +110,7 @@ fn left_out(variable: &Variable, why: impl std::fmt::Display) -> String {
     format!("{}: {why}", variable.name)
 }
 
-/// What the file begins with, made again when it is read.
+/// The metadata at the beginning of the file, generated again when it is read.
 struct Metadata {
     catalog: Arc<Catalog>,
     len: u64,
@@ -125,7 +127,7 @@ impl Decode for Metadata {
         Ok(part.ok_or(io::ErrorKind::UnexpectedEof)?.to_vec())
     }
 
-    /// All of it, for no part is made without the rest.
+    /// Returns the whole length, because no part can be generated separately.
     fn block_len(&self) -> u64 {
         self.len
     }

@@ -1,10 +1,11 @@
-//! The order of layers, and of the weights of each, as a Keras 2 model has them. A wrong one would put weights in others'
-//! places, so where it is not known that is said.
+//! The order of layers, and of the weights of each layer, in a Keras 2 model. With a wrong order, weights would be
+//! loaded into the wrong variables. Therefore an unknown order is reported.
 //!
-//! A program's object graph tells it: lists number what is in them (`layer_with_weights-2/cell/kernel`,
-//! `_operations/2/_kernel`), and objects as far from the root as one another are numbered as the program made them. Names are
-//! asked for what they were in the source, for a map may have given them in any order. Without a graph, Keras's own names for the
-//! weights of one layer tell their order, and nothing that of the layers. A graph that was made of names is no program's.
+//! The order comes from the program's object graph. Lists number their members (`layer_with_weights-2/cell/kernel`,
+//! `_operations/2/_kernel`). Objects at the same distance from the root are numbered in the order in which the
+//! program created them. Names are those in the source, because a map may rename variables in any order. Without a
+//! graph, Keras's own weight names determine the order in a layer, and nothing determines the order of the layers. A
+//! graph that was synthesized from names is ignored, because it does not come from a program.
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,7 +13,7 @@ use crate::catalog::{Catalog, Variable};
 use crate::format::object_graph::NodeId;
 use crate::graph::Graph;
 
-/// A variable of a layer: its place in the catalog, and itself.
+/// A variable of a layer, with its position in the catalog.
 pub(super) type Weight<'a> = (usize, &'a Variable);
 /// A layer: its name, and its weights.
 pub(super) type Layer<'a> = (&'a str, Vec<Weight<'a>>);
@@ -21,7 +22,7 @@ pub(super) struct Order<'a> {
     graph: Option<&'a Graph>,
 }
 
-/// Names of weights in the order in which Keras's layers make them.
+/// The names of weights, in the order in which Keras's layers create them.
 const WEIGHTS: &[&str] = &[
     "depthwise_kernel",
     "pointwise_kernel",
@@ -34,7 +35,8 @@ const WEIGHTS: &[&str] = &[
     "moving_variance",
 ];
 
-/// Weights that are never trained: a layer made of layers has those of all behind the others.
+/// The weights that are never trained. A layer that consists of layers has those of all its layers after the other
+/// weights.
 const NOT_TRAINED: &[&str] = &["moving_mean", "moving_variance"];
 
 impl<'a> Order<'a> {
@@ -43,7 +45,7 @@ impl<'a> Order<'a> {
         Self { graph: catalog.graph().filter(|_| !made) }
     }
 
-    /// Sorts the weights of a layer.
+    /// Sorts the weights of a layer. Returns an error if their order is unknown.
     pub(super) fn sort_weights(&self, weights: &mut [Weight<'_>]) -> Result<(), &'static str> {
         let places: Option<Vec<_>> = weights.iter().map(|(_, variable)| self.place(variable)).collect();
         if places.is_some_and(|places| are_comparable(&places)) {
@@ -60,7 +62,7 @@ impl<'a> Order<'a> {
         Ok(())
     }
 
-    /// Sorts the layers, each of which has weights; returns whether their order is known.
+    /// Sorts the layers, each of which has weights. Returns true if their order is known.
     pub(super) fn sort_layers(&self, layers: &mut [Layer<'_>]) -> bool {
         let weights = layers.iter().flat_map(|(_, weights)| weights);
         let places: Option<Vec<_>> = weights.map(|(_, variable)| self.place(variable)).collect();
@@ -68,13 +70,13 @@ impl<'a> Order<'a> {
         layers.len() < 2 || places.is_some_and(|places| are_comparable(&places)) && self.are_alike(layers)
     }
 
-    /// The place of the first of a layer's weights.
+    /// Returns the first position of a layer's weights.
     fn first(&self, (_, weights): &Layer<'_>) -> Option<GraphPosition> {
         weights.iter().map(|(_, variable)| self.place(variable)).min().flatten()
     }
 
-    /// Whether lists tell all layers apart, or else an optimizer lists weights of all, or of none: those that it lists were
-    /// numbered before all others.
+    /// Returns true if the indices in lists distinguish all layers, or if the optimizers list weights of all layers
+    /// or of none. Objects that an optimizer lists are numbered before all others.
     fn are_alike(&self, layers: &[Layer<'_>]) -> bool {
         let firsts: HashSet<_> =
             layers.iter().filter_map(|layer| self.first(layer)).map(|place| place.indices).collect();
@@ -105,10 +107,10 @@ impl<'a> Order<'a> {
     }
 }
 
-/// Where a variable is in the source's graph.
+/// The position of a variable in the source's graph.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct GraphPosition {
-    /// Its places in the lists on its path.
+    /// The indices in the lists on the variable's path.
     indices: Vec<u64>,
     node: NodeId,
     /// The path up to the last of these lists, without the indices.
@@ -116,8 +118,8 @@ struct GraphPosition {
     depth: usize,
 }
 
-/// Whether all are in the same lists, or in lists in these, and those that lists do not tell apart are equally far from
-/// the root.
+/// Returns true if all variables are in the same lists or in nested ones, and variables with the same indices in
+/// these lists are at the same distance from the root.
 fn are_comparable(places: &[GraphPosition]) -> bool {
     let longest = places.iter().map(|place| &place.lists).max_by_key(|lists| lists.len());
     let mut depths = HashMap::new();
@@ -127,13 +129,13 @@ fn are_comparable(places: &[GraphPosition]) -> bool {
     })
 }
 
-/// The list that a component of a path is in, and which of its members it is.
+/// Returns the list that a path component belongs to, and the component's index in it.
 fn index(component: &str) -> Option<(&str, u64)> {
     let lists = ["layer_with_weights-", "layer-", ""].into_iter();
     lists.filter_map(|list| Some((list, component.strip_prefix(list)?.parse().ok()?))).next()
 }
 
-/// What optimizers have, and what is in their lists.
+/// Returns the children of optimizers and the children of these, such as the members of an optimizer's lists.
 fn listed(graph: &Graph) -> HashSet<NodeId> {
     let nodes = &graph.objects().nodes;
     let children = |node: NodeId| nodes[node].children.iter().map(|child| child.node);
@@ -141,7 +143,7 @@ fn listed(graph: &Graph) -> HashSet<NodeId> {
     optimizers.flat_map(children).flat_map(|child| children(child).chain([child])).collect()
 }
 
-/// A name, split before its last component, which is without the `:0` that TensorFlow puts behind it.
+/// Splits a name before its last component. Removes the `:0` that TensorFlow appends to a name.
 fn path(variable: &Variable) -> (&[u8], &[u8]) {
     let name = variable.name.as_bytes();
     let name = name.strip_suffix(b":0").unwrap_or(name);

@@ -1,4 +1,4 @@
-//! Files of made-up catalogs, read by a crate that others wrote.
+//! Tests with generated catalogs; an independent crate reads the files.
 
 use hdf5_reader::Hdf5File;
 use proptest::prelude::*;
@@ -14,7 +14,7 @@ fn variable(name: &[u8], dtype: Dtype, shape: &[u64], data: Extent) -> Variable 
     Variable { name: name.into(), key: None, plain_key: None, full_name: None, tensor, origin: None }
 }
 
-/// A variable of one element, whose bytes are those of its name.
+/// Returns a variable with one element, whose bytes are those of its name.
 fn one(name: &str, dtype: Dtype) -> Variable {
     let width = dtype.width().unwrap() as usize;
     let bytes: Vec<u8> = name.bytes().cycle().take(width).collect();
@@ -43,7 +43,7 @@ fn list(file: &Hdf5File, group: &str, attribute: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_variable_is_a_dataset_of_its_name_and_what_cannot_be_one_is_named() {
+fn each_variable_is_a_dataset_and_the_impossible_ones_are_listed() {
     let (strings, _) = string_tensor::encode(&["ab", "c"]);
     let variables = vec![
         one("a/b", Dtype::Float32),
@@ -89,7 +89,7 @@ impl Decode for Untouched {
 }
 
 #[test]
-fn the_length_and_the_image_are_had_without_any_value() {
+fn the_length_and_the_image_are_known_without_any_value() {
     let len = 1 << 40;
     let data = Extent::Decoded { data: Arc::new(Untouched), len };
     let file = file(&catalog(vec![variable(b"w", Dtype::Float32, &[1 << 38], data)], H5Layout::Keras3));
@@ -107,7 +107,7 @@ fn an_empty_checkpoint_is_an_empty_file_of_either_layout() {
 }
 
 #[test]
-fn a_layer_lists_its_weights_in_keras_own_order_with_an_output_at_each_name() {
+fn a_layer_lists_its_weights_in_the_order_of_keras_with_an_output_suffix() {
     let names = ["norm/bn/beta", "norm/bn/gamma", "norm/bn/moving_mean:0", "norm/bn/moving_variance"];
     let file = read(&catalog(floats(&names), H5Layout::Legacy));
     let listed = ["norm/bn/gamma:0", "norm/bn/beta:0", "norm/bn/moving_mean:0", "norm/bn/moving_variance:0"];
@@ -126,7 +126,7 @@ fn without_a_graph_layers_are_loaded_by_name_only() {
 }
 
 #[test]
-fn what_is_in_no_layer_or_has_no_known_place_there_is_named() {
+fn variables_without_a_layer_or_a_known_order_are_listed_as_left_out() {
     let names = ["a/kernel", "a/kernel/Adam", "b/one", "b/two", "c/l/kernel", "c/r/kernel", "d/only", "step"];
     let file = read(&catalog(floats(&names), H5Layout::Legacy));
     let unknown = "the order of its layer's weights is not known";
@@ -143,7 +143,7 @@ fn what_is_in_no_layer_or_has_no_known_place_there_is_named() {
 }
 
 #[test]
-fn a_long_list_of_what_is_left_out_is_split() {
+fn a_long_list_of_left_out_variables_is_split() {
     let variables = (0..3000).map(|i| one(&format!("variable_{i:04}/./x"), Dtype::Int8)).collect();
     let file = read(&catalog(variables, H5Layout::Keras3));
     let parts =
@@ -152,7 +152,7 @@ fn a_long_list_of_what_is_left_out_is_split() {
 }
 
 #[test]
-fn a_name_of_endless_components_is_left_out() {
+fn a_name_with_very_many_components_is_left_out() {
     let deep = "a/".repeat(100_000) + "b";
     for layout in [H5Layout::Keras3, H5Layout::Legacy] {
         let file = read(&catalog(floats(&[&deep, "x/kernel"]), layout));
@@ -162,7 +162,7 @@ fn a_name_of_endless_components_is_left_out() {
 
 proptest! {
     #[test]
-    fn every_variable_is_read_back_or_named(
+    fn every_variable_is_read_back_or_listed_as_left_out(
         names in proptest::collection::btree_set("[ab]{1,2}(/[ab.]{0,2}){0,3}", 0..30),
         legacy: bool,
     ) {
