@@ -40,7 +40,7 @@ impl Header {
         let text = end
             .and_then(|end| file.get(at..end))
             .ok_or_else(|| Malformed::new("a header past the end", at))?;
-        let text = std::str::from_utf8(text).map_err(|_| Malformed::new("a header that is no text", at))?;
+        let text = std::str::from_utf8(text).map_err(|_| Malformed::new("a header that is not text", at))?;
         let parsed = Self::parse(text, at.saturating_add(text.len()));
         parsed
             .ok_or_else(|| Malformed::new("no dict with descr, fortran_order and shape of a plain array", at))

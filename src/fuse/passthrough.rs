@@ -39,7 +39,7 @@ impl Passthrough {
             Err(error) => {
                 if self.metrics.refuse_passthrough(&error.to_string()) {
                     log::info!(
-                        "the kernel does not read shards by itself here ({error}); serving them through the daemon"
+                        "the kernel cannot read data files directly here ({error}); serving them through the daemon"
                     );
                 }
                 false

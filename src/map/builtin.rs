@@ -37,7 +37,7 @@ pub(crate) const BUILTIN_MAPS: &[BuiltinMap] = bundled![
 
 /// The error for a name that no bundled map has.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no map is called {SIGN}{name}\n  help: {help}")]
+#[error("unknown map {SIGN}{name}\n  help: {help}")]
 pub(crate) struct UnknownMap {
     name: String,
     help: String,
@@ -120,10 +120,7 @@ mod tests {
         assert_eq!(BuiltinMap::named("@ddp"), BuiltinMap::named("ddp"));
         assert_eq!(MapText::from(BuiltinMap::named("ddp").unwrap()).name, "@ddp");
         let unknown = BuiltinMap::named("@dpd").unwrap_err().to_string();
-        assert!(
-            unknown.contains("no map is called @dpd") && unknown.contains("did you mean `ddp`?"),
-            "{unknown}"
-        );
+        assert!(unknown.contains("unknown map @dpd") && unknown.contains("did you mean `ddp`?"), "{unknown}");
         assert!(BUILTIN_MAPS.iter().all(|map| unknown.contains(map.name)), "{unknown}");
     }
 }

@@ -48,7 +48,6 @@ fn ordinary_characters(pattern: &Pattern) -> Option<String> {
 fn other_case(pattern: &Pattern, names: &[&[u8]]) -> Option<String> {
     let folded = Pattern::parse(&pattern.text, true).ok()?;
     let hits = names.iter().filter(|name| folded.is_match(name)).count();
-    let help =
-        || format!("with upper and lower case taken for the same it matches {hits}: `ignore_case = true`");
+    let help = || format!("ignoring case, it matches {hits}: `ignore_case = true`");
     (hits > 0).then(help)
 }

@@ -242,14 +242,14 @@ fn many(kind: Kind) -> &'static str {
         Kind::Syntax => "syntax errors",
         Kind::Key => "wrong keys or values",
         Kind::Pattern => "faulty patterns or targets",
-        Kind::Unsupported => "rules that cannot be carried out",
+        Kind::Unsupported => "rules that cannot be applied",
         Kind::Conflict => "contradictions",
         Kind::Unused => "rules that matched nothing",
         Kind::Shadowed => "shadowed rules",
         Kind::Unmatched => "variables without a rule",
-        Kind::Name => "new names that cannot be",
+        Kind::Name => "invalid new names",
         Kind::Collision => "collisions",
-        Kind::Value => "values that cannot be as the rules want",
+        Kind::Value => "values that do not fit the rules",
     }
 }
 

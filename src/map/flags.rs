@@ -102,7 +102,7 @@ fn cast(source: &Arc<Source>, errors: &mut Errors) -> Option<Rule> {
     let rule = Rule::new(Verb::Convert, from, vec![], RuleFlags::default(), &[], errors);
     let place = Span::new(source, equals + 1..text.len());
     let Some(dtype) = Dtype::written(name) else {
-        let error = Error::new(Kind::Key, &place, format!("no dtype is called `{name}`"));
+        let error = Error::new(Kind::Key, &place, format!("unknown dtype `{name}`"));
         errors.push(error.help(near_dtype(name)));
         return None;
     };
@@ -119,7 +119,7 @@ fn no_equals_sign(source: &Arc<Source>, form: &str, example: &str) -> Error {
         return fault.place_in(&all);
     }
     Error::new(Kind::Pattern, &all.place, format!("`{}` needs {form}", source.name))
-        .label("no `=` here that is not escaped")
+        .label("an unescaped `=` is missing")
         .help(format!("as in {} {example}", source.name))
 }
 

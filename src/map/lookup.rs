@@ -18,7 +18,7 @@ impl Table {
     pub(crate) fn look_up(&self, key: &[u8], width: usize) -> Result<Vec<u8>, String> {
         let value = std::str::from_utf8(key).ok().and_then(|key| self.entries.get(key));
         let value =
-            value.ok_or_else(|| format!("table `{}` has nothing for `{}`", self.name, printable(key)))?;
+            value.ok_or_else(|| format!("table `{}` has no entry for `{}`", self.name, printable(key)))?;
         Ok(if width > 0 { format!("{value:0>width$}") } else { value.clone() }.into_bytes())
     }
 

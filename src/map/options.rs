@@ -53,7 +53,7 @@ impl<T: Copy + PartialEq> Opt<T> {
     pub(crate) fn set(&mut self, name: &str, choice: Choice<T>, errors: &mut Errors) {
         match &self.0 {
             Some(first) if first.value != choice.value => errors.push(
-                Error::new(Kind::Conflict, &choice.place, format!("option `{name}` is set to two things"))
+                Error::new(Kind::Conflict, &choice.place, format!("option `{name}` has two values"))
                     .related(&first.place, "and here")
                     .help("one of them must go"),
             ),

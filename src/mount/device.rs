@@ -42,7 +42,7 @@ pub enum Error {
     )]
     NotPermitted,
     #[error(
-        "allow_other, allow_root: {CONFIGURATION} does not let users have them\n  \
+        "allow_other, allow_root: {CONFIGURATION} does not allow them for users\n  \
          help: as root, put a line `user_allow_other` into {CONFIGURATION}, or do without"
     )]
     OthersNotAllowed,
@@ -51,7 +51,7 @@ pub enum Error {
     #[error("{0}: {1}")]
     Io(String, io::Error),
     #[error(
-        "{0}: in use\n  help: `fuser -vm {0}` shows by whom; `ckptfs umount --lazy {0}` detaches it now and ends it when it is free"
+        "{0}: in use\n  help: `fuser -vm {0}` shows its users; `ckptfs umount --lazy {0}` detaches it now and ends it when it is free"
     )]
     Busy(String),
 }

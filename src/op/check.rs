@@ -27,5 +27,5 @@ pub(crate) fn check_axis(what: &str, axis: usize, shape: &Shape) -> Result<(), S
 }
 
 pub(crate) fn no_number(what: &str, dtype: Dtype) -> String {
-    format!("{what} of {dtype}: not for elements of that dtype")
+    format!("{what} of {dtype}: not supported for that dtype")
 }

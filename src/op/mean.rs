@@ -22,7 +22,7 @@ pub(super) fn mean(tensor: &Tensor, axis: usize, count: u64) -> Result<Tensor, S
         return Err(format!("{}; cast first", no_number("mean", dtype)));
     }
     if dims[axis] == 0 {
-        return Err(format!("mean along axis {axis} of {}: there is nothing to take it of", tensor.shape));
+        return Err(format!("mean along axis {axis} of {}: the axis is empty", tensor.shape));
     }
     let mut shape = Shape(dims.clone());
     shape.0[axis] = count;

@@ -79,7 +79,7 @@ fn judge(
 
 fn shadowed(map: &Map, rule: &Rule, tally: &RuleCount, by: Option<RuleId>) -> Error {
     let matched = counted(tally.matched, "variable");
-    let what = format!("`{}` matched {matched}, but other rules had them all", rule.from().text);
+    let what = format!("`{}` matched {matched}, all already claimed by earlier rules", rule.from().text);
     let error = Error::new(Kind::Shadowed, rule.place(), what).warning();
     match by {
         Some(by) => error.related(map.rule(by).place(), "this one was first"),

@@ -163,7 +163,7 @@ impl<'a> ValuePlanner<'a> {
             let shape = self.matches.shape(at).map(ToString::to_string).unwrap_or_default();
             format!("`{}` {shape}", printable(self.matches.names[at]))
         });
-        let what = format!("the slot {slot} keeps its value: it has not the shape of {of}");
+        let what = format!("the slot {slot} keeps its value: its shape is not that of {of}");
         Error::new(Kind::Value, self.matches.rule(rule).place(), what)
             .help("a rule of its own can change it; `drop` leaves it out")
             .warning()

@@ -156,7 +156,7 @@ fn help(f: &mut fmt::Formatter<'_>, nearest: &[String]) -> fmt::Result {
 
 fn entries(f: &mut fmt::Formatter<'_>, path: &Path, faults: &[Fault]) -> fmt::Result {
     let plural = if faults.len() == 1 { "entry" } else { "entries" };
-    write!(f, "{}: {} {plural} that TensorFlow would misread or die of", path.display(), faults.len())?;
+    write!(f, "{}: {} {plural} that TensorFlow would misread or crash on", path.display(), faults.len())?;
     list(f, faults)?;
     write!(f, "\n  help: the checkpoint is damaged or incomplete; copy all its files again")
 }

@@ -187,10 +187,7 @@ impl Tree {
         };
         let is_intact = variable.tensor.is_intact()?;
         if !is_intact {
-            log::error!(
-                "{}: damaged: the bytes are not those that were saved, by their checksum",
-                variable.name
-            );
+            log::error!("{}: damaged: its bytes do not match the saved checksum", variable.name);
         }
         Ok(is_intact)
     }

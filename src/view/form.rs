@@ -40,5 +40,5 @@ pub struct CheckpointView {
 
 /// Returns the reason why variables of a dtype are in no format.
 pub(crate) fn no_form(dtype: Dtype) -> String {
-    format!("a {dtype} has no form but the program's own")
+    format!("only the program itself can decode a {dtype}")
 }

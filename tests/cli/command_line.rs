@@ -67,8 +67,7 @@ fn an_unknown_map_is_answered_with_the_nearest_and_all_there_are() {
     for args in [&["ls", "ckpt-9", "--map", "@dpd"][..], &["maps", "show", "dpd"], &["maps", "show", "@dpd"]]
     {
         let said = fails(dir.path(), 1, args);
-        let parts =
-            ["no map is called @dpd", "did you mean `ddp`?", "there are averages, bert-to-huggingface"];
+        let parts = ["unknown map @dpd", "did you mean `ddp`?", "there are averages, bert-to-huggingface"];
         assert!(parts.iter().all(|part| said.contains(part)), "{said}");
     }
 }

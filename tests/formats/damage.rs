@@ -1,5 +1,5 @@
 //! Damaged and hostile bundles: an error that names the file and the place or the variable, never a panic, never a
-//! checkpoint that TensorFlow would misread or die of.
+//! checkpoint that TensorFlow would misread or crash on.
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
@@ -136,10 +136,10 @@ fn an_entry_that_tensorflow_would_misread_or_die_of_is_refused_by_the_variables_
         ("12 bytes, but float32 [2] takes 8", Entry { size: 12, ..good() }),
         ("8 bytes, but float32 [3] takes 12", Entry { shape: vec![3], ..good() }),
         ("0 bytes, but float32 [2] takes 8", Entry { size: 0, ..good() }),
-        ("more elements than can be", Entry { shape: vec![1 << 62, 1 << 62], ..good() }),
-        ("more elements than can be", Entry { shape: vec![i64::MAX as u64, 3], ..good() }),
-        ("more elements than can be", Entry { shape: vec![0, 1 << 62, 1 << 62], size: 0, ..good() }),
-        ("takes more bytes than can be", Entry { shape: vec![i64::MAX as u64], ..good() }),
+        ("too many elements", Entry { shape: vec![1 << 62, 1 << 62], ..good() }),
+        ("too many elements", Entry { shape: vec![i64::MAX as u64, 3], ..good() }),
+        ("too many elements", Entry { shape: vec![0, 1 << 62, 1 << 62], size: 0, ..good() }),
+        ("takes too many bytes", Entry { shape: vec![i64::MAX as u64], ..good() }),
         ("has no dtype", Entry { dtype: 0, ..good() }),
         ("dtype 20 is unknown", Entry { dtype: 20, ..good() }),
         ("dtype 77 is unknown", Entry { dtype: 77, ..good() }),

@@ -41,7 +41,7 @@ fn without_a_subcommand_it_is_a_mount() {
             Command::new(CKPTFS).args([place.prefix(), place.mountpoint()]).args(options).output().unwrap();
         assert!(output.status.success(), "{}", stderr(&output));
         assert!(mountinfo(&place.mountpoint()).unwrap().contains("fuse.ckptfs"));
-        assert_eq!(stderr(&output).contains("read-only all the same"), !options.is_empty());
+        assert_eq!(stderr(&output).contains("mounted read-only anyway"), !options.is_empty());
         umount(&place.mountpoint());
     }
 }
@@ -73,11 +73,7 @@ fn mount_8_and_fstab_mount_it_by_its_own_helper() {
         mount --fake -t ckptfs ckpt-9 m; ls m; ! mount -t ckptfs none m 2>&1";
     let output = with_helper(&place, "mount.ckptfs", script);
     assert!(output.status.success(), "{}{}", stdout(&output), stderr(&output));
-    assert!(
-        stdout(&output).starts_with("1\nfloat32\nfloat32\nwarning: -o rw: "),
-        "{}",
-        stdout(&output)
-    );
+    assert!(stdout(&output).starts_with("1\nfloat32\nfloat32\nwarning: -o rw: "), "{}", stdout(&output));
     assert!(stdout(&output).contains("none: no checkpoint there"), "{}", stdout(&output));
 }
 
@@ -93,7 +89,7 @@ fn mount_8_mounts_it_through_the_helper_of_fuse() {
     assert!(output.status.success(), "{}{}", stdout(&output), stderr(&output));
     assert_eq!(stdout(&output), "float32\n");
     assert!(
-        stderr(&output).contains("read-only all the same"),
+        stderr(&output).contains("mounted read-only anyway"),
         "mount says rw unless told otherwise: {}",
         stderr(&output)
     );
@@ -165,7 +161,7 @@ fn a_user_mounts_through_the_helper_and_is_told_what_lets_others_in() {
     }
     assert!(Path::new("/etc/fuse.conf").exists(), "the package fuse3 is not installed");
     let script = "./ckptfs mount ckpt-9 m --auto-unmount && cat m/ckpt-9/vars/w/dtype && ./ckptfs status m | grep -c answers; \
-        cat m/ckpt-9.data-00000-of-00001 | cmp - ckpt-9.data-00000-of-00001; grep 'by itself' m/.ckptfs/log | wc -l; ./ckptfs umount m; \
+        cat m/ckpt-9.data-00000-of-00001 | cmp - ckpt-9.data-00000-of-00001; grep 'read data files directly' m/.ckptfs/log | wc -l; ./ckptfs umount m; \
         ./ckptfs mount ckpt-9 m --allow-other; echo $?";
     let output = as_nobody(&place, script);
     assert_eq!(stdout(&output), "float32\n1\n1\n1\n", "{}", stderr(&output));

@@ -59,7 +59,7 @@ fn where_the_kernel_refuses_passthrough_the_daemon_reads_and_says_so_once() {
         assert!(above.read("ckpt-9.data-00000-of-00001") == data);
         assert!(above.read("ckpt-9/raw/w") == place.values);
     }
-    assert_eq!(above.logged("does not read shards by itself"), 1, "{}", above.text(".ckptfs/log"));
+    assert_eq!(above.logged("cannot read data files directly"), 1, "{}", above.text(".ckptfs/log"));
     let passthrough = &status(&above)["passthrough"];
     assert_eq!(passthrough["on"], false);
     assert!(passthrough["reason"].as_str().is_some_and(|reason| !reason.is_empty()));
@@ -86,7 +86,7 @@ fn what_the_user_does_not_want_is_not_tried() {
     let Some(m) = place.mount(&["--cache", "kernel"]) else { return };
     assert!(m.read("ckpt-9.data-00000-of-00001").len() as u64 <= status(&m)["bytes"].as_u64().unwrap());
     assert_eq!(status(&m)["passthrough"]["reason"], "not wanted (--cache)");
-    assert_eq!(m.logged("does not read shards by itself"), 0);
+    assert_eq!(m.logged("cannot read data files directly"), 0);
 }
 
 #[test]

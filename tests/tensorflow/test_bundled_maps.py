@@ -457,7 +457,7 @@ def test_the_table_is_the_same_from_the_model_built_with_keras_3(tmp_path, monke
 @pytest.mark.parametrize("name", ["keras2-to-keras3", "keras2-h5-to-keras3-h5"])
 def test_without_the_users_table_it_is_said_where_to_read_on(name):
     said = refused("check", fixture("object_keras2"), "--map", f"@{name}", code=2)
-    assert "there is no table `layer`" in said and f"ckptfs maps show {name}" in said and f"--> @{name}:" in said
+    assert "unknown table `layer`" in said and f"ckptfs maps show {name}" in said and f"--> @{name}:" in said
 
 
 def odd_layers(library):

@@ -200,7 +200,7 @@ def test_flags_that_mean_nothing_alone_are_usage(tmp_path):
     refused("ls", fixture("tf1_adam"), "--target", "objects", code=2)
     table = tmp_path / "t.tsv"
     table.write_text("name\tdtype\tshape\nx\tfloat31\t3\n")
-    assert "t.tsv:2: \"float31\" is no dtype" in refused("ls", fixture("tf1_adam"), "--like", table)
+    assert "t.tsv:2: \"float31\" is not a dtype" in refused("ls", fixture("tf1_adam"), "--like", table)
     table.write_text("name\tdtype\tshape\nx\tfloat32\t3\n")
     message = refused("ls", fixture("tf1_adam"), "--like", table, "--missing", "like")
     assert "a table has names and shapes, but no values to take" in message

@@ -191,4 +191,4 @@ value = 7
     path.write_text(text)
     message = refused("ls", prefix, "--map", path)
     assert "`net/a/lock/w` is missing, to be joined with `net/a/query/w`" in message and "map.toml:3:" in message
-    assert '"net/a/key" cannot be made: another object is there' in message and "map.toml:7:" in message
+    assert '"net/a/key" cannot be created: another object is there' in message and "map.toml:7:" in message

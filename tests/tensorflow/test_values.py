@@ -530,5 +530,5 @@ def test_all_that_cannot_be_is_told_at_once(tmp_path):
     prefix = save(tmp_path / "source", floats({"w": [4, 6], "v": [2]}))
     text = "[[rule]]\nrename = 'w'\nto = 'v'\nops = [{ transpose = [0, 0] }]\n[[rule]]\nconvert = 'v'\nops = [{ squeeze = 0 }]"
     said = refused("check", prefix, "--map", write(tmp_path, text))
-    for what in ("two variables would be called `v`", "axis 0 stands here twice", "axis 0 has the size 2, not 1"):
+    for what in ("two variables would be called `v`", "axis 0 is listed twice", "axis 0 has the size 2, not 1"):
         assert what in said or what.startswith("axis 0 has"), said

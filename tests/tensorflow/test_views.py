@@ -26,7 +26,7 @@ class TestByName:
         found = values(fixture(name))
         for variable, value in found.items():
             assert (plain(name) / "ckpt-9/vars" / variable / "raw").read_bytes() == stored_bytes(value)
-            # What lies below a variable is in a folder that gives way to the variable's own file: `kernel%/Adam`.
+            # What lies below a variable is in a folder that lost its name to the variable's own file: `kernel%/Adam`.
             if not any(variable.startswith(f"{other}/") for other in found):
                 assert (plain(name) / f"ckpt-9/raw/{variable}").read_bytes() == stored_bytes(value)
 

@@ -66,7 +66,15 @@ fn log_damage() {
     for module in ["ckptfs::tensor", "ckptfs::source"] {
         log.filter_module(module, LevelFilter::Warn);
     }
-    log.format(|out, record| writeln!(out, "{}: {}", record.level().as_str().to_lowercase().replace("warn", "warning"), record.args())).init();
+    log.format(|out, record| {
+        writeln!(
+            out,
+            "{}: {}",
+            record.level().as_str().to_lowercase().replace("warn", "warning"),
+            record.args()
+        )
+    })
+    .init();
 }
 
 fn copy(file: &VirtualFile) -> io::Result<()> {

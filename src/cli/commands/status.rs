@@ -135,7 +135,7 @@ fn paragraph(mounted: &Mounted, answer: &Answer) -> String {
             let count = |pointer: &str, noun: &str| counted(number(pointer) as usize, noun);
             let passthrough = match status.pointer("/passthrough/reason").and_then(Value::as_str) {
                 None => "besides, the kernel reads data files by itself".into(),
-                Some(why) => format!("all of them, for the kernel reads none by itself: {why}"),
+                Some(why) => format!("all of them; the kernel reads none directly: {why}"),
             };
             format!(
                 "{head}  state    answers, for {}\n{}  daemon   {daemon}, {}\n  served   {}, {}, {}; {passthrough}\n  \

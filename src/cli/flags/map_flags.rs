@@ -229,7 +229,7 @@ impl MapFlags {
             MISSING => self.filling.missing = Some(one_of(like::MISSING, value)?),
             FIT => self.filling.fit = one_of(FITS, value)?,
             LAYOUT => self.h5_layout = Some(one_of(H5_LAYOUTS, value)?),
-            _ => return Err("it is no flag of the map".into()),
+            _ => return Err("it is not a flag of the map".into()),
         }
         self.typed.push(format!("--{name} {}", quoted(value)));
         Ok(())

@@ -39,7 +39,7 @@ pub struct Version {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Incompatible {
     /// A bundle whose writer was too old.
-    #[error("producer version {0} is below {MIN_PRODUCER}, the least that can be read")]
+    #[error("producer version {0} is below {MIN_PRODUCER}, the lowest that is read")]
     Producer(i32),
     /// A bundle that needs a newer reader.
     #[error("it asks for readers of version {0} or later, and only version {CONSUMER} is known")]

@@ -123,7 +123,7 @@ fn versions_follow_the_three_rules_of_tensorflow() {
     };
     assert_eq!(with(1, 0, &[]), Ok(()));
     assert_eq!(with(9999, 1, &[0, 2, -7]), Ok(()));
-    assert_eq!(with(-1, 2, &[1]).unwrap_err(), "producer version -1 is below 0, the least that can be read");
+    assert_eq!(with(-1, 2, &[1]).unwrap_err(), "producer version -1 is below 0, the lowest that is read");
     assert!(with(1, 2, &[1]).unwrap_err().starts_with("it asks for readers of version 2 or later"));
     assert!(with(1, 1, &[0, 1]).unwrap_err().contains("version 1 would read it wrongly"));
 }

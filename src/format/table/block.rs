@@ -217,7 +217,7 @@ impl<'a> Restarts<'a> {
                 Ok(())
             }
             _ if at == 0 => Err("first restart is not at the first entry"),
-            Some(restart) if restart < at => Err("restart that is no entry's offset, or out of order"),
+            Some(restart) if restart < at => Err("restart that is not an entry's offset, or out of order"),
             _ => Ok(()),
         }
     }

@@ -95,7 +95,7 @@ pub fn strings(tensor: &[u8], at: u64) -> Result<Vec<&[u8]>> {
         let field = field?;
         match field.number {
             STRINGS => strings.push(field.bytes()?),
-            CONTENT..=LAST => return Err(field.malformed("values that are no strings")),
+            CONTENT..=LAST => return Err(field.malformed("values that are not strings")),
             _ => {}
         }
     }

@@ -28,7 +28,7 @@ use crate::graph::{Graph, ROOT, key};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Error {
     /// The path is not in the source.
-    #[error("path {path:?} leads nowhere: {place} has no {missing:?}{}", nearest.hint())]
+    #[error("path {path:?} does not exist: {place} has no {missing:?}{}", nearest.hint())]
     Nowhere {
         /// The path.
         path: String,
@@ -40,7 +40,7 @@ pub(crate) enum Error {
         nearest: Nearest,
     },
     /// A component is not validly escaped, is empty, or is one that TensorFlow cannot restore.
-    #[error("path {path:?} cannot be: {why}")]
+    #[error("invalid path {path:?}: {why}")]
     Impossible {
         /// The path.
         path: String,
@@ -48,7 +48,7 @@ pub(crate) enum Error {
         why: &'static str,
     },
     /// Another object has the target path and keeps it.
-    #[error("{from:?} cannot become {to:?}: another object is there and keeps its name")]
+    #[error("cannot rename {from:?} to {to:?}: {to:?} already exists")]
     Taken {
         /// The path in the source.
         from: String,
@@ -56,13 +56,13 @@ pub(crate) enum Error {
         to: String,
     },
     /// Another object is at the path of a new variable.
-    #[error("{path:?} cannot be made: another object is there")]
+    #[error("{path:?} cannot be created: another object is there")]
     Occupied {
         /// The path.
         path: String,
     },
     /// A custom saver of the program saves the object, and knows it by one name only.
-    #[error("{path:?} cannot be had twice: it is saved by {saver:?}, which knows it by one name")]
+    #[error("{path:?} cannot have a second name: it is saved by {saver:?}, which saves it under one name")]
     RegisteredSaver {
         /// The path in the source.
         path: String,
@@ -347,7 +347,7 @@ fn no_name(path: &str) -> &'static str {
     if is_slot {
         "a slot goes where its variable and its optimizer go"
     } else {
-        "a component is no escaped name"
+        "a component is not a valid escaped name"
     }
 }
 

@@ -338,17 +338,17 @@ fn error_messages_name_the_path() {
     let said = |wish: fn(&mut Edit) -> Result<(), Error>| edited("modules", wish).unwrap_err()[0].to_string();
     assert_eq!(
         said(|edit| edit.rename("net/share/w", "x")),
-        r#"path "net/share/w" leads nowhere: net has no "share"; nearest: shared"#
+        r#"path "net/share/w" does not exist: net has no "share"; nearest: shared"#
     );
     assert_eq!(
         said(|edit| edit.rename("net/shared/w", "net/shared/b")),
-        r#""net/shared/w" cannot become "net/shared/b": another object is there and keeps its name"#
+        r#"cannot rename "net/shared/w" to "net/shared/b": "net/shared/b" already exists"#
     );
-    assert_eq!(said(|edit| edit.drop_path("")), r#"path "" cannot be: the root has no name"#);
-    assert_eq!(said(|edit| edit.rename("net", "a//b")), r#"path "a//b" cannot be: a name is empty"#);
+    assert_eq!(said(|edit| edit.drop_path("")), r#"invalid path "": the root has no name"#);
+    assert_eq!(said(|edit| edit.rename("net", "a//b")), r#"invalid path "a//b": a name is empty"#);
     assert_eq!(
         said(|edit| edit.rename("net", "a.b")),
-        r#"path "a.b" cannot be: a component is no escaped name"#
+        r#"invalid path "a.b": a component is not a valid escaped name"#
     );
     assert!(said(|edit| edit.rename("net", "x..ATTRIBUTES")).contains("TensorFlow cannot restore"));
     assert!(

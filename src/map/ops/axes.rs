@@ -43,7 +43,7 @@ fn distinct(axes: &[Axis], rank: usize) -> Result<Vec<usize>, OpError> {
     for axis in axes {
         let at = axis.of(rank)?;
         if found.contains(&at) {
-            return Err(OpError::new(&axis.place, format!("axis {at} stands here twice")));
+            return Err(OpError::new(&axis.place, format!("axis {at} is listed twice")));
         }
         found.push(at);
     }
@@ -66,8 +66,8 @@ impl Resolve for Transpose {
         let rank = met.dims.len();
         let axes = distinct(&self.axes, rank)?;
         if axes.len() != rank {
-            let what = format!("the tensor's axes are {rank}, but {} stand here", axes.len());
-            return Err(OpError::new(&self.place, what).help("each axis stands in `transpose` once"));
+            let what = format!("the tensor's axes are {rank}, but {} are listed here", axes.len());
+            return Err(OpError::new(&self.place, what).help("`transpose` lists each axis once"));
         }
         Ok(Op::Transpose(axes.into()))
     }

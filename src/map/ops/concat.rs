@@ -129,7 +129,7 @@ fn layout(reader: &mut Reader<'_>, table: &DeTable<'_>) -> Option<(Make, Vec<Siz
     };
     for other in [HEADS, GROUPS].into_iter().filter(|other| !keys.contains(other)) {
         if let Some(value) = table.get(other) {
-            reader.wrong(value, format!("`{other}` means nothing in this layout"));
+            reader.wrong(value, format!("`{other}` is not used in this layout"));
             return None;
         }
     }

@@ -80,7 +80,7 @@ fn what(reader: &mut Reader<'_>, verb: &Value<'_>, table: &DeTable<'_>) -> Optio
             return None;
         }
         [(first, _), (second, value), ..] => {
-            reader.wrong(value, format!("`{first}` and `{second}` both say what the elements are"));
+            reader.wrong(value, format!("`{first}` and `{second}` both set the elements"));
             return None;
         }
     };

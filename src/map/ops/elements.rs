@@ -35,8 +35,8 @@ impl Resolve for Cast {
     fn resolve(&self, met: &OpInput<'_>) -> Result<Op, OpError> {
         match (met.dtype.width(), self.dtype.width()) {
             (Some(_), Some(_)) => Ok(Op::Cast { dtype: self.dtype, saturate: self.saturate }),
-            (None, _) => Err(OpError::new(&self.place, format!("a {} is no number", met.dtype))),
-            (_, None) => Err(OpError::new(&self.place, format!("a number is no {}", self.dtype))),
+            (None, _) => Err(OpError::new(&self.place, format!("a {} is not a number", met.dtype))),
+            (_, None) => Err(OpError::new(&self.place, format!("a number is not a {}", self.dtype))),
         }
     }
 }
@@ -64,7 +64,7 @@ impl Resolve for Each {
     fn resolve(&self, met: &OpInput<'_>) -> Result<Op, OpError> {
         match met.dtype.width() {
             Some(_) => Ok(self.op.clone()),
-            None => Err(OpError::new(&self.place, format!("a {} is no number", met.dtype))),
+            None => Err(OpError::new(&self.place, format!("a {} is not a number", met.dtype))),
         }
     }
 }

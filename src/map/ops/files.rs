@@ -23,7 +23,7 @@ pub(crate) struct File {
 impl File {
     pub(crate) fn read(reader: &mut Reader<'_>, key: &str, value: &Value<'_>) -> Option<Self> {
         let Some(name) = value.get_ref().as_str().filter(|name| !name.is_empty()) else {
-            reader.wrong(value, format!("`{key}` is the path of a file, beside the map"));
+            reader.wrong(value, format!("`{key}` is the path of a file, relative to the map"));
             return None;
         };
         Some(Self { path: reader.beside(name), place: reader.place(value.span()) })

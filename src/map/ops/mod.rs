@@ -84,7 +84,7 @@ impl WrittenOp {
         let (key, row) = Self::row(reader, value, table)?;
         let known: Vec<_> = [row.name].iter().chain(row.keys).copied().collect();
         let faults = reader.faults();
-        reader.known_keys(table, &known, &format!("beside `{}`: each op has a table of its own", row.name));
+        reader.known_keys(table, &known, &format!("next to `{}`: each op has its own table", row.name));
         let given = OpSource { name: row.name, value: table.get(row.name)?, table };
         let how = (row.read)(reader, &given)?;
         let text = reader.plain(value).as_table().map(ToString::to_string).unwrap_or_default();

@@ -72,7 +72,7 @@ impl Resolve for Vocab {
             let what =
                 format!("{} has {} tokens, the tensor {rows} rows", self.old.path.display(), old.len());
             return Err(OpError::new(&self.old.place, what)
-                .help("rows that no token has are cut off by a `slice` before it"));
+                .help("a `slice` before it can cut off the rows that have no token"));
         }
         let mut at: HashMap<&[u8], Vec<usize>> = HashMap::with_capacity(old.len());
         old.iter().enumerate().for_each(|(row, token)| at.entry(token).or_default().push(row));
@@ -95,7 +95,7 @@ impl Resolve for Vocab {
 impl Vocab {
     fn twice(&self, token: &[u8], rows: &[usize]) -> OpError {
         let (path, lines) = (self.old.path.display(), [rows[0] + 1, rows[1] + 1]);
-        let what = format!("{path}: `{}` stands in lines {} and {}", printable(token), lines[0], lines[1]);
+        let what = format!("{path}: `{}` is in lines {} and {}", printable(token), lines[0], lines[1]);
         OpError::new(&self.old.place, what)
     }
 }

@@ -131,7 +131,7 @@ impl Sign {
             Self::Plus => (left.checked_add(right), '+'),
             Self::Minus => (left.checked_sub(right), '-'),
             Self::Times => (left.checked_mul(right), '*'),
-            Self::Over if right == 0 => return Err(format!("{left} / 0 cannot be")),
+            Self::Over if right == 0 => return Err(format!("{left} / 0: division by zero")),
             Self::Over => {
                 let rest = left.checked_rem(right).unwrap_or(0);
                 if rest != 0 {
@@ -202,7 +202,7 @@ impl<'a> Parser<'a> {
     fn digits(&mut self) -> Result<Node, Fault> {
         let (word, at) = self.word();
         if !word.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err(Fault::new(at, format!("`{word}` is no number")));
+            return Err(Fault::new(at, format!("`{word}` is not a number")));
         }
         let number = word.parse().map_err(|_| Fault::new(at, format!("{word} is too large")))?;
         Ok(Node::Number(number))
@@ -218,7 +218,7 @@ impl<'a> Parser<'a> {
         }
         let help = did_you_mean(word, self.vars.iter().map(|(name, _)| *name));
         let help = help.unwrap_or_else(|| "sizes are d0, d1, ... and the numbers of [vars]".into());
-        Err(Fault::new(at, format!("`{word}` is no number of [vars]")).help(help))
+        Err(Fault::new(at, format!("`{word}` is not a number of [vars]")).help(help))
     }
 
     fn word(&mut self) -> (&'a str, Range<usize>) {
@@ -251,8 +251,8 @@ impl<'a> Parser<'a> {
     fn stray(&self) -> Fault {
         let stray = self.text[self.at..].chars().next().unwrap_or_default();
         let at = self.at..self.at + stray.len_utf8();
-        Fault::new(at, format!("`{stray}` has no place in a size"))
-            .help("sizes are reckoned with + - * / and ( )")
+        Fault::new(at, format!("unexpected `{stray}` in a size"))
+            .help("sizes are computed with + - * / and ( )")
     }
 }
 
@@ -266,7 +266,7 @@ fn axis_of(word: &str) -> Option<usize> {
 pub(crate) fn reserved(name: &str) -> Option<&'static str> {
     match axis_of(name) {
         Some(_) => Some("is the size of an axis"),
-        None if !is_name(name) => Some("is no name: letters, digits and _, not a digit first"),
+        None if !is_name(name) => Some("is not a name: use letters, digits and _, not a digit first"),
         None => None,
     }
 }
@@ -303,7 +303,7 @@ mod tests {
     #[test]
     fn an_evaluation_error_shows_the_numbers() {
         fault("d1/heads", &[1, 770], 0..8, "770 / 12 leaves a remainder of 2");
-        fault("1 + d0/0", &[7], 4..8, "7 / 0 cannot be");
+        fault("1 + d0/0", &[7], 4..8, "7 / 0: division by zero");
         fault("d0*d0*d0", &[1 << 30], 0..8, "1152921504606846976 * 1073741824 is too large");
         fault("2*d3", &[1, 2], 2..4, "there is no d3: the tensor has axes d0 to d1");
         fault("d0", &[], 0..2, "there is no d0: the tensor has no axes");
@@ -314,13 +314,13 @@ mod tests {
     fn an_invalid_size_is_a_fault_at_its_position() {
         fault("", &[], 0..0, "a number is missing");
         fault("1 +", &[], 3..3, "a number is missing");
-        fault("1 ? 2", &[], 2..3, "`?` has no place in a size");
-        fault("1 é", &[], 2..4, "`é` has no place in a size");
+        fault("1 ? 2", &[], 2..3, "unexpected `?` in a size");
+        fault("1 é", &[], 2..4, "unexpected `é` in a size");
         fault("(1 + 2", &[], 0..1, "`(` is never closed");
-        fault("1)", &[], 1..2, "`)` has no place in a size");
-        fault("12x", &[], 0..3, "`12x` is no number");
+        fault("1)", &[], 1..2, "unexpected `)` in a size");
+        fault("12x", &[], 0..3, "`12x` is not a number");
         fault("99999999999999999999", &[], 0..20, "99999999999999999999 is too large");
-        fault("head", &[], 0..4, "`head` is no number of [vars]");
+        fault("head", &[], 0..4, "`head` is not a number of [vars]");
         let help = Expression::parse("head", VARS).unwrap_err().help;
         assert_eq!(help.as_deref(), Some("did you mean `heads`?"));
         assert!(Expression::parse(&"(".repeat(201), VARS).is_err());

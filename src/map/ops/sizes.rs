@@ -75,7 +75,8 @@ impl Resolve for Reshape {
         let there = elements(&dims).ok_or_else(|| self.misfit("the product of the sizes is too large"))?;
         if let Some(rest) = self.sizes.iter().position(Size::is_rest) {
             if there == 0 || count % there != 0 {
-                let what = format!("{count} elements do not divide by {there}, so -1 stands for nothing");
+                let what =
+                    format!("{count} elements do not divide by {there}, so no size fits in place of -1");
                 return Err(OpError::new(&self.sizes[rest].written.place, what));
             }
             dims[rest] = count / there;
@@ -166,7 +167,7 @@ impl Resolve for Slice {
     fn resolve(&self, met: &OpInput<'_>) -> Result<Op, OpError> {
         let (parts, rank) = (self.parts.len(), met.dims.len());
         if parts > rank {
-            let what = format!("the tensor's axes are {rank}, but {parts} stand here");
+            let what = format!("the tensor's axes are {rank}, but {parts} are listed here");
             return Err(OpError::new(&self.place, what));
         }
         let parts = self.parts.iter().enumerate().map(|(axis, part)| part.of(met, axis));
@@ -194,7 +195,7 @@ pub(crate) fn pad(reader: &mut Reader<'_>, given: &OpSource<'_>) -> Option<Arc<d
 fn pad_fill(reader: &mut Reader<'_>, whole: &Value<'_>, table: &DeTable<'_>) -> Option<Fill> {
     match (table.get("value"), reader.boolean(table, "mean", false)) {
         (Some(_), true) => {
-            reader.wrong(whole, "`value` and `mean` are two ways to fill one place");
+            reader.wrong(whole, "`value` and `mean` exclude each other");
             None
         }
         (Some(value), false) => Some(Fill::Value(reader.real("value", value)?)),
@@ -214,7 +215,7 @@ impl Resolve for Pad {
     fn resolve(&self, met: &OpInput<'_>) -> Result<Op, OpError> {
         if self.sizes.len() != met.dims.len() {
             let what =
-                format!("the tensor's axes are {}, but {} stand here", met.dims.len(), self.sizes.len());
+                format!("the tensor's axes are {}, but {} are listed here", met.dims.len(), self.sizes.len());
             return Err(OpError::new(&self.place, what));
         }
         let mut dims = Vec::with_capacity(met.dims.len());
@@ -231,7 +232,7 @@ impl Resolve for Pad {
         }
         let grown = dims.iter().zip(met.dims).filter(|(new, old)| new != old).count();
         if self.fill == Fill::Mean && grown > 1 {
-            let what = format!("{grown} axes grow, so which mean is not said");
+            let what = format!("{grown} axes grow, so `mean` is ambiguous");
             return Err(OpError::new(&self.place, what).help("pad one axis, then the other"));
         }
         Ok(Op::Pad { shape: Shape(dims.into()), fill: self.fill })

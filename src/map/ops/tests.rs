@@ -19,31 +19,28 @@ fn fault(op: &str, expected: &str) {
 fn a_mistake_in_an_op_is_reported_with_its_place() {
     fault("3", "8 an op is a table: { transpose = [1, 0] }");
     fault("{}", "8 an op is missing");
-    fault("{ transposed = [1, 0] }", "10 key `transposed` means nothing among ops");
+    fault("{ transposed = [1, 0] }", "10 unknown key `transposed` among ops");
     fault("{ flip = 0, scale = 2 }", "20 `scale` is a second op in one table");
     fault(
         "{ flip = 0, saturate = true }",
-        "20 key `saturate` means nothing beside `flip`: each op has a table of its own",
+        "20 unknown key `saturate` next to `flip`: each op has its own table",
     );
-    fault("{ cast = 'float31' }", "17 no dtype is called `float31`");
+    fault("{ cast = 'float31' }", "17 unknown dtype `float31`");
     fault("{ cast = 3 }", "17 `cast` is the name of a dtype, such as \"bfloat16\"");
     fault("{ cast = 'int8', saturate = 1 }", "36 `saturate` is true or false");
     fault("{ transpose = 1 }", "22 `transpose` is a list, not an integer");
     fault("{ transpose = [1, '0'] }", "26 `transpose` is a whole number, not a string");
-    fault("{ reshape = ['head', 2] }", "22 `head` is no number of [vars]");
-    fault("{ reshape = ['d0 % 2'] }", "25 `%` has no place in a size");
+    fault("{ reshape = ['head', 2] }", "22 `head` is not a number of [vars]");
+    fault("{ reshape = ['d0 % 2'] }", "25 unexpected `%` in a size");
     fault("{ reshape = [1.5] }", "21 a size of `reshape` is a whole number, or a text such as \"d0/2\"");
     fault("{ reshape = [-1, 2, '-1'] }", "28 a second -1: only one size can be what the others leave");
     fault("{ slice = ['3'] }", "19 a part of `slice` is a text: \"start:stop\", \":\" for all of an axis");
     fault("{ slice = ['0:9:2'] }", "23 a slice has no step: \"start:stop\"");
-    fault("{ slice = ['0:x'] }", "22 `x` is no number of [vars]");
+    fault("{ slice = ['0:x'] }", "22 `x` is not a number of [vars]");
     fault("{ pad = [5] }", "16 `pad` is a table: { to = [50000, \"d1\"], value = 0.0 }");
     fault("{ pad = { value = 0 } }", "16 `pad` needs `to`, the sizes in the end");
-    fault(
-        "{ pad = { to = [5], value = 1, mean = true } }",
-        "16 `value` and `mean` are two ways to fill one place",
-    );
-    fault("{ pad = { too = [5], to = [5] } }", "18 key `too` means nothing in `pad`");
+    fault("{ pad = { to = [5], value = 1, mean = true } }", "16 `value` and `mean` exclude each other");
+    fault("{ pad = { too = [5], to = [5] } }", "18 unknown key `too` in `pad`");
     fault("{ vocab = { old = 'a' } }", "18 `vocab` needs `new`, a file with a token in each line");
     fault(
         "{ vocab = { old = 'a', new = 'b', missing = 'none' } }",
@@ -67,7 +64,7 @@ fn a_mistyped_op_gets_a_suggestion_and_all_mistakes_of_a_rule_are_reported_at_on
     assert!(
         message.contains(
             "\
-error: key `transposee` means nothing among ops
+error: unknown key `transposee` among ops
  --> fix.toml:3:10
   |
 3 | ops = [{ transposee = [0] }, { flip = 'x' }, { cast = 'bfloat61' }]
@@ -82,7 +79,7 @@ fn a_mistake_in_a_rule_about_values_is_reported_with_its_place() {
     let told = |rule: &str| faults(&format!("[[rule]]\n{rule}"));
     assert_eq!(told("convert = 'w'"), ["2:11 `convert` needs `ops`"]);
     assert_eq!(told("convert = 'w'\nops = []"), ["3:7 `ops` is an empty list, so nothing is converted"]);
-    assert_eq!(told("drop = 'w'\nops = []"), ["3:1 key `ops` means nothing in a rule that says `drop`"]);
+    assert_eq!(told("drop = 'w'\nops = []"), ["3:1 unknown key `ops` in a `drop` rule"]);
     assert_eq!(
         told("split = 'w'\nto = ['a', 'b']\nsizes = [1]"),
         ["2:9 `axis` is missing: along which the parts lie", "4:9 1 sizes for 2 names in `to`"]
@@ -99,7 +96,7 @@ fn a_mistake_in_a_rule_about_values_is_reported_with_its_place() {
     );
     assert_eq!(
         told("join = ['a', 'b']\nto = 'x'\naxis = 0\ngroups = 3"),
-        ["5:10 `groups` means nothing in this layout"]
+        ["5:10 `groups` is not used in this layout"]
     );
     assert_eq!(
         told("create = ''\nvalue = 1\nvalues = [2]"),
@@ -107,7 +104,7 @@ fn a_mistake_in_a_rule_about_values_is_reported_with_its_place() {
             "2:10 `create` needs `dtype`, such as \"int64\"",
             "2:10 `create` needs `shape`, [] for a scalar",
             "2:10 the name is empty",
-            "4:10 `value` and `values` both say what the elements are",
+            "4:10 `value` and `values` both set the elements",
         ]
     );
     assert_eq!(faults("[vars]\nd0 = 3\n'a b' = 4").len(), 2);
@@ -120,7 +117,7 @@ fn a_cast_by_a_flag_is_a_rule_or_a_mistake_on_the_command_line() {
         errors.iter().map(|error| format!("{} {}", error.column(), error.what())).collect::<Vec<_>>()
     };
     assert_eq!(whats("a/**"), ["1 `--cast` needs PATTERN=DTYPE"]);
-    assert_eq!(whats("a=bfloat"), ["3 no dtype is called `bfloat`"]);
+    assert_eq!(whats("a=bfloat"), ["3 unknown dtype `bfloat`"]);
     assert_eq!(whats("{a=bfloat16"), ["1 `{` is never closed"]);
     let map = map(&[Flag::Cast(r"{x:a|b=}\=c=bfloat16".into())], "");
     assert_eq!(map.rules[0].text(), r"cast '{x:a|b=}\=c' to bfloat16");
@@ -163,7 +160,7 @@ fn an_op_that_does_not_fit_a_shape_reports_both_numbers() {
     assert_eq!(whats("{ reshape = [5] }", &[2, 3]), "20 [5] has 5 elements, the tensor 6");
     assert_eq!(
         whats("{ reshape = [-1, 4] }", &[2, 3]),
-        "21 6 elements do not divide by 4, so -1 stands for nothing"
+        "21 6 elements do not divide by 4, so no size fits in place of -1"
     );
     assert_eq!(whats(r#"{ reshape = ["d0-3"] }"#, &[2]), "21 the size would be -1");
     assert_eq!(
@@ -171,16 +168,16 @@ fn an_op_that_does_not_fit_a_shape_reports_both_numbers() {
         "20 the product of the sizes is too large"
     );
     assert_eq!(whats("{ transpose = [1, 0] }", &[2]), "23 there is no axis 1: the tensor has one");
-    assert_eq!(whats("{ transpose = [0] }", &[2, 3]), "22 the tensor's axes are 2, but 1 stand here");
-    assert_eq!(whats("{ transpose = [0, -2] }", &[2, 3]), "26 axis 0 stands here twice");
+    assert_eq!(whats("{ transpose = [0] }", &[2, 3]), "22 the tensor's axes are 2, but 1 are listed here");
+    assert_eq!(whats("{ transpose = [0, -2] }", &[2, 3]), "26 axis 0 is listed twice");
     assert_eq!(whats("{ squeeze = 1 }", &[1, 4]), "20 axis 1 has the size 4, not 1");
     assert_eq!(whats("{ flip = 0 }", &[]), "17 there is no axis 0: the tensor has none");
     assert_eq!(whats("{ slice = ['0:9'] }", &[4]), "19 axis 0 has the size 4, and 9 is outside of it");
     assert_eq!(whats("{ slice = ['3:1'] }", &[4]), "19 3:1 ends before it begins");
-    assert_eq!(whats("{ slice = [':', ':'] }", &[4]), "18 the tensor's axes are 1, but 2 stand here");
+    assert_eq!(whats("{ slice = [':', ':'] }", &[4]), "18 the tensor's axes are 1, but 2 are listed here");
     assert_eq!(whats("{ pad = { to = [3] } }", &[4]), "24 axis 0 has the size 4 already, more than 3");
     let mean = whats("{ pad = { to = [5, 5], mean = true } }", &[4, 4]);
-    assert_eq!(mean, "23 2 axes grow, so which mean is not said");
+    assert_eq!(mean, "23 2 axes grow, so `mean` is ambiguous");
 }
 
 #[test]
@@ -214,7 +211,7 @@ fn files_of_rows_are_read_from_the_directory_of_the_map_and_checked() {
     let vocab =
         |old, new| resolved(&format!("{{ vocab = {{ old = '{old}', new = '{new}' }} }}")).unwrap_err();
     assert_eq!(vocab("rows.txt", "new.txt"), "rows.txt has 2 tokens, the tensor 3 rows");
-    assert_eq!(vocab("twice.txt", "new.txt"), "twice.txt: `a` stands in lines 1 and 2");
+    assert_eq!(vocab("twice.txt", "new.txt"), "twice.txt: `a` is in lines 1 and 2");
     assert_eq!(vocab("old.txt", "far.txt"), "the two vocabularies share no token");
     assert_eq!(vocab("none.txt", "new.txt"), "none.txt: No such file or directory (os error 2)");
     assert_eq!(vocab(".", "new.txt").split(": ").last().unwrap(), "not a regular file");

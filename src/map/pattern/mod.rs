@@ -388,8 +388,8 @@ mod tests {
         assert_eq!(fault("a/{x/b"), (2..6, "`{` is never closed".into()));
         assert_eq!(fault("a{}"), (1..3, "a hole needs a name".into()));
         assert_eq!(fault("{:int}"), (0..2, "a hole needs a name".into()));
-        assert_eq!(fault("{x}/{x:int}"), (5..10, "`x` is caught twice".into()));
-        assert_eq!(fault("{x:integer}"), (3..10, "no kind of hole is called `integer`".into()));
+        assert_eq!(fault("{x}/{x:int}"), (5..10, "`x` is captured twice".into()));
+        assert_eq!(fault("{x:integer}"), (3..10, "unknown kind of capture `integer`".into()));
         assert_eq!(fault("{x y}"), (1..4, "`x y` is not a name".into()));
         assert_eq!(fault("a}"), (1..2, "`}` without `{`".into()));
         assert_eq!(fault("ab\\"), (2..3, "`\\` with nothing after it".into()));

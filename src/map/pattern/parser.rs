@@ -90,7 +90,7 @@ impl<'a> Parser<'a> {
         let inside = open + 1..open + len;
         let (name, kind) = self.inside(inside.clone())?;
         if name.is_some() && self.captures.iter().any(|capture| capture.name == name) {
-            let what = format!("`{}` is caught twice", name.unwrap_or_default());
+            let what = format!("`{}` is captured twice", name.unwrap_or_default());
             return Err(Fault::new(inside, what).help("give one of them another name"));
         }
         self.at += len + 1;
@@ -117,7 +117,7 @@ fn hole_kind(text: &str, span: Range<usize>) -> Result<Kind, Fault> {
         "int" => Ok(Kind::Int),
         "**" => Ok(Kind::Deep),
         text if find_unescaped(text, '|').is_some() => Ok(choices(text)),
-        text => Err(Fault::new(span, format!("no kind of hole is called `{text}`"))
+        text => Err(Fault::new(span, format!("unknown kind of capture `{text}`"))
             .help("there are `{x}`, `{x:int}`, `{x:**}`, and choices: `{x:a|b}`")),
     }
 }
@@ -129,7 +129,7 @@ fn choices(text: &str) -> Kind {
 fn hole_name(text: &str, span: Range<usize>) -> Result<String, Fault> {
     if text.is_empty() {
         let around = span.start - 1..span.end + 1;
-        return Err(Fault::new(around, "a hole needs a name").help("`*` catches a part without a name"));
+        return Err(Fault::new(around, "a hole needs a name").help("`*` captures a part without a name"));
     }
     match is_name(text) {
         true => Ok(text.to_owned()),

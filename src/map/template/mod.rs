@@ -161,7 +161,7 @@ impl Fill {
             std::str::from_utf8(part).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
         let Some(number) = text.and_then(|text| text.parse::<i128>().ok()) else {
             return Err(format!(
-                "`{}` is not a number that can be reckoned with",
+                "`{}` is not a number of at most 38 digits",
                 crate::name::printable(part)
             ));
         };
@@ -242,7 +242,7 @@ mod tests {
         gives("l{i:int}", "{op[i-1]:02}", "l1", "01");
         gives("{l}", "{ln[l]|lower}", "gamma", "weight");
         gives("{l}", "{l|lower}", "GaMMa", "gamma");
-        assert_eq!(filled("l{i:int}", "{op[i]}", "l7"), Err("table `op` has nothing for `7`".into()));
+        assert_eq!(filled("l{i:int}", "{op[i]}", "l7"), Err("table `op` has no entry for `7`".into()));
     }
 
     #[test]
@@ -292,18 +292,18 @@ mod tests {
     #[test]
     fn faults_say_what_and_where() {
         assert_eq!(fault("a", ""), (0..0, "the target is empty".into()));
-        assert_eq!(fault("{layer}", "x/{layr}"), (3..7, "the pattern catches no `layr`".into()));
+        assert_eq!(fault("{layer}", "x/{layr}"), (3..7, "the pattern does not capture `layr`".into()));
         assert_eq!(
             fault("a/*", "*/**/*"),
             (2..4, "`*/**/*` has 3 wildcards, but the pattern `a/*` has 1 wildcard".into())
         );
         assert_eq!(fault("{x}", "{x+1}"), (0..5, "`x` need not be a number".into()));
         assert_eq!(fault("{x}", "{x:02}").1, "`x` need not be a number");
-        assert_eq!(fault("{x}", "{opp[x]}"), (1..4, "there is no table `opp`".into()));
-        assert_eq!(fault("{x:int}", "{x+a}"), (2..4, "`+a` is no sum".into()));
-        assert_eq!(fault("{x:int}", "{x+-1}").1, "`+-1` is no sum");
-        assert_eq!(fault("{x:int}", "{x:2}"), (2..4, "nothing is called `:2` here".into()));
-        assert_eq!(fault("{x}", "{x|upper}").1, "nothing is called `|upper` here");
+        assert_eq!(fault("{x}", "{opp[x]}"), (1..4, "unknown table `opp`".into()));
+        assert_eq!(fault("{x:int}", "{x+a}"), (2..4, "`+a` is not a sum".into()));
+        assert_eq!(fault("{x:int}", "{x+-1}").1, "`+-1` is not a sum");
+        assert_eq!(fault("{x:int}", "{x:2}"), (2..4, "unknown suffix `:2`".into()));
+        assert_eq!(fault("{x}", "{x|upper}").1, "unknown suffix `|upper`");
         assert_eq!(fault("{x}", "a{x").1, "`{` is never closed");
         assert_eq!(fault("{x}", "{}").1, "`` is not a name");
         assert_eq!(fault("{x}", "x}").1, "`}` without `{`");

@@ -186,20 +186,21 @@ impl<'a> Parser<'a> {
             let names = self.tables.iter().map(|table| table.name.as_str());
             let help = did_you_mean(name, names)
                 .unwrap_or("tables are written under [tables], in this file or in another --map".into());
-            Fault::new(start..start + name.len(), format!("there is no table `{name}`")).help(help)
+            Fault::new(start..start + name.len(), format!("unknown table `{name}`")).help(help)
         })
     }
 
     fn capture(&self, name: &str, start: usize, span: &Range<usize>) -> Result<usize, Fault> {
         let span = if name.is_empty() { span.clone() } else { start..start + name.len() };
         if !is_name(name) {
-            let help = "`{x}` stands for what `{x}` caught in the pattern; write `\\{` for a brace in a name";
+            let help =
+                "`{x}` stands for what `{x}` captures in the pattern; write `\\{` for a brace in a name";
             return Err(Fault::new(span, format!("`{name}` is not a name")).help(help));
         }
         let captures = &self.pattern.captures;
         captures.iter().position(|capture| capture.name.as_deref() == Some(name)).ok_or_else(|| {
             let names: Vec<_> = captures.iter().filter_map(|capture| capture.name.as_deref()).collect();
-            let fault = Fault::new(span, format!("the pattern catches no `{name}`"));
+            let fault = Fault::new(span, format!("the pattern does not capture `{name}`"));
             fault.help(did_you_mean(name, names.iter().copied()).unwrap_or_else(|| catches(&names)))
         })
     }
@@ -208,14 +209,14 @@ impl<'a> Parser<'a> {
 fn catches(names: &[&str]) -> String {
     let list: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
     match list.is_empty() {
-        true => "it names no part: write `{x}` in the pattern to catch one".into(),
+        true => "it names no part: write `{x}` in the pattern to capture one".into(),
         false => format!("it catches {}", list.join(", ")),
     }
 }
 
 fn not_a_number(name: &str, span: Range<usize>) -> Fault {
     let what = format!("`{name}` need not be a number");
-    Fault::new(span, what).help(format!("catch digits with `{{{name}:int}}` in the pattern"))
+    Fault::new(span, what).help(format!("capture digits with `{{{name}:int}}` in the pattern"))
 }
 
 impl Capture {
@@ -243,7 +244,7 @@ impl Fill {
         let digits = sum[1..].bytes().all(|byte| byte.is_ascii_digit());
         let number = sum.parse::<i64>().ok().filter(|_| digits);
         let number = number.ok_or_else(|| {
-            Fault::new(span, format!("`{sum}` is no sum")).help("write a number, as in `{x+1}` or `{x-1}`")
+            Fault::new(span, format!("`{sum}` is not a sum")).help("write a number, as in `{x+1}` or `{x-1}`")
         })?;
         (self.add, self.is_number) = (number.into(), true);
         Ok(())
@@ -270,7 +271,7 @@ impl Fill {
             }
             _ => {
                 let help = "there are `{x:02}` (zeros in front, to 64 digits at most) and `{x|lower}`";
-                return Err(Fault::new(span, format!("nothing is called `{suffix}` here")).help(help));
+                return Err(Fault::new(span, format!("unknown suffix `{suffix}`")).help(help));
             }
         }
         Ok(())

@@ -22,7 +22,7 @@ impl Reader<'_> {
         };
         let row = self.verb(value, table)?;
         let faults = self.errors.len();
-        self.known_keys(table, &known_keys(row), &format!("in a rule that says `{}`", row.name));
+        self.known_keys(table, &known_keys(row), &format!("in a `{}` rule", row.name));
         let (manner, what) = (self.manner(table), table.get(row.name)?);
         let rule = match row.verb {
             Verb::Drop if what.get_ref().is_table() => {
@@ -151,7 +151,7 @@ impl Reader<'_> {
             strange.filter_map(|key| Some((key, did_you_mean(key.get_ref(), names.iter().copied())?)));
         let error = match near.next() {
             Some((key, help)) => {
-                let what = format!("`{}` is no verb", key.get_ref());
+                let what = format!("`{}` is not a verb", key.get_ref());
                 Error::new(Kind::Key, &self.place(key.span()), what).help(help)
             }
             None => {
@@ -188,7 +188,7 @@ impl Reader<'_> {
         }
         let (verb, _) = table.get_key_value(row.name)?;
         let Some(to) = table.get("to") else {
-            let what = format!("a rule that says `{}` needs `to`", row.name);
+            let what = format!("a `{}` rule needs `to`", row.name);
             self.errors.push(Error::new(Kind::Key, &self.place(verb.span()), what));
             return None;
         };

@@ -50,19 +50,19 @@ match = 'name'
     assert_eq!(
         faults(text),
         [
-            "1:1 key `unknown` means nothing here",
-            "3:1 key `unusd` means nothing in [options]",
+            "1:1 unknown key `unknown` here",
+            "3:1 unknown key `unusd` in [options]",
             "4:13 `collision` is one of `error`, `first`",
             "6:9 a number of [vars] is a whole number",
             "8:12 a table gives texts or whole numbers",
-            "10:16 no kind of hole is called `integer`",
-            "13:1 `renam` is no verb",
+            "10:16 unknown kind of capture `integer`",
+            "13:1 `renam` is not a verb",
             "14:1 a rule has exactly one verb; this one has none",
             "18:1 a rule has exactly one verb; this one has `rename`, `alias`",
             "20:8 `drop` is a text in quotes, not an integer",
-            "21:1 key `to` means nothing in a rule that says `drop`",
+            "21:1 unknown key `to` in a `drop` rule",
             "22:12 `optional` is true or false",
-            "24:1 a rule that says `alias` needs `to`",
+            "24:1 a `alias` rule needs `to`",
             "27:6 `rename` has one name in `to`; `alias` and `split` may have a list",
             "28:9 `match` is one of `key`, `path`, `full_name`",
         ]
@@ -86,7 +86,7 @@ fn files_that_contradict_each_other_are_refused_with_both_places() {
     let with =
         |one: &str, two: &str| Map::parse(&[], &[file(one), file(two)]).map_err(|errors| errors.to_string());
     let error = with("[options]\nunused = 'warn'", "[options]\nunused = 'error'").unwrap_err();
-    assert!(error.contains("option `unused` is set to two things") && error.contains("and here"), "{error}");
+    assert!(error.contains("option `unused` has two values") && error.contains("and here"), "{error}");
     assert!(
         with("[tables]\nt = { a = 1 }", "[tables]\nt = { a = 2 }").unwrap_err().contains("written twice")
     );
@@ -103,7 +103,7 @@ fn faults_of_flags_are_shown_as_they_were_typed() {
     assert_eq!(
         shown,
         "\
-error: the pattern catches no `layr`
+error: the pattern does not capture `layr`
  |
  | --rename '{layer}=x/{layr}'
  |                      ^^^^

@@ -82,7 +82,7 @@ impl Reader<'_> {
     pub(crate) fn unknown_key(&mut self, key: &Key<'_>, known: &[&str], whose: &str, hint: Option<String>) {
         let help = hint.or_else(|| did_you_mean(key.get_ref(), known.iter().copied()));
         let help = help.unwrap_or_else(|| format!("there are {}", quoted(known)));
-        let what = format!("key `{}` means nothing {whose}", key.get_ref());
+        let what = format!("unknown key `{}` {whose}", key.get_ref());
         self.errors.push(Error::new(Kind::Key, &self.place(key.span()), what).help(help));
     }
 
@@ -188,8 +188,7 @@ impl Reader<'_> {
         };
         let dtype = Dtype::written(name);
         if dtype.is_none() {
-            let error =
-                Error::new(Kind::Key, &self.place(value.span()), format!("no dtype is called `{name}`"));
+            let error = Error::new(Kind::Key, &self.place(value.span()), format!("unknown dtype `{name}`"));
             self.errors.push(error.help(near_dtype(name)));
         }
         dtype

@@ -40,12 +40,12 @@ fn every_mistake_has_its_message() {
         (f32, Op::Slice([0..1, 0..9, 0..1].into()), "slice 0..9 of axis 1 of [2, 3, 4], which has 3"),
         (f32, pad(&[2, 2, 4], Fill::Mean), "pad of [2, 3, 4] to [2, 2, 4]: axis 1 would shrink from 3 to 2"),
         (f32, pad(&[2, 3], Fill::Mean), "pad of [2, 3, 4] to [2, 3], which has another number of axes"),
-        (i32, pad(&[2, 5, 4], Fill::Mean), "mean of int32: not for elements of that dtype; cast first"),
+        (i32, pad(&[2, 5, 4], Fill::Mean), "mean of int32: not supported for that dtype; cast first"),
         (i32, pad(&[2, 5, 4], Fill::Value(0.5)), "0.5 is not a number that int32 holds"),
         (
             i32,
             pad(&[2, 5, 4], Fill::Normal { std: 1.0, seed: 1 }),
-            "normal of int32: not for elements of that dtype",
+            "normal of int32: not supported for that dtype",
         ),
         (f32, gather(3, 0), "gather along axis 3 of a tensor with 3 axes, [2, 3, 4]"),
         (f32, gather(1, 3), "gather of row 3 along axis 1 of [2, 3, 4], which has 3"),
@@ -54,7 +54,7 @@ fn every_mistake_has_its_message() {
         (c64, cast(f32), "cast of complex64 to float32: complex numbers are cast to complex numbers only"),
         (f32, cast(c64), "cast of float32 to complex64: complex numbers are cast to complex numbers only"),
         (i32, Op::Scale(0.5), "scale 0.5: the elements are int32, which takes a whole number; cast first"),
-        (Dtype::Bool, Op::Add(1.0), "add of bool: not for elements of that dtype"),
+        (Dtype::Bool, Op::Add(1.0), "add of bool: not supported for that dtype"),
         (Dtype::Variant, Op::Flip(0), "elements of dtype variant vary in size"),
     ] {
         assert_eq!(op.apply(&unreadable(dtype, &[2, 3, 4])).err().as_deref(), Some(said));

@@ -74,9 +74,7 @@ impl<'a> Values<'a> {
             let names: Vec<_> = self.spared.iter().map(|(_, name)| name.clone()).collect();
             let what = "a cast of everything leaves what holds no fractions as it is";
             let error = Error::new(Kind::Value, &op.place, what).note(list(&names));
-            warnings.push(
-                error.help("a pattern that is not `**` casts what it matches, whatever it is").warning(),
-            );
+            warnings.push(error.help("a pattern other than `**` casts everything that it matches").warning());
         }
     }
 

@@ -86,7 +86,7 @@ fn a_slot_of_another_shape_keeps_its_value_with_a_warning() {
     let (shown, report) = applied(&[], text, variables).unwrap();
     assert_eq!(shown, ["v [3, 2] float32", "v/Adafactor [2] float32", "v/local_step [] float32"]);
     assert_eq!(report.warnings.len(), 1);
-    let what = "the slot `w/Adafactor` [2] keeps its value: it has not the shape of `w` [2, 3]";
+    let what = "the slot `w/Adafactor` [2] keeps its value: its shape is not that of `w` [2, 3]";
     assert_eq!(report.warnings.iter().next().unwrap().what(), what);
     let (shown, report) =
         applied(&[], "[[rule]]\nsplit = 'w'\nto = ['a', 'b']\naxis = 0", variables).unwrap();

@@ -284,14 +284,13 @@ impl<'a> Rows<'a> {
 /// Checks that a tensor of this dtype and shape takes `size` bytes. Elements of variable size take a length byte
 /// each, and checksums.
 fn check_size(dtype: Dtype, shape: &Shape, size: u64) -> Result<(), String> {
-    let elements =
-        shape.num_elements().ok_or_else(|| format!("shape {shape} has more elements than can be"))?;
+    let elements = shape.num_elements().ok_or_else(|| format!("shape {shape} has too many elements"))?;
     let (least, exact) = match (dtype.width(), dtype) {
         (Some(width), _) => (elements.checked_mul(width), true),
         (None, Dtype::Variant) => (elements.checked_mul(5), false),
         (None, _) => (elements.checked_add(4), false),
     };
-    let least = least.ok_or_else(|| format!("{dtype} {shape} takes more bytes than can be"))?;
+    let least = least.ok_or_else(|| format!("{dtype} {shape} takes too many bytes"))?;
     match size == least || !exact && size > least {
         true => Ok(()),
         false => Err(format!(

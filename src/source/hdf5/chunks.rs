@@ -145,7 +145,7 @@ impl Decode for Chunks {
     fn decode(&self, at: u64, len: usize) -> io::Result<Vec<u8>> {
         // The library promises errors instead of panics for any file. If it panics anyway, the reader gets an error.
         let read = catch_unwind(AssertUnwindSafe(|| self.read(at, len)));
-        let read = read.unwrap_or_else(|_| Err(Error::Other("the chunks cannot be made sense of".into())));
+        let read = read.unwrap_or_else(|_| Err(Error::Other("the chunks cannot be decoded".into())));
         let mut bytes = read.map_err(|error| {
             let error = io::Error::from(DatasetError::from(error));
             log::error!("{}: bytes {at}+{len} cannot be decoded: {error}", self.path);

@@ -238,8 +238,7 @@ impl Numbers {
         let elements = shape.num_elements();
         let len =
             elements.and_then(|elements| elements.checked_mul(width)).filter(|&len| len <= i64::MAX as u64);
-        let len =
-            len.ok_or_else(|| DatasetError::Damaged(format!("shape {shape} has more elements than can be")))?;
+        let len = len.ok_or_else(|| DatasetError::Damaged(format!("shape {shape} has too many elements")))?;
         Ok(Self { dtype, swapped, width, shape, len })
     }
 

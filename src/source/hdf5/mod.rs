@@ -79,7 +79,7 @@ fn open(prefix: &Prefix, directory: &Arc<Directory>) -> Result<Checkpoint, Error
     // The library promises errors instead of panics. If it panics anyway, that is reported as an error.
     let read = catch_unwind(AssertUnwindSafe(|| read(prefix.index(), &bytes)));
     let (variables, h5_layout, warnings) = read.unwrap_or_else(|_| {
-        let what = Malformed::new("the file cannot be made sense of", 0);
+        let what = Malformed::new("the file is not valid HDF5", 0);
         Err(Error::Malformed(prefix.index(), what))
     })?;
     let shards = match bytes {
@@ -130,7 +130,7 @@ fn check_end(file: &Hdf5File, bytes: &FileStorage) -> Result<(), Malformed> {
     match end <= len || !links::defined(file, end) {
         true => Ok(()),
         false => Err(Malformed {
-            what: format!("the file ends, though it has {end} bytes by its own account").into(),
+            what: format!("the file ends before the {end} bytes that its superblock declares").into(),
             at: len,
         }),
     }

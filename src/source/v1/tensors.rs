@@ -56,7 +56,7 @@ pub(super) fn gather(files: &[File]) -> Result<Gathered, Vec<Fault>> {
 fn add(wholes: &mut BTreeMap<Name, Whole>, file: &File, saved: &Saved) -> Result<(), String> {
     let dtype = Dtype::from_tensorflow(saved.dtype).ok_or_else(|| unknown_dtype(saved.dtype))?;
     let shape = Shape(saved.shape.as_slice().into());
-    shape.num_elements().ok_or_else(|| format!("shape {shape} has more elements than can be"))?;
+    shape.num_elements().ok_or_else(|| format!("shape {shape} has too many elements"))?;
     let name = Name::from(saved.name.clone());
     let parts = saved
         .slices
@@ -84,8 +84,7 @@ fn part(file: &File, saved: &Saved, dtype: Dtype, slice: &bundle::Slice) -> Resu
         FileError::Malformed(error) => format!("{error} of {}", file.shard.name()),
         FileError::Foreign(what) => what.into(),
     };
-    let elements =
-        shape.num_elements().ok_or_else(|| format!("shape {shape} has more elements than can be"))?;
+    let elements = shape.num_elements().ok_or_else(|| format!("shape {shape} has too many elements"))?;
     let mut pages = SparseReader::of(file.skim(&place.block).map_err(fault)?);
     let stored = Slice::locate(&mut pages, place.value.clone()).map_err(fault)?;
     if (&stored.name, &stored.extents) != (&saved.name, slice) {

@@ -10,7 +10,7 @@ const NAMED: usize = 8;
 
 /// Checks that every element is in exactly one slice.
 pub(super) fn check(parts: &[Part], places: &[SlicePlace], shape: &Shape) -> Result<(), String> {
-    let all = shape.num_elements().ok_or_else(|| format!("shape {shape} has more elements than can be"))?;
+    let all = shape.num_elements().ok_or_else(|| format!("shape {shape} has too many elements"))?;
     if let Some((a, b)) = overlap(places, shape.0.len()) {
         let (a, b) = (text(&parts[a].slice), text(&parts[b].slice));
         return Err(format!("overlapping slices: existing slice = {a}, new slice = {b}"));

@@ -19,7 +19,7 @@ const CHECKSUM: u64 = 4;
 pub(super) fn extent(parts: &Arc<[Part]>, runs: Vec<Runs>) -> Result<Extent, String> {
     let strings = |part: &Part| part.tensor.len().checked_sub(CHECKSUM);
     let len = parts.iter().try_fold(CHECKSUM, |sum, part| sum.checked_add(strings(part)?));
-    let len = len.ok_or("slices of more bytes than can be, or too few for their strings")?;
+    let len = len.ok_or("slices of too many bytes, or of too few for their strings")?;
     let (of, parts) = (parts.iter().map(|part| part.tensor.clone()).collect(), parts.clone());
     Ok(memory::extent(len, of, Box::new(move || join(&parts, &runs, len))))
 }

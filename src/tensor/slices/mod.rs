@@ -98,7 +98,7 @@ pub(crate) fn text(slice: &Slice) -> String {
 
 fn size(shape: &Shape, width: u64) -> Result<u64, String> {
     let size = shape.num_elements().and_then(|elements| elements.checked_mul(width));
-    size.ok_or_else(|| format!("shape {shape} takes more bytes than can be"))
+    size.ok_or_else(|| format!("shape {shape} takes too many bytes"))
 }
 
 /// Returns the bytes of a numeric tensor, and their checksum if it is known.

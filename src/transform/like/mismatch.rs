@@ -89,7 +89,7 @@ impl fmt::Display for Problem {
                 write!(f, "{first} and {second} would both be {source}")
             }
             Self::NoZero { name, dtype } => {
-                write!(f, "{name}  {dtype}, of which there is no zero, or not so many")
+                write!(f, "{name}  {dtype}, has no zero value, or too many elements")
             }
             Self::TooLarge { bytes } => write!(f, "{bytes} bytes of values are more than a file can hold"),
             Self::NoValues => f.write_str("a table has names and shapes, but no values to take"),

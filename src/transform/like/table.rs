@@ -77,14 +77,14 @@ impl Columns {
             |at: usize| cells.get(at).copied().ok_or_else(|| format!("{} columns are too few", cells.len()));
         let text = |at| Ok::<_, String>(String::from_utf8_lossy(cell(at)?).into_owned());
         let (name, dtype, shape) = (text(self.name)?, text(self.dtype)?, text(self.shape)?);
-        let name = Name::parse(&name).ok_or_else(|| format!("{name:?} is no escaped name"))?;
-        let dtype = Dtype::named(&dtype).ok_or_else(|| format!("{dtype:?} is no dtype"))?;
+        let name = Name::parse(&name).ok_or_else(|| format!("{name:?} is not a valid escaped name"))?;
+        let dtype = Dtype::named(&dtype).ok_or_else(|| format!("{dtype:?} is not a dtype"))?;
         let dims = shape.split_ascii_whitespace().map(str::parse).collect::<Result<Vec<u64>, _>>();
-        let shape =
-            dims.map_err(|_| format!("{shape:?} is no shape, which is numbers with blanks between"))?;
+        let shape = dims
+            .map_err(|_| format!("{shape:?} is not a valid shape: expected integers separated by spaces"))?;
         let shape = Shape(shape.into());
         let elements = shape.num_elements().and_then(|n| n.checked_mul(dtype.width().unwrap_or(1)));
-        elements.ok_or_else(|| format!("shape {shape} has more elements than can be"))?;
+        elements.ok_or_else(|| format!("shape {shape} has too many elements"))?;
         let tensor = Arc::new(Tensor::new(dtype, shape, vec![], None));
         Ok(Variable { name, key: None, plain_key: None, full_name: None, tensor, origin: None })
     }
@@ -117,7 +117,7 @@ mod tests {
                     e\tint8\t9999999999 9999999999\n\\q\tint8\t1\n";
         let fault = decode("w.tsv", text.as_bytes()).err().unwrap();
         assert_eq!(fault.lines.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [2, 3, 5, 6, 7, 8, 9]);
-        assert!(fault.to_string().starts_with("w.tsv:2: \"float31\" is no dtype\n"), "{fault}");
+        assert!(fault.to_string().starts_with("w.tsv:2: \"float31\" is not a dtype\n"), "{fault}");
         let header = decode("w.tsv", b"\x89HDF").err().unwrap().to_string();
         assert!(header.starts_with("w.tsv:1: no header"), "{header}");
     }

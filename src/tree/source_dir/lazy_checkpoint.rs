@@ -172,7 +172,7 @@ impl LazyCheckpoint {
     fn store_plan(&self, catalog: Catalog, stamp: Stamp) -> Option<Arc<CheckpointTree>> {
         if !self.is_in_state(&stamp) {
             return self.store_failure(
-                "its index changed while it was looked at; the next look will see it whole".into(),
+                "its index changed while it was read; the next listing reads it again".into(),
             );
         }
         let tree = Arc::new(CheckpointTree::new(self.tag, &self.found.stem, catalog, stamp, &self.show));

@@ -58,6 +58,6 @@ impl Form {
 
 fn of_strings(variable: &Variable) -> Result<Form, String> {
     let (width, data) = strings::padded(variable)?.ok_or("its strings cannot be read")?;
-    let width = u32::try_from(width).map_err(|_| "a string is longer than HDF5 can say")?;
+    let width = u32::try_from(width).map_err(|_| "a string is longer than HDF5 allows")?;
     Ok(Form { datatype: fixed_string(width), attributes: vec![], data: vec![data] })
 }

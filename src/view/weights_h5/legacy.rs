@@ -73,7 +73,7 @@ fn layer<'a>(catalog: &Catalog, variable: &'a Variable) -> Result<&'a str, Strin
     let above = name.match_indices('/').take(MAX_DEPTH).map(|(at, _)| &name[..at]);
     match above.into_iter().find(|above| catalog.variable(above.as_bytes()).is_some()) {
         Some(above) => Err(format!("it is below the variable {above}")),
-        None if name.len() > MAX_STRING => Err("its name is longer than Keras can list".into()),
+        None if name.len() > MAX_STRING => Err("its name is longer than Keras allows".into()),
         None => Ok(layer),
     }
 }

@@ -181,7 +181,7 @@ fn detail(
             (from, to) => format!("{from} -> {to}{followed}"),
         }),
         (None, Status::Unused) => Some("matched nothing".into()),
-        (None, Status::Optional) => Some("matched nothing, which is all right (optional)".into()),
+        (None, Status::Optional) => Some("matched nothing (optional)".into()),
         (None, Status::Shadowed { by: Some(by) }) => {
             Some(format!("shadowed: all it matches went to {}", map.rule(by).place()))
         }
@@ -212,7 +212,7 @@ fn summary<W: Write>(
     for lost in &report.lost {
         let (loser, winner) = (printable(names[lost.source]), printable(names[lost.to]));
         let rule = lost.rule.map_or(String::new(), |rule| format!(" ({})", map.rule(rule).place()));
-        let line = format!("  {loser} gives way to {winner}, both {}{rule}", printable(&lost.name));
+        let line = format!("  {loser} lost its name to {winner}, both {}{rule}", printable(&lost.name));
         page.line(PLAIN, 4, &line)?;
     }
     Ok(())

@@ -82,7 +82,10 @@ impl Args {
     pub(crate) fn run(&self) -> anyhow::Result<ExitCode> {
         let format = self.format()?;
         if self.link && format.name != FORMATS[0].name {
-            bail!("--link: only a bundle's data files are the source's own; {} is written anew", format.name);
+            bail!(
+                "--link: only a bundle\'s data files are the source\'s own; {} is written as a new file",
+                format.name
+            );
         }
         let (checkpoint, _) = self.map.open(&self.source)?;
         let variables = counted(checkpoint.catalog.variables.len(), "variable");
@@ -206,7 +209,7 @@ fn sound(catalog: &Catalog) -> anyhow::Result<()> {
     match damaged.as_slice() {
         [] => Ok(()),
         names => bail!(
-            "damaged, by the checksums that were saved with them: {}\n  \
+            "damaged: these values do not match their saved checksums: {}\n  \
              help: leave them out (--drop), or take them from another checkpoint (--take)",
             listed(names, LISTED)
         ),

@@ -52,7 +52,7 @@ const WORDS: &[(&str, Effect)] = &[
         }),
     ),
     ("verify", Set(|args| args.serving.verify = true)),
-    ("rw", Refused("mounted read-only all the same, for ckptfs never writes; `ro` says so")),
+    ("rw", Refused("mounted read-only anyway, because ckptfs never writes; `ro` says so")),
     ("ro", Swallowed),
     ("nosuid", Swallowed),
     ("nodev", Swallowed),

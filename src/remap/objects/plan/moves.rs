@@ -350,7 +350,7 @@ fn slot_value_message(rule: &Rule, why: &'static str, faults: &[SlotValueError])
     if let [fault] = faults {
         return Error::new(Kind::Name, rule.place(), sentence(fault)).note(why).help(help(fault));
     }
-    let what = format!("{} paths cannot be renamed apart from their objects", faults.len());
+    let what = format!("{} paths cannot be renamed separately from their objects", faults.len());
     let error = Error::new(Kind::Name, rule.place(), what).note(why);
     let error = faults.iter().take(SHOWN).fold(error, |error, fault| error.note(sentence(fault)));
     match faults.len() - SHOWN.min(faults.len()) {

@@ -181,7 +181,7 @@ fn groups<'t>(
         let group = groups.entry(captures).or_insert_with(|| vec![None; patterns.len()]);
         match group[at] {
             Some(other) if other.entry != input.entry => errors.push_with(Kind::Value, || {
-                let what = format!("`{}` is one too many beside `{}`", input.name, other.name);
+                let what = format!("`{}` is one too many next to `{}`", input.name, other.name);
                 Error::new(Kind::Value, rule.place(), what)
             }),
             _ => group[at] = Some(input),
@@ -241,7 +241,7 @@ fn slots(
 /// Returns the warning for a slot that cannot follow its variable.
 fn left_out(matches: &Matches<'_>, rule: RuleId, slot: usize) -> Error {
     let what = format!(
-        "the slot `{}` does not follow: it has not the shape of its variable, or not every variable has such a slot",
+        "the slot `{}` does not follow: its shape is not that of its variable, or not every variable has such a slot",
         matches.variables[slot].name
     );
     Error::new(Kind::Value, matches.map.rule(rule).place(), what).warning()

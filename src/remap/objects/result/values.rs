@@ -109,7 +109,7 @@ impl<'a> Steps<'a> {
         if let (Some(step), false) = (followed.first(), slot.tensor.shape.0.is_empty()) {
             let (a, b) = (&slot.tensor.shape, &variable.tensor.shape);
             let what = format!(
-                "the slot `{}` {a} keeps its value: it has not the shape of `{}` {b}",
+                "the slot `{}` {a} keeps its value: its shape is not that of `{}` {b}",
                 slot.name, variable.name
             );
             let place = self.matches.map.rule(step.rule).place();
