@@ -1,4 +1,4 @@
-//! How fast numbers are cast and matrices turned, from memory to memory: `cargo bench --bench cast`.
+//! The speed of casts and transposes, from memory to memory: `cargo bench --bench cast`.
 
 use std::sync::Arc;
 
@@ -26,8 +26,8 @@ fn tensor(dtype: Dtype) -> Arc<Tensor> {
     Arc::new(Tensor::new(dtype, Shape([SIDE, SIDE].into()), vec![bytes.into()], None))
 }
 
-/// Reads the result as the file system does, through a cache that is full and smaller than the result. The bytes per second
-/// are those of the tensor.
+/// Measures a read of the result as the file system reads it: through a full cache that is smaller than the result.
+/// The reported bytes per second are bytes of the source tensor.
 fn read(bencher: Bencher, from: Dtype, op: Op, cache: usize) {
     let from = tensor(from);
     let made = op.apply(&from).unwrap();
@@ -56,7 +56,7 @@ fn cast(bencher: Bencher, pair: &str) {
     read(bencher, from, Op::Cast { dtype, saturate: false }, 8 << 20);
 }
 
-/// The cast alone, past the cache.
+/// Measures the cast without the cache.
 #[divan::bench(sample_count = 10, sample_size = 1)]
 fn cast_uncached(bencher: Bencher) {
     read(bencher, Dtype::Float32, Op::Cast { dtype: Dtype::Bfloat16, saturate: false }, 0);

@@ -1,4 +1,5 @@
-//! How fast an index and a header of 100,000 variables are read and written, and bytes summed: `cargo bench --bench codecs`.
+//! The speed of reading and writing an index and a header of 100,000 variables, and of checksums:
+//! `cargo bench --bench codecs`.
 
 use ckptfs::format::bundle::Entry;
 use ckptfs::format::crc::Masked;

@@ -1,5 +1,4 @@
-//! How long an object graph of 100,000 nodes takes to read, to be held against a bundle's keys, and to be renamed:
-//! `cargo bench --bench graph`.
+//! The time to read an object graph of 100,000 nodes, and to rename variables in it: `cargo bench --bench graph`.
 
 use std::sync::Arc;
 
@@ -19,7 +18,8 @@ fn main() {
 
 const NODES: usize = 100_000;
 
-/// Layers of 16 heads; a head is a node with one variable, for which Adam keeps two slots. with what is above them it is [`NODES`].
+/// Returns the names of layers with 16 heads each. A head is a node with one variable, for which Adam keeps two
+/// slots. Together with their parents, these are [`NODES`] nodes.
 fn names() -> Vec<String> {
     let heads = 0..24_240;
     let kernel = |i| format!("model/decoder/layer_{:04}/attention/head_{:02}/kernel", i / 16, i % 16);

@@ -1,6 +1,7 @@
-//! What a transpose of a tensor far larger than the cache reads: `cargo run --release --example transpose [CACHE_MIB]`.
+//! The reads of a transpose of a tensor far larger than the cache:
+//! `cargo run --release --example transpose [CACHE_MIB]`.
 //!
-//! Prints for matrices of 1 GiB how many bytes were read of them, how long it took, and how much memory there was at most.
+//! For each matrix of 1 GiB, the program prints the bytes that were read, the time, and the peak memory.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,7 +14,7 @@ use ckptfs::extent::Extent;
 use ckptfs::op::Op;
 use ckptfs::tensor::{Shape, Tensor};
 
-/// Numbers that are made when they are read, and counted.
+/// A source of generated numbers that counts the reads.
 #[derive(Default)]
 struct Counted {
     bytes: AtomicU64,
@@ -60,7 +61,7 @@ fn main() {
     }
 }
 
-/// The most memory so far, where the system tells.
+/// Returns the peak memory so far, if the system reports it.
 fn peak() -> String {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or("memory not known").to_owned()

@@ -106,7 +106,7 @@ def to(source, name):
     """The elements cast, and for each whether it is defined."""
     with np.errstate(all="ignore"):
         if name not in BITS:
-            # Between kinds of fewer than eight bits ml_dtypes has no cast; eight bits hold them all.
+            # ml_dtypes cannot cast between dtypes of fewer than 8 bits. 8 bits hold all their values.
             return source.astype(dtype(name)), [1] * len(source)
         low, high = limits(name)
         exact = [whole(x) for x in source]

@@ -37,7 +37,7 @@ def main():
         scratch = Path(cleanup.enter_context(tempfile.TemporaryDirectory(dir=kept and kept.parent, prefix="ckptfs-compare-")))
         source = large_checkpoint(kept or scratch / "bert")
         arrays = arrays_of(source, scratch)
-        # In turns, so that what else the machine does strikes both.
+        # The methods run in turns, so that other load on the machine affects all of them.
         archive = scratch / "checkpoint.npz"
         np.savez(archive, **{path.stem: np.load(path, mmap_mode="r") for path in arrays.iterdir()})
         runs = [
@@ -63,7 +63,7 @@ def through_a_mount(source, scratch):
     started, own = time.perf_counter(), cpu()
     with mounted(source, scratch, "--cast", "**=bfloat16") as at:
         pid = daemon(at)
-        # What is computed is the last data file.
+        # The last data file holds the computed values.
         with open(sorted(at.glob("ckpt-9.data-*"))[-1], "rb", buffering=0) as file:
             block = bytearray(BLOCK)
             length = 0

@@ -23,7 +23,8 @@ import table  # noqa: E402
 
 MIB, GIB = 1 << 20, 1 << 30
 CACHE = 64
-# Beside the cache: what reading may take, with the checksums that the background computes meanwhile, and what computing may.
+# The limits in MiB in addition to the cache: for reading, including the checksums that are computed in the background
+# meanwhile, and for computing values.
 READING, COMPUTING = 48, 64
 BLOCK = 1 << 20
 WIDE = (1 << 14, 1 << 14)
@@ -155,12 +156,13 @@ def hole(path, length):
         file.truncate(length)
 
 
-# Of data files the last: the first may be the source's own.
+# Of the data files, the last is read: the first may be the source's own.
 VALUES = ("ckpt-9*/npy/w.npy", "ckpt-9*/raw/w", "ckpt-9*.data-*")
 CAST = ("--cast", "w=bfloat16")
 TRANSPOSE = ("--map", "[[rule]]\nconvert = 'w'\nops = [{ transpose = [1, 0] }]\n")
 
-# What is written and how, the flags of the mount, the files that are read, and MiB beside the cache.
+# The name of the source, the function that writes it, the flags of the mount, the files that are read, and the limit
+# in MiB in addition to the cache.
 ROWS = [
     ("V2 float32", bundle, (), VALUES, READING),
     ("V2 partitioned by column", partitioned, (), VALUES, READING),
@@ -177,7 +179,7 @@ ROWS = [
 ]
 
 
-# What is measured.
+# The measurements.
 
 
 @contextlib.contextmanager

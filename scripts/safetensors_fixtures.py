@@ -9,7 +9,7 @@ import safetensors
 WRITER = f"safetensors {safetensors.__version__}"
 VERSION = "safetensors-" + ".".join(safetensors.__version__.split(".")[:2])
 
-# What the package calls a dtype, and NumPy's or ml_dtypes' own.
+# The package's name of each dtype, and the dtype of NumPy or ml_dtypes.
 DTYPES = {
     **{name: np.dtype(name) for name in ("bool", "uint8", "int8", "int16", "uint16", "int32", "uint32", "int64", "uint64")},
     **{name: np.dtype(name) for name in ("float16", "float32", "float64", "complex64")},

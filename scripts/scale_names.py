@@ -11,7 +11,7 @@ from pathlib import Path
 from compare_rename import CKPTFS, SCRIPTS, daemon, memory, quiet
 
 MANY = 100_000
-# A plain tree of seven files for each variable takes its time to be written, so there are fewer.
+# The number of variables is lower here, because writing a plain tree of seven files for each variable takes long.
 FEWER = 30_000
 RUNS = 3
 

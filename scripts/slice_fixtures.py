@@ -10,7 +10,7 @@ from tensorflow.python.framework import dtypes as tf_dtypes
 
 import table
 
-# TensorFlow refuses to swap them, though there is nothing to swap in a single byte.
+# The dtypes whose byte order TensorFlow refuses to swap, although a single byte needs no swap.
 NOT_SWAPPED = {
     *("int2", "uint2", "int4", "uint4", "float4_e2m1fn"),
     *("float8_e5m2", "float8_e4m3fn", "float8_e4m3fnuz", "float8_e4m3b11fnuz", "float8_e5m2fnuz"),

@@ -1,4 +1,4 @@
-//! A header or an entry is decoded or refused, and what was decoded is written so that it decodes to the same.
+//! The fuzz target for headers and entries: each is decoded or rejected, and a decoded one survives a round trip.
 #![no_main]
 
 use ckptfs::format::bundle::{Entry, Header};

@@ -1,5 +1,5 @@
-//! A file under the name of an HDF5 file, or of an archive with one, is opened or refused; every value of what was opened is
-//! read or refused, and is as long as it was said to be.
+//! The fuzz target for HDF5 files, and archives that contain one: each file is opened or rejected. Each value of an
+//! opened file is read or rejected, and a value that is read has the announced length.
 #![no_main]
 
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use ckptfs::cache::Cache;
 use ckptfs::source;
 use libfuzzer_sys::fuzz_target;
 
-/// Values beyond this are read in part: what is claimed costs time, not memory.
+/// The maximum number of bytes that are read of a value. A false length in the file then costs time, not memory.
 const MOST: u64 = 1 << 20;
 
 static DIRECTORY: LazyLock<PathBuf> = LazyLock::new(|| {

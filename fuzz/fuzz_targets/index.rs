@@ -1,5 +1,6 @@
-//! An index is decoded or refused, and what was decoded is written so that it decodes to the same. Every block is
-//! sealed with a good checksum first where there is one to be found, or the fuzzer would rarely get past it.
+//! The fuzz target for indexes: each is decoded or rejected, and a decoded index survives a round trip. Each input is
+//! also tried with correct checksums after its blocks, if it has blocks, because the fuzzer rarely finds a correct
+//! checksum.
 #![no_main]
 
 use ckptfs::format::bundle::{Entry, Header};
@@ -28,8 +29,8 @@ fn check(file: &[u8]) {
     );
 }
 
-/// The file with true checksums after the blocks that its footer names, and after one that begins the file and ends
-/// where the metaindex begins.
+/// Returns the file with correct checksums after the two blocks that its footer names, and after one data block,
+/// which begins at the start of the file and ends at the metaindex block.
 fn sealed(file: &[u8]) -> Option<Vec<u8>> {
     let mut footer = Reader::new(file.get(file.len().checked_sub(48)?..)?);
     let handles = [footer.varint(), footer.varint(), footer.varint(), footer.varint()];

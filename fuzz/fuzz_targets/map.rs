@@ -1,5 +1,6 @@
-//! Any text is a map or mistakes that can be shown; a map is held against names without a fault, and what it is written
-//! as makes the same of them. After a NUL byte each line is a flag, told apart by its first letter.
+//! The fuzz target for maps: each text is a map or a list of printable errors. A map is applied to names without a
+//! panic, and has the same outcome after a round trip. After a NUL byte, each line is a flag, and its first letter is
+//! the kind.
 #![no_main]
 
 use ckptfs::map::{Flag, Map, MapText};
@@ -55,7 +56,8 @@ fn check(map: &Map) {
 /// A name with its source and its rule.
 type Outcome = (Vec<u8>, Option<usize>, Option<usize>);
 
-/// The names with their sources and rules; or how many mistakes, for their places differ.
+/// Returns the names with their sources and rules, or the number of errors. The errors themselves differ in their
+/// places.
 fn outcome(plan: Result<Plan, MapMismatch>) -> Result<Vec<Outcome>, usize> {
     match plan {
         Ok(Plan { variables, report }) => {

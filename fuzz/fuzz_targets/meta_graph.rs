@@ -1,5 +1,5 @@
-//! The variables of a program, and the nodes of its graph that hold them, are read or refused: each variable once, and
-//! never is more asked for than there is.
+//! The fuzz target for MetaGraphs: the variables of a program, and the graph nodes that hold them, are read or
+//! rejected. Each variable is listed once, and no read goes beyond the end of the file.
 #![no_main]
 
 use std::collections::HashSet;

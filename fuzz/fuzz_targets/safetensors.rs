@@ -1,5 +1,5 @@
-//! A header or an index of files is decoded or refused, and a header that was decoded is written so that it decodes to
-//! the same.
+//! The fuzz target for safetensors: a header or an index of files is decoded or rejected, and a decoded header
+//! survives a round trip.
 #![no_main]
 
 use ckptfs::format::safetensors::{Header, decode, encode, head_len, index};
@@ -8,7 +8,7 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|file: &[u8]| {
     let _ = index::decode(file);
     check(file, decode(file, file.len() as u64));
-    // The same bytes as a header, under its true length.
+    // The same bytes as a header, after its correct length.
     let whole = [&(file.len() as u64).to_le_bytes()[..], file].concat();
     check(&whole, decode(&whole, whole.len() as u64));
 });

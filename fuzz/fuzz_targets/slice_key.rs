@@ -1,4 +1,4 @@
-//! The key of a slice is refused, or decoded to what is written as the same key again.
+//! The fuzz target for the keys of slices: each is rejected, or survives a round trip.
 #![no_main]
 
 use ckptfs::format::slice_key;

@@ -1,5 +1,5 @@
-//! A tensor of strings, after a byte that counts them, is decoded or refused, and what was decoded is written so that it
-//! decodes to the same.
+//! The fuzz target for string tensors, after a byte with the number of strings: each is decoded or rejected, and a
+//! decoded one survives a round trip.
 #![no_main]
 
 use ckptfs::format::string_tensor;

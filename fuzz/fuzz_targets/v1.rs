@@ -1,5 +1,5 @@
-//! The list of tensors of a V1 checkpoint is decoded or refused, and what was decoded is written so that it decodes to the
-//! same; the values of a slice are found and decoded as any dtype, or refused, and written so that they are the same again.
+//! The fuzz target for V1 checkpoints: the list of tensors is decoded or rejected, and a decoded one survives a round
+//! trip. The values of a slice are decoded as each dtype or rejected, and decoded values survive a round trip.
 #![no_main]
 
 use std::ops::Range;

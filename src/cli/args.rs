@@ -1,4 +1,4 @@
-//! The command line: a row for each subcommand.
+//! The command line: one enum variant for each subcommand.
 
 use clap::{Parser, Subcommand};
 
@@ -6,10 +6,10 @@ use crate::cli::commands::{cat, check, completions, export, ls, man, maps};
 #[cfg(feature = "fuse")]
 use crate::cli::commands::{demo, mount, run, status, umount};
 
-/// Mount TensorFlow checkpoints as files, under the names your program wants.
+/// Mount TensorFlow checkpoints as files, under the names your program expects.
 ///
-/// A mount shows each checkpoint twice: as a checkpoint that TensorFlow restores from, its variables renamed by a map on
-/// the way, and as a tree of files, one for each variable, for ls, cat, grep and np.load. No bytes are copied.
+/// A mount shows each checkpoint in two forms: as a checkpoint with variables renamed by a map, for TensorFlow to
+/// restore from, and as a tree of files, one for each variable, for ls, cat, grep and np.load. No data is copied.
 #[derive(Parser)]
 #[command(name = "ckptfs", version, max_term_width = 100)]
 #[cfg_attr(

@@ -2,10 +2,10 @@
 //!
 //! ```text
 //! args.rs     the subcommands
-//! commands/   one file a subcommand
-//! flags/      flags that several commands share, completion, hints for unknown words
+//! commands/   one file or directory for each subcommand
+//! flags/      flags that several commands share, completion, hints for unknown subcommands
 //! output/     errors, tables and trees on a terminal; manual pages
-//! mount/      what `mount` and `run` share: serving, `.ckptfs/`, logs, `-o` options
+//! mount/      the code that `mount` and `run` share: serving, `.ckptfs/`, logs; the command lines of mount(8)
 //! ```
 
 mod args;
@@ -26,10 +26,11 @@ use crate::cli::args::{Cli, Command};
 use crate::cli::error::{ParseError, Usage, is_broken_pipe};
 use crate::cli::flags::{completer, other_words};
 
-/// The exit code for: used wrongly, as opposed to found something wrong, or failed.
+/// The exit code of incorrect use. Failures and negative results have exit code 1.
 const USED_WRONGLY: u8 = 2;
 
-/// Runs the command line of this process: 0 fine, 1 found something wrong or failed, 2 used wrongly.
+/// Runs the command line of this process and returns its exit code: 0 for success, 1 for a failure or a negative
+/// result, 2 for incorrect use.
 pub fn run() -> ExitCode {
     let args: Vec<_> = std::env::args_os().collect();
     #[cfg(feature = "fuse")]
@@ -74,7 +75,7 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// The arguments, with the subcommand that mount(8) leaves out, or that one path needs.
+/// Adds the subcommand to arguments that lack it: `mount` where mount(8) leaves it out, `ls` before a single path.
 fn with_subcommand(args: Vec<OsString>) -> Vec<OsString> {
     let mut ckptfs = Cli::command();
     ckptfs.build();

@@ -1,4 +1,4 @@
-//! Files that are open: what was opened is read to its end, though its name may mean another by then.
+//! The open files. A handle keeps the file that was opened, even if its name means another file later.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,7 +14,7 @@ pub(super) struct Handles {
     next: AtomicU64,
 }
 
-/// Below it are the handles that stand for a way of being open.
+/// The first handle that belongs to one file. Smaller handles are constants that say how a file is served.
 const FIRST: u64 = 16;
 
 impl Default for Handles {
@@ -24,14 +24,14 @@ impl Default for Handles {
 }
 
 impl Handles {
-    /// A handle for a file.
+    /// Adds an open file and returns its handle.
     pub(super) fn add(&self, file: VirtualFile) -> FileHandle {
         let handle = self.next.fetch_add(1, Ordering::Relaxed);
         self.open.write().unwrap_or_else(PoisonError::into_inner).insert(handle, Arc::new(file));
         FileHandle(handle)
     }
 
-    /// The file of a handle, if it has one.
+    /// Returns the file of a handle, or `None` if the handle belongs to no file here.
     pub(super) fn file(&self, handle: FileHandle) -> Option<Arc<VirtualFile>> {
         match handle.0 < FIRST {
             true => None,
@@ -39,7 +39,7 @@ impl Handles {
         }
     }
 
-    /// Lets go of a file.
+    /// Removes the file of a closed handle.
     pub(super) fn remove(&self, handle: FileHandle) {
         if handle.0 >= FIRST {
             self.open.write().unwrap_or_else(PoisonError::into_inner).remove(&handle.0);

@@ -1,16 +1,17 @@
-//! What a file system did since its start, counted for `status.json`.
+//! The counters of a file system since its start, shown in `status.json`.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// Counters, each on its own: they are read while requests are served.
+/// The counters. Each is updated on its own, so a reader that runs while requests are served may see some newer than
+/// others.
 #[derive(Debug, Default)]
 pub struct Metrics {
     reads: AtomicU64,
     bytes: AtomicU64,
     errors: AtomicU64,
     opendirs: AtomicU64,
-    /// Whether the kernel is still asked to read whole shards by itself.
+    /// True if the kernel is still asked to read whole data files by itself.
     pub(crate) passthrough: AtomicBool,
     refused: OnceLock<String>,
 }
@@ -29,36 +30,36 @@ impl Metrics {
         self.opendirs.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Gives passthrough up; whether this is the first reason for it.
+    /// Turns passthrough off. Returns true if no reason for that was recorded before.
     pub(crate) fn refuse_passthrough(&self, why: &str) -> bool {
         self.passthrough.store(false, Ordering::Relaxed);
         self.refused.set(why.to_owned()).is_ok()
     }
 
-    /// Reads that came through the daemon.
+    /// Returns the number of reads that the daemon answered.
     pub(crate) fn reads(&self) -> u64 {
         self.reads.load(Ordering::Relaxed)
     }
 
-    /// Bytes that those gave.
+    /// Returns the number of bytes in the answers to those reads.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    /// Opens and reads that failed.
+    /// Returns the number of opens and reads that failed.
     pub(crate) fn errors(&self) -> u64 {
         self.errors.load(Ordering::Relaxed)
     }
 
-    /// How often the kernel asked to open a directory. Once it was told that there is no need, it stops.
+    /// Returns how often the kernel asked to open a directory. It stops after the first `ENOSYS`.
     pub(crate) fn opendirs(&self) -> u64 {
         self.opendirs.load(Ordering::Relaxed)
     }
 
-    /// Whether the kernel reads whole shards by itself; else why not.
+    /// Returns `Ok` if the kernel reads whole data files by itself.
     ///
     /// # Errors
-    /// The reason.
+    /// The reason why it does not.
     pub(crate) fn passthrough(&self) -> Result<(), &str> {
         match self.passthrough.load(Ordering::Relaxed) {
             true => Ok(()),

@@ -1,8 +1,9 @@
-//! The kernel adapter: turns requests into look-ups in the [`Tree`] and reads of its files. It knows names and extents,
-//! and nothing of tensors.
+//! The kernel adapter: turns requests into look-ups in the [`Tree`] and reads of its files. It knows names and
+//! extents, but not tensors.
 //!
-//! Nothing is kept for a lookup, so a forgotten inode means the same when it comes back. A file of the source that is open
-//! is kept with its handle, so that it reads on whatever becomes of its name. A handler that panics answers EIO.
+//! A lookup leaves no state behind, so an inode number keeps its meaning after the kernel forgets the inode. The
+//! handle of an open file of the source keeps the file, so reads go on after a rename or a removal. A handler that
+//! panics answers EIO.
 
 mod handles;
 mod metrics;
@@ -33,52 +34,56 @@ use crate::fuse::passthrough::{PASSED_THROUGH, Passthrough};
 use crate::fuse::verified::Verified;
 use crate::tree::{Attr, Content, Ino, Kind, Tree, names_newest};
 
-/// What a name inside a checkpoint means never changes.
+/// The time to live of a name inside a checkpoint, whose meaning never changes.
 const FOREVER: Duration = Duration::from_secs(u32::MAX as u64);
-/// What a name in a directory of the source means may: this, and what the tree knows may be as old again.
+/// The time to live of a name in a directory of the source, whose meaning can change. The tree's own knowledge may be
+/// as old again, so a change can take twice this time to show.
 const SHORT: Duration = Duration::from_millis(500);
-/// The kernel is to ask again when it needs to know.
+/// The time to live of an answer that the kernel must not cache.
 const NEVER: Duration = Duration::ZERO;
-/// Files from this length on are worth more in large reads than in the kernel's page cache, with [`CacheMode::Direct`].
+/// The length in bytes from which [`CacheMode::Direct`] bypasses the kernel's page cache: large reads are then worth
+/// more than the cache.
 const LARGE: u64 = 1 << 20;
-/// The most the kernel may stack file systems on this one's files: itself over, say, an overlay.
+/// The maximum depth of stacked file systems for passthrough: this one over, for example, an overlay.
 const STACK_DEPTH: u32 = 2;
 
-/// Requests the kernel keeps in flight.
+/// The number of background requests that the kernel keeps in flight.
 const MAX_BACKGROUND: u16 = 64;
 const GENERATION: Generation = Generation(0);
-/// The handle of files that are in memory; others are those of [`Handles`], or passed through.
+/// The handle of files that are in memory. Other files have a handle of [`Handles`] or are passed through.
 const ORDINARY: FileHandle = FileHandle(0);
 
-/// Who keeps the bytes that were read.
+/// The page-cache policy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CacheMode {
-    /// The kernel reads whole shards by itself where it lets us ask for that; else as [`Self::Kernel`].
+    /// Passthrough: the kernel reads whole data files by itself. Falls back to [`Self::Kernel`] where the kernel
+    /// refuses.
     #[default]
     Auto,
-    /// The kernel's page cache, filled through us.
+    /// The kernel's page cache, filled through the daemon.
     Kernel,
-    /// Nobody, for large files: fastest for one sequential read without privileges, slow for small random ones.
+    /// Direct I/O for large files, without the page cache: the fastest mode for one sequential read without
+    /// privileges, slow for small random reads.
     Direct,
 }
 
-/// How files look and are served.
+/// The options for how files look and are served.
 #[derive(Clone, Copy, Debug)]
 pub struct ServeOptions {
-    /// Who keeps the bytes.
+    /// The page-cache policy.
     pub cache: CacheMode,
     /// The user that files belong to.
     pub uid: u32,
-    /// Their group.
+    /// The group that files belong to.
     pub gid: u32,
-    /// Permission bits that they lack.
+    /// The permission bits that are cleared in files and directories.
     pub umask: u16,
-    /// Whether a variable is held against its checksum when a file of it is first opened.
+    /// True if a variable is checked against its checksum when one of its files is first opened.
     pub verify: bool,
 }
 
 impl Default for ServeOptions {
-    /// Files belong to the user and group of this process.
+    /// Returns options under which files belong to the user and group of this process.
     fn default() -> Self {
         let (uid, gid) = (getuid().as_raw(), getgid().as_raw());
         Self { cache: CacheMode::default(), uid, gid, umask: 0, verify: false }
@@ -96,14 +101,14 @@ pub struct Fuse {
     verified: Verified,
 }
 
-/// How a file was opened.
+/// The way in which a file was opened.
 enum Opened {
     Ordinary(FileHandle, FopenFlags),
     PassedThrough,
 }
 
 impl Fuse {
-    /// Serves a tree, and counts in `activity` what it does.
+    /// Creates a file system that serves `tree` and counts its work in `activity`.
     pub fn new(tree: Arc<Tree>, cache: Arc<Cache>, manner: ServeOptions, activity: Arc<Metrics>) -> Self {
         let passthrough = Passthrough::new(activity.clone());
         let (handles, checked) = (Handles::default(), Verified::default());
@@ -122,7 +127,7 @@ impl Fuse {
             crtime: time,
             kind: file_type(attr.kind),
             perm: match attr.kind {
-                // A link's own bits mean nothing, and are all set by custom.
+                // The mode bits of a symlink have no effect; by convention all of them are set.
                 Kind::Link => attr.mode,
                 Kind::Directory | Kind::File => attr.mode & !self.options.umask,
             },
@@ -158,7 +163,7 @@ impl Fuse {
         let volatile = self.tree.attr(Ino(ino.0)).map_or(true, |attr| attr.volatile);
         let direct = self.options.cache == CacheMode::Direct && file.len() >= LARGE;
         let flags = match () {
-            // What is made anew for each read may have grown since the kernel asked for its length.
+            // A file that is generated for each read may have grown since the kernel asked for its length.
             () if direct || volatile && file.is_inline() => FopenFlags::FOPEN_DIRECT_IO,
             () if volatile => FopenFlags::empty(),
             () => FopenFlags::FOPEN_KEEP_CACHE,
@@ -183,13 +188,13 @@ impl Fuse {
         }
     }
 
-    /// Counts a failure of what reads; `ENOENT` and the like are no failures.
+    /// Counts a failed open or read. `ENOENT` of a lookup and the like do not count.
     fn failed(&self, error: Errno) -> Errno {
         self.metrics.failed();
         error
     }
 
-    /// Calls `answer` with the bytes, from a mapping or a buffer of this thread.
+    /// Calls `answer` with the bytes, which are in a mapping or in this thread's buffer.
     fn read_file(
         &self,
         ino: INodeNo,
@@ -223,11 +228,11 @@ impl Fuse {
 }
 
 thread_local! {
-    /// Grows to the largest read, which the kernel bounds.
+    /// The thread's buffer. It grows to the largest read, which the kernel limits.
     static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Runs a handler; one that panics cost its thread for ever otherwise.
+/// Runs a handler and turns a panic into `EIO`. A panic that left the handler would end its thread.
 fn catch_panic<T>(handler: impl FnOnce() -> Result<T, Errno>) -> Result<T, Errno> {
     catch_unwind(AssertUnwindSafe(handler)).unwrap_or_else(|_| {
         log::error!("a request made a handler panic; its caller gets EIO");
@@ -243,8 +248,8 @@ fn file_type(kind: Kind) -> FileType {
     }
 }
 
-/// Returns how long the kernel may go on believing what a name in a directory means. It asks again for each use of
-/// `checkpoint` and `latest*`: a program that has read the one must not get an older step by the others.
+/// Returns how long the kernel may cache the meaning of a name in a directory. It asks again for each use of
+/// `checkpoint` and `latest*`: a program that has read one of them must not get an older step through another.
 fn entry_ttl(directory: Ino, name: &[u8]) -> &'static Duration {
     match directory.is_volatile() {
         true if names_newest(name) => &NEVER,
@@ -257,7 +262,7 @@ fn attr_ttl(attr: &Attr) -> &'static Duration {
     if attr.volatile { &SHORT } else { &FOREVER }
 }
 
-/// `.` and `..` take the first two offsets of a directory.
+/// The number of directory offsets that `.` and `..` take.
 const DOTS: u64 = 2;
 
 impl Filesystem for Fuse {
@@ -265,13 +270,14 @@ impl Filesystem for Fuse {
         for wish in [
             InitFlags::FUSE_DO_READDIRPLUS | InitFlags::FUSE_READDIRPLUS_AUTO,
             InitFlags::FUSE_NO_OPENDIR_SUPPORT,
-            // What is cached of a directory is void once its time is another.
+            // The kernel drops the cached contents of a directory when its mtime changes.
             InitFlags::FUSE_AUTO_INVAL_DATA,
             InitFlags::FUSE_PARALLEL_DIROPS,
             InitFlags::FUSE_DIRECT_IO_ALLOW_MMAP,
-            // A link that leads elsewhere is another inode.
+            // The target of a symlink inode never changes: a symlink with another target is another inode.
             InitFlags::FUSE_CACHE_SYMLINKS,
-            // `ls -l` asks for the access list of each file; that there is none is remembered.
+            // `ls -l` asks for the access control list of each file. With this flag the kernel remembers that it has
+            // none.
             InitFlags::FUSE_POSIX_ACL,
         ] {
             let _ = config.add_capabilities(wish);
@@ -359,7 +365,7 @@ impl Filesystem for Fuse {
         reply.ok();
     }
 
-    /// Nothing is ever written, so there is nothing to flush; the kernel stops asking.
+    /// Answers `ENOSYS`, after which the kernel stops asking: the mount is read-only, so there is nothing to flush.
     fn flush(
         &self,
         _request: &Request,
@@ -371,7 +377,7 @@ impl Filesystem for Fuse {
         reply.error(Errno::ENOSYS);
     }
 
-    /// Not needed, which makes the kernel stop asking and list what it has cached.
+    /// Answers `ENOSYS`, after which the kernel stops asking and lists directories from its cache.
     fn opendir(&self, _request: &Request, _ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
         self.metrics.opendir();
         reply.error(Errno::ENOSYS);
@@ -423,7 +429,7 @@ impl Filesystem for Fuse {
                 }
             }
             self.tree.entries(directory, offset.saturating_sub(DOTS), &mut |next, entry| {
-                // No file is made for being listed; a look-up says more of it.
+                // A listing builds no files. A later lookup returns the attributes that are not known yet.
                 let known = self.tree.known_attr(entry.ino);
                 let ttl = if known.is_some() { entry_ttl(directory, &entry.name) } else { &NEVER };
                 let attr = self.file_attr(&known.unwrap_or_else(|| Attr::unknown(entry)));
@@ -444,7 +450,8 @@ impl Filesystem for Fuse {
         reply.statfs(blocks, 0, 0, 0, 0, BLOCK, 255, BLOCK);
     }
 
-    /// `ENODATA` for what is unknown: the default would be ENOSYS, which turns attributes off until the mount ends.
+    /// Returns `ENODATA` for an unknown attribute. The default would be `ENOSYS`, which turns extended attributes off
+    /// until the mount ends.
     fn getxattr(&self, _request: &Request, ino: INodeNo, name: &OsStr, size: u32, reply: ReplyXattr) {
         let value = catch_panic(|| self.tree.attribute(Ino(ino.0), name.as_bytes()).ok_or(Errno::ENODATA));
         answer_attribute(value, size, reply);
@@ -455,7 +462,7 @@ impl Filesystem for Fuse {
     }
 }
 
-/// A buffer of no size asks how large it must be.
+/// Answers a request for an extended attribute or their list. A request of size 0 asks how large the buffer must be.
 fn answer_attribute(value: Result<Vec<u8>, Errno>, size: u32, reply: ReplyXattr) {
     match value {
         Err(error) => reply.error(error),

@@ -1,5 +1,5 @@
-//! Shards that the kernel reads by itself: one backing id for each inode while any handle is open, which is what the
-//! kernel demands. Where it refuses one, it is asked no more.
+//! Data files that the kernel reads by itself. The kernel demands one backing id for each inode, which lasts while
+//! any handle is open. After the first refusal, passthrough is turned off.
 
 use std::collections::HashMap;
 use std::os::fd::BorrowedFd;
@@ -10,12 +10,12 @@ use fuser::{BackingId, Errno, FileHandle, FopenFlags, ReplyOpen};
 
 use crate::fuse::metrics::Metrics;
 
-/// What file handles of such files are; those of others are not.
+/// The handle of every passed-through file. No other file has it.
 pub(super) const PASSED_THROUGH: FileHandle = FileHandle(1);
 
 pub(super) struct Passthrough {
     pub(super) metrics: Arc<Metrics>,
-    /// Ids, and how many handles there are.
+    /// The backing id and the number of open handles, by inode.
     open: Mutex<HashMap<u64, (BackingId, usize)>>,
 }
 
@@ -24,7 +24,8 @@ impl Passthrough {
         Self { metrics: activity, open: Mutex::default() }
     }
 
-    /// Whether the kernel takes the file that `descriptor` is open on. Each time it does is to be followed by a reply.
+    /// Returns true if the kernel accepts the file of `descriptor` for passthrough. Each such call must be followed
+    /// by [`Self::reply`].
     pub(super) fn open(&self, ino: u64, descriptor: BorrowedFd<'_>, reply: &ReplyOpen) -> bool {
         if !self.metrics.passthrough.load(Ordering::Relaxed) {
             return false;

@@ -1,20 +1,22 @@
-//! What `--verify` found: which files' variables were held against their checksums, and how that went.
+//! The results of `--verify`: the files whose variables were checked against their checksums, and the outcomes.
 
 use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// By inode, which is never another content's: whether it is intact, once that is known.
+/// The outcomes by inode: true if it is intact, `None` if not known yet. An inode number is never reused for other
+/// contents.
 #[derive(Default)]
 pub(crate) struct Verified(Mutex<HashMap<u64, Outcome>>);
 
 type Outcome = Arc<Mutex<Option<bool>>>;
 
 impl Verified {
-    /// Checks an inode, unless that was done; those who ask at the same time wait. A check that fails tells nothing.
+    /// Checks an inode once. Concurrent callers wait for the result. If `check` returns an error, nothing is recorded
+    /// and the next call checks again.
     ///
     /// # Errors
-    /// `EIO` if it is damaged, those of the check.
+    /// `EIO` if the contents are damaged, or the error of the check.
     pub(crate) fn once(&self, ino: u64, check: impl FnOnce() -> io::Result<bool>) -> io::Result<()> {
         let found = lock(&self.0).entry(ino).or_default().clone();
         let mut found = lock(&found);

@@ -1,7 +1,8 @@
-//! `auto_unmount`: a process that outlives the daemon, however that ends, and takes away a mount that it left behind.
+//! `auto_unmount`: a guardian process that outlives the daemon, however the daemon ends, and removes a mount that it
+//! left behind.
 //!
-//! `fusermount3` has such a mode, but only for mounts that it made itself, which those of root are not. Ours holds one
-//! end of a pipe and waits for the other to close, which the kernel does for whoever dies.
+//! `fusermount3` has such a mode, but only for mounts that it made itself, and root's mounts are made without it. The
+//! guardian holds one end of a pipe and waits for the other end to close. The kernel closes it when the daemon dies.
 
 use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
@@ -14,9 +15,9 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use crate::mount::mountpoint::Mounted;
 use crate::mount::{device, mountpoint};
 
-/// The word on the command line that makes a process a guardian. Its arguments are the mountpoint and the device.
+/// The first argument of a guardian process. The mountpoint and the device number follow it.
 pub(crate) const WORD: &str = "guard";
-/// The word that it writes when signals no longer end it.
+/// The word that a guardian writes once signals no longer end it.
 const READY: &[u8] = b"ready";
 
 /// The daemon's end of the pipe.
@@ -27,23 +28,23 @@ impl AutoUnmount {
     pub(crate) fn start(mounted: &Mounted) -> io::Result<Self> {
         let mut command = Command::new("/proc/self/exe");
         command.arg0("ckptfs").arg(WORD).arg(&mounted.path).arg(&mounted.device);
-        // A group of its own, so that what is sent to the daemon's does not end it too.
+        // The guardian has its own process group, so a signal to the daemon's group does not end it too.
         command.current_dir("/").process_group(0);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut guardian = command.spawn()?;
         let (stdin, stdout) = (guardian.stdin.take(), guardian.stdout.take());
-        // It is no guardian before it ignores signals.
+        // The guardian is of use only once it ignores signals.
         stdout.expect("a pipe").read_exact(&mut [0; READY.len()])?;
         Ok(Self(stdin.expect("a pipe")))
     }
 }
 
-/// What a guardian does: waits until its standard input closes, and unmounts what is still mounted then.
+/// Runs a guardian: waits until its standard input closes, then unmounts the mount if it is still there and dead.
 ///
 /// # Errors
-/// Those of reading, and of unmounting.
+/// An error of reading or of unmounting.
 pub(crate) fn guard(path: &Path, device: &str) -> io::Result<()> {
-    // Signals for the whole control group are the daemon's to obey; the guardian ends with it.
+    // Signals to the whole control group are for the daemon. The guardian ends after the daemon does.
     let ignored = signal_hook::iterator::Signals::new([SIGHUP, SIGINT, SIGTERM])?;
     let _ = rustix::process::setsid();
     io::stdout().write_all(READY)?;
@@ -57,8 +58,8 @@ pub(crate) fn guard(path: &Path, device: &str) -> io::Result<()> {
     }
 }
 
-/// Whether nobody serves a mount. Its device number alone does not tell it from a later one, which may have it again. The
-/// kernel answers this question from no cache.
+/// Returns true if no process serves the mount. The device number is not enough to identify the mount, because a
+/// later mount may get the same number. The kernel never answers statfs(2) from a cache.
 fn is_dead(path: &Path) -> bool {
     matches!(rustix::fs::statfs(path), Err(Errno::NOTCONN | Errno::CONNABORTED))
 }

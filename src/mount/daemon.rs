@@ -1,7 +1,8 @@
-//! Going to the background: the process starts itself again, and waits until the copy says that the mount answers.
+//! Running in the background: the process starts a copy of itself, and waits until the copy reports that the mount
+//! answers.
 //!
-//! Starting anew rather than forking needs no promise that there is only one thread. The copy keeps the standard error
-//! until it is ready, so that it can say what is wrong, and has its standard output as the line to its parent.
+//! Unlike a fork, a new start is safe with more than one thread. The copy keeps standard error until it is ready, so
+//! that it can print errors. Its standard output is the pipe to its parent.
 
 use std::env;
 use std::fs::File;
@@ -11,32 +12,33 @@ use std::process::{Command, ExitCode, Stdio};
 
 use crate::mount::mountpoint::no_proc;
 
-/// Set for the copy.
+/// The environment variable that is set for the copy.
 const MARK: &str = "CKPTFS_DAEMON";
 const READY: &[u8] = b"ready\n";
-/// How the C library's allocator is told, before a process starts, to keep one heap for all threads: with one for each,
-/// pieces that one of them makes and another lets go of leave half of the cache's size behind.
+/// The environment variable, read when a process starts, that makes the C library's allocator use one heap for all
+/// threads. With a heap for each thread, blocks that one thread allocates and another frees leave free memory behind
+/// that adds up to half of the cache's size.
 const ALLOCATOR: (&str, &str) = ("GLIBC_TUNABLES", "glibc.malloc.arena_max=1");
 
-/// Which of the two this process is.
+/// The role of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ProcessRole {
-    /// The one a person started.
+    /// The process that the user started.
     Parent,
-    /// The one that stays.
+    /// The copy, which serves the mount.
     Daemon,
 }
 
-/// Which of the two this process is.
+/// Returns the role of this process.
 pub(crate) fn role() -> ProcessRole {
     if env::var_os(MARK).is_some() { ProcessRole::Daemon } else { ProcessRole::Parent }
 }
 
-/// Starts the copy with the same arguments and returns what this process is to exit with: 0 once the mount answers, else
-/// what the copy exited with after it said why.
+/// Starts the copy with the same arguments and returns this process's exit code: 0 once the mount answers, else the
+/// exit code of the copy, which has printed the error.
 ///
 /// # Errors
-/// Those of starting it.
+/// An error of starting the copy or of reading its report.
 pub(crate) fn background() -> io::Result<ExitCode> {
     let mut args = env::args_os();
     let mut command = Command::new("/proc/self/exe");
@@ -55,13 +57,15 @@ pub(crate) fn background() -> io::Result<ExitCode> {
     Ok(ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)))
 }
 
-/// In the copy, once the mount answers: tells the parent, and lets go of its terminal and its directory. The standard
-/// descriptors go to /dev/null; were they closed, the next file opened would take their numbers.
+/// Called in the copy once the mount answers: tells the parent, and leaves its terminal and its directory. The
+/// standard file descriptors are redirected to /dev/null: if they were closed, the next opened file would get their
+/// numbers.
 ///
 /// # Errors
-/// Those of the calls, before the parent was told.
+/// An error of one of the system calls.
 pub(crate) fn detach() -> io::Result<()> {
-    // An own session already: not to be hung up with the terminal. It fails for a leader only, which has one.
+    // In a session of its own, the process gets no hangup from the terminal. The call fails only for a process group
+    // leader.
     let _ = rustix::process::setsid();
     env::set_current_dir("/")?;
     let null = File::options().read(true).write(true).open("/dev/null")?;

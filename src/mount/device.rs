@@ -1,5 +1,5 @@
-//! /dev/fuse, mount(2) and umount(2); without the privilege for those, the setuid helper `fusermount3`, which does them
-//! and hands the device over a socket.
+//! /dev/fuse, mount(2) and umount(2). Without the privilege for them, the setuid helper `fusermount3` makes the calls
+//! and passes the open device through a socket.
 
 use std::ffi::{CString, OsString};
 use std::fs::File;
@@ -20,12 +20,12 @@ use crate::mount::mountpoint::TYPE;
 
 const DEVICE: &str = "/dev/fuse";
 const HELPER: &str = "fusermount3";
-/// What users may ask of the helper.
+/// The configuration file of the helper: the options that users may ask for.
 const CONFIGURATION: &str = "/etc/fuse.conf";
 /// The environment variable in which the helper finds its end of the socket.
 const HELPER_SOCKET: &str = "_FUSE_COMMFD";
 
-/// Why a mount or an unmount failed.
+/// The reason why a mount or an unmount failed.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "their texts say it")]
 pub enum Error {
@@ -56,7 +56,8 @@ pub enum Error {
     Busy(String),
 }
 
-/// Mounts on `path` for `owner` only, and returns the device to serve it through. `source` is what `mount` lists.
+/// Mounts on `path`, for the owner only unless `allow_other` is set, and returns the device through which to serve
+/// the mount. `source` is what mount(8) lists.
 pub(super) fn mount(source: &Path, path: &Path, allow_other: bool) -> Result<OwnedFd, Error> {
     let device = File::options().read(true).write(true).open(DEVICE);
     let device = match device {
@@ -87,7 +88,7 @@ fn mount_by_helper(source: &Path, path: &Path, allow_other: bool) -> Result<Owne
     }
     let io = |error| Error::Io(HELPER.into(), error);
     let (ours, theirs) = UnixStream::pair().map_err(io)?;
-    // Of all descriptors this process has, the helper is to inherit just this one.
+    // The helper inherits only this one of the file descriptors of this process.
     let theirs = rustix::io::dup(&theirs).map_err(|errno| io(errno.into()))?;
     let mut options =
         OsString::from("ro,nosuid,nodev,noexec,noatime,default_permissions,subtype=ckptfs,fsname=");
@@ -108,7 +109,8 @@ fn mount_by_helper(source: &Path, path: &Path, allow_other: bool) -> Result<Owne
     receive(&ours).map_err(io)
 }
 
-/// Whether the helper lets users let others in. What cannot be read it will judge by itself.
+/// Returns true if the helper permits users to use `allow_other`. If its configuration cannot be read, the helper
+/// decides.
 fn others_allowed() -> bool {
     std::fs::read_to_string(CONFIGURATION).map_or(true, |text| allows_others(&text))
 }
@@ -126,7 +128,7 @@ fn escape_commas(source: &Path) -> OsString {
     OsString::from_vec(escaped.collect())
 }
 
-/// Failures of the helper that a person can mend: a part of its message, and what helps.
+/// The failures of the helper that a user can fix: a part of its message, and the remedy.
 const HELPS: &[(&str, &str)] = &[
     (DEVICE, "users may not open /dev/fuse here; as root: `chmod 666 /dev/fuse`"),
     (
@@ -142,7 +144,7 @@ fn helper_failed(output: &Output) -> Error {
     Error::Helper(said + &help.map_or(String::new(), |(_, help)| format!("\n  help: {help}")))
 }
 
-/// Takes the device from the socket.
+/// Receives the device from the socket.
 fn receive(socket: &UnixStream) -> io::Result<OwnedFd> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let (mut control, mut byte) = (RecvAncillaryBuffer::new(&mut space), [0]);
@@ -158,7 +160,7 @@ fn receive(socket: &UnixStream) -> io::Result<OwnedFd> {
 /// Unmounts `path`; `lazy` detaches it at once even if it is in use.
 ///
 /// # Errors
-/// [`Error::Busy`] if it is in use, and those of umount(2) and the helper.
+/// [`Error::Busy`] if the mount is in use, or an error of umount(2) or of the helper.
 pub(crate) fn unmount(path: &Path, lazy: bool) -> Result<(), Error> {
     let flags = if lazy { UnmountFlags::DETACH } else { UnmountFlags::empty() };
     match rustix::mount::unmount(path, flags | UnmountFlags::NOFOLLOW) {
@@ -190,7 +192,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_failure_of_the_helper_comes_with_what_helps() {
+    fn a_failure_of_the_helper_comes_with_a_remedy() {
         let failed = |said: &str| {
             let status = std::os::unix::process::ExitStatusExt::from_raw(256);
             helper_failed(&Output { status, stdout: vec![], stderr: said.into() }).to_string()

@@ -1,7 +1,7 @@
-//! A mount's life: from an empty directory to one that answers, until a signal or somebody's `umount`.
+//! The life of a mount: from an empty directory to a mount that answers, until a signal or an `umount` ends it.
 //!
-//! The mount is made here rather than by the FUSE library, and unmade only as long as it is still ours: an unmount of a
-//! path that somebody else has mounted by then would take theirs down.
+//! This module mounts and unmounts instead of the FUSE library. It unmounts only a mount that is still its own: if
+//! the path has another mount by then, an unmount would remove that one.
 
 mod auto_unmount;
 mod daemon;

@@ -1,18 +1,18 @@
-//! The directory to mount on, and what the kernel says is mounted there (`/proc/self/mountinfo`).
+//! The directory to mount on, and the mount that the kernel lists there (`/proc/self/mountinfo`).
 
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-/// The file-system type that our mounts have.
+/// The file-system type of ckptfs mounts.
 pub(super) const TYPE: &str = "fuse.ckptfs";
 
 /// The kernel's list of mounts.
 const MOUNTINFO: &str = "/proc/self/mountinfo";
 const NO_PROC: &str = "/proc is not mounted, and a mount needs it (/proc/self/exe, /proc/self/mountinfo)\n  help: mount -t proc proc /proc; `ckptfs ls`, `cat`, `check`, `run` and `export` work without it";
 
-/// Returns the error of a file in /proc, with the remedy where /proc is not mounted.
+/// Returns the error of a file in /proc, with the remedy if /proc is not mounted.
 pub(super) fn no_proc(error: io::Error) -> io::Error {
     match error.kind() {
         io::ErrorKind::NotFound => io::Error::new(error.kind(), NO_PROC),
@@ -20,20 +20,20 @@ pub(super) fn no_proc(error: io::Error) -> io::Error {
     }
 }
 
-/// What is mounted on a directory.
+/// A mount, as the kernel lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Mounted {
-    /// The directory.
+    /// The mountpoint.
     pub(crate) path: PathBuf,
-    /// The file-system type: `fuse.ckptfs` for ours.
+    /// The file-system type: `fuse.ckptfs` for a ckptfs mount.
     pub(crate) fstype: String,
-    /// What was mounted; a source's path for ours.
+    /// The mounted source: for a ckptfs mount, the path of its source.
     pub(crate) source: PathBuf,
-    /// Device number, `major:minor`, which no two live mounts of ours share.
+    /// The device number, `major:minor`. No two live ckptfs mounts share one.
     pub(crate) device: String,
 }
 
-/// Why a directory cannot be mounted on.
+/// The reason why a directory cannot be mounted on.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "their texts say it")]
 pub(crate) enum MountpointError {
@@ -56,16 +56,16 @@ pub(crate) enum MountpointError {
 }
 
 impl Mounted {
-    /// Whether the mount is one of ckptfs's.
+    /// Returns true if the mount is a ckptfs mount.
     pub(crate) fn is_ours(&self) -> bool {
         self.fstype == TYPE
     }
 }
 
-/// Whether `path` can be mounted on; its absolute form.
+/// Checks that `path` can be mounted on and returns its absolute form.
 ///
 /// # Errors
-/// What stands in the way, and what to do about it.
+/// The obstacle, and the remedy for it.
 pub(crate) fn check(path: &Path, nonempty: bool) -> Result<PathBuf, MountpointError> {
     let own = |error: io::Error| match error.raw_os_error() {
         Some(libc::ENOTCONN | libc::ECONNABORTED) => MountpointError::Stale(path.into()),
@@ -77,7 +77,8 @@ pub(crate) fn check(path: &Path, nonempty: bool) -> Result<PathBuf, MountpointEr
         return Err(MountpointError::NotADirectory(path.into()));
     }
     let absolute = fs::canonicalize(path).map_err(own)?;
-    // Before all else: of a mount whose daemon is gone, the kernel goes on answering for a while what it has cached.
+    // The directory is listed before the other checks. The metadata of a mount without a daemon can still come from
+    // the kernel's cache, so only the listing shows that the daemon is gone.
     let entries = count_entries(&absolute).map_err(own)?;
     let mounted = find(&absolute).map_err(MountpointError::NoMountList)?;
     if let Some(mounted) = mounted.filter(Mounted::is_ours) {
@@ -94,17 +95,17 @@ fn count_entries(path: &Path) -> io::Result<usize> {
     fs::read_dir(path)?.try_fold(0, |n, entry| entry.map(|_| n + 1))
 }
 
-/// Finds what is mounted on exactly this directory; the topmost mount if there are several. It does not touch the mount
-/// itself, which might be dead.
+/// Finds the mount on exactly this directory, the topmost one if there are several. It does not access the mount
+/// itself, which may be dead.
 ///
 /// # Errors
-/// That of reading the kernel's list.
+/// An error of reading the kernel's list.
 pub(crate) fn find(path: &Path) -> io::Result<Option<Mounted>> {
     let mounts = latest_first()?;
     Ok(resolved_paths(path).and_then(|paths| mounts.into_iter().find(|mount| paths.contains(&mount.path))))
 }
 
-/// Returns the paths under which the kernel may list a mount: with the last component as it is, and resolved.
+/// Returns the paths under which the kernel may list a mount: with the last component as given, and with it resolved.
 fn resolved_paths(path: &Path) -> Option<[PathBuf; 2]> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let absolute = match path.file_name() {
@@ -115,18 +116,18 @@ fn resolved_paths(path: &Path) -> Option<[PathBuf; 2]> {
     Some([absolute, resolved])
 }
 
-/// The mounts of ckptfs that this process sees, oldest first. Touches none of them.
+/// Returns the ckptfs mounts that this process sees, oldest first. It does not access them.
 ///
 /// # Errors
-/// That of reading the kernel's list.
+/// An error of reading the kernel's list.
 pub(crate) fn ours() -> io::Result<Vec<Mounted>> {
     let mut ours: Vec<_> = latest_first()?.into_iter().filter(Mounted::is_ours).collect();
     ours.reverse();
     Ok(ours)
 }
 
-/// The process that serves a mount, if the kernel tells us: it lists, for those we may look at, which connection a
-/// descriptor of the device belongs to.
+/// Returns the process that serves a mount, or `None` if the kernel does not show it. The kernel lists the FUSE
+/// connection of each file descriptor of the device, for processes that this user may inspect.
 pub(crate) fn daemon_of(mounted: &Mounted) -> Option<u32> {
     let (_, connection) = mounted.device.split_once(':')?;
     let line = format!("fuse_connection:\t{connection}");
@@ -145,7 +146,7 @@ fn latest_first() -> io::Result<Vec<Mounted>> {
     Ok(table.rsplit(|&byte| byte == b'\n').filter_map(parse).collect())
 }
 
-/// A line: `36 35 98:0 /root /mountpoint options [optional]* - type source super-options`.
+/// Parses a line: `36 35 98:0 /root /mountpoint options [optional]* - type source super-options`.
 fn parse(line: &[u8]) -> Option<Mounted> {
     let mut fields = line.split(|&byte| byte == b' ');
     let device = String::from_utf8(fields.nth(2)?.to_vec()).ok()?;
@@ -155,7 +156,7 @@ fn parse(line: &[u8]) -> Option<Mounted> {
     Some(Mounted { path, fstype, source: unescape(fields.next()?), device })
 }
 
-/// The kernel writes blanks and backslashes as three octal digits.
+/// Replaces the escapes of a field: the kernel writes blanks and backslashes as `\` and three octal digits.
 fn unescape(field: &[u8]) -> PathBuf {
     let (mut out, mut rest) = (Vec::with_capacity(field.len()), field);
     while let Some((&byte, tail)) = rest.split_first() {
@@ -174,7 +175,7 @@ fn unescape(field: &[u8]) -> PathBuf {
     OsString::from_vec(out).into()
 }
 
-/// Whether TensorFlow would take the path of a checkpoint there for a pattern.
+/// Returns true if TensorFlow would read a path below `path` as a glob pattern.
 pub(crate) fn has_glob_characters(path: &Path) -> bool {
     path.as_os_str().as_bytes().iter().any(|byte| b"*?[]\\".contains(byte))
 }
@@ -195,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_in_the_way_is_told_apart() {
+    fn each_obstacle_has_its_own_error() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("file");
         fs::write(&file, "").unwrap();

@@ -1,7 +1,7 @@
-//! A mount namespace of this process's own: what it mounts is seen by itself and by what it starts, and goes with them.
+//! A private mount namespace: only this process and its children see its mounts, which disappear when they end.
 //!
-//! Where the right to make one is missing, a user namespace comes with it, in which the user is who he was and may mount.
-//! The process must not have started threads yet.
+//! Without the right to create one, the process also creates a user namespace, in which the user keeps the same ID
+//! and may mount. The process must not have started threads yet.
 
 use std::{fs, io};
 
@@ -9,7 +9,7 @@ use nix::sched::{CloneFlags, unshare};
 use rustix::mount::{MountPropagationFlags, mount_change};
 use rustix::process::{getegid, geteuid};
 
-/// Why there is none.
+/// The reason why a mount namespace cannot be created.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "no right to a private view: {0}\n  \
@@ -23,14 +23,14 @@ pub(crate) struct NamespaceError(pub String);
 /// Enters a new mount namespace.
 ///
 /// # Errors
-/// That it is not allowed, and what may be done about it.
+/// An error of the system calls, with the remedies for missing rights.
 pub(crate) fn enter() -> Result<(), NamespaceError> {
     match unshare(CloneFlags::CLONE_NEWNS) {
         Ok(()) => {}
         Err(nix::Error::EPERM) => enter_as_user()?,
         Err(error) => return Err(refused("a mount namespace", error.into())),
     }
-    // What is mounted here stays here; what the system mounts and unmounts meanwhile is still followed.
+    // Mounts made here stay in this namespace. Mounts and unmounts of the system still propagate into it.
     let slave = MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC;
     mount_change("/", slave).map_err(|error| refused("mounts of its own", error.into()))
 }
@@ -39,7 +39,7 @@ fn enter_as_user() -> Result<(), NamespaceError> {
     let (uid, gid) = (geteuid().as_raw(), getegid().as_raw());
     unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNS)
         .map_err(|error| refused("a user namespace", error.into()))?;
-    // The kernel wants this before a user may map a group.
+    // The kernel requires "deny" in `setgroups` before an unprivileged user may write `gid_map`.
     let maps = [
         ("setgroups", "deny".to_owned()),
         ("uid_map", format!("{uid} {uid} 1")),

@@ -1,4 +1,4 @@
-//! Telling systemd how a service fares: a datagram to the socket that `NOTIFY_SOCKET` names (sd_notify(3)).
+//! State messages for systemd: a datagram to the socket that `NOTIFY_SOCKET` names (sd_notify(3)).
 
 use std::ffi::OsStr;
 use std::io;
@@ -8,12 +8,12 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 
 const SOCKET: &str = "NOTIFY_SOCKET";
 
-/// The mount answers.
+/// The state of a mount that answers.
 pub(crate) const READY: &str = "READY=1";
-/// It is about to go.
+/// The state of a mount that is about to end.
 pub(super) const STOPPING: &str = "STOPPING=1";
 
-/// Tells whoever waits for it, if anybody does.
+/// Sends a state to the service manager, if `NOTIFY_SOCKET` is set. A failure is only logged.
 pub(crate) fn notify(state: &str) {
     let Some(socket) = std::env::var_os(SOCKET) else { return };
     if let Err(error) = send(&socket, state) {
@@ -21,7 +21,7 @@ pub(crate) fn notify(state: &str) {
     }
 }
 
-/// A name that begins with `@` is in the abstract namespace, which has no files.
+/// Sends a state to a socket. A name that begins with `@` is in the abstract namespace, which has no files.
 fn send(socket: &OsStr, state: &str) -> io::Result<()> {
     let address = match socket.as_bytes() {
         [b'@', name @ ..] => SocketAddr::from_abstract_name(name)?,
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_state_arrives_at_a_socket_with_a_path_and_at_one_without() {
+    fn a_state_arrives_at_a_path_socket_and_at_an_abstract_socket() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("notify");
         let abstract_name = format!("ckptfs-test-{}", std::process::id());

@@ -1,4 +1,4 @@
-//! Serving a mount until it ends.
+//! The session of a mount, from its start until it ends.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus};
@@ -16,37 +16,37 @@ use crate::mount::mountpoint::Mounted;
 use crate::mount::notify::{STOPPING, notify};
 use crate::mount::{device, mountpoint};
 
-/// How a mount is to be.
+/// The options of a mount.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// What `mount` lists as the source.
+    /// The source that mount(8) lists.
     pub(crate) source: PathBuf,
-    /// Threads that answer the kernel, 2 or more: one that waits for a disk must not keep `ls` waiting.
+    /// The number of threads that answer the kernel, 2 or more: a thread that waits for a disk must not block `ls`.
     pub(crate) threads: usize,
-    /// Who may look at it.
+    /// The users who may access the mount.
     pub(crate) access: Access,
-    /// Whether it is to be taken away even if this process is killed.
+    /// True if the mount is removed even if this process is killed.
     pub(crate) auto_unmount: bool,
-    /// Signals that the session is to hear of.
+    /// The signals that the session handles.
     pub(crate) signals: &'static [i32],
 }
 
 impl Options {
-    /// A mount of its owner's alone, which ends on the signals that end programs.
+    /// Returns the options of a mount that only its owner may access, and that ends on SIGINT, SIGTERM and SIGHUP.
     pub fn new(source: impl Into<PathBuf>, threads: usize) -> Self {
         Self { source: source.into(), threads, access: Access::Owner, auto_unmount: false, signals: ENDING }
     }
 }
 
-/// Who may look at a mount, besides what the modes of its files say.
+/// The users who may access a mount. The permission bits of its files apply in addition.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Access {
-    /// Its owner.
+    /// The owner.
     #[default]
     Owner,
-    /// Its owner, and root.
+    /// The owner and root.
     Root,
-    /// Everybody.
+    /// All users.
     Everybody,
 }
 
@@ -66,7 +66,7 @@ const ENDING: &[i32] = &[SIGINT, SIGTERM, SIGHUP];
 /// A mount that answers.
 pub struct Session {
     mountpoint: PathBuf,
-    /// What the kernel listed when the mount was made.
+    /// The kernel's entry for the mount, read when the mount was made.
     mounted: Option<Mounted>,
     events: Receiver<Event>,
     sender: Sender<Event>,
@@ -76,18 +76,18 @@ pub struct Session {
 enum Event {
     Signal(i32),
     Ended(io::Result<()>),
-    /// A command that is served alone has ended.
+    /// The end of the command that the mount is served for.
     Exited(io::Result<ExitStatus>),
 }
 
-/// How a mount ended.
+/// The reason why a mount ended.
 #[derive(Debug, PartialEq, Eq)]
 pub enum EndReason {
-    /// We unmounted it on a signal.
+    /// The process unmounted it on this signal.
     Signal(i32),
-    /// Somebody unmounted it.
+    /// Another process unmounted it.
     Unmounted,
-    /// Detached, and left behind still in use, on a second signal.
+    /// The process ended on this second signal and left the mount behind: detached and still in use.
     Abandoned(i32),
 }
 
@@ -95,11 +95,12 @@ impl Session {
     /// Mounts `fuse` on `mountpoint` (absolute) and returns when the kernel has an answer from it.
     ///
     /// # Errors
-    /// Those of mounting. Nothing is left mounted then.
+    /// An error of mounting. Nothing stays mounted then.
     pub fn start(fuse: Fuse, mountpoint: &Path, options: &Options) -> Result<Self, Error> {
         raise_file_limit();
         let (sender, events) = channel();
-        // Before there is a mount, so that no signal can end us and leave it behind.
+        // Signals are handled before the mount is made, so that no signal can end the process and leave a mount
+        // behind.
         listen(options.signals, sender.clone()).map_err(|error| Error::Io("signals".into(), error))?;
         let device = device::mount(&options.source, mountpoint, options.access != Access::Owner)?;
         let (mut config, acl) = (fuser::Config::default(), options.access.acl());
@@ -122,12 +123,13 @@ impl Session {
         Ok(Self { mountpoint: mountpoint.into(), mounted, events, sender, _guardian })
     }
 
-    /// Serves until somebody unmounts it, or a signal asks us to.
+    /// Serves until the mount is unmounted, or a signal arrives.
     ///
-    /// If it is in use then, it is detached, and what is open is served until it is closed or a second signal comes.
+    /// If the mount is in use when a signal arrives, it is detached. Open files are served until they are closed or a
+    /// second signal arrives.
     ///
     /// # Errors
-    /// That of the connection to the kernel.
+    /// An error of the connection to the kernel.
     pub(crate) fn wait(self) -> io::Result<EndReason> {
         let mut asked = None;
         loop {
@@ -147,10 +149,11 @@ impl Session {
         }
     }
 
-    /// Serves a command until it ends, and unmounts then whatever it left running. `forward` hears of each signal.
+    /// Serves a command until it ends, then detaches the mount, even if processes that the command started still run.
+    /// `forward` is called with each signal.
     ///
     /// # Errors
-    /// That of waiting for the command.
+    /// An error of waiting for the command.
     pub(crate) fn serve(&self, mut command: Child, forward: impl Fn(i32)) -> io::Result<ExitStatus> {
         let sender = self.sender.clone();
         thread::spawn(move || sender.send(Event::Exited(command.wait())));
@@ -161,13 +164,13 @@ impl Session {
                     return status;
                 }
                 Event::Signal(signal) => forward(signal),
-                // Unmounted from inside: the command's own wish.
+                // The command itself unmounted the mount.
                 Event::Ended(_) => {}
             }
         }
     }
 
-    /// Unmounts, if what is mounted there is still ours.
+    /// Unmounts, if the path still has this mount.
     pub fn unmount(&self) {
         if self.mounted.is_none() || mountpoint::find(&self.mountpoint).ok().flatten() != self.mounted {
             return;
@@ -191,10 +194,10 @@ impl Session {
         }
     }
 
-    /// Waits for the kernel to let go of a mount that was unmounted.
+    /// Waits until the kernel has released a mount that was unmounted.
     ///
     /// # Errors
-    /// That of the connection to the kernel.
+    /// An error of the connection to the kernel.
     pub fn join(self) -> io::Result<()> {
         self.events
             .iter()
@@ -209,13 +212,14 @@ fn listen(signals: &[i32], sender: Sender<Event>) -> io::Result<()> {
     Ok(())
 }
 
-/// Every data file of a checkpoint in use is open, and a directory may have many.
+/// Raises the limit of open files to its maximum: every data file of a checkpoint in use is open, and a directory may
+/// have many.
 fn raise_file_limit() {
     let limit = getrlimit(Resource::Nofile);
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
-/// Lets the kernel read ahead a mebibyte instead of 128 KiB, where we may: a third more from large files.
+/// Sets the kernel's read-ahead to 1 MiB instead of 128 KiB, if permitted. Large files are read a third faster.
 fn widen_read_ahead(mounted: &Mounted) {
     let _ = std::fs::write(format!("/sys/class/bdi/{}/read_ahead_kb", mounted.device), "1024");
 }

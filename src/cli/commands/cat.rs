@@ -1,4 +1,4 @@
-//! `ckptfs cat`: one variable, to standard output.
+//! `ckptfs cat`: writes one variable to standard output.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -24,18 +24,18 @@ pub(crate) struct Args {
     source: PathBuf,
     /// The variable's name, as ls shows it
     name: String,
-    /// In which form
+    /// Output form
     #[arg(long = "as", value_name = "FORM", default_value = "text", value_parser = forms())]
     form: String,
     #[command(flatten)]
     map: MapFlags,
 }
 
-/// The form that is no format of values.
+/// The name of the form that prints metadata instead of values.
 const INFO: &str = "info";
-/// Bytes that are read, and then written, at once.
+/// The number of bytes that are read and written at once.
 const CHUNK: usize = 1 << 20;
-/// Two pieces of four mebibytes: a reader from front to back needs no more.
+/// The size of the cache: two blocks of 4 MiB, which is enough for a sequential read.
 const CACHE: usize = 8 << 20;
 
 fn forms() -> Vec<&'static str> {
@@ -60,7 +60,7 @@ impl Args {
     }
 }
 
-/// Says on standard error what is wrong with a tensor. What is wrong with its files was said when they were opened.
+/// Logs damaged tensors to standard error. Problems of the data files were reported when the files were opened.
 fn log_damage() {
     let mut log = env_logger::Builder::new();
     for module in ["ckptfs::tensor", "ckptfs::source"] {

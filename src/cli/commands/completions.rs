@@ -1,7 +1,7 @@
-//! `ckptfs completions`, and the completions themselves.
+//! `ckptfs completions`: prints the completion script of a shell.
 //!
-//! A shell's script calls ckptfs with [`VAR`] set and the words that were typed after `--`. So completions know what only the
-//! files can tell: the names of a checkpoint's variables.
+//! The script calls ckptfs with [`VAR`] set and the typed words after `--`. So completions can include the names of a
+//! checkpoint's variables, which only its files contain.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -9,9 +9,9 @@ use std::process::ExitCode;
 use clap_complete::Shell;
 use clap_complete::env::{EnvCompleter, Shells};
 
-/// Write a shell's completions
+/// Print the completion script of a shell
 ///
-/// They complete commands and flags, the bundled maps after --map @, and the names of a checkpoint's variables.
+/// It completes commands and flags, the bundled maps after --map @, and the names of a checkpoint's variables.
 #[derive(clap::Args)]
 #[command(after_long_help = "Examples:
   $ ckptfs completions bash > /etc/bash_completion.d/ckptfs
@@ -22,11 +22,11 @@ pub(crate) struct Args {
     shell: Shell,
 }
 
-/// The variable that makes a call one for completions.
+/// The environment variable that makes ckptfs print completions.
 pub(crate) const VAR: &str = "CKPTFS_COMPLETE";
 const NAME: &str = "ckptfs";
 
-/// The function for bash that puts together the words that bash divides at `@`, `=` and `:`.
+/// The bash function that joins the words that bash splits at `@`, `=` and `:`.
 const BASH: &str = include_str!("completions.bash");
 
 impl Args {

@@ -1,4 +1,4 @@
-//! `ckptfs ls`: a checkpoint's variables, one a line.
+//! `ckptfs ls`: lists the variables of a checkpoint.
 
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::PathBuf;
@@ -14,10 +14,10 @@ use crate::view::table::VARIABLES;
 
 /// List the variables of a checkpoint
 ///
-/// On a terminal it draws a tree; elsewhere it prints one name a line.
+/// On a terminal, the output is a tree; elsewhere, one name per line.
 ///
 /// SOURCE is a prefix (train/ckpt-9), any file of a checkpoint, a SavedModel, or a directory, which means its newest
-/// checkpoint. Patterns are those of maps: `*` stays within a component, `**` does not.
+/// checkpoint. Patterns are those of maps: `*` matches within a component, `**` across components.
 #[derive(clap::Args)]
 #[command(after_long_help = "Examples:
   $ ckptfs ls train/ckpt-9
@@ -26,25 +26,25 @@ use crate::view::table::VARIABLES;
 pub(crate) struct Args {
     /// The checkpoint
     source: PathBuf,
-    /// List these only
+    /// List only the variables that match a pattern
     #[arg(value_name = "PATTERN")]
     patterns: Vec<String>,
-    /// A tree: scopes with their counts and sizes, alike layers once
+    /// Draw a tree: scopes with counts and sizes, equal layers once
     #[arg(short, long, group = "form")]
     tree: bool,
-    /// Dtype, shape and bytes before the name
+    /// Print dtype, shape and bytes before each name
     #[arg(short, long, group = "form")]
     long: bool,
-    /// A table: name, dtype, shape, bytes, with tabs between
+    /// Print a tab-separated table: name, dtype, shape, bytes
     #[arg(long, group = "form")]
     tsv: bool,
-    /// An array of objects, with everything known
+    /// Print a JSON array of objects with all metadata
     #[arg(long, group = "form")]
     json: bool,
-    /// Below each name, every path of the object graph that leads to it (of very many, the shortest)
+    /// Print the object-graph paths of each variable below its name (the shortest, if there are very many)
     #[arg(long, group = "form")]
     paths: bool,
-    /// What comes first: names in their order, or what is largest
+    /// Sort key: names in ascending order, or sizes in descending order
     #[arg(long, value_name = "BY", default_value = "name", value_parser = ["name", "size"])]
     sort: String,
     #[command(flatten)]
@@ -53,8 +53,9 @@ pub(crate) struct Args {
 
 type Writer = fn(&Catalog, &[&Variable], &mut dyn Write) -> io::Result<()>;
 
-/// Paths that are listed below a name, and those that are counted.
+/// The maximum number of paths that are listed below a name.
 const PATHS: usize = 10;
+/// The maximum number of paths that are counted for a name.
 const COUNTED: usize = 1000;
 
 impl Args {
@@ -80,7 +81,8 @@ impl Args {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// Draws the tree, in colors where the terminal has them and neither `NO_COLOR` nor `CLICOLOR` forbids it.
+    /// Draws the tree. It is colored if the terminal supports colors and neither `NO_COLOR` nor `CLICOLOR` forbids
+    /// them.
     fn draw(&self, title: &str, listed: &[&Variable]) -> io::Result<()> {
         let mut out = BufWriter::new(anstream::AutoStream::auto(io::stdout().lock()));
         tree_printer::write(title, listed, self.order(), width::columns(), &mut out)?;

@@ -1,4 +1,4 @@
-//! `ckptfs man`: a page for each command, ckptfs-*.1, and one for the language of maps, ckptfs-map.5.
+//! `ckptfs man`: one manual page for each command, ckptfs-*.1, and one for the map language, ckptfs-map.5.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -10,11 +10,12 @@ use clap_mangen::Man;
 use crate::cli::error::Usage;
 use crate::cli::output::reference;
 
-/// The word for the page of the map language, and the file of that page.
+/// The argument that selects the page of the map language.
 const MAP: &str = "map";
+/// The file name of that page.
 const MAP_PAGE: &str = "ckptfs-map.5";
 
-/// Write the manual page of ckptfs, of one of its commands, or of the language of maps (map)
+/// Print the manual page of ckptfs, of one of its commands, or of the map language (map)
 ///
 /// `ckptfs man mount | man -l -` reads it; `ckptfs man map` is ckptfs-map(5).
 #[derive(clap::Args)]
@@ -25,14 +26,14 @@ pub(crate) struct Args {
     /// The command, or map
     #[arg(conflicts_with = "all")]
     command: Option<String>,
-    /// Write all pages to a directory, which is made
+    /// Write all pages to a directory, which is created if missing
     #[arg(long, value_name = "DIRECTORY")]
     all: Option<PathBuf>,
 }
 
 impl Args {
     pub(crate) fn run(&self, ckptfs: clap::Command) -> anyhow::Result<ExitCode> {
-        // The reference has a page of its own.
+        // The reference of the map language has its own page.
         let maps = |maps: clap::Command| maps.after_long_help("The language of maps: ckptfs-map(5).");
         let ckptfs = ckptfs.disable_help_subcommand(true).mut_subcommand("maps", maps);
         match &self.all {

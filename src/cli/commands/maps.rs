@@ -1,4 +1,4 @@
-//! `ckptfs maps`: the maps that ckptfs brings along.
+//! `ckptfs maps`: lists or prints the bundled maps.
 
 use std::fmt::Write as _;
 use std::io::{self, BufWriter, Write};
@@ -10,13 +10,13 @@ use serde_json::json;
 use crate::cli::output::reference;
 use crate::map::builtin::{BUILTIN_MAPS, BuiltinMap};
 
-/// List the bundled maps, for --map @NAME, or show one
+/// List the bundled maps, for --map @NAME, or print one
 ///
-/// `ckptfs maps show NAME > own.toml` is a beginning for a map of your own. The language of maps is explained below.
+/// To write a map of your own, start with `ckptfs maps show NAME > own.toml`. The map language is explained below.
 #[derive(clap::Args)]
 #[command(args_conflicts_with_subcommands = true, after_long_help = help())]
 pub(crate) struct Args {
-    /// An array of objects
+    /// Print a JSON array of objects
     #[arg(long)]
     json: bool,
     #[command(subcommand)]
@@ -30,7 +30,7 @@ const EXAMPLES: &str = "Examples:
 
 ";
 
-/// Returns the examples, and the reference of the language below them.
+/// Returns the examples, with the reference of the map language below them.
 fn help() -> StyledStr {
     let mut help = StyledStr::from(EXAMPLES);
     let _ = write!(help, "{}", reference::for_terminal().ansi());
@@ -39,12 +39,12 @@ fn help() -> StyledStr {
 
 #[derive(clap::Subcommand)]
 enum Action {
-    /// Print a map, the comments that say what it expects first
+    /// Print a map, which begins with comments on its input and output
     #[command(after_long_help = "Examples:
   $ ckptfs maps show ddp
   $ ckptfs maps show @bert-to-modelgarden > own.toml")]
     Show {
-        /// Its name, with or without the @
+        /// The map's name, with or without the @
         name: String,
     },
 }

@@ -1,4 +1,4 @@
-//! The subcommands: one file each, which has its flags (`Args`) and runs it.
+//! The subcommands: one module each, with the flags (`Args`) and the code that runs it.
 
 pub(crate) mod cat;
 pub(crate) mod check;

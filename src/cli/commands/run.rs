@@ -1,4 +1,4 @@
-//! `ckptfs run`.
+//! `ckptfs run`: runs a command in a private mount namespace in which the source directory shows the mount.
 
 use std::ffi::OsString;
 use std::os::unix::process::ExitStatusExt;
@@ -21,35 +21,38 @@ use crate::mount;
 use crate::mount::{Options, Session};
 use crate::mounted_source::MountedSource;
 
-/// Run a command that sees a checkpoint under new names, in its usual place
+/// Run a command that sees a checkpoint under new names, at its usual path
 ///
-/// The directory is covered by a read-only mount that the command and what it starts see, and nobody else, and that goes
-/// when the command ends: programs whose paths cannot be changed restore what the map makes of them. All other files are
-/// there too.
+/// A read-only mount covers the directory of the source. Only the command and its child processes see it, and it ends
+/// with the command. So a program whose paths cannot be changed restores the renamed checkpoint. The other files of
+/// the directory stay visible.
 #[derive(clap::Args)]
 #[command(after_long_help = "Examples:
   $ ckptfs run train/ --rename 'bert/**=encoder/**' -- python eval.py
   $ ckptfs run train/ckpt-9 --map fix.toml -- python eval.py")]
 pub(crate) struct Args {
-    /// One checkpoint (train/ckpt-9) or any of its files, a directory, of which all are mapped, or a SavedModel
+    /// One checkpoint (train/ckpt-9) or any of its files, a directory (all its checkpoints are mapped), or a
+    /// SavedModel
     source: PathBuf,
     #[command(flatten)]
     map: MapFlags,
     #[command(flatten)]
     serving: Serving,
-    /// The command and its arguments. Flags of ckptfs come before it; `--` may stand between
+    /// The command and its arguments. Flags of ckptfs come before it, optionally with `--` in between
     #[arg(trailing_var_arg = true, required = true, value_name = "COMMAND")]
     command: Vec<OsString>,
 }
 
-/// What the command is told of. Those of the terminal reach it by themselves.
+/// The signals that are forwarded to the command.
 const FORWARDED: &[i32] = &[SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2];
+/// The signals that the terminal sends to the command directly.
 const OF_THE_TERMINAL: &[i32] = &[SIGINT, SIGQUIT];
 
-/// What shells answer when a command is not there, and when it cannot be run.
+/// The exit code of shells for a command that does not exist.
 const NOT_FOUND: u8 = 127;
+/// The exit code of shells for a command that cannot be run.
 const NOT_EXECUTABLE: u8 = 126;
-/// Added to the number of the signal that ended a command.
+/// The base of the exit code of a command that a signal ended: the signal number is added to it.
 const SIGNALLED: i32 = 128;
 
 impl Args {
@@ -57,7 +60,7 @@ impl Args {
         let log = self.serving.start_log(logging::Stderr::Warnings)?;
         let transform = Arc::new(self.map.transform()?);
         let here = env::current_dir().context("the current directory")?;
-        // Before any thread is started.
+        // A namespace can be entered only before any thread is started.
         mount::enter()?;
         let source_dir = MountedSource::around(&absolute(&self.source)?, transform.clone())?
             .with_checksum_store(serve::keep());
@@ -81,7 +84,7 @@ impl Args {
         self.serve(&session, &here)
     }
 
-    /// Runs the command where the user is, and answers what it answered.
+    /// Runs the command in the user's current directory and returns its exit code.
     fn serve(&self, session: &Session, here: &Path) -> anyhow::Result<ExitCode> {
         let [program, args @ ..] = self.command.as_slice() else {
             unreachable!("the command line demands it")
@@ -95,7 +98,8 @@ impl Args {
     }
 }
 
-/// Passes signals on to a child, and to no process that has its number later.
+/// A sender of signals to a child. It holds a process file descriptor (pidfd), so it never signals a later process
+/// with the same ID.
 struct Forward(std::os::fd::OwnedFd);
 
 impl Forward {
@@ -108,13 +112,14 @@ impl Forward {
             return;
         }
         if let Some(signal) = Signal::from_named_raw(signal) {
-            // It may have ended meanwhile.
+            // The child may have ended already.
             let _ = pidfd_send_signal(&self.0, signal);
         }
     }
 }
 
-/// Whether Ctrl-C in the terminal goes to this process, and so to the command too, which is of its group.
+/// Returns true if this process's group is in the foreground of the terminal. Ctrl-C then reaches the command too,
+/// which is in the same group.
 fn has_the_terminal() -> bool {
     let terminal = fs::File::open("/dev/tty");
     terminal.is_ok_and(|terminal| rustix::termios::tcgetpgrp(terminal) == Ok(getpgrp()))

@@ -1,4 +1,4 @@
-//! `ckptfs status`: what is mounted, and how it fares.
+//! `ckptfs status`: lists mounts and their health.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -16,30 +16,30 @@ use crate::cli::output::terminal::{bytes, counted};
 use crate::mount;
 use crate::mount::Mounted;
 
-/// Say what ckptfs has mounted, and how it fares
+/// List mounts and their health
 ///
-/// Exits with 1 when nothing is mounted on MOUNTPOINT, or it does not answer.
+/// Exits with 1 if MOUNTPOINT has no mount of ckptfs, or the mount does not answer.
 #[derive(clap::Args)]
 #[command(after_long_help = "Examples:
   $ ckptfs status
   $ ckptfs status m
   $ ckptfs status --json | jq '.[].state'")]
 pub(crate) struct Args {
-    /// The mount; all of them if there is none
+    /// The mountpoint; all mounts if omitted
     mountpoint: Option<PathBuf>,
-    /// An array of objects
+    /// Print a JSON array of objects
     #[arg(long)]
     json: bool,
 }
 
-/// How long a mount has to answer. One that is well takes less than a millisecond.
+/// The time limit for a mount's answer. A healthy mount answers in less than a millisecond.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// What came of asking a mount how it fares.
+/// The answer of a mount that was asked for its status.
 enum Answer {
-    /// Its `status.json`.
+    /// The mount's `status.json`.
     Fares(Value),
-    /// A word for it, and what it means.
+    /// The state of a mount that gave no status, in one word, and its explanation.
     Silent(&'static str, String),
 }
 
@@ -61,7 +61,7 @@ impl Args {
     }
 }
 
-/// Asks all at once, each in a thread of its own: one that is stuck never returns.
+/// Asks all mounts at once, each from its own thread: a read of a mount that hangs never returns.
 fn ask(mounts: &[Mounted]) -> Vec<Answer> {
     let until = Instant::now() + PATIENCE;
     let lines = mounts.iter().map(|mounted| {
@@ -155,7 +155,7 @@ fn paragraph(mounted: &Mounted, answer: &Answer) -> String {
     }
 }
 
-/// The line on a directory's checkpoints; empty for a mount of one that fits.
+/// Returns the line about a directory's checkpoints. It is empty for a mount of a single checkpoint that fits.
 fn checkpoints(status: &Value) -> String {
     let number = |key: &str| status["checkpoints"][key].as_u64().unwrap_or(0) as usize;
     let (all, planned, unfit) = (number("all"), number("planned"), number("unfit"));
@@ -168,7 +168,7 @@ fn checkpoints(status: &Value) -> String {
     format!("  holds    {}: {misfits}\n", counted(all, "checkpoint"))
 }
 
-/// How long it is since a time, which is in seconds since the epoch.
+/// Returns the time since `started` (in seconds since the epoch), in words.
 fn lasting(started: u64) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let seconds = now.saturating_sub(started);
@@ -180,7 +180,8 @@ fn lasting(started: u64) -> String {
     }
 }
 
-/// The process that serves a mount: what it says itself, else what the kernel shows of the processes we may look at.
+/// Returns the process that serves a mount, as its `status.json` says. For a mount that gave no status, returns the
+/// process that the kernel shows, if this user may inspect it.
 fn pid(mounted: &Mounted, answer: &Answer) -> Option<u64> {
     match answer {
         Answer::Fares(status) => status["pid"].as_u64(),

@@ -1,4 +1,4 @@
-//! `ckptfs umount`.
+//! `ckptfs umount`: unmounts ckptfs mounts.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -7,16 +7,16 @@ use anyhow::bail;
 
 use crate::mount;
 
-/// Unmount what ckptfs mounted
+/// Unmount mounts of ckptfs
 #[derive(clap::Args)]
 #[command(after_long_help = "Examples:
   $ ckptfs umount m
   $ ckptfs umount --lazy m other/m    # even if they are in use")]
 pub(crate) struct Args {
-    /// The directories it is mounted on
+    /// The mountpoints
     #[arg(required = true)]
     mountpoint: Vec<PathBuf>,
-    /// Detach at once even if it is in use, and end when it is free
+    /// Detach at once, even if the mount is in use; its daemon ends when it is no longer in use
     #[arg(short, long)]
     lazy: bool,
 }

@@ -1,4 +1,4 @@
-//! Completions of values: bundled maps, forms, and the names of the checkpoint that the command line names.
+//! The completion of values: bundled maps, forms, and the variables of the checkpoint on the command line.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -17,7 +17,7 @@ use crate::{remap, source};
 
 type Complete = fn(&OsStr) -> Vec<CompletionCandidate>;
 
-/// The completer of an argument: its command (nothing: any), its id and the function.
+/// The completers of arguments: the command (empty for any command), the argument's id and the function.
 const COMPLETERS: &[(&str, &str, Complete)] = &[
     ("", "map", maps),
     ("show", "name", builtin_maps),
@@ -33,8 +33,8 @@ const COMPLETERS: &[(&str, &str, Complete)] = &[
     ("", "show", forms),
 ];
 
-/// Completes the words of this process, if a shell's script called it. An error is not shown: it would end up in the line
-/// that is being typed.
+/// Completes the words of this process and returns true, if a completion script called it. Errors are not printed,
+/// because they would appear in the line that the user is typing.
 pub(crate) fn complete() -> bool {
     let directory = std::env::current_dir().ok();
     let completion = CompleteEnv::with_factory(command).var(VAR);
@@ -59,7 +59,7 @@ fn completed(command: Command) -> Command {
     command.mut_subcommands(completed)
 }
 
-/// `@NAME`, or a file.
+/// Completes a map: `@NAME` or a file.
 fn maps(current: &OsStr) -> Vec<CompletionCandidate> {
     let is_named = current.to_str().is_some_and(|text| text.starts_with(SIGN));
     let files = if is_named { Vec::new() } else { PathCompleter::file().complete(current) };
@@ -80,7 +80,7 @@ fn described(
     words.map(|(word, help)| CompletionCandidate::new(word).help(Some(help.into())))
 }
 
-/// The last of several words with commas between them.
+/// Completes the last word of a comma-separated list of forms.
 #[cfg(feature = "fuse")]
 fn forms(current: &OsStr) -> Vec<CompletionCandidate> {
     let current = current.to_string_lossy();
@@ -89,17 +89,17 @@ fn forms(current: &OsStr) -> Vec<CompletionCandidate> {
     words.map(|word| CompletionCandidate::new(format!("{before}{word}"))).collect()
 }
 
-/// Names as the map makes them.
+/// Completes a target name, which is a variable's name after the map.
 fn mapped(current: &OsStr) -> Vec<CompletionCandidate> {
     candidates(true, current, "")
 }
 
-/// Names as the source has them.
+/// Completes a variable's name in the source.
 fn own_names(current: &OsStr) -> Vec<CompletionCandidate> {
     candidates(false, current, "")
 }
 
-/// The same where another value follows.
+/// Completes a variable's name in the source and adds `=`, because a second value follows.
 fn own_assigned(current: &OsStr) -> Vec<CompletionCandidate> {
     candidates(false, current, "=")
 }
@@ -113,7 +113,7 @@ fn candidates(is_mapped: bool, current: &OsStr, after: &str) -> Vec<CompletionCa
         .collect()
 }
 
-/// Returns what may follow `current`, up to the next slash, or further where there is no choice.
+/// Returns the completions of `current` up to the next slash, or further if there is only one.
 fn next(names: &[String], current: &str) -> Vec<String> {
     let (mut current, mut found) = (current.to_owned(), BTreeSet::new());
     loop {
@@ -128,7 +128,7 @@ fn next(names: &[String], current: &str) -> Vec<String> {
     }
 }
 
-/// Returns the names of the checkpoint that was typed. Only its index is read.
+/// Returns the variable names of the checkpoint on the command line. Only its index is read.
 fn names(typed: &ArgMatches, is_mapped: bool) -> Option<Vec<String>> {
     let path = typed.try_get_one::<PathBuf>("source").ok()??;
     let mut catalog = source::open(path).ok()?.catalog;
@@ -140,7 +140,7 @@ fn names(typed: &ArgMatches, is_mapped: bool) -> Option<Vec<String>> {
     Some(names.flatten().filter(|name| !name.contains(char::is_control)).map(str::to_owned).collect())
 }
 
-/// Returns the subcommand's arguments that were typed, without the word that is to be completed.
+/// Returns the typed arguments of the subcommand, without the word to complete.
 fn typed() -> Option<ArgMatches> {
     let mut words: Vec<OsString> = env::args_os().skip_while(|word| word != "--").skip(1).collect();
     let index = env::var("_CLAP_COMPLETE_INDEX").ok().and_then(|index| index.parse().ok());
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_completed_a_component_at_a_time() {
+    fn names_are_completed_one_component_at_a_time() {
         let names = ["a/b/c", "a/b/d", "a/b/d/Adam", "step"].map(String::from);
         assert_eq!(next(&names, ""), ["a/", "step"]);
         assert_eq!(next(&names, "a"), ["a/b/c", "a/b/d", "a/b/d/"]);

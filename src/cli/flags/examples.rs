@@ -1,13 +1,13 @@
-//! The examples of every `--help`, against the command line as it is.
+//! Tests of the examples in every `--help` against the command line.
 
 use clap::{Command, CommandFactory, Parser};
 
 use crate::cli::args::Cli;
 
-/// The columns of a line in a terminal of 80, without the indent and the prompt.
+/// The columns of an example in a terminal of 80 columns, without indentation and prompt.
 const WIDTH: usize = 76;
 
-/// The command line and all subcommands, each with the words that lead to it.
+/// Returns the command line and all subcommands.
 fn commands() -> Vec<Command> {
     let (mut all, mut open) = (Vec::new(), vec![Cli::command()]);
     while let Some(command) = open.pop() {
@@ -17,14 +17,14 @@ fn commands() -> Vec<Command> {
     all
 }
 
-/// The command lines in a command's help, without the prompt.
+/// Returns the example command lines in a command's help, without the prompt.
 fn examples(command: &Command) -> Vec<String> {
     let help = command.get_after_long_help().map(ToString::to_string).unwrap_or_default();
     let lines = help.lines().map(str::trim).map(|line| line.strip_prefix("$ ").unwrap_or(line));
     lines.filter(|line| line.starts_with("ckptfs ")).map(str::to_owned).collect()
 }
 
-/// The words of the first command of a line, as a shell divides it: up to a pipe, a redirection or a comment.
+/// Returns the words of the first command of a line, split as a shell does: up to a pipe, a redirection or a comment.
 fn words(line: &str) -> Vec<String> {
     let words = shlex::split(line).unwrap_or_else(|| panic!("a shell does not read {line}"));
     words.into_iter().take_while(|word| !["|", ">"].contains(&word.as_str())).collect()

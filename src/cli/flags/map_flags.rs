@@ -1,4 +1,4 @@
-//! The flags that make a map, which most commands have, and opening a source through them.
+//! The flags that define a map, which most commands have, and the code that opens a source through the map.
 
 use std::fs;
 use std::io::Read;
@@ -36,11 +36,12 @@ pub(crate) struct MapFlags {
     like: Option<PathBuf>,
     filling: Filling,
     h5_layout: Option<H5Layout>,
-    /// All of them, as a shell would take them.
+    /// All these flags, quoted for a shell.
     typed: Vec<String>,
 }
 
-/// A flag: its name, what stands for its value in the help (nothing: it takes none), its help, and the rule it is.
+/// A flag: its name, the placeholder of its value in the help (empty if the flag takes no value), its help, and its
+/// rule.
 struct Row {
     name: &'static str,
     value: &'static str,
@@ -56,21 +57,21 @@ const MISSING: &str = "missing";
 const FIT: &str = "fit";
 const LAYOUT: &str = "h5-layout";
 
-/// The ways of fitting, as they are written.
+/// The values of `--fit`.
 const FITS: &[(&str, bool)] = &[("like", true)];
 
 #[rustfmt::skip]
 const ROWS: &[Row] = &[
-    Row { name: "rename", value: "FROM=TO", help: "Give variables another name: 'bert/**=encoder/**', or for a scope bert=encoder", flag: Flag::Rename },
-    Row { name: "alias", value: "FROM=TO", help: "Give them one more name", flag: Flag::Alias },
-    Row { name: "drop", value: "PATTERN", help: "Leave variables out: '**/adam_*', or a scope", flag: Flag::Drop },
-    Row { name: "keep", value: "PATTERN", help: "Leave all others out", flag: Flag::Keep },
-    Row { name: "cast", value: "PATTERN=DTYPE", help: "Give their values another dtype: '**=bfloat16'", flag: Flag::Cast },
-    Row { name: "strip-prefix", value: "TEXT", help: "Take TEXT off names that begin with it", flag: Flag::StripPrefix },
-    Row { name: "add-prefix", value: "TEXT", help: "Put TEXT in front of names, after --strip-prefix", flag: Flag::AddPrefix },
-    Row { name: "drop-optimizer", value: "", help: "Leave optimizer state out, whatever it is called", flag: |_| Flag::DropOptimizer },
-    Row { name: "var", value: "NAME=NUMBER", help: "Give a number of a map file's [vars] another value: heads=16", flag: Flag::Var },
-    Row { name: "collision", value: "first", help: "Of two variables that get one name, keep the first", flag: |_| Flag::CollisionFirst },
+    Row { name: "rename", value: "FROM=TO", help: "Rename variables: 'bert/**=encoder/**', or a whole scope: bert=encoder", flag: Flag::Rename },
+    Row { name: "alias", value: "FROM=TO", help: "Add another name to variables", flag: Flag::Alias },
+    Row { name: "drop", value: "PATTERN", help: "Drop variables: '**/adam_*', or a whole scope", flag: Flag::Drop },
+    Row { name: "keep", value: "PATTERN", help: "Drop all variables except these", flag: Flag::Keep },
+    Row { name: "cast", value: "PATTERN=DTYPE", help: "Convert values to another dtype: '**=bfloat16'", flag: Flag::Cast },
+    Row { name: "strip-prefix", value: "TEXT", help: "Remove TEXT from the start of names", flag: Flag::StripPrefix },
+    Row { name: "add-prefix", value: "TEXT", help: "Add TEXT to the start of names, after --strip-prefix", flag: Flag::AddPrefix },
+    Row { name: "drop-optimizer", value: "", help: "Drop optimizer state, regardless of its names", flag: |_| Flag::DropOptimizer },
+    Row { name: "var", value: "NAME=NUMBER", help: "Override a number in a map's [vars]: heads=16", flag: Flag::Var },
+    Row { name: "collision", value: "first", help: "Keep the first of two variables that get the same name", flag: |_| Flag::CollisionFirst },
 ];
 
 impl Row {
@@ -83,7 +84,7 @@ impl Row {
         }
     }
 
-    /// The flag's occurrences with their places on the command line: rules apply in that order.
+    /// Returns the occurrences of the flag with their positions on the command line. Rules apply in that order.
     fn occurrences(&self, matches: &ArgMatches) -> Vec<(usize, Flag)> {
         let indices = matches.indices_of(self.name).into_iter().flatten();
         match self.value {
@@ -97,7 +98,7 @@ impl Row {
     }
 }
 
-/// The flags for what the whole checkpoint is to be in the end.
+/// Returns the flags that apply to the whole checkpoint, after the rules.
 fn ends() -> [Arg; 5] {
     let choice = |name: &'static str, value: &'static str, words: Vec<&'static str>| {
         let arg = Arg::new(name).long(name).value_name(value).value_parser(PossibleValuesParser::new(words));
@@ -105,7 +106,8 @@ fn ends() -> [Arg; 5] {
     };
     [
         choice(TARGET, "KIND", TARGETS.iter().map(|(kind, _)| *kind).collect()).help(
-            "Serve the other kind of program: object for tf.train.Checkpoint and Keras, name for tf.compat.v1.train.Saver",
+            "Convert to the kind of checkpoint that a program reads: object for tf.train.Checkpoint and Keras, name for \
+             tf.compat.v1.train.Saver",
         ),
         Arg::new(LIKE)
             .long(LIKE)
@@ -114,16 +116,16 @@ fn ends() -> [Arg; 5] {
             .help_heading(HEADING)
             .help(
                 "After the map, take names, order and object graph from WANTED: a checkpoint that the restoring program \
-                 wrote, a SavedModel, a graph of TF1 (.meta), or a table as of ls --tsv",
+                 wrote, a SavedModel, a graph of TF1 (.meta), or a table from ls --tsv",
             ),
         choice(MISSING, "WITH", like::MISSING.iter().map(|(with, _)| *with).collect())
             .requires(LIKE)
-            .help("Fill what only WANTED has: with zeros, or like WANTED itself"),
+            .help("Fill variables that only WANTED has: with zeros, or with WANTED's values (like)"),
         choice(FIT, "WITH", FITS.iter().map(|(with, _)| *with).collect())
             .requires(LIKE)
             .help("Fill the rest of an axis that is too short with WANTED's rows"),
         choice(LAYOUT, "LAYOUT", H5_LAYOUTS.iter().map(|(name, _)| *name).collect()).help(
-            "Which Keras is to read the weights as HDF5: keras3 has model.weights.h5, legacy model.h5, for Keras 2 (tf_keras)",
+            "Layout of HDF5 weights: keras3 (model.weights.h5), or legacy (model.h5) for Keras 2 (tf_keras)",
         ),
     ]
 }
@@ -133,7 +135,7 @@ impl clap::Args for MapFlags {
         let files = Arg::new(FILES)
             .long(FILES)
             .value_name("FILE")
-            .help("A map file (TOML), or @NAME for one that ckptfs brings along (ckptfs maps); repeatable, after the flags");
+            .help("A map file (TOML), or @NAME for a bundled map (ckptfs maps); repeatable, applied after the flags");
         let files =
             files.value_parser(clap::value_parser!(PathBuf)).action(ArgAction::Append).help_heading(HEADING);
         command.arg(files).args(ROWS.iter().map(Row::arg)).args(overlay_flags::args(HEADING)).args(ends())
@@ -170,14 +172,17 @@ impl clap::FromArgMatches for MapFlags {
     }
 }
 
-/// What a word stands for.
+/// Returns the value that a word names.
+///
+/// # Errors
+/// The list of known words, if `word` is unknown.
 fn one_of<T: Copy>(known: &[(&str, T)], word: &str) -> Result<T, String> {
     let found = known.iter().find(|(other, _)| *other == word).map(|(_, value)| *value);
     let words = || known.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(" or ");
     found.ok_or_else(|| format!("it is {}", words()))
 }
 
-/// The flags as they were typed, in their order.
+/// Returns the flags as typed, in their order.
 fn typed(matches: &ArgMatches) -> Vec<String> {
     let names =
         ROWS.iter().map(|row| row.name).chain([FILES, OVERLAY, TAKE, TARGET, LIKE, MISSING, FIT, LAYOUT]);
@@ -196,29 +201,29 @@ fn typed(matches: &ArgMatches) -> Vec<String> {
 }
 
 impl MapFlags {
-    /// One more map file, after the others.
+    /// Adds a map file after the others.
     #[cfg(feature = "fuse")]
     pub(crate) fn add_file(&mut self, path: PathBuf) {
         self.typed.push(format!("--{FILES} {}", quoted(&path.to_string_lossy())));
         self.files.push(path);
     }
 
-    /// How it is to be laid out as HDF5, if that was said.
+    /// Returns the layout of HDF5 files, or `None` if the flag is not given.
     pub(crate) fn h5_layout(&self) -> Option<H5Layout> {
         self.h5_layout
     }
 
-    /// One more number, `heads=16`.
+    /// Adds a number for the map's `[vars]`: `heads=16`.
     #[cfg(feature = "fuse")]
     pub(crate) fn add_var(&mut self, var: &str) {
         self.typed.push(format!("--var {}", quoted(var)));
         self.flags.push(Flag::Var(var.into()));
     }
 
-    /// A flag and its value, as an option of mount(8) has them.
+    /// Sets a flag from an option of mount(8).
     ///
     /// # Errors
-    /// What the flag's value may be.
+    /// The valid values of the flag, if `value` is invalid.
     #[cfg(feature = "fuse")]
     pub(crate) fn set(&mut self, name: &'static str, value: &str) -> Result<(), String> {
         match name {
@@ -235,14 +240,14 @@ impl MapFlags {
         Ok(())
     }
 
-    /// What of the flags needs others that are not there.
+    /// Returns an error message if a flag requires another flag that is missing.
     #[cfg(feature = "fuse")]
     pub(crate) fn lacks(&self) -> Option<String> {
         let fills = self.filling.missing.is_some() || self.filling.fit;
         (fills && self.like.is_none()).then(|| format!("{MISSING} and {FIT} need {LIKE}=…"))
     }
 
-    /// The flags, for another command line.
+    /// Returns the flags, quoted for use in another command line.
     #[cfg(feature = "fuse")]
     pub(crate) fn typed(&self) -> &[String] {
         &self.typed
@@ -254,14 +259,14 @@ impl MapFlags {
         Ok(Map::parse(&self.flags, &files).map_err(ParseError)?)
     }
 
-    /// All that the flags ask for: the map, and what comes after it.
+    /// Returns the transform that the flags define: the overlays, the map, and the steps after it.
     pub(crate) fn transform(&self) -> anyhow::Result<Transform> {
         let like = self.like.as_deref().map(|path| anyhow::Ok((wanted(path)?, self.filling))).transpose()?;
         let (map, overlays) = (self.parse()?, self.overlays.open()?);
         Ok(Transform { overlays, map, target: self.target, like, h5_layout: self.h5_layout })
     }
 
-    /// Opens a source and does what the flags ask for; tells the user what is odd about either.
+    /// Opens a source and applies the transform to it. Prints the warnings of both.
     pub(crate) fn open(&self, source: &Path) -> anyhow::Result<(Checkpoint, Report)> {
         let transform = self.transform()?;
         let mut checkpoint = open(source)?;
@@ -275,14 +280,14 @@ impl MapFlags {
         Ok((checkpoint, report))
     }
 
-    /// What came of `--like`, a line for each sort of thing and below it the names.
+    /// Returns the result of `--like`: a line for each kind of variables, followed by their names.
     pub(crate) fn summary(&self, likeness: &Likeness) -> Vec<String> {
         let wanted = self.like.as_deref().unwrap_or(Path::new("WANTED"));
         summary(likeness, &wanted.display().to_string())
     }
 }
 
-/// What a map file says, or a bundled map.
+/// Returns the text of a map file or of a bundled map.
 fn map_text(path: &Path) -> anyhow::Result<MapText> {
     if let Some(name) = path.to_str().filter(|path| path.starts_with(SIGN)) {
         return Ok(BuiltinMap::named(name).map_err(|unknown| elsewhere(unknown, path))?.into());
@@ -294,10 +299,10 @@ fn map_text(path: &Path) -> anyhow::Result<MapText> {
     Ok(MapText { name: path.display().to_string(), text })
 }
 
-/// Endings of the formats in which other programs have their settings.
+/// The file extensions of other formats for settings.
 const NOT_TOML: &[&str] = &["yaml", "yml", "json", "ini", "py"];
 
-/// Returns what would work instead of a path that cannot be a map's.
+/// Returns advice for a path that cannot be a map file: what to write instead.
 fn instead(path: &Path) -> Option<String> {
     let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
     if NOT_TOML.contains(&ending.to_lowercase().as_str()) {
@@ -311,7 +316,7 @@ fn instead(path: &Path) -> Option<String> {
     Some(format!("no such file\n  help: {help}"))
 }
 
-/// A name with the sign may be meant for a file.
+/// Returns the error for an unknown bundled map. If a file has this name, the error says how to write its path.
 fn elsewhere(unknown: UnknownMap, path: &Path) -> anyhow::Error {
     match path.exists() {
         true => anyhow::anyhow!("{unknown}; for the file write ./{}", path.display()),
@@ -319,10 +324,10 @@ fn elsewhere(unknown: UnknownMap, path: &Path) -> anyhow::Error {
     }
 }
 
-/// Names that are listed of one sort.
+/// The maximum number of names that are listed of one kind.
 const LISTED: usize = 20;
 
-/// What came of `--like`, a line for each sort of thing and below it the names.
+/// Returns the result of `--like`: a line for each kind of variables, followed by their names.
 fn summary(likeness: &Likeness, wanted: &str) -> Vec<String> {
     let Likeness { found, filled, fitted, extra } = likeness;
     let mut lines =
@@ -339,7 +344,7 @@ fn summary(likeness: &Likeness, wanted: &str) -> Vec<String> {
     lines
 }
 
-/// What is at a path that says what is wanted.
+/// Reads the argument of `--like`: a graph (.meta), a table, or a checkpoint.
 fn wanted(path: &Path) -> anyhow::Result<Wanted> {
     let (name, extension) = (path.display().to_string(), path.extension().and_then(|end| end.to_str()));
     if path.is_file() && extension == Some("meta") {
@@ -350,7 +355,7 @@ fn wanted(path: &Path) -> anyhow::Result<Wanted> {
         let text = fs::read(path).with_context(|| name.clone())?;
         return Ok(Wanted::table(name, &text)?);
     }
-    // Absolute, because its values are looked at again by a process that has left this directory.
+    // The path must be absolute, because a process that has left this directory reads the values again.
     let checkpoint = source::open(&std::path::absolute(path)?).with_context(|| format!("--like {name}"))?;
     checkpoint.warnings.iter().for_each(terminal::warning);
     Ok(Wanted::checkpoint(name, checkpoint.catalog))
@@ -361,7 +366,7 @@ fn is_table(path: &Path) -> bool {
     fs::File::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok() && &start == b"name\t"
 }
 
-/// Opens a source and tells the user what is odd about it.
+/// Opens a source and prints the warnings about it.
 pub(crate) fn open(source: &Path) -> anyhow::Result<Checkpoint> {
     let checkpoint = source::open(source)?;
     checkpoint.warnings.iter().for_each(terminal::warning);
@@ -373,7 +378,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_that_cannot_be_a_maps_is_refused_with_what_would_work() {
+    fn a_path_that_cannot_be_a_map_is_refused_with_advice() {
         for (path, said) in [
             ("ddp", "`--map @ddp`"),
             ("bert-to-modelgarden.toml", "`--map @bert-to-modelgarden`"),

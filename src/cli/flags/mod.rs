@@ -1,4 +1,4 @@
-//! Flags that several commands share, their completion, and advice where a command line is not understood.
+//! The flags that several commands share, their completion, and advice for invalid command lines.
 
 pub(crate) mod completer;
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Command lines that lack a subcommand or have another tool's word for one.
+//! Command lines that lack a subcommand or use another tool's name for one.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -8,10 +8,10 @@ use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 
 use crate::source;
 
-/// The subcommand that one argument means, if that is a source.
+/// The subcommand that is used if the only argument is a source.
 const LIST: &str = "ls";
 
-/// Other tools' words, and the subcommand that does the same.
+/// The subcommands of other tools, and the equivalent subcommand of ckptfs.
 const MEANT: &[(&[&str], &str)] = &[
     (&["convert", "save", "write", "rename", "copy", "cp", "extract"], "export"),
     (&["list", "show", "tree", "inspect", "info"], "ls"),
@@ -21,7 +21,7 @@ const MEANT: &[(&[&str], &str)] = &[
     (&["exec"], "run"),
 ];
 
-/// The arguments, with `ls` before the only one if that is a path: `ckptfs train/ckpt-9`.
+/// Returns the arguments, with `ls` inserted before a single argument that is a path: `ckptfs train/ckpt-9`.
 pub(crate) fn arguments(args: Vec<OsString>, is_subcommand: impl Fn(&OsStr) -> bool) -> Vec<OsString> {
     match args.as_slice() {
         [program, path] if !is_subcommand(path) && is_path(path) => {
@@ -36,7 +36,7 @@ fn is_path(word: &OsStr) -> bool {
     !bytes.starts_with(b"-") && (bytes.contains(&b'/') || source::resolve(Path::new(word)).is_ok())
 }
 
-/// The error of a command line, with the subcommand that another tool's word means.
+/// Adds the equivalent subcommand to the error of a command line that uses another tool's name.
 pub(crate) fn advised(mut error: Error) -> Error {
     let word = match error.get(ContextKind::InvalidSubcommand) {
         Some(ContextValue::String(word)) if error.kind() == ErrorKind::InvalidSubcommand => word.clone(),
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn words_of_other_tools_are_told_the_subcommand() {
+    fn the_error_for_a_subcommand_of_another_tool_names_the_equivalent() {
         for (word, meant) in [("convert", "export"), ("validate", "check"), ("list", "ls")] {
             let error = Cli::try_parse_from(["ckptfs", word, "a", "b"]).err().unwrap();
             let said = advised(error).to_string();
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn no_word_of_another_tool_is_a_subcommand() {
+    fn no_listed_name_of_another_tool_is_a_subcommand() {
         let ckptfs = Cli::command();
         let (words, meant): (Vec<_>, Vec<_>) = MEANT.iter().copied().unzip();
         assert!(words.concat().iter().all(|word| ckptfs.find_subcommand(word).is_none()));

@@ -1,4 +1,5 @@
-//! `--overlay` and `--take`: values of other checkpoints, which are opened here, and what came of them.
+//! `--overlay` and `--take`: values from other checkpoints. This module opens those checkpoints and summarizes the
+//! result.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf, absolute};
@@ -15,42 +16,42 @@ use crate::transform::overlay::{Overlay, Overlays, Take};
 pub(crate) const OVERLAY: &str = "overlay";
 pub(crate) const TAKE: &str = "take";
 
-/// The other checkpoints of a command line.
+/// The other checkpoints on a command line.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct OverlayFlags {
     whole: Vec<PathBuf>,
     takes: Vec<Taken>,
 }
 
-/// `NAME=SOURCE`
+/// The parsed value of `--take`: `NAME=SOURCE`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Taken {
     name: String,
     source: PathBuf,
 }
 
-/// Names that are listed of one source.
+/// The maximum number of names that are listed of one source.
 const LISTED: usize = 20;
 
-/// The flags.
+/// Returns the flags.
 pub(crate) fn args(heading: &'static str) -> [Arg; 2] {
     let arg = |name: &'static str, value: &'static str| {
         Arg::new(name).long(name).value_name(value).action(ArgAction::Append).help_heading(heading)
     };
     [
         arg(OVERLAY, "SOURCE").value_parser(clap::value_parser!(PathBuf)).help(
-            "Before the map, lay all variables of another checkpoint over this one's, by name: they replace those it has \
-             and add those it lacks; of several overlays the later wins",
+            "Before the map, replace variables with those of the same name in another checkpoint, and add those that are \
+             missing here; the last of several overlays wins",
         ),
         arg(TAKE, "NAME=SOURCE").value_parser(Taken::parse).help(
-            "After the overlays, take this one variable from another checkpoint, as one that is damaged from the step \
-             before; it must be of the same shape and dtype",
+            "After the overlays, take one variable from another checkpoint, for example a damaged one from the previous \
+             step; shape and dtype must be the same",
         ),
     ]
 }
 
 impl Taken {
-    /// `NAME=SOURCE`, parted at the first `=` without a backslash before it.
+    /// Parses `NAME=SOURCE`, split at the first `=` without a backslash before it.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let mut parts = text.match_indices('=').map(|(at, _)| at);
         let at = parts.find(|&at| !text[..at].ends_with('\\'));
@@ -79,10 +80,10 @@ impl OverlayFlags {
         Ok(())
     }
 
-    /// Opens all of them, each once.
+    /// Opens all of these checkpoints, each one once.
     ///
     /// # Errors
-    /// Everything that cannot be opened.
+    /// One message for all checkpoints that cannot be opened.
     pub(crate) fn open(&self) -> anyhow::Result<Overlays> {
         let mut opened: HashMap<&Path, Option<Arc<Overlay>>> = HashMap::new();
         let mut faults = Vec::new();
@@ -104,14 +105,14 @@ impl OverlayFlags {
 }
 
 fn overlay(path: &Path) -> anyhow::Result<Arc<Overlay>> {
-    // Absolute, because its values are read by a process that has left this directory.
+    // The path must be absolute, because a process that has left this directory reads the values.
     let source::Checkpoint { prefix, catalog, stamp, warnings } = source::open(&absolute(path)?)?;
     warnings.iter().for_each(warning);
     let (name, path) = (path.display().to_string(), prefix.path().display().to_string().into());
     Ok(Arc::new(Overlay { name, path, stamp, catalog }))
 }
 
-/// What came from where, a line for each source and below it the names that were replaced.
+/// Returns the result of the overlays: a line for each source, followed by the names that it replaced.
 pub(crate) fn summary(overlaid: &OverlaySummary) -> Vec<String> {
     let mut lines = Vec::new();
     for from in &overlaid.from {
@@ -133,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_take_is_parted_at_its_first_plain_equals_sign() {
+    fn a_take_is_split_at_its_first_plain_equals_sign() {
         let parse = |text| Taken::parse(text).map(|taken| (taken.name, taken.source));
         assert_eq!(parse("a/b=train/ckpt-8"), Ok(("a/b".into(), "train/ckpt-8".into())));
         assert_eq!(parse("a=x=y"), Ok(("a".into(), "x=y".into())));

@@ -1,4 +1,4 @@
-//! `.ckptfs/`: the log, the map in force, and how the mount fares.
+//! `.ckptfs/`: the log, the active map, and the status of the mount.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,12 +13,12 @@ use crate::fuse::Metrics;
 use crate::name::printable;
 use crate::tree::{Checkpoints, Tree};
 
-/// The folder, in a mount.
+/// The name of the directory in a mount.
 pub(crate) const FOLDER: &str = ".ckptfs";
-/// The file that says how the mount fares.
+/// The file with the status of the mount.
 pub(crate) const STATUS: &str = "status.json";
 
-/// What `status.json` tells of.
+/// The data sources of `status.json`.
 pub(crate) struct About {
     pub(crate) source: PathBuf,
     pub(crate) mountpoint: PathBuf,
@@ -28,14 +28,14 @@ pub(crate) struct About {
     pub(crate) checkpoints: Checkpoints,
 }
 
-/// Checkpoints that do not fit and are named; more are counted.
+/// The maximum number of checkpoints that are named because they do not fit. Further ones are only counted.
 const NAMED: usize = 20;
 
-/// `status.json` is a multiple of this long whatever its numbers are, so that one that grows while it is read in pieces
-/// ends where it did.
+/// The unit of the length of `status.json`, which is padded to a multiple of it. So the length stays the same if a
+/// number gets more digits while a program reads the file in several parts.
 const PADDED: usize = 2048;
 
-/// Adds the files to a tree.
+/// Adds the files of the directory to a tree.
 pub(crate) fn add(tree: &mut Tree, about: About, map: String, log: Arc<Recent>) {
     let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     tree.add_control_dir("log", Box::new(move || log.bytes()));
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_length_does_not_follow_the_numbers() {
+    fn the_length_does_not_depend_on_the_numbers() {
         let lengths = [json!({"n": 9}), json!({"n": 10})].map(|status| padded(&status).len());
         assert_eq!(lengths, [PADDED, PADDED]);
         assert_eq!(serde_json::from_slice::<Value>(&padded(&json!({"n": 9}))).unwrap()["n"], 9);

@@ -1,5 +1,5 @@
-//! The command lines that mount(8) makes. It calls a helper for a type `T`, and the helper of `fuse.ckptfs` is a program
-//! of the FUSE package that calls ckptfs:
+//! The command lines that mount(8) produces. It calls a helper program for each file-system type. The helper for
+//! `fuse.ckptfs` is a program of the FUSE package that calls ckptfs:
 //!
 //! ```text
 //! mount -t fuse.ckptfs S M -o ro   mount.fuse3 ─►  ckptfs S M -o ro,dev,suid
@@ -11,7 +11,8 @@ use std::path::Path;
 
 const MOUNT: &str = "mount";
 
-/// The arguments as this program takes them: with the subcommand that a mount lacks. `is_subcommand` knows the others.
+/// Returns the arguments with `mount` inserted if they are a mount without a subcommand. `is_subcommand` recognizes
+/// the subcommands.
 pub(crate) fn arguments(args: Vec<OsString>, is_subcommand: impl Fn(&OsStr) -> bool) -> Vec<OsString> {
     let Some((program, rest)) = args.split_first() else { return args };
     let name = Path::new(program).file_name().unwrap_or_default().to_string_lossy();
@@ -24,7 +25,8 @@ pub(crate) fn arguments(args: Vec<OsString>, is_subcommand: impl Fn(&OsStr) -> b
     }
 }
 
-/// Whether it begins with a source: not a subcommand, and by what follows or by its looks not a misspelt one.
+/// Returns true if the arguments are those of a mount without a subcommand. The first argument must not be a
+/// subcommand. It may be a misspelled one, so one argument must be `-o`, or the first of several must be a path.
 fn is_bare_mount(args: &[OsString], is_subcommand: impl Fn(&OsStr) -> bool) -> bool {
     let is_words = |arg: &OsString| arg.as_encoded_bytes().starts_with(b"-o");
     let Some(first) = args.first().filter(|first| !is_subcommand(first)) else { return false };
@@ -35,7 +37,8 @@ fn is_bare_mount(args: &[OsString], is_subcommand: impl Fn(&OsStr) -> bool) -> b
     }
 }
 
-/// Single letters mean other things to a helper: sloppy, fake, no mtab, verbose.
+/// Translates the arguments of a mount helper. Its short flags have other meanings than those of ckptfs: `-s` sloppy,
+/// `-f` fake, `-n` no mtab, `-v` verbose.
 fn of_helper(args: &[OsString]) -> Vec<OsString> {
     let (mut ours, mut args) = (vec![], args.iter());
     while let Some(arg) = args.next() {
@@ -77,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_mount_stays_as_it_is() {
+    fn arguments_that_are_not_a_mount_stay_the_same() {
         for line in [
             "ckptfs",
             "ckptfs ls train/ckpt-9",
@@ -90,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_helper_of_mount_takes_the_letters_of_mount() {
+    fn a_mount_helper_accepts_the_short_flags_of_mount() {
         assert_eq!(
             read("/sbin/mount.ckptfs s m -s -f -n -v -o ro,map=x -t ckptfs.sub -N 1"),
             "/sbin/mount.ckptfs mount s m --fake --verbose -o ro,map=x"

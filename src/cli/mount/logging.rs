@@ -1,5 +1,5 @@
-//! Where log lines go: to the end of a file, to standard error in the foreground, and always to a short memory that the
-//! mount shows as a file.
+//! The log. Lines are appended to a file, or written to standard error in the foreground. The last lines are always
+//! kept in memory too, and the mount shows them as a file.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -15,21 +15,21 @@ use log::{LevelFilter, Log, Metadata, Record};
 #[derive(Default)]
 pub(crate) struct Recent(Mutex<VecDeque<u8>>);
 
-/// Bytes that are remembered.
+/// The number of bytes of the log that are kept in memory.
 const MEMORY: usize = 64 << 10;
 
-/// What standard error has of the log when there is no file for it.
+/// The part of the log that goes to standard error if there is no log file.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stderr {
     /// Nothing.
     Silent,
-    /// What is wrong: it is some other program's to write to.
+    /// Only warnings and errors, because standard error belongs to another program.
     Warnings,
-    /// All of it.
+    /// All lines.
     All,
 }
 
-/// Starts the log. `RUST_LOG` chooses what is logged, as in other programs.
+/// Starts the log. `RUST_LOG` selects what is logged, as in other programs.
 pub(crate) fn start(file: Option<&Path>, stderr: Stderr, verbose: bool) -> anyhow::Result<Arc<Recent>> {
     let recent = Arc::<Recent>::default();
     let level = if verbose { LevelFilter::Debug } else { LevelFilter::Info };
@@ -53,11 +53,11 @@ pub(crate) fn start(file: Option<&Path>, stderr: Stderr, verbose: bool) -> anyho
     Ok(recent)
 }
 
-/// Which lines are meant; the logger itself writes none.
+/// Returns a logger that is used only as a filter of lines.
 fn filter(level: LevelFilter) -> Logger {
     let mut builder = Builder::new();
     builder.filter_level(level.min(LevelFilter::Warn)).filter_module("ckptfs", level);
-    // The library warns of each request that it is right not to know.
+    // The fuser crate warns about each request that is not implemented, which is intended here.
     builder.filter_module("fuser", level.min(LevelFilter::Error));
     if level != LevelFilter::Off {
         builder.parse_default_env();
@@ -65,13 +65,14 @@ fn filter(level: LevelFilter) -> Logger {
     builder.build()
 }
 
-/// Seconds since the epoch: `date -d @…` reads them.
+/// Returns the time as seconds since the epoch, which `date -d @…` reads.
 fn now() -> String {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     format!("{}.{:03}", since.as_secs(), since.subsec_millis())
 }
 
-/// What is remembered, and what is written to a file or standard error, which may be less.
+/// The logger. It keeps lines in memory, and writes them to a file or to standard error, possibly with a stricter
+/// filter.
 struct Both {
     recent: Arc<Recent>,
     remembered: Logger,
@@ -90,7 +91,7 @@ impl Log for Both {
             self.recent.remember(line.as_bytes());
         }
         if self.written.matches(record) {
-            // A full disk is no reason to stop serving.
+            // An error is ignored: a full disk must not stop the service.
             let _ = self.out.lock().unwrap_or_else(PoisonError::into_inner).write_all(line.as_bytes());
         }
     }
@@ -108,7 +109,7 @@ impl Recent {
         }
     }
 
-    /// The lines.
+    /// Returns the remembered lines.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect()
     }
@@ -119,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_oldest_lines_are_forgotten_first_and_whole() {
+    fn the_oldest_lines_are_removed_first_and_completely() {
         let recent = Recent::default();
         (0..10_000).for_each(|i| recent.remember(format!("line {i}\n").as_bytes()));
         let text = String::from_utf8(recent.bytes()).unwrap();

@@ -1,4 +1,4 @@
-//! The parts that every way of mounting shares.
+//! The code that `mount` and `run` share.
 
 pub(crate) mod control_dir;
 pub(crate) mod helper;

@@ -1,4 +1,5 @@
-//! Planning of a directory's checkpoints in the background, so that a person soon hears which of them the map does not fit.
+//! The planning of a directory's checkpoints in the background. It tells the user early which checkpoints do not fit
+//! the map.
 
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
@@ -12,23 +13,23 @@ use crate::tree::{Checkpoints, Counts};
 
 /// The longest time that a mount's message waits for the plans.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// Checkpoints that a message names.
+/// The maximum number of checkpoints that a message names.
 const NAMED: usize = 3;
 
-/// The plans of all checkpoints, made by a thread of their own.
+/// The background thread that plans all checkpoints.
 pub(crate) struct Planning {
     checkpoints: Checkpoints,
     done: Receiver<()>,
 }
 
 impl Planning {
-    /// Starts with the newest checkpoint.
+    /// Starts the thread, which plans the newest checkpoint first.
     pub(crate) fn start(checkpoints: Checkpoints) -> Self {
         let (sender, done) = channel();
         let background = checkpoints.clone();
         thread::spawn(move || {
             let started = Instant::now();
-            // A person may wait for the first plans. The rest takes what others leave of the machine.
+            // The user may be waiting for the first plans. After that, the thread runs at the lowest priority.
             background.plan(|| {
                 if started.elapsed() >= PATIENCE {
                     let _ = setpriority_process(None, NICE);
@@ -39,19 +40,19 @@ impl Planning {
         Self { checkpoints, done }
     }
 
-    /// Waits for the plans, a second at most, and returns what is known by then.
+    /// Waits for the plans, one second at most, and returns the counts so far.
     pub(crate) fn first_counts(&self) -> Counts {
         let _ = self.done.recv_timeout(PATIENCE);
         self.checkpoints.counts()
     }
 }
 
-/// The checkpoints that do not fit, as a message has them: `2 of 9 looked at do not fit (ckpt-1, ckpt-2)`.
+/// The part of a message about checkpoints that do not fit: `2 of 9 looked at do not fit (ckpt-1, ckpt-2)`.
 pub(crate) struct Misfits {
     pub(crate) all: usize,
     pub(crate) planned: usize,
     pub(crate) unfit: usize,
-    /// The newest of those that do not fit.
+    /// The names of the newest checkpoints that do not fit.
     pub(crate) names: Vec<String>,
 }
 

@@ -1,4 +1,4 @@
-//! What every way of mounting has in common: how it is served, and the files in it that are about the mount itself.
+//! The parts that `mount` and `run` share: the flags for serving, and the file system with its control directory.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,34 +17,34 @@ use crate::extent::VirtualFile;
 use crate::fuse::{CacheMode, Fuse, Metrics, ServeOptions};
 use crate::tree::{Content, Ino, Show, Tree};
 
-/// How a mount is served.
+/// The flags for serving a mount.
 #[derive(clap::Args)]
 pub(crate) struct Serving {
-    /// Append the log to a file. Its last lines are in the mount too, as .ckptfs/log
+    /// Append the log to a file. The mount also shows its last lines, as .ckptfs/log
     #[arg(long, value_name = "FILE")]
     pub(crate) log: Option<PathBuf>,
-    /// Log more. RUST_LOG chooses more finely
+    /// Log more. RUST_LOG gives finer control
     #[arg(short, long)]
     pub(crate) verbose: bool,
-    /// Threads that answer the kernel
+    /// Number of threads that answer the kernel
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(2..=256))]
     pub(crate) threads: Option<u16>,
-    /// Memory for decoded values
+    /// Size of the cache for decoded values
     #[arg(long, value_name = "SIZE", default_value = "256M", value_parser = parse_size)]
     pub(crate) cache_size: usize,
-    /// Hold each variable against its checksum when a file of it is first opened: a damaged one cannot be read. TensorFlow
-    /// does so by itself with what it restores; this is for NumPy and the rest
+    /// Verify a variable's checksum on first open; a damaged variable returns EIO. TensorFlow verifies what it
+    /// restores by itself; this flag is for NumPy and other programs
     #[arg(long)]
     pub(crate) verify: bool,
-    /// Who keeps the bytes that are read: auto has the kernel read whole data files by itself where it may; kernel fills
-    /// its page cache through ckptfs; direct keeps nothing, which suits one pass over large files
+    /// Page-cache policy: auto lets the kernel read whole data files directly, if possible; kernel fills the page
+    /// cache through ckptfs; direct bypasses it for large files, which suits a single pass over them
     #[arg(long, value_name = "MODE", default_value = "auto")]
     cache: Mode,
     /// Show only these forms of the variables: npy,raw
     ///
-    /// The words are vars, npy, raw, text, graph and names, the endings of files (safetensors, h5, tsv, json), whole names
-    /// of files (stats.tsv), all and none. The checkpoint itself is always there. A mount shows every form of a variable, so
-    /// du, tar and grep -r count its bytes several times; this limits that.
+    /// FORM is vars, npy, raw, text, graph or names, a file extension (safetensors, h5, tsv, json), a file name
+    /// (stats.tsv), all or none. The checkpoint itself is always shown. A mount shows each variable in every form, so
+    /// du, tar and grep -r count its bytes several times; this flag limits that.
     #[arg(long, value_name = "FORM,…", default_value = "all", hide_default_value = true, value_parser = Show::parse)]
     pub(crate) show: Show,
 }
@@ -56,7 +56,7 @@ enum Mode {
     Direct,
 }
 
-/// Threads to begin with: more than a few only wait for one disk.
+/// The range of the default number of threads. More threads would only wait for the same disk.
 const THREADS: std::ops::RangeInclusive<usize> = 2..=8;
 
 impl Serving {
@@ -65,12 +65,12 @@ impl Serving {
         self.threads.map_or(cores.clamp(*THREADS.start(), *THREADS.end()), usize::from)
     }
 
-    /// Starts the log; `stderr` is where its lines go besides, if they go to no file.
+    /// Starts the log. Without a log file, `stderr` says which lines go to standard error.
     pub(crate) fn start_log(&self, stderr: logging::Stderr) -> anyhow::Result<Arc<Recent>> {
         logging::start(self.log.as_deref(), stderr, self.verbose)
     }
 
-    /// The file system of a tree, to which the files about the mount are added.
+    /// Returns the file system of a tree, with the control directory added. `mount` is the source and the mountpoint.
     pub(crate) fn fuse(
         &self,
         mut tree: Tree,
@@ -111,15 +111,15 @@ impl Serving {
     }
 }
 
-/// Where the checksums are kept that mounts compute.
+/// Returns the store for checksums that mounts compute, or `None` if the user has no cache directory.
 pub(crate) fn keep() -> Option<Arc<dyn ChecksumStore>> {
     CacheDirStore::of_user().map(|store| Arc::new(store) as Arc<dyn ChecksumStore>)
 }
 
-/// The lowest priority, of threads that work in the background.
+/// The nice value of background threads: the lowest priority.
 pub(crate) const NICE: i32 = 19;
 
-/// The index of a mount's newest checkpoint.
+/// The index file of a mount's newest checkpoint. `None` if it has none.
 pub(crate) struct NewestIndex(Option<VirtualFile>);
 
 impl NewestIndex {
@@ -131,16 +131,17 @@ impl NewestIndex {
         }
     }
 
-    /// Computes the checksums that it lacks, in the background and with what others leave of the machine: who restores soon
-    /// after the mount waits less, and who restores later not at all. It ends with the process.
+    /// Computes the missing checksums of the index in a background thread at the lowest priority. A restore that
+    /// starts soon after the mount waits less, and a later restore does not wait. The thread ends with the process.
     pub(crate) fn prepare(self) {
         let Some(index) = self.0.filter(|index| !index.is_inline() && index.whole_file().is_none()) else {
             return;
         };
         thread::spawn(move || {
-            // Of this thread, and of those that it starts.
+            // The priority applies to this thread and to the threads that it starts.
             let _ = setpriority_process(None, NICE);
-            // One byte takes all of them. Whatever goes wrong is for the reader to hear.
+            // Reading one byte computes all checksums. An error is ignored here, because a later reader gets it
+            // again.
             let _ = index.read_at(&Cache::new(0), &mut [0], 0);
         });
     }

@@ -1,10 +1,10 @@
-//! The changes of a map, for reports: counts, and an example that shows a change.
+//! The changes that a map makes, for reports: counts, and an example of a change.
 
 use crate::catalog::{Catalog, Variable};
 use crate::map::rule::{Rule, Verb};
 use crate::remap::report::{Example, RuleReport};
 
-/// Counts what a map did to the variables of a catalog: `199 under new names, 412 left out`.
+/// Counts the changes that a map made to the variables of a catalog: `199 under new names, 412 left out`.
 #[cfg(feature = "fuse")]
 pub(crate) fn done(catalog: &Catalog, left_out: usize) -> String {
     let origins =
@@ -14,7 +14,7 @@ pub(crate) fn done(catalog: &Catalog, left_out: usize) -> String {
         let value = origin.value.as_deref();
         value.is_some_and(|value| !value.contains("cast") || variable.tensor.sources().next().is_some())
     });
-    // A cast leaves integers as they are, without anything to compute.
+    // A cast leaves integers unchanged, so nothing is computed for them.
     let computed = match computed.count() {
         0 => String::new(),
         n => format!("{n} with computed values, "),
@@ -22,7 +22,7 @@ pub(crate) fn done(catalog: &Catalog, left_out: usize) -> String {
     format!("{renamed} under new names, {computed}{left_out} left out")
 }
 
-/// An example of what a rule did: the report's, or if nothing changed in that, one of a variable that changed.
+/// Returns an example of what a rule did: the report's example, or if that is unchanged, one with a changed variable.
 pub(crate) fn example(rule: &Rule, report: &RuleReport, old: &Catalog, new: &Catalog) -> Option<Example> {
     let first = report.example.as_ref()?;
     if rule.verb() == Verb::Drop || !is_unchanged(first, old, new) {
@@ -37,14 +37,14 @@ pub(crate) fn example(rule: &Rule, report: &RuleReport, old: &Catalog, new: &Cat
     Some(found.map_or_else(|| first.clone(), example))
 }
 
-/// Returns `true` if an example has one variable, which is after the map what it was before.
+/// Returns true if an example has only one variable, and the map left it unchanged.
 fn is_unchanged(example: &Example, old: &Catalog, new: &Catalog) -> bool {
     let Example { from, to } = example;
     let [to] = to.as_slice() else { return false };
     from == std::slice::from_ref(to) && new.variable(to).is_some_and(|variable| !changes(variable, old))
 }
 
-/// Returns `true` if a variable's name, dtype or shape is not what it was.
+/// Returns true if a variable's name, dtype or shape has changed.
 fn changes(variable: &Variable, old: &Catalog) -> bool {
     let kind = |variable: &Variable| (variable.tensor.dtype, variable.tensor.shape.clone());
     old.variable(variable.name.as_bytes()).is_none_or(|before| kind(before) != kind(variable))

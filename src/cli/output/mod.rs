@@ -1,4 +1,5 @@
-//! Output for people: errors and warnings, trees, widths, reports of changes, and the reference of the map language.
+//! The output for users: errors and warnings, trees, widths, reports of changes, and the reference of the map
+//! language.
 
 pub(crate) mod changes;
 pub(crate) mod reference;

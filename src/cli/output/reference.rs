@@ -1,7 +1,7 @@
-//! The map language's reference, of one text: for a terminal, and as the manual page ckptfs-map(5).
+//! The reference of the map language, made from one text: for a terminal, and as the manual page ckptfs-map(5).
 //!
-//! The text is the simple part of Markdown that `docs/maps.md` keeps to: headings, paragraphs of one line, lists, tables
-//! and blocks of code.
+//! The text uses the subset of Markdown to which `docs/maps.md` is limited: headings, paragraphs of one line, lists,
+//! tables and code blocks.
 
 use std::fmt::Write;
 
@@ -11,25 +11,25 @@ use roff::{Inline, Roff, bold, roman};
 
 use crate::map::reference::REFERENCE;
 
-/// Columns of a terminal that the text fits into, whatever the terminal has.
+/// The width of the text in columns. It does not depend on the terminal.
 const WIDTH: usize = 79;
-/// Columns of a table's first cells. A longer one has a line of its own.
+/// The width of a table's first column. A longer cell gets its own line.
 const CELL: usize = 26;
 const BOLD: Style = Style::new().bold();
 
-/// A part of the text.
+/// A block of the text.
 #[derive(Debug, PartialEq, Eq)]
 enum Block<'a> {
     Title(&'a str),
     Heading(&'a str),
     Code(Vec<&'a str>),
     Table(Vec<[String; 2]>),
-    /// Items, each with what stands before it: a bullet or a number.
+    /// A list of items, each with its bullet or number.
     List(Vec<(&'a str, &'a str)>),
     Paragraph(&'a str),
 }
 
-/// Returns the reference for a terminal, its headings bold.
+/// Returns the reference for a terminal, with bold headings.
 pub(crate) fn for_terminal() -> StyledStr {
     let mut text = String::new();
     for block in blocks(REFERENCE) {
@@ -71,7 +71,7 @@ fn row(text: &mut String, cell: &str, meaning: &str) {
     }
 }
 
-/// Writes words in lines of at most [`WIDTH`] columns. All but the first are indented.
+/// Writes words in lines of at most [`WIDTH`] columns. All lines except the first are indented.
 fn wrap(text: &mut String, first: &str, indent: usize, words: &str) {
     let mut line = first.to_owned();
     let mut is_begun = false;
@@ -121,7 +121,7 @@ pub(crate) fn as_manual_page() -> String {
     page.to_roff()
 }
 
-/// Text with what stands between backticks in bold.
+/// Converts text to roff, with the parts between backticks in bold.
 fn inlines(text: &str) -> Vec<Inline> {
     let parts = text.split('`').enumerate().filter(|(_, part)| !part.is_empty());
     parts.map(|(at, part)| if at % 2 == 1 { bold(part) } else { roman(part) }).collect()
@@ -136,7 +136,7 @@ fn blocks(text: &str) -> Vec<Block<'_>> {
                 blocks.push(Block::Code(lines.by_ref().take_while(|line| *line != "```").collect()));
             }
             (line, _, Some(Block::Table(rows))) if line.starts_with('|') => rows.extend(cells(line)),
-            // The head and the line below it say nothing that the rows do not.
+            // The header row and the line below it are skipped: they add nothing to the rows.
             (line, ..) if line.starts_with('|') => {
                 lines.next();
                 blocks.push(Block::Table(vec![]));
@@ -154,14 +154,14 @@ fn blocks(text: &str) -> Vec<Block<'_>> {
     blocks
 }
 
-/// The item of a list: `* item`, `1. item`.
+/// Splits a list item into its mark and its text: `* item`, `1. item`. Returns `None` for other lines.
 fn marked(line: &str) -> Option<(&str, &str)> {
     let (mark, item) = line.split_once(' ')?;
     let is_number = mark.strip_suffix('.').is_some_and(|number| number.parse::<u8>().is_ok());
     (mark == "*" || is_number).then_some((mark, item))
 }
 
-/// The two cells of a table's row. A `|` within one is written `\|`.
+/// Splits a table row into its two cells. A `|` inside a cell is written `\|`.
 fn cells(line: &str) -> Option<[String; 2]> {
     let inside = line.trim_matches('|').trim();
     let between = inside.match_indices(" | ").map(|(at, _)| at).next()?;
@@ -176,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn blocks_are_told_apart() {
+    fn blocks_are_distinguished() {
         let text = "# T\n\np `a` q\n\n## H\n\n* one\n* two\n\n| x | y |\n|---|---|\n| `a\\|b` | c |\n\n```toml\nd\n\ne\n```\n1. f";
         assert_eq!(
             blocks(text),
@@ -213,7 +213,7 @@ mod tests {
         assert!(!page.contains('`'), "a backtick is left");
     }
 
-    /// `-ww` warns of all that groff does not understand.
+    /// Runs groff with `-ww`, which enables all warnings.
     #[test]
     fn groff_accepts_the_page() {
         let mut groff = Command::new("groff");

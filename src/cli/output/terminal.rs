@@ -1,4 +1,4 @@
-//! What a person reads on standard error: errors, warnings, and sizes in units.
+//! The messages on standard error: errors, warnings and progress, with their styles and units.
 
 use std::fmt::Display;
 use std::io::Write;
@@ -10,7 +10,7 @@ use crate::cli::error::ParseError;
 use crate::map::diagnostic::Errors;
 use crate::remap::plan::MapMismatch;
 
-/// An error and its causes. The mistakes of a map bring their own layout.
+/// Prints an error and its causes. The errors of a map have their own layout.
 pub(crate) fn error(error: &anyhow::Error) {
     match colored(error) {
         Some(text) => say(text),
@@ -18,7 +18,7 @@ pub(crate) fn error(error: &anyhow::Error) {
     }
 }
 
-/// Something that the user should know and that stops nothing.
+/// Prints a warning.
 pub(crate) fn warning(text: impl Display) {
     let text = text.to_string();
     match text.starts_with("warning") {
@@ -28,12 +28,13 @@ pub(crate) fn warning(text: impl Display) {
     }
 }
 
-/// A line on standard error. Where nobody reads that, the work goes on all the same.
+/// Prints a line on standard error. A failure is ignored, so that the program continues if standard error is closed.
 pub(crate) fn say(line: impl Display) {
     let _ = writeln!(anstream::stderr(), "{line}");
 }
 
-/// The text with the colours of a terminal, which are taken out again where it is none, or `NO_COLOR` is set.
+/// Returns the text of a map's errors in colors, or `None` for other errors. The stream removes the colors if it is
+/// not a terminal, or `NO_COLOR` is set.
 fn colored(error: &anyhow::Error) -> Option<String> {
     let causes = || error.chain();
     let unfit = causes().find_map(|cause| cause.downcast_ref::<MapMismatch>()).map(|unfit| &unfit.errors);
@@ -44,26 +45,26 @@ fn colored(error: &anyhow::Error) -> Option<String> {
 
 /// The style of good results.
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
-/// The style of faults.
+/// The style of bad results.
 pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
 /// The style of warnings.
 const ODD: Style = AnsiColor::Yellow.on_default().bold();
 /// The style of details.
 pub(crate) const FAINT: Style = Style::new().dimmed();
 
-/// A text in a style. The stream takes the style out where there is no terminal.
+/// Returns a text in a style. The stream removes the style if it is not a terminal.
 pub(crate) fn styled(style: Style, text: impl Display) -> String {
     format!("{style}{text}{style:#}")
 }
 
-/// A bar for bytes, drawn on a terminal only.
+/// Returns a progress bar for bytes, which is drawn only on a terminal.
 pub(crate) fn progress_bar(total: u64) -> ProgressBar {
     let style = "{bar:40} {decimal_bytes} of {decimal_total_bytes}, {decimal_bytes_per_sec}, {eta} to go";
     let bar = ProgressBar::new(total);
     bar.with_style(ProgressStyle::with_template(style).expect("the template is sound"))
 }
 
-/// A number of bytes in the unit that suits it: `1.3 GB`, decimal as `ls --si` has it.
+/// Formats a number of bytes in a suitable unit: `1.3 GB`, decimal as in `ls --si`.
 pub(crate) fn bytes(n: u64) -> String {
     const UNITS: &[(u64, &str)] =
         &[(1_000_000_000_000, "TB"), (1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")];
@@ -73,12 +74,12 @@ pub(crate) fn bytes(n: u64) -> String {
     }
 }
 
-/// `1 variable`, `2 variables`.
+/// Formats a number with a noun: `1 variable`, `2 variables`.
 pub(crate) fn counted(n: usize, noun: &str) -> String {
     format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
 }
 
-/// A word as a shell takes it.
+/// Quotes a word for a shell, if necessary.
 pub(crate) fn quoted(word: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-:,@+".contains(&byte);
     match !word.is_empty() && word.bytes().all(is_plain) {
@@ -92,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_are_written_in_the_unit_that_suits_them() {
+    fn sizes_are_formatted_in_a_suitable_unit() {
         assert_eq!(bytes(999), "999 bytes");
         assert_eq!(bytes(1_330_000_000), "1.3 GB");
         assert_eq!(counted(1, "variable"), "1 variable");

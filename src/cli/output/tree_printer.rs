@@ -1,5 +1,5 @@
-//! The tree that `ckptfs ls` draws on a terminal: scopes with their counts and sizes, alike layers drawn once, slots beside
-//! their variable.
+//! The tree that `ckptfs ls` draws on a terminal: scopes with counts and sizes, equal layers drawn once, optimizer
+//! slots on the line of their variable.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -12,9 +12,10 @@ use crate::cli::output::terminal::{bytes, counted};
 use crate::cli::output::width::{cut, padded, width};
 use crate::name::printable;
 
-/// Components beyond this depth stay together: no model nests so deep, and a hostile name could.
+/// The maximum depth of the tree. Components beyond it stay together: no real model nests so deep, but a malicious
+/// name could.
 const DEPTH: usize = 32;
-/// From how many on layers that are alike are drawn once.
+/// The minimum number of equal layers that are drawn as one.
 const ALIKE: usize = 3;
 
 /// A scope, a variable, or both.
@@ -23,23 +24,26 @@ struct Node<'a> {
     name: String,
     variable: Option<&'a Variable>,
     children: Vec<Node<'a>>,
-    /// Variables here and below, and their bytes.
+    /// The number of variables in this node and below.
     count: usize,
+    /// The size of those variables.
     bytes: u64,
-    /// How many alike ones this stands for.
+    /// The number of equal nodes that this node represents.
     times: usize,
-    /// What tells it from one that is not alike: dtypes, shapes and names of all below.
+    /// The hash by which nodes are compared: dtype and shape of the variable, and the names and signatures of the
+    /// children.
     signature: u64,
 }
 
-/// One component, so that `layer_2` sorts before `layer_10`: what is not a number, and numbers by length and digits.
+/// A part of a component, ordered so that `layer_2` sorts before `layer_10`: text, or a number, which is compared by
+/// length and then by digits.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum AlikeRange {
     Number(usize, String),
     Text(String),
 }
 
-/// One line of the picture.
+/// A line of the drawing.
 struct Line {
     /// The branches that lead to it.
     indent: String,
@@ -50,14 +54,14 @@ struct Line {
     biggest: bool,
 }
 
-/// How children are sorted.
+/// The sort order of children.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Order {
     Name,
     Size,
 }
 
-/// Draws the variables below a line for all of them, in colors. No line is wider than `columns`.
+/// Draws the tree in colors: a line for the whole checkpoint, then its variables. No line is wider than `columns`.
 pub(crate) fn write(
     title: &str,
     variables: &[&Variable],
@@ -88,10 +92,11 @@ const GAP: usize = 2;
 const SIZE: usize = 10;
 const SHARE: usize = 6;
 const MARKS: [&str; 2] = ["  ◀ biggest", "  ◀"];
-/// Fewer columns have no room for a mark.
+/// The minimum width of a terminal for a mark.
 const TIGHT: usize = 60;
-/// Columns that are narrowed no more while others can be, and the fewest that a name keeps beside its branches.
+/// The minimum width of the name column, as long as other columns can be narrowed instead.
 const NARROW: usize = 24;
+/// The minimum width of a name next to its branches.
 const NAME: usize = 8;
 
 const BRANCH: Style = Style::new().dimmed();
@@ -99,7 +104,7 @@ const SCOPE: Style = AnsiColor::Blue.on_default().bold();
 const BIGGEST: Style = AnsiColor::Yellow.on_default().bold();
 
 impl Layout {
-    /// The widest layout that fits: first the mark gets shorter, then names do, then dtypes and shapes.
+    /// Returns the widest layout that fits. The mark is shortened first, then the names, then dtypes and shapes.
     fn of(lines: &[Line], total: u64, columns: usize) -> Self {
         let widest = |cell: fn(&Line) -> usize| lines.iter().map(cell).max().unwrap_or(0);
         let name = widest(|line| width(&line.indent) + width(&line.name));
@@ -132,7 +137,8 @@ impl Layout {
         )
     }
 
-    /// The branches and the name, cut to their column. Of branches that leave a name no room the last ones stay.
+    /// Returns the branches and the name, cut to their column. If the branches leave no room for the name, only the
+    /// last branches stay.
     fn name_columns(&self, line: &Line) -> (String, String) {
         let column = self.name.min(self.columns);
         let name = cut(&line.name, column.saturating_sub(width(&line.indent)).max(NAME).min(column));
@@ -148,7 +154,7 @@ impl Layout {
 }
 
 impl<'a> Node<'a> {
-    /// The node of all `members`, which are given with what is left of their names.
+    /// Builds the node of all `members`: variables with the remaining components of their names.
     fn new(name: String, members: Vec<(Vec<String>, &'a Variable)>, order: Order) -> Self {
         let mut node = Node { name, times: 1, ..Self::default() };
         let mut below = BTreeMap::<(Vec<AlikeRange>, String), Vec<_>>::new();
@@ -180,7 +186,8 @@ impl<'a> Node<'a> {
         hasher.finish()
     }
 
-    /// Slots and averages: as large as the variable they are below, and nothing below them.
+    /// Returns true if the children are slots or averages: same dtype and shape as this variable, and no children.
+    /// They are shown on its line.
     fn shows_children_beside(&self) -> bool {
         let kind = |node: &Node| {
             node.variable.map(|variable| (variable.tensor.dtype, variable.tensor.shape.clone()))
@@ -220,7 +227,7 @@ impl Line {
     }
 }
 
-/// Neighbours that differ in one number alone become one node: `layer_{0..11}`.
+/// Merges neighbors with equal signatures whose names differ only in their last number: `layer_{0..11}`.
 fn fold(children: Vec<Node>) -> Vec<Node> {
     let mut folded: Vec<Node> = Vec::new();
     let mut rest = children.into_iter().peekable();
@@ -252,7 +259,7 @@ fn fold(children: Vec<Node>) -> Vec<Node> {
     folded
 }
 
-/// The last number of a name, and what is before and after it.
+/// Splits a name at its last number: the text before it, the number, and the text after it.
 fn split_number(name: &str) -> Option<(String, String, String)> {
     let end = name.rfind(|c: char| c.is_ascii_digit())? + 1;
     let start = name[..end]
@@ -290,7 +297,7 @@ mod tests {
     use crate::extent::Extent;
     use crate::tensor::{Shape, Tensor};
 
-    /// The picture without its colors.
+    /// Returns the drawing without colors.
     fn drawn(names: &[(&str, &[u64])], order: Order, columns: usize) -> String {
         let variable = |(name, shape): &(&str, &[u64])| {
             let data = vec![Extent::from(vec![0; 4 * shape.iter().product::<u64>() as usize])];
@@ -311,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn alike_layers_are_drawn_once_and_slots_beside_their_variable() {
+    fn equal_layers_are_drawn_once_and_slots_on_the_line_of_their_variable() {
         let mut names =
             vec![("bert/embeddings", &[50, 8][..]), ("bert/embeddings/adam_m", &[50, 8]), ("step", &[])];
         let layers: Vec<_> = (0..12).map(|i| format!("bert/layer_{i}/kernel")).collect();
@@ -329,7 +336,7 @@ ckpt-9                       15 variables         6.3 kB 100 %
     }
 
     #[test]
-    fn numbers_sort_as_numbers_and_different_layers_stay_apart() {
+    fn numbers_sort_as_numbers_and_different_layers_stay_separate() {
         let names = [("l10/a", &[1][..]), ("l2/a", &[2]), ("l9/a", &[1])];
         let order = |order| {
             let text = drawn(&names, order, 120);
@@ -366,7 +373,7 @@ ckpt-9                       15 variables         6.3 kB 100 %
     }
 
     #[test]
-    fn names_are_cut_in_the_middle_and_all_else_stays_in_80_columns() {
+    fn names_are_cut_in_the_middle_and_other_columns_stay_whole_in_80_columns() {
         let long = "bert/encoder/a_layer_with_a_name_that_is_long_beyond_all_the_others/kernel";
         let text = drawn(&[(long, &[768, 3072]), ("bert/step", &[])], Order::Name, 80);
         let line = text.lines().find(|line| line.contains('…')).expect("a name is cut");
@@ -378,7 +385,7 @@ ckpt-9                       15 variables         6.3 kB 100 %
     }
 
     #[test]
-    fn what_fits_is_drawn_as_on_a_wide_terminal() {
+    fn a_tree_that_fits_is_drawn_as_on_a_wide_terminal() {
         let names = [("a/kernel", &[8, 8][..]), ("step", &[])];
         assert_eq!(drawn(&names, Order::Name, 62), drawn(&names, Order::Name, 200));
     }

@@ -1,38 +1,39 @@
-//! The width of a terminal, and texts that must fit in it.
+//! The width of a terminal, and the functions that fit texts into it.
 
 use std::io::{self, IsTerminal};
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// Columns where there is no terminal, as in a pipe.
+/// The number of columns if the output is not a terminal, for example a pipe.
 const PIPED: usize = 120;
-/// The mark of what was cut.
+/// The mark in place of removed text.
 const CUT: char = '…';
 
-/// Returns the number of columns of standard output: `COLUMNS` if that is set, else what the terminal says.
+/// Returns the number of columns of standard output: `COLUMNS` if it is set, else the terminal's width, else
+/// [`PIPED`].
 pub(crate) fn columns() -> usize {
     let set = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
     set.filter(|columns| *columns > 0).or_else(of_terminal).unwrap_or(PIPED)
 }
 
-/// Returns the columns of the terminal that standard output is; `None` if it is something else, or does not say.
+/// Returns the number of columns of standard output; `None` if it is not a terminal, or its size is unknown.
 pub(crate) fn of_terminal() -> Option<usize> {
     let stdout = io::stdout();
     let size = stdout.is_terminal().then(|| rustix::termios::tcgetwinsize(stdout).ok())??;
     Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
 }
 
-/// Returns the columns that a text takes.
+/// Returns the number of columns that a text takes.
 pub(crate) fn width(text: &str) -> usize {
     text.width()
 }
 
-/// Returns the text with blanks after it, up to a width.
+/// Returns the text, padded with blanks to a width.
 pub(crate) fn padded(text: &str, columns: usize) -> String {
     format!("{text}{}", " ".repeat(columns.saturating_sub(width(text))))
 }
 
-/// Returns the text, cut in the middle if it is wider than this: `bert/enc…kernel`.
+/// Returns the text, cut in the middle if it is wider than `columns`: `bert/enc…kernel`.
 pub(crate) fn cut(text: &str, columns: usize) -> String {
     if width(text) <= columns {
         return text.to_owned();
@@ -44,7 +45,7 @@ pub(crate) fn cut(text: &str, columns: usize) -> String {
     start.chars().chain(mark).chain(end).collect()
 }
 
-/// Returns the first characters, as far as they fit.
+/// Returns as many of the first characters as fit.
 fn taken(chars: impl Iterator<Item = char>, columns: usize) -> String {
     let mut left = columns;
     let fits = |c: &char| {

@@ -1,4 +1,4 @@
-//! The data of a checkpoint, compared with the checksums that were saved.
+//! The check of a checkpoint's data against the saved checksums.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::cli::output::terminal::{BAD, GOOD, counted, progress_bar};
 use crate::graph;
 use crate::tensor::Tensor;
 
-/// Reads all values and says which are damaged. Returns `true` if none is.
+/// Reads all values and reports the damaged ones. Returns true if all are intact or have no checksum.
 pub(crate) fn check<W: Write>(catalog: &Catalog, page: &mut Page<W>) -> io::Result<bool> {
     page.flush()?;
     let (names, tensors): (Vec<_>, Vec<_>) = values(catalog).into_iter().unzip();
@@ -41,7 +41,7 @@ pub(crate) fn check<W: Write>(catalog: &Catalog, page: &mut Page<W>) -> io::Resu
     Ok(damaged == 0)
 }
 
-/// All that is stored, by name: the variables, and the object graph.
+/// Returns all stored values by name: the variables and the object graph.
 fn values(catalog: &Catalog) -> Vec<(String, Arc<Tensor>)> {
     let variables =
         catalog.variables.iter().map(|variable| (variable.name.to_string(), variable.tensor.clone()));
@@ -49,7 +49,7 @@ fn values(catalog: &Catalog) -> Vec<(String, Arc<Tensor>)> {
     variables.chain(graph).collect()
 }
 
-/// Where a value is stored: `, in ckpt-9.data-00000-of-00001 at 12+8`.
+/// Returns the place where a value is stored, as file, offset and length: `, in ckpt-9.data-00000-of-00001 at 12+8`.
 fn place(tensor: &Tensor) -> String {
     match tensor.ranges().as_slice() {
         [(shard, offset, len), ..] => format!(", in {} at {offset}+{len}", shard.name()),

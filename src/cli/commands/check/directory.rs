@@ -1,4 +1,4 @@
-//! The other checkpoints of a directory: all that a mount of it would serve, a line for each.
+//! The check of the other checkpoints of a directory: all that a mount would serve, in one line each.
 
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
@@ -16,11 +16,13 @@ use crate::source;
 use crate::transform::Transform;
 use crate::tree::{Backend, Kind, Scan};
 
-/// The file that only a mount of ckptfs has. There a checkpoint has other forms below it, and a second name.
+/// A file that only a ckptfs mount has. In a mount, the directory of a checkpoint contains other forms of it, and the
+/// newest checkpoint has a second name.
 const MOUNT: &str = ".ckptfs/status.json";
+/// The second name of the newest checkpoint in a mount.
 const SECOND_NAME: &[u8] = b"latest";
 
-/// The checkpoints that were checked.
+/// The checkpoints of a directory other than the newest, and the number of them that passed.
 pub(crate) struct Others<'a> {
     transform: &'a Arc<Transform>,
     reads_data: bool,
@@ -37,15 +39,15 @@ impl<'a> Others<'a> {
         self.good == self.all
     }
 
-    /// Checks the checkpoints of a directory, the newest first and without the one that was checked before, and those of
-    /// the directories below it.
+    /// Checks the checkpoints of a directory, the newest first, and those of the directories below it. Skips the
+    /// checkpoint `checked`, which was checked before.
     pub(crate) fn check<W: Write>(
         &mut self,
         dir: &Path,
         checked: Option<&OsStr>,
         page: &mut Page<W>,
     ) -> anyhow::Result<()> {
-        // With a slash, because a checkpoint beside the directory may have its name.
+        // The trailing slash selects the directory: a checkpoint next to it may have the same name.
         let source_dir = MountedSource::open(&dir.join(""), self.transform.clone())?;
         let is_saved_model = Directory::open(dir).is_ok_and(|directory| source::is_saved_model(&directory));
         let is_mount = dir.join(MOUNT).exists();
@@ -87,7 +89,7 @@ impl<'a> Others<'a> {
             Err(cause) => page.line(BAD, 2, &format!("{path}: does not fit: {cause}"))?,
         }
         if self.reads_data {
-            // As the source has them: the map may leave variables out.
+            // The data is checked without the map, because the map may drop variables.
             let source = MountedSource::open(&source_dir.directory().join(""), Arc::default())?;
             is_good &= match source.plan(stem) {
                 Ok((catalog, _)) => data::check(&catalog, page)?,
@@ -99,7 +101,7 @@ impl<'a> Others<'a> {
         Ok(())
     }
 
-    /// Says how many checkpoints are good, the newest among them, if there are several.
+    /// Prints how many checkpoints passed, including the newest, if there are several.
     pub(crate) fn summary<W: Write>(&self, newest: bool, page: &mut Page<W>) -> std::io::Result<()> {
         let (good, all) = (self.good + usize::from(newest), self.all + 1);
         let style = if good == all { GOOD } else { BAD };
@@ -111,7 +113,10 @@ impl<'a> Others<'a> {
     }
 }
 
-/// The names of a checkpoint whose data files are there.
+/// Returns the number of names in words.
+///
+/// # Errors
+/// A message, if data files are missing.
 fn fits(catalog: &Catalog) -> Result<String, String> {
     match catalog.is_complete() {
         true => Ok(counted(catalog.variables.len(), "name")),
@@ -119,7 +124,7 @@ fn fits(catalog: &Catalog) -> Result<String, String> {
     }
 }
 
-/// The first cause of an error in one line, and how many more there are.
+/// Returns the first cause of an error in one line, with the number of further errors.
 fn cause(error: &str, path: &Path) -> String {
     const ERROR: &str = "error: ";
     let errors: Vec<_> = error.lines().filter_map(|line| line.strip_prefix(ERROR)).collect();

@@ -1,4 +1,4 @@
-//! `ckptfs check`: what a map would do, without doing it.
+//! `ckptfs check`: validates a map against a checkpoint without mounting.
 
 mod data;
 mod directory;
@@ -23,19 +23,19 @@ use crate::source::{Checkpoint, Resolved};
 use crate::transform::Transform;
 use crate::{remap, source};
 
-/// Say what a map does to a checkpoint, and what is wrong with either
+/// Validate a map against a checkpoint without mounting
 ///
-/// Without a map it checks the checkpoint's index alone. Of a directory it checks every checkpoint that `mount` would serve,
-/// the newest in detail. Exits with 1 when something does not fit.
+/// Without a map, only the checkpoint itself is checked: its index, and its data with --data. In a directory, every
+/// checkpoint that `mount` would serve is checked, the newest in detail. Exits with 1 if a check fails.
 #[derive(clap::Args)]
 #[command(after_long_help = "Examples:
   $ ckptfs check train/ckpt-9
   $ ckptfs check train/ckpt-9 --rename 'bert/**=encoder/**' --drop '**/adam_*'
   $ ckptfs check train/ckpt-9 --map fix.toml --like wanted")]
 pub(crate) struct Args {
-    /// The checkpoint, as for ls, or a directory: all its checkpoints
+    /// The checkpoint, as for ls, or a directory, which means all its checkpoints
     source: PathBuf,
-    /// Read all data too, and compare them with the checksums that were saved
+    /// Also read all data and compare it with the saved checksums
     #[arg(long)]
     data: bool,
     #[command(flatten)]
@@ -54,7 +54,8 @@ impl Args {
         Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 
-    /// Checks all checkpoints of a directory: the newest in detail, the others in a line each.
+    /// Checks all checkpoints of a directory and reports the newest in detail, the others in one line each. Returns
+    /// true if all checks pass.
     fn directory<W: Write>(
         &self,
         dir: &Arc<Directory>,
@@ -82,7 +83,7 @@ impl Args {
         Ok(newest && others.are_good())
     }
 
-    /// Says all about one checkpoint. Returns `true` if nothing is wrong.
+    /// Checks one checkpoint and reports in detail. Returns true if all checks pass.
     fn detail<W: Write>(
         &self,
         mut checkpoint: Checkpoint,
@@ -99,7 +100,7 @@ impl Args {
         let is_intact = !self.data || data::check(&checkpoint.catalog, page)?;
         let fits = map.is_empty() || check(map, &checkpoint, page)?;
         if fits {
-            // What was said so far stands before an error.
+            // The lines so far are written before an error is.
             page.flush()?;
             remap::apply(map, &mut checkpoint.catalog)?;
             let likeness = transform.fit(&mut checkpoint.catalog)?;
@@ -119,7 +120,7 @@ fn describe<W: Write>(checkpoint: &Checkpoint, page: &mut Page<W>) -> io::Result
     page.line(PLAIN, 2, &format!("{}: {variables}, {size}, in {shards}", path.display()))
 }
 
-/// Prints what each rule does. Returns `true` if all of it fits.
+/// Prints what each rule does. Returns true if the map fits.
 fn check<W: Write>(map: &Map, checkpoint: &Checkpoint, out: &mut Page<W>) -> anyhow::Result<bool> {
     let names: Vec<_> =
         checkpoint.catalog.variables.iter().map(|variable| variable.name.as_bytes()).collect();
@@ -140,7 +141,7 @@ fn check<W: Write>(map: &Map, checkpoint: &Checkpoint, out: &mut Page<W>) -> any
     }
 }
 
-/// Prints what each rule does, with examples as they are and, where all fits, as they will be.
+/// Prints what each rule does, with an example before and, if the map fits, after the change.
 fn rules<W: Write>(
     map: &Map,
     report: &Report,
@@ -163,7 +164,7 @@ fn rules<W: Write>(
     Ok(())
 }
 
-/// An example of what the rule did, or why it did nothing.
+/// Returns an example of what the rule did, or the reason why it did nothing.
 fn detail(
     map: &Map,
     rule: &RuleReport,
@@ -190,7 +191,7 @@ fn detail(
     }
 }
 
-/// `name [shape] dtype`, as far as it is known.
+/// Returns `name [shape] dtype` for each name, or the name alone if the catalog lacks it.
 fn shown(names: &[Vec<u8>], catalog: Option<&Catalog>) -> String {
     let one = |name: &Vec<u8>| match catalog.and_then(|catalog| catalog.variable(name)) {
         Some(Variable { tensor, .. }) => format!("{} {} {}", printable(name), tensor.shape, tensor.dtype),

@@ -1,4 +1,5 @@
-//! A report as wide as the terminal. Elsewhere lines are as long as they are, and without colors.
+//! The output of a report: folded to the width of a terminal. If the output is not a terminal, lines are neither
+//! folded nor colored.
 
 use std::io::{self, BufWriter, StdoutLock, Write};
 
@@ -8,17 +9,17 @@ use anstyle::Style;
 use crate::cli::output::terminal::styled;
 use crate::cli::output::width::{cut, of_terminal, width};
 
-/// No style.
+/// The plain style.
 pub(crate) const PLAIN: Style = Style::new();
 
-/// A writer of lines that fit.
+/// A writer that folds lines to the terminal's width.
 pub(crate) struct Page<W: Write> {
     out: W,
     columns: Option<usize>,
 }
 
 impl Page<BufWriter<AutoStream<StdoutLock<'static>>>> {
-    /// The page that is standard output.
+    /// Returns a page that writes to standard output.
     pub(crate) fn standard_output() -> Self {
         let out = BufWriter::new(AutoStream::auto(io::stdout().lock()));
         Self { out, columns: of_terminal() }
@@ -26,7 +27,7 @@ impl Page<BufWriter<AutoStream<StdoutLock<'static>>>> {
 }
 
 impl<W: Write> Page<W> {
-    /// Writes a line, folded at blanks if it is too long. What follows the first fold begins in column `hang`.
+    /// Writes a line, folded at blanks if it is too long. Continuation lines begin in column `hang`.
     pub(crate) fn line(&mut self, style: Style, hang: usize, text: &str) -> io::Result<()> {
         let write = |line: &String| match style == PLAIN {
             true => writeln!(self.out, "{line}"),
@@ -46,7 +47,7 @@ impl<W: Write> Write for Page<W> {
     }
 }
 
-/// The lines of a text that fit into so many columns. A word that is longer than a line loses its middle.
+/// Folds a text into lines of at most `columns` columns. A word that is longer than a line loses its middle.
 fn folded(text: &str, columns: Option<usize>, hang: usize) -> Vec<String> {
     let Some(columns) = columns.filter(|columns| width(text) > *columns) else { return vec![text.into()] };
     let hang = hang.min(columns / 2);

@@ -1,4 +1,4 @@
-//! `ckptfs demo`: the main job on a built-in sample, each step the very command a person would type.
+//! `ckptfs demo`: a tour of the main use on a built-in sample. Each step runs the command that a user would type.
 
 #[cfg(feature = "fuse")]
 pub(crate) mod sample;
@@ -15,9 +15,9 @@ use signal_hook::iterator::Signals;
 
 use crate::cli::output::terminal::quoted;
 
-/// Show what ckptfs does, on a small checkpoint of its own
+/// Demonstrate ckptfs on a small built-in checkpoint
 ///
-/// Writes the sample to a temporary directory, mounts it under other names, looks around, and unmounts on Ctrl-C.
+/// Writes the sample to a temporary directory, mounts it under other names, lists the mount, and unmounts on Ctrl-C.
 #[derive(clap::Args)]
 #[command(after_long_help = "Examples:
   $ ckptfs demo
@@ -36,7 +36,8 @@ impl Args {
             .prefix("ckptfs-demo-")
             .tempdir()
             .context("a directory for the sample")?;
-        // Before anything is mounted, so that no signal can end us while something is.
+        // Signals are handled before anything is mounted, so that no signal can end the process and leave a mount
+        // behind.
         let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
         let tour = Tour { dir: dir.path() };
         fs::create_dir(dir.path().join("train"))?;
@@ -79,7 +80,7 @@ impl Args {
     }
 }
 
-/// The sample's directory, in which all commands run.
+/// A tour in the sample's directory, in which all commands run.
 struct Tour<'a> {
     dir: &'a Path,
 }
@@ -113,7 +114,7 @@ fn words<'a>(args: &[&'a str]) -> Vec<&'a OsStr> {
     args.iter().map(|&arg| OsStr::new(arg)).collect()
 }
 
-/// Unmounts, also when a step fails.
+/// A guard that unmounts the sample even if a step fails.
 struct Mounted(PathBuf);
 
 impl Mounted {

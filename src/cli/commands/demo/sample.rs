@@ -1,4 +1,4 @@
-//! The built-in sample: a small checkpoint with names as BERT has them, written as TensorFlow writes it.
+//! The built-in sample: a small checkpoint with the variable names of BERT, in TensorFlow's format.
 
 use std::path::Path;
 use std::{fs, io};

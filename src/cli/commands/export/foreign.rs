@@ -1,10 +1,11 @@
-//! Endings of other tools' formats, which an export refuses: it would write a bundle under a misleading name.
+//! The file extensions of other tools' formats. An export refuses them: it would write a bundle under a misleading
+//! name.
 
 use std::path::Path;
 
 use crate::cli::commands::export::target;
 
-/// The endings, and what files that have them are.
+/// The extensions and the owners of their formats.
 const FOREIGN: &[(&[&str], &str)] = &[
     (&[".npz", ".npy"], "NumPy's"),
     (&[".onnx", ".ort"], "ONNX's"),
@@ -20,10 +21,10 @@ const FOREIGN: &[(&[&str], &str)] = &[
     (&[".index", ".meta"], "that of one file of a bundle, whose name has no such ending"),
 ];
 
-/// Refuses a name with the ending of another tool's format.
+/// Refuses a name with the extension of another tool's format.
 ///
 /// # Errors
-/// The ending, the formats that can be written, and how to write a bundle all the same.
+/// A message with the extension, the supported formats, and the flag to write a bundle under this name.
 pub(crate) fn refuse(out: &Path) -> Result<(), String> {
     let found = FOREIGN
         .iter()
@@ -43,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn endings_of_other_tools_are_refused_and_the_formats_listed() {
+    fn extensions_of_other_tools_are_refused_and_the_formats_listed() {
         let endings = [
             "npz", "npy", "onnx", "pt", "pth", "bin", "pkl", "pb", "tflite", "gguf", "msgpack", "zip", "tar",
             "tar.gz", "NPZ",

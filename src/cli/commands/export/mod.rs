@@ -1,4 +1,4 @@
-//! `ckptfs export`: what a mount would show, written to disk.
+//! `ckptfs export`: writes the contents of a mount to disk.
 
 mod foreign;
 mod target;
@@ -24,9 +24,9 @@ use crate::name::listed;
 use crate::source::Checkpoint;
 use crate::{export, tree, view};
 
-/// Write a checkpoint to disk, as a mount would show it: under new names, or in another format
+/// Write a checkpoint to disk as a mount would show it: under new names or in another format
 ///
-/// All is written or nothing: an export that fails or is interrupted leaves no file.
+/// An export writes all files or none: if it fails or is interrupted, no file is left.
 #[derive(clap::Args)]
 #[command(after_long_help = "Examples:
   $ ckptfs export train/ckpt-9 new/model --map fix.toml --link  # copies no data
@@ -35,17 +35,17 @@ use crate::{export, tree, view};
 pub(crate) struct Args {
     /// The checkpoint, as for ls
     source: PathBuf,
-    /// What to write: a prefix for a bundle (new/ckpt-9), a file for others, a directory for npy. Into a directory that is
-    /// there, or that ends in `/`, it is written under the source's own name
+    /// The output: a prefix for a bundle (new/ckpt-9), a directory for npy, a file for other formats. In an existing
+    /// directory, or a path that ends in `/`, the output gets the source's name
     out: PathBuf,
-    /// The format; if not given, the ending of OUT's name decides: .safetensors, .weights.h5 or .h5, else a bundle
+    /// The format; by default the one of OUT's extension (.safetensors, .weights.h5 or .h5), else a bundle
     #[arg(long, value_name = "FORMAT", value_parser = names())]
     format: Option<String>,
-    /// Link the source's data files instead of copying them, and write only a new index and what a map changes. Restoring
-    /// works without a mount, and training may go on saving beside it
+    /// Link the source's data files instead of copying them, and write only a new index and the values that a map
+    /// changes. Restoring works without a mount, and training can keep saving new checkpoints
     #[arg(long)]
     link: bool,
-    /// Replace what is there
+    /// Replace existing files
     #[arg(long)]
     force: bool,
     #[command(flatten)]
@@ -55,9 +55,9 @@ pub(crate) struct Args {
 /// A format that can be written.
 struct Format {
     name: &'static str,
-    /// What the name of a file of this format ends in.
+    /// The suffix of OUT that selects this format, or `None` if only `--format` does.
     suffix: Option<&'static str>,
-    /// The text behind the source's name in a directory.
+    /// The extension that is added to the source's name if OUT is a directory.
     ending: fn(&Args) -> &'static str,
     outputs: fn(&Args, &Path, Checkpoint) -> anyhow::Result<Vec<Output>>,
 }
@@ -103,7 +103,7 @@ impl Args {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// The format that `--format` names, else the one that OUT's name ends in, else a bundle.
+    /// Returns the format that `--format` names, else the one whose suffix OUT has, else a bundle.
     fn format(&self) -> Result<&'static Format, Usage> {
         if let Some(name) = &self.format {
             return Ok(FORMATS.iter().find(|format| format.name == name).unwrap_or(&FORMATS[0]));
@@ -135,7 +135,8 @@ impl Args {
     }
 }
 
-/// The data files, then the index, without which they mean nothing.
+/// Returns the files of a bundle: the data files, then the index. The index is written last, because the data files
+/// are unusable without it.
 fn bundle(_: &Args, prefix: &Path, checkpoint: Checkpoint) -> anyhow::Result<Vec<Output>> {
     let Some(stem) = prefix.file_name() else { bail!("{}: names no checkpoint", prefix.display()) };
     let with =
@@ -153,7 +154,7 @@ fn safetensors(_: &Args, out: &Path, checkpoint: Checkpoint) -> anyhow::Result<V
     whole(out, checkpoint, "model.safetensors")
 }
 
-/// The ending of the name says which Keras is to read it, as it does to Keras.
+/// Returns an HDF5 file. The extension of the name selects the version of Keras that reads it, as in Keras itself.
 fn h5(args: &Args, out: &Path, mut checkpoint: Checkpoint) -> anyhow::Result<Vec<Output>> {
     let layout = if target::ends(out, KERAS_3) { H5Layout::Keras3 } else { H5Layout::Legacy };
     checkpoint.catalog.h5_layout = args.map.h5_layout().unwrap_or(layout);
@@ -161,7 +162,7 @@ fn h5(args: &Args, out: &Path, mut checkpoint: Checkpoint) -> anyhow::Result<Vec
     whole(out, checkpoint, if legacy { "model.h5" } else { "model.weights.h5" })
 }
 
-/// The ending of a file for Keras 3.
+/// The extension of a file for Keras 3.
 const KERAS_3: &str = ".weights.h5";
 
 fn h5_ending(args: &Args) -> &'static str {
@@ -171,7 +172,7 @@ fn h5_ending(args: &Args) -> &'static str {
     }
 }
 
-/// The one file that a mount shows under that name.
+/// Returns the checkpoint view that a mount shows as the file `name`.
 fn whole(out: &Path, checkpoint: Checkpoint, name: &str) -> anyhow::Result<Vec<Output>> {
     sound(&checkpoint.catalog)?;
     let whole = view::CHECKPOINT_VIEWS
@@ -182,7 +183,7 @@ fn whole(out: &Path, checkpoint: Checkpoint, name: &str) -> anyhow::Result<Vec<O
     Ok(vec![Output { path: out.into(), file: (whole.file)(&Arc::new(checkpoint.catalog)) }])
 }
 
-/// A file for each variable that NumPy can hold.
+/// Returns one file for each variable that NumPy can represent.
 fn npy(_: &Args, directory: &Path, checkpoint: Checkpoint) -> anyhow::Result<Vec<Output>> {
     sound(&checkpoint.catalog)?;
     for variable in &checkpoint.catalog.variables {
@@ -198,7 +199,8 @@ fn npy(_: &Args, directory: &Path, checkpoint: Checkpoint) -> anyhow::Result<Vec
     Ok(files.into_iter().map(output).collect())
 }
 
-/// What has no checksums of its own is written only of what is intact: nobody could tell later.
+/// Checks that all variables are intact. A format without checksums is written only from intact data, because damage
+/// could not be detected later.
 fn sound(catalog: &Catalog) -> anyhow::Result<()> {
     complete(catalog)?;
     let mut damaged = Vec::new();
@@ -216,10 +218,10 @@ fn sound(catalog: &Catalog) -> anyhow::Result<()> {
     }
 }
 
-/// Names that are listed; more are counted.
+/// The maximum number of names that a message lists. Further names are only counted.
 const LISTED: usize = 20;
 
-/// Nothing is written of a checkpoint that lacks a data file.
+/// Checks that no data file is missing. An incomplete checkpoint is not exported.
 fn complete(catalog: &Catalog) -> anyhow::Result<()> {
     match catalog.is_complete() {
         true => Ok(()),

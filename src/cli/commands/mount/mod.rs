@@ -1,4 +1,4 @@
-//! `ckptfs mount`.
+//! `ckptfs mount`: mounts checkpoints, by default with a process in the background.
 
 mod options;
 
@@ -26,10 +26,10 @@ use crate::mounted_source::{MountedSource, Newest};
 use crate::source::Checkpoint;
 use crate::tree::{Counts, Planned, Show, Tree};
 
-/// Mount checkpoints on a directory, under the names a map gives its variables
+/// Mount checkpoints on a directory, with variables renamed by a map
 ///
-/// Returns when the mount answers, and leaves it to a process in the background, until `ckptfs umount`. The mount is
-/// read-only and its owner's alone.
+/// Returns when the mount answers. A background process serves the mount until `ckptfs umount`. The mount is
+/// read-only, and only its owner can access it.
 #[derive(clap::Args)]
 #[command(after_long_help = "Examples:
   $ ckptfs mount train/ckpt-9 m --rename 'bert/**=encoder/**' --drop '**/adam_*'
@@ -56,25 +56,25 @@ pub(crate) struct Args {
     /// Unmount even if ckptfs is killed
     #[arg(long)]
     pub(crate) auto_unmount: bool,
-    /// Let other users in
+    /// Allow access by other users
     #[arg(long, conflicts_with = "allow_root")]
     pub(crate) allow_other: bool,
-    /// Let root in
+    /// Allow access by root
     #[arg(long)]
     pub(crate) allow_root: bool,
     /// The user that files belong to, instead of yours
     #[arg(long, value_name = "ID")]
     pub(crate) uid: Option<u32>,
-    /// Their group
+    /// The group that files belong to, instead of yours
     #[arg(long, value_name = "ID")]
     pub(crate) gid: Option<u32>,
-    /// Permission bits that files and directories lack, in octal
+    /// Permission bits to clear in files and directories, in octal
     #[arg(long, value_name = "MODE", value_parser = parse_mode)]
     pub(crate) umask: Option<u16>,
-    /// Options in the manner of mount(8): the long flags, and the words of fstab
+    /// Options as for mount(8): the names of the long flags, and the options of fstab
     #[arg(short = 'o', value_name = "WORD,…")]
     pub(crate) options: Vec<String>,
-    /// Do everything but mount, as `mount --fake` has it
+    /// Do everything except mounting, as `mount --fake` does
     #[arg(long, hide = true)]
     fake: bool,
 }
@@ -92,13 +92,13 @@ impl Args {
         self.serve()
     }
 
-    /// Mounts and serves, in the process that stays.
+    /// Mounts and serves, in the process that serves the mount.
     fn serve(self) -> anyhow::Result<ExitCode> {
         let stderr = if self.foreground { logging::Stderr::All } else { logging::Stderr::Silent };
         let log = self.serving.start_log(stderr)?;
         let transform = Arc::new(self.map.transform()?);
         let mountpoint = mount::check(&self.mountpoint, self.nonempty)?;
-        // Absolute, because a daemon leaves the directory it was started in.
+        // The path must be absolute, because a daemon leaves the directory in which it was started.
         let source_dir = MountedSource::open(&absolute(&self.source)?, transform.clone())?
             .with_checksum_store(serve::keep());
         let (newest, source) = (source_dir.newest()?, source_dir.path());
@@ -139,7 +139,8 @@ impl Args {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// Where nothing can be mounted, links to the data and a new index do what a mount would.
+    /// Adds advice to an error of mounting: if mounts are impossible here, `export --link` gives the same result with
+    /// links to the data and a new index.
     fn advise(&self, error: mount::Error, stem: &OsStr) -> anyhow::Error {
         if !matches!(error, mount::Error::NoDevice | mount::Error::NotPermitted) {
             return error.into();
@@ -153,7 +154,7 @@ impl Args {
     fn serve_options(&self) -> ServeOptions {
         let own = ServeOptions::default();
         let (uid, gid) = (self.uid.unwrap_or(own.uid), self.gid.unwrap_or(own.gid));
-        // The kernel lets everybody in for root's sake, and then root alone needs no permission.
+        // To let root in, the kernel has to let all users in. Without permission bits for others, only root gets in.
         let others = if self.allow_root { OTHERS } else { 0 };
         ServeOptions { uid, gid, umask: self.umask.unwrap_or(0) | others, ..own }
     }
@@ -177,7 +178,8 @@ impl Args {
     }
 }
 
-/// The tree of a mirror whose newest checkpoint is planned; says what is odd about that.
+/// Returns the tree of a mounted source whose newest checkpoint is planned, and prints the warnings about that
+/// checkpoint.
 pub(crate) fn tree(source_dir: MountedSource, newest: Newest, show: &Show) -> anyhow::Result<Tree> {
     newest.checkpoint.warnings.iter().for_each(warning);
     newest.transformed.overlays.warnings.iter().for_each(warning);
@@ -197,7 +199,7 @@ fn end(end: &EndReason) -> String {
     }
 }
 
-/// The last lines of the message, where checkpoints do not fit.
+/// Returns the last lines of the message if checkpoints do not fit, else an empty string.
 fn misfits(counts: &Counts, mountpoint: &Path) -> String {
     let Some(newest) = counts.mismatched.first() else { return String::new() };
     let error = mountpoint.join(OsStr::from_bytes(newest)).with_added_extension("error");
@@ -209,7 +211,7 @@ fn misfits(counts: &Counts, mountpoint: &Path) -> String {
     )
 }
 
-/// What is there, what the map did, and what to do next.
+/// Returns the message about a new mount: its contents, the changes of the map, and the commands for the next steps.
 fn message(source_dir: &MountedSource, newest: &Newest, mountpoint: &Path, show: &Show) -> String {
     let Newest { stem, checkpoint, transformed: outcome, count } = newest;
     let report = &outcome.report;

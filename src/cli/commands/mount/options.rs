@@ -1,18 +1,18 @@
-//! `-o a,b=c`: the words of mount(8) and fstab, and the flags they stand for.
+//! `-o a,b=c`: the options of mount(8) and fstab, and their effects.
 
 use crate::cli::commands::mount::Args;
 use crate::cli::flags::parse::{parse_mode, parse_size};
 use crate::tree::Show;
 
-/// What a word does.
+/// The effect of an option.
 enum Effect {
-    /// Sets something, without a value.
+    /// A setting without a value.
     Set(fn(&mut Args)),
-    /// Sets something to the value.
+    /// A setting with a value.
     With(fn(&mut Args, &str) -> Result<(), String>),
-    /// Means nothing to us, and is no mistake: words for mount(8) itself, and what every mount of ours is.
+    /// An option that is accepted and ignored: it is for mount(8) itself, or every ckptfs mount has it.
     Swallowed,
-    /// Cannot be had, and is no reason to fail.
+    /// An unsupported option that causes this warning instead of an error.
     Refused(&'static str),
 }
 
@@ -75,13 +75,14 @@ const WORDS: &[(&str, Effect)] = &[
     ("user", Swallowed),
     ("users", Swallowed),
 ];
-/// What words for other programs begin with: `x-systemd.automount`.
+/// The prefix of options for other programs: `x-systemd.automount`.
 const OTHERS: &str = "x-";
 
-/// Applies the words of all `-o`; returns what the user should know.
+/// Applies the options of all `-o` flags and returns warnings for the user.
 ///
 /// # Errors
-/// Words that are unknown or lack a value, and words that exclude each other, all at once.
+/// One message for all invalid options: unknown options, missing or invalid values, and options that exclude each
+/// other.
 pub(crate) fn apply(args: &mut Args) -> Result<Vec<String>, String> {
     let (mut warnings, mut faults) = (Vec::new(), Vec::new());
     for word in args.options.iter().flat_map(|words| split(words)).collect::<Vec<_>>() {
@@ -109,7 +110,7 @@ pub(crate) fn apply(args: &mut Args) -> Result<Vec<String>, String> {
     }
 }
 
-/// The words between commas. A backslash takes the next character as it is, as in other FUSE programs.
+/// Splits a list at commas. A backslash escapes the next character, as in other FUSE programs.
 fn split(words: &str) -> Vec<String> {
     let (mut split, mut chars) = (vec![String::new()], words.chars());
     while let Some(c) = chars.next() {
@@ -159,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn each_word_sets_what_its_flag_sets() {
+    fn each_option_sets_the_same_as_its_flag() {
         let args = applied(
             "allow_other,auto_unmount,nonempty,foreground,uid=7,gid=8,umask=027,cache_size=1M,threads=3,h5_layout=legacy,map=@ddp,var=heads=2",
         );
@@ -175,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn forms_to_show_have_colons_between_them() {
+    fn forms_to_show_are_separated_by_colons() {
         assert_eq!(Ok(applied("ro,show=npy:raw,nodev").serving.show), Show::parse("npy,raw"));
         assert_eq!(applied("ro").serving.show, Show::default());
         let said = fault("show=numpy");
@@ -183,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn words_of_the_map_are_its_flags() {
+    fn options_of_the_map_set_its_flags() {
         let words = "overlay=a,take=x=b,target=object,like=wanted,missing=zeros,fit=like,overlay=c";
         let flags = [
             "overlay a",
@@ -198,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_map_cannot_use_is_said_at_once() {
+    fn all_invalid_map_options_are_reported_at_once() {
         let said = fault("take=x,target=9,missing=8,fit=7");
         for part in [
             "take=x: it is NAME=SOURCE",
@@ -212,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn every_word_of_ours_has_its_long_flag() {
+    fn every_option_of_ckptfs_has_a_long_flag() {
         let command = Args::augment_args(clap::Command::new("mount"));
         let flags: Vec<_> = command.get_arguments().filter_map(|arg| arg.get_long()).collect();
         for (word, effect) in WORDS {
@@ -222,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn the_words_of_fstab_are_swallowed_and_rw_is_answered() {
+    fn the_options_of_fstab_are_ignored_and_rw_causes_a_warning() {
         let words =
             "rw,x-systemd.automount,x-gvfs-show=1,_netdev,nofail,noauto,user=me,defaults,auto,dev,suid,exec,";
         let said = apply(&mut args(&[words])).unwrap();
@@ -231,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn all_that_is_wrong_is_said_at_once() {
+    fn all_invalid_options_are_reported_at_once() {
         let said = fault(
             "alow_other,threads,uid=me,umask=9,nonempty=1,threads=1,h5_layout=4,allow_other,allow_root",
         );
@@ -251,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_backslash_keeps_a_comma_in_its_word() {
+    fn a_backslash_escapes_a_comma() {
         assert_eq!(split(r"map=a\,b.toml,ro"), ["map=a,b.toml", "ro"]);
         assert_eq!(split(""), [""]);
     }
