@@ -160,10 +160,7 @@ impl Fill {
         let text =
             std::str::from_utf8(part).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
         let Some(number) = text.and_then(|text| text.parse::<i128>().ok()) else {
-            return Err(format!(
-                "`{}` is not a number of at most 38 digits",
-                crate::name::printable(part)
-            ));
+            return Err(format!("`{}` is not a number of at most 38 digits", crate::name::printable(part)));
         };
         match number.checked_add(self.add) {
             Some(sum) if sum >= 0 => Ok(format!("{sum:0width$}").into_bytes()),
