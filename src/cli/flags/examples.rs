@@ -1,4 +1,4 @@
-//! Tests of the examples in every `--help` against the command line.
+//! Tests of every `--help`: its examples against the command line, its order, and the length of `-h`.
 
 use clap::{Command, CommandFactory, Parser};
 
@@ -49,5 +49,37 @@ fn the_short_help_leaves_the_examples_out() {
         let (short, long) = (command.render_help().to_string(), command.render_long_help().to_string());
         assert!(!short.contains("Examples:"), "{}", command.get_name());
         assert!(short.lines().count() < long.lines().count(), "{}", command.get_name());
+    }
+}
+
+/// The columns of the help of a flag of the map in `-h`: what is left of 100 columns beside the flag.
+const SHORT: usize = 65;
+
+#[test]
+fn every_flag_that_takes_a_value_names_the_value() {
+    for command in commands() {
+        for arg in
+            command.get_arguments().filter(|arg| arg.get_action().takes_values() && !arg.is_positional())
+        {
+            let named = arg.get_value_names().and_then(|names| names.first()).map(ToString::to_string);
+            let is_default = named.as_deref() == Some(arg.get_id().as_str());
+            assert!(named.is_some() && !is_default, "{} --{}", command.get_name(), arg.get_id());
+        }
+    }
+}
+
+#[test]
+fn a_command_shows_its_own_flags_first_and_the_map_under_one_heading() {
+    for mut command in
+        commands().into_iter().filter(|command| command.get_arguments().any(|arg| arg.get_id() == "rename"))
+    {
+        let help = command.render_help().to_string();
+        let headings: Vec<_> =
+            help.lines().filter(|line| line.ends_with(':') && !line.starts_with(' ')).collect();
+        assert_eq!(headings, ["Arguments:", "Options:", "Map:"], "{}", command.get_name());
+        for arg in command.get_arguments().filter(|arg| arg.get_help_heading() == Some("Map")) {
+            let short = arg.get_help().map(ToString::to_string).unwrap_or_default();
+            assert!(!short.is_empty() && short.len() <= SHORT, "--{}: {short}", arg.get_id());
+        }
     }
 }

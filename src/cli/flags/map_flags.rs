@@ -62,9 +62,9 @@ const FITS: &[(&str, bool)] = &[("like", true)];
 
 #[rustfmt::skip]
 const ROWS: &[Row] = &[
-    Row { name: "rename", value: "FROM=TO", help: "Rename variables: 'bert/**=encoder/**', or a whole scope: bert=encoder", flag: Flag::Rename },
+    Row { name: "rename", value: "FROM=TO", help: "Rename variables: 'bert/**=encoder/**', or a scope: bert=encoder", flag: Flag::Rename },
     Row { name: "alias", value: "FROM=TO", help: "Add another name to variables", flag: Flag::Alias },
-    Row { name: "drop", value: "PATTERN", help: "Drop variables: '**/adam_*', or a whole scope", flag: Flag::Drop },
+    Row { name: "drop", value: "PATTERN", help: "Drop variables: '**/adam_*', or a scope", flag: Flag::Drop },
     Row { name: "keep", value: "PATTERN", help: "Drop all variables except these", flag: Flag::Keep },
     Row { name: "cast", value: "PATTERN=DTYPE", help: "Convert values to another dtype: '**=bfloat16'", flag: Flag::Cast },
     Row { name: "strip-prefix", value: "TEXT", help: "Remove TEXT from the start of names", flag: Flag::StripPrefix },
@@ -79,7 +79,10 @@ impl Row {
         let arg = Arg::new(self.name).long(self.name).help(self.help).help_heading(HEADING);
         match self.value {
             "" => arg.action(ArgAction::SetTrue),
-            "first" => arg.value_parser(["first"]).action(ArgAction::Append),
+            first @ "first" => {
+                let arg = arg.value_parser([first]).hide_possible_values(true);
+                arg.value_name(first).action(ArgAction::Append)
+            }
             value => arg.value_name(value).action(ArgAction::Append),
         }
     }
@@ -100,33 +103,39 @@ impl Row {
 
 /// Returns the flags that apply to the whole checkpoint, after the rules.
 fn ends() -> [Arg; 5] {
-    let choice = |name: &'static str, value: &'static str, words: Vec<&'static str>| {
-        let arg = Arg::new(name).long(name).value_name(value).value_parser(PossibleValuesParser::new(words));
-        arg.help_heading(HEADING)
+    // A test compares the words with the tables.
+    let arg = |name: &'static str| Arg::new(name).long(name).help_heading(HEADING);
+    let choice = |name: &'static str, value: &'static str| {
+        let words: Vec<_> = value.split('|').collect();
+        arg(name).value_name(value).value_parser(PossibleValuesParser::new(words)).hide_possible_values(true)
     };
     [
-        choice(TARGET, "KIND", TARGETS.iter().map(|(kind, _)| *kind).collect()).help(
-            "Convert to the kind of checkpoint that a program reads: object for tf.train.Checkpoint and Keras, name for \
-             tf.compat.v1.train.Saver",
-        ),
-        Arg::new(LIKE)
-            .long(LIKE)
+        choice(TARGET, "object|name")
+            .help("Convert to an object-based or a name-based checkpoint")
+            .long_help(
+                "Convert to the kind of checkpoint that a program reads: object for tf.train.Checkpoint and Keras, name \
+                 for tf.compat.v1.train.Saver",
+            ),
+        arg(LIKE)
             .value_name("WANTED")
             .value_parser(clap::value_parser!(PathBuf))
-            .help_heading(HEADING)
-            .help(
+            .help("Take names, order and object graph from WANTED")
+            .long_help(
                 "After the map, take names, order and object graph from WANTED: a checkpoint that the restoring program \
                  wrote, a SavedModel, a graph of TF1 (.meta), or a table from ls --tsv",
             ),
-        choice(MISSING, "WITH", like::MISSING.iter().map(|(with, _)| *with).collect())
+        choice(MISSING, "zeros|like")
             .requires(LIKE)
-            .help("Fill variables that only WANTED has: with zeros, or with WANTED's values (like)"),
-        choice(FIT, "WITH", FITS.iter().map(|(with, _)| *with).collect())
+            .help("Fill variables that only WANTED has")
+            .long_help("Fill variables that only WANTED has: with zeros, or with WANTED's values (like)"),
+        choice(FIT, "like")
             .requires(LIKE)
-            .help("Fill the rest of an axis that is too short with WANTED's rows"),
-        choice(LAYOUT, "LAYOUT", H5_LAYOUTS.iter().map(|(name, _)| *name).collect()).help(
-            "Layout of HDF5 weights: keras3 (model.weights.h5), or legacy (model.h5) for Keras 2 (tf_keras)",
-        ),
+            .help("Fill the rest of a short axis with WANTED's rows"),
+        choice(LAYOUT, "keras3|legacy")
+            .help("Layout of HDF5 weights")
+            .long_help(
+                "Layout of HDF5 weights: keras3 (model.weights.h5), or legacy (model.h5) for Keras 2 (tf_keras)",
+            ),
     ]
 }
 
@@ -135,7 +144,10 @@ impl clap::Args for MapFlags {
         let files = Arg::new(FILES)
             .long(FILES)
             .value_name("FILE")
-            .help("A map file (TOML), or @NAME for a bundled map (ckptfs maps); repeatable, applied after the flags");
+            .help("A map file, or @NAME for a bundled map (ckptfs maps)")
+            .long_help(
+                "A map file (TOML), or @NAME for a bundled map (ckptfs maps); repeatable, applied after the flags",
+            );
         let files =
             files.value_parser(clap::value_parser!(PathBuf)).action(ArgAction::Append).help_heading(HEADING);
         command.arg(files).args(ROWS.iter().map(Row::arg)).args(overlay_flags::args(HEADING)).args(ends())
@@ -376,6 +388,21 @@ pub(crate) fn open(source: &Path) -> anyhow::Result<Checkpoint> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_words_of_a_choice_are_those_of_its_table() {
+        let joined = |words: Vec<&str>| words.join("|");
+        let tables = [
+            (TARGET, joined(TARGETS.iter().map(|(word, _)| *word).collect())),
+            (MISSING, joined(like::MISSING.iter().map(|(word, _)| *word).collect())),
+            (FIT, joined(FITS.iter().map(|(word, _)| *word).collect())),
+            (LAYOUT, joined(H5_LAYOUTS.iter().map(|(word, _)| *word).collect())),
+        ];
+        for (name, words) in tables {
+            let arg = ends().into_iter().find(|arg| arg.get_id() == name).unwrap();
+            assert_eq!(arg.get_value_names().unwrap()[0].as_str(), words);
+        }
+    }
 
     #[test]
     fn a_path_that_cannot_be_a_map_is_refused_with_advice() {

@@ -39,11 +39,11 @@ pub(crate) fn args(heading: &'static str) -> [Arg; 2] {
         Arg::new(name).long(name).value_name(value).action(ArgAction::Append).help_heading(heading)
     };
     [
-        arg(OVERLAY, "SOURCE").value_parser(clap::value_parser!(PathBuf)).help(
+        arg(OVERLAY, "SOURCE").value_parser(clap::value_parser!(PathBuf)).help("Take variables from another checkpoint").long_help(
             "Before the map, replace variables with those of the same name in another checkpoint, and add those that are \
              missing here; the last of several overlays wins",
         ),
-        arg(TAKE, "NAME=SOURCE").value_parser(Taken::parse).help(
+        arg(TAKE, "NAME=SOURCE").value_parser(Taken::parse).help("Take one variable from another checkpoint").long_help(
             "After the overlays, take one variable from another checkpoint, for example a damaged one from the previous \
              step; shape and dtype must be the same",
         ),

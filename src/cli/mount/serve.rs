@@ -32,12 +32,15 @@ pub(crate) struct Serving {
     /// Size of the cache for decoded values
     #[arg(long, value_name = "SIZE", default_value = "256M", value_parser = parse_size)]
     pub(crate) cache_size: usize,
-    /// Verify a variable's checksum on first open; a damaged variable returns EIO. TensorFlow verifies what it
-    /// restores by itself; this flag is for NumPy and other programs
+    /// Verify a variable's checksum on first open; a damaged variable returns EIO
+    ///
+    /// TensorFlow verifies what it restores. This flag is for NumPy and other programs.
     #[arg(long)]
     pub(crate) verify: bool,
-    /// Page-cache policy: auto lets the kernel read whole data files directly, if possible; kernel fills the page
-    /// cache through ckptfs; direct bypasses it for large files, which suits a single pass over them
+    /// Page-cache policy
+    ///
+    /// auto lets the kernel read whole data files directly, if possible. kernel fills the page cache through ckptfs. direct
+    /// bypasses it for large files, which suits a single pass over them.
     #[arg(long, value_name = "MODE", default_value = "auto")]
     cache: Mode,
     /// Show only these forms of the variables: npy,raw
