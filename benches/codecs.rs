@@ -56,7 +56,7 @@ fn table_decode(bencher: Bencher) {
 }
 
 fn header() -> safetensors::Header {
-    let (kind, shape) = (safetensors::Kind::named("F32").unwrap(), vec![4, 8]);
+    let (kind, shape) = (safetensors::Kind::from_name("F32").unwrap(), vec![4, 8]);
     let tensor = |i| safetensors::Entry {
         name: name(i),
         kind,

@@ -22,7 +22,7 @@ FLOATS = ["float32", "float64", "float16", "bfloat16", *SMALL]
 BITS = {"int2": 2, "uint2": 2, "int4": 4, "uint4": 4} | {f"{u}int{n}": n for u in ("", "u") for n in (8, 16, 32, 64)}
 NAMES = [*FLOATS, *BITS, "bool"]
 VERSION = "numpy-" + ".".join(np.__version__.split(".")[:2])
-ROW = f"| {VERSION}/casts | NumPy {np.__version__}, ml_dtypes {ml_dtypes.__version__} | every dtype's awkward numbers cast to every dtype |"
+ROW = f"| {VERSION}/casts | NumPy {np.__version__}, ml_dtypes {ml_dtypes.__version__} | the special numbers of every dtype, cast to every dtype |"
 
 
 def main():

@@ -60,12 +60,12 @@ def functional(directory):
 
 
 def archive(directory):
-    """the same as .keras: a zip archive of stored members"""
+    """the model of `functional` as .keras: a zip archive of stored members"""
     nested_model(keras.optimizers.SGD(momentum=0.9)).save(directory / "model.keras")
 
 
 def archive_deflated(directory):
-    """a .keras that another program packed anew: its members are deflated"""
+    """a .keras that another program packed again: its members are deflated"""
     archive(directory)
     stored, packed = directory / "model.keras", directory / "packed"
     with zipfile.ZipFile(stored) as old, zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as new:
@@ -206,7 +206,7 @@ def filters(directory):
 
 
 def filters_latest(directory):
-    """the same as the latest version of the format has it: superblock 3, other headers, other indexes of chunks"""
+    """`filters` in the latest version of the format: superblock 3, other headers, other chunk indexes"""
     write_filters(directory / "new.h5", "latest")
 
 
@@ -216,7 +216,7 @@ def layouts(directory):
 
 
 def layouts_latest(directory):
-    """the same as the latest version of the format has it"""
+    """`layouts` in the latest version of the format"""
     write_layouts(directory / "new.h5", "latest")
 
 
@@ -295,7 +295,7 @@ def links(directory):
 
 
 def strange(directory):
-    """datasets that no tensor can be, each left out, beside one that is one"""
+    """datasets that cannot be tensors, each left out, and one that can"""
     with h5py.File(directory / "strange.h5", "w") as file:
         file["fine"] = np.arange(3)
         file["compound"] = np.array([(1, 2.0)], [("a", "i4"), ("b", "f8")])
@@ -320,7 +320,7 @@ def strange(directory):
 
 
 def small(directory):
-    """one of each kind in as few bytes as can be, in the oldest and the latest version of the format, for damage at every bit"""
+    """one of each kind in as few bytes as possible, in the oldest and the latest version of the format, for damage at every bit"""
     for name, version in (("old.h5", "earliest"), ("new.h5", "latest")):
         with h5py.File(directory / name, "w", libver=(version, "latest")) as file:
             file["vars/0"] = np.array([[1.5, -2], [3, 4]], np.float32)

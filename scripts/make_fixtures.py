@@ -114,7 +114,7 @@ def object_keras3(prefix):
 
 
 def strings(prefix):
-    """string tensors: empty strings, NUL, not UTF-8, 300 bytes, no element; numbers beside them"""
+    """string tensors: empty strings, NUL, not UTF-8, 300 bytes, no element; and numbers"""
     texts = [b"hello", b"", b"x\0", b"\xff\xfe", "ключ".encode(), b"c" * 300]
     write(
         prefix,
@@ -129,7 +129,7 @@ def strings(prefix):
 
 
 def odd_names(prefix):
-    """names a file system cannot hold or could take for something else"""
+    """names that a file system cannot hold or could misread"""
     names = [
         *("a/../b", "a/./b", "./c", "../d", "e/.", "f/..", "x//y", "/leading", "trailing/", ".hidden"),
         *("with space/two  spaces", "100%/%41", "tab\there", "new\nline", "long/" + "n" * 300, "long/" + "n" * 299 + "m"),
@@ -145,7 +145,7 @@ def not_utf8(prefix):
 
 
 def two_steps(prefix):
-    """ckpt-8 and ckpt-9 of one TF1 Saver, their state file, a file beside them"""
+    """ckpt-8 and ckpt-9 of one TF1 Saver, their state file, another file"""
     with v1.Graph().as_default():
         v1.train.get_or_create_global_step()
         dense_variables(["model"])
@@ -180,7 +180,7 @@ def partitioned(prefix):
 
 
 def tf1_graph(prefix):
-    """TF1 Saver with the program's graph beside the checkpoint (.meta): created in no order of names, some not trained"""
+    """TF1 Saver with the program's graph in .meta: not created in the order of names, some not trained"""
     with v1.Graph().as_default():
         step = v1.train.get_or_create_global_step()
         weights = [*dense_variables(["z"]), v1.get_variable("a", [3])]
@@ -201,12 +201,12 @@ def variants(prefix):
 
 
 def big_endian(prefix):
-    """written by hand as a machine of the other byte order would: every dtype, strings, slices; TensorFlow reads it"""
+    """big-endian, made by a script: every dtype, strings, slices; TensorFlow reads it"""
     slice_fixtures.big_endian(prefix, dtypes, strings, slice_fixtures.sliced_dtypes)
 
 
 def big_endian_objects(prefix):
-    """the same of an object-based checkpoint with slices"""
+    """big-endian, made by a script: an object-based checkpoint with slices"""
     object_sharded(prefix)
     little = [file.rename(file.with_name(file.name.replace("ckpt-9", "little"))) for file in prefix.parent.glob("ckpt-9.*")]
     slice_fixtures.turn(prefix.with_name("little"), prefix)
@@ -219,7 +219,7 @@ for of in (sliced_dtypes, object_sharded, variants):
 
 
 def snappy(prefix):
-    """index rewritten as other writers have it: snappy blocks of 512 bytes, restart interval 3"""
+    """index rewritten as other writers write it: snappy blocks of 512 bytes, restart interval 3"""
     tf1_bert_tiny(prefix)
     index = Path(f"{prefix}.index")
     entries = table.decode(index.read_bytes())
@@ -247,7 +247,7 @@ def v1_sharded(prefix):
 
 
 def v1_snappy(prefix):
-    """V1 rewritten as other writers may have it: snappy blocks of 512 bytes, restart interval 3"""
+    """V1 rewritten as other writers may write it: snappy blocks of 512 bytes, restart interval 3"""
     save_v1(prefix, v1_tensors() | v1_slices())
     prefix.write_bytes(table.encode(table.decode(prefix.read_bytes()), block_size=512, restart_interval=3, snappy=True))
     assert len(tf.train.list_variables(str(prefix))) == len(v1_tensors()) + 3

@@ -32,7 +32,7 @@ def dtypes(directory):
 
 
 def sharded(directory):
-    """three files and their index, names as in Hugging Face's models, a config beside them"""
+    """three files and their index, names as in Hugging Face's models, and a config"""
     weights, shards = {}, 3
     for n in range(shards):
         name = f"model-{n + 1:05}-of-{shards:05}.safetensors"
@@ -45,7 +45,7 @@ def sharded(directory):
 
 
 def foreign(directory):
-    """types that no TensorFlow checkpoint has (F4 in half bytes, F8_E8M0 scales) beside one that has"""
+    """dtypes that TensorFlow lacks (F4 in half bytes, F8_E8M0 scales), and one that it has"""
     blocks, scales, weight = np.arange(4, dtype=np.uint8), np.array([127, 128, 126], np.uint8), np.ones(2, np.float32)
     specs = {
         "blocks": spec("float4_e2m1fn_x2", (2, 2), blocks),

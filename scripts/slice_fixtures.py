@@ -68,7 +68,7 @@ def sharded_variables(root):
 
 
 def variants(prefix):
-    """variants, which are bytes only their program understands: a list of tensors, an empty one; numbers beside them"""
+    """variants, whose bytes only their program understands: a list of tensors, an empty one; and numbers"""
     lists = {
         "list": tf.raw_ops.TensorListFromTensor(tensor=tf.range(6.0), element_shape=tf.constant([], tf.int32)),
         "empty": tf.raw_ops.EmptyTensorList(element_shape=-1, max_num_elements=3, element_dtype=tf.float32),

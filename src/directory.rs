@@ -29,7 +29,7 @@ pub struct Directory {
 /// The directory that symlinks must not leave, and the relative path from it to this directory.
 #[derive(Clone, Debug)]
 struct Confined {
-    top: Arc<File>,
+    root: Arc<File>,
     below: PathBuf,
 }
 
@@ -68,7 +68,7 @@ impl Directory {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let handle = openat(&self.handle, name, flags, Mode::empty())?;
         let below =
-            |confined: &Confined| Confined { top: confined.top.clone(), below: confined.below.join(name) };
+            |confined: &Confined| Confined { root: confined.root.clone(), below: confined.below.join(name) };
         Ok(Self {
             handle: Arc::new(handle.into()),
             path: self.path.join(name),
@@ -79,7 +79,7 @@ impl Directory {
     /// Returns the directory with the restriction that no symlink leads out of it.
     pub(crate) fn confined(mut self) -> Self {
         let top = self.handle.clone();
-        self.confined.get_or_insert(Confined { top, below: PathBuf::new() });
+        self.confined.get_or_insert(Confined { root: top, below: PathBuf::new() });
         self
     }
 
@@ -183,10 +183,10 @@ impl Directory {
 impl Confined {
     fn open(&self, name: &OsStr, flags: OFlags) -> io::Result<OwnedFd> {
         let path = self.below.join(name);
-        match openat2(&self.top, &path, flags, Mode::empty(), ResolveFlags::BENEATH) {
+        match openat2(&self.root, &path, flags, Mode::empty(), ResolveFlags::BENEATH) {
             // The kernel or the sandbox does not support this call: then symlinks are not followed at all.
             Err(Errno::NOSYS | Errno::PERM) => {
-                let file = openat(&self.top, &path, flags | OFlags::NOFOLLOW, Mode::empty())?;
+                let file = openat(&self.root, &path, flags | OFlags::NOFOLLOW, Mode::empty())?;
                 match statat(&file, "", AtFlags::EMPTY_PATH).map(|stat| FileType::from_raw_mode(stat.st_mode))
                 {
                     // With O_PATH, the open returns the symlink itself.
@@ -201,7 +201,7 @@ impl Confined {
 
 /// Returns true if the text of a symlink's target leads out of the topmost directory. The symlink is `depth`
 /// directories below it.
-pub(crate) fn leaves(target: &Path, depth: usize) -> bool {
+pub(crate) fn leads_out(target: &Path, depth: usize) -> bool {
     let step = |depth: usize, component| match component {
         Component::ParentDir => depth.checked_sub(1),
         Component::Normal(_) => Some(depth + 1),
@@ -269,7 +269,7 @@ mod tests {
             ("./a/..", 0, false),
             ("/a", 9, true),
         ] {
-            assert_eq!(leaves(Path::new(target), depth), out, "{target}");
+            assert_eq!(leads_out(Path::new(target), depth), out, "{target}");
         }
     }
 }

@@ -1,5 +1,6 @@
-//! Damaged HDF5 files: an error that names the file, or what the undamaged one holds; never a panic, never memory that a
-//! length only claims.
+//! Damaged HDF5 files: opening is an error that names the file, or the values can be read. There is never a panic,
+//! and
+//! memory is never allocated for a false length.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,10 +11,11 @@ use ckptfs::source;
 use rustix::process::{Resource, Rlimit, setrlimit};
 use tempfile::TempDir;
 
-/// Many times what these files need, and a fraction of what a flipped bit can claim.
+/// The limit of the address space in bytes: many times what these files need, and a fraction of what a flipped bit
+/// can claim.
 const MEMORY: u64 = 2 << 30;
 
-/// A variable as it is shown: name, type and shape; then its bytes.
+/// A variable as it is shown: its name, dtype and shape, and then its bytes or an error.
 type Shown = (String, Result<Vec<u8>, String>);
 
 struct Sample {
@@ -32,7 +34,7 @@ impl Sample {
         Self { whole: fs::read(&from).unwrap(), path, _dir: dir }
     }
 
-    /// The same sample in a directory of its own.
+    /// Returns the same sample in a new directory.
     fn copy(&self) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(self.path.file_name().unwrap());
@@ -55,7 +57,7 @@ fn shown(variable: &Variable) -> Shown {
 }
 
 #[test]
-fn a_file_cut_at_any_length_is_an_error_that_names_it() {
+fn a_file_truncated_at_any_length_is_an_error_with_its_path() {
     for name in
         ["h5py-3.14/small/old.h5", "h5py-3.14/small/new.h5", "keras-3.15/archive_deflated/model.keras"]
     {
@@ -68,17 +70,17 @@ fn a_file_cut_at_any_length_is_an_error_that_names_it() {
 }
 
 #[test]
-fn a_flipped_bit_anywhere_is_an_error_or_a_file_that_reads_within_its_bounds() {
+fn a_flipped_bit_without_checksums_causes_no_panic() {
     let sample = Sample::new("h5py-3.14/small/old.h5");
     flips(&sample, |_, _| {});
 }
 
 #[test]
-fn a_flipped_bit_where_there_are_checksums_is_an_error_or_the_same() {
+fn a_flipped_bit_with_checksums_is_an_error_or_changes_nothing() {
     let sample = Sample::new("h5py-3.14/small/new.h5");
     let right = sample.shown(&sample.whole).unwrap();
     let find = |bytes: &[u8]| sample.whole.windows(bytes.len()).position(|window| window == bytes).unwrap();
-    // What has no checksum: the heap of strings, the references into it and the values themselves.
+    // These parts have no checksum: the heap of strings, the references into it, and the values.
     let heap = find(b"GCOL");
     let reference = [&1u32.to_le_bytes()[..], &(heap as u64).to_le_bytes()].concat();
     let values =
@@ -94,11 +96,12 @@ fn a_flipped_bit_where_there_are_checksums_is_an_error_or_the_same() {
     });
 }
 
-/// Flips each bit of a file, one after the other, on all processors; `each` gets what opens nevertheless.
+/// Flips each bit of a file, one after the other, on all processors. Calls `each` with the variables of every damaged
+/// file that opens.
 fn flips(sample: &Sample, each: impl Fn(usize, Vec<Shown>) + Sync) {
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let flip = |worker: usize| {
-        // A file of its own: each worker writes its damage there.
+        // Each worker writes its damage to its own file.
         let sample = sample.copy();
         (worker..sample.whole.len()).step_by(workers).for_each(|at| flip_byte(&sample, at, &each));
     };
@@ -108,7 +111,7 @@ fn flips(sample: &Sample, each: impl Fn(usize, Vec<Shown>) + Sync) {
 }
 
 fn flip_byte(sample: &Sample, at: usize, each: &impl Fn(usize, Vec<Shown>)) {
-    // Long runs of zeros are room that nothing uses: a bit here and there will do.
+    // A long run of zeros is unused space: a few of its bits are enough.
     let room = sample.whole[at.saturating_sub(32)..=at].iter().all(|&byte| byte == 0);
     let bits = if !room { 8 } else { usize::from(at.is_multiple_of(16)) };
     for bit in 0..bits {

@@ -1,5 +1,6 @@
-//! A mount whose handlers panic or wait, served by this very process: a panic is an error for who asked, as often as it
-//! comes, and who waits keeps nobody waiting.
+//! A mount served by this process, with handlers that panic or block. Each panic is an error only for its own
+//! request, and a
+//! blocked request blocks no other request.
 #![cfg(feature = "fuse")]
 
 mod support;
@@ -26,10 +27,10 @@ use support::mount::can_mount;
 use tempfile::TempDir;
 
 const THREADS: usize = 2;
-/// Far longer than a listing takes, so that only one that waits for a reader fails.
+/// A timeout far longer than a listing takes, so that only a listing that waits for a reader fails.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What a variable's bytes come from.
+/// A function that makes the bytes of a variable.
 type Make = Box<dyn Fn(u64, usize) -> Vec<u8> + Send + Sync>;
 
 struct Made {
@@ -47,7 +48,7 @@ impl Decode for Made {
     }
 }
 
-/// A mount of this process, until it is dropped.
+/// A mount that this process serves until it is dropped.
 struct Served {
     session: Option<Session>,
     path: PathBuf,
@@ -62,7 +63,7 @@ fn serve(variables: Vec<(&'static str, Make)>) -> Option<Served> {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().canonicalize().unwrap().join("m");
     fs::create_dir(&path).unwrap();
-    // What is planned stands in for a checkpoint that is there, and empty.
+    // The planned catalog replaces that of an empty checkpoint on disk.
     let prefix = dir.path().join("ckpt-9");
     Bundle::new().write(&prefix);
     let index = Arc::new(SourceFile::open(prefix.with_added_extension("index")));
@@ -134,7 +135,7 @@ fn keep_log() {
     ONCE.call_once(|| {
         log::set_logger(&LOG).unwrap();
         log::set_max_level(log::LevelFilter::Info);
-        // These panics are meant, and their traces would bury those that are not.
+        // These panics are intended. Their traces would hide unintended ones.
         let usual = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
             if info.payload_as_str() != Some("meant") {
@@ -145,7 +146,7 @@ fn keep_log() {
 }
 
 #[test]
-fn a_handler_that_panics_is_eio_each_time_and_never_a_lost_thread() {
+fn a_handler_that_panics_returns_eio_each_time_and_loses_no_thread() {
     keep_log();
     let panics: Make = Box::new(|_, _| panic!("meant"));
     let Some(m) = serve(vec![("bad", panics), ("good", sevens())]) else { return };
@@ -179,7 +180,7 @@ impl Gate {
     }
 }
 
-/// Opens the gate whatever becomes of the test: a mount cannot end while a handler waits.
+/// A guard that opens the gate when it is dropped, also if the test fails: a mount cannot end while a handler waits.
 struct Opens(Arc<Gate>);
 
 impl Drop for Opens {
@@ -188,7 +189,8 @@ impl Drop for Opens {
     }
 }
 
-/// Ones that wait at a gate; what tells that somebody does; and what opens it when dropped.
+/// Returns a function that waits at a gate and then makes ones, a receiver of a message for each wait, and the guard
+/// of the gate.
 fn waiting() -> (Make, Receiver<()>, Opens) {
     let (gate, (arrived, arrivals)) = (Arc::<Gate>::default(), channel());
     let (opens, arrived) = (Opens(gate.clone()), Mutex::new(arrived));
@@ -200,7 +202,7 @@ fn waiting() -> (Make, Receiver<()>, Opens) {
     (Box::new(make), arrivals, opens)
 }
 
-/// Does something that must not wait for another.
+/// Runs `act` on another thread. Panics if it waits for another request.
 #[track_caller]
 fn at_once<T: Send + 'static>(what: &str, act: impl FnOnce() -> T + Send + 'static) -> T {
     let (done, result) = channel();
@@ -209,10 +211,10 @@ fn at_once<T: Send + 'static>(what: &str, act: impl FnOnce() -> T + Send + 'stat
 }
 
 #[test]
-fn a_read_that_waits_keeps_no_other_request_waiting() {
+fn a_blocked_read_blocks_no_other_request() {
     let (waits, arrivals, gate) = waiting();
     let Some(m) = serve(vec![("good", sevens()), ("slow", waits)]) else { return };
-    // Opened before the mount ends, also when the test fails.
+    // This binding is dropped before the mount, also if the test fails.
     let gate = gate;
     let slow = m.raw("slow");
     let reader = thread::spawn(move || fs::read(slow));
@@ -230,10 +232,10 @@ fn a_read_that_waits_keeps_no_other_request_waiting() {
 }
 
 #[test]
-fn a_reader_that_is_killed_while_it_waits_leaves_the_mount_alive() {
+fn a_reader_that_is_killed_while_it_waits_does_not_end_the_mount() {
     let (waits, arrivals, gate) = waiting();
     let Some(m) = serve(vec![("good", sevens()), ("slow", waits)]) else { return };
-    // Opened before the mount ends, also when the test fails.
+    // This binding is dropped before the mount, also if the test fails.
     let gate = gate;
     let mut reader = std::process::Command::new("cat")
         .arg(m.raw("slow"))
@@ -249,7 +251,7 @@ fn a_reader_that_is_killed_while_it_waits_leaves_the_mount_alive() {
 }
 
 #[test]
-fn many_readers_of_many_files_all_read_what_is_there() {
+fn many_readers_of_many_files_read_the_right_bytes() {
     let counts: Make = Box::new(|at, len| (at..at + len as u64).map(|i| (i % 251) as u8).collect());
     let Some(m) = serve(vec![("counts", counts), ("good", sevens())]) else { return };
     let root = m.path.join("ckpt-9");

@@ -33,7 +33,7 @@ pub trait ChecksumStore: Send + Sync {
     fn find(&self, key: u128, count: usize) -> Option<Vec<Masked>>;
 
     /// Stores the checksums, if possible.
-    fn keep(&self, key: u128, sums: &[Masked]);
+    fn store(&self, key: u128, sums: &[Masked]);
 }
 
 /// The minimum number of bytes whose checksums are kept. For fewer bytes, computing them is as fast as finding them.
@@ -105,10 +105,10 @@ impl Checksums {
         match &*state {
             State::Done(sums) => return Ok(sums.clone()),
             State::Working(current) if Arc::ptr_eq(current, work) => {}
-            _ => return work.sums(|_| {}).map(Arc::from),
+            _ => return work.checksums(|_| {}).map(Arc::from),
         }
         let mut is_whole = true;
-        let sums = work.sums(|error| {
+        let sums = work.checksums(|error| {
             is_whole = false;
             log::error!("a value of the bundle cannot be restored: {error}");
         });
@@ -137,7 +137,7 @@ impl Checksums {
         let Some(keep) = &self.keep else { return };
         let is_as_planned = || self.tensors.iter().all(|tensor| tensor.file().verify().is_ok());
         if let Some(key) = key::of(&self.tensors).filter(|_| is_as_planned()) {
-            keep.keep(key, sums);
+            keep.store(key, sums);
         }
     }
 

@@ -57,7 +57,7 @@ struct Task {
     range: Range<u64>,
     sum: OnceLock<io::Result<Masked>>,
     /// The crew that took the task.
-    crew: AtomicUsize,
+    worker_count: AtomicUsize,
     /// True if another crew re-runs the task.
     again: AtomicBool,
 }
@@ -111,7 +111,7 @@ impl ChecksumPool {
     ///
     /// # Errors
     /// Errors that may not recur at the next read.
-    pub(crate) fn sums(&self, mut damaged: impl FnMut(&io::Error)) -> io::Result<Vec<Masked>> {
+    pub(crate) fn checksums(&self, mut damaged: impl FnMut(&io::Error)) -> io::Result<Vec<Masked>> {
         let sum = |&job: &usize| match self.checked(&self.jobs[job]) {
             Err(error) if is_lasting(&error) => {
                 damaged(&error);
@@ -127,7 +127,7 @@ impl ChecksumPool {
     fn work(&self, crew: usize) {
         let (mut buffer, own) = (Vec::new(), Cache::new(OWN_CACHE).second());
         while let Some(task) = self.tasks.get(self.next.fetch_add(1, Ordering::Relaxed)) {
-            task.crew.store(crew, Ordering::Relaxed);
+            task.worker_count.store(crew, Ordering::Relaxed);
             self.sum(task, &self.cache, &mut buffer);
         }
         for task in self.tasks.iter().filter(|task| task.is_late(crew)) {
@@ -214,13 +214,13 @@ pub(crate) fn copy(error: &io::Error) -> io::Error {
 impl Task {
     fn new(job: usize, range: Range<u64>) -> Self {
         let (sum, crew, again) = (OnceLock::new(), AtomicUsize::new(usize::MAX), AtomicBool::new(false));
-        Self { job, range, sum, crew, again }
+        Self { job, range, sum, worker_count: crew, again }
     }
 
     /// Returns true if an earlier crew is still running this task, and no other thread re-runs it. Marks it as
     /// re-run.
     fn is_late(&self, crew: usize) -> bool {
-        let is_of_earlier = self.sum.get().is_none() && self.crew.load(Ordering::Relaxed) < crew;
+        let is_of_earlier = self.sum.get().is_none() && self.worker_count.load(Ordering::Relaxed) < crew;
         is_of_earlier && !self.again.swap(true, Ordering::Relaxed)
     }
 }

@@ -88,7 +88,7 @@ impl ChecksumStore for CacheDirStore {
         checksums::decode(&bytes, key).ok().filter(|sums| sums.len() == count)
     }
 
-    fn keep(&self, key: u128, sums: &[Masked]) {
+    fn store(&self, key: u128, sums: &[Masked]) {
         let kept = self.write(key, sums).and_then(|()| self.prune());
         kept.unwrap_or_else(|error| log::debug!("{}: checksums are not kept: {error}", self.0.display()));
     }
@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn checksums_are_found_only_with_their_key_and_count() {
         let (_dir, store) = store();
-        store.keep(7, &[Masked(1), Masked(2)]);
+        store.store(7, &[Masked(1), Masked(2)]);
         assert_eq!(store.find(7, 2), Some(vec![Masked(1), Masked(2)]));
         assert_eq!((store.find(8, 2), store.find(7, 1)), (None, None));
         fs::rename(store.path(7), store.path(8)).unwrap();
@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn a_damaged_file_is_ignored() {
         let (_dir, store) = store();
-        store.keep(7, &[Masked(1)]);
+        store.store(7, &[Masked(1)]);
         let mut bytes = fs::read(store.path(7)).unwrap();
         *bytes.last_mut().unwrap() ^= 1;
         fs::write(store.path(7), bytes).unwrap();
@@ -135,10 +135,10 @@ mod tests {
         fs::write(store.0.join(".x.part"), b"").unwrap();
         age(&store.0.join(".x.part"), 0);
         for key in 0..MOST as u128 + 3 {
-            store.keep(key, &[Masked(1)]);
+            store.store(key, &[Masked(1)]);
             age(&store.path(key), key as u64);
         }
-        store.keep(1000, &[Masked(1)]);
+        store.store(1000, &[Masked(1)]);
         assert_eq!(fs::read_dir(&store.0).unwrap().count(), MOST);
         assert_eq!((store.find(0, 1), store.find(1000, 1)), (None, Some(vec![Masked(1)])));
     }
@@ -148,7 +148,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("checksums"), b"a file").unwrap();
         let store = CacheDirStore::within(dir.path());
-        store.keep(7, &[Masked(1)]);
+        store.store(7, &[Masked(1)]);
         assert_eq!(store.find(7, 1), None);
     }
 }

@@ -76,7 +76,7 @@ impl ChecksumStore for Memory {
         self.0.lock().unwrap().get(&key).filter(|sums| sums.len() == count).cloned()
     }
 
-    fn keep(&self, key: u128, sums: &[Masked]) {
+    fn store(&self, key: u128, sums: &[Masked]) {
         self.0.lock().unwrap().insert(key, sums.to_vec());
     }
 }

@@ -168,14 +168,14 @@ impl Dtype {
     }
 
     /// Returns the type with TensorFlow's name.
-    pub(crate) fn named(name: &str) -> Option<Self> {
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
         ROWS.iter().find(|row| row.name == name).map(|row| row.dtype)
     }
 
     /// Returns the type that a user means, by TensorFlow's name or by another common name such as `bf16`.
     pub(crate) fn written(word: &str) -> Option<Self> {
         let other = || OTHER_WORDS.iter().find(|(other, _)| *other == word).map(|(_, dtype)| *dtype);
-        Self::named(word).or_else(other)
+        Self::from_name(word).or_else(other)
     }
 
     /// Returns TensorFlow's number.
@@ -254,9 +254,9 @@ mod tests {
         for (word, name) in
             [("fp16", "float16"), ("bf16", "bfloat16"), ("half", "float16"), ("double", "float64")]
         {
-            assert_eq!(Dtype::written(word), Dtype::named(name), "{word}");
+            assert_eq!(Dtype::written(word), Dtype::from_name(name), "{word}");
         }
-        assert!(OTHER_WORDS.iter().all(|(word, _)| Dtype::named(word).is_none()));
+        assert!(OTHER_WORDS.iter().all(|(word, _)| Dtype::from_name(word).is_none()));
         assert_eq!(Dtype::written("float16"), Some(Dtype::Float16));
         assert_eq!(Dtype::written("fp17"), None);
     }

@@ -18,11 +18,11 @@ use crate::format::{Malformed, Result};
 /// The shape gives `num_elements`, and the elements must use all bytes. The bytes of the elements are not checked:
 /// for that, compare [`checksum`] with the entry's.
 pub fn decode(bytes: &[u8], num_elements: u64) -> Result<Vec<&[u8]>> {
-    decode_in(Endianness::Little, bytes, num_elements)
+    decode_with_order(Endianness::Little, bytes, num_elements)
 }
 
 /// Decodes like [`decode`], from a data file of either byte order.
-pub(crate) fn decode_in(order: Endianness, bytes: &[u8], num_elements: u64) -> Result<Vec<&[u8]>> {
+pub(crate) fn decode_with_order(order: Endianness, bytes: &[u8], num_elements: u64) -> Result<Vec<&[u8]>> {
     let mut reader = Reader::new(bytes);
     let lengths = lengths(&mut reader, num_elements)?;
     check_lengths(&mut reader, order, &lengths)?;
@@ -143,7 +143,7 @@ mod tests {
             for row in &rows[1..] {
                 let entry = Entry::decode(&row.value).unwrap();
                 let Some(bytes) = value(&index, &entry).filter(|_| entry.dtype == 7) else { continue };
-                let elements = decode_in(order, &bytes, entry.shape.iter().product()).unwrap();
+                let elements = decode_with_order(order, &bytes, entry.shape.iter().product()).unwrap();
                 assert_eq!(
                     checksum_in(order, &elements),
                     entry.crc32c,

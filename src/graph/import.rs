@@ -32,7 +32,7 @@ pub(crate) struct Import<'g> {
 
 /// The reason why an object cannot be added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Unfit {
+pub(crate) enum ImportError {
     /// The key belongs to no object of the scion.
     #[error("no object of its graph has it")]
     Unknown,
@@ -55,10 +55,10 @@ impl<'g> Import<'g> {
     }
 
     /// Adds the object that owns this key of the scion's bundle. Returns its key in the merged graph.
-    pub(crate) fn add(&mut self, key: &[u8]) -> Result<Vec<u8>, Unfit> {
-        let (from, (_, attribute)) = self.scion.owner(key).zip(split(key)).ok_or(Unfit::Unknown)?;
+    pub(crate) fn add(&mut self, key: &[u8]) -> Result<Vec<u8>, ImportError> {
+        let (from, (_, attribute)) = self.scion.owner(key).zip(split(key)).ok_or(ImportError::Unknown)?;
         if from != ROOT && !self.scion.is_outside_optimizers(from) {
-            return Err(Unfit::Optimizers);
+            return Err(ImportError::Optimizers);
         }
         let way = self.edges_to(from)?;
         let at = way.iter().try_fold(ROOT, |at, (name, from)| self.child(at, name, *from))?;
@@ -90,14 +90,14 @@ impl<'g> Import<'g> {
     }
 
     /// Returns the best path to a node of the scion: the names on it, and the node that each leads to.
-    fn edges_to(&self, node: NodeId) -> Result<Vec<(&'g str, NodeId)>, Unfit> {
+    fn edges_to(&self, node: NodeId) -> Result<Vec<(&'g str, NodeId)>, ImportError> {
         let (mut way, mut at, mut len) = (Vec::new(), node, 0);
         while at != ROOT {
-            let (parent, child) = self.scion.home(at).ok_or(Unfit::Optimizers)?;
+            let (parent, child) = self.scion.home(at).ok_or(ImportError::Optimizers)?;
             let name = self.scion.objects.nodes[parent].children[child].local_name.as_str();
             len += escape(name).len() + 1;
             if len > MAX_PATH {
-                return Err(Unfit::TooLong);
+                return Err(ImportError::TooLong);
             }
             way.push((name, at));
             at = parent;
@@ -107,13 +107,13 @@ impl<'g> Import<'g> {
     }
 
     /// Returns the child with that name, and creates it if it is missing.
-    fn child(&mut self, parent: NodeId, name: &str, from: NodeId) -> Result<NodeId, Unfit> {
+    fn child(&mut self, parent: NodeId, name: &str, from: NodeId) -> Result<NodeId, ImportError> {
         let own = (parent < self.stock.objects.nodes.len()).then(|| self.stock.child(parent, name)).flatten();
         let there = own.or_else(|| self.edges.get(&(parent, name.into())).copied());
         let node = there.unwrap_or_else(|| self.import_node(parent, name, from));
         match *self.comes_from.entry(node).or_insert(from) == from {
             true => Ok(node),
-            false => Err(Unfit::Taken),
+            false => Err(ImportError::Taken),
         }
     }
 
@@ -133,15 +133,15 @@ impl<'g> Import<'g> {
     }
 
     /// Copies the scion's values to a node. Returns an error if the node has other values of the same name.
-    fn hold(&mut self, at: NodeId, from: NodeId, path: &str) -> Result<(), Unfit> {
+    fn hold(&mut self, at: NodeId, from: NodeId, path: &str) -> Result<(), ImportError> {
         let attributes = &mut self.objects.nodes[at].attributes;
         for attribute in &self.scion.objects.nodes[from].attributes {
-            let (_, rest) = split(attribute.checkpoint_key.as_bytes()).ok_or(Unfit::Unknown)?;
+            let (_, rest) = split(attribute.checkpoint_key.as_bytes()).ok_or(ImportError::Unknown)?;
             let checkpoint_key = format_smolstr!("{path}{ATTRIBUTES}{}", String::from_utf8_lossy(rest));
             match attributes.iter().find(|other| other.name == attribute.name) {
                 None => attributes.push(Attribute { checkpoint_key, ..attribute.clone() }),
                 Some(other) if other.checkpoint_key == checkpoint_key => {}
-                Some(_) => return Err(Unfit::Taken),
+                Some(_) => return Err(ImportError::Taken),
             }
         }
         Ok(())
@@ -205,8 +205,8 @@ mod tests {
     fn a_key_without_an_object_is_rejected() {
         let stock = graph(&["a"]);
         let mut graft = Import::new(&stock, &stock);
-        assert_eq!(graft.add(&key("b")), Err(Unfit::Unknown));
-        assert_eq!(graft.add(b"plain"), Err(Unfit::Unknown));
+        assert_eq!(graft.add(&key("b")), Err(ImportError::Unknown));
+        assert_eq!(graft.add(b"plain"), Err(ImportError::Unknown));
         assert_eq!(&graft.finish(), stock.objects());
     }
 
@@ -218,7 +218,7 @@ mod tests {
         let (stock, scion) = (Graph::new(objects), graph(&["a/y", "b/y"]));
         let mut graft = Import::new(&stock, &scion);
         assert!(graft.add(&key("a/y")).is_ok());
-        assert_eq!(graft.add(&key("b/y")), Err(Unfit::Taken));
+        assert_eq!(graft.add(&key("b/y")), Err(ImportError::Taken));
     }
 
     #[test]

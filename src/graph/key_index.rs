@@ -9,13 +9,13 @@ use crate::format::object_graph::{NodeId, ObjectGraph};
 use crate::graph::{Graph, key};
 
 /// The position of an attribute: the node, and the index among its attributes.
-type Place = (NodeId, usize);
+type ValueIndex = (NodeId, usize);
 
 /// The attributes by the paths of their keys. The paths are not copied. If two nodes share a
 /// path, which no writer produces, the first node wins.
 #[derive(Clone, Debug)]
 pub(crate) struct KeyIndex {
-    places: HashTable<Place>,
+    places: HashTable<ValueIndex>,
     hasher: RandomState,
 }
 
@@ -27,8 +27,8 @@ impl KeyIndex {
         for (id, node) in objects.nodes.iter().enumerate() {
             for place in (0..node.attributes.len()).map(|at| (id, at)) {
                 let Some(wanted) = path(objects, place) else { continue };
-                let is_same = |other: &Place| path(objects, *other) == Some(wanted);
-                let hash = |place: &Place| hasher.hash_one(path(objects, *place).unwrap_or_default());
+                let is_same = |other: &ValueIndex| path(objects, *other) == Some(wanted);
+                let hash = |place: &ValueIndex| hasher.hash_one(path(objects, *place).unwrap_or_default());
                 places.entry(hasher.hash_one(wanted), is_same, hash).or_insert(place);
             }
         }
@@ -46,12 +46,12 @@ impl Graph {
     /// Returns the node whose keys begin with a path.
     pub(crate) fn owner_at(&self, wanted: &[u8]) -> Option<NodeId> {
         let KeyIndex { places, hasher } = self.key_index.get_or_init(|| KeyIndex::new(&self.objects));
-        let is_it = |place: &Place| path(&self.objects, *place) == Some(wanted);
+        let is_it = |place: &ValueIndex| path(&self.objects, *place) == Some(wanted);
         places.find(hasher.hash_one(wanted), is_it).map(|(node, _)| *node)
     }
 }
 
-fn path(objects: &ObjectGraph, (node, at): Place) -> Option<&[u8]> {
+fn path(objects: &ObjectGraph, (node, at): ValueIndex) -> Option<&[u8]> {
     key::split(objects.nodes[node].attributes[at].checkpoint_key.as_bytes()).map(|(path, _)| path)
 }
 

@@ -47,7 +47,7 @@ impl BuiltinMap {
     /// Returns the map with that name. A leading `@` is allowed.
     ///
     /// # Errors The name is unknown. The error suggests the nearest name and lists all names.
-    pub(crate) fn named(name: &str) -> Result<Self, UnknownMap> {
+    pub(crate) fn by_name(name: &str) -> Result<Self, UnknownMap> {
         let name = name.strip_prefix(SIGN).unwrap_or(name);
         let found = BUILTIN_MAPS.iter().find(|map| map.name == name);
         found.copied().ok_or_else(|| UnknownMap { name: name.into(), help: help(name) })
@@ -117,9 +117,9 @@ mod tests {
 
     #[test]
     fn a_map_is_found_by_its_name_with_and_without_the_sign() {
-        assert_eq!(BuiltinMap::named("@ddp"), BuiltinMap::named("ddp"));
-        assert_eq!(MapText::from(BuiltinMap::named("ddp").unwrap()).name, "@ddp");
-        let unknown = BuiltinMap::named("@dpd").unwrap_err().to_string();
+        assert_eq!(BuiltinMap::by_name("@ddp"), BuiltinMap::by_name("ddp"));
+        assert_eq!(MapText::from(BuiltinMap::by_name("ddp").unwrap()).name, "@ddp");
+        let unknown = BuiltinMap::by_name("@dpd").unwrap_err().to_string();
         assert!(unknown.contains("unknown map @dpd") && unknown.contains("did you mean `ddp`?"), "{unknown}");
         assert!(BUILTIN_MAPS.iter().all(|map| unknown.contains(map.name)), "{unknown}");
     }

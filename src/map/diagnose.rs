@@ -9,7 +9,7 @@ use crate::name::near_names;
 pub(crate) fn unused(rule: &Rule, names: &[&[u8]], total: usize) -> Error {
     let Some(pattern) = rule.patterns().first() else {
         let what = format!("no optimizer state among {}", counted(total, "variable"));
-        return Error::new(Kind::Unused, rule.place(), what).help("there is nothing to drop: leave it out");
+        return Error::new(Kind::Unused, rule.span(), what).help("there is nothing to drop: leave it out");
     };
     let what = format!("`{}` matched none of {}", pattern.text, counted(total, "variable"));
     let error = Error::new(Kind::Unused, &rule.from().part(0..rule.from().text.len()), what).label(nearest(

@@ -45,7 +45,7 @@ pub struct Error {
     kind: Kind,
     warning: bool,
     what: String,
-    place: Span,
+    span: Span,
     label: String,
     related: Vec<(Span, String)>,
     notes: Vec<String>,
@@ -59,7 +59,7 @@ impl Error {
             kind,
             warning: false,
             what,
-            place,
+            span: place,
             label: String::new(),
             related: vec![],
             notes: vec![],
@@ -107,13 +107,13 @@ impl Error {
     /// Returns the line, counted from 1.
     #[cfg(test)]
     pub(crate) fn line(&self) -> usize {
-        self.place.line()
+        self.span.line()
     }
 
     /// Returns the column in that line, counted from 1.
     #[cfg(test)]
     pub(crate) fn column(&self) -> usize {
-        self.place.column()
+        self.span.column()
     }
 
     fn render(&self, renderer: &Renderer) -> String {
@@ -127,7 +127,7 @@ impl Error {
     /// Returns one snippet for each text that is part of the mistake. The snippet of the faulty text comes first.
     fn snippets(&self) -> Vec<Snippet<'_, annotate_snippets::Annotation<'_>>> {
         let mut parts: Vec<(&Arc<Source>, Vec<_>)> = vec![];
-        let culprit = (&self.place, &self.label, AnnotationKind::Primary);
+        let culprit = (&self.span, &self.label, AnnotationKind::Primary);
         let others = self.related.iter().map(|(place, label)| (place, label, AnnotationKind::Context));
         for (place, label, kind) in std::iter::once(culprit).chain(others) {
             let span = shown_span(place);
@@ -203,7 +203,7 @@ impl Errors {
 
     /// Sorts the mistakes: flags first, in their order, then each file from top to bottom.
     pub(crate) fn sort(&mut self) {
-        self.kept.sort_by_cached_key(|Error { place, .. }| match place.source.is_flag {
+        self.kept.sort_by_cached_key(|Error { span: place, .. }| match place.source.is_flag {
             true => (false, String::new(), 0),
             false => (true, place.source.name.clone(), place.span.start),
         });

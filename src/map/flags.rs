@@ -53,7 +53,11 @@ impl FlagRules {
                 Flag::AddPrefix(_) | Flag::Var(_) => None,
                 Flag::CollisionFirst => {
                     let place = Span::new(&source, 0..0);
-                    options.collision.set("collision", Choice { value: Collision::First, place }, errors);
+                    options.collision.set(
+                        "collision",
+                        Choice { value: Collision::First, span: place },
+                        errors,
+                    );
                     None
                 }
             });
@@ -118,7 +122,7 @@ fn no_equals_sign(source: &Arc<Source>, form: &str, example: &str) -> Error {
     if let (Err(fault), true) = (Pattern::parse(&all.text, false), all.text.contains('=')) {
         return fault.place_in(&all);
     }
-    Error::new(Kind::Pattern, &all.place, format!("`{}` needs {form}", source.name))
+    Error::new(Kind::Pattern, &all.span, format!("`{}` needs {form}", source.name))
         .label("an unescaped `=` is missing")
         .help(format!("as in {} {example}", source.name))
 }

@@ -9,7 +9,7 @@ use crate::name::printable;
 #[derive(Clone, Debug)]
 pub(crate) struct Table {
     pub(crate) name: String,
-    pub(crate) place: Span,
+    pub(crate) span: Span,
     pub(crate) entries: BTreeMap<String, String>,
 }
 
@@ -26,6 +26,6 @@ impl Table {
     pub(crate) fn of(name: &str, entries: &[(&str, &str)]) -> Self {
         let source = crate::map::span::Source { name: "test".into(), text: String::new(), is_flag: false };
         let entries = entries.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
-        Self { name: name.into(), place: Span::new(&std::sync::Arc::new(source), 0..0), entries }
+        Self { name: name.into(), span: Span::new(&std::sync::Arc::new(source), 0..0), entries }
     }
 }

@@ -35,7 +35,7 @@ pub(crate) const COLLISION: &[(&str, Collision)] =
 #[derive(Clone, Debug)]
 pub(crate) struct Choice<T> {
     pub(crate) value: T,
-    pub(crate) place: Span,
+    pub(crate) span: Span,
 }
 
 /// An option, which may be unset.
@@ -53,8 +53,8 @@ impl<T: Copy + PartialEq> Opt<T> {
     pub(crate) fn set(&mut self, name: &str, choice: Choice<T>, errors: &mut Errors) {
         match &self.0 {
             Some(first) if first.value != choice.value => errors.push(
-                Error::new(Kind::Conflict, &choice.place, format!("option `{name}` has two values"))
-                    .related(&first.place, "and here")
+                Error::new(Kind::Conflict, &choice.span, format!("option `{name}` has two values"))
+                    .related(&first.span, "and here")
                     .help("one of them must go"),
             ),
             _ => self.0 = Some(choice),

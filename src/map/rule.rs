@@ -185,7 +185,7 @@ impl Rule {
                 let what =
                     format!("{} where `{}` catches {}", captures(pattern), first.text, captures(first));
                 let what = format!("`{}` catches {what}", pattern.text);
-                let error = Error::new(Kind::Pattern, &member.place, what);
+                let error = Error::new(Kind::Pattern, &member.span, what);
                 errors.push(error.help("the members of a group are those that catch the same"));
                 return None;
             }
@@ -231,8 +231,8 @@ impl Rule {
     }
 
     /// Returns the place where the rule was written: `fix.toml:12`, `--rename`.
-    pub(crate) fn place(&self) -> &Span {
-        &self.from().place
+    pub(crate) fn span(&self) -> &Span {
+        &self.from().span
     }
 
     /// Returns the rule in one line: `rename 'a/**' -> 'b/**'`.
@@ -246,7 +246,7 @@ impl Rule {
     }
 
     pub(crate) fn is_flag(&self) -> bool {
-        self.place().source.is_flag
+        self.span().source.is_flag
     }
 
     pub(crate) fn pattern(&self) -> Option<&Pattern> {

@@ -48,10 +48,10 @@ impl Rule {
         let target = |(template, written): &(Template, SpannedStr)| {
             let text = in_scope(&template.literal()?);
             let template = Template::parse(&text, &below, &[]).ok()?;
-            Some((template, SpannedStr::made(text, written.place.clone())))
+            Some((template, SpannedStr::made(text, written.span.clone())))
         };
         let targets = self.targets.iter().map(target).collect::<Option<Vec<_>>>()?;
-        let from = vec![SpannedStr::made(below.text.clone(), self.place().clone())];
+        let from = vec![SpannedStr::made(below.text.clone(), self.span().clone())];
         Some(Self { matcher: Matcher::Pattern(below), ..self.clone() }.spelled(from, targets))
     }
 }

@@ -68,7 +68,7 @@ impl fmt::Display for Span {
 #[derive(Clone, Debug)]
 pub(crate) struct SpannedStr {
     pub(crate) text: String,
-    pub(crate) place: Span,
+    pub(crate) span: Span,
     /// The position of `text` in its source. `None` if the source does not contain it literally, because a TOML
     /// string has escapes.
     start: Option<usize>,
@@ -78,7 +78,7 @@ impl SpannedStr {
     /// Returns the part `span` of a flag's value.
     pub(crate) fn in_flag(source: &Arc<Source>, span: Range<usize>) -> Self {
         let text = source.text[span.clone()].to_owned();
-        Self { text, start: Some(span.start), place: Span::new(source, span) }
+        Self { text, start: Some(span.start), span: Span::new(source, span) }
     }
 
     /// Returns the text of a TOML string. `span` includes its quotes.
@@ -87,19 +87,19 @@ impl SpannedStr {
         let quotes = if raw.starts_with("'''") || raw.starts_with("\"\"\"") { 3 } else { 1 };
         let verbatim = raw.get(quotes..).is_some_and(|rest| rest.starts_with(text));
         let start = verbatim.then_some(span.start + quotes);
-        Self { text: text.to_owned(), place: Span::new(source, span), start }
+        Self { text: text.to_owned(), span: Span::new(source, span), start }
     }
 
     /// Returns a text that was derived from the text at `place`.
     pub(crate) fn made(text: String, place: Span) -> Self {
-        Self { text, place, start: None }
+        Self { text, span: place, start: None }
     }
 
     /// Returns the place of a part of the text. If the part has no exact place, returns the place of the whole text.
     pub(crate) fn part(&self, span: Range<usize>) -> Span {
         match self.start {
-            Some(start) => Span::new(&self.place.source, start + span.start..start + span.end),
-            None => self.place.clone(),
+            Some(start) => Span::new(&self.span.source, start + span.start..start + span.end),
+            None => self.span.clone(),
         }
     }
 }

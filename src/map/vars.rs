@@ -18,7 +18,7 @@ pub(crate) fn given(flags: &[Flag], errors: &mut Errors) -> BTreeMap<String, Var
         match vars.get(&name) {
             Some(first) if first.value != var.value => {
                 let what = format!("`{name}` is {} here and {} there", first.value, var.value);
-                errors.push(Error::new(Kind::Conflict, &var.place, what).related(&first.place, "first here"));
+                errors.push(Error::new(Kind::Conflict, &var.span, what).related(&first.span, "first here"));
             }
             _ => _ = vars.insert(name, var),
         }
@@ -29,11 +29,11 @@ pub(crate) fn given(flags: &[Flag], errors: &mut Errors) -> BTreeMap<String, Var
 /// Checks that a map file defines every number that a flag changes. Otherwise the flag is probably a typing error.
 pub(crate) fn check_known(vars: &BTreeMap<String, Var>, files: &[MapFile<'_>], errors: &mut Errors) {
     let known: Vec<&str> = files.iter().flat_map(MapFile::var_names).collect();
-    let unknown = vars.iter().filter(|(name, var)| var.place.is_flag() && !known.contains(&name.as_str()));
+    let unknown = vars.iter().filter(|(name, var)| var.span.is_flag() && !known.contains(&name.as_str()));
     for (name, var) in unknown {
         let what = format!("no map file has a number `{name}` in [vars]");
         let help = did_you_mean(name, known.iter().copied()).unwrap_or_else(|| listed(&known));
-        errors.push(Error::new(Kind::Key, &var.place, what).help(help));
+        errors.push(Error::new(Kind::Key, &var.span, what).help(help));
     }
 }
 
@@ -56,7 +56,7 @@ fn one(flag: &Flag, errors: &mut Errors) -> Option<(String, Var)> {
     };
     let name = name.trim().to_owned();
     let place = Span::new(&source, 0..text.find('=').unwrap_or(text.len()));
-    Some((name, Var { value, place }))
+    Some((name, Var { value, span: place }))
 }
 
 #[cfg(test)]

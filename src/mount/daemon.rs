@@ -30,7 +30,7 @@ pub(crate) enum ProcessRole {
 }
 
 /// Returns the role of this process.
-pub(crate) fn role() -> ProcessRole {
+pub(crate) fn process_role() -> ProcessRole {
     if env::var_os(MARK).is_some() { ProcessRole::Daemon } else { ProcessRole::Parent }
 }
 

@@ -11,7 +11,7 @@ mod namespace;
 mod notify;
 mod session;
 
-pub(crate) use daemon::{ProcessRole, background, detach, role};
+pub(crate) use daemon::{ProcessRole, background, detach, process_role};
 pub(crate) use device::{Error, unmount};
 pub(crate) use mountpoint::{Mounted, check, daemon_of, find, has_glob_characters, ours};
 pub(crate) use namespace::enter;

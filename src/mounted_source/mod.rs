@@ -57,7 +57,7 @@ pub enum Error {
     Source(#[from] source::Error),
     /// An error of the transform.
     #[error(transparent)]
-    Unmade(#[from] TransformError),
+    Transform(#[from] TransformError),
 }
 
 /// The newest checkpoint, opened and mapped.
@@ -195,7 +195,7 @@ impl Backend for MountedSource {
                 let outcome = self.transform_of(stem).apply(catalog);
                 let unmade = |unmade| {
                     let what =
-                        if matches!(unmade, TransformError::Unlaid(_)) { "an overlay" } else { "the map" };
+                        if matches!(unmade, TransformError::Overlay(_)) { "an overlay" } else { "the map" };
                     format!("{}: {what} does not fit\n{unmade}", prefix.display())
                 };
                 let Transformed { overlays: laid, report, .. } = outcome.map_err(unmade)?;

@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-use crate::directory::{Entry, leaves};
+use crate::directory::{Entry, leads_out};
 use crate::mounted_source::{MountedSource, SourceKind, saved_model};
 use crate::source::{CheckpointFiles, CheckpointList, Part};
 use crate::source_file::Stamp;
@@ -132,7 +132,7 @@ fn other(source_dir: &MountedSource, entry: &Entry) -> Option<Other> {
 /// other target becomes a path in the source. Returns `None` if the link must not lead there.
 fn target(source_dir: &MountedSource, name: &OsStr) -> Option<Vec<u8>> {
     let target = source_dir.dir.read_link(name).ok()?;
-    if !leaves(&target, source_dir.depth) {
+    if !leads_out(&target, source_dir.depth) {
         return Some(target.into_os_string().into_vec());
     }
     if source_dir.dir.is_confined() {

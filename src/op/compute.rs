@@ -36,7 +36,7 @@ pub(super) trait Compute: Send + Sync + 'static {
 
     /// Returns true if a small part takes nearly as long as a large one.
     fn reads_whole_bands(&self) -> bool {
-        self.inputs().iter().any(Input::in_bands)
+        self.inputs().iter().any(Input::reads_whole_bands)
     }
 }
 
@@ -111,18 +111,18 @@ impl Input {
     }
 
     /// Like [`Decode::skip_cache`].
-    pub(super) fn is_cheap(&self) -> bool {
+    pub(super) fn skip_cache(&self) -> bool {
         self.0.skip_cache()
     }
 
     /// Returns true if a few large reads are better than many small ones.
-    pub(super) fn in_bands(&self) -> bool {
+    pub(super) fn reads_whole_bands(&self) -> bool {
         self.0.reads_whole_bands()
     }
 
     /// Returns the number of bytes that are worth reading at a time.
     pub(super) fn reach(&self) -> usize {
-        if self.in_bands() { 64 << 20 } else { 1 << 20 }
+        if self.reads_whole_bands() { 64 << 20 } else { 1 << 20 }
     }
 
     pub(super) fn read(&self, buf: &mut [u8], at: u64) -> io::Result<()> {

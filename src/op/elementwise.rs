@@ -27,7 +27,7 @@ pub(super) enum Step {
 
 struct Elementwise {
     input: [Input; 1],
-    is_cheap: bool,
+    skip_cache: bool,
     from: Dtype,
     to: Dtype,
     step: Step,
@@ -75,8 +75,9 @@ fn elementwise(tensor: &Tensor, to: Dtype, step: Step, saturate: bool) -> Result
     let count = tensor.shape.num_elements().unwrap_or(0);
     let len = to.width().and_then(|width| count.checked_mul(width)).ok_or("too many elements")?;
     let (input, told) = (Input::new(tensor), AtomicBool::new(false));
-    let (is_cheap, input) = (input.is_cheap(), [input]);
-    let elementwise = Elementwise { input, is_cheap, from: tensor.dtype, to, step, saturate, told };
+    let (is_cheap, input) = (input.skip_cache(), [input]);
+    let elementwise =
+        Elementwise { input, skip_cache: is_cheap, from: tensor.dtype, to, step, saturate, told };
     Ok(Tensor::new(to, tensor.shape.clone(), computed(elementwise, len), None))
 }
 
@@ -97,7 +98,7 @@ impl Compute for Elementwise {
     }
 
     fn skip_cache(&self) -> bool {
-        self.is_cheap
+        self.skip_cache
     }
 
     fn fingerprint(&self, mut to: &mut dyn Hasher) {
@@ -121,7 +122,7 @@ impl Elementwise {
     fn elements(&self, buf: &mut [u8], mut first: u64) -> io::Result<()> {
         let (from, to) = (self.from.component_width(), self.to.component_width());
         let [input] = &self.input;
-        let block = if input.in_bands() { buf.len() / to } else { BLOCK / from };
+        let block = if input.reads_whole_bands() { buf.len() / to } else { BLOCK / from };
         let mut bytes = BYTES.take();
         bytes.resize(from * block.min(buf.len() / to), 0);
         for out in buf.chunks_mut(block * to) {

@@ -90,7 +90,7 @@ impl Compute for Transposed {
     }
 
     fn reads_whole_bands(&self) -> bool {
-        self.unit < LONG || self.input[0].in_bands()
+        self.unit < LONG || self.input[0].reads_whole_bands()
     }
 
     fn fingerprint(&self, mut to: &mut dyn Hasher) {
@@ -163,7 +163,7 @@ impl Transposed {
     /// Fills the part of `buf` that this box of the tensor covers. `buf` begins with unit `first` of the result.
     fn turn(&self, part: &Region, buf: &mut [u8], first: u64) -> io::Result<()> {
         let bytes = volume(part) * self.unit;
-        let most = PART.max(if self.input[0].in_bands() { self.input[0].reach() as u64 } else { 0 });
+        let most = PART.max(if self.input[0].reads_whole_bands() { self.input[0].reach() as u64 } else { 0 });
         let longer = part.iter().position(|range| range.end - range.start > 1);
         if let Some(axis) = longer.filter(|_| bytes > most) {
             let Range { start, end } = part[axis];

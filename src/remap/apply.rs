@@ -29,7 +29,7 @@ pub fn apply(map: &Map, catalog: &mut Catalog) -> Result<Report, MapMismatch> {
     let shapes: Vec<_> = catalog.variables.iter().map(|variable| &variable.tensor.shape).collect();
     let map = &*with_scopes(map, &names);
     let mut draft = NamePlanner::new(map, &names, &shapes);
-    let rules: Vec<_> = map.rules.iter().map(|rule| rule.place().to_string().as_str().into()).collect();
+    let rules: Vec<_> = map.rules.iter().map(|rule| rule.span().to_string().as_str().into()).collect();
     let mut values = Values::new(map, &catalog.variables);
     let planned = std::mem::take(&mut draft.variables);
     // The number of variables may be large, so exactly the needed capacity is allocated.

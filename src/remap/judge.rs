@@ -33,7 +33,7 @@ fn rule_report(rule: &Rule, tally: RuleCount) -> RuleReport {
     let status = status(rule, &tally);
     let RuleCount { hits, followed, example, .. } = tally;
     RuleReport {
-        place: rule.place().to_string(),
+        place: rule.span().to_string(),
         text: rule.text().to_owned(),
         hits,
         followed,
@@ -80,9 +80,9 @@ fn judge(
 fn shadowed(map: &Map, rule: &Rule, tally: &RuleCount, by: Option<RuleId>) -> Error {
     let matched = counted(tally.matched, "variable");
     let what = format!("`{}` matched {matched}, all already claimed by earlier rules", rule.from().text);
-    let error = Error::new(Kind::Shadowed, rule.place(), what).warning();
+    let error = Error::new(Kind::Shadowed, rule.span(), what).warning();
     match by {
-        Some(by) => error.related(map.rule(by).place(), "this one was first"),
+        Some(by) => error.related(map.rule(by).span(), "this one was first"),
         None => error,
     }
 }
@@ -93,7 +93,5 @@ fn has_empty_component(name: &[u8]) -> bool {
 
 fn empty_component(rule: &Rule, old: &[u8], new: &[u8]) -> Error {
     let what = format!("`{}` becomes `{}`, which has a slash too many", printable(old), printable(new));
-    Error::new(Kind::Name, rule.place(), what)
-        .help("prefixes and components end in their own slash")
-        .warning()
+    Error::new(Kind::Name, rule.span(), what).help("prefixes and components end in their own slash").warning()
 }

@@ -92,7 +92,7 @@ fn refusal(name: &[u8]) -> Option<&'static str> {
 /// Returns the error for `unmatched = "error"`, at the place of the option.
 pub(crate) fn without_rule(option: &Choice<Unmatched>, names: &[&[u8]]) -> Error {
     let what = format!("{} without a rule", counted(names.len(), "variable"));
-    Error::new(Kind::Unmatched, &option.place, what).note(list(names, 4 * SHOWN))
+    Error::new(Kind::Unmatched, &option.span, what).note(list(names, 4 * SHOWN))
 }
 
 /// Returns a list of names: `` `a`, `b` and 7 more ``.

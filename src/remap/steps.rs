@@ -164,7 +164,7 @@ impl<'a> ValuePlanner<'a> {
             format!("`{}` {shape}", printable(self.matches.names[at]))
         });
         let what = format!("the slot {slot} keeps its value: its shape is not that of {of}");
-        Error::new(Kind::Value, self.matches.rule(rule).place(), what)
+        Error::new(Kind::Value, self.matches.rule(rule).span(), what)
             .help("a rule of its own can change it; `drop` leaves it out")
             .warning()
     }

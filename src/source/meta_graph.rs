@@ -18,7 +18,7 @@ use crate::source_file::SourceFile;
 use crate::tensor::{Shape, Tensor};
 
 /// Returns the program of a checkpoint; `None` if there is no such file.
-pub(super) fn beside(prefix: &Prefix, directory: &Arc<Directory>) -> Option<Arc<SavedProgram>> {
+pub(super) fn saved_program(prefix: &Prefix, directory: &Arc<Directory>) -> Option<Arc<SavedProgram>> {
     let name = prefix.meta_name();
     directory.metadata(&name).ok().filter(|meta| meta.is_file())?;
     let directory = directory.clone();
@@ -28,7 +28,7 @@ pub(super) fn beside(prefix: &Prefix, directory: &Arc<Directory>) -> Option<Arc<
 fn read(directory: &Arc<Directory>, name: &OsStr) -> HashMap<Name, VariableInit> {
     let shard = SourceFile::open_in(directory, name);
     let variables = shard.size().ok_or_else(|| "it cannot be opened".to_owned()).and_then(|len| {
-        meta_graph::decode(len, |at, len| piece(&shard, at, len)).map_err(|fault: Fault| fault.0)
+        meta_graph::decode(len, |at, len| read_part(&shard, at, len)).map_err(|fault: Fault| fault.0)
     });
     match variables {
         Ok(variables) => (0..)
@@ -60,7 +60,7 @@ pub(crate) fn wanted(path: &Path) -> Result<Catalog, Error> {
         let fault = shard.fault().map_or_else(String::new, ToString::to_string);
         Error::Io(path.into(), io::Error::other(fault))
     })?;
-    let read = |at, len| piece(&shard, at, len);
+    let read = |at, len| read_part(&shard, at, len);
     let variables = meta_graph::decode(len, read).map_err(unreadable)?;
     let nodes = meta_graph::nodes::decode(len, read).map_err(unreadable)?;
     let (mut found, mut vague) = (Vec::new(), Vec::new());
@@ -91,7 +91,7 @@ fn valueless(name: &str, dtype: u32, shape: Option<Vec<u64>>) -> Option<Variable
 /// The reason why a graph cannot be read.
 struct Fault(String);
 
-fn piece(shard: &SourceFile, at: u64, len: usize) -> Result<Vec<u8>, Fault> {
+fn read_part(shard: &SourceFile, at: u64, len: usize) -> Result<Vec<u8>, Fault> {
     let mut bytes = vec![0; len];
     shard.read_exact_at(&mut bytes, at).map_err(|error: io::Error| Fault(error.to_string()))?;
     Ok(bytes)

@@ -98,7 +98,7 @@ pub(crate) fn open_located(located: &Located) -> Result<Checkpoint, Error> {
             .map_err(|error| diagnose::malformed_index(error, prefix, directory))?,
         Some(format) => open_other(format, prefix, directory)?,
     };
-    checkpoint.catalog.program = meta_graph::beside(prefix, directory);
+    checkpoint.catalog.program = meta_graph::saved_program(prefix, directory);
     Ok(checkpoint)
 }
 

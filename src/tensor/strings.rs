@@ -76,7 +76,7 @@ impl Tensor {
     ) -> io::Result<T> {
         let bytes = stored(self, 0..self.len())?;
         let num_elements = self.shape.num_elements().ok_or_else(|| damaged("too many elements"))?;
-        let elements = string_tensor::decode_in(order, &bytes, num_elements).map_err(damaged)?;
+        let elements = string_tensor::decode_with_order(order, &bytes, num_elements).map_err(damaged)?;
         let actual = string_tensor::checksum_in(order, &elements);
         match self.crc32c {
             Some(recorded) if recorded != actual => Err(mismatch(actual, recorded)),

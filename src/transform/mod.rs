@@ -51,13 +51,13 @@ pub enum TransformError {
     /// The map does not match the checkpoint. Not `transparent`: code that prints errors looks for this error,
     /// because it has its own layout.
     #[error("{0}")]
-    Unfit(#[from] MapMismatch),
+    Map(#[from] MapMismatch),
     /// The overlays do not match the checkpoint.
     #[error(transparent)]
-    Unlaid(#[from] OverlayError),
+    Overlay(#[from] OverlayError),
     /// The checkpoint cannot be made like the other one.
     #[error(transparent)]
-    Unlike(#[from] LikeMismatch),
+    Like(#[from] LikeMismatch),
 }
 
 impl Transform {

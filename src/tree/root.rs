@@ -12,7 +12,7 @@ use crate::tree::checkpoint::show::Show;
 use crate::tree::checkpoints::Checkpoints;
 use crate::tree::source_dir::SourceDir;
 use crate::tree::source_dir::inodes::{Inodes, Node};
-use crate::tree::source_dir::listing::Named;
+use crate::tree::source_dir::listing::ListedName;
 use crate::tree::{Attr, Content, Entry, Ino, Kind, absent};
 use crate::view;
 
@@ -68,8 +68,8 @@ impl Tree {
         directory: Box<dyn Backend>,
         planned: impl IntoIterator<Item = Planned>,
     ) -> io::Result<Self> {
-        let service = (CONTROL_DIR, Named::Node(CONTROL_DIR_INO, Kind::Directory));
-        let root = SourceDir::top(directory, vec![service]);
+        let service = (CONTROL_DIR, ListedName::Node(CONTROL_DIR_INO, Kind::Directory));
+        let root = SourceDir::root(directory, vec![service]);
         let (inodes, service, live, asked) =
             (Inodes::new(show), BTreeMap::new(), Vec::new(), Mutex::default());
         let tree = Self { root, inodes, control_dir: service, dynamic_files: live, materialized: asked };
@@ -117,7 +117,7 @@ impl Tree {
         match self.node(ino) {
             Some(Node::Directory(folder)) => folder.attr(&self.inodes),
             Some(Node::File(folder, name)) => folder.file_attr(ino, &name, &self.inodes),
-            Some(Node::Made(attr, _)) => Ok(attr),
+            Some(Node::Synthetic(attr, _)) => Ok(attr),
             None if ino.tag() == 0 => self.control_dir_attr(ino),
             None => match self.summary(ino) {
                 Some(attr) => Ok(attr),
@@ -168,7 +168,7 @@ impl Tree {
         match self.node(ino) {
             Some(Node::Directory(_)) => Ok(Content::Directory),
             Some(Node::File(folder, name)) => folder.file(&name, &self.inodes),
-            Some(Node::Made(_, content)) => Ok(content),
+            Some(Node::Synthetic(_, content)) => Ok(content),
             None if ino == CONTROL_DIR_INO => Ok(Content::Directory),
             None if ino.tag() == 0 => Ok(Content::File(self.dynamic_file(ino)?().into())),
             None => Ok(self.of(ino)?.content(ino.ordinal()).ok_or_else(stale)?.into_owned()),

@@ -72,7 +72,7 @@ pub(crate) const RESERVED: &[&str] =
 
 /// Returns the checkpoint in the source's own format, if that is not TensorFlow's: the suffix after the stem, and the
 /// file. It is the source's file as long as the variables are unchanged.
-pub(crate) fn own(catalog: &Arc<Catalog>) -> Option<(&'static str, VirtualFile)> {
+pub(crate) fn native_file(catalog: &Arc<Catalog>) -> Option<(&'static str, VirtualFile)> {
     let own = catalog.native.as_ref()?;
     let has = |whole: &&CheckpointView| {
         whole.name.strip_prefix("model") == Some(own.suffix) && (whole.is_there)(catalog)

@@ -85,7 +85,7 @@ fn held_as(variable: &Variable) -> Result<(&str, Kind, bool), String> {
         return Err("the format has this name for itself".into());
     }
     let dtype = variable.tensor.dtype;
-    let held = dtype.safetensors().and_then(|(kind, same)| Some((name, Kind::named(kind)?, same)));
+    let held = dtype.safetensors().and_then(|(kind, same)| Some((name, Kind::from_name(kind)?, same)));
     held.ok_or_else(|| format!("the format has no {dtype}"))
 }
 

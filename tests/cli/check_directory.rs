@@ -1,4 +1,4 @@
-//! `ckptfs check` of directories, and of the data of checkpoints.
+//! `ckptfs check` of directories, and of checkpoint data with `--data`.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -9,7 +9,8 @@ use tempfile::TempDir;
 use crate::support::bundle::Bundle;
 use crate::support::{CKPTFS, ckptfs, copy, fixture, list, stderr, stdout};
 
-/// `ckpt-7`, which lacks `a/`, `ckpt-8` and `ckpt-9`, and `eval/ckpt-3` below them.
+/// Creates `ckpt-7`, `ckpt-8`, `ckpt-9` and `eval/ckpt-3` in one directory. If `bad` is true, `ckpt-7` has no
+/// variable below `a/`.
 fn train(bad: bool) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     let old = if bad { "other/w" } else { "a/w" };
@@ -47,7 +48,7 @@ fn every_checkpoint_that_a_mount_would_serve_is_checked() {
 }
 
 #[test]
-fn one_that_does_not_fit_is_named_with_its_cause_and_fails() {
+fn a_checkpoint_that_does_not_fit_is_named_with_its_cause() {
     let dir = train(true);
     let done = check(dir.path(), MAP);
     let said = stdout(&done);
@@ -61,7 +62,7 @@ fn one_that_does_not_fit_is_named_with_its_cause_and_fails() {
 }
 
 #[test]
-fn all_checksums_are_verified_and_damage_is_named() {
+fn all_checksums_are_verified_and_damaged_values_are_named() {
     let dir = train(false);
     let sound = check(dir.path(), &["--data"]);
     assert!(sound.status.success(), "{}", stdout(&sound));
@@ -84,7 +85,7 @@ fn all_checksums_are_verified_and_damage_is_named() {
 }
 
 #[test]
-fn the_data_of_every_fixture_are_intact() {
+fn the_data_of_the_fixtures_is_intact() {
     for name in ["tf1_adam", "strings", "dtypes", "object_keras3", "partitioned", "big_endian_objects"] {
         let done = check(&fixture(name).join("ckpt-9"), &["--data"]);
         assert!(done.status.success(), "{name}: {}{}", stdout(&done), stderr(&done));
@@ -106,7 +107,7 @@ fn values_without_a_checksum_are_counted() {
 }
 
 #[test]
-fn a_data_file_that_is_cut_short_is_one_line() {
+fn a_truncated_data_file_is_reported_on_one_line() {
     let dir = tempfile::tempdir().unwrap();
     copy(&fixture("tf1_adam"), dir.path());
     let data = list(dir.path()).into_iter().find(|name| name.contains(".data-")).unwrap();
@@ -122,7 +123,7 @@ fn a_data_file_that_is_cut_short_is_one_line() {
 }
 
 #[test]
-fn the_report_fits_a_terminal_of_80_columns_and_is_whole_elsewhere() {
+fn the_report_fits_80_columns_in_a_terminal_and_is_complete_in_a_pipe() {
     let dir = tempfile::tempdir().unwrap();
     let name = "bert/encoder/layer_0/attention/self/query/kernel";
     Bundle::new().floats(name, &[1.0]).write(&dir.path().join("ckpt-9"));

@@ -1,4 +1,4 @@
-//! What a person types and gets: `ls`, `cat` and `check`, their output, their messages and their exit codes.
+//! The commands `ls`, `cat`, `check` and `maps`: their output, messages and exit codes.
 
 use std::fs;
 use std::io::Read;
@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use crate::support::bundle::{Bundle, f32s};
 use crate::support::{CKPTFS, fixture};
 
-/// A checkpoint `ckpt-9` with a name that a terminal would act on, and the directory it is in.
+/// Creates `ckpt-9` with a name that has characters a terminal would interpret. Returns its directory.
 fn sample() -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     Bundle::new()
@@ -32,7 +32,7 @@ fn run(dir: &Path, args: &[&str]) -> Assert {
     Command::new(CKPTFS).current_dir(dir).args(args).assert()
 }
 
-/// Runs it where it must succeed without a word on standard error, and returns what it prints.
+/// Runs `ckptfs`, which must succeed with nothing on standard error, and returns its output.
 #[track_caller]
 fn prints(dir: &Path, args: &[&str]) -> Vec<u8> {
     run(dir, args).success().stderr("").get_output().stdout.clone()
@@ -43,7 +43,7 @@ fn prints_text(dir: &Path, args: &[&str]) -> String {
     String::from_utf8(prints(dir, args)).unwrap()
 }
 
-/// Runs it where it must fail with an exit code and nothing on standard output, and returns what it says.
+/// Runs `ckptfs`, which must fail with exit code `code` and nothing on standard output, and returns its message.
 #[track_caller]
 fn fails(dir: &Path, code: i32, args: &[&str]) -> String {
     let output = run(dir, args).code(code).stdout("").get_output().stderr.clone();
@@ -51,7 +51,7 @@ fn fails(dir: &Path, code: i32, args: &[&str]) -> String {
 }
 
 #[test]
-fn a_bundled_map_goes_by_its_name_and_is_named_in_what_is_said() {
+fn a_bundled_map_is_given_by_name_and_messages_use_that_name() {
     let dir = tempfile::tempdir().unwrap();
     Bundle::new().floats("module.head/w", &[1.0]).floats("step", &[2.0]).write(&dir.path().join("ckpt-9"));
     assert_eq!(prints_text(dir.path(), &["ls", "ckpt-9", "--map", "@ddp"]), "head/w\nstep\n");
@@ -62,7 +62,7 @@ fn a_bundled_map_goes_by_its_name_and_is_named_in_what_is_said() {
 }
 
 #[test]
-fn an_unknown_map_is_answered_with_the_nearest_and_all_there_are() {
+fn an_unknown_map_name_is_answered_with_the_nearest_and_all_names() {
     let dir = sample();
     for args in [&["ls", "ckpt-9", "--map", "@dpd"][..], &["maps", "show", "dpd"], &["maps", "show", "@dpd"]]
     {
@@ -73,7 +73,7 @@ fn an_unknown_map_is_answered_with_the_nearest_and_all_there_are() {
 }
 
 #[test]
-fn a_file_whose_name_begins_like_that_of_a_bundled_map_is_reached_by_its_path() {
+fn a_map_file_whose_name_begins_with_an_at_sign_needs_a_path() {
     let dir = sample();
     fs::write(dir.path().join("@x"), "[[rule]]\nrename = 'step'\nto = 'steps'").unwrap();
     assert!(prints_text(dir.path(), &["ls", "ckpt-9", "--map", "./@x"]).contains("\nsteps\n"));
@@ -82,7 +82,7 @@ fn a_file_whose_name_begins_like_that_of_a_bundled_map_is_reached_by_its_path() 
 }
 
 #[test]
-fn maps_are_listed_a_line_each_and_shown_as_they_are() {
+fn maps_are_listed_one_per_line_and_shown_verbatim() {
     let dir = tempfile::tempdir().unwrap();
     let listed = prints_text(dir.path(), &["maps"]);
     let names: Vec<_> = listed.lines().map(|line| line.split_once("  ").expect("a summary").0).collect();
@@ -95,7 +95,7 @@ fn maps_are_listed_a_line_each_and_shown_as_they_are() {
 }
 
 #[test]
-fn a_number_of_a_map_is_set_on_the_command_line() {
+fn a_var_of_a_map_is_set_on_the_command_line() {
     let dir = sample();
     let text =
         "[vars]\nrows = 1\n[[rule]]\nconvert = 'dense/kernel'\nops = [{ reshape = ['rows', '4/rows'] }]";
@@ -108,14 +108,14 @@ fn a_number_of_a_map_is_set_on_the_command_line() {
 }
 
 #[test]
-fn ls_lists_names_one_a_line_sorted_and_safe_for_a_terminal() {
+fn ls_lists_sorted_names_one_per_line_escaped_for_a_terminal() {
     let dir = sample();
     let names = "dense/bias\ndense/bias/Adam\ndense/kernel\nodd\\xff\\n\nstep\nwords\n";
     assert_eq!(prints_text(dir.path(), &["ls", "ckpt-9"]), names);
 }
 
 #[test]
-fn ls_long_has_columns_and_ls_tsv_a_table() {
+fn ls_long_prints_columns_and_ls_tsv_prints_a_table() {
     let dir = sample();
     let long = prints_text(dir.path(), &["ls", "ckpt-9", "-l", "dense/**", "step"]);
     assert_eq!(
@@ -127,7 +127,7 @@ fn ls_long_has_columns_and_ls_tsv_a_table() {
 }
 
 #[test]
-fn ls_json_is_an_array_with_an_object_for_each_variable() {
+fn ls_json_is_an_array_of_one_object_per_variable() {
     let dir = sample();
     let listed: serde_json::Value =
         serde_json::from_slice(&prints(dir.path(), &["ls", "ckpt-9", "--json"])).unwrap();
@@ -141,7 +141,7 @@ fn ls_json_is_an_array_with_an_object_for_each_variable() {
 }
 
 #[test]
-fn ls_with_patterns_lists_each_match_once_and_refuses_one_without() {
+fn ls_lists_each_match_once_and_refuses_a_pattern_without_a_match() {
     let dir = sample();
     assert_eq!(
         prints_text(dir.path(), &["ls", "ckpt-9", "dense/*", "**/kernel"]),
@@ -175,7 +175,7 @@ fn cat_writes_a_variable_in_every_form() {
 }
 
 #[test]
-fn cat_of_what_is_not_there_or_has_no_such_form_says_so() {
+fn cat_reports_an_unknown_variable_and_an_unavailable_form() {
     let dir = sample();
     let said = fails(dir.path(), 1, &["cat", "ckpt-9", "dense/kernal"]);
     assert!(said.contains("no variable `dense/kernal`") && said.contains("nearest: dense/kernel"), "{said}");
@@ -186,7 +186,7 @@ fn cat_of_what_is_not_there_or_has_no_such_form_says_so() {
 }
 
 #[test]
-fn cat_of_a_variable_whose_data_file_is_gone_fails_by_its_name() {
+fn cat_names_the_variable_whose_data_file_is_missing() {
     let dir = sample();
     fs::remove_file(dir.path().join("ckpt-9.data-00000-of-00001")).unwrap();
     let said = fails(dir.path(), 1, &["cat", "ckpt-9", "dense/kernel"]);
@@ -196,7 +196,7 @@ fn cat_of_a_variable_whose_data_file_is_gone_fails_by_its_name() {
 }
 
 #[test]
-fn check_says_what_each_rule_does_with_an_example() {
+fn check_shows_each_rule_with_an_example() {
     let dir = sample();
     let text = prints_text(
         dir.path(),
@@ -216,7 +216,7 @@ fn check_says_what_each_rule_does_with_an_example() {
 }
 
 #[test]
-fn check_of_a_map_that_does_not_fit_tells_all_of_it_and_exits_with_1() {
+fn check_reports_every_misfit_of_a_map_and_exits_with_1() {
     let dir = sample();
     let args = [
         "check",
@@ -245,14 +245,14 @@ fn check_of_a_map_that_does_not_fit_tells_all_of_it_and_exits_with_1() {
 }
 
 #[test]
-fn check_of_a_checkpoint_that_lacks_data_exits_with_1() {
+fn check_exits_with_1_if_a_data_file_is_missing() {
     let dir = sample();
     fs::remove_file(dir.path().join("ckpt-9.data-00000-of-00001")).unwrap();
     run(dir.path(), &["check", "ckpt-9"]).code(1);
 }
 
 #[test]
-fn a_map_that_does_not_parse_is_exit_2_with_every_mistake_and_its_place() {
+fn a_map_that_does_not_parse_exits_with_2_and_locates_every_error() {
     let dir = sample();
     let map = "version = 1\n[[rule]]\nrenam = \"a\"\nto = \"b\"\n[[rule]]\ndrop = \"{x\"\n[options]\nunused = \"never\"\n";
     fs::write(dir.path().join("fix.toml"), map).unwrap();
@@ -273,7 +273,7 @@ fn a_map_that_does_not_parse_is_exit_2_with_every_mistake_and_its_place() {
 }
 
 #[test]
-fn a_map_that_does_not_fit_is_exit_1_with_file_line_and_column() {
+fn a_map_that_does_not_fit_exits_with_1_and_gives_file_line_and_column() {
     let dir = sample();
     let map = "version = 1\n\n[[rule]]\nrename = \"dense/kernal\"\nto = \"k\"\n\n[[rule]]\ndrop = \"stap\"\n";
     fs::write(dir.path().join("fix.toml"), map).unwrap();
@@ -291,7 +291,7 @@ fn a_map_file_that_cannot_be_read_is_named() {
 }
 
 #[test]
-fn every_command_sees_the_names_that_the_map_gives() {
+fn every_command_uses_the_names_of_the_map() {
     let dir = sample();
     let map = ["--rename", "dense/**=d/**", "--drop", "odd*"];
     let listed = prints_text(dir.path(), &[&["ls", "ckpt-9"][..], &map].concat());
@@ -305,7 +305,7 @@ fn every_command_sees_the_names_that_the_map_gives() {
 }
 
 #[test]
-fn a_map_on_an_object_based_checkpoint_moves_its_paths() {
+fn a_map_on_an_object_based_checkpoint_renames_its_paths() {
     let source = fixture("object_keras3");
     assert!(!prints_text(&source, &["ls", "ckpt-9"]).contains("VARIABLE_VALUE"));
     let map = ["--rename", "model/_functional/_operations/1/**=model/hidden/**"];
@@ -317,7 +317,7 @@ fn a_map_on_an_object_based_checkpoint_moves_its_paths() {
 }
 
 #[test]
-fn wrong_use_is_exit_2() {
+fn wrong_usage_exits_with_2() {
     let dir = sample();
     for args in [&["ls"][..], &["frobnicate"], &["ls", "ckpt-9", "--nonsense"], &["cat", "ckpt-9"], &[]] {
         run(dir.path(), args).code(2).stdout("");
@@ -326,7 +326,7 @@ fn wrong_use_is_exit_2() {
     run(dir.path(), &["--version"]).success().stdout(concat!("ckptfs ", env!("CARGO_PKG_VERSION"), "\n"));
 }
 
-/// A checkpoint whose listing fills any pipe.
+/// Creates a checkpoint whose listing is larger than a pipe's buffer.
 fn long() -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     let name = |i| format!("{i:05}/{}", "x".repeat(100));
@@ -337,7 +337,7 @@ fn long() -> TempDir {
 }
 
 #[test]
-fn a_reader_that_has_had_enough_is_no_failure() {
+fn a_closed_standard_output_is_not_an_error() {
     let dir = long();
     for args in
         [&["ls", "ckpt-9"][..], &["ls", "ckpt-9", "--json"], &["check", "ckpt-9", "--rename", "**=y/**"]]
@@ -354,7 +354,7 @@ fn a_reader_that_has_had_enough_is_no_failure() {
 }
 
 #[test]
-fn a_closed_standard_error_ends_nothing() {
+fn a_closed_standard_error_does_not_change_the_exit_code() {
     let dir = sample();
     fs::remove_file(dir.path().join("ckpt-9.data-00000-of-00001")).unwrap();
     for (args, code) in [(&["ls", "ckpt-9"][..], 0), (&["ls", "ckpt-8"], 1)] {
@@ -373,7 +373,7 @@ fn a_closed_standard_error_ends_nothing() {
 }
 
 #[test]
-fn a_checkpoint_of_more_shards_than_files_may_be_open_is_read_whole() {
+fn a_checkpoint_with_more_shards_than_the_open_file_limit_is_read() {
     let dir = tempfile::tempdir().unwrap();
     let shards = 300;
     let bundle = (0..shards).fold(Bundle::sharded(shards), |bundle, shard| {

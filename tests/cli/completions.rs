@@ -1,5 +1,5 @@
-//! Completions as bash asks for them: the script that `ckptfs completions bash` writes, sourced by bash, with the words as
-//! bash divides them.
+//! Completion in shells. For bash, the script of `ckptfs completions bash` is sourced, and its function gets the
+//! words as bash splits them.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -20,8 +20,9 @@ fn checkpoint() -> TempDir {
     dir
 }
 
-/// Runs bash with a function `complete_words LINE CURRENT WORD…` that prints what a TAB after LINE offers. CURRENT is the
-/// word as bash hands it to a completer, WORD… are the words that it divides LINE into.
+/// Runs bash with a function `complete_words LINE CURRENT WORD…` that prints what a TAB after LINE offers. CURRENT is
+/// the
+/// word that bash passes to a completer. WORD… are the words that bash splits LINE into.
 fn bash(dir: &Path, call: &str) -> Output {
     let script = r#"
         source <(ckptfs completions bash)
@@ -44,7 +45,7 @@ fn bash(dir: &Path, call: &str) -> Output {
         .unwrap()
 }
 
-/// The words that are offered, without a line on standard error.
+/// Returns the words that bash offers. Standard error must be empty.
 #[track_caller]
 fn offered(call: &str) -> Vec<String> {
     let dir = checkpoint();
@@ -54,7 +55,7 @@ fn offered(call: &str) -> Vec<String> {
 }
 
 #[test]
-fn bundled_maps_are_offered_after_their_sign() {
+fn bundled_maps_are_offered_after_an_at_sign() {
     let all = offered("'ckptfs check CK --map @' @ ckptfs check CK --map @");
     assert!(all.contains(&"@ddp".to_owned()) && all.contains(&"@bert-to-huggingface".to_owned()), "{all:?}");
     assert!(all.iter().all(|map| map.starts_with('@')), "{all:?}");
@@ -64,7 +65,7 @@ fn bundled_maps_are_offered_after_their_sign() {
 }
 
 #[test]
-fn names_of_variables_are_offered_a_component_at_a_time() {
+fn variable_names_are_offered_one_component_at_a_time() {
     let below = ["bert/embeddings/", "bert/encoder/"];
     assert_eq!(offered("'ckptfs cat CK ber' ber ckptfs cat CK ber"), below);
     assert_eq!(offered("'ckptfs ls CK ber' ber ckptfs ls CK ber"), below);
@@ -74,7 +75,7 @@ fn names_of_variables_are_offered_a_component_at_a_time() {
 }
 
 #[test]
-fn names_of_the_source_are_offered_to_rules_and_those_of_the_map_to_cat() {
+fn rules_complete_source_names_and_cat_completes_mapped_names() {
     let drop = "'ckptfs mount CK m --drop mod' mod ckptfs mount CK m --drop mod";
     assert_eq!(offered(drop), ["module.head"]);
     assert_eq!(offered("'ckptfs check CK --rename st' st ckptfs check CK --rename st"), ["step="]);
@@ -83,7 +84,7 @@ fn names_of_the_source_are_offered_to_rules_and_those_of_the_map_to_cat() {
 }
 
 #[test]
-fn a_source_that_is_none_is_no_error_while_a_line_is_typed() {
+fn completion_with_an_invalid_source_is_not_an_error() {
     assert!(offered("'ckptfs cat nowhere ber' ber ckptfs cat nowhere ber").is_empty());
     assert!(offered("'ckptfs cat CK --map @none ber' ber ckptfs cat CK --map @ none ber").is_empty());
 }

@@ -1,4 +1,4 @@
-//! `ckptfs export`: what a mount would show, on disk; all of it, or nothing.
+//! `ckptfs export`: it writes the files of a mount to disk, all of them or none.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use crate::support::bundle::{Bundle, f32s};
 use crate::support::{CKPTFS, ckptfs, eventually, fixture, list, stderr, stdout};
 
-/// A checkpoint in two data files, and a place to write to.
+/// Creates a checkpoint with two data files. Returns its directory, its prefix and an output prefix.
 fn trial() -> (TempDir, PathBuf, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     let (source, out) = (dir.path().join("old/ckpt-9"), dir.path().join("new/model"));
@@ -26,7 +26,7 @@ fn export(args: &[&str], source: &Path, out: &Path) -> std::process::Output {
     ckptfs([Path::new("export"), source, out].into_iter().chain(args.iter().map(Path::new)))
 }
 
-/// What `ls` and `cat` say of all variables.
+/// Returns every name that `ls` prints, with the value that `cat` prints.
 fn content(prefix: &Path) -> Vec<(String, String)> {
     let names = stdout(&ckptfs([Path::new("ls"), prefix]));
     let text = |name: &str| stdout(&ckptfs([Path::new("cat"), prefix, Path::new(name)]));
@@ -34,7 +34,7 @@ fn content(prefix: &Path) -> Vec<(String, String)> {
 }
 
 #[test]
-fn a_bundle_is_written_under_its_new_names_and_reads_back() {
+fn an_exported_bundle_has_the_new_names_and_the_same_values() {
     let (_dir, source, out) = trial();
     let done = export(&["--rename", "a/**=b/**"], &source, &out);
     assert!(done.status.success(), "{}", stderr(&done));
@@ -47,7 +47,7 @@ fn a_bundle_is_written_under_its_new_names_and_reads_back() {
 }
 
 #[test]
-fn with_an_empty_map_the_files_are_the_sources_byte_for_byte() {
+fn an_export_without_a_map_equals_the_source_byte_for_byte() {
     for name in ["tf1_adam", "sharded", "object_keras3", "strings"] {
         let dir = tempfile::tempdir().unwrap();
         let out = dir.path().join("x");
@@ -67,7 +67,7 @@ fn with_an_empty_map_the_files_are_the_sources_byte_for_byte() {
 }
 
 #[test]
-fn linked_data_files_are_the_sources_own_and_outlive_its_names() {
+fn linked_data_files_are_hard_links_and_outlive_the_source() {
     let (_dir, source, out) = trial();
     let done = export(&["--link", "--rename", "a/**=b/**"], &source, &out);
     assert!(done.status.success(), "{}", stderr(&done));
@@ -81,7 +81,7 @@ fn linked_data_files_are_the_sources_own_and_outlive_its_names() {
 }
 
 #[test]
-fn across_devices_a_link_is_symbolic() {
+fn a_link_across_devices_is_a_symlink() {
     let Ok(elsewhere) = tempfile::tempdir_in("/dev/shm") else { return };
     let (_dir, source, _) = trial();
     if fs::metadata(elsewhere.path()).unwrap().dev() == fs::metadata(source.parent().unwrap()).unwrap().dev()
@@ -96,7 +96,7 @@ fn across_devices_a_link_is_symbolic() {
 }
 
 #[test]
-fn what_is_there_is_replaced_only_by_force_and_all_of_it_is_named() {
+fn existing_files_are_named_and_replaced_only_with_force() {
     let (_dir, source, out) = trial();
     assert!(export(&[], &source, &out).status.success());
     let refused = export(&["--rename", "a/**=b/**"], &source, &out);
@@ -115,7 +115,7 @@ fn what_is_there_is_replaced_only_by_force_and_all_of_it_is_named() {
 }
 
 #[test]
-fn npy_is_a_tree_of_arrays_as_in_a_mount() {
+fn an_npy_export_is_a_tree_of_arrays_as_in_a_mount() {
     let (_dir, source, out) = trial();
     assert!(export(&["--format", "npy"], &source, &out).status.success());
     assert_eq!(
@@ -127,7 +127,7 @@ fn npy_is_a_tree_of_arrays_as_in_a_mount() {
 }
 
 #[test]
-fn the_end_of_the_name_says_the_format_and_what_it_cannot_hold_is_told() {
+fn the_extension_selects_the_format_and_unsupported_variables_are_reported() {
     let dir = tempfile::tempdir().unwrap();
     let source = fixture("strings");
     for (name, missing, there) in [
@@ -146,7 +146,7 @@ fn the_end_of_the_name_says_the_format_and_what_it_cannot_hold_is_told() {
 }
 
 #[test]
-fn a_damaged_variable_is_not_written_where_no_checksum_would_tell() {
+fn a_damaged_variable_is_not_written_to_a_format_without_checksums() {
     let (_dir, source, out) = trial();
     fs::write(source.with_added_extension("data-00001-of-00002"), f32s(&[4.0])).unwrap();
     let refused = export(&["--format", "npy"], &source, &out);
@@ -160,7 +160,7 @@ fn a_damaged_variable_is_not_written_where_no_checksum_would_tell() {
 }
 
 #[test]
-fn a_missing_data_file_is_told_and_nothing_is_written() {
+fn a_missing_data_file_is_reported_and_nothing_is_written() {
     let (_dir, source, out) = trial();
     fs::remove_file(source.with_added_extension("data-00001-of-00002")).unwrap();
     let refused = export(&[], &source, &out);
@@ -168,7 +168,7 @@ fn a_missing_data_file_is_told_and_nothing_is_written() {
     assert!(!out.parent().unwrap().exists());
 }
 
-/// A checkpoint large enough to be interrupted.
+/// Creates a checkpoint large enough for its export to be interrupted.
 fn large(dir: &Path) -> PathBuf {
     let source = dir.join("large");
     Bundle::new().tensor("w", ckptfs::dtype::Dtype::Uint8, &[64 << 20], &vec![1; 64 << 20]).write(&source);
@@ -176,7 +176,7 @@ fn large(dir: &Path) -> PathBuf {
 }
 
 #[test]
-fn a_full_disk_leaves_nothing() {
+fn a_failed_write_leaves_no_files() {
     let dir = tempfile::tempdir().unwrap();
     let (source, out) = (large(dir.path()), dir.path().join("out"));
     fs::create_dir(&out).unwrap();
@@ -192,7 +192,7 @@ fn a_full_disk_leaves_nothing() {
 }
 
 #[test]
-fn an_interrupted_export_leaves_nothing() {
+fn an_interrupted_export_leaves_no_files() {
     let dir = tempfile::tempdir().unwrap();
     let (source, out) = (large(dir.path()), dir.path().join("out"));
     fs::create_dir(&out).unwrap();
@@ -206,7 +206,7 @@ fn an_interrupted_export_leaves_nothing() {
     rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::INT)
         .unwrap();
     let ended = child.wait_with_output().unwrap();
-    // One that was done before the signal came is whole.
+    // An export that finishes before the signal arrives is complete.
     match ended.status.success() {
         true => assert_eq!(list(&out).len(), 2),
         false => {

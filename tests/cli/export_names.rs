@@ -1,4 +1,4 @@
-//! Names that `ckptfs export` takes: endings of formats, directories, and endings that it refuses.
+//! The output names of `ckptfs export`: extensions of formats, directories, and extensions that it refuses.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -36,7 +36,7 @@ impl Place {
 }
 
 #[test]
-fn endings_of_other_tools_are_refused_and_nothing_is_written() {
+fn extensions_of_other_tools_are_refused_and_nothing_is_written() {
     let place = Place::new();
     for name in [
         "x.npz",
@@ -61,7 +61,7 @@ fn endings_of_other_tools_are_refused_and_nothing_is_written() {
 }
 
 #[test]
-fn other_endings_are_prefixes_and_a_stated_bundle_wins() {
+fn other_extensions_are_part_of_the_prefix_and_an_explicit_bundle_format_wins() {
     let place = Place::new();
     assert!(place.export("model.ckpt-1000", &[]).status.success());
     assert!(place.export("x.npz", &["--format", "bundle"]).status.success());
@@ -69,7 +69,7 @@ fn other_endings_are_prefixes_and_a_stated_bundle_wins() {
 }
 
 #[test]
-fn a_directory_is_exported_into_under_the_sources_own_name() {
+fn an_export_into_a_directory_uses_the_name_of_the_source() {
     let place = Place::new();
     fs::create_dir(place.at("there")).unwrap();
     for (out, flags, written) in [

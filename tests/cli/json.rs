@@ -1,4 +1,4 @@
-//! The JSON that is documented is the JSON that comes: every key of `docs/json.md`, and no other.
+//! JSON output: it has every key that `docs/json.md` documents, and no other key.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -10,7 +10,7 @@ use crate::support::bundle::Bundle;
 use crate::support::mount::{Place, mount};
 use crate::support::{ckptfs, fixture};
 
-/// The keys of a section, and whether each is always there.
+/// Returns the keys of a section of the document. The value is true if the key is always present.
 fn documented(section: &str) -> BTreeMap<String, bool> {
     let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/json.md")).unwrap();
     let (_, rest) = text.split_once(&format!("## `{section}`\n")).unwrap();
@@ -18,7 +18,7 @@ fn documented(section: &str) -> BTreeMap<String, bool> {
     lines.map(|line| (line.split('`').next().unwrap().to_owned(), !line.contains("*sometimes*"))).collect()
 }
 
-/// The keys of an object; those of an object in `nested` are `outer.inner`.
+/// Returns the keys of an object. The keys of an object in `nested` are written `outer.inner`.
 fn keys(object: &Value, nested: &[&str]) -> BTreeSet<String> {
     let of = |(key, value): (&String, &Value)| match value {
         Value::Object(inner) if nested.contains(&key.as_str()) => {

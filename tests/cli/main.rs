@@ -1,4 +1,4 @@
-//! The command line without a mount: what a person types, and what comes back.
+//! The command line: arguments, output and exit codes.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -10,8 +10,8 @@ mod export;
 mod export_names;
 #[cfg(feature = "fuse")]
 mod json;
+mod meta_graph;
 mod overlay;
-mod program;
 mod source_spelling;
 mod unreadable;
 mod wrong_source;

@@ -1,4 +1,4 @@
-//! Values of other checkpoints laid over one: which win, what they are called, and what is said when they do not fit.
+//! Overlays: which checkpoint's value wins, the names of the result, and the messages for overlays that do not fit.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -69,7 +69,7 @@ impl Place {
         )
     }
 
-    /// An argument whose `@` stands for this directory.
+    /// Returns an argument with each `@` replaced by this directory.
     fn argument(&self, text: &str) -> PathBuf {
         text.replace('@', &format!("{}/", self.0.path().display())).into()
     }
@@ -89,7 +89,7 @@ fn names(catalog: &Catalog) -> Vec<String> {
     catalog.variables.iter().map(|variable| variable.name.to_string()).collect()
 }
 
-/// The checkpoint as the files of its bundle say it is.
+/// Writes a catalog as a bundle and opens that bundle.
 fn reread(catalog: &Catalog) -> (TempDir, Catalog) {
     let dir = tempfile::tempdir().unwrap();
     for (suffix, file) in bundle::files(&Arc::new(catalog.clone())) {
@@ -99,7 +99,7 @@ fn reread(catalog: &Catalog) -> (TempDir, Catalog) {
     (dir, catalog)
 }
 
-/// An object-based checkpoint: a variable for each path, of one float.
+/// Returns an object-based checkpoint with one variable of one float for each path.
 fn objects(variables: &[(&str, f32)]) -> Bundle {
     let (mut synthesis, mut bundle) = (Synthesis::default(), Bundle::new());
     for (path, value) in variables {
@@ -147,7 +147,7 @@ fn the_later_overlay_wins_by_name_and_new_names_are_added() {
 }
 
 #[test]
-fn data_files_of_an_overlay_follow_the_bases_and_no_checksum_is_computed() {
+fn data_files_of_an_overlay_follow_those_of_the_base_unchanged() {
     let place = Place::new(&[
         (
             "base",
@@ -163,7 +163,7 @@ fn data_files_of_an_overlay_follow_the_bases_and_no_checksum_is_computed() {
 }
 
 #[test]
-fn a_take_brings_one_variable_and_no_whole_data_file() {
+fn a_take_adds_one_variable_and_only_its_bytes() {
     let place = Place::new(&[
         ("base", Bundle::new().floats("a", &[1.0]).floats("b", &[1.0])),
         ("before", Bundle::new().floats("a", &[8.0]).floats("b", &[8.0])),
@@ -177,7 +177,7 @@ fn a_take_brings_one_variable_and_no_whole_data_file() {
 }
 
 #[test]
-fn takes_come_after_overlays_and_may_take_what_those_added() {
+fn takes_apply_after_overlays_and_may_replace_variables_that_those_added() {
     let place = Place::new(&[
         ("base", Bundle::new().floats("a", &[1.0])),
         ("over", Bundle::new().floats("a", &[2.0]).floats("new", &[2.0])),
@@ -190,7 +190,7 @@ fn takes_come_after_overlays_and_may_take_what_those_added() {
 }
 
 #[test]
-fn another_shape_is_told_of_an_overlay_and_refused_of_a_take() {
+fn a_different_shape_is_a_warning_for_an_overlay_and_an_error_for_a_take() {
     let place = Place::new(&[
         ("base", Bundle::new().floats("head", &[1.0]).floats("a", &[1.0])),
         ("over", Bundle::new().floats("head", &[2.0, 2.0])),
@@ -203,7 +203,7 @@ fn another_shape_is_told_of_an_overlay_and_refused_of_a_take() {
 }
 
 #[test]
-fn everything_that_is_wrong_is_said_at_once() {
+fn all_errors_are_reported_at_once() {
     let place = Place::new(&[
         ("base", Bundle::new().floats("kernel", &[1.0]).floats("bias", &[1.0])),
         ("over", Bundle::new().floats("kernel", &[2.0, 2.0])),
@@ -220,7 +220,7 @@ fn everything_that_is_wrong_is_said_at_once() {
 }
 
 #[test]
-fn values_without_their_data_file_are_refused() {
+fn values_whose_data_file_is_missing_are_refused() {
     let place = Place::new(&[
         ("base", Bundle::new().floats("a", &[1.0])),
         ("over", Bundle::new().floats("a", &[2.0]).floats("b", &[2.0])),
@@ -233,7 +233,7 @@ fn values_without_their_data_file_are_refused() {
 }
 
 #[test]
-fn strings_slices_and_numbers_of_high_byte_first_are_laid_over_as_they_are() {
+fn strings_slices_and_big_endian_numbers_are_overlaid_unchanged() {
     for name in ["strings", "sliced_dtypes", "big_endian"] {
         let place = Place::new(&[("base", Bundle::new().floats("only/here", &[1.0]))]);
         let over = source::open(&fixture(name)).unwrap();
@@ -255,7 +255,7 @@ fn strings_slices_and_numbers_of_high_byte_first_are_laid_over_as_they_are() {
 }
 
 #[test]
-fn a_bundle_of_high_byte_first_takes_others_too() {
+fn a_big_endian_bundle_accepts_overlays() {
     let place = Place::new(&[("base", Bundle::new().header(|header| header.endianness = Endianness::Big))]);
     Bundle::new().floats("a", &[2.0]).write(&place.path("over"));
     let (catalog, _) = place.laid(&["over"], &[]).unwrap();
@@ -264,7 +264,7 @@ fn a_bundle_of_high_byte_first_takes_others_too() {
 }
 
 #[test]
-fn under_an_object_graph_values_keep_their_place_and_new_objects_get_one() {
+fn an_overlay_on_an_object_graph_keeps_its_paths_and_adds_new_objects() {
     let base = [("model/dense/kernel", 1.0), ("model/dense/bias", 1.0), ("save_counter", 1.0)];
     let over = [("model/dense/kernel", 2.0), ("model/adapter/up", 2.0), ("save_counter", 2.0)];
     let place = Place::new(&[("base", objects(&base)), ("over", objects(&over))]);
@@ -289,7 +289,7 @@ fn under_an_object_graph_values_keep_their_place_and_new_objects_get_one() {
 }
 
 #[test]
-fn a_path_that_only_counts_is_told_where_the_full_names_differ() {
+fn a_numbered_path_with_a_different_full_name_is_a_warning() {
     let named = |path: &str, full_name: &str| {
         let (mut synthesis, bundle) = (Synthesis::default(), Bundle::new());
         let key = synthesis.variable(&edges(path).unwrap(), full_name).1;
@@ -306,7 +306,7 @@ fn a_path_that_only_counts_is_told_where_the_full_names_differ() {
 }
 
 #[test]
-fn a_graph_takes_values_of_plain_names_and_refuses_new_ones() {
+fn an_object_graph_takes_values_by_plain_name_and_refuses_new_names() {
     let place = Place::new(&[
         ("base", objects(&[("model/kernel", 1.0)])),
         ("plain", Bundle::new().floats("model/kernel", &[2.0])),
@@ -319,7 +319,7 @@ fn a_graph_takes_values_of_plain_names_and_refuses_new_ones() {
 }
 
 #[test]
-fn plain_names_take_values_of_a_graph_by_the_names_that_ls_shows() {
+fn a_name_based_base_takes_values_of_an_object_graph_by_path() {
     let place = Place::new(&[
         ("base", Bundle::new().floats("model/kernel", &[1.0])),
         ("over", objects(&[("model/kernel", 2.0), ("model/new", 2.0)])),
@@ -331,7 +331,7 @@ fn plain_names_take_values_of_a_graph_by_the_names_that_ls_shows() {
 }
 
 #[test]
-fn state_of_a_real_optimizer_stays_the_bases() {
+fn optimizer_state_is_not_replaced_by_an_overlay() {
     let over = source::open(&fixture("object_keras3")).unwrap();
     let mut catalog = source::open(&fixture("object_keras3")).unwrap().catalog;
     let (before, count) = (names(&catalog), catalog.variables.len());
@@ -346,7 +346,7 @@ fn state_of_a_real_optimizer_stays_the_bases() {
 
 proptest! {
     #[test]
-    fn the_last_that_has_a_name_gives_its_value(
+    fn the_last_overlay_with_a_name_gives_its_value(
         sets in prop::collection::vec(prop::collection::btree_set("[a-e]", 0..5), 1..4),
     ) {
         let bundle = |at: usize, set: &BTreeSet<String>| {
@@ -370,7 +370,7 @@ proptest! {
     }
 }
 
-/// A base, an adapter and the step before the base.
+/// Creates a base, an adapter, and a checkpoint of the step before the base.
 fn commands() -> Place {
     Place::new(&[
         ("base", Bundle::new().floats("a", &[1.0]).floats("b", &[1.0])),
@@ -382,7 +382,7 @@ fn commands() -> Place {
 const BOTH: [&str; 4] = ["--overlay", "@adapter", "--take", "a=@before"];
 
 #[test]
-fn every_command_that_has_a_map_has_overlays() {
+fn every_command_that_takes_a_map_takes_overlays() {
     let place = commands();
     assert_eq!(stdout(&place.run("ls", &BOTH)), "a\nb\nlora\n");
     for (name, expected) in [("a", "8"), ("b", "2"), ("lora", "2")] {
@@ -397,7 +397,7 @@ fn every_command_that_has_a_map_has_overlays() {
 }
 
 #[test]
-fn check_says_which_came_from_where() {
+fn check_shows_the_source_of_each_variable() {
     let place = commands();
     let checked = place.run("check", &[&BOTH[..], &["--rename", "b=c"]].concat());
     assert!(checked.status.success(), "{}", stderr(&checked));
@@ -415,7 +415,7 @@ fn check_says_which_came_from_where() {
 }
 
 #[test]
-fn a_variables_facts_name_its_source_under_any_name() {
+fn json_names_the_source_of_a_variable_under_every_name() {
     let place = commands();
     let args = [&BOTH[..], &["--alias", "b=c", "--json"]].concat();
     let listed: serde_json::Value = serde_json::from_slice(&place.run("ls", &args).stdout).unwrap();
@@ -431,7 +431,7 @@ fn a_variables_facts_name_its_source_under_any_name() {
 }
 
 #[test]
-fn what_cannot_be_opened_or_is_the_base_is_refused() {
+fn an_overlay_that_cannot_be_opened_or_is_the_base_is_refused() {
     let place = commands();
     let run = |args: &[&str], code, parts: &[&str]| {
         for command in ["ls", "check"] {
@@ -455,7 +455,7 @@ fn what_cannot_be_opened_or_is_the_base_is_refused() {
 }
 
 #[test]
-fn an_overlay_may_be_of_another_format() {
+fn an_overlay_may_have_another_format() {
     let place = commands();
     let written = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/safetensors-0.8");
     let file = crate::support::list(&written).into_iter().map(|name| written.join(name));

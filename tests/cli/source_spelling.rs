@@ -1,4 +1,4 @@
-//! Every way to write SOURCE, and which checkpoint it means.
+//! Every way to write SOURCE, and the checkpoint that it means.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -9,7 +9,8 @@ use tempfile::TempDir;
 use crate::support::bundle::Bundle;
 use crate::support::{ckptfs, fixture, stderr, stdout};
 
-/// `train/` with complete `ckpt-8` and `ckpt-9`, each with one variable named after it; `ckpt-8` has the later time.
+/// Creates `train/` with complete `ckpt-8` and `ckpt-9`. Each has one variable, named after it. `ckpt-8` has the
+/// later time.
 fn train() -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     for (stem, age) in [("ckpt-8", 100), ("ckpt-9", 200)] {
@@ -18,7 +19,7 @@ fn train() -> TempDir {
     dir
 }
 
-/// Writes a checkpoint whose one variable says which it is, so many seconds old.
+/// Writes a checkpoint that is `age` seconds old. Its one variable is named after it.
 fn save(prefix: &Path, age: u64) {
     let stem = prefix.file_name().unwrap().to_str().unwrap();
     Bundle::new().floats(format!("in/{stem}"), &[1.0]).write(prefix);
@@ -26,7 +27,7 @@ fn save(prefix: &Path, age: u64) {
     index.set_modified(SystemTime::now() - Duration::from_secs(age)).unwrap();
 }
 
-/// Which checkpoint a source means, and what was said about it.
+/// Returns the name of the checkpoint that a source means, and the text on standard error.
 #[track_caller]
 fn meant(source: &Path) -> (String, String) {
     let output = ckptfs(["ls".as_ref(), source.as_os_str()]);
@@ -36,7 +37,7 @@ fn meant(source: &Path) -> (String, String) {
 }
 
 #[test]
-fn a_prefix_and_each_of_its_files_are_one_checkpoint_and_nothing_is_said() {
+fn a_prefix_and_each_of_its_files_mean_the_same_checkpoint() {
     let dir = train();
     let train = dir.path().join("train");
     fs::write(train.join("ckpt-9.meta"), "a graph").unwrap();
@@ -46,7 +47,7 @@ fn a_prefix_and_each_of_its_files_are_one_checkpoint_and_nothing_is_said() {
 }
 
 #[test]
-fn a_prefix_is_relative_to_where_one_stands() {
+fn a_relative_prefix_starts_at_the_working_directory() {
     let dir = train();
     for (from, source) in
         [("", "train/ckpt-9"), ("train", "ckpt-9"), ("train", "./ckpt-9"), ("train", "../train/ckpt-9.index")]
@@ -58,7 +59,7 @@ fn a_prefix_is_relative_to_where_one_stands() {
 }
 
 #[test]
-fn a_prefix_beside_a_directory_of_its_name_is_itself_and_with_a_slash_the_directory() {
+fn a_prefix_wins_over_a_directory_of_its_name_unless_a_slash_follows() {
     let dir = train();
     let train = dir.path().join("train");
     save(&train.join("ckpt-9/inner"), 10);
@@ -67,7 +68,7 @@ fn a_prefix_beside_a_directory_of_its_name_is_itself_and_with_a_slash_the_direct
 }
 
 #[test]
-fn a_directory_is_its_newest_and_says_which() {
+fn a_directory_means_its_newest_checkpoint_and_the_message_names_it() {
     let dir = train();
     for spelling in ["train", "train/", "train/."] {
         let (name, said) = meant(&dir.path().join(spelling));
@@ -80,7 +81,7 @@ fn a_directory_is_its_newest_and_says_which() {
 }
 
 #[test]
-fn a_state_file_decides_which_is_the_newest() {
+fn a_state_file_decides_which_checkpoint_is_the_newest() {
     let dir = train();
     let train = dir.path().join("train");
     let absolute = train.join("ckpt-9");
@@ -100,7 +101,7 @@ fn a_state_file_decides_which_is_the_newest() {
 }
 
 #[test]
-fn a_state_file_that_is_of_no_use_leaves_it_to_the_times() {
+fn modification_times_decide_if_the_state_file_is_unusable() {
     let dir = train();
     let train = dir.path().join("train");
     let states: &[(&str, &[u8])] = &[
@@ -117,7 +118,7 @@ fn a_state_file_that_is_of_no_use_leaves_it_to_the_times() {
 }
 
 #[test]
-fn a_checkpoint_that_lacks_data_is_not_the_newest_while_another_is_whole() {
+fn a_complete_checkpoint_is_preferred_to_a_newer_one_without_data() {
     let dir = train();
     let train = dir.path().join("train");
     fs::remove_file(train.join("ckpt-8.data-00000-of-00001")).unwrap();
@@ -128,7 +129,7 @@ fn a_checkpoint_that_lacks_data_is_not_the_newest_while_another_is_whole() {
 }
 
 #[test]
-fn what_a_crashed_save_left_is_no_checkpoint() {
+fn files_of_a_crashed_save_are_not_a_checkpoint() {
     let dir = train();
     let train = dir.path().join("train");
     for name in [
@@ -144,7 +145,7 @@ fn what_a_crashed_save_left_is_no_checkpoint() {
 }
 
 #[test]
-fn a_saved_model_is_its_variables() {
+fn a_saved_model_means_the_checkpoint_of_its_variables() {
     let dir = tempfile::tempdir().unwrap();
     save(&dir.path().join("variables/variables"), 0);
     fs::write(dir.path().join("saved_model.pb"), "a graph").unwrap();
@@ -154,7 +155,7 @@ fn a_saved_model_is_its_variables() {
 }
 
 #[test]
-fn names_that_confuse_are_taken_as_they_are() {
+fn unusual_names_are_taken_literally() {
     let dir = tempfile::tempdir().unwrap();
     for stem in ["checkpoint", "latest", "a b*[1]", "model.index", "-x", "ünï"] {
         let prefix = dir.path().join("d").join(stem);
@@ -166,7 +167,7 @@ fn names_that_confuse_are_taken_as_they_are() {
 }
 
 #[test]
-fn every_spelling_of_what_tensorflow_wrote_lists_the_same() {
+fn every_spelling_of_a_tensorflow_checkpoint_lists_the_same_variables() {
     let source = fixture("two_steps");
     let listed = |path: &Path| stdout(&ckptfs(["ls".as_ref(), path.as_os_str()]));
     let expected = listed(&source.join("ckpt-9"));

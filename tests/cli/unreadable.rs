@@ -1,4 +1,4 @@
-//! Files that the user may not read: the error is the system's, with the path, and never "not a checkpoint".
+//! Files that the user may not read: the message is the system's error with the path, and never "not a checkpoint".
 
 use std::ffi::OsStr;
 use std::fs::{self, Permissions};
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use crate::support::bundle::Bundle;
 use crate::support::{CKPTFS, ckptfs, fixture, stderr, stdout};
 
-/// Runs ckptfs without the capabilities by which root reads every file.
+/// Runs ckptfs without the capabilities that let root read every file.
 fn as_user(args: &[&OsStr]) -> Output {
     let mut command = match rustix::process::geteuid().is_root() {
         true => {
@@ -25,7 +25,7 @@ fn as_user(args: &[&OsStr]) -> Output {
     command.args(args).output().unwrap()
 }
 
-/// A Keras model and a safetensors file of the fixtures.
+/// The paths of a Keras model and of a safetensors file among the fixtures.
 const H5: &str = "../keras-3.15/functional/model.weights.h5";
 const SAFETENSORS: &str = "../safetensors-0.8/dtypes/model.safetensors";
 
@@ -33,7 +33,7 @@ fn forbid(path: &Path) {
     fs::set_permissions(path, Permissions::from_mode(0o000)).unwrap();
 }
 
-/// A directory with a copy of a fixture.
+/// Copies a fixture to a new directory. Returns the directory and the path of the copy.
 fn copy_of(name: &str) -> (TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     let from = fixture(name);
@@ -51,7 +51,7 @@ fn denied(output: &Output, path: &Path) {
 }
 
 #[test]
-fn a_file_of_another_format_that_may_not_be_read_is_denied() {
+fn a_file_of_another_format_without_read_permission_is_denied() {
     for name in [H5, SAFETENSORS] {
         let (dir, path) = copy_of(name);
         forbid(&path);
@@ -61,7 +61,7 @@ fn a_file_of_another_format_that_may_not_be_read_is_denied() {
 }
 
 #[test]
-fn an_index_that_may_not_be_read_is_denied() {
+fn an_index_without_read_permission_is_denied() {
     let dir = tempfile::tempdir().unwrap();
     let prefix = dir.path().join("ckpt-9");
     Bundle::new().floats("w", &[1.0]).write(&prefix);
@@ -71,7 +71,7 @@ fn an_index_that_may_not_be_read_is_denied() {
 }
 
 #[test]
-fn values_in_a_data_file_that_may_not_be_read_are_denied() {
+fn values_in_a_data_file_without_read_permission_are_denied() {
     let dir = tempfile::tempdir().unwrap();
     let prefix = dir.path().join("ckpt-9");
     Bundle::new().floats("w", &[1.0]).write(&prefix);
@@ -83,11 +83,11 @@ fn values_in_a_data_file_that_may_not_be_read_are_denied() {
 }
 
 #[test]
-fn one_file_is_opened_to_know_it_and_once_more_to_read_it() {
+fn a_single_file_is_opened_once_to_detect_its_format_and_once_to_read_it() {
     for name in [H5, SAFETENSORS] {
         let (_dir, path) = copy_of(name);
         let watch = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC).unwrap();
-        // Equal events in a row count once. Reads and closes stand between two opens.
+        // inotify merges equal events in a row. A read or a close comes between two opens.
         let events = WatchFlags::OPEN | WatchFlags::ACCESS | WatchFlags::CLOSE_NOWRITE;
         inotify::add_watch(&watch, &path, events).unwrap();
         assert!(ckptfs(["ls".as_ref(), path.as_os_str()]).status.success());

@@ -1,5 +1,6 @@
-//! A SOURCE that is no checkpoint: every command says what it is instead, what to do, and which checkpoints are near, and
-//! exits with 1.
+//! A SOURCE that is not a checkpoint: every command says what it is, what to do and which checkpoints are near, and
+//! exits
+//! with 1.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -17,14 +18,14 @@ const LFS: &[u8] =
 const HTML: &[u8] = b"<!DOCTYPE html>\n<html><head><title>404</title></head></html>\n";
 const TORCH: &[u8] = b"PK\x03\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x10\0\0\0archive/data.pkl";
 
-/// A directory with one good checkpoint, `train/ckpt-9`.
+/// Creates a directory with one valid checkpoint, `train/ckpt-9`.
 fn train() -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     Bundle::new().floats("w", &[1.0]).write(&dir.path().join("train/ckpt-9"));
     dir
 }
 
-/// What `ls` says of it, which must be a failure that shows nothing.
+/// Runs `ls`, which must fail with nothing on standard output, and returns its message.
 #[track_caller]
 fn refused(source: &Path) -> String {
     let output = ckptfs(["ls".as_ref(), source.as_os_str()]);
@@ -36,7 +37,7 @@ fn refused(source: &Path) -> String {
 }
 
 #[test]
-fn another_file_in_a_checkpoints_place_is_called_what_it_is() {
+fn a_file_that_is_not_a_checkpoint_is_identified() {
     let cases: &[(&str, &[u8], &str)] = &[
         ("model.ckpt", b"", "this is an empty file"),
         ("model.ckpt", LFS, "this is a git-lfs pointer"),
@@ -56,7 +57,7 @@ fn another_file_in_a_checkpoints_place_is_called_what_it_is() {
 }
 
 #[test]
-fn another_file_in_an_indexs_place_is_called_what_it_is_however_it_is_reached() {
+fn a_file_that_is_not_an_index_is_identified_for_every_spelling() {
     for (bytes, words) in [
         (&b""[..], "this is an empty file"),
         (LFS, "this is a git-lfs pointer"),
@@ -78,7 +79,7 @@ fn another_file_in_an_indexs_place_is_called_what_it_is_however_it_is_reached() 
 }
 
 #[test]
-fn data_in_an_indexs_place_is_refused_with_the_place() {
+fn a_data_file_in_place_of_an_index_is_refused_with_its_path() {
     let dir = train();
     let index = dir.path().join("train/ckpt-9.index");
     fs::copy(dir.path().join("train/ckpt-9.data-00000-of-00001"), &index).unwrap();
@@ -104,7 +105,7 @@ fn a_data_file_or_graph_without_its_index_says_which_index_is_missing() {
 }
 
 #[test]
-fn a_prefix_that_is_not_there_names_the_nearest_first() {
+fn a_missing_prefix_suggests_the_nearest_names_first() {
     let dir = train();
     for near in ["train/ckpt-90", "train/other"] {
         Bundle::new().floats("w", &[1.0]).write(&dir.path().join(near));
@@ -119,7 +120,7 @@ fn a_prefix_that_is_not_there_names_the_nearest_first() {
 }
 
 #[test]
-fn a_directory_without_checkpoints_and_a_path_that_leads_nowhere_are_told_apart() {
+fn a_directory_without_checkpoints_and_a_missing_path_have_different_messages() {
     let dir = train();
     let empty = dir.path().join("empty");
     fs::create_dir(&empty).unwrap();
@@ -132,7 +133,7 @@ fn a_directory_without_checkpoints_and_a_path_that_leads_nowhere_are_told_apart(
 }
 
 #[test]
-fn an_index_and_a_checkpoint_of_the_first_version_under_each_others_names_are_told_apart() {
+fn a_v2_index_and_a_v1_checkpoint_under_each_others_names_are_identified() {
     let dir = train();
     let path = dir.path().join("train/model.ckpt");
     fs::copy(dir.path().join("train/ckpt-9.index"), &path).unwrap();
@@ -144,7 +145,7 @@ fn an_index_and_a_checkpoint_of_the_first_version_under_each_others_names_are_to
 }
 
 #[test]
-fn a_pipe_in_a_files_place_is_refused_and_not_waited_for() {
+fn a_named_pipe_in_place_of_a_file_does_not_block() {
     let dir = train();
     let prefix = dir.path().join("train/ckpt-9");
     for place in ["ckpt-9.index", "ckpt-9.data-00000-of-00001", "checkpoint"] {
@@ -160,7 +161,7 @@ fn a_pipe_in_a_files_place_is_refused_and_not_waited_for() {
     }
 }
 
-/// Whether a command ends by itself.
+/// Returns true if a command exits before a timeout.
 fn ends(args: &[&std::ffi::OsStr]) -> bool {
     let mut child =
         Command::new(CKPTFS).args(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
@@ -174,9 +175,9 @@ fn ends(args: &[&std::ffi::OsStr]) -> bool {
 }
 
 #[test]
-fn an_index_that_may_not_be_read_says_so() {
+fn an_unreadable_index_is_reported() {
     if rustix::process::geteuid().is_root() {
-        // Root may read everything; a directory in its place is the next best thing that cannot be.
+        // Root may read every file, but a directory in place of the index cannot be read.
         let dir = train();
         let index = dir.path().join("train/ckpt-9.index");
         fs::remove_file(&index).unwrap();

@@ -1,5 +1,6 @@
-//! Reading in blocks past every cache, as operations read what they are made of: the bytes are those of reading at once, and
-//! a source whose bytes are computed reads for a block what the block takes.
+//! Reads in blocks without a cache, the way operations read their sources. The bytes are those of one large read, and
+//! a
+//! computed source reads only what the block needs.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -16,10 +17,10 @@ use ckptfs::source_file::SourceFile;
 use ckptfs::tensor::slices::Part;
 use ckptfs::tensor::{Shape, Tensor};
 
-/// Rows and columns of a matrix of float32.
+/// The rows and columns of the float32 matrix.
 const SIDES: [u64; 2] = [1024, 4096];
 const LEN: u64 = 4 * SIDES[0] * SIDES[1];
-/// What an operation reads at a time.
+/// The number of bytes that an operation reads at a time.
 const BLOCK: usize = 128 << 10;
 
 fn fixtures() -> Vec<PathBuf> {
@@ -40,7 +41,7 @@ fn in_blocks(file: &VirtualFile, budget: usize, block: usize) -> Vec<u8> {
 }
 
 #[test]
-fn any_block_of_any_variable_has_the_bytes_that_it_has_in_the_whole() {
+fn every_block_of_a_variable_equals_the_same_part_of_one_large_read() {
     let mut computed = 0;
     for checkpoint in fixtures().iter().filter_map(|path| source::open(path).ok()) {
         let variables = checkpoint.catalog.variables.iter().filter(|variable| {
@@ -61,13 +62,13 @@ fn any_block_of_any_variable_has_the_bytes_that_it_has_in_the_whole() {
 }
 
 #[test]
-fn a_block_of_numbers_whose_high_byte_comes_first_reads_itself() {
+fn a_block_of_big_endian_numbers_reads_only_its_own_bytes() {
     let (_dir, stored) = matrix();
     assert_reads_itself(Tensor::from_big_endian(stored).unwrap());
 }
 
 #[test]
-fn a_block_of_a_partitioned_tensor_reads_its_parts_of_it() {
+fn a_block_of_a_partitioned_tensor_reads_only_its_own_bytes() {
     let (_dir, stored) = matrix();
     let data = stored.file();
     let half = |at: u64| {
@@ -80,7 +81,7 @@ fn a_block_of_a_partitioned_tensor_reads_its_parts_of_it() {
     assert_reads_itself(Tensor::sliced(Dtype::Float32, Shape(SIDES.into()), vec![half(0), half(1)]).unwrap());
 }
 
-/// What a cast of it reads of the source, block by block, is its length.
+/// Checks that a cast of `tensor`, read block by block, reads about as many bytes as the tensor has.
 fn assert_reads_itself(tensor: Tensor) {
     let to = Dtype::Bfloat16;
     let cast = Op::Cast { dtype: to, saturate: false }.apply(&Arc::new(tensor)).unwrap();
@@ -90,7 +91,7 @@ fn assert_reads_itself(tensor: Tensor) {
     assert!((LEN..LEN + LEN / 50).contains(&read), "{read} bytes were read for {LEN}");
 }
 
-/// A matrix in a file of its own.
+/// Creates a matrix in its own file.
 fn matrix() -> (tempfile::TempDir, Tensor) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("data");
@@ -100,7 +101,7 @@ fn matrix() -> (tempfile::TempDir, Tensor) {
     (dir, Tensor::new(Dtype::Float32, Shape(SIDES.into()), vec![data], None))
 }
 
-/// Bytes that this thread has read so far, by the kernel's account.
+/// Returns the number of bytes that this thread has read so far, as counted by the kernel.
 fn read_by_this_thread() -> u64 {
     let account = fs::read_to_string("/proc/thread-self/io").unwrap();
     account.lines().find_map(|line| line.strip_prefix("rchar: ")).unwrap().parse().unwrap()

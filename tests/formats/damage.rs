@@ -1,5 +1,5 @@
-//! Damaged and hostile bundles: an error that names the file and the place or the variable, never a panic, never a
-//! checkpoint that TensorFlow would misread or crash on.
+//! Damaged and hostile bundles: the error names the file and the position or the variable. There is never a panic,
+//! and never a checkpoint that TensorFlow would misread or crash on.
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
@@ -28,8 +28,8 @@ fn written(bundle: &Bundle) -> (TempDir, PathBuf) {
     (dir, prefix)
 }
 
-/// The bundle and the fixtures whose indexes are damaged in every way: plain, compressed, with an object graph, in
-/// slices, of the other byte order.
+/// Returns the bundle and the fixtures whose indexes are damaged: plain, in several shards, with an object graph, in
+/// slices, big-endian.
 fn samples() -> Vec<(TempDir, PathBuf)> {
     let fixtures =
         ["tf1_adam", "sharded", "object_keras3", "partitioned", "object_sharded", "big_endian_objects"].map(
@@ -43,7 +43,7 @@ fn samples() -> Vec<(TempDir, PathBuf)> {
     [written(&small())].into_iter().chain(fixtures).collect()
 }
 
-/// What opening says: the error's text, or the variables that are shown.
+/// Opens a prefix. Returns the information of each variable, or the text of the error. Panics if opening panics.
 fn opened(prefix: &Path) -> Result<Vec<String>, String> {
     let open = || match source::open(prefix) {
         Ok(checkpoint) => Ok(checkpoint
@@ -58,7 +58,7 @@ fn opened(prefix: &Path) -> Result<Vec<String>, String> {
 }
 
 #[test]
-fn an_index_cut_at_any_length_is_an_error_that_names_the_file_and_the_place() {
+fn an_index_truncated_at_any_length_is_an_error_with_file_and_position() {
     for (_dir, prefix) in samples() {
         let index = prefix.with_added_extension("index");
         let whole = fs::read(&index).unwrap();
@@ -76,13 +76,13 @@ fn an_index_cut_at_any_length_is_an_error_that_names_the_file_and_the_place() {
 }
 
 #[test]
-fn a_flipped_bit_in_an_index_is_an_error_that_names_file_and_place_or_changes_nothing() {
+fn a_flipped_bit_in_an_index_is_an_error_with_file_and_position_or_changes_nothing() {
     for (_dir, prefix) in samples() {
         let index = prefix.with_added_extension("index");
         let (whole, before) = (fs::read(&index).unwrap(), opened(&prefix).unwrap());
-        // The footer: handles of up to twenty bytes, zeros that nobody looks at, the magic number.
+        // The footer without its magic number: block handles of up to twenty bytes, and padding that is never read.
         let footer = whole.len() - 48..whole.len() - 8;
-        // In place: a file that is written anew each time may be flushed to the disk each time.
+        // The file is changed in place: a file that is created again each time may be flushed to disk each time.
         let file = File::options().write(true).open(&index).unwrap();
         for bit in 0..whole.len() * 8 {
             file.write_all_at(&[whole[bit / 8] ^ 1 << (bit % 8)], bit as u64 / 8).unwrap();
@@ -119,14 +119,14 @@ fn a_flipped_byte_in_the_object_graph_is_an_error_that_names_it() {
     }
 }
 
-/// An entry that fits the data of [`small`], to be made wrong.
+/// Returns a valid entry for the data of [`small`]. Tests change one field to make it invalid.
 fn good() -> Entry {
     let crc32c = Masked::of(&crate::support::bundle::f32s(&[1.0, 2.0]));
     Entry { dtype: Dtype::Float32.tensorflow(), shape: vec![2], size: 8, crc32c, ..Entry::default() }
 }
 
 #[test]
-fn an_entry_that_tensorflow_would_misread_or_die_of_is_refused_by_the_variables_name() {
+fn an_entry_that_tensorflow_would_misread_or_crash_on_is_refused_with_its_name() {
     let cases: &[(&str, Entry)] = &[
         ("bytes 12+8 past the end of ckpt-9.data-00000-of-00001 (16 bytes)", Entry { offset: 12, ..good() }),
         ("past the end of", Entry { offset: u64::MAX >> 1, ..good() }),
@@ -155,7 +155,7 @@ fn an_entry_that_tensorflow_would_misread_or_die_of_is_refused_by_the_variables_
 }
 
 #[test]
-fn an_entry_that_does_not_parse_is_refused_by_the_variables_name() {
+fn an_entry_that_does_not_parse_is_refused_with_its_name() {
     let minus_one = [&[0xff; 9][..], &[1]].concat();
     let cases: &[(&str, Vec<u8>)] = &[
         ("unknown size", [&b"\x08\x01\x12\x0d\x12\x0b\x08"[..], &minus_one].concat()),
@@ -173,7 +173,7 @@ fn an_entry_that_does_not_parse_is_refused_by_the_variables_name() {
 }
 
 #[test]
-fn all_wrong_entries_are_told_at_once() {
+fn all_invalid_entries_are_reported_at_once() {
     let bundle = small().entry("a", &Entry { dtype: 0, ..good() }).entry("z", &Entry { size: 4, ..good() });
     let (_dir, prefix) = written(&bundle);
     let Err(Error::Entries(path, faults)) = source::open(&prefix) else {
@@ -184,7 +184,7 @@ fn all_wrong_entries_are_told_at_once() {
 }
 
 #[test]
-fn a_header_that_cannot_be_is_refused_with_the_file() {
+fn an_invalid_header_is_refused_with_the_path_of_the_file() {
     type Case = (&'static str, fn(&mut Header));
     let cases: &[Case] = &[
         ("the header claims 2147483647 data files", |header| header.num_shards = i32::MAX as u32),
@@ -214,11 +214,11 @@ fn an_index_without_a_header_is_refused() {
     assert!(opened(&prefix).unwrap_err().contains("not even a header"));
 }
 
-/// Replaces the one place in the first data block that holds `from`, and makes the block's checksum good again.
+/// Replaces `from`, which must occur once in the first data block, and updates the checksum of the block.
 fn patched(index: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
     let mut index = index.to_vec();
     let footer = index.len() - 48;
-    // The metaindex follows the only data block and its five bytes of trailer.
+    // The metaindex follows the only data block and the five bytes of its trailer.
     let end = Reader::new(&index[footer..]).varint().unwrap() as usize - 4;
     let places: Vec<_> = (0..end).filter(|&at| index[at..end].starts_with(from)).collect();
     let [at] = places[..] else { panic!("{} places", places.len()) };
@@ -229,7 +229,7 @@ fn patched(index: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn unsorted_and_doubled_keys_are_refused_with_the_place() {
+fn unsorted_and_duplicate_keys_are_refused_with_their_position() {
     let (_dir, prefix) = written(&small());
     let path = prefix.with_added_extension("index");
     let bundle = Bundle::new().floats("bb", &[1.0]).floats("cc", &[2.0]).floats("dd", &[3.0]);
@@ -246,8 +246,8 @@ fn unsorted_and_doubled_keys_are_refused_with_the_place() {
 }
 
 #[test]
-fn what_a_length_claims_is_never_allocated() {
-    // The handle of a block, then the lengths of an entry and of a shape in it.
+fn memory_is_never_allocated_for_a_false_length() {
+    // First the handle of a block, then the length of an entry and of a shape in it.
     let (_dir, prefix) = written(&small());
     let path = prefix.with_added_extension("index");
     let index = small().index();
@@ -280,7 +280,7 @@ fn an_object_graph_that_claims_to_be_huge_is_not_read_into_memory() {
 }
 
 #[test]
-fn a_file_of_holes_under_an_indexs_name_is_refused_unread() {
+fn a_huge_sparse_index_is_refused_without_reading_it() {
     let (_dir, prefix) = written(&small());
     let path = prefix.with_added_extension("index");
     File::create(&path).unwrap().set_len(1 << 42).unwrap();

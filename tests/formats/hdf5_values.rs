@@ -1,4 +1,4 @@
-//! What is served of an HDF5 file is what the library that reads the format makes of each dataset, whole and by itself.
+//! Values of HDF5 files: each dataset is served as the HDF5 library reads it.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use ckptfs::extent::Extent;
 use ckptfs::source;
 use hdf5_reader::Hdf5File;
 
-/// Files whose variables are called by their paths.
+/// The files whose variables are named by their paths.
 const FILES: [&str; 7] = [
     "h5py-3.14/dtypes/all.h5",
     "h5py-3.14/filters/old.h5",
@@ -24,12 +24,12 @@ fn fixture(name: &str) -> PathBuf {
 }
 
 #[test]
-fn every_value_is_the_one_that_the_library_reads() {
+fn every_value_equals_that_of_the_hdf5_library() {
     for name in FILES {
         let (checkpoint, file) =
             (source::open(&fixture(name)).unwrap(), Hdf5File::open(fixture(name)).unwrap());
         assert!(!checkpoint.catalog.is_empty());
-        // The library by itself knows no LZF.
+        // The library alone does not support LZF.
         for variable in
             checkpoint.catalog.variables.iter().filter(|variable| variable.name.as_bytes() != b"lzf")
         {
@@ -43,7 +43,7 @@ fn every_value_is_the_one_that_the_library_reads() {
 }
 
 #[test]
-fn what_keras_writes_is_served_out_of_the_file_itself() {
+fn values_that_keras_wrote_are_ranges_of_the_file() {
     for name in [
         "keras-3.15/functional/model.weights.h5",
         "keras-3.15/archive/model.keras",

@@ -1,5 +1,6 @@
-//! Nothing is lost on the way: a bundle that is renamed and renamed back is the first one byte for byte, one that is not
-//! renamed is the source's own file, and every value comes out as it was written.
+//! Identity: a bundle that is renamed and renamed back equals the first one byte for byte, a bundle that is not
+//! renamed is
+//! served as the source's own files, and every value is read as it was written.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -21,14 +22,14 @@ use tempfile::TempDir;
 use crate::support::bundle::Bundle;
 use crate::support::{fixture, fixture_indexes};
 
-/// A variable in the making.
+/// A variable to be written.
 #[derive(Clone, Debug)]
 struct Made {
     dtype: Dtype,
     shape: Vec<u64>,
     bytes: Vec<u8>,
     shard: u32,
-    /// Of a variable in two slices, how many rows are in the first.
+    /// The number of rows in the first of two slices. `None` if the variable is not sliced.
     cut: Option<u64>,
     new_name: Option<String>,
 }
@@ -37,7 +38,8 @@ type Variables = BTreeMap<Vec<u8>, Made>;
 
 const SHARDS: u32 = 3;
 
-/// Names of few letters, none of which begins the name of a slot, and of all that patterns, paths and terminals mind.
+/// Generates names from few letters, none of which starts an optimizer slot, and from the characters that are special
+/// in patterns, paths and terminals.
 fn name() -> impl Strategy<Value = Vec<u8>> {
     let plain = vec(prop::sample::select("bcdx09/./_-%*{}\\=:|[]?é\n ".chars().collect::<Vec<_>>()), 1..9);
     let plain = plain.prop_map(|chars| chars.into_iter().collect::<String>().into_bytes());
@@ -64,7 +66,7 @@ fn made() -> impl Strategy<Value = Made> {
     })
 }
 
-/// Variables whose new names, for those that get one, collide with none. What is not text keeps its name.
+/// Generates variables. A new name collides with no other name. A name that is not UTF-8 is kept.
 fn variables() -> impl Strategy<Value = Variables> {
     btree_map(name(), made(), 0..12).prop_map(|mut variables| {
         let mut taken: BTreeSet<_> = variables.keys().cloned().collect();
@@ -85,7 +87,7 @@ fn bundle(variables: &Variables) -> Bundle {
     })
 }
 
-/// A variable in two slices, the second in another data file than the first.
+/// Adds a variable in two slices. The second is in another data file than the first.
 fn in_slices(bundle: Bundle, name: &[u8], made: &Made, rows: u64) -> Bundle {
     let (all, deeper) = (made.shape[0], &made.shape[1..]);
     let whole = Extent { start: 0, length: None };
@@ -120,7 +122,7 @@ fn open(prefix: &Path) -> Catalog {
     source::open(prefix).unwrap().catalog
 }
 
-/// Opens a bundle and gives its variables other names.
+/// Opens a bundle and applies the rules of `flags`.
 fn mapped(prefix: &Path, flags: &[Flag]) -> Catalog {
     let mut catalog = open(prefix);
     let map = Map::parse(flags, &[]).unwrap();
@@ -130,9 +132,9 @@ fn mapped(prefix: &Path, flags: &[Flag]) -> Catalog {
     catalog
 }
 
-/// A rename of one name, each of whose characters means itself.
+/// Returns a flag that renames one name. Each of its characters is literal.
 fn rename(from: &str, to: &str) -> Flag {
-    // A digit stands for itself; with a backslash it would refer to a group.
+    // A digit needs no backslash: `\1` refers to a group.
     let escaped = |c: char| if c.is_ascii_digit() { c.to_string() } else { format!("\\{c}") };
     let literal = |text: &str| text.chars().map(escaped).collect::<String>();
     Flag::Rename(format!("{}={}", literal(from), literal(to)))
@@ -144,7 +146,7 @@ fn bytes(file: &VirtualFile) -> Vec<u8> {
     bytes
 }
 
-/// Writes the bundle that a catalog shows under a new prefix.
+/// Writes the bundle view of a catalog under a new prefix.
 fn write_shown(catalog: &Catalog, prefix: &Path) {
     for (suffix, file) in view::bundle::files(&Arc::new(catalog.clone())) {
         fs::write(prefix.with_added_extension(&suffix[1..]), bytes(&file)).unwrap();
@@ -155,7 +157,7 @@ fn shown_index(catalog: &Catalog) -> Vec<u8> {
     bytes(&view::bundle::files(&Arc::new(catalog.clone()))[0].1)
 }
 
-/// Maps, writes what is shown, opens that, maps back, and returns the index that is shown then.
+/// Applies `there`, writes the bundle view, opens it, applies `back`, and returns the index that is shown then.
 fn there_and_back(prefix: &Path, there: &[Flag], back: &[Flag]) -> Vec<u8> {
     let dir = tempfile::tempdir().unwrap();
     let between = dir.path().join("between");
@@ -165,7 +167,7 @@ fn there_and_back(prefix: &Path, there: &[Flag], back: &[Flag]) -> Vec<u8> {
 
 proptest! {
     #[test]
-    fn any_renames_and_their_inverse_give_the_first_index_back(variables in variables()) {
+    fn renames_and_their_inverse_restore_the_index(variables in variables()) {
         let bundle = bundle(&variables);
         let (_dir, prefix) = write(&bundle);
         let renamed = || variables.iter().filter_map(|(name, made)| Some((str::from_utf8(name).ok()?, made.new_name.as_deref()?)));
@@ -179,7 +181,7 @@ proptest! {
     }
 
     #[test]
-    fn a_prefix_put_on_and_taken_off_gives_the_first_index_back(variables in variables(), prefix_text in "[a-z*{\\\\é/]{1,5}") {
+    fn adding_and_stripping_a_prefix_restores_the_index(variables in variables(), prefix_text in "[a-z*{\\\\é/]{1,5}") {
         prop_assume!(!variables.is_empty());
         let bundle = bundle(&variables);
         let (_dir, prefix) = write(&bundle);
@@ -188,7 +190,7 @@ proptest! {
     }
 
     #[test]
-    fn an_empty_map_serves_the_sources_own_files(variables in variables()) {
+    fn without_a_map_the_sources_own_files_are_served(variables in variables()) {
         let (_dir, prefix) = write(&bundle(&variables));
         for (suffix, file) in view::bundle::files(&Arc::new(mapped(&prefix, &[]))) {
             let own = prefix.with_added_extension(&suffix[1..]);
@@ -198,7 +200,7 @@ proptest! {
     }
 
     #[test]
-    fn values_come_out_as_they_were_written(variables in variables()) {
+    fn values_are_read_as_they_were_written(variables in variables()) {
         let (_dir, prefix) = write(&bundle(&variables));
         let catalog = open(&prefix);
         prop_assert_eq!(catalog.variables.len(), variables.len());
@@ -220,7 +222,7 @@ fn formatted(format: &str, variable: &Variable) -> Vec<u8> {
     bytes(&(view::format(format).unwrap().file)(variable).unwrap())
 }
 
-/// The text of the header, and the data.
+/// Splits a `.npy` file into the text of its header and its data.
 fn split_npy(file: &[u8]) -> (&str, &[u8]) {
     assert!(file.starts_with(b"\x93NUMPY\x01\x00"));
     let end = 10 + usize::from(u16::from_le_bytes([file[8], file[9]]));
@@ -233,7 +235,7 @@ fn python_tuple(shape: &[u64]) -> String {
     format!("({}{})", dims.join(", "), if dims.len() == 1 { "," } else { "" })
 }
 
-/// The stored bytes, but for the types that NumPy lacks.
+/// Returns the data of the `.npy` file: the stored bytes, converted only for dtypes that NumPy lacks.
 fn expected_npy(made: &Made) -> Vec<u8> {
     let nibble = |byte: &u8| ((byte << 4) as i8 >> 4) as u8;
     let crumb = |byte: &u8| ((byte << 6) as i8 >> 6) as u8;
@@ -246,14 +248,14 @@ fn expected_npy(made: &Made) -> Vec<u8> {
     }
 }
 
-/// What a small float is widened to.
+/// Returns the bytes of a small float, widened to float32.
 fn float_bytes(value: Value) -> [u8; 4] {
     let Value::Float32(x) = value else { panic!("small floats are widened to float32, not {value:?}") };
     x.to_le_bytes()
 }
 
 #[test]
-fn an_index_of_several_blocks_comes_back_whole() {
+fn an_index_of_several_blocks_survives_a_round_trip() {
     let long = "x".repeat(200);
     let bundle = (0..3000).fold(Bundle::new(), |bundle, i| {
         bundle.tensor(format!("{i:04}/{long}"), Dtype::Uint8, &[1], &[i as u8])
@@ -266,13 +268,13 @@ fn an_index_of_several_blocks_comes_back_whole() {
 }
 
 #[test]
-fn what_tensorflow_wrote_is_served_verbatim_and_comes_back_from_any_rename() {
+fn tensorflow_checkpoints_are_served_verbatim_and_survive_a_rename_round_trip() {
     let mut tried = 0;
     for index in fixture_indexes() {
         let prefix = index.with_extension("");
         let checkpoint = source::open(&prefix).unwrap();
         let own = fs::read(&index).unwrap();
-        // What is shown is of low byte first.
+        // The bundle view is little-endian.
         if prefix.to_str().unwrap().contains("big_endian") {
             continue;
         }
@@ -283,7 +285,7 @@ fn what_tensorflow_wrote_is_served_verbatim_and_comes_back_from_any_rename() {
                 &[Flag::AddPrefix("old/".into())],
                 &[Flag::StripPrefix("old/".into())],
             );
-            // Other writers' blocks differ, and TensorFlow's are what is written.
+            // Other writers cut blocks differently. The view cuts them like TensorFlow.
             let plain =
                 table::encode(table::decode(&own).unwrap().iter().map(|row| (&row.key[..], &row.value[..])));
             assert_eq!(prefixed, plain, "{}", prefix.display());

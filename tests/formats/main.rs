@@ -1,4 +1,4 @@
-//! What is read from each format and written to it, sound or damaged.
+//! Formats that are read and written, with sound and with damaged files.
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,5 +1,6 @@
-//! Bundles whose variables are in slices, in the other byte order, or no tensors at all: shown as if they were not, refused
-//! where TensorFlow would die of them, and written again as they were.
+//! Bundles with sliced variables, big-endian values or variants: they are shown like any other bundle, refused if
+//! TensorFlow
+//! would crash on them, and written with the same bytes.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -25,7 +26,7 @@ fn extent(start: i64, length: i64) -> Extent {
     Extent { start, length: Some(length) }
 }
 
-/// `emb`, five rows of two in slices of three and two.
+/// Returns a bundle with `emb`, five rows of two elements, in slices of three and two rows.
 fn sliced() -> Bundle {
     let slices = [vec![extent(0, 3), ALL], vec![extent(3, 2), ALL]];
     let rows = [f32s(&[0., 1., 2., 3., 4., 5.]), f32s(&[6., 7., 8., 9.])];
@@ -71,7 +72,7 @@ fn raw(catalog: &Catalog, name: &str) -> Vec<u8> {
     read(&catalog.variable(name.as_bytes()).unwrap().tensor.file()).unwrap()
 }
 
-/// The bundle that is shown, opened as any other.
+/// Writes the bundle view of a catalog and opens it.
 fn shown(catalog: &Catalog) -> (TempDir, Catalog) {
     let dir = tempfile::tempdir().unwrap();
     for (suffix, file) in view::bundle::files(&Arc::new(catalog.clone())) {
@@ -86,7 +87,7 @@ fn shown_rows(catalog: &Catalog) -> Vec<table::Row> {
 }
 
 #[test]
-fn a_variable_in_slices_is_one_variable_with_the_checksum_of_the_whole() {
+fn a_sliced_variable_is_one_variable_with_the_checksum_of_the_whole() {
     let (_dir, prefix) = written(&sliced());
     let catalog = opened(&prefix).unwrap();
     let whole = f32s(&(0..10).map(|x| x as f32).collect::<Vec<_>>());
@@ -103,7 +104,7 @@ fn a_variable_in_slices_is_one_variable_with_the_checksum_of_the_whole() {
 }
 
 #[test]
-fn a_renamed_variable_in_slices_keeps_slices_places_and_checksums() {
+fn a_renamed_sliced_variable_keeps_its_slices_offsets_and_checksums() {
     let (_dir, prefix) = written(&sliced());
     let flags = [Flag::Rename("emb=a/\u{e9}mb".into()), Flag::Alias("emb=z".into())];
     let catalog = mapped(&prefix, &flags);
@@ -131,7 +132,7 @@ fn a_renamed_variable_in_slices_keeps_slices_places_and_checksums() {
 }
 
 #[test]
-fn slices_that_tensorflow_would_die_of_are_refused_by_the_variables_name() {
+fn slices_that_tensorflow_would_crash_on_are_refused_with_the_variables_name() {
     let (a, b, c) = (vec![extent(0, 3), ALL], vec![extent(3, 2), ALL], vec![extent(2, 3), ALL]);
     let entry = |rows: u64| Entry {
         dtype: 1,
@@ -195,7 +196,7 @@ fn slices_that_tensorflow_would_die_of_are_refused_by_the_variables_name() {
 }
 
 #[test]
-fn rows_of_slices_with_any_bit_flipped_are_refused_or_give_a_bundle_that_holds_together() {
+fn a_flipped_bit_in_the_row_of_a_slice_is_refused_or_opens_without_a_panic() {
     for name in ["partitioned", "object_sharded"] {
         let dir = tempfile::tempdir().unwrap();
         copy(&fixture(name), dir.path());
@@ -229,7 +230,7 @@ fn rows_of_slices_with_any_bit_flipped_are_refused_or_give_a_bundle_that_holds_t
     }
 }
 
-/// The fixture holds what three others hold, turned round.
+/// The fixture has the values of three other fixtures in big-endian byte order.
 #[test]
 fn a_big_endian_bundle_shows_the_values_of_the_little_endian_one() {
     let big = opened(&fixture("big_endian/ckpt-9")).unwrap();
@@ -252,7 +253,7 @@ fn a_big_endian_bundle_shows_the_values_of_the_little_endian_one() {
 }
 
 #[test]
-fn damage_to_one_big_endian_value_leaves_the_others_in_the_bundle() {
+fn a_damaged_big_endian_value_does_not_affect_the_others() {
     let mut bundle =
         Bundle::sharded(2).header(|header| header.endianness = Endianness::Big).floats("damaged", &[1.0]);
     bundle = bundle.floats("sound", &[2.0]).tensor_in(1, "lost", Dtype::Float32, &[1], &f32s(&[3.0]));
@@ -272,14 +273,14 @@ fn damage_to_one_big_endian_value_leaves_the_others_in_the_bundle() {
 }
 
 #[test]
-fn a_big_endian_variant_is_refused_by_name() {
+fn a_big_endian_variant_is_refused_with_its_name() {
     let bundle = Bundle::new().header(|header| header.endianness = Endianness::Big);
     let error = opened(&written(&bundle.tensor("iterator", Dtype::Variant, &[], &[0; 9])).1).err().unwrap();
     assert!(error.contains("iterator: a big-endian variant"), "{error}");
 }
 
 #[test]
-fn variants_keep_their_bytes_and_checksums_under_other_names_and_have_no_other_form() {
+fn renamed_variants_keep_their_bytes_and_checksums_and_have_no_other_form() {
     let prefix = fixture("variants/ckpt-9");
     let flags = [Flag::Rename("list=a".into()), Flag::Alias("list=b".into())];
     let (before, after) = (opened(&prefix).unwrap(), mapped(&prefix, &flags));

@@ -1,6 +1,7 @@
-//! Every fixture in every form that a whole checkpoint is shown in, opened again: it says what the first one said.
+//! Round trips: every fixture is written in every format of a checkpoint view and opened again, with the same values.
 //!
-//! Sources are told by content and forms by a table, so that a new one of either is tested by being there.
+//! Sources are found by their content, so a new fixture is tested without a change here. A new format needs a row in
+//! [`FORMS`].
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,14 +14,15 @@ use ckptfs::dtype::Dtype;
 use ckptfs::extent::VirtualFile;
 use ckptfs::{source, view};
 
-/// A form: what it is called, the file to open again, and what may become of a variable in it.
+/// A format: its name, a function that writes it and returns the file to open, and the expected value of a variable
+/// in it.
 struct Form {
     name: &'static str,
     write: fn(&Arc<Catalog>, &Path) -> Option<PathBuf>,
     expected: fn(&Value) -> Option<Value>,
 }
 
-/// Dtype, shape and bytes.
+/// The dtype, shape and bytes of a variable.
 type Value = (Dtype, Vec<u64>, Vec<u8>);
 
 const FORMS: &[Form] = &[
@@ -33,11 +35,11 @@ const FORMS: &[Form] = &[
     Form { name: "h5", write: |catalog, to| whole(catalog, to, "model.weights.h5"), expected: in_hdf5 },
 ];
 
-/// Bytes that a test reads at once.
+/// The budget of a cache, in bytes.
 const CACHE: usize = 64 << 20;
 
 #[test]
-fn every_source_reads_back_from_every_form() {
+fn every_source_survives_a_round_trip_through_every_format() {
     let sources = sources();
     assert!(sources.len() > 35, "the fixtures were not found");
     for source in &sources {
@@ -50,7 +52,7 @@ fn every_source_reads_back_from_every_form() {
     }
 }
 
-/// Every checkpoint among the fixtures, by the path that a person would give.
+/// Returns every checkpoint among the fixtures, by the path that a user would give.
 fn sources() -> Vec<PathBuf> {
     let mut sources = Vec::new();
     let mut directories = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")];
@@ -70,7 +72,7 @@ fn sources() -> Vec<PathBuf> {
 fn opened(path: &Path) -> Arc<Catalog> {
     let mut catalog =
         source::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display())).catalog;
-    // Which Keras would read it is no matter here.
+    // The version of Keras that can read the file does not matter here.
     catalog.h5_layout = H5Layout::Keras3;
     Arc::new(catalog)
 }
@@ -126,13 +128,14 @@ fn whole(catalog: &Arc<Catalog>, to: &Path, name: &str) -> Option<PathBuf> {
     Some(path)
 }
 
-/// Quantized numbers are there as the integers that they are.
+/// Returns the value as safetensors has it: quantized numbers are integers. `None` if the format lacks the dtype.
 fn in_safetensors((dtype, shape, bytes): &Value) -> Option<Value> {
     let (name, _) = dtype.safetensors()?;
     Some((Dtype::from_safetensors(name)?, shape.clone(), bytes.clone()))
 }
 
-/// The same, and strings are padded to one length and come back as they were, unless they end in NUL.
+/// Returns the value as HDF5 has it: quantized numbers are integers. Strings are padded to one length and are read
+/// back unchanged, unless they end in NUL.
 fn in_hdf5((dtype, shape, bytes): &Value) -> Option<Value> {
     let dtype = match dtype {
         Dtype::Qint8 => Dtype::Int8,

@@ -1,4 +1,4 @@
-//! safetensors as a source, one file or many under an index, and as a view of any source.
+//! safetensors as a source (one file, or several files with an index), and as a view of any source.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ fn written(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/safetensors-0.8").join(name)
 }
 
-/// A copy of the fixture in many files, after a change to its index.
+/// Copies the fixture that has several files, and applies `change` to its index.
 fn sharded(change: impl Fn(&str) -> String) -> (TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     copy(&written("sharded"), dir.path());
@@ -44,7 +44,7 @@ fn bytes(file: &VirtualFile) -> Vec<u8> {
     bytes
 }
 
-/// Name, type, shape and bytes.
+/// The name, dtype, shape and bytes of a variable.
 type Value = (Vec<u8>, Dtype, Vec<u64>, Vec<u8>);
 
 fn values(catalog: &Catalog) -> Vec<Value> {
@@ -54,7 +54,7 @@ fn values(catalog: &Catalog) -> Vec<Value> {
     catalog.variables.iter().map(value).collect()
 }
 
-/// `model.safetensors` of a catalog, written to a directory.
+/// Writes the `model.safetensors` view of a catalog to a directory.
 fn viewed(catalog: Catalog, dir: &Path) -> PathBuf {
     let view = CHECKPOINT_VIEWS.iter().find(|whole| whole.name == "model.safetensors").unwrap();
     let catalog = Arc::new(catalog);
@@ -65,7 +65,7 @@ fn viewed(catalog: Catalog, dir: &Path) -> PathBuf {
 }
 
 #[test]
-fn every_value_is_a_range_of_one_of_the_files() {
+fn every_value_is_a_range_of_a_file() {
     for (path, shards) in [("dtypes/model.safetensors", 1), ("sharded/model.safetensors.index.json", 3)] {
         let catalog = open(&written(path)).catalog;
         assert_eq!(
@@ -83,7 +83,7 @@ fn every_value_is_a_range_of_one_of_the_files() {
 }
 
 #[test]
-fn what_is_shown_reads_as_what_it_was_made_of() {
+fn the_view_has_the_values_of_its_source() {
     let dir = tempfile::tempdir().unwrap();
     for source in
         ["dtypes/model.safetensors", "sharded/model.safetensors.index.json", "foreign/model.safetensors"]
@@ -101,21 +101,21 @@ fn what_is_shown_reads_as_what_it_was_made_of() {
 }
 
 #[test]
-fn what_the_package_wrote_is_shown_to_the_byte() {
+fn a_file_of_the_safetensors_package_is_shown_byte_for_byte() {
     let source = written("dtypes/model.safetensors");
     let dir = tempfile::tempdir().unwrap();
     assert_eq!(fs::read(viewed(open(&source).catalog, dir.path())).unwrap(), fs::read(source).unwrap());
 }
 
 #[test]
-fn types_that_no_checkpoint_has_are_left_out_and_named() {
+fn unsupported_dtypes_are_left_out_and_named() {
     let Checkpoint { catalog, warnings, .. } = open(&written("foreign/model.safetensors"));
     assert_eq!(catalog.variables.iter().map(|v| v.name.to_string()).collect::<Vec<_>>(), ["weight"]);
     assert!(warnings.len() == 1 && warnings[0].contains("scales (F8_E8M0), blocks (F4)"), "{warnings:?}");
 }
 
 #[test]
-fn a_missing_file_and_a_missing_tensor_are_told_at_once() {
+fn a_missing_file_and_a_missing_tensor_are_reported_at_once() {
     let (dir, index) = sharded(|text| text.replace("model.layers.0.norm.weight", "model.layers.0.gone"));
     fs::remove_file(dir.path().join(SECOND)).unwrap();
     let said = refused(&index);
@@ -125,7 +125,7 @@ fn a_missing_file_and_a_missing_tensor_are_told_at_once() {
 }
 
 #[test]
-fn a_tensor_that_the_index_does_not_have_is_left_out_and_told() {
+fn a_tensor_that_is_not_in_the_index_is_left_out_with_a_warning() {
     let entry = format!("\"model.layers.1.norm.weight\": \"{SECOND}\",");
     let (_dir, index) = sharded(|text| text.replace(&entry, ""));
     let Checkpoint { catalog, warnings, .. } = open(&index);
@@ -139,7 +139,7 @@ fn a_tensor_that_the_index_does_not_have_is_left_out_and_told() {
 }
 
 #[test]
-fn no_file_of_another_folder_is_opened() {
+fn files_of_other_directories_are_not_opened() {
     for name in [
         "../model.safetensors",
         "/etc/passwd",
@@ -160,7 +160,7 @@ fn no_file_of_another_folder_is_opened() {
 }
 
 #[test]
-fn a_file_cut_at_any_length_is_refused_with_its_name() {
+fn a_file_truncated_at_any_length_is_refused_with_its_name() {
     let (dir, index) = sharded(str::to_owned);
     let shard = dir.path().join(SECOND);
     let whole = fs::read(&shard).unwrap();
@@ -171,7 +171,7 @@ fn a_file_cut_at_any_length_is_refused_with_its_name() {
 }
 
 #[test]
-fn a_damaged_index_is_refused_or_disagrees_at_every_bit() {
+fn a_flipped_bit_in_the_index_is_refused_or_loses_no_variable() {
     let (_dir, index) = sharded(str::to_owned);
     let whole = fs::read(&index).unwrap();
     let names = open(&index).catalog.variables.len();

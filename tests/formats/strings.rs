@@ -1,4 +1,4 @@
-//! Tensors of strings that TensorFlow wrote, as NumPy and a person read them.
+//! String tensors that TensorFlow wrote, as `.npy` files, as text and as raw bytes.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ fn catalog() -> Catalog {
     source::open(&path).unwrap().catalog
 }
 
-/// A variable's file in a format.
+/// Returns the bytes of a variable's file in a format.
 fn bytes(catalog: &Catalog, format: &str, name: &str) -> Result<Vec<u8>, String> {
     let file = (view::format(format).unwrap().file)(catalog.variable(name.as_bytes()).unwrap())?;
     let mut bytes = vec![0; file.len() as usize];
@@ -20,7 +20,7 @@ fn bytes(catalog: &Catalog, format: &str, name: &str) -> Result<Vec<u8>, String>
 }
 
 #[test]
-fn arrays_are_those_that_numpy_saves_of_the_same_strings() {
+fn string_arrays_equal_those_that_numpy_saves() {
     let catalog = catalog();
     let descr = |file: &[u8]| String::from_utf8_lossy(&file[10..128]).split_once(", }").unwrap().0.to_owned();
     for (name, header, data) in [
@@ -38,7 +38,7 @@ fn arrays_are_those_that_numpy_saves_of_the_same_strings() {
 }
 
 #[test]
-fn strings_that_an_array_would_lose_are_in_text_and_raw_only() {
+fn strings_that_npy_cannot_hold_are_in_text_and_raw_only() {
     let catalog = catalog();
     let long = "c".repeat(300);
     assert!(bytes(&catalog, "npy", "awkward").is_err_and(|why| why.contains("NUL")));

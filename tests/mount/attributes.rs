@@ -1,4 +1,4 @@
-//! Extended attributes of what shows a variable.
+//! Extended attributes of the files and directories that show a variable.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -34,7 +34,7 @@ fn attributes(path: &Path) -> BTreeMap<String, String> {
 }
 
 #[test]
-fn what_shows_a_variable_says_what_it_is() {
+fn paths_that_show_a_variable_have_its_attributes() {
     let Some((_dir, m)) = mounted() else { return };
     let crc32c = Masked::of(&f32s(&[1.0, 2.0])).unmask().to_string();
     let expected = [
@@ -57,7 +57,7 @@ fn what_shows_a_variable_says_what_it_is() {
 }
 
 #[test]
-fn unknown_names_and_files_without_any_are_no_data_and_go_on_being_asked() {
+fn unknown_attributes_are_no_data_and_the_kernel_keeps_asking() {
     let Some((_dir, m)) = mounted() else { return };
     let kernel = m.join("ckpt-9/raw/encoder/kernel");
     for (path, name) in [
@@ -72,12 +72,12 @@ fn unknown_names_and_files_without_any_are_no_data_and_go_on_being_asked() {
         assert_eq!(attribute(&path, name), Err(Errno::NODATA), "{name} of {}", path.display());
     }
     assert!(attributes(&m.join("ckpt-9/vars/encoder")).is_empty());
-    // An answer of "no such call" would have turned attributes off by now.
+    // After `ENOSYS` the kernel would ask for no attribute again.
     assert_eq!(attribute(&kernel, "user.ckptfs.name").as_deref(), Ok("encoder/kernel"));
 }
 
 #[test]
-fn a_buffer_that_is_too_small_is_told_so_and_one_of_none_how_large_it_must_be() {
+fn a_small_buffer_is_an_error_and_an_empty_buffer_returns_the_length() {
     let Some((_dir, m)) = mounted() else { return };
     let kernel = m.join("ckpt-9/raw/encoder/kernel");
     let len = "encoder/kernel".len();
@@ -90,7 +90,7 @@ fn a_buffer_that_is_too_small_is_told_so_and_one_of_none_how_large_it_must_be() 
 }
 
 #[test]
-fn a_copy_that_keeps_attributes_keeps_these() {
+fn a_copy_with_attributes_keeps_these() {
     let Some((dir, m)) = mounted() else { return };
     let script = "set -e; cp -a \"$1\" cp; mkdir tar; tar --xattrs -C \"$1\" -cf - raw npy | tar --xattrs -C tar -xf -";
     let from = m.join("ckpt-9");
@@ -110,7 +110,7 @@ fn a_copy_that_keeps_attributes_keeps_these() {
     }
 }
 
-/// Whether the file system of a directory has no attributes of users.
+/// Returns true if the file system of a directory has no user attributes.
 fn cannot_keep(directory: &Path) -> bool {
     rustix::fs::setxattr(directory, "user.probe", b"1", rustix::fs::XattrFlags::empty()).is_err()
 }

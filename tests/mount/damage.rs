@@ -1,5 +1,6 @@
-//! A source that is cut, replaced or taken away under a mount: errors or a short read for what is gone, never zeros or
-//! other numbers, one line in the log; the rest reads on.
+//! A source that is truncated, replaced or deleted under a mount. Reads of the lost bytes fail or end early, and
+//! never return
+//! zeros or other numbers. The log has one line. Everything else can still be read.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -16,7 +17,7 @@ use crate::support::{ckptfs, eventually, stderr};
 const GONE: [i32; 2] = [libc::EIO, libc::ESTALE];
 const LEN: usize = 300_000;
 
-/// `ckpt-9` in two data files: `lost/…` in the one that is damaged, `kept` in the other. No value is zero.
+/// The source `ckpt-9` in two data files: `lost/…` in the damaged one, `kept` in the other. No value is zero.
 struct Source {
     _dir: TempDir,
     prefix: PathBuf,
@@ -40,7 +41,7 @@ impl Source {
         File::options().write(true).open(self.shard()).unwrap().set_len(len).unwrap();
     }
 
-    /// Puts a file with other values in the shard's place.
+    /// Replaces the shard with a file that has other values.
     fn replace(&self) {
         let other = self.prefix.with_added_extension("other");
         fs::write(&other, vec![0x77; fs::metadata(self.shard()).unwrap().len() as usize]).unwrap();
@@ -55,7 +56,7 @@ fn bundle(values: &[u8]) -> Bundle {
         .floats("kept", &[1.0, 2.0])
 }
 
-/// Files that are made of the damaged shard in every way: as it is, behind a header, element by element.
+/// The files that use the damaged shard in every way: unchanged, behind a header, converted element by element.
 const LOST: &[&str] = &[
     "ckpt-9/raw/lost/bytes",
     "ckpt-9/npy/lost/bytes.npy",
@@ -64,7 +65,7 @@ const LOST: &[&str] = &[
     "ckpt-9.data-00001-of-00002",
 ];
 
-/// What can be read of a file from its beginning, and the error that ends it, if one does.
+/// Reads the rest of a file. Returns its bytes, and the error that ended it, if there is one.
 fn read_on(file: &mut File) -> (Vec<u8>, Option<i32>) {
     let (mut got, mut buf) = (Vec::new(), vec![0; 10_000]);
     loop {
@@ -76,7 +77,7 @@ fn read_on(file: &mut File) -> (Vec<u8>, Option<i32>) {
     }
 }
 
-/// What does not depend on the damaged shard is as it was.
+/// Checks that files that do not depend on the damaged shard are unchanged.
 #[track_caller]
 fn the_rest_lives(m: &MountGuard) {
     assert_eq!(m.read("ckpt-9/raw/kept"), f32s(&[1.0, 2.0]));
@@ -86,7 +87,7 @@ fn the_rest_lives(m: &MountGuard) {
 }
 
 #[test]
-fn a_shard_cut_under_an_open_file_is_an_error_never_zeros_and_one_line_in_the_log() {
+fn a_shard_truncated_under_an_open_file_is_an_error_and_never_zeros() {
     for mode in ["kernel", "direct", "auto"] {
         let source = Source::new();
         let Some(m) = mount(&source.prefix, &["--cache", mode]) else { return };
@@ -108,7 +109,7 @@ fn a_shard_cut_under_an_open_file_is_an_error_never_zeros_and_one_line_in_the_lo
 }
 
 #[test]
-fn a_file_that_the_kernel_reads_by_itself_reads_short_when_its_shard_is_cut() {
+fn a_data_file_that_is_truncated_reads_short_or_fails() {
     let source = Source::new();
     for mode in ["auto", "kernel", "direct"] {
         bundle(&source.values).write(&source.prefix);
@@ -124,7 +125,7 @@ fn a_file_that_the_kernel_reads_by_itself_reads_short_when_its_shard_is_cut() {
 }
 
 #[test]
-fn a_shard_cut_under_a_mapping_does_not_end_the_daemon() {
+fn a_shard_truncated_while_it_is_read_does_not_end_the_daemon() {
     let source = Source::new();
     let Some(m) = mount(&source.prefix, &["--cache", "direct"]) else { return };
     let mut file = File::open(m.join("ckpt-9.data-00001-of-00002")).unwrap();
@@ -135,7 +136,7 @@ fn a_shard_cut_under_a_mapping_does_not_end_the_daemon() {
 }
 
 #[test]
-fn a_replaced_shard_is_stale_when_opened_however_it_is_shown_and_open_files_read_on() {
+fn a_replaced_shard_is_stale_when_opened_and_open_files_stay_readable() {
     for mode in ["auto", "kernel", "direct"] {
         let source = Source::new();
         let Some(m) = mount(&source.prefix, &["--cache", mode]) else { return };
@@ -145,7 +146,7 @@ fn a_replaced_shard_is_stale_when_opened_however_it_is_shown_and_open_files_read
         let old: Vec<_> = LOST.iter().map(|path| m.read(path)).collect();
         source.replace();
         for (path, old) in LOST.iter().zip(old) {
-            // Until the directory is looked at again, what was planned is gone; from then on the new file is what is there.
+            // Until the directory is scanned again, the planned file is stale. After that, the new file is read.
             match fs::read(m.join(path)) {
                 Ok(new) => assert!(new != old, "{mode}: {path}"),
                 Err(error) => assert_eq!(error.raw_os_error(), Some(libc::ESTALE), "{mode}: {path}"),
@@ -160,7 +161,7 @@ fn a_replaced_shard_is_stale_when_opened_however_it_is_shown_and_open_files_read
 }
 
 #[test]
-fn a_deleted_shard_reads_to_its_end_where_it_is_open_and_opens_no_more() {
+fn a_deleted_shard_stays_readable_in_open_files_and_cannot_be_opened() {
     let source = Source::new();
     let Some(m) = mount(&source.prefix, &[]) else { return };
     let mut files: Vec<_> = ["ckpt-9/raw/lost/bytes", "ckpt-9.data-00001-of-00002"]
@@ -175,7 +176,7 @@ fn a_deleted_shard_reads_to_its_end_where_it_is_open_and_opens_no_more() {
         assert_eq!(m.errno(path), libc::ESTALE, "{path}");
     }
     the_rest_lives(&m);
-    // Put back as it was, it is another file all the same.
+    // A shard that is restored with the same bytes is still another file.
     bundle(&source.values).write(&source.prefix);
     assert_eq!(m.errno(LOST[0]), libc::ESTALE);
 }
@@ -197,7 +198,7 @@ fn a_shard_changed_in_place_is_stale_within_a_second() {
 }
 
 #[test]
-fn an_index_that_is_gone_is_stale_where_it_is_served_and_not_needed_where_it_is_made_new() {
+fn a_deleted_index_is_stale_without_a_map_and_not_needed_with_a_map() {
     let source = Source::new();
     let Some(plain) = mount(&source.prefix, &[]) else { return };
     let Some(mapped) = mount(&source.prefix, &["--rename", "kept=k"]) else { return };
@@ -212,7 +213,7 @@ fn an_index_that_is_gone_is_stale_where_it_is_served_and_not_needed_where_it_is_
 }
 
 #[test]
-fn a_shard_that_is_missing_or_unreadable_mounts_with_a_warning_and_its_values_are_eio() {
+fn a_missing_or_unreadable_shard_is_a_warning_and_its_values_are_eio() {
     for directory_instead in [false, true] {
         let source = Source::new();
         fs::remove_file(source.shard()).unwrap();
@@ -234,7 +235,7 @@ fn a_shard_that_is_missing_or_unreadable_mounts_with_a_warning_and_its_values_ar
 }
 
 #[test]
-fn a_flipped_bit_is_served_unless_each_variable_is_to_be_verified_and_then_only_its_own_files_fail() {
+fn a_flipped_bit_is_an_error_only_with_verify_and_only_for_its_own_variable() {
     let source = Source::new();
     let file = File::options().write(true).open(source.shard()).unwrap();
     std::os::unix::fs::FileExt::write_all_at(&file, &[source.values[LEN / 2] ^ 1], (LEN / 2) as u64).unwrap();

@@ -1,4 +1,5 @@
-//! Directories that change below a real mount, and a mount over its own source: what the kernel keeps must not outlive them.
+//! Directories that change under a mount, and a mount over its own source: the caches of the kernel must not become
+//! stale.
 
 use std::fs;
 use std::io::{Read, Seek};
@@ -14,7 +15,7 @@ fn save(prefix: &Path, value: f32) {
 }
 
 #[test]
-fn the_kernel_lists_what_appears_and_forgets_what_vanishes() {
+fn the_kernel_lists_new_checkpoints_and_forgets_deleted_ones() {
     let dir = tempfile::tempdir().unwrap();
     save(&dir.path().join("ckpt-1"), 1.0);
     let Some(m) = mount(dir.path(), &[]) else { return };
@@ -55,7 +56,7 @@ fn the_kernel_reads_the_new_values_of_an_overwritten_checkpoint() {
 }
 
 #[test]
-fn a_mount_over_its_source_shows_the_map_and_leaves_the_source_as_it_was() {
+fn a_mount_over_its_source_shows_the_map_and_does_not_change_the_source() {
     let dir = tempfile::tempdir().unwrap();
     let source = fs::canonicalize(dir.path()).unwrap();
     save(&source.join("ckpt-1"), 1.0);

@@ -1,5 +1,6 @@
-//! The first listing of a real mount, and the names that stand for the newest checkpoint: what one call says, the next one
-//! finds.
+//! The first listing of a mount, and the links to the newest checkpoint: a name that one call returns is found by the
+//! next
+//! call.
 
 use std::fs;
 use std::path::Path;
@@ -13,7 +14,7 @@ use crate::support::bundle::Bundle;
 use crate::support::mount::{MountGuard, Place, can_mount, mount, mount_on};
 use crate::support::{CKPTFS, ckptfs, fixture, list, stderr, stdout};
 
-/// Ten object-based checkpoints. The map adds a data file to each, and the damaged one fits no map.
+/// Creates ten object-based checkpoints. The map adds a data file to each. One is damaged, so it fits no map.
 fn train() -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     for step in 0..10 {
@@ -29,7 +30,7 @@ fn train() -> TempDir {
 
 const MAP: [&str; 2] = ["--rename", "model=net"];
 
-/// Runs a shell script in a mount of [`train`], for whose every command this is the first look.
+/// Runs a shell script in a new mount of [`train`]. Its commands are the first that use the mount.
 fn first_look(script: &str) {
     let (source, out) = (train(), tempfile::tempdir().unwrap());
     let Some(m) = mount(source.path(), &MAP) else { return };
@@ -45,19 +46,19 @@ fn first_look(script: &str) {
 }
 
 #[test]
-fn ls_finds_all_that_it_lists() {
+fn ls_finds_every_name_that_it_lists() {
     first_look(
         "ls -l \"$1\" > \"$2\"/listed; ! grep -q '?' \"$2\"/listed; grep -q ckpt-4.error \"$2\"/listed",
     );
 }
 
 #[test]
-fn cp_copies_all_that_it_lists() {
+fn cp_copies_every_name_that_it_lists() {
     first_look("cp -r \"$1\"/. \"$2\"; test -s \"$2\"/ckpt-3.data-00001-of-00002");
 }
 
 #[test]
-fn tar_packs_all_that_it_lists() {
+fn tar_packs_every_name_that_it_lists() {
     first_look("tar -C \"$1\" -cf - . | tar -C \"$2\" -xf -; test -s \"$2\"/ckpt-3.data-00001-of-00002");
 }
 
@@ -74,7 +75,7 @@ fn status_counts_the_checkpoints_that_do_not_fit() {
 }
 
 #[test]
-fn the_rest_is_planned_in_the_background() {
+fn checkpoints_are_planned_in_the_background() {
     let source = train();
     let Some(m) = mount(source.path(), &MAP) else { return };
     crate::support::eventually("all are planned, though nobody listed them", || {
@@ -99,31 +100,32 @@ fn on_a_terminal_the_message_counts_the_checkpoints_that_do_not_fit() {
     assert!(stdout(&said).contains("ckpt-4.error says why"), "{}", stdout(&said));
 }
 
-/// Directories that are trained in at once, and saves in each: 200 saves together, in the time of ten.
+/// The number of directories that are trained in at the same time. Each gets [`SAVES`] saves: 200 saves in the time
+/// of ten.
 const RUNS: usize = 20;
 const SAVES: usize = 10;
 
-/// Writes a checkpoint and then its name into the state file, as TensorFlow does.
+/// Writes a checkpoint and then a state file that names it, like TensorFlow.
 fn save(run: &Path, step: usize) {
     Bundle::new().floats("w", &[step as f32]).write(&run.join(format!("ckpt-{step}")));
     fs::write(run.join("checkpoint.tmp"), format!("model_checkpoint_path: 'ckpt-{step}'\n")).unwrap();
     fs::rename(run.join("checkpoint.tmp"), run.join("checkpoint")).unwrap();
 }
 
-/// The step in the name of a checkpoint or one of its files.
+/// Returns the step in the name of a checkpoint or of one of its files.
 fn step(name: &str) -> usize {
     let digits = name.split("ckpt-").nth(1).unwrap();
     digits.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap()
 }
 
-/// The steps that the names of the newest lead to.
+/// Returns the steps that the links to the newest checkpoint lead to.
 fn latest(run: &Path) -> Vec<usize> {
     let link = |name: &str| step(fs::read_link(run.join(name)).unwrap().to_str().unwrap());
     ["latest", "latest.index", "latest.data-00000-of-00001"].map(link).to_vec()
 }
 
 #[test]
-fn latest_is_never_older_than_the_step_that_checkpoint_named() {
+fn latest_is_never_older_than_the_step_in_the_state_file() {
     let source = tempfile::tempdir().unwrap();
     let runs: Vec<_> = (0..RUNS).map(|run| source.path().join(format!("run{run}"))).collect();
     for run in &runs {
@@ -140,7 +142,7 @@ fn latest_is_never_older_than_the_step_that_checkpoint_named() {
             let shown = m.join(format!("run{run}"));
             let begun = Instant::now();
             loop {
-                // The kernel may keep what it is told here.
+                // The kernel may cache the links that it reads here.
                 let _ = latest(&shown);
                 let named = step(&fs::read_to_string(shown.join("checkpoint")).unwrap());
                 older.extend(

@@ -1,4 +1,4 @@
-//! Where a mount may be, and how `ckptfs umount` takes it away again.
+//! Mountpoints: the directories that are valid, and how `ckptfs umount` unmounts them.
 
 use std::fs::{self, File, Permissions};
 use std::io::Read;
@@ -17,7 +17,7 @@ fn umount(args: &[&Path]) -> Output {
 }
 
 #[test]
-fn ckptfs_umount_ends_what_ckptfs_mounted() {
+fn ckptfs_umount_unmounts_and_ends_the_daemon() {
     let place = Place::new();
     let Some(m) = place.mount(&[]) else { return };
     let daemon = m.daemon();
@@ -31,7 +31,7 @@ fn ckptfs_umount_ends_what_ckptfs_mounted() {
 }
 
 #[test]
-fn ckptfs_umount_takes_a_path_in_any_spelling() {
+fn ckptfs_umount_accepts_every_spelling_of_a_path() {
     let place = Place::new();
     std::os::unix::fs::symlink("m", place.root.join("link")).unwrap();
     for (from, spelling) in [("", "m"), ("", "m/"), ("", "./m"), ("m/..", "m"), ("", "link")] {
@@ -44,7 +44,7 @@ fn ckptfs_umount_takes_a_path_in_any_spelling() {
 }
 
 #[test]
-fn ckptfs_umount_leaves_alone_what_is_not_its_own() {
+fn ckptfs_umount_refuses_what_ckptfs_did_not_mount() {
     let place = Place::new();
     for (path, words) in [
         ("/proc", "not a mount of ckptfs but of proc"),
@@ -58,7 +58,7 @@ fn ckptfs_umount_leaves_alone_what_is_not_its_own() {
 }
 
 #[test]
-fn a_mount_in_use_is_unmounted_lazily_only_when_asked() {
+fn a_mount_in_use_is_unmounted_only_with_lazy() {
     let place = Place::new();
     let Some(m) = place.mount(&[]) else { return };
     let daemon = m.daemon();
@@ -77,7 +77,7 @@ fn a_mount_in_use_is_unmounted_lazily_only_when_asked() {
 }
 
 #[test]
-fn a_mount_whose_daemon_was_killed_is_called_stale_and_can_be_unmounted() {
+fn a_mount_with_a_killed_daemon_is_reported_and_can_be_unmounted() {
     let place = Place::new();
     let Some(m) = place.mount(&[]) else { return };
     m.signal_and_wait(Signal::KILL);
@@ -94,7 +94,7 @@ fn a_mount_whose_daemon_was_killed_is_called_stale_and_can_be_unmounted() {
 }
 
 #[test]
-fn a_place_that_cannot_be_mounted_on_is_exit_1_with_what_to_do() {
+fn an_invalid_mountpoint_exits_with_1_and_says_what_to_do() {
     let place = Place::new();
     fs::write(place.root.join("file"), "").unwrap();
     fs::create_dir(place.root.join("full")).unwrap();
@@ -123,7 +123,7 @@ fn a_place_that_cannot_be_mounted_on_is_exit_1_with_what_to_do() {
 }
 
 #[test]
-fn a_place_where_ckptfs_has_something_mounted_is_told_what_and_nonempty_hides_what_is_there() {
+fn a_mountpoint_in_use_is_refused_and_nonempty_mounts_over_files() {
     let place = Place::new();
     let Some(m) = place.mount(&[]) else { return };
     let output = ckptfs([Path::new("mount"), &place.prefix(), m.path()]);
@@ -132,7 +132,7 @@ fn a_place_where_ckptfs_has_something_mounted_is_told_what_and_nonempty_hides_wh
         assert!(stderr(&output).contains(words), "{words}: {}", stderr(&output));
     }
     drop(m);
-    // Over the source itself, so that paths which programs have built in see the map.
+    // A mount over the source itself: programs with fixed paths see the map.
     let Some(over) = mount_on(&place.prefix(), &place.root, &["-o", "nonempty", "--rename", "w=v"]) else {
         return;
     };
@@ -151,7 +151,7 @@ fn a_mountpoint_with_glob_characters_is_mounted_with_a_warning() {
 }
 
 #[test]
-fn paths_given_from_elsewhere_hold_after_the_daemon_has_left() {
+fn relative_paths_stay_valid_after_the_daemon_changes_its_directory() {
     let place = Place::new();
     if !can_mount() {
         return;
@@ -166,7 +166,7 @@ fn paths_given_from_elsewhere_hold_after_the_daemon_has_left() {
     assert!(unmounted.status.success() && log.contains("is mounted on"), "{log}");
 }
 
-/// What a mount says where nothing can be mounted: why, and what can be done all the same.
+/// Checks that a failed mount says why, and which commands work without a mount.
 #[track_caller]
 fn cannot(output: &Output, why: &[&str]) {
     assert_eq!(output.status.code(), Some(1), "{}", stderr(output));
@@ -176,12 +176,12 @@ fn cannot(output: &Output, why: &[&str]) {
 }
 
 #[test]
-fn without_the_device_it_says_so_and_what_works_all_the_same() {
+fn without_the_device_the_error_says_why_and_what_still_works() {
     let place = Place::new();
     if !can_mount() || !geteuid().is_root() {
         return;
     }
-    // In a file-system namespace of its own, whose /dev has next to nothing.
+    // The command runs in a mount namespace whose /dev is almost empty.
     let script = "mount -t tmpfs none /dev && mknod /dev/null c 1 3 && exec \"$@\"";
     let mut command = Command::new("unshare");
     command
@@ -191,12 +191,12 @@ fn without_the_device_it_says_so_and_what_works_all_the_same() {
 }
 
 #[test]
-fn without_the_right_to_mount_it_says_so_and_what_works_all_the_same() {
+fn without_permission_to_mount_the_error_says_why_and_what_still_works() {
     let place = Place::new();
     if !can_mount() || !geteuid().is_root() {
         return;
     }
-    // As somebody else, where the helper that has the right is not to be found.
+    // The command runs as another user whose PATH has no fusermount3.
     let program = place.root.join("ckptfs");
     fs::copy(CKPTFS, &program).unwrap();
     fs::set_permissions(&place.root, Permissions::from_mode(0o755)).unwrap();

@@ -1,11 +1,13 @@
-//! A system without /proc, as some containers and chroots are: what reads a checkpoint works, and what needs /proc says so.
+//! Systems without /proc, such as some containers and chroots: commands that read a checkpoint work, and commands
+//! that need
+//! /proc say so.
 
 use std::path::Path;
 use std::process::{Command, Output};
 
 use crate::support::{CKPTFS, fixture, stderr, stdout};
 
-/// Runs ckptfs where an empty file system covers /proc, for this one process.
+/// Runs ckptfs in a mount namespace where an empty file system covers /proc.
 fn without_proc(args: &[&Path]) -> Output {
     let mut command = Command::new("unshare");
     command.arg("--mount");

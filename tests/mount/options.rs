@@ -1,4 +1,4 @@
-//! How a mount is made: its type, its options, who may enter, who keeps what was read; and that nothing can be written.
+//! Options of a mount: its type, its flags, access for other users and cache modes. Every write is refused.
 
 use std::fs::{self, File};
 use std::io;
@@ -25,14 +25,15 @@ fn small() -> Bundle {
     Bundle::new().floats("dense/kernel", &[1.0, 2.0]).floats("dense/bias", &[3.0])
 }
 
-/// A variable of some mebibytes, none of whose pages is like another, beside small ones.
+/// Returns a bundle with a variable of three mebibytes whose pages all differ and with small variables, and the
+/// variable's bytes.
 fn large() -> (Bundle, Vec<u8>) {
     let bytes: Vec<u8> = (0..3u32 << 20).map(|i| (i ^ i >> 8 ^ i >> 13) as u8).collect();
     (small().tensor("large", Dtype::Uint8, &[bytes.len() as u64], &bytes).floats("after", &[4.0]), bytes)
 }
 
 #[test]
-fn it_is_shown_as_a_read_only_mount_of_ckptfs_for_its_owner() {
+fn mountinfo_shows_a_read_only_mount_of_ckptfs_for_its_owner() {
     let (_dir, prefix) = source("ckpt-9", &small());
     let Some(m) = mount(&prefix, &[]) else { return };
     let line = m.mountinfo().unwrap();
@@ -48,13 +49,13 @@ fn it_is_shown_as_a_read_only_mount_of_ckptfs_for_its_owner() {
     assert!(!of_super.contains(&"allow_other"), "{line}");
 }
 
-/// Lists a directory as somebody else.
+/// Lists a directory as an unprivileged user.
 fn list_as_nobody(path: &Path) -> Output {
     Command::new("ls").arg(path).uid(65534).gid(65534).output().unwrap()
 }
 
 #[test]
-fn only_the_owner_may_enter_unless_others_are_let_in() {
+fn only_the_owner_has_access_without_allow_other() {
     if !can_mount() || !rustix::process::geteuid().is_root() {
         return;
     }
@@ -79,7 +80,7 @@ fn only_the_owner_may_enter_unless_others_are_let_in() {
 }
 
 #[test]
-fn nothing_can_be_written() {
+fn every_write_is_refused() {
     let (_dir, prefix) = source("ckpt-9", &small());
     let Some(m) = mount(&prefix, &[]) else { return };
     let (file, directory) = (m.join("ckpt-9/raw/dense/bias"), m.join("ckpt-9/new"));
@@ -119,7 +120,7 @@ fn a_source_called_latest_or_checkpoint_keeps_its_name() {
 }
 
 #[test]
-fn what_is_read_does_not_depend_on_who_keeps_it() {
+fn every_cache_mode_reads_the_same_bytes() {
     let (bundle, bytes) = large();
     let (_dir, prefix) = source("ckpt-9", &bundle);
     let data = fs::read(prefix.with_added_extension("data-00000-of-00001")).unwrap();
@@ -154,11 +155,11 @@ fn read_fully(file: &File, buf: &mut [u8], offset: u64) -> usize {
 }
 
 #[test]
-fn the_kernel_reads_whole_data_files_by_itself_where_it_may() {
+fn handles_on_one_data_file_share_its_passthrough() {
     let (bundle, _) = large();
     let (_dir, prefix) = source("ckpt-9", &bundle);
     let Some(m) = mount(&prefix, &[]) else { return };
-    // Two handles on one inode share what the kernel was given, in whatever order they close.
+    // Two handles on one inode share its passthrough file, in any order of closing.
     let (first, second) =
         (File::open(m.join("ckpt-9.data-00000-of-00001")), File::open(m.join("latest.data-00000-of-00001")));
     let (first, second, mut byte) = (first.unwrap(), second.unwrap(), [0; 4]);
@@ -171,7 +172,7 @@ fn the_kernel_reads_whole_data_files_by_itself_where_it_may() {
 }
 
 #[test]
-fn programs_that_copy_trees_copy_this_one() {
+fn cp_and_tar_copy_the_tree() {
     let (dir, prefix) = source("ckpt-9", &small());
     let Some(m) = mount(&prefix, &[]) else { return };
     let from = m.path().to_str().unwrap();
@@ -186,7 +187,7 @@ fn programs_that_copy_trees_copy_this_one() {
 }
 
 #[test]
-fn the_file_system_is_as_large_as_its_data_and_full() {
+fn statfs_shows_a_full_file_system_as_large_as_its_data() {
     let (bundle, _) = large();
     let (_dir, prefix) = source("ckpt-9", &bundle);
     let Some(m) = mount(&prefix, &[]) else { return };
@@ -200,7 +201,7 @@ fn the_file_system_is_as_large_as_its_data_and_full() {
 }
 
 #[test]
-fn words_of_fstab_are_understood_and_others_are_exit_2() {
+fn fstab_options_are_accepted_and_unknown_options_exit_with_2() {
     let (dir, prefix) = source("ckpt-9", &small());
     let words = "ro,noauto,nofail,_netdev,x-systemd.automount,user,defaults,nosuid,threads=3,cache_size=8M";
     let Some(m) = mount(&prefix, &["-o", words, "-o", "rw"]) else { return };
@@ -218,7 +219,7 @@ fn words_of_fstab_are_understood_and_others_are_exit_2() {
 }
 
 #[test]
-fn a_map_is_in_force_and_one_that_does_not_fit_mounts_nothing() {
+fn a_map_is_applied_and_a_map_that_does_not_fit_mounts_nothing() {
     let (dir, prefix) = source("ckpt-9", &small());
     let Some(m) = mount(&prefix, &["--rename", "dense/**=d/**", "--alias", "dense/bias=b"]) else { return };
     assert_eq!(list(&m.join("ckpt-9/vars")), ["b", "d"]);
@@ -237,7 +238,7 @@ fn a_map_is_in_force_and_one_that_does_not_fit_mounts_nothing() {
     }
 }
 
-/// The names of the checkpoint that a mount shows, as ckptfs itself reads them there.
+/// Returns the names that `ckptfs ls` reads from the checkpoint in a mount.
 fn names_through(m: &MountGuard) -> Vec<String> {
     let output = ckptfs([Path::new("ls"), &m.join("latest")]);
     crate::support::stdout(&output).lines().map(str::to_owned).collect()

@@ -1,4 +1,4 @@
-//! Checkpoints of other formats than TensorFlow's in a mount: under which names they are there, and in which form.
+//! Checkpoints in other formats than TensorFlow's, in a mount: their names and the format of their files.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ fn of(writer: &str, name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(writer).join(name)
 }
 
-/// A directory with one file of each format, and its names.
+/// The fixtures that have one file of a format: writer, name and file.
 const ONES: &[(&str, &str, &str)] = &[
     ("keras-3.15", "functional", "model.weights.h5"),
     ("tf_keras-2.21", "sequential", "model.h5"),
@@ -18,7 +18,7 @@ const ONES: &[(&str, &str, &str)] = &[
 ];
 
 #[test]
-fn a_file_is_there_as_itself_until_a_map_changes_it_and_then_in_its_own_format() {
+fn a_file_is_served_unchanged_without_a_map_and_in_its_own_format_with_a_map() {
     for (writer, name, file) in ONES {
         let source = of(writer, name);
         let first = stdout(&ckptfs([Path::new("ls"), &source]));
@@ -37,7 +37,7 @@ fn a_file_is_there_as_itself_until_a_map_changes_it_and_then_in_its_own_format()
 }
 
 #[test]
-fn the_bundle_of_a_file_has_the_file_itself_for_its_data() {
+fn the_data_file_of_the_bundle_view_is_the_original_file() {
     for (writer, name, file) in ONES {
         let source = of(writer, name);
         let Some(m) = mount(&source, &["--add-prefix", "new/"]) else { return };
@@ -49,7 +49,7 @@ fn the_bundle_of_a_file_has_the_file_itself_for_its_data() {
 }
 
 #[test]
-fn several_files_under_an_index_are_there_as_one() {
+fn several_files_with_an_index_are_shown_as_one_file() {
     let Some(m) = mount(&of("safetensors-0.8", "sharded"), &["--add-prefix", "new/"]) else { return };
     let names = list(&m.join(""));
     assert!(
@@ -61,7 +61,7 @@ fn several_files_under_an_index_are_there_as_one() {
 }
 
 #[test]
-fn beside_checkpoints_of_tensorflow_other_formats_are_files_like_any_other() {
+fn other_formats_in_a_directory_of_tensorflow_checkpoints_are_plain_files() {
     let dir = tempfile::tempdir().unwrap();
     copy(&fixture("two_steps"), dir.path());
     copy(&of("keras-3.15", "functional"), dir.path());
@@ -73,7 +73,7 @@ fn beside_checkpoints_of_tensorflow_other_formats_are_files_like_any_other() {
 }
 
 #[test]
-fn files_of_the_first_version_are_listed_by_their_directory_and_restored_by_their_stem() {
+fn v1_checkpoints_are_in_the_state_file_and_are_restored_by_prefix() {
     for name in ["v1_checkpoint", "v1_sharded"] {
         let Some(m) = mount(&fixture(name), &[]) else { return };
         assert!(m.text("checkpoint").contains("model_checkpoint_path: \"ckpt-9\""));

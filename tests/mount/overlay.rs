@@ -1,5 +1,5 @@
-//! Overlays through a real mount: in a daemon that has left the directory that paths were said in, in a directory of
-//! checkpoints, and when they change below it.
+//! Overlays in a mount: relative paths given to a daemon, overlays on a directory of checkpoints, and overlays that
+//! change.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use crate::support::bundle::{Bundle, f32s};
 use crate::support::mount::{can_mount, mount};
 use crate::support::{CKPTFS, eventually, list, stderr};
 
-/// A directory of two checkpoints, an adapter, and a checkpoint without `a`.
+/// Creates `train/` with two checkpoints and a checkpoint without `a`, and `adapter/` with an adapter.
 fn place() -> (TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     let root = dir.path().canonicalize().unwrap();
@@ -25,7 +25,7 @@ fn place() -> (TempDir, PathBuf) {
     (dir, root)
 }
 
-/// Options of one mount.
+/// Returns the options of a mount, with each `@` replaced by `root`.
 fn flags(root: &Path, flags: &[(&str, &str)]) -> Vec<String> {
     let flag = |(name, value): &(&str, &str)| {
         [(*name).to_owned(), value.replace('@', &format!("{}/", root.display()))]
@@ -33,14 +33,14 @@ fn flags(root: &Path, flags: &[(&str, &str)]) -> Vec<String> {
     flags.iter().flat_map(flag).collect()
 }
 
-/// Mounts `source`; the paths of options are below `root`.
+/// Mounts `source`, a path below `root`, with the options that [`flags`] returns.
 fn mounted(root: &Path, source: &str, options: &[(&str, &str)]) -> Option<crate::support::mount::MountGuard> {
     let flags = flags(root, options);
     mount(&root.join(source), &flags.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
 #[test]
-fn values_come_from_each_and_facts_say_from_where() {
+fn values_come_from_every_overlay_and_tables_name_their_source() {
     let (_dir, root) = place();
     let options = [("--overlay", "@adapter"), ("--take", "a=@train/ckpt-8")];
     let Some(m) = mounted(&root, "train/ckpt-9", &options) else { return };
@@ -57,7 +57,7 @@ fn values_come_from_each_and_facts_say_from_where() {
 }
 
 #[test]
-fn relative_paths_are_those_of_the_directory_that_the_command_was_given_in() {
+fn relative_paths_start_at_the_working_directory_of_the_command() {
     let (_dir, root) = place();
     if !can_mount() {
         return;
@@ -75,7 +75,7 @@ fn relative_paths_are_those_of_the_directory_that_the_command_was_given_in() {
 }
 
 #[test]
-fn every_checkpoint_of_a_directory_gets_them_and_one_that_does_not_fit_says_why() {
+fn every_checkpoint_of_a_directory_gets_the_overlays_or_an_error_file() {
     let (_dir, root) = place();
     let options = [("--overlay", "@adapter"), ("--take", "a=@train/ckpt-8")];
     fs::remove_file(root.join("train/other-1.index")).unwrap();
@@ -93,7 +93,7 @@ fn every_checkpoint_of_a_directory_gets_them_and_one_that_does_not_fit_says_why(
 }
 
 #[test]
-fn an_overlay_that_changed_gives_errors_and_no_old_or_new_values() {
+fn a_changed_overlay_is_stale_and_its_new_values_are_never_served() {
     let (_dir, root) = place();
     let Some(m) = mounted(&root, "train/ckpt-9", &[("--overlay", "@adapter")]) else { return };
     assert_eq!(m.read("ckpt-9/raw/lora"), f32s(&[2.0]));

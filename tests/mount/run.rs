@@ -1,4 +1,4 @@
-//! `ckptfs run`: a command that sees the map in the source's own place, and nobody else.
+//! `ckptfs run`: only the command sees the map, at the source's own path.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -14,13 +14,13 @@ use crate::support::bundle::Bundle;
 use crate::support::mount::{can_mount, is_alive, mountinfo};
 use crate::support::{CKPTFS, eventually, list, stderr, stdout};
 
-/// `train/ckpt-9` with the variables `bert/w` and `step`.
+/// The checkpoint `train/ckpt-9` with the variables `bert/w` and `step`.
 struct Train {
     dir: TempDir,
 }
 
 impl Train {
-    /// `None` where mounts are not to be tested.
+    /// Creates the checkpoint. Returns `None` if mounts are not tested.
     fn new() -> Option<Self> {
         let dir = tempfile::tempdir().unwrap();
         Bundle::new()
@@ -34,7 +34,7 @@ impl Train {
         self.dir.path().canonicalize().unwrap().join(path)
     }
 
-    /// A command line that runs a script, in the directory above `train`.
+    /// Returns a command that runs a script under `ckptfs run`, in the directory above `train`.
     fn command(&self, flags: &[&str], script: &str) -> Command {
         let mut command = Command::new(CKPTFS);
         command.current_dir(self.dir.path()).args(["run", "train/ckpt-9", "--rename", "bert/**=encoder/**"]);
@@ -74,7 +74,7 @@ fn the_command_sees_the_map_at_the_sources_own_path() {
 }
 
 #[test]
-fn all_else_in_the_directory_is_there_and_as_it_is() {
+fn other_files_in_the_directory_are_visible_and_unchanged() {
     let Some(train) = Train::new() else { return };
     Bundle::new().floats("bert/old", &[8.0]).write(&train.path("train/ckpt-8"));
     fs::create_dir(train.path("train/eval")).unwrap();
@@ -96,7 +96,7 @@ fn all_else_in_the_directory_is_there_and_as_it_is() {
 }
 
 #[test]
-fn of_a_directory_every_checkpoint_is_under_the_map() {
+fn the_map_applies_to_every_checkpoint_of_a_directory() {
     let Some(train) = Train::new() else { return };
     Bundle::new().floats("bert/w", &[8.0]).write(&train.path("train/ckpt-8"));
     let script = format!("{CKPTFS} ls train/ckpt-8; {CKPTFS} ls train/ckpt-9");
@@ -109,7 +109,7 @@ fn of_a_directory_every_checkpoint_is_under_the_map() {
 }
 
 #[test]
-fn overlays_are_those_that_were_there_before_also_when_the_view_covers_them() {
+fn overlays_may_be_in_the_directory_that_the_view_covers() {
     let Some(train) = Train::new() else { return };
     Bundle::new().floats("bert/w", &[8.0, 9.0]).write(&train.path("train/ckpt-8"));
     Bundle::new().floats("lora", &[5.0]).write(&train.path("adapter/ckpt-1"));
@@ -122,7 +122,7 @@ fn overlays_are_those_that_were_there_before_also_when_the_view_covers_them() {
 }
 
 #[test]
-fn nobody_else_sees_it_and_nothing_is_left() {
+fn other_processes_do_not_see_the_view_and_nothing_is_left_behind() {
     let Some(train) = Train::new() else { return };
     let before = list(&train.path("train"));
     let mut child = train
@@ -139,7 +139,7 @@ fn nobody_else_sees_it_and_nothing_is_left() {
     assert_eq!(list(&train.path("train")), before);
 }
 
-/// The first line that a child prints.
+/// Returns the first line that a child prints.
 fn line(child: &mut Child) -> String {
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
@@ -147,7 +147,7 @@ fn line(child: &mut Child) -> String {
 }
 
 #[test]
-fn the_current_directory_is_the_users_also_when_it_is_the_sources() {
+fn the_working_directory_is_kept_even_if_it_is_in_the_source() {
     let Some(train) = Train::new() else { return };
     assert_eq!(train.prints("pwd"), format!("{}\n", train.path("").display()).replace("/\n", "\n"));
     let mut command = Command::new(CKPTFS);
@@ -166,7 +166,7 @@ fn the_current_directory_is_the_users_also_when_it_is_the_sources() {
 }
 
 #[test]
-fn what_the_command_reads_and_writes_is_the_callers() {
+fn the_command_has_the_standard_streams_of_the_caller() {
     let Some(train) = Train::new() else { return };
     let mut child = train
         .command(&[], "cat; echo oops >&2")
@@ -181,7 +181,7 @@ fn what_the_command_reads_and_writes_is_the_callers() {
 }
 
 #[test]
-fn the_exit_status_is_the_commands() {
+fn the_exit_status_is_that_of_the_command() {
     let Some(train) = Train::new() else { return };
     for code in [0, 1, 7, 255] {
         assert_eq!(train.run(&format!("exit {code}")).status.code(), Some(code));
@@ -203,13 +203,13 @@ fn the_exit_status_is_the_commands() {
 }
 
 #[test]
-fn signals_reach_the_command_which_decides() {
+fn signals_are_forwarded_to_the_command() {
     let Some(train) = Train::new() else { return };
     for (signal, name) in
         [(Signal::TERM, "TERM"), (Signal::HUP, "HUP"), (Signal::USR1, "USR1"), (Signal::INT, "INT")]
     {
         let script = format!("trap 'echo caught; exit 3' {name}; echo ready; while :; do sleep 0.01; done");
-        // Without a terminal, so that nothing but ckptfs tells the command.
+        // Without a terminal, only ckptfs sends the signal to the command.
         let mut command = Command::new("setsid");
         let made = train.command(&[], &script);
         command.arg("-w").arg(CKPTFS).args(made.get_args()).current_dir(train.path(""));
@@ -225,7 +225,7 @@ fn signals_reach_the_command_which_decides() {
     }
 }
 
-/// `setsid` runs it in its own place, unless it leads a group: then in a child.
+/// Returns the process of ckptfs. `setsid` executes it in its own process, or in a child if it leads a process group.
 fn ckptfs_of(child: &Child) -> Pid {
     let pid = child.id();
     let is_it = |pid: &u32| {
@@ -237,7 +237,7 @@ fn ckptfs_of(child: &Child) -> Pid {
 }
 
 #[test]
-fn what_the_command_leaves_running_is_left_with_the_plain_source() {
+fn background_processes_of_the_command_see_the_plain_source_afterwards() {
     let Some(train) = Train::new() else { return };
     let script = "(cd /; until test -e \"$0/go\"; do sleep 0.01; done; ls \"$0/train\" > \"$0/seen\"; mv \"$0/seen\" \"$0/listed\") >/dev/null 2>&1 & exit 4";
     let mut command = train.command(&[], script);
@@ -249,7 +249,7 @@ fn what_the_command_leaves_running_is_left_with_the_plain_source() {
 }
 
 #[test]
-fn what_is_wrong_is_said_before_the_command_is_run() {
+fn errors_are_reported_before_the_command_runs() {
     let Some(train) = Train::new() else { return };
     let touch = format!("touch '{}'", train.path("ran").display());
     for (flag, code, says) in [("--drop=none", 1, "matched none of 2"), ("--drop={", 2, "never closed")] {
@@ -268,7 +268,7 @@ fn what_is_wrong_is_said_before_the_command_is_run() {
     assert_eq!(usage.status.code(), Some(2));
 }
 
-/// As a user without any right, in a world whose device users may open.
+/// Runs `ckptfs run` as an unprivileged user in a mount namespace where /dev/fuse has the mode `device_mode`.
 fn as_nobody(train: &Train, device_mode: &str, script: &str) -> Output {
     fs::set_permissions(train.path(""), fs::Permissions::from_mode(0o777)).unwrap();
     let program = train.path("ckptfs");
@@ -282,7 +282,7 @@ fn as_nobody(train: &Train, device_mode: &str, script: &str) -> Output {
 }
 
 #[test]
-fn a_user_has_it_in_a_user_namespace_and_stays_who_he_is() {
+fn an_unprivileged_user_gets_a_user_namespace_and_keeps_the_user_id() {
     let Some(train) = Train::new() else { return };
     if !geteuid().is_root() {
         return;
@@ -301,7 +301,7 @@ fn a_user_has_it_in_a_user_namespace_and_stays_who_he_is() {
 }
 
 #[test]
-fn a_user_who_may_not_have_it_is_told_what_to_do() {
+fn a_user_without_permission_is_told_what_to_do() {
     let Some(train) = Train::new() else { return };
     if !geteuid().is_root() {
         return;
@@ -309,7 +309,7 @@ fn a_user_who_may_not_have_it_is_told_what_to_do() {
     let output = as_nobody(&train, "600", "true");
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("/dev/fuse"), "{}", stderr(&output));
-    // Root without its rights may map no root into a user namespace.
+    // Root without its capabilities cannot map root into a user namespace.
     let made = train.command(&[], "true");
     let mut command = Command::new("setpriv");
     command
@@ -326,7 +326,7 @@ fn a_user_who_may_not_have_it_is_told_what_to_do() {
 }
 
 #[test]
-fn a_daemon_that_is_killed_takes_its_view_along_and_nothing_hangs() {
+fn a_killed_daemon_ends_its_view_and_the_command_does_not_hang() {
     let Some(train) = Train::new() else { return };
     let script = "echo ready; until ! cat train/ckpt-9/vars/step/dtype; do sleep 0.01; done >/dev/null 2>&1; echo over > over";
     let mut child = train.command(&[], script).stdout(Stdio::piped()).spawn().unwrap();

@@ -1,4 +1,4 @@
-//! `--show`: the forms of variables that a mount shows, and what becomes of those that it hides.
+//! `--show`: the forms of variables that a mount shows, and the paths and inodes of hidden forms.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use ckptfs::tree::{Attr, Content, Ino, Kind, Show, Tree};
 
 use crate::support::fixture;
 
-/// A tree of an object-based checkpoint, so that there are trees of links too.
+/// Creates a tree of an object-based checkpoint, which also has trees of links.
 fn tree(show: &str) -> Tree {
     let mirror = MountedSource::open(&fixture("object_module").join("ckpt-9"), Arc::default()).unwrap();
     Tree::showing(Show::parse(show).unwrap(), Box::new(mirror), []).unwrap()
@@ -24,7 +24,8 @@ fn entries(tree: &Tree, directory: Ino) -> Vec<(String, Ino, Kind)> {
     entries
 }
 
-/// Every path of the checkpoint's directory with what it is. A listing, a look-up, `stat` and `nlink` must agree.
+/// Returns every path in the checkpoint's directory with its attributes. A listing, a lookup, `stat` and `nlink` must
+/// agree.
 fn walk(tree: &Tree) -> Vec<(String, Attr)> {
     let top = tree.lookup(Ino::ROOT, b"ckpt-9").unwrap();
     let (mut all, mut open) = (Vec::new(), vec![(String::new(), top)]);
@@ -44,7 +45,7 @@ fn walk(tree: &Tree) -> Vec<(String, Attr)> {
     all
 }
 
-/// The names in the checkpoint's directory that are not links to the checkpoint itself.
+/// Returns the sorted names in the checkpoint's directory, without `checkpoint` and names that begin with a dot.
 fn names(tree: &Tree) -> Vec<String> {
     let top = tree.lookup(Ino::ROOT, b"ckpt-9").unwrap().ino;
     let mut names: Vec<_> = entries(tree, top).into_iter().map(|(name, _, _)| name).collect();
@@ -69,7 +70,7 @@ const ALL: [&str; 12] = [
 ];
 
 #[test]
-fn the_forms_that_are_named_are_shown_and_no_others() {
+fn only_the_named_forms_are_shown() {
     let cases: [(&str, &[&str]); 8] = [
         ("all", &ALL),
         ("none", &[]),
@@ -86,7 +87,7 @@ fn the_forms_that_are_named_are_shown_and_no_others() {
 }
 
 #[test]
-fn a_listing_a_lookup_and_nlink_agree_whatever_is_shown() {
+fn a_listing_a_lookup_and_nlink_agree_for_every_selection() {
     let all = walk(&tree("all")).len();
     for show in ["none", "npy", "vars", "vars,npy", "names", "graph,raw", "text,json"] {
         let tree = tree(show);
@@ -102,7 +103,7 @@ fn a_listing_a_lookup_and_nlink_agree_whatever_is_shown() {
 }
 
 #[test]
-fn the_inodes_of_what_is_hidden_stand_for_nothing() {
+fn inodes_of_hidden_files_are_stale() {
     let shown = tree("vars,npy");
     let files: Vec<_> =
         walk(&tree("vars,npy,text")).into_iter().map(|(path, attr)| (path, attr.ino)).collect();
@@ -118,7 +119,7 @@ fn the_inodes_of_what_is_hidden_stand_for_nothing() {
 }
 
 #[test]
-fn every_link_leads_to_something_that_is_shown() {
+fn every_link_leads_to_a_shown_path() {
     for show in ["vars", "vars,raw", "graph", "names,npy", "all"] {
         let tree = tree(show);
         let paths = walk(&tree);
@@ -137,7 +138,7 @@ fn every_link_leads_to_something_that_is_shown() {
     }
 }
 
-/// The path that a link in a directory leads to.
+/// Returns the path that a link in a directory leads to.
 fn follow(directory: &Path, target: &str) -> String {
     let mut path: Vec<_> = directory.to_str().unwrap().split('/').filter(|part| !part.is_empty()).collect();
     for part in target.split('/') {
@@ -160,10 +161,10 @@ mod mounted {
     use crate::support::mount::{MountGuard, mount};
     use crate::support::{CKPTFS, stderr, stdout};
 
-    /// Bytes of the variable's values, far more than all else there is.
+    /// The size of the variable's values in bytes, far more than everything else.
     const LEN: u64 = 1 << 20;
 
-    /// The bytes that `du` counts of the checkpoint and its directory.
+    /// Returns the number of bytes that `du` counts for the checkpoint and its directory.
     fn counted(m: &MountGuard) -> u64 {
         let script = "du --apparent-size -bcs ckpt-9 ckpt-9.* | tail -n 1";
         let output = Command::new("sh").current_dir(m.path()).args(["-c", script]).output().unwrap();
@@ -171,7 +172,7 @@ mod mounted {
     }
 
     #[test]
-    fn du_counts_the_variables_once_beside_the_checkpoint() {
+    fn du_counts_the_checkpoint_and_each_shown_form_once() {
         let dir = tempfile::tempdir().unwrap();
         let prefix = dir.path().join("ckpt-9");
         Bundle::new().tensor("w", Dtype::Uint8, &[LEN], &vec![7; LEN as usize]).write(&prefix);
@@ -183,7 +184,7 @@ mod mounted {
     }
 
     #[test]
-    fn run_shows_a_part_too_and_a_wrong_word_is_answered_with_the_words() {
+    fn run_accepts_show_and_an_unknown_form_lists_the_valid_forms() {
         let dir = tempfile::tempdir().unwrap();
         let prefix = dir.path().join("ckpt-9");
         Bundle::new().floats("w", &[1.0]).write(&prefix);

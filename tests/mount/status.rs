@@ -1,4 +1,4 @@
-//! `ckptfs status`: what is mounted, whether it answers, and never a wait for what does not.
+//! `ckptfs status`: the mounts and their states, without waiting for a daemon that does not answer.
 
 use std::process::Output;
 
@@ -12,7 +12,7 @@ fn status(args: &[&str]) -> Output {
     ckptfs([&["status"], args].concat())
 }
 
-/// The object of one mount, and the exit code.
+/// Returns the JSON object of one mount, and the exit code.
 fn asked(m: &MountGuard) -> (Value, i32) {
     let output = status(&["--json", m.path().to_str().unwrap()]);
     let mounts: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -21,7 +21,7 @@ fn asked(m: &MountGuard) -> (Value, i32) {
 }
 
 #[test]
-fn a_mount_that_answers_says_who_serves_it_and_what_it_served() {
+fn a_mount_that_answers_reports_its_daemon_and_its_counters() {
     let place = Place::new();
     let Some(m) = place.mount(&["--threads", "3", "--cache-size", "5M", "--cache", "kernel"]) else { return };
     m.read("ckpt-9/raw/w");
@@ -43,7 +43,7 @@ fn a_mount_that_answers_says_who_serves_it_and_what_it_served() {
 }
 
 #[test]
-fn all_mounts_are_listed_and_a_person_can_read_it() {
+fn all_mounts_are_listed_as_readable_text() {
     let (one, two) = (Place::new(), Place::new());
     let (Some(first), Some(second)) = (one.mount(&[]), two.mount(&[])) else { return };
     let output = status(&[]);
@@ -66,7 +66,7 @@ fn all_mounts_are_listed_and_a_person_can_read_it() {
 }
 
 #[test]
-fn where_nothing_is_mounted_that_is_exit_1() {
+fn status_of_a_path_without_a_mount_of_ckptfs_exits_with_1() {
     let place = Place::new();
     let output = status(&[place.mountpoint().to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(1));
@@ -75,7 +75,9 @@ fn where_nothing_is_mounted_that_is_exit_1() {
     assert_eq!(status(&["/proc"]).status.code(), Some(1));
 }
 
-/// A daemon that stands still, and goes on also when a test fails: whoever looks at its mount meanwhile waits for it.
+/// A stopped daemon. It continues when this guard is dropped, also if the test fails: otherwise every access to its
+/// mount
+/// blocks.
 struct Stopped(Pid);
 
 impl Stopped {
@@ -92,14 +94,14 @@ impl Drop for Stopped {
 }
 
 #[test]
-fn one_that_is_stuck_and_one_that_is_dead_are_told_apart_without_a_wait() {
+fn stuck_and_dead_mounts_are_distinguished_without_waiting() {
     let place = Place::new();
     let Some(m) = place.mount(&[]) else { return };
     let daemon = m.daemon();
     let stopped = Stopped::new(daemon);
     let (mount, code) = asked(&m);
     assert_eq!((mount["state"].as_str(), code), (Some("stuck"), 1));
-    // It does not answer, and not every kernel tells whose connection is whose.
+    // The daemon does not answer, and not every kernel shows which process has a connection.
     let pid = mount["pid"].as_i64();
     assert!(pid.is_none_or(|pid| pid == i64::from(daemon.as_raw_nonzero().get())), "{mount}");
     assert_eq!(mount["status"], Value::Null);
@@ -115,7 +117,7 @@ fn one_that_is_stuck_and_one_that_is_dead_are_told_apart_without_a_wait() {
 }
 
 #[test]
-fn the_map_in_force_is_a_map_that_does_the_same() {
+fn the_shown_map_can_be_used_as_a_map_with_the_same_result() {
     let place = Place::new();
     let Some(m) = place.mount(&["--rename", "w=v", "--alias", "w=u"]) else { return };
     let index = m.read("ckpt-9.index");

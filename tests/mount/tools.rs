@@ -1,5 +1,6 @@
-//! Ordinary tools over a mount: what they copy, pack, count and compare is what `read` and `stat` tell of it, and what a
-//! plain copy of the source has. `.ckptfs/` counts as it goes, so it is left out wherever two looks are compared.
+//! Standard tools on a mount: what they copy, pack, count and compare agrees with `read` and `stat`, and with a plain
+//! copy of
+//! the source. `.ckptfs/` changes with every request, so it is left out of comparisons.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +13,7 @@ use crate::support::bundle::{Bundle, f32s};
 use crate::support::mount::{MountGuard, mount};
 use crate::support::{copy, fixture, stdout};
 
-/// Checkpoints with names and types of every kind, and the files that lie about in a directory of them.
+/// Creates checkpoints with names and dtypes of every kind, and the other files of a training directory.
 fn source() -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     copy(&fixture("odd_names"), &dir.path().join("odd"));
@@ -31,15 +32,16 @@ fn source() -> TempDir {
     dir
 }
 
-/// A mount of it, and a directory to copy to.
+/// Mounts [`source`], and creates a directory to copy to.
 fn mounted() -> Option<(TempDir, MountGuard, TempDir)> {
     let source = source();
     let mounted = mount(source.path(), &[])?;
     Some((source, mounted, tempfile::tempdir().unwrap()))
 }
 
-/// Runs a shell's command line, `$m` the mount and `$c` the copy, and returns what it prints; what it says on standard
-/// error, or a status other than 0, fails the test.
+/// Runs a shell command line and returns its output. `$m` is the mount and `$c` the copy. A status other than 0, or
+/// text on
+/// standard error, fails the test.
 #[track_caller]
 fn sh(m: &Path, c: &Path, line: &str) -> String {
     let mut command = Command::new("bash");
@@ -55,7 +57,8 @@ fn sh(m: &Path, c: &Path, line: &str) -> String {
     stdout(&output)
 }
 
-/// That a copy is the mount: names, kinds, sizes, link targets, times and modes by `find`, and every byte by `diff`.
+/// Checks that a copy equals the mount: names, types, sizes, link targets, times and modes with `find`, every byte
+/// with `diff`.
 #[track_caller]
 fn assert_copied(m: &MountGuard, copy: &Path) {
     let all = r"find . -path ./.ckptfs -prune -o ! -type d -printf '%P %y %s %l %m %T@\n' | sort";
@@ -68,7 +71,7 @@ fn assert_copied(m: &MountGuard, copy: &Path) {
     assert_eq!(sh(m.path(), copy, "diff -r --no-dereference --exclude .ckptfs $m $c"), "");
 }
 
-/// Two long texts; what fails is told by its first line.
+/// Compares two long texts. A failure shows the first lines that differ.
 #[track_caller]
 fn assert_same_lines(one: &str, other: &str) {
     let differs = one.lines().zip(other.lines()).find(|(one, other)| one != other);
@@ -76,22 +79,22 @@ fn assert_same_lines(one: &str, other: &str) {
     assert_eq!(one.lines().count(), other.lines().count());
 }
 
-/// Without this its temporary directory could not be removed by anyone but root.
+/// Makes a copy writable. Without this, only root could remove the temporary directory.
 fn make_writable(copy: &Path) {
     sh(copy, copy, "chmod -R u+w $c");
 }
 
 #[test]
-fn cp_a_copies_what_is_there() {
+fn cp_a_copies_everything() {
     let Some((_source, m, copy)) = mounted() else { return };
     sh(m.path(), copy.path(), "cp -a $m/. $c");
     assert_copied(&m, copy.path());
     make_writable(copy.path());
 }
 
-/// In pax's format, which has the whole of a time.
+/// The archive has the pax format, which stores times in nanoseconds.
 #[test]
-fn tar_packs_what_is_there_also_where_it_looks_for_holes() {
+fn tar_packs_everything_with_and_without_sparse_detection() {
     for flags in ["", "-S"] {
         let Some((_source, m, copy)) = mounted() else { return };
         sh(m.path(), copy.path(), &format!("tar -C $m --format=posix {flags} -c . | tar -C $c -xp"));
@@ -101,13 +104,13 @@ fn tar_packs_what_is_there_also_where_it_looks_for_holes() {
 }
 
 #[test]
-fn rsync_a_copies_what_is_there_and_then_finds_nothing_to_do() {
+fn rsync_a_copies_everything_and_a_second_run_finds_no_change() {
     if Command::new("rsync").arg("--version").output().is_err() {
         eprintln!("NOT TESTED: rsync is not there (Debian, Ubuntu: apt install rsync)");
         return;
     }
     let Some((_source, m, copy)) = mounted() else { return };
-    // Of one second are two times alike to rsync, unless it is told to look closer.
+    // By default, rsync treats two times within one second as equal.
     let rsync = "rsync -a --modify-window=-1 --exclude /.ckptfs";
     sh(m.path(), copy.path(), &format!("{rsync} $m/ $c"));
     assert_copied(&m, copy.path());
@@ -116,7 +119,7 @@ fn rsync_a_copies_what_is_there_and_then_finds_nothing_to_do() {
 }
 
 #[test]
-fn an_unmapped_mount_agrees_with_its_source_by_diff() {
+fn diff_finds_no_difference_between_an_unmapped_mount_and_its_source() {
     let Some((source, m, _copy)) = mounted() else { return };
     let ours = "--exclude .ckptfs --exclude checkpoint --exclude 'latest*' --exclude ckpt-8 --exclude ckpt-9 --exclude ckpt-10";
     let differences = sh(m.path(), source.path(), &format!("diff -r --no-dereference {ours} $m $c"));
@@ -158,7 +161,7 @@ fn find_counts_and_selects_as_in_a_copy() {
 }
 
 #[test]
-fn grep_r_finds_what_it_finds_in_a_copy() {
+fn grep_r_finds_the_same_lines_as_in_a_copy() {
     let Some((_source, m, copy)) = mounted() else { return };
     sh(m.path(), copy.path(), "cp -a $m/. $c");
     let grep = |at: &str, what: &str| {
@@ -175,10 +178,10 @@ fn grep_r_finds_what_it_finds_in_a_copy() {
 }
 
 #[test]
-fn du_counts_the_bytes_that_a_copy_has() {
+fn du_counts_the_same_bytes_as_in_a_copy() {
     let Some((source, m, copy)) = mounted() else { return };
     sh(m.path(), copy.path(), "cp -a $m/. $c");
-    // Directories have sizes of their own, of each file system's making; what is in them has not.
+    // Directory sizes depend on the file system, so only files are compared.
     let apparent = |at: &str| {
         let files = format!("cd ${at}; find . -path ./.ckptfs -prune -o -type f -print0");
         let du = "du --apparent-size -b --files0-from=- | sort -k 2";
@@ -193,7 +196,7 @@ fn du_counts_the_bytes_that_a_copy_has() {
 }
 
 #[test]
-fn df_tells_of_a_full_file_system_as_large_as_the_source() {
+fn df_shows_a_full_file_system_as_large_as_the_source() {
     let Some((source, m, _copy)) = mounted() else { return };
     let line = sh(m.path(), source.path(), "df --output=fstype,size,used,avail,pcent -B 1 $m | tail -n 1");
     let fields: Vec<_> = line.split_whitespace().collect();

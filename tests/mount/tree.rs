@@ -1,4 +1,4 @@
-//! A real mount, looked at: the tree, what `stat` tells, how names are written, how directories are listed.
+//! The tree of a mount: its paths, `stat`, escaped names and directory listings.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -31,7 +31,7 @@ fn dense() -> Bundle {
         .tensor("half", Dtype::Bfloat16, &[2], &[0x80, 0x3f, 0, 0x40])
 }
 
-/// Everything in a mount, by its path there; the links are not followed.
+/// Returns the metadata of everything in a mount, by path. Does not follow links.
 fn walk(m: &MountGuard) -> BTreeMap<PathBuf, Metadata> {
     let (mut found, mut left) = (BTreeMap::new(), vec![PathBuf::new()]);
     while let Some(path) = left.pop() {
@@ -47,7 +47,7 @@ fn walk(m: &MountGuard) -> BTreeMap<PathBuf, Metadata> {
 }
 
 #[test]
-fn the_tree_is_as_it_is_drawn() {
+fn the_tree_has_exactly_the_expected_paths() {
     let (_dir, prefix) = source(&dense());
     let Some(m) = mount(&prefix, &[]) else { return };
     let tree: Vec<_> = walk(&m)
@@ -123,7 +123,7 @@ latest.index -> ckpt-9.index";
 }
 
 #[test]
-fn files_hold_what_they_should_and_links_lead_to_them() {
+fn files_have_the_expected_content_and_links_lead_to_them() {
     let (_dir, prefix) = source(&dense());
     let Some(m) = mount(&prefix, &[]) else { return };
     assert_eq!(
@@ -160,7 +160,7 @@ fn files_hold_what_they_should_and_links_lead_to_them() {
 }
 
 #[test]
-fn stat_tells_the_truth_of_everything() {
+fn stat_is_correct_for_every_path() {
     let dir = tempfile::tempdir().unwrap();
     copy(&fixture("tf1_bert_tiny"), dir.path());
     let then = SystemTime::UNIX_EPOCH + Duration::new(1_234_567_890, 123_456_789);
@@ -193,7 +193,7 @@ fn stat_tells_the_truth_of_everything() {
 }
 
 #[test]
-fn inodes_are_those_that_listing_gives_and_the_same_after_a_remount() {
+fn inodes_equal_those_of_the_listing_and_survive_a_remount() {
     let (_dir, prefix) = source(&dense());
     let inodes = |m: &MountGuard| {
         walk(m).into_iter().map(|(path, meta)| (path, meta.ino())).collect::<BTreeMap<_, _>>()
@@ -207,7 +207,7 @@ fn inodes_are_those_that_listing_gives_and_the_same_after_a_remount() {
     drop(first);
     let Some(second) = mount(&prefix, &[]) else { return };
     assert_eq!(inodes(&second), before);
-    // Other content under the same name is something else.
+    // Other content under the same name is another file.
     Bundle::new().floats("step", &[1.0]).write(&prefix);
     let Some(third) = mount(&prefix, &[]) else { return };
     assert_ne!(
@@ -217,7 +217,7 @@ fn inodes_are_those_that_listing_gives_and_the_same_after_a_remount() {
 }
 
 #[test]
-fn files_give_no_more_rights_than_the_source() {
+fn files_have_no_more_permissions_than_the_source() {
     let (_dir, prefix) = source(&dense());
     fs::set_permissions(prefix.with_added_extension("index"), fs::Permissions::from_mode(0o640)).unwrap();
     let Some(m) = mount(&prefix, &[]) else { return };
@@ -226,7 +226,7 @@ fn files_give_no_more_rights_than_the_source() {
 }
 
 #[test]
-fn a_directory_of_thousands_is_listed_whole_and_resumed_anywhere() {
+fn a_directory_with_thousands_of_entries_is_listed_completely() {
     let names: BTreeSet<_> =
         (0..4000).map(|i| format!("variable-number-{i:05}-{}", "x".repeat(i % 50))).collect();
     let bundle =
@@ -248,10 +248,10 @@ fn a_directory_of_thousands_is_listed_whole_and_resumed_anywhere() {
             .collect();
         assert_eq!(ls, listed, "sorted as it comes");
     }
-    // With attributes too, which takes the other way through the kernel.
+    // `ls -l` also asks for attributes, which the kernel gets with another request.
     let long = Command::new("ls").arg("-l").arg(m.join("ckpt-9/raw")).output().unwrap();
     assert_eq!(crate::support::stdout(&long).lines().count(), 4001);
-    // A listing goes on while others come and go.
+    // A listing continues while other listings start and end.
     let mut open = fs::read_dir(m.join("ckpt-9/vars")).unwrap();
     let first: Vec<_> = open.by_ref().take(1500).map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(list(&m.join("ckpt-9/vars")).len(), 4000);
@@ -260,7 +260,7 @@ fn a_directory_of_thousands_is_listed_whole_and_resumed_anywhere() {
 }
 
 #[test]
-fn odd_names_are_escaped_and_reach_their_values() {
+fn unusual_names_are_escaped_and_lead_to_their_values() {
     let long = "y".repeat(300);
     let names: &[(&[u8], &str)] = &[
         (b"..", "%2E%2E"),
@@ -304,7 +304,7 @@ fn odd_names_are_escaped_and_reach_their_values() {
 }
 
 #[test]
-fn a_variable_called_as_a_fact_gives_way_and_moves_nothing() {
+fn a_variable_named_like_a_per_variable_file_is_escaped() {
     let names = ["x", "x/shape", "x/raw", "x/stats", "shape", "x/dtype/deep"];
     let bundle = names
         .iter()
@@ -325,7 +325,7 @@ fn a_variable_called_as_a_fact_gives_way_and_moves_nothing() {
 }
 
 #[test]
-fn a_variable_is_file_and_directory_at_once_whatever_the_others_are_called() {
+fn a_variable_can_be_a_file_and_a_directory_without_a_name_collision() {
     let names = ["a", "a/b", "a.npy", "a.npy/b", "a.txt/c", "a%"];
     let bundle = names
         .iter()

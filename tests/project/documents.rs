@@ -1,5 +1,6 @@
-//! The documents themselves: the README is short and leads everywhere, links lead to files and headings that exist, the words are
-//! plain, and the flags and versions that are named exist. A build without `fuse` lacks commands whose flags are named.
+//! The documents: the README is short and links to every page, links lead to existing files and headings, the words
+//! are plain,
+//! and the named flags and versions exist. A build without `fuse` lacks commands whose flags are named.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,11 +10,12 @@ use regex::Regex;
 
 use crate::support::{ckptfs, list, stdout};
 
-/// The documents beside the README and those of docs/.
+/// The documents outside docs/.
 const OTHERS: &[&str] =
     &["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "contrib/README.md"];
 
-/// The pages that a newcomer reaches from the README with one click: to mount, to write a map, to fix an error, to contribute.
+/// The pages that the README links to directly, because a new user needs them: to mount, to write a map, to fix an
+/// error, to contribute.
 const ONE_CLICK: &[&str] = &[
     "#install",
     "docs/mount.md",
@@ -23,7 +25,7 @@ const ONE_CLICK: &[&str] = &[
     "CONTRIBUTING.md",
 ];
 
-/// Words that a reader has to look up or read twice, and people as agents of code.
+/// Words that a reader has to look up or read twice, and words that make people the agents of code.
 const BANNED: &[&str] = &[
     r"reckon\w*",
     r"fares?",
@@ -84,7 +86,7 @@ fn the_documents_use_plain_words() {
 }
 
 #[test]
-fn no_document_says_that_a_thing_is_no_other_thing() {
+fn documents_do_not_write_is_no_for_is_not() {
     let negation = Regex::new(r"(?i)(\w+)\s+(is|are) no (\w+)").unwrap();
     let found = |document: &String| {
         let text = prose(&read(document));

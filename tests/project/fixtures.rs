@@ -1,14 +1,14 @@
-//! The list of fixtures and the directories say the same.
+//! Fixtures: the list and the directories agree.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// More than any fixture needs; a larger one belongs to the checkpoints a script makes when asked.
+/// The size limit of a fixture in bytes. Scripts make larger checkpoints when they are needed.
 const LARGEST: u64 = 32 * 1024;
 
 #[test]
-fn every_fixture_is_listed_and_every_listed_one_is_there() {
+fn every_fixture_is_listed_and_every_listed_fixture_exists() {
     let (listed, present) = (listed(), present());
 
     let unlisted: Vec<_> = present.difference(&listed).collect();
@@ -22,7 +22,7 @@ fn every_fixture_is_listed_and_every_listed_one_is_there() {
 }
 
 #[test]
-fn every_fixture_is_listed_once_with_writer_and_what_is_special() {
+fn every_fixture_is_listed_once_with_its_writer_and_purpose() {
     let list = fs::read_to_string(root().join("LIST.md")).unwrap();
     let full = rows(&list).filter(|cells| cells.len() == 3 && cells.iter().all(|cell| !cell.is_empty()));
 
@@ -43,7 +43,7 @@ fn listed() -> BTreeSet<String> {
     rows(&list).map(|cells| cells[0].to_owned()).collect()
 }
 
-/// The cells of each row below the table's head.
+/// Returns the cells of each row below the head of the table.
 fn rows(list: &str) -> impl Iterator<Item = Vec<&str>> {
     list.lines()
         .filter(|line| line.starts_with('|'))
@@ -51,7 +51,7 @@ fn rows(list: &str) -> impl Iterator<Item = Vec<&str>> {
         .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
 }
 
-/// `<writer-version>/<name>` of each directory.
+/// Returns `<writer-version>/<name>` of each directory.
 fn present() -> BTreeSet<String> {
     let writers = children(&root()).into_iter().filter(|path| path.is_dir());
     let fixtures = writers.flat_map(|writer| children(&writer));

@@ -1,4 +1,4 @@
-//! The project itself: its layers, its README, its fixtures and the fuzzer's seeds.
+//! The project: its layers, documents, fixtures and fuzz seeds.
 
 #[cfg(feature = "fuse")]
 #[path = "../support/mod.rs"]

@@ -1,8 +1,10 @@
-//! The console sessions of README.md and docs/, typed line by line: every command ends as the document shows, and prints the
-//! lines that are shown. Lines at the Python prompt are left to the TensorFlow suite.
+//! The console sessions of README.md and docs/, run line by line. Every command succeeds or fails as the document
+//! shows, and
+//! prints the lines that are shown. The TensorFlow suite tests the lines at the Python prompt.
 //!
-//! In a session `$ ` begins a command; `…` ends the lines that are compared. A command succeeds, unless a line of what it
-//! prints begins with `ckptfs:` or `error:`. Each session begins without a mount.
+//! In a session `$ ` begins a command; `…` ends the lines that are compared. A command succeeds, unless a line of its
+//! output
+//! begins with `ckptfs:` or `error:`. Each session begins without a mount.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -16,7 +18,7 @@ use tempfile::TempDir;
 use crate::support::mount::{can_mount, mountinfo};
 use crate::support::{ckptfs, list, samples, stderr, stdout};
 
-/// A test for each document, and the number of commands that it has at least.
+/// A macro that defines a test for each document, with the minimum number of its commands.
 macro_rules! documents {
     ($($name:ident: $path:literal, $least:literal;)*) => {
         const DOCUMENTS: &[&str] = &[$($path),*];
@@ -77,7 +79,7 @@ impl Step<'_> {
     }
 }
 
-/// Types the sessions of a document, in a directory with the samples.
+/// Runs the sessions of a document in a directory with the samples.
 #[track_caller]
 fn type_sessions(path: &str, least: usize) {
     if !can_mount() {
@@ -146,7 +148,7 @@ impl Place {
         self.0.path()
     }
 
-    /// Types a command. It must succeed or fail as shown, and print the lines shown, in their order.
+    /// Runs a command. It must succeed or fail as shown, and print the shown lines in their order.
     #[track_caller]
     fn run(&self, step: &Step<'_>) {
         let path = format!("{}:{}", self.path().join("bin").display(), std::env::var("PATH").unwrap());
@@ -179,7 +181,7 @@ impl Drop for Place {
     }
 }
 
-/// Returns a command that prints into a pipe what the command prints on a terminal.
+/// Returns a command that prints to a pipe the text that `command` prints on a terminal.
 fn as_on_a_terminal(command: &str) -> String {
     let plain = ["--tree", "--tsv", "--json", "--long", "--paths", "|"];
     let tree = !plain.iter().any(|flag| command.contains(flag));

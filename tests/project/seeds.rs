@@ -1,4 +1,4 @@
-//! The fuzzer's seeds: each must be what its target accepts, or the fuzzer starts from nothing.
+//! Seeds of the fuzzer: each target must accept its seeds, because otherwise the fuzzer starts from nothing.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ use ckptfs::format::{
 };
 use ckptfs::map::{Map, MapText};
 
-/// A fuzz target, and whether it takes some bytes as what it decodes.
+/// A fuzz target: its name, and a function that returns true if the target decodes some bytes.
 type Target = (&'static str, fn(&[u8]) -> bool);
 
 const TARGETS: [Target; 11] = [
@@ -52,7 +52,7 @@ const TARGETS: [Target; 11] = [
         Meta::decode(bytes).is_ok() || Slice::locate(&mut window, 0..bytes.len() as u64).is_ok()
     }),
     ("map", |bytes| {
-        // Flags, which follow a NUL, are for the target to read.
+        // The fuzz target reads the flags after the NUL.
         let text = std::str::from_utf8(bytes).unwrap();
         let (file, flags) = text.split_once('\0').unwrap_or((text, ""));
         let map = Map::parse(&[], &[MapText { name: "seed".into(), text: file.into() }]).unwrap();

@@ -1,4 +1,4 @@
-//! A bundle in the making: rows and data files, and the index over them as TensorFlow would write it.
+//! A builder for bundles: rows, data files, and the index as TensorFlow would write it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,36 +9,36 @@ use ckptfs::format::bundle::{Entry, Header, Version};
 use ckptfs::format::crc::Masked;
 use ckptfs::format::table;
 
-/// A bundle in the making.
+/// A builder for a bundle.
 #[derive(Clone)]
 pub(crate) struct Bundle {
-    /// What the index says about the whole.
+    /// The header of the index.
     pub(crate) header: Header,
-    /// Encoded entries by key.
+    /// The encoded entries, by key.
     pub(crate) rows: BTreeMap<Vec<u8>, Vec<u8>>,
     /// The data files.
     pub(crate) shards: Vec<Vec<u8>>,
 }
 
 impl Bundle {
-    /// A bundle of one data file.
+    /// Creates a bundle with one data file.
     pub(crate) fn new() -> Self {
         Self::sharded(1)
     }
 
-    /// A bundle of several.
+    /// Creates a bundle with several data files.
     pub(crate) fn sharded(shards: u32) -> Self {
         let version = Version { producer: 1, ..Version::default() };
         let header = Header { num_shards: shards, version, ..Header::default() };
         Self { header, rows: BTreeMap::new(), shards: vec![Vec::new(); shards as usize] }
     }
 
-    /// One variable more, at the end of the first data file.
+    /// Adds a variable at the end of the first data file.
     pub(crate) fn tensor(self, name: impl AsRef<[u8]>, dtype: Dtype, shape: &[u64], bytes: &[u8]) -> Self {
         self.tensor_in(0, name, dtype, shape, bytes)
     }
 
-    /// One variable more, at the end of a data file.
+    /// Adds a variable at the end of a data file.
     pub(crate) fn tensor_in(
         mut self,
         shard: u32,
@@ -54,17 +54,17 @@ impl Bundle {
         self.entry(name, &Entry { dtype, shape, shard, offset, size, crc32c, ..Entry::default() })
     }
 
-    /// A vector of `float32`.
+    /// Adds a vector of `float32`.
     pub(crate) fn floats(self, name: impl AsRef<[u8]>, values: &[f32]) -> Self {
         self.tensor(name, Dtype::Float32, &[values.len() as u64], &f32s(values))
     }
 
-    /// A row whose entry is as it is, right or wrong.
+    /// Adds a row with an entry, which may be invalid.
     pub(crate) fn entry(self, name: impl AsRef<[u8]>, entry: &Entry) -> Self {
         self.row(name, entry.encode())
     }
 
-    /// A row of any bytes.
+    /// Adds a row with any bytes.
     pub(crate) fn row(mut self, key: impl AsRef<[u8]>, value: Vec<u8>) -> Self {
         self.rows.insert(key.as_ref().to_vec(), value);
         self
@@ -76,14 +76,14 @@ impl Bundle {
         self
     }
 
-    /// The index's bytes.
+    /// Returns the bytes of the index.
     pub(crate) fn index(&self) -> Vec<u8> {
         let header = self.header.encode();
         let rows = self.rows.iter().map(|(key, value)| (key.as_slice(), value.as_slice()));
         table::encode([(&[][..], header.as_slice())].into_iter().chain(rows))
     }
 
-    /// Writes index and data files under a prefix, in a directory that is made if need be.
+    /// Writes the index and the data files under a prefix. Creates the directory if it is missing.
     pub(crate) fn write(&self, prefix: &Path) {
         fs::create_dir_all(prefix.parent().unwrap()).unwrap();
         fs::write(prefix.with_added_extension("index"), self.index()).unwrap();
@@ -94,7 +94,7 @@ impl Bundle {
     }
 }
 
-/// The bytes of `float32` values.
+/// Returns the bytes of `float32` values.
 pub(crate) fn f32s(values: &[f32]) -> Vec<u8> {
     values.iter().flat_map(|value| value.to_le_bytes()).collect()
 }

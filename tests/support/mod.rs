@@ -1,5 +1,6 @@
-//! What the tests share: a bundle in the making, written with the very codecs under test, copies of fixtures, the built
-//! binary, and mounts that are always unmounted.
+//! Shared code of the tests: a builder for bundles that uses the codecs under test, copies of fixtures, the built
+//! binary, and
+//! mounts that are always unmounted.
 #![allow(dead_code, reason = "each test binary uses its part of it")]
 
 pub(crate) mod bundle;
@@ -14,7 +15,7 @@ use std::time::{Duration, Instant};
 /// The program under test.
 pub(crate) const CKPTFS: &str = env!("CARGO_BIN_EXE_ckptfs");
 
-/// Far longer than anything waited for takes, so that only what never happens fails.
+/// A timeout far longer than any wait of the tests, so that only an event that never happens fails.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Runs `ckptfs` to its end.
@@ -22,22 +23,22 @@ pub(crate) fn ckptfs<I: IntoIterator<Item: AsRef<std::ffi::OsStr>>>(args: I) -> 
     Command::new(CKPTFS).args(args).output().unwrap()
 }
 
-/// Standard error as text.
+/// Returns standard error as text.
 pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// Standard output as text.
+/// Returns standard output as text.
 pub(crate) fn stdout(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// A directory that TensorFlow wrote a checkpoint to.
+/// Returns the directory of a fixture that TensorFlow wrote.
 pub(crate) fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tf-2.21").join(name)
 }
 
-/// The indexes of all fixtures.
+/// Returns the indexes of all fixtures that TensorFlow wrote.
 pub(crate) fn fixture_indexes() -> Vec<PathBuf> {
     let mut indexes: Vec<_> = list(&fixture(""))
         .iter()
@@ -48,7 +49,7 @@ pub(crate) fn fixture_indexes() -> Vec<PathBuf> {
     indexes
 }
 
-/// The names in a directory, sorted.
+/// Returns the names in a directory, sorted.
 pub(crate) fn list(directory: &Path) -> Vec<String> {
     let names =
         fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -57,7 +58,7 @@ pub(crate) fn list(directory: &Path) -> Vec<String> {
     names
 }
 
-/// Copies the files of a directory to another, which is made.
+/// Copies the files of a directory to another, which it creates.
 pub(crate) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for name in list(from) {
@@ -65,7 +66,7 @@ pub(crate) fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Waits for something that happens by itself.
+/// Waits until `happens` returns true. Panics after [`PATIENCE`].
 #[track_caller]
 pub(crate) fn eventually(what: &str, mut happens: impl FnMut() -> bool) {
     let start = Instant::now();

@@ -1,4 +1,4 @@
-//! Real mounts through the built binary, each on a directory of its own, always unmounted, whatever becomes of the test.
+//! Mounts made by the built binary, each on its own directory. They are always unmounted, also if the test fails.
 
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
@@ -12,18 +12,18 @@ use tempfile::TempDir;
 use super::bundle::{Bundle, f32s};
 use super::{CKPTFS, eventually, stderr};
 
-/// Set where nothing can be mounted and that is known.
+/// The environment variable that is `1` where mounts are known to be impossible.
 const WITHOUT: &str = "CKPTFS_TEST_WITHOUT_FUSE";
 
-/// A mount, until it is dropped.
+/// A mount that is unmounted when it is dropped.
 pub(crate) struct MountGuard {
     path: PathBuf,
-    /// What the command that mounted it said.
+    /// The output of the command that mounted it.
     pub(crate) said: Output,
     _dir: Option<TempDir>,
 }
 
-/// Whether mounts can be tested; where they cannot, that must be known beforehand.
+/// Returns true if mounts can be tested. Panics if they are impossible and [`WITHOUT`] is not `1`.
 pub(crate) fn can_mount() -> bool {
     if std::env::var_os(WITHOUT).is_some_and(|value| value == "1") {
         return false;
@@ -40,11 +40,11 @@ pub(crate) fn can_mount() -> bool {
     true
 }
 
-/// Mounts a source on a new directory; `None` where mounts are not to be tested.
+/// Mounts a source on a new directory. Returns `None` if mounts are not tested.
 #[track_caller]
 pub(crate) fn mount(source: &Path, args: &[&str]) -> Option<MountGuard> {
     let dir = tempfile::tempdir().unwrap();
-    // The temporary directory may be reached through a link, and the kernel lists the real path.
+    // The temporary directory may be reached through a symlink, but the kernel lists the real path.
     let path = dir.path().canonicalize().unwrap().join("m");
     fs::create_dir(&path).unwrap();
     let mut mounted = mount_on(source, &path, args)?;
@@ -52,7 +52,7 @@ pub(crate) fn mount(source: &Path, args: &[&str]) -> Option<MountGuard> {
     Some(mounted)
 }
 
-/// Mounts a source on a directory.
+/// Mounts a source on a directory. Returns `None` if mounts are not tested.
 #[track_caller]
 pub(crate) fn mount_on(source: &Path, path: &Path, args: &[&str]) -> Option<MountGuard> {
     if !can_mount() {
@@ -95,35 +95,35 @@ impl Place {
 }
 
 impl MountGuard {
-    /// A mount that is there, by a command that said so.
+    /// Wraps an existing mount and the output of the command that made it.
     pub(crate) fn of(path: &Path, said: Output) -> Self {
         Self { path: path.into(), said, _dir: None }
     }
 
-    /// The mountpoint.
+    /// Returns the mountpoint.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// A path in the mount.
+    /// Returns a path in the mount.
     pub(crate) fn join(&self, path: impl AsRef<Path>) -> PathBuf {
         self.path.join(path)
     }
 
-    /// The bytes of a file in the mount.
+    /// Returns the bytes of a file in the mount.
     #[track_caller]
     pub(crate) fn read(&self, path: impl AsRef<Path>) -> Vec<u8> {
         let path = self.join(path);
         fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
 
-    /// The text of a file in the mount.
+    /// Returns the text of a file in the mount.
     #[track_caller]
     pub(crate) fn text(&self, path: impl AsRef<Path>) -> String {
         String::from_utf8(self.read(path)).unwrap()
     }
 
-    /// The error of reading a file in the mount, from open to end.
+    /// Returns the error of reading a file in the mount, from open to end.
     #[track_caller]
     pub(crate) fn errno(&self, path: impl AsRef<Path>) -> i32 {
         match fs::read(self.join(&path)) {
@@ -132,23 +132,23 @@ impl MountGuard {
         }
     }
 
-    /// Lines of the log that hold a text.
+    /// Returns the number of log lines that contain a text.
     pub(crate) fn logged(&self, text: &str) -> usize {
         self.text(".ckptfs/log").lines().filter(|line| line.contains(text)).count()
     }
 
-    /// The line of mountinfo.
+    /// Returns the line of the mount in mountinfo.
     pub(crate) fn mountinfo(&self) -> Option<String> {
         mountinfo(&self.path)
     }
 
-    /// The process that serves it.
+    /// Returns the process that serves the mount.
     #[track_caller]
     pub(crate) fn daemon(&self) -> Pid {
         daemon(&self.path).expect("its daemon runs")
     }
 
-    /// Sends its daemon a signal, and waits for it to end.
+    /// Sends the daemon a signal and waits for it to end.
     pub(crate) fn signal_and_wait(&self, signal: Signal) {
         let daemon = self.daemon();
         kill_process(daemon, signal).unwrap();
@@ -163,7 +163,8 @@ impl Drop for MountGuard {
             let _ = unmount(&self.path, UnmountFlags::DETACH);
         }
         let Some(daemon) = daemon else { return };
-        // One that outlives its mount is a fault of its own, which a test asks for by itself; here it must just go.
+        // Other tests check that a daemon ends with its mount. Here a daemon that does not end is killed and fails
+        // the test.
         let ends = || {
             (0..4000).any(|_| {
                 std::thread::sleep(std::time::Duration::from_millis(5));
@@ -178,14 +179,14 @@ impl Drop for MountGuard {
     }
 }
 
-/// The topmost line of mountinfo for a directory.
+/// Returns the last line of mountinfo for a directory, which belongs to the topmost mount.
 pub(crate) fn mountinfo(path: &Path) -> Option<String> {
     let table = fs::read_to_string("/proc/self/mountinfo").unwrap();
     let path = path.to_str().unwrap();
     table.lines().rfind(|line| line.split(' ').nth(4) == Some(path)).map(str::to_owned)
 }
 
-/// The process whose command line names the directory, which is no other's.
+/// Returns the daemon: the only `ckptfs mount` process whose command line names the directory.
 fn daemon(mountpoint: &Path) -> Option<Pid> {
     let wanted = mountpoint.as_os_str().as_encoded_bytes();
     let names = |pid: &i32| {
@@ -199,14 +200,14 @@ fn daemon(mountpoint: &Path) -> Option<Pid> {
     Pid::from_raw(pid)
 }
 
-/// Whether a process runs: one that ended and was not waited for does not.
+/// Returns true if a process runs. A zombie does not run.
 pub(crate) fn is_alive(pid: Pid) -> bool {
     let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
     let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
     state.is_some_and(|state| !"ZX".contains(state))
 }
 
-/// Runs `ckptfs mount -f` until the mount is there, lets `during` happen, and returns how the command ended.
+/// Runs `ckptfs mount -f` until the mount answers, calls `during`, and returns the output of the command.
 pub(crate) fn run_to_end(source: &Path, path: &Path, during: impl FnOnce(Pid)) -> Option<Output> {
     if !can_mount() {
         return None;

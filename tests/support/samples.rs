@@ -1,5 +1,6 @@
-//! The sample sources that the documents' sessions name, in one new directory. BERT-base is an index over a sparse file, so
-//! that its 1.3 GB cost nothing; the others are small fixtures under the names that the documents use.
+//! The sample sources that the sessions of the documents name, in one new directory. BERT-base is an index over a
+//! sparse
+//! file, so its 1.3 GB use no disk space. The others are small fixtures under the names that the documents use.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -25,7 +26,8 @@ const COPIES: &[(&str, &str)] = &[
 /// The position of a byte of `model/bias` in the data file of `run/ckpt-9`.
 const FLIPPED: usize = 10;
 
-/// Scripts on the samples' own `PATH`. The documents' programs are Python; a system without `python` has none to run, and the
+/// Scripts that the sessions run. The programs of the documents are Python, but a system may have no `python`, and
+/// the
 /// sessions need only a program that opens a file.
 const SCRIPTS: &[(&str, &str)] = &[
     ("bin/python", "#!/bin/sh\nexec sh \"$@\"\n"),
@@ -79,7 +81,7 @@ fn write_bin(dir: &Path) {
     }
 }
 
-/// Writes BERT-base with the slots of its own Adam, as google-research/bert saves it.
+/// Writes BERT-base with the slots of its Adam, as google-research/bert saves it.
 fn write_bert(prefix: &Path) {
     fs::create_dir_all(prefix.parent().unwrap()).unwrap();
     let (mut bundle, mut offset) = (Bundle::new(), 0);

@@ -1,4 +1,4 @@
-"""The variables of google-research/bert: names and shapes, in its own spelling."""
+"""The variables of google-research/bert: names and shapes, as it spells them."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ TINY = Size(vocab=10, positions=6, layers=2, hidden=4, inner=8)
 
 
 def shapes(size):
-    """Name to shape of every weight."""
+    """Returns the shape of every weight, by name."""
     h, i = size.hidden, size.inner
     found = {
         "bert/embeddings/word_embeddings": [size.vocab, h],
@@ -41,7 +41,7 @@ def shapes(size):
 
 
 def with_slots(weights):
-    """The weights, and the two averages that BERT's own Adam keeps of each."""
+    """Returns the weights, and the two averages that BERT's Adam keeps of each."""
     return {f"{name}{slot}": shape for name, shape in weights.items() for slot in ("", "/adam_m", "/adam_v")}
 
 

@@ -1,4 +1,4 @@
-"""What google-research/bert reckons, in NumPy: the judge of maps that lay its weights out anew."""
+"""The computation of google-research/bert in NumPy, which checks maps that change the layout of its weights."""
 
 import math
 
@@ -21,7 +21,7 @@ def softmax(x):
 
 
 def attention(query, key, value, heads):
-    """Of [batch, length, hidden] each."""
+    """Computes attention. Query, key and value have the shape [batch, length, hidden]."""
     split = lambda x: x.reshape(*x.shape[:2], heads, -1).transpose(0, 2, 1, 3)
     q, k, v = split(query), split(key), split(value)
     mixed = softmax(q @ k.transpose(0, 1, 3, 2) / np.sqrt(q.shape[-1])) @ v
@@ -29,9 +29,9 @@ def attention(query, key, value, heads):
 
 
 def forward(embedding, dense, norm, heads, layers, ids, types):
-    """The last layer, the pooled one, and what the masked words are, before their bias.
+    """Returns the last layer, the pooled output, and the logits of the masked words without their bias.
 
-    `embedding(part)` gives a table, `dense(layer, x)` and `norm(layer, x)` apply a layer that is called so in BERT.
+    `embedding(part)` returns a table. `dense(layer, x)` and `norm(layer, x)` apply the layer with this name in BERT.
     """
     words = embedding("word_embeddings")
     x = words[ids] + embedding("position_embeddings")[np.arange(ids.shape[1])] + embedding("token_type_embeddings")[types]
@@ -46,7 +46,8 @@ def forward(embedding, dense, norm, heads, layers, ids, types):
 
 
 def of_checkpoint(source, heads, layers, ids, types):
-    """From BERT's own variables: last layer, pooled, masked words' logits, next sentence's logits."""
+    """Returns the last layer, the pooled output, the masked words' logits and the next sentence's logits from
+    BERT's variables."""
     x, pooled, words = forward(
         lambda part: source[f"bert/embeddings/{part}"],
         lambda at, x: x @ source[f"{at}/kernel"] + source[f"{at}/bias"],

@@ -1,4 +1,4 @@
-"""What every test of the suite may ask for: mounts that always come down, and the checkpoints of other writers."""
+"""Fixtures for all tests: mounts that are always unmounted, and checkpoints of other writers."""
 
 import collections
 import contextlib
@@ -31,7 +31,7 @@ def pytest_terminal_summary(terminalreporter):
 
 @pytest.fixture(scope="session")
 def fuse():
-    """That mounting is possible. Where it is not, tests that mount fail, unless it was said that they may not run."""
+    """Checks that mounting is possible. If it is not, the test fails, or is skipped if the environment says so."""
     if os.environ.get(WITHOUT_FUSE) == "1":
         pytest.skip(f"NOT RUN, it mounts and {WITHOUT_FUSE}=1")
     if trouble := why_not_mount():
@@ -51,7 +51,7 @@ def why_not_mount():
 
 @pytest.fixture(autouse=True)
 def nothing_stays_mounted(tmp_path):
-    """Takes down what a failed test left, a mount that should have been refused among it."""
+    """Unmounts what a failed test left mounted, including a mount that should have been refused."""
     yield
     for at in harness.mountpoints():
         if tmp_path in at.parents:
@@ -60,7 +60,7 @@ def nothing_stays_mounted(tmp_path):
 
 @pytest.fixture
 def mount(fuse, tmp_path):
-    """Gives `mount(SOURCE, FLAG…)`: a mount in a directory of its own, unmounted after the test, failed or not."""
+    """Returns `mount(SOURCE, FLAG…)`: a mount on its own directory, unmounted after the test, also if it fails."""
     with contextlib.ExitStack() as mounts:
         count = iter(range(1000))
 
@@ -72,7 +72,7 @@ def mount(fuse, tmp_path):
 
 @pytest.fixture(scope="module")
 def plain(fuse, tmp_path_factory):
-    """Gives `plain(NAME)`: a fixture mounted without a map, one mount for all tests of a file."""
+    """Returns `plain(NAME)`: a fixture mounted without a map, with one mount for all tests of a file."""
     with contextlib.ExitStack() as mounts:
         standing = {}
 
@@ -87,7 +87,7 @@ def plain(fuse, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def real():
-    """The directory of real checkpoints, which are not part of the project."""
+    """Returns the directory of real checkpoints, which are not part of the project."""
     where = Path(os.environ.get("CKPTFS_REAL_CHECKPOINTS") or harness.ROOT.parent / "shared" / "checkpoints")
     if not where.is_dir():
         pytest.skip("CKPTFS_REAL_CHECKPOINTS names no real checkpoints")

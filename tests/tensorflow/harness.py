@@ -1,4 +1,4 @@
-"""The ckptfs binary as the tests use it, and values as they are compared: by their bytes."""
+"""Functions that run the ckptfs binary, and comparisons of values by their bytes."""
 
 import contextlib
 import os
@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FIXTURES = ROOT / "tests" / "fixtures" / "tf-2.21"
 OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 
-# Long enough for a loaded machine; a command that needs it hangs.
+# The timeout in seconds, long enough for a busy machine: a command that exceeds it hangs.
 PATIENCE = 60
 
 
@@ -30,7 +30,7 @@ def ckptfs(*arguments, text=True):
 
 
 def refused(*arguments, code=1):
-    """Runs a command that must not succeed; gives what it says on stderr."""
+    """Runs a command that must fail, and returns its standard error."""
     run = ckptfs(*arguments)
     assert run.returncode == code, f"exit {run.returncode}, not {code}: {run.stdout}{run.stderr}"
     assert "panicked" not in run.stderr
@@ -38,7 +38,7 @@ def refused(*arguments, code=1):
 
 
 class Mount:
-    """A mount that stands: its path, and what mounting it said on stderr."""
+    """A mount: its path, and the standard error of the command that made it."""
 
     def __init__(self, path, stderr):
         self.path, self.stderr = path, stderr
@@ -52,7 +52,7 @@ class Mount:
 
 @contextlib.contextmanager
 def mounted(source, at, *flags):
-    """`ckptfs mount SOURCE AT FLAGS`; the command returns when the mount answers. Unmounted whatever happens."""
+    """Runs `ckptfs mount SOURCE AT FLAGS`, which returns when the mount answers. Always unmounts at the end."""
     at.mkdir(exist_ok=True)
     try:
         run = ckptfs("mount", source, at, *flags)
@@ -75,13 +75,13 @@ def is_mounted(at):
 
 
 def mountpoints():
-    """Latest first. The kernel writes blanks and backslashes as octal escapes."""
+    """Returns all mountpoints, latest first. The kernel writes blanks and backslashes as octal escapes."""
     lines = Path("/proc/self/mounts").read_bytes().splitlines()
     return [Path(line.split()[1].decode("unicode_escape").encode("latin-1").decode()) for line in reversed(lines)]
 
 
 def daemons(at):
-    """Process ids of the ckptfs processes that serve this mountpoint."""
+    """Returns the ids of the ckptfs processes that serve a mountpoint."""
     return [pid for pid in processes() if str(at) in arguments_of(pid) and "ckptfs" in arguments_of(pid)[0]]
 
 
@@ -97,7 +97,7 @@ def arguments_of(pid):
 
 
 def eventually(holds, what):
-    """Waits for something that another process does soon."""
+    """Waits for an event that another process causes soon."""
     deadline = time.monotonic() + PATIENCE / 3
     while not holds():
         assert time.monotonic() < deadline, f"never happened: {what}"
@@ -109,20 +109,20 @@ def fixture(name):
 
 
 def copy_of(name, into):
-    """A fixture's files, to be damaged; gives the prefix."""
+    """Copies the files of a fixture, so that a test can damage them. Returns the prefix of the copy."""
     shutil.copytree(FIXTURES / name, into)
     return into / "ckpt-9"
 
 
 def values(prefix, names=None):
-    """Every value of a checkpoint, as TensorFlow restores it (the object graph apart)."""
+    """Returns every value of a checkpoint, as TensorFlow restores it, without the object graph."""
     dtypes = tf.train.load_checkpoint(str(prefix)).get_variable_to_dtype_map()
     names = sorted(set(dtypes) - {OBJECT_GRAPH}) if names is None else names
     return restored(prefix, {name: dtypes[name] for name in names})
 
 
 def restored(prefix, dtypes):
-    """Values by RestoreV2, which never needs to list the names."""
+    """Returns values restored by RestoreV2, which does not need to list the names."""
     tensors = tf.raw_ops.RestoreV2(
         prefix=str(prefix), tensor_names=list(dtypes), shape_and_slices=[""] * len(dtypes), dtypes=list(dtypes.values())
     )
@@ -130,7 +130,7 @@ def restored(prefix, dtypes):
 
 
 def assert_same(found, expected):
-    """Two sets of values: the same names, and each the same dtype, shape and bytes."""
+    """Checks that two sets of values have the same names, and that each value has the same dtype, shape and bytes."""
     assert sorted(found) == sorted(expected)
     different = [name for name in expected if not same(found[name], expected[name])]
     assert not different
@@ -142,12 +142,12 @@ def same(a, b):
 
 
 def array(value):
-    """An array of a value that TensorFlow gave. A lone string is `bytes`, which NumPy by itself would cut at a final NUL."""
+    """Returns a value of TensorFlow as an array. A single string is `bytes`, which NumPy would cut at a final NUL."""
     return np.asarray(value, object if isinstance(value, bytes) else None)
 
 
 def widened(value):
-    """What `npy/` shows for a value: NumPy's own kinds as they are, the others widened without loss."""
+    """Returns the expected array in `npy/`: NumPy's own dtypes are unchanged, the others are widened without loss."""
     value = np.asarray(value)
     return value.astype(WIDER[value.dtype]) if value.dtype in WIDER else value
 
@@ -161,7 +161,10 @@ WIDER = {np.dtype(getattr(ml_dtypes, name)): np.dtype(np.float32) for name in di
 
 
 def assert_widens_to(shown, value):
-    """`npy/` against TensorFlow's value; NaN has many spellings in a narrow float, so there only that it is one."""
+    """Checks an array of `npy/` against TensorFlow's value.
+
+    NaN has many bit patterns in a narrow float: any NaN is accepted.
+    """
     expected = widened(value)
     assert (shown.dtype, shown.shape) == (expected.dtype, expected.shape)
     if np.asarray(value).dtype in WIDER and expected.dtype == np.float32:
@@ -172,7 +175,10 @@ def assert_widens_to(shown, value):
 
 
 def stored_bytes(value):
-    """What `raw/` shows for a value: one whole byte per element for the kinds below a byte, upper bits zero."""
+    """Returns the expected bytes in `raw/`.
+
+    A dtype below one byte uses one byte per element, with zero upper bits.
+    """
     value = np.asarray(value)
     narrow = {np.dtype(ml_dtypes.int2): 0x03, np.dtype(ml_dtypes.int4): 0x0F}.get(value.dtype)
     return value.tobytes() if narrow is None else (value.astype(np.int8).view(np.uint8) & narrow).tobytes()

@@ -1,6 +1,6 @@
-"""The models behind the object-based fixtures: the fixtures' writer saves them, the tests restore into fresh ones.
+"""The models of the object-based fixtures: the fixture scripts save them, and the tests restore into fresh ones.
 
-Each builder gives the tf.train.Checkpoint and the values to look at, in a fixed order. `fill` sets every value from a seed.
+Each builder returns the tf.train.Checkpoint and the values to compare, in a fixed order. `fill` sets every value from a seed.
 """
 
 import numpy as np
@@ -18,7 +18,7 @@ class Dense(tf.Module):
 
 
 class Net(tf.Module):
-    """Children in a list and in a dict, one of them reachable by two paths, and a name that needs escaping."""
+    """A module with children in a list and in a dict, a child on two paths, and a name that needs escaping."""
 
     def __init__(self):
         super().__init__()
@@ -33,7 +33,7 @@ class Net(tf.Module):
 
 
 def module():
-    """A tf.Module with an optimizer that keeps slots on the variables (`.OPTIMIZER_SLOT` keys)."""
+    """Builds a tf.Module with an optimizer that keeps slots on the variables (`.OPTIMIZER_SLOT` keys)."""
     net, optimizer = Net(), tf.compat.v1.train.AdamOptimizer(0.1)
     train_once(net, list(net.trainable_variables), optimizer, tf.ones([1, 3]))
     weights = list(net.trainable_variables)
@@ -44,7 +44,7 @@ def module():
 
 
 def keras2():
-    """A Keras 2 model and its legacy Adam."""
+    """Builds a Keras 2 model and its legacy Adam."""
     import tf_keras
 
     model = tf_keras.Sequential(
@@ -57,7 +57,7 @@ def keras2():
 
 
 def keras3():
-    """A Keras 3 model and its Adam: the weights' shortest paths run through the optimizer."""
+    """Builds a Keras 3 model and its Adam. The shortest paths of the weights lead through the optimizer."""
     import keras
 
     keras.utils.clear_session()
@@ -79,7 +79,7 @@ def train_once(model, variables, optimizer, x):
 
 
 def fill(variables, seed):
-    """Gives every variable values of its own."""
+    """Sets every variable to different values."""
     rng = np.random.default_rng(seed)
     for variable in variables:
         variable.assign(tf.cast(rng.uniform(-1, 1, variable.shape) * 100, variable.dtype))

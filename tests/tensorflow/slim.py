@@ -4,7 +4,7 @@ UNITS = {50: [3, 4, 6, 3], 101: [3, 4, 23, 3], 152: [3, 8, 36, 3]}
 
 
 def shapes(depth, width=64, classes=1000):
-    """Name to shape of every variable; `width` is that of the first convolution."""
+    """Returns the shape of every variable, by name. `width` is that of the first convolution."""
     scope = f"resnet_v1_{depth}"
     found = {f"{scope}/conv1/weights": [7, 7, 3, width], **norm(f"{scope}/conv1", width), f"{scope}/mean_rgb": [3]}
     before = width

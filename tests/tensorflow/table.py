@@ -1,7 +1,8 @@
-"""The sorted table that a checkpoint's index is, read and written in Python.
+"""The sorted table format of a checkpoint's index, read and written in Python.
 
-Independent of ckptfs on purpose: fixtures and damage are made with it, so a mistake in one codec cannot hide in the other.
-A table is a list of (key, value) in key order; `encode` takes the block size, the restart interval and whether to compress.
+This codec is independent of ckptfs on purpose. Fixtures and damage are made with it, so a mistake in one codec cannot
+hide in the other. A table is a list of (key, value) in key order. `encode` takes the block size, the restart interval
+and a flag for compression.
 """
 
 import struct
@@ -11,7 +12,7 @@ EMPTY_BLOCK = struct.pack("<II", 0, 1)
 
 
 def decode(file):
-    """The entries of a table whose blocks are not compressed, as TensorFlow's Python writes it."""
+    """Returns the entries of a table without compressed blocks, as TensorFlow's Python writes it."""
     handle = len(file) - FOOTER
     for _ in range(2):  # the metaindex handle: skipped
         _, handle = varint(file, handle)
@@ -27,7 +28,10 @@ def decode(file):
 
 
 def encode(entries, block_size=262144, restart_interval=16, snappy=False):
-    """A table file. With TensorFlow's own settings (the defaults) it is what TensorFlow writes, separators apart."""
+    """Returns a table file.
+
+    With TensorFlow's settings (the defaults) it equals TensorFlow's file, except for separators.
+    """
     file, handles = bytearray(), []
     for run in runs(entries, block_size):
         handles.append((run[-1][0], append_block(file, block(run, restart_interval), snappy)))
@@ -38,7 +42,10 @@ def encode(entries, block_size=262144, restart_interval=16, snappy=False):
 
 
 def block_entries(contents):
-    """The entries of one block: shared, non-shared and value lengths, then the key's rest and the value."""
+    """Returns the entries of a block.
+
+    Each has shared, non-shared and value lengths, then the rest of the key and the value.
+    """
     restarts = struct.unpack("<I", contents[-4:])[0]
     at, end, key, entries = 0, len(contents) - 4 - 4 * restarts, b"", []
     while at < end:
@@ -78,7 +85,7 @@ def block(entries, restart_interval):
 
 
 def append_block(file, contents, snappy=False):
-    """Appends a block and its trailer (type, masked checksum); gives its handle."""
+    """Appends a block and its trailer (type, masked checksum). Returns its handle."""
     stored = (snappy_compress(contents) + b"\1") if snappy else (contents + b"\0")
     handle = as_varint(len(file)) + as_varint(len(stored) - 1)
     file += stored + struct.pack("<I", mask(crc32c(stored)))
@@ -86,7 +93,8 @@ def append_block(file, contents, snappy=False):
 
 
 def snappy_compress(data):
-    """Raw snappy: the length, then literals and copies of four bytes or more found by a greedy look-back."""
+    """Returns raw snappy: the length, then literals, and copies of four bytes or more from a greedy search of
+    earlier bytes."""
     out, seen, at, literal = bytearray(as_varint(len(data))), {}, 0, 0
     while at + 4 <= len(data):
         found = seen.get(data[at : at + 4])

@@ -1,4 +1,4 @@
-"""The object graph as directories: every path opens, by `graph/` or by full name, and every walk comes to an end."""
+"""The object graph as directories: every path opens, by `graph/` or by full name, and every walk of the tree ends."""
 
 import json
 import os
@@ -15,7 +15,7 @@ CAN_BE_LISTED = list(models.OBJECT_MODELS)
 
 
 def links(folder):
-    """Every link below a directory, with where it leads; links are not followed."""
+    """Returns every link below a directory with its target, without following links."""
     found = [os.path.join(at, name) for at, folders, files in os.walk(folder) for name in [*folders, *files]]
     return {path: os.readlink(path) for path in found if os.path.islink(path)}
 
@@ -28,7 +28,7 @@ class TestRealGraphs:
             assert found
             assert [path for path in found if not os.path.exists(path)] == []
 
-    def test_every_path_that_ls_names_opens_and_holds_the_value(self, plain, name):
+    def test_every_path_of_ls_opens_and_has_the_value(self, plain, name):
         listed = json.loads(ckptfs("ls", fixture(name), "--json").stdout)
         expected = values(fixture(name))
         paths = [(path, variable) for variable in listed for path in variable["paths"]]
@@ -42,13 +42,13 @@ class TestRealGraphs:
         full_names = {variable["full_name"] for variable in json.loads(ckptfs("ls", fixture(name), "--json").stdout)}
         for full_name in full_names - {None}:
             scopes = ["/".join(full_name.split("/")[:depth]) for depth in range(1, full_name.count("/") + 1)]
-            # A directory gives way by a final % where a variable has its name.
+            # If a variable has the name of a directory, the directory gets a trailing `%`.
             marked = [scope.rsplit("/")[-1] + "%" * (scope in full_names) for scope in scopes]
             at = (plain(name) / "ckpt-9/names").joinpath(*marked, full_name.split("/")[-1])
             info = json.loads((at / "info.json").read_text())
             assert info["full_name"] == full_name
 
-    def test_find_and_grep_end(self, plain, name):
+    def test_find_and_grep_terminate(self, plain, name):
         tree = plain(name) / "ckpt-9"
         assert subprocess.run(["find", tree / "graph"], capture_output=True, timeout=20).returncode == 0
         assert subprocess.run(["grep", "-rq", "float32", tree / "vars"], timeout=20).returncode == 0
@@ -77,6 +77,6 @@ def test_a_densely_linked_graph_has_no_more_entries_than_edges(mount, tmp_path):
     assert shown[:2] == ["m7/w", "  m7/w"] and shown[-1].startswith("  … and more than ")
 
 
-def test_a_name_based_checkpoint_has_neither(plain):
+def test_a_name_based_checkpoint_has_no_graph_and_no_names(plain):
     assert not {"graph", "names"} & set(os.listdir(plain("tf1_adam") / "ckpt-9"))
     assert OBJECT_GRAPH not in ckptfs("ls", fixture("tf1_adam"), "--paths").stdout

@@ -1,4 +1,4 @@
-"""The maps that ckptfs brings along, each judged by the program it leads to, or by NumPy where that is too large to have."""
+"""The bundled maps: each is checked with the program that it is for, or with NumPy if that program is too large."""
 
 import textwrap
 
@@ -21,7 +21,7 @@ HEADS = 4
 
 
 def weights(shapes, seed=7):
-    """Small numbers, so that no activation saturates; variances are positive."""
+    """Returns small numbers, so that no activation saturates. Variances are positive."""
     random = np.random.default_rng(seed)
     draw = {True: lambda shape: random.uniform(0.5, 2, shape), False: lambda shape: random.normal(0, 0.3, shape)}
     return {name: np.asarray(draw["variance" in name](shape), np.float32) for name, shape in shapes.items()}
@@ -32,7 +32,7 @@ def text_of(name):
 
 
 def program(name, first):
-    """The program in a map's comment that begins with a line."""
+    """Returns the program in a map's comment that begins with a line."""
     lines = [line.removeprefix("#") for line in text_of(name).splitlines() if line.startswith("#")]
     start = next(i for i, line in enumerate(lines) if line.strip() == first)
     depth = len(lines[start]) - len(lines[start].lstrip())
@@ -42,15 +42,15 @@ def program(name, first):
 
 
 def run(name, first, model, directory, monkeypatch):
-    """Runs it as a user does, beside the model."""
+    """Runs the program as a user does, next to the model."""
     monkeypatch.chdir(directory)
     exec(program(name, first), {"model": model})  # noqa: S102
 
 
-# How a bundled map is named, seen and changed.
+# The name of a bundled map, its shown rules, and its variables.
 
 
-def test_the_rules_in_force_are_shown_and_their_places_are_the_bundled_maps(mount):
+def test_the_applied_rules_are_shown_with_positions_in_the_bundled_map(mount):
     m = mount(fixture("ddp"), "-o", "map=@ddp")
     shown = (m / ".ckptfs" / "map.toml").read_text()
     assert "# @ddp:" in shown and "module" in shown
@@ -61,7 +61,7 @@ def test_the_rules_in_force_are_shown_and_their_places_are_the_bundled_maps(moun
 
 
 @pytest.mark.parametrize("flags", [["--map", "@bert-to-modelgarden", "--var", "heads=2"], ["-o", "map=@bert-to-modelgarden,var=heads=2"]])
-def test_a_number_given_by_a_flag_is_in_force(mount, flags):
+def test_a_var_flag_sets_a_number_of_a_map(mount, flags):
     m = mount(fixture("tf1_bert_tiny"), *flags)
     assert "heads = 2" in (m / ".ckptfs" / "map.toml").read_text()
     kernel = "transformer/layer_0/self_attention/query/kernel"
@@ -76,7 +76,7 @@ def test_ddp(mount):
     assert_same(values(at(mount(fixture("ddp"), "--map", "@ddp"), "ckpt-9")), {n[len("module.") :]: v for n, v in source.items()})
 
 
-def test_ddp_through_safetensors_takes_one_prefix(mount, tmp_path):
+def test_ddp_removes_only_one_prefix_from_safetensors(mount, tmp_path):
     source = floats({"module.a.weight": [2, 3], "module.module.bias": [3], "step": [1]})
     save_file(source, tmp_path / "model.safetensors")
     m = mount(tmp_path / "model.safetensors", "--map", "@ddp")
@@ -104,7 +104,7 @@ def test_averages(mount):
     assert_same(values(at(m, "ckpt-9")), averages | {"model/raw_only": source["model/raw_only"]})
 
 
-def test_averages_beside_slots(mount, tmp_path):
+def test_averages_with_optimizer_slots(mount, tmp_path):
     average = "/ExponentialMovingAverage"
     source = floats({f"w{end}": [2, 3] for end in ("", "/Adam", "/Adam_1", average)} | {"beta1_power": [], "global_step": []})
     prefix = save(tmp_path / "source", source)
@@ -118,7 +118,7 @@ def test_averages_beside_slots(mount, tmp_path):
 
 
 def pretrained():
-    """All that google-research/bert's pretraining saves."""
+    """Returns everything that the pretraining of google-research/bert saves."""
     return weights(bert.with_slots(bert.shapes(BERT))) | {"global_step": np.int64(7)}
 
 
@@ -136,7 +136,7 @@ def close(found, expected):
 
 
 class Block(tf_keras.layers.Layer):
-    """A layer of the Model Garden's encoder, by its names."""
+    """A layer of the Model Garden's encoder, with its names."""
 
     def __init__(self, size, heads, **others):
         super().__init__(**others)
@@ -166,7 +166,7 @@ def full_names(model):
     return {variable.name.removesuffix(":0") for variable in model.variables}
 
 
-# What the Model Garden's own converter calls the heads, as its BertPretrainerV2 has them.
+# The names of the heads in the Model Garden's converter, as BertPretrainerV2 has them.
 MODEL_GARDEN_HEADS = {
     "bert/cls/predictions/output_bias/bias": "cls/predictions/output_bias",
     "bert/cls/predictions/transform/dense/kernel": "cls/predictions/transform/dense/kernel",
@@ -178,7 +178,7 @@ MODEL_GARDEN_HEADS = {
 }
 
 
-def test_an_encoder_of_the_model_gardens_names_reckons_what_bert_did(mount, tmp_path):
+def test_a_model_garden_encoder_computes_the_same_as_bert(mount, tmp_path):
     source = pretrained()
     m = mount(save(tmp_path / "source", source), "--map", "@bert-to-modelgarden", "--var", f"heads={HEADS}")
     encoder = model_garden_encoder(BERT, HEADS)
@@ -194,14 +194,15 @@ def test_an_encoder_of_the_model_gardens_names_reckons_what_bert_did(mount, tmp_
     close(pooled, expected[1])
 
 
-def test_another_number_of_heads_is_refused_by_the_model(mount, tmp_path):
+def test_the_model_refuses_a_wrong_number_of_heads(mount, tmp_path):
     m = mount(save(tmp_path / "source", pretrained()), "--map", "@bert-to-modelgarden", "--var", "heads=3")
     with pytest.raises(ValueError, match="[Ss]hape"):
         tf.train.Checkpoint(model_garden_encoder(BERT, HEADS)).read(at(m, "ckpt-9")).assert_existing_objects_matched()
 
 
 def hugging_face(size):
-    """Name to shape of the parameters of Hugging Face's BertForPreTraining, those apart that are tied to others."""
+    """Returns the shapes of the parameters of Hugging Face's BertForPreTraining by name, without the tied
+    parameters."""
     h = size.hidden
     linear = lambda at, rows, columns: {f"{at}.weight": [columns, rows], f"{at}.bias": [columns]}
     norm = lambda at: {f"{at}.LayerNorm.weight": [h], f"{at}.LayerNorm.bias": [h]}
@@ -226,7 +227,7 @@ def hugging_face(size):
 
 
 def as_pytorch_reckons(found):
-    """The same network from parameters under PyTorch's names, whose linear layers multiply by the transposed weight."""
+    """Computes the same network from PyTorch's parameters, whose linear layers multiply by the transposed weight."""
     name = lambda at: at.replace("layer_", "layer.").replace("/", ".")
     linear = lambda at, x: x @ found[f"{name(at)}.weight"].T + found[f"{name(at)}.bias"]
     norm = lambda at, x: bert_math.normed(x, found[f"{name(at)}.LayerNorm.weight"], found[f"{name(at)}.LayerNorm.bias"])
@@ -235,7 +236,7 @@ def as_pytorch_reckons(found):
     return x, pooled, words + found["cls.predictions.bias"], linear("cls/seq_relationship", pooled)
 
 
-def test_hugging_faces_parameters_reckon_what_bert_did(mount, tmp_path):
+def test_hugging_face_parameters_compute_the_same_as_bert(mount, tmp_path):
     source = pretrained()
     m = mount(save(tmp_path / "source", source), "--map", "@bert-to-huggingface")
     found = load_file(m / "ckpt-9" / "model.safetensors")
@@ -250,7 +251,7 @@ TIED = {
 }
 
 
-def test_hugging_faces_tied_parameters_may_be_had_too(mount, tmp_path):
+def test_aliases_add_the_tied_parameters_of_hugging_face(mount, tmp_path):
     aliases = [flag for new, (old, _) in TIED.items() for flag in ("--alias", f"{old}={new}")]
     assert all(" ".join(pair) in text_of("bert-to-huggingface") for pair in zip(aliases[::2], aliases[1::2], strict=True))
     m = mount(save(tmp_path / "source", pretrained()), "--map", "@bert-to-huggingface", *aliases)
@@ -261,7 +262,7 @@ def test_hugging_faces_tied_parameters_may_be_had_too(mount, tmp_path):
 
 
 @pytest.mark.parametrize("old, new", [("", "classifier"), ("cls/squad/", "qa_outputs")])
-def test_fine_tuned_heads_get_hugging_faces_names(mount, tmp_path, old, new):
+def test_fine_tuned_heads_get_the_names_of_hugging_face(mount, tmp_path, old, new):
     body = {name: shape for name, shape in bert.shapes(BERT).items() if name.startswith("bert/")}
     source = weights(body | {f"{old}output_weights": [3, BERT.hidden], f"{old}output_bias": [3]})
     found = load_file(mount(save(tmp_path / "source", source), "--map", "@bert-to-huggingface") / "ckpt-9" / "model.safetensors")
@@ -274,7 +275,7 @@ def test_fine_tuned_heads_get_hugging_faces_names(mount, tmp_path, old, new):
 
 
 def gpt2(layers, width, words, positions):
-    """Name to shape, as openai/gpt-2 saves it."""
+    """Returns the shapes by name, as openai/gpt-2 saves them."""
     norm = lambda at: {f"{at}/g": [width], f"{at}/b": [width]}
     conv = lambda at, rows, columns: {f"{at}/w": [1, rows, columns], f"{at}/b": [columns]}
     found = {"model/wte": [words, width], "model/wpe": [positions, width], **norm("model/ln_f")}
@@ -307,7 +308,7 @@ def resnet50():
 
 
 def assert_is_slims(model, source):
-    """Every weight, by a way to slim's names that is not the map's."""
+    """Checks every weight, with a conversion to slim's names that is independent of the map."""
     unseen = {name for name in source if name not in ("global_step", "resnet_v1_50/mean_rgb")}
     for layer in (layer for layer in model.layers if layer.weights):
         name, kind = layer.name.rsplit("_", 1) if layer.name != "predictions" else ("logits", "dense")
@@ -327,7 +328,7 @@ def assert_is_slims(model, source):
 
 
 @pytest.mark.parametrize("library", [keras, tf_keras], ids=["keras", "tf_keras"])
-def test_slims_resnet_loads_into_kerass_by_the_names_of_layers(mount, tmp_path, monkeypatch, library):
+def test_a_slim_resnet_loads_into_keras_by_layer_name(mount, tmp_path, monkeypatch, library):
     library.backend.clear_session()
     source, model = resnet50(), library.applications.ResNet50(weights=None)
     run("slim-resnet-to-keras", 'with open("wanted.tsv", "w") as f:', model, tmp_path, monkeypatch)
@@ -337,7 +338,7 @@ def test_slims_resnet_loads_into_kerass_by_the_names_of_layers(mount, tmp_path, 
     assert_is_slims(model, source)
 
 
-def test_slims_resnet50_loads_into_keras_3_from_its_own_kind_of_file(mount, tmp_path):
+def test_a_slim_resnet50_loads_into_keras_3_from_weights_h5(mount, tmp_path):
     keras.utils.clear_session()
     source, model = resnet50(), keras.applications.ResNet50(weights=None)
     model.save_weights(tmp_path / "wanted.weights.h5")
@@ -350,7 +351,7 @@ def test_slims_resnet50_loads_into_keras_3_from_its_own_kind_of_file(mount, tmp_
 
 
 @pytest.mark.parametrize("depth", [101, 152])
-def test_deeper_resnets_get_kerass_names(tmp_path, depth):
+def test_deeper_resnets_get_the_names_of_keras(tmp_path, depth):
     keras.utils.clear_session()
     model = getattr(keras.applications, f"ResNet{depth}")(weights=None)
     biases = {f"{layer.name}/bias" for layer in model.layers if layer.name.endswith("_conv")}
@@ -363,7 +364,7 @@ def test_deeper_resnets_get_kerass_names(tmp_path, depth):
 
 
 def many_layers(library):
-    """Most of the classes that the maps know, with more than one of some, and a model within."""
+    """Returns a model with most of the classes that the maps support, some of them twice, and a nested model."""
     layers = library.layers
     a, b = library.Input([6, 4]), library.Input([6], dtype="int32")
     x = layers.Concatenate()([layers.Conv1D(3, 2, padding="same", name="front")(a), layers.Embedding(9, 3, name="words")(b)])
@@ -429,7 +430,7 @@ def assert_loads(mount, source, name, kind, old, *flags):
 @pytest.mark.parametrize("compiled", [False, True], ids=["alone", "trained"])
 @pytest.mark.parametrize("saved", SAVED)
 @pytest.mark.parametrize("kind", INPUTS, ids=lambda kind: kind.__name__)
-def test_keras_3_predicts_what_keras_2_did_from_tensorflows_format(mount, tmp_path, monkeypatch, kind, saved, compiled):
+def test_keras_3_predicts_the_same_as_keras_2_from_a_tensorflow_checkpoint(mount, tmp_path, monkeypatch, kind, saved, compiled):
     old = old_model(kind, compiled)
     SAVED[saved](old, tmp_path)
     run("keras2-to-keras3", "import re", old, tmp_path, monkeypatch)
@@ -438,7 +439,7 @@ def test_keras_3_predicts_what_keras_2_did_from_tensorflows_format(mount, tmp_pa
 
 @pytest.mark.parametrize("saved", SAVED_H5)
 @pytest.mark.parametrize("kind", INPUTS, ids=lambda kind: kind.__name__)
-def test_keras_3_predicts_what_keras_2_did_from_h5(mount, tmp_path, monkeypatch, kind, saved):
+def test_keras_3_predicts_the_same_as_keras_2_from_h5(mount, tmp_path, monkeypatch, kind, saved):
     old = old_model(kind, compiled=True)
     SAVED_H5[saved](old, tmp_path)
     run("keras2-h5-to-keras3-h5", "import re", old, tmp_path, monkeypatch)
@@ -446,7 +447,7 @@ def test_keras_3_predicts_what_keras_2_did_from_h5(mount, tmp_path, monkeypatch,
 
 
 @pytest.mark.parametrize("name", ["keras2-to-keras3", "keras2-h5-to-keras3-h5"])
-def test_the_table_is_the_same_from_the_model_built_with_keras_3(tmp_path, monkeypatch, name):
+def test_the_table_of_layers_is_the_same_for_a_model_built_with_keras_3(tmp_path, monkeypatch, name):
     tables = []
     for model in (old_model(many_layers, False), new_model(many_layers)):
         run(name, "import re", model, tmp_path, monkeypatch)
@@ -455,7 +456,7 @@ def test_the_table_is_the_same_from_the_model_built_with_keras_3(tmp_path, monke
 
 
 @pytest.mark.parametrize("name", ["keras2-to-keras3", "keras2-h5-to-keras3-h5"])
-def test_without_the_users_table_it_is_said_where_to_read_on(name):
+def test_without_the_users_table_the_error_says_where_to_read_more(name):
     said = refused("check", fixture("object_keras2"), "--map", f"@{name}", code=2)
     assert "unknown table `layer`" in said and f"ckptfs maps show {name}" in said and f"--> @{name}:" in said
 
@@ -474,7 +475,7 @@ ODD = [
 ]
 
 
-def test_layers_that_names_do_not_tell_are_refused_or_said_by_flags(mount, tmp_path, monkeypatch):
+def test_ambiguous_layers_are_refused_unless_flags_rename_them(mount, tmp_path, monkeypatch):
     monkeypatch.setitem(INPUTS, odd_layers, INPUTS[a_sequence])
     old = old_model(odd_layers, False)
     old.save_weights(tmp_path / "ckpt-9", save_format="tf")

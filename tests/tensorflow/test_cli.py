@@ -1,4 +1,4 @@
-"""The commands that need no FUSE: what they print is what TensorFlow has."""
+"""The commands that need no FUSE: they print the values of TensorFlow."""
 
 import io
 import json
@@ -22,7 +22,7 @@ def test_ls_json_has_every_variable(name):
 
 
 @pytest.mark.parametrize("name", LISTED)
-def test_ls_tsv_has_the_same_in_columns(name):
+def test_ls_tsv_has_the_same_values_in_columns(name):
     head, *rows = [line.split("\t") for line in succeed("ls", fixture(name), "--tsv").splitlines()]
     assert head == ["name", "dtype", "shape", "bytes"]
     found = sorted((row[0], row[1], tuple(int(dim) for dim in row[2].split())) for row in rows)
@@ -34,19 +34,19 @@ def test_ls_names_each_variable_once():
     assert sorted(line.split()[0] for line in said) == sorted(values(fixture("tf1_adam")))
 
 
-def test_ls_with_a_pattern_lists_what_it_matches():
+def test_ls_with_a_pattern_lists_its_matches():
     rows = json.loads(succeed("ls", fixture("tf1_bert_tiny"), "bert/pooler/**", "global_*", "--json"))
     names = {name for name in values(fixture("tf1_bert_tiny")) if name.startswith(("bert/pooler/", "global_"))}
     assert {row["name"] for row in rows} == names
 
 
-def test_ls_of_a_directory_is_its_newest_and_says_which():
+def test_ls_of_a_directory_lists_its_newest_checkpoint_and_names_it():
     run = ckptfs("ls", FIXTURES / "two_steps", "--json")
     assert run.returncode == 0 and "ckpt-9" in run.stderr
     assert json.loads(run.stdout) == json.loads(succeed("ls", fixture("two_steps"), "--json"))
 
 
-def test_ls_and_cat_see_the_names_of_a_map():
+def test_ls_and_cat_use_the_names_of_a_map():
     flags = ["--rename", "bert/**=encoder/**", "--drop", "**/adam_*"]
     rows = json.loads(succeed("ls", fixture("tf1_bert_tiny"), "--json", *flags))
     names = {row["name"] for row in rows}
@@ -63,7 +63,7 @@ def test_cat_npy_and_raw_give_the_value(name):
             assert succeed_bytes("cat", fixture(name), variable, "--as", "raw") == stored_bytes(value)
 
 
-def test_cat_text_is_one_element_a_line_that_reads_back_exactly():
+def test_cat_text_has_one_element_per_line_that_reads_back_exactly():
     for variable, value in values(fixture("dtypes")).items():
         if value.dtype.name in READ_BACK:
             lines = succeed("cat", fixture("dtypes"), variable, "--as", "text").splitlines()
@@ -73,15 +73,15 @@ def test_cat_text_is_one_element_a_line_that_reads_back_exactly():
             np.testing.assert_array_equal(back, value.reshape(-1))
 
 
-# As text: %15.8e, %24.16e, integers 20 wide, bool 1; enough digits for each.
+# The format of text: %15.8e, %24.16e, integers 20 wide, bool 1. The digits are enough for each dtype.
 READ_BACK = {"float32", "float64", "bool", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))}
 
 
-def test_cat_text_of_strings_is_one_a_line():
+def test_cat_text_has_one_string_per_line():
     assert succeed("cat", fixture("strings"), "vocabulary", "--as", "text").splitlines() == ["the", "quick", "brown", "fox"]
 
 
-def test_cat_info_names_dtype_shape_and_place():
+def test_cat_info_has_dtype_shape_and_offset():
     for name in ("tf1_adam", "dtypes"):
         for variable, dtype, shape in described(name)[:5]:
             info = json.loads(succeed("cat", fixture(name), variable, "--as", "info"))
@@ -89,11 +89,11 @@ def test_cat_info_names_dtype_shape_and_place():
             assert {"bytes", "shard", "offset", "crc32c"} <= set(info)
 
 
-def test_cat_of_a_name_that_is_not_there_says_the_nearest():
+def test_cat_of_an_unknown_name_suggests_the_nearest():
     assert "head/kernel" in refused("cat", fixture("tf1_adam"), "head/kernal")
 
 
-def test_check_says_what_each_rule_did_and_mounts_nothing():
+def test_check_reports_each_rule_and_mounts_nothing():
     said = succeed("check", fixture("tf1_bert_tiny"), "--rename", "bert/**=encoder/**", "--drop", "**/adam_*")
     source = values(fixture("tf1_bert_tiny"))
     dropped = sum("/adam_" in name for name in source)
@@ -102,12 +102,12 @@ def test_check_says_what_each_rule_did_and_mounts_nothing():
     assert "bert/**" in said and "encoder/" in said
 
 
-def test_check_of_a_map_that_does_not_fit_is_exit_1():
+def test_check_of_a_map_that_does_not_fit_exits_with_1():
     assert "nothing/**" in refused("check", fixture("tf1_adam"), "--rename", "nothing/**=a/**")
 
 
 @pytest.mark.parametrize("arguments", [["--no-such-flag"], ["ls"], ["cat", "x"], ["mount", "x"], ["ls", "x", "--rename", "no-equals-sign"]])
-def test_wrong_use_is_exit_2(arguments):
+def test_wrong_usage_exits_with_2(arguments):
     assert refused(*arguments, code=2)
 
 
@@ -122,12 +122,12 @@ def succeed_bytes(*arguments):
 
 
 def described(name):
-    """Name, dtype and shape of each variable, from TensorFlow."""
+    """Returns the name, dtype and shape of each variable, from TensorFlow."""
     dtypes = tf.train.load_checkpoint(str(fixture(name))).get_variable_to_dtype_map()
     return sorted((n, dtypes[n].name, tuple(shape)) for n, shape in tf.train.list_variables(str(fixture(name))))
 
 
 def is_plain(name):
-    """A name that is shown as it is."""
+    """Returns true if a name is shown without escapes."""
     fine = all(part not in ("", ".", "..") and len(part.encode()) <= 255 for part in name.split("/"))
     return fine and "%" not in name and name.isprintable() and not name.startswith("x/")

@@ -1,4 +1,7 @@
-"""Broken sources: refused with words before a mount appears, or, where only values are lost, EIO for those and life for the rest."""
+"""Broken sources: they are refused with a message before a mount appears.
+
+If only values are lost, those are EIO and the rest works.
+"""
 
 import errno
 import os
@@ -47,7 +50,7 @@ class TestShards:
         assert_same({name: np.load(m / f"ckpt-9/npy/{name}.npy") for name in others}, others)
         assert_same(values(m / "ckpt-9", others), others)
 
-    def test_a_shard_deleted_under_an_open_file_reads_to_its_end(self, mount, tmp_path):
+    def test_a_deleted_shard_stays_readable_in_an_open_file(self, mount, tmp_path):
         source = copy_of("tf1_adam", tmp_path / "source")
         expected = values(source)["head/kernel"]
         m = mount(source)
@@ -56,7 +59,7 @@ class TestShards:
             assert file.read() == expected.tobytes()
         assert (m / "ckpt-9/vars/head/kernel/shape").read_text() == "3 4\n"
 
-    def test_a_shard_replaced_by_other_values_is_never_served_as_the_old_one(self, mount, tmp_path):
+    def test_a_replaced_shard_is_never_served_as_the_old_one(self, mount, tmp_path):
         source = copy_of("tf1_adam", tmp_path / "source")
         m = mount(source)
         data = source.with_name("ckpt-9.data-00000-of-00001")
@@ -67,7 +70,7 @@ class TestShards:
 
 
 class TestIndex:
-    def test_a_cut_index_is_refused_at_any_length(self, refuse, tmp_path):
+    def test_a_truncated_index_is_refused_at_any_length(self, refuse, tmp_path):
         source = copy_of("tf1_adam", tmp_path / "source")
         index = source.with_name("ckpt-9.index")
         whole = index.read_bytes()
@@ -84,7 +87,7 @@ class TestIndex:
             assert names_file_and_offset(refuse(source), index)
 
     @pytest.mark.parametrize("fault", ["outside", "size", "huge", "negative", "dtype_0", "dtype_77", "shard", "garbage"])
-    def test_an_entry_that_cannot_be_is_refused_by_its_name(self, refuse, tmp_path, fault):
+    def test_an_invalid_entry_is_refused_with_its_name(self, refuse, tmp_path, fault):
         source = copy_of("tf1_adam", tmp_path / "source")
         rewrite(source, lambda entries: [(key, spoil(value, fault) if key == b"head/kernel" else value) for key, value in entries])
         assert "head/kernel" in refuse(source)
@@ -94,13 +97,13 @@ class TestIndex:
         rewrite(source, lambda entries: [*entries[:-2], entries[-1], entries[-2]])
         assert "head/kernel/Adam" in refuse(source)
 
-    def test_a_doubled_key_is_refused(self, refuse, tmp_path):
+    def test_a_duplicate_key_is_refused(self, refuse, tmp_path):
         source = copy_of("tf1_adam", tmp_path / "source")
         rewrite(source, lambda entries: [*entries, entries[-1]])
         assert "head/kernel/Adam_1" in refuse(source)
 
 
-# What stands in the checkpoint's place, and the words of which one must be in the message.
+# The content that replaces the checkpoint, and words of which one must be in the message.
 IMPOSTORS = {
     "pytorch": (None, "PyTorch|zip"),
     "lfs": (b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 134\n", "LFS"),
@@ -111,7 +114,7 @@ IMPOSTORS = {
 
 @pytest.mark.parametrize("kind", IMPOSTORS)
 @pytest.mark.parametrize("name", ["model.ckpt", "ckpt-9.index"])
-def test_something_else_in_the_checkpoints_place_is_named(refuse, tmp_path, kind, name):
+def test_a_file_that_is_not_a_checkpoint_is_identified(refuse, tmp_path, kind, name):
     content, words = IMPOSTORS[kind]
     path = tmp_path / name
     if content is None:
@@ -122,21 +125,21 @@ def test_something_else_in_the_checkpoints_place_is_named(refuse, tmp_path, kind
     assert re.search(words, refuse(path), re.IGNORECASE)
 
 
-def test_a_data_file_without_its_index_is_named(refuse, tmp_path):
+def test_a_data_file_without_its_index_is_reported(refuse, tmp_path):
     source = copy_of("tf1_adam", tmp_path / "source")
     source.with_name("ckpt-9.index").unlink()
     for given in (source.with_name("ckpt-9.data-00000-of-00001"), source):
         assert "ckpt-9.index" in refuse(given)
 
 
-def test_a_data_file_in_the_indexs_place_is_refused(refuse, tmp_path):
+def test_a_data_file_in_place_of_the_index_is_refused(refuse, tmp_path):
     source = copy_of("tf1_adam", tmp_path / "source")
     index, data = source.with_name("ckpt-9.index"), source.with_name("ckpt-9.data-00000-of-00001")
     index.write_bytes(data.read_bytes())
     assert "ckpt-9.index" in refuse(source)
 
 
-def test_a_prefix_that_is_not_there_names_the_nearest(refuse, tmp_path):
+def test_a_missing_prefix_suggests_the_nearest(refuse, tmp_path):
     source = copy_of("two_steps", tmp_path / "source")
     said = refuse(source.with_name("ckpt-7"))
     assert "ckpt-7" in said and "ckpt-8" in said
@@ -149,7 +152,7 @@ def test_a_directory_without_a_checkpoint_is_refused(refuse, tmp_path):
 
 @pytest.fixture
 def refuse(tmp_path):
-    """Gives `refuse(SOURCE)`: what `mount` says when it, and `ls` too, refuse; neither needs more than the index."""
+    """Returns `refuse(SOURCE)`: the message of `mount`, which must fail, as must `ls`. Both need only the index."""
     at = tmp_path / "mountpoint"
     at.mkdir()
 
@@ -167,7 +170,7 @@ def names_file_and_offset(said, path):
 
 
 def fails_to_read(path):
-    """The errno that reading gives, wherever it comes: at open or at read."""
+    """Returns the errno of reading a file, from open or from read."""
     try:
         path.read_bytes()
     except OSError as error:
@@ -183,7 +186,7 @@ def reads_short_or_fails(path):
 
 
 def split_by_shard(source, shard):
-    """The values of one shard, and those of the others."""
+    """Returns the values of one shard, and those of the others."""
     found = values(source)
     at = {key.decode(): decoded(value).shard_id for key, value in table.decode(source.with_name("ckpt-9.index").read_bytes()) if key}
     mine = {name: value for name, value in found.items() if at[name] == shard}

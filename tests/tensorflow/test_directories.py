@@ -1,4 +1,4 @@
-"""Whole directories: every state file that people have, and directories that change while they are mounted."""
+"""Directories of checkpoints: state files of every kind, and directories that change while they are mounted."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ v1 = tf.compat.v1
 
 @pytest.fixture
 def train(tmp_path):
-    """`train/` with ckpt-8, ckpt-9, vocab.txt and a state file as TensorFlow writes it."""
+    """Creates `train/` with ckpt-8, ckpt-9, vocab.txt and a state file as TensorFlow writes it."""
     shutil.copytree(TWO, tmp_path / "train")
     return tmp_path / "train"
 
@@ -45,7 +45,7 @@ STATE_FILES = {
 
 
 @pytest.mark.parametrize("case", STATE_FILES)
-def test_the_state_file_is_made_anew_from_whatever_the_source_has(train, mount, case):
+def test_the_state_file_is_generated_for_every_kind_of_source_state(train, mount, case):
     text, newest = STATE_FILES[case]
     (train / "checkpoint").unlink()
     if text is not None:
@@ -71,7 +71,7 @@ def test_a_state_file_of_a_gigabyte_is_not_read(train, mount):
     assert tf.train.latest_checkpoint(str(m)) in (f"{m}/ckpt-8", f"{m}/ckpt-9")
 
 
-def test_a_state_file_of_another_name_is_made_anew_too(train, mount):
+def test_a_state_file_with_another_name_is_generated_too(train, mount):
     (train / "best").write_text(state("/elsewhere/ckpt-8", "/elsewhere/ckpt-3"))
     m = mount(train)
     assert tf.train.latest_checkpoint(str(m), "best") == f"{m}/ckpt-8"
@@ -80,7 +80,7 @@ def test_a_state_file_of_another_name_is_made_anew_too(train, mount):
     assert tf.train.latest_checkpoint(str(m)) == f"{m}/ckpt-9"
 
 
-def test_a_saver_with_a_state_file_of_its_own_restores(tmp_path, mount):
+def test_a_saver_with_its_own_state_file_restores(tmp_path, mount):
     source = tmp_path / "run"
     source.mkdir()
     with v1.Graph().as_default(), v1.Session() as session:
@@ -95,7 +95,7 @@ def test_a_saver_with_a_state_file_of_its_own_restores(tmp_path, mount):
     assert (m / "model-3.meta").read_bytes() == (tmp_path / "moved" / "model-3.meta").read_bytes()
 
 
-def test_times_are_kept_where_they_fit(tmp_path, mount):
+def test_the_times_in_the_state_file_are_kept(tmp_path, mount):
     source = tmp_path / "run"
     checkpoint = tf.train.Checkpoint(v=tf.Variable(1.0))
     manager = tf.train.CheckpointManager(checkpoint, str(source), max_to_keep=2)
@@ -112,7 +112,7 @@ def test_times_are_kept_where_they_fit(tmp_path, mount):
     assert restored == f"{m}/ckpt-2" and fresh.v.numpy() == 1.0
 
 
-def test_incomplete_checkpoints_are_shown_but_not_as_the_newest(train, mount):
+def test_an_incomplete_checkpoint_is_shown_but_never_as_the_newest(train, mount):
     (train / "ckpt-9.data-00000-of-00001").unlink()
     (train / "ckpt-10_temp").mkdir()
     (train / "ckpt-10_temp" / "part-00000-of-00001.index").write_bytes((train / "ckpt-8.index").read_bytes())
@@ -124,7 +124,7 @@ def test_incomplete_checkpoints_are_shown_but_not_as_the_newest(train, mount):
     assert sorted(os.listdir(m / "ckpt-10_temp")) == ["part-00000-of-00001.index"]
 
 
-def test_a_map_that_does_not_fit_an_older_checkpoint_is_said_there(train, mount):
+def test_a_map_that_does_not_fit_an_older_checkpoint_gives_an_error_file(train, mount):
     shutil.copytree(FIXTURES / "tf1_adam", train, dirs_exist_ok=True, ignore=shutil.ignore_patterns("checkpoint", "*.meta"))
     for path in FIXTURES.joinpath("tf1_adam").glob("ckpt-9.*"):
         shutil.copy(path, train / path.name.replace("ckpt-9", "ckpt-3"))
@@ -146,7 +146,7 @@ def test_a_map_that_does_not_fit_the_newest_stops_the_mount(train, tmp_path):
     assert not is_mounted(tmp_path / "m")
 
 
-def test_training_goes_on_while_it_is_mounted(tmp_path, mount):
+def test_training_continues_in_a_mounted_directory(tmp_path, mount):
     source = tmp_path / "run"
     model = tf.train.Checkpoint(v=tf.Variable(0.0))
     manager = tf.train.CheckpointManager(model, str(source), max_to_keep=3)
@@ -194,7 +194,7 @@ def test_subdirectories_are_directories_of_checkpoints(train, mount):
     assert os.listdir(m / "logs") == ["events"] and (m / "logs" / "events").read_text() == "event"
 
 
-def test_mounting_over_the_source_itself(train):
+def test_a_mount_over_its_own_source_shows_the_map(train):
     before = {path.name: path.read_bytes() for path in train.iterdir()}
     with mounted(train, train, "-o", "nonempty", "--rename", "model/**=new/**"):
         assert tf.train.latest_checkpoint(str(train)) == f"{train}/ckpt-9"
@@ -206,7 +206,7 @@ def test_mounting_over_the_source_itself(train):
     assert {path.name: path.read_bytes() for path in train.iterdir()} == before
 
 
-def test_a_damaged_checkpoint_below_a_mount_over_the_source_hangs_nobody(train):
+def test_a_damaged_checkpoint_under_a_mount_over_its_source_does_not_hang(train):
     (train / "ckpt-8.index").write_bytes(b"PK\x03\x04" + bytes(100))
     with mounted(train, train, "-o", "nonempty"):
         assert not (train / "ckpt-8.index").exists()
@@ -214,6 +214,6 @@ def test_a_damaged_checkpoint_below_a_mount_over_the_source_hangs_nobody(train):
         assert tf.train.latest_checkpoint(str(train)) == f"{train}/ckpt-9"
 
 
-def test_other_commands_take_a_directory_for_its_newest(train):
+def test_other_commands_use_the_newest_checkpoint_of_a_directory(train):
     run = ckptfs("ls", train)
     assert run.returncode == 0 and "using ckpt-9" in run.stderr

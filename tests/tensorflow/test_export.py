@@ -1,4 +1,4 @@
-"""`ckptfs export`: what it writes is what TensorFlow, Keras and the packages of other formats read, without a mount."""
+"""`ckptfs export`: TensorFlow, Keras and the packages of other formats read its files without a mount."""
 
 import os
 
@@ -23,7 +23,7 @@ def export(source, out, *flags):
 
 @pytest.mark.parametrize("flags", [(), ("--link",)])
 @pytest.mark.parametrize("name", ["tf1_adam", "sharded", "strings", "dtypes", "snappy"])
-def test_a_bundle_holds_what_the_source_holds(tmp_path, name, flags):
+def test_a_bundle_has_the_values_of_the_source(tmp_path, name, flags):
     source = FIXTURES / name / "ckpt-9"
     out = export(source, tmp_path / "new", *flags)
     assert tf.train.list_variables(str(out)) == tf.train.list_variables(str(source))
@@ -42,7 +42,7 @@ def test_saver_restores_new_names_from_links_without_a_mount(tmp_path):
     assert_same(values(out), expected)
 
 
-def test_an_object_based_checkpoint_is_written_under_its_new_paths(tmp_path):
+def test_an_object_based_checkpoint_is_written_with_its_new_paths(tmp_path):
     root = next(name for name in values(MODULE) if name != OBJECT_GRAPH).split("/")[0]
     out = export(MODULE, tmp_path / "model", "--link", "--rename", f"{root}=network")
     before, after = values(MODULE), values(out)
@@ -50,12 +50,12 @@ def test_an_object_based_checkpoint_is_written_under_its_new_paths(tmp_path):
     assert set(after) == set(renamed) and any(name.startswith("network/") for name in after)
 
 
-def test_safetensors_hdf5_and_npy_hold_the_same_numbers(tmp_path):
+def test_safetensors_hdf5_and_npy_have_the_same_numbers(tmp_path):
     expected = values(ADAM)
     assert_same(safetensors.numpy.load_file(export(ADAM, tmp_path / "model.safetensors")), expected)
     tree = export(ADAM, tmp_path / "arrays", "--format", "npy")
     assert_same({name: np.load(tree / f"{name}.npy") for name in expected}, expected)
-    # A file has no dataset and group of one name, so slots below their variables stay out of it.
+    # A file cannot have a dataset and a group with one name, so slots below their variables are left out.
     with h5py.File(export(ADAM, tmp_path / "model.weights.h5", "--drop-optimizer")) as file:
         found = {}
         file.visititems(lambda name, at: found.update({name: at[()]}) if isinstance(at, h5py.Dataset) else None)
@@ -63,12 +63,12 @@ def test_safetensors_hdf5_and_npy_hold_the_same_numbers(tmp_path):
     assert any(name.endswith("/kernel") for name in found)
 
 
-def test_computed_values_are_written_as_they_are_shown(tmp_path):
+def test_computed_values_are_exported_as_a_mount_shows_them(tmp_path):
     name = next(name for name in values(ADAM) if name.endswith("/kernel"))
     out = export(ADAM, tmp_path / "half", "--cast", "**=float16")
     assert_same({name: values(out)[name]}, {name: values(ADAM)[name].astype(np.float16)})
 
 
-def test_what_is_there_is_kept(tmp_path):
+def test_existing_files_are_kept(tmp_path):
     out = export(ADAM, tmp_path / "model")
     assert "--force" in refused("export", ADAM, out)

@@ -1,4 +1,4 @@
-"""Every fixture of every format in every form that a mount shows, each opened by the package whose form it is: they all say the same."""
+"""Every fixture in every form of a mount, each opened by the package of its form: all have the same values."""
 
 import json
 
@@ -11,20 +11,20 @@ from test_weights_h5 import datasets as in_hdf5
 from test_weights_h5 import equal
 
 WRITTEN = ROOT / "tests" / "fixtures"
-# Graphs alone, a table of numbers, and names that TensorFlow's Python cannot say.
+# These have only graphs, a table of numbers, or names that TensorFlow's Python cannot represent.
 NONE = {"tf-2.21/graphs", "numpy-2.4/casts", "tf-2.21/not_utf8"}
 SOURCES = sorted({str(path.relative_to(WRITTEN)) for path in WRITTEN.glob("*/*") if path.is_dir()} - NONE)
 
-# TensorFlow puts no slices of these together.
+# TensorFlow cannot join slices of these dtypes.
 NEVER_JOINED = {"float16", "uint16", "uint32", "uint64", "string", "float8_e5m2", "float8_e4m3fn"}
 
 
-def test_there_are_sources_of_every_writer():
+def test_every_writer_has_a_source():
     assert {source.split("/")[0] for source in SOURCES} == {"tf-2.21", "tf_keras-2.21", "keras-3.15", "h5py-3.14", "safetensors-0.8"}
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_all_forms_say_the_same(mount, source):
+def test_all_forms_have_the_same_values(mount, source):
     listed = ckptfs("ls", "--json", WRITTEN / source)
     assert listed.returncode == 0, listed.stderr
     m = mount(WRITTEN / source)

@@ -1,4 +1,4 @@
-"""HDF5 files as a source: every dataset has the value that h5py reads, under the name that Keras gives it."""
+"""HDF5 files as a source: every dataset has the value that h5py reads, under the name that Keras uses."""
 
 import io
 import resource
@@ -23,12 +23,12 @@ FILES = sorted(
 KERAS = [name for name in FILES if not name.startswith("h5py")]
 
 
-def test_there_are_fixtures_of_every_writer():
+def test_every_writer_has_a_fixture():
     assert {name.partition("-")[0] for name in FILES} == {"keras", "tf_keras", "h5py"}
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_every_dataset_is_listed_with_its_type_and_shape_or_left_out_by_name(name):
+def test_every_dataset_is_listed_with_dtype_and_shape_or_named_as_left_out(name):
     expected = expectations(FIXTURES / name)
     run = ckptfs("ls", FIXTURES / name, "--tsv")
     assert run.returncode == 0, run.stderr
@@ -41,7 +41,7 @@ def test_every_dataset_is_listed_with_its_type_and_shape_or_left_out_by_name(nam
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_cat_gives_the_values_that_h5py_reads(name):
+def test_cat_writes_the_values_that_h5py_reads(name):
     for variable, value in expectations(FIXTURES / name).items():
         if array(value).dtype == object:
             shown = np.load(io.BytesIO(cat(name, variable, "npy")))
@@ -65,13 +65,13 @@ def test_tensorflow_reads_the_bundle_that_the_mount_shows(mount, name):
 
 
 @pytest.mark.parametrize("name", [name for name in KERAS if "deflated" not in name])
-def test_the_bundles_first_data_file_is_the_file_itself(mount, name):
+def test_the_first_data_file_of_the_bundle_is_the_source_file(mount, name):
     m = mount(FIXTURES / name)
     (data,) = m.path.glob("[!l]*.data-00000-of-00001")
     assert data.read_bytes() == (FIXTURES / name).read_bytes()
 
 
-def test_a_map_renames_keras_weights_for_a_program_of_tensorflow(mount):
+def test_a_map_renames_keras_weights_for_a_tensorflow_program(mount):
     name = "tf_keras-2.21/sequential/model.h5"
     m = mount(FIXTURES / name, "--rename", "{layer}/{leaf}:0=model/{layer}/{leaf}", "--drop", "optimizer_weights/**")
     weights = {key: value for key, value in expectations(FIXTURES / name).items() if not key.startswith("optimizer_weights")}
@@ -86,7 +86,7 @@ def test_a_keras_archive_and_the_weights_in_it_are_one_checkpoint(tmp_path):
     assert listed[0] == listed[1] and len(listed[0].splitlines()) > 10
 
 
-def test_the_weights_are_those_that_keras_loads():
+def test_the_weights_equal_those_that_keras_loads():
     model = keras.saving.load_model(FIXTURES / "keras-3.15/archive/model.keras", compile=False)
     found = expectations(FIXTURES / "keras-3.15/archive/model.keras")
     layer = model.get_layer("twice")
@@ -95,14 +95,14 @@ def test_the_weights_are_those_that_keras_loads():
     assert len(found) > len(model.weights)
 
 
-def test_a_real_archive_of_keras_is_read(real, mount):
+def test_a_real_keras_archive_is_read(real, mount):
     source = real / "keras_nested_container_keras" / "pre_pr22362_nested_container.keras"
     m = mount(source)
     assert_same(values(prefix_in(m)), expectations(source))
 
 
-def test_large_chunked_values_are_read_in_pieces(tmp_path, mount):
-    """More than one piece, chunks that no piece holds whole, and what is left of them at the edges."""
+def test_large_chunked_values_are_read_in_blocks(tmp_path, mount):
+    """Reads more than one block, with chunks that cross the blocks and partial chunks at the edges."""
     rng = np.random.default_rng(9)
     large = {
         "square": (rng.integers(0, 9, (1501, 1777)).astype(np.float32), {"chunks": (313, 313)}),
@@ -119,8 +119,8 @@ def test_large_chunked_values_are_read_in_pieces(tmp_path, mount):
     assert_same(values(prefix_in(m)), expected | {"swapped": expected["tall"]})
 
 
-def test_a_large_file_is_not_read_to_be_opened(tmp_path):
-    """Six gigabytes of holes, with memory for a sixth of them."""
+def test_opening_a_large_file_does_not_read_it_all(tmp_path):
+    """Opens six gigabytes of holes with memory for a sixth of them."""
     with h5py.File(tmp_path / "large.h5", "w") as file:
         properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
         properties.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
@@ -147,7 +147,7 @@ def test_a_truncated_file_is_refused(tmp_path, keep):
     assert "cut.h5" in refused("ls", tmp_path / "cut.h5")
 
 
-def test_an_archive_without_weights_or_with_secrets_is_refused(tmp_path):
+def test_an_archive_without_weights_or_with_encryption_is_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / "none.keras", "w") as archive:
         archive.writestr("config.json", "{}")
     assert "without model.weights.h5" in refused("ls", tmp_path / "none.keras")
@@ -165,7 +165,7 @@ def test_an_archive_without_weights_or_with_secrets_is_refused(tmp_path):
     assert "encrypted" in refused("ls", tmp_path / "locked.keras")
 
 
-def test_a_member_in_the_way_of_zip64_is_read(tmp_path):
+def test_a_zip64_member_is_read(tmp_path):
     weights = (FIXTURES / "keras-3.15/narrow/model.weights.h5").read_bytes()
     with zipfile.ZipFile(tmp_path / "m.keras", "w") as archive:
         with archive.open("model.weights.h5", "w", force_zip64=True) as member:
@@ -174,11 +174,11 @@ def test_a_member_in_the_way_of_zip64_is_read(tmp_path):
     assert run.stdout == ckptfs("ls", FIXTURES / "keras-3.15/narrow/model.weights.h5").stdout and run.stdout
 
 
-# What h5py and Keras's own attributes say.
+# The expected values: from h5py, and from the attributes that Keras writes.
 
 
 def expectations(path):
-    """Name and value of every dataset that a tensor can hold, in TensorFlow's types."""
+    """Returns the value of every dataset that a tensor can hold, by name, in TensorFlow's dtypes."""
     with opened(path) as file:
         found, names = datasets(file), legacy_names(file)
         count = {name: sum(other == name for other in names.values()) for name in names.values()}
@@ -205,7 +205,7 @@ def opened(path):
 
 
 def datasets(file):
-    """Datasets by path, each group once; soft links to datasets of this file count."""
+    """Returns the datasets by path, each group once. Soft links to datasets of this file count."""
     found, rest = {}, [("", file)]
     while rest:
         below, group = rest.pop()
@@ -261,6 +261,6 @@ def cat(name, variable, form):
 
 
 def prefix_in(m):
-    """The one checkpoint of a mount."""
+    """Returns the prefix of the only checkpoint of a mount."""
     (index,) = [path for path in m.path.glob("*.index") if not path.is_symlink()]
     return str(index).removesuffix(".index")

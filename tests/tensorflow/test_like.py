@@ -1,4 +1,5 @@
-"""`--like WANTED`: the source's values under the names, and the object graph, of what the new program itself saves."""
+"""`--like WANTED`: the source's values with the names and the object graph of a checkpoint that the new program
+saves."""
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ X = np.random.default_rng(7).normal(size=(5, 3)).astype(np.float32)
 
 
 def network(layers, inputs=3, hidden=4, middle=False):
-    """The same network in Keras 2 and Keras 3, by full names `hidden/kernel`, `norm/gamma`, …"""
+    """Returns the same network in Keras 2 and Keras 3, with the full names `hidden/kernel`, `norm/gamma`, …"""
     entry = layers.Input([inputs])
     x = layers.Dense(hidden, activation="tanh", name="hidden")(entry)
     if middle:
@@ -49,7 +50,7 @@ def predictions(model):
 
 @pytest.fixture
 def from_keras2(tmp_path):
-    """A Keras 2 checkpoint, and what its model predicts."""
+    """Saves a Keras 2 checkpoint. Returns its prefix, and the predictions of its model."""
     model = keras2()
     model.save_weights(str(tmp_path / "old"))
     return tmp_path / "old", predictions(model)
@@ -57,7 +58,7 @@ def from_keras2(tmp_path):
 
 @pytest.fixture
 def from_tf1(tmp_path):
-    """The same network as a TF1 program saves it, in a scope of its own."""
+    """Saves the same network as a TF1 program does, in its own scope."""
     model = keras2()
     weights = {f"net/{v.name.removesuffix(':0')}": v.numpy() for v in model.variables}
     with tf.compat.v1.Graph().as_default(), tf.compat.v1.Session() as session:
@@ -68,7 +69,7 @@ def from_tf1(tmp_path):
 
 
 def wanted(model, tmp_path, **also):
-    """What the new program itself writes."""
+    """Saves the checkpoint that the new program writes."""
     return tf.train.Checkpoint(model=model, **also).write(str(tmp_path / "wanted"))
 
 
@@ -83,7 +84,7 @@ def test_keras2_restores_in_keras3(mount, from_keras2, tmp_path):
 
 
 def keras3_of(model):
-    """A fresh model with the same weights: what was restored is all that predictions depend on."""
+    """Returns a fresh model with the same weights. Its predictions depend only on restored values."""
     fresh = keras3()
     fresh.set_weights(model.get_weights())
     return fresh
@@ -93,7 +94,7 @@ def test_a_name_based_checkpoint_restores_in_keras3_after_a_map(mount, from_tf1,
     source, expected = from_tf1
     model = keras3()
     checkpoint = tf.train.Checkpoint(model=model)
-    # save(), for a program that calls restore(): it has a save counter.
+    # save() and not write(), because the program calls restore(), which expects a save counter.
     like = checkpoint.save(str(tmp_path / "wanted"))
     randomize(model, seed=2)
     m = mount(source, "--strip-prefix", "net/", "--like", like)
@@ -116,8 +117,8 @@ def test_a_compiled_model_takes_its_optimizer_from_wanted(mount, from_keras2, tm
     assert "optimizer/_trainable_variables/0/.ATTRIBUTES" in hidden
 
 
-def test_a_layer_inserted_in_a_compiled_model_gets_nothing_by_its_position(mount, tmp_path):
-    """In the longer model positions mean other layers, and the keys of the weights are positions."""
+def test_a_layer_inserted_in_a_compiled_model_gets_no_value_by_position(mount, tmp_path):
+    """Uses a longer model, in which positions mean other layers. The keys of the weights contain positions."""
     short = keras3(compiled=True)
     randomize(short)
     weights = {variable.path: variable.numpy() for variable in short.variables}
@@ -145,7 +146,7 @@ def test_a_longer_vocabulary_keeps_the_new_rows(mount, tmp_path):
     message = refused("mount", source, tmp_path / "none", "--like", like)
     assert "emb  float32 [6, 3], but emb is [4, 3]" in message and "--fit like" in message
     m = mount(source, "--like", like, "--fit", "like")
-    # TensorFlow verifies the checksums that the index has for values put together of two files.
+    # TensorFlow verifies the index's checksums of values that come from two files.
     fresh.read(str(m / "old")).assert_consumed()
     np.testing.assert_array_equal(fresh.emb.numpy(), np.concatenate([old["emb"], new["emb"][4:]]))
     expected = new["wide"].copy()
@@ -154,7 +155,7 @@ def test_a_longer_vocabulary_keeps_the_new_rows(mount, tmp_path):
     assert (m / "old.data-00000-of-00002").read_bytes() == (tmp_path / "old.data-00000-of-00001").read_bytes()
 
 
-def test_a_table_is_wanted_enough_for_tf1(mount, tmp_path):
+def test_a_table_is_enough_as_wanted_for_tf1(mount, tmp_path):
     listed = ckptfs("ls", fixture("tf1_adam"), "--tsv").stdout
     kept = [line for line in listed.splitlines() if "/Adam" not in line]
     table = tmp_path / "wanted.tsv"
@@ -177,7 +178,7 @@ def test_check_lists_what_is_left_out_and_filled(from_keras2, tmp_path):
     assert "1 of the source's left out:\n    two" in ckptfs("check", both, "--like", tmp_path / "one").stdout
 
 
-def test_every_misfit_comes_at_once_with_the_nearest(from_tf1, tmp_path):
+def test_all_mismatches_are_reported_at_once_with_the_nearest_names(from_tf1, tmp_path):
     source, _ = from_tf1
     like = wanted(keras3(hidden=5), tmp_path)
     message = refused("check", source, "--rename", "net/out/{x}=output/{x}", "--strip-prefix", "net/", "--like", like)
@@ -186,7 +187,7 @@ def test_every_misfit_comes_at_once_with_the_nearest(from_tf1, tmp_path):
 
 
 @pytest.mark.parametrize("wanted", ["keras-3.15/functional/model.weights.h5", "keras-3.15/archive/model.keras", "safetensors-0.8/dtypes/model.safetensors"])
-def test_files_of_other_formats_say_what_is_wanted_too(tmp_path, wanted):
+def test_files_of_other_formats_can_be_wanted_too(tmp_path, wanted):
     wanted = ROOT / "tests" / "fixtures" / wanted
     under_other_names = tmp_path / "other"
     assert ckptfs("export", wanted, under_other_names, "--add-prefix", "other/").returncode == 0
@@ -194,7 +195,7 @@ def test_files_of_other_formats_say_what_is_wanted_too(tmp_path, wanted):
     assert found.stdout == ckptfs("ls", "--long", wanted).stdout and found.stdout
 
 
-def test_flags_that_mean_nothing_alone_are_usage(tmp_path):
+def test_flags_that_need_like_are_usage_errors_without_it(tmp_path):
     refused("ls", fixture("tf1_adam"), "--missing", "zeros", code=2)
     refused("ls", fixture("tf1_adam"), "--fit", "like", code=2)
     refused("ls", fixture("tf1_adam"), "--target", "objects", code=2)

@@ -1,4 +1,4 @@
-"""With a map: new names resolve, old ones do not, and every value is still the source's, bit by bit."""
+"""Mounts with a map: new names exist, old names do not, and every value equals that of the source, bit for bit."""
 
 import pytest
 import tensorflow as tf
@@ -42,7 +42,7 @@ def test_init_from_checkpoint_takes_a_whole_scope_by_its_new_name(mount):
 
 
 @pytest.mark.parametrize("name", ["sharded", "snappy", "tf1_adam", "dtypes"])
-def test_the_data_files_stay_the_sources_own_bytes_under_a_map(mount, name):
+def test_a_map_does_not_change_the_data_files(mount, name):
     m = mount(fixture(name), "--rename", "**=under/**")
     assert_same(values(at(m, "ckpt-9")), {f"under/{n}": v for n, v in values(fixture(name)).items()})
     for source in FIXTURES.joinpath(name).glob("ckpt-9.data-*"):
@@ -65,27 +65,27 @@ def test_slots_follow_their_variable(mount):
     assert_same(found, expected)
 
 
-def test_keep_leaves_only_what_it_names(mount):
+def test_keep_keeps_only_the_variables_that_it_names(mount):
     m = mount(fixture("tf1_adam"), "--keep", "bert/encoder/**")
     expected = {n: v for n, v in values(fixture("tf1_adam")).items() if n.startswith("bert/encoder/")}
     assert_same(values(at(m, "ckpt-9")), expected)
 
 
-def test_two_renames_swap(mount):
+def test_two_renames_swap_names(mount):
     a, b = "bert/encoder/layer_0/kernel", "bert/encoder/layer_1/kernel"
     m = mount(fixture("tf1_adam"), "--rename", f"{a}={b}", "--rename", f"{b}={a}")
     found, source = values(at(m, "ckpt-9"), [a, b]), values(fixture("tf1_adam"))
     assert_same(found, {a: source[b], b: source[a]})
 
 
-def test_a_rename_and_its_inverse_on_a_mount_of_the_mount_give_the_first_index_back(mount):
+def test_a_rename_and_its_inverse_on_nested_mounts_restore_the_index(mount):
     there = mount(fixture("tf1_bert_tiny"), "--rename", "bert/**=encoder/**")
     back = mount(there / "ckpt-9", "--rename", "encoder/**=bert/**")
     assert (back / "ckpt-9.index").read_bytes() == fixture("tf1_bert_tiny").with_suffix(".index").read_bytes()
     assert_same(values(at(back, "ckpt-9")), values(fixture("tf1_bert_tiny")))
 
 
-def test_a_map_holds_for_every_checkpoint_of_a_directory(mount):
+def test_a_map_applies_to_every_checkpoint_of_a_directory(mount):
     m = mount(FIXTURES / "two_steps", "--rename", "model/**=net/**")
     for step in ("ckpt-8", "ckpt-9"):
         source = values(FIXTURES / "two_steps" / step)
@@ -212,7 +212,7 @@ def test_map_bert_to_model_garden(mount, tmp_path):
 
 
 def model_garden():
-    """New name to old, written out apart from the map's rules."""
+    """Returns the old name of every new name, independent of the rules of the map."""
     names = {
         "word_embeddings/embeddings": "bert/embeddings/word_embeddings",
         "type_embeddings/embeddings": "bert/embeddings/token_type_embeddings",
@@ -238,22 +238,22 @@ class TestRefused:
         said = refuse(tmp_path, "ddp", "--rename", "module.encoder/bias=same", "--rename", "module/head/bias=same")
         assert "module.encoder/bias" in said and "module/head/bias" in said
 
-    def test_a_map_that_does_not_fit_says_file_and_line(self, tmp_path):
+    def test_a_map_that_does_not_fit_is_reported_with_file_and_line(self, tmp_path):
         path = write(tmp_path, "version = 1\n[[rule]]\nrename = 'module.**'\nto = '**'\n[[rule]]\nrename = 'nothing/**'\nto = '**'\n")
         said = refuse(tmp_path, "ddp", "--map", path)
         assert f"{path.name}:6" in said and "nothing/**" in said
 
-    def test_all_that_does_not_fit_is_said_at_once(self, tmp_path):
+    def test_all_misfits_are_reported_at_once(self, tmp_path):
         said = refuse(tmp_path, "ddp", "--rename", "nothing=a", "--drop", "neither/**")
         assert "nothing" in said and "neither/**" in said
 
-    def test_a_map_that_does_not_parse_is_exit_2(self, tmp_path):
+    def test_a_map_that_does_not_parse_exits_with_2(self, tmp_path):
         path = write(tmp_path, "version = 1\n[[rule]]\nrename = 'a'\n")
         assert path.name in refuse(tmp_path, "ddp", "--map", path, code=2)
 
 
 def refuse(tmp_path, name, *flags, code=1):
-    """No FUSE is needed: a map is checked before anything is mounted."""
+    """Runs a mount that must fail. It needs no FUSE, because a map is checked before the mount is made."""
     (tmp_path / "m").mkdir()
     return refused("mount", fixture(name), tmp_path / "m", *flags, code=code)
 

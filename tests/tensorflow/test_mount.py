@@ -1,4 +1,4 @@
-"""The mount as a citizen of the system: where it may stand, how it goes, and that it lets nothing be written."""
+"""The mount as part of the system: valid mountpoints, the end of a mount, and refused writes."""
 
 import errno
 import os
@@ -14,27 +14,27 @@ SOURCE = fixture("tf1_adam")
 
 
 class TestMountpoint:
-    def test_that_is_missing(self, tmp_path):
+    def test_a_missing_mountpoint_is_refused(self, tmp_path):
         said = refused("mount", SOURCE, tmp_path / "absent")
         assert str(tmp_path / "absent") in said
 
-    def test_that_is_a_file(self, tmp_path):
+    def test_a_file_is_refused(self, tmp_path):
         (tmp_path / "file").write_text("mine")
         assert "directory" in refused("mount", SOURCE, tmp_path / "file")
         assert (tmp_path / "file").read_text() == "mine"
 
-    def test_that_is_not_empty(self, tmp_path):
+    def test_a_directory_that_is_not_empty_is_refused(self, tmp_path):
         (tmp_path / "full").mkdir()
         (tmp_path / "full" / "mine").write_text("mine")
         assert "empty" in refused("mount", SOURCE, tmp_path / "full")
         assert not is_mounted(tmp_path / "full")
 
-    def test_that_is_mounted_already(self, mount):
+    def test_a_mounted_directory_is_refused(self, mount):
         m = mount(SOURCE)
         assert "already" in refused("mount", SOURCE, m)
         assert_same(values(m / "ckpt-9"), values(SOURCE))
 
-    def test_whose_daemon_died(self, mount):
+    def test_a_mount_with_a_dead_daemon_is_refused_and_can_be_unmounted(self, mount):
         m = mount(SOURCE)
         for pid in daemons(m):
             os.kill(pid, signal.SIGKILL)
@@ -53,7 +53,7 @@ class TestGoing:
             eventually(lambda: not daemons(m), "the daemon ends")
         assert os.listdir(tmp_path / "m") == []
 
-    def test_umount_of_what_is_not_mounted_says_so(self, tmp_path):
+    def test_umount_of_a_directory_without_a_mount_is_refused(self, tmp_path):
         assert str(tmp_path) in refused("umount", tmp_path)
 
     @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP"])
@@ -63,7 +63,7 @@ class TestGoing:
             os.kill(pid, getattr(signal, name))
         eventually(lambda: not daemons(m) and not is_mounted(m.path), f"{name} unmounts")
 
-    def test_in_the_foreground_it_stays_until_a_signal_and_exits_0(self, tmp_path):
+    def test_a_foreground_mount_stays_until_a_signal_and_exits_with_0(self, tmp_path):
         (tmp_path / "m").mkdir()
         run = subprocess.Popen([binary(), "mount", "-f", SOURCE, tmp_path / "m"], stdin=subprocess.DEVNULL)
         try:
@@ -77,7 +77,7 @@ class TestGoing:
             if is_mounted(tmp_path / "m"):
                 ckptfs("umount", tmp_path / "m")
 
-    def test_an_outside_unmount_takes_down_nothing_that_was_mounted_there_since(self, mount, tmp_path):
+    def test_after_an_external_umount_the_daemon_leaves_a_later_mount_alone(self, mount, tmp_path):
         first = mount(SOURCE)
         served_first = daemons(first)
         outside = ["umount"] if os.geteuid() == 0 else ["fusermount3", "-u"]
@@ -87,24 +87,24 @@ class TestGoing:
             assert_same(values(second / "ckpt-9"), values(fixture("ema")))
 
 
-def test_success_says_nothing_when_no_one_looks(mount):
+def test_a_successful_mount_prints_nothing_without_a_terminal(mount):
     assert mount(SOURCE).stderr == ""
 
 
-def test_it_is_shown_as_a_read_only_ckptfs(mount):
+def test_mounts_shows_a_read_only_mount_of_type_fuse_ckptfs(mount):
     m = mount(SOURCE)
     line = next(line for line in open("/proc/self/mounts") if line.split()[1] == str(m))
     assert line.split()[2] == "fuse.ckptfs"
     assert {"ro", "nosuid", "nodev"} <= set(line.split()[3].split(","))
 
 
-def test_the_daemon_keeps_no_standard_stream_of_the_one_who_mounted(mount):
+def test_the_standard_streams_of_the_daemon_are_dev_null(mount):
     m = mount(SOURCE)
     for pid in daemons(m):
         assert {os.readlink(f"/proc/{pid}/fd/{fd}") for fd in (0, 1, 2)} == {"/dev/null"}
 
 
-def test_nothing_can_be_written(mount):
+def test_every_write_is_refused(mount):
     m = mount(SOURCE)
     attempts = [
         lambda: (m / "new").write_bytes(b"x"),
@@ -121,7 +121,7 @@ def test_nothing_can_be_written(mount):
         assert raised.value.errno == errno.EROFS
 
 
-def test_demo_runs_once_and_leaves_nothing(tmp_path):
+def test_demo_runs_once_and_leaves_no_mount(tmp_path):
     before = [line.split()[1] for line in open("/proc/self/mounts")]
     run = ckptfs("demo", "--once")
     assert run.returncode == 0, run.stderr

@@ -1,4 +1,5 @@
-"""Object graphs in which a map joins, splits and creates variables: the new program restores, with TensorFlow's own assertions."""
+"""Object graphs in which a map joins, splits and creates variables: the new program restores, with TensorFlow's
+assertions."""
 
 import numpy as np
 import pytest
@@ -32,7 +33,7 @@ axis = 0
 
 
 def dense(columns, seed=None):
-    """A kernel and a bias; without a seed, zeros that a checkpoint is to fill."""
+    """Returns a module with a kernel and a bias. Without a seed they are zero, and a checkpoint fills them."""
     rng = np.random.default_rng(seed)
     value = (lambda *shape: np.zeros(shape)) if seed is None else (lambda *shape: rng.normal(size=shape))
     return module(
@@ -49,7 +50,7 @@ def fused(seed=None):
 
 
 def trained(layers):
-    """An optimizer that has slots for all that is in these layers."""
+    """Returns an optimizer that has slots for all variables of these layers."""
     optimizer = tf_keras.optimizers.legacy.Adam(0.1)
     weights = [weight for layer in layers for weight in (layer.w, layer.b)]
     optimizer.apply_gradients([(tf.random.stateless_normal(w.shape, (at, 7)), w) for at, w in enumerate(weights)])
@@ -57,7 +58,7 @@ def trained(layers):
 
 
 def prepared(layers):
-    """The same for a program that is to restore."""
+    """Returns the optimizer of a program that restores: its slots exist and are zero."""
     optimizer = tf_keras.optimizers.legacy.Adam(0.1)
     optimizer._create_all_weights([weight for layer in layers for weight in (layer.w, layer.b)])
     return optimizer
@@ -80,7 +81,7 @@ def mapped(mount, tmp_path, prefix, text, *flags):
 
 
 @pytest.mark.parametrize("flags", [(), ("--rename", "net/a=net/other")])
-def test_q_k_and_v_become_a_fused_kernel(mount, tmp_path, flags):
+def test_q_k_and_v_kernels_are_joined_to_a_fused_kernel(mount, tmp_path, flags):
     a, b = apart(1), apart(11)
     old = saved(tmp_path, net=module(a=a, b=b))
     text = JOIN.replace("{l}", "net/b" if flags else "net/{l}")
@@ -95,14 +96,14 @@ def test_q_k_and_v_become_a_fused_kernel(mount, tmp_path, flags):
         assert_fuses(new_a.qkv, all_parts(a))
 
 
-def test_a_fused_kernel_becomes_q_k_and_v(mount, tmp_path):
+def test_a_fused_kernel_is_split_into_q_k_and_v(mount, tmp_path):
     old, new = fused(3), apart()
     m = mapped(mount, tmp_path, saved(tmp_path, net=module(a=old)), SPLIT)
     assert_restores(tf.train.Checkpoint(net=module(a=new)), at(m))
     assert_fuses(old.qkv, all_parts(new))
 
 
-def test_what_was_joined_and_split_again_is_as_it_was(mount, tmp_path):
+def test_a_join_and_a_split_restore_the_variables(mount, tmp_path):
     old = apart(5)
     prefix = saved(tmp_path, net=module(a=old))
     new = apart()
@@ -128,7 +129,7 @@ def test_slots_are_joined_with_their_variables(mount, tmp_path):
         assert found.any() and found.tobytes() == expected.tobytes()
 
 
-def test_slots_are_split_with_their_variables_under_an_optimizer_that_moves(mount, tmp_path):
+def test_slots_are_split_with_their_variables_under_a_renamed_optimizer(mount, tmp_path):
     layer = fused(1)
     optimizer = trained([layer.qkv])
     old = saved(tmp_path, net=module(a=layer), optimizer=optimizer)
@@ -141,7 +142,7 @@ def test_slots_are_split_with_their_variables_under_an_optimizer_that_moves(moun
         assert found.any() and found.tobytes() == optimizer.get_slot(layer.qkv.w, slot).numpy().tobytes()
 
 
-def test_a_variable_that_is_shared_is_joined_once(mount, tmp_path):
+def test_a_shared_variable_is_joined_once(mount, tmp_path):
     shared = apart(2)
     prefix = saved(tmp_path, net=module(a=shared, b=module(query=shared.query, key=shared.key, value=shared.value)))
     a = fused()
@@ -174,7 +175,7 @@ values = [1.5, -2.0]
     assert new.qkv.w.numpy().tobytes() == layer.qkv.w.numpy().tobytes()
 
 
-def test_what_cannot_be_made_is_refused_at_its_rule(tmp_path):
+def test_an_impossible_join_or_create_is_refused_with_its_rule(tmp_path):
     prefix = saved(tmp_path, net=module(a=apart(1)))
     text = """version = 1
 [[rule]]

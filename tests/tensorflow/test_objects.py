@@ -1,4 +1,5 @@
-"""Object-based checkpoints with a map: the new program restores, with TensorFlow's own assertions, and goes on training as the old one would."""
+"""Object-based checkpoints with a map: the new program restores, with TensorFlow's assertions, and continues
+training like the old one."""
 
 import keras
 import numpy as np
@@ -36,7 +37,7 @@ def module(**children):
 
 
 def step(optimizer, layers):
-    """One step of training; gives the weights."""
+    """Does one training step. Returns the weights."""
     weights = [weight for layer in layers for weight in (layer.w, layer.b)]
     with tf.GradientTape() as tape:
         x = X
@@ -82,14 +83,14 @@ def optimizer(request):
 
 
 def trained(tmp_path, optimizer, first=(8, 4), second=(4, 1)):
-    """An old program after one step of training: its layers, its optimizer and its checkpoint."""
+    """Creates an old program after one training step: its layers, its optimizer and its checkpoint."""
     a, b, old = Dense(*first, seed=1), Dense(*second, seed=2), optimizer()
     step(old, [a, b])
     return a, b, old, saved(tmp_path, net=module(first=a, second=b), optimizer=old)
 
 
 def assert_trains_on(layers, old, new_layers, new, checkpoint, prefix):
-    """The weights as they were saved; and one step more is the same in both programs, slots included."""
+    """Checks the restored weights. Then checks that one more step is the same in both programs, slots included."""
     status = checkpoint.restore(str(prefix))
     assert_equal([w for layer in new_layers for w in (layer.w, layer.b)], [w for layer in layers for w in (layer.w, layer.b)])
     assert_equal(step(new, new_layers), step(old, layers))
@@ -99,7 +100,7 @@ def assert_trains_on(layers, old, new_layers, new, checkpoint, prefix):
 
 
 def state(optimizer):
-    """An optimizer's values, in an order of their own: slots are made in another order when they are restored."""
+    """Returns the sorted values of an optimizer: restored slots are created in another order."""
     variables = optimizer.variables() if callable(optimizer.variables) else optimizer.variables
     return sorted((tuple(v.shape), v.numpy().tobytes()) for v in variables)
 
@@ -116,7 +117,7 @@ RENAMES = [
 
 
 @pytest.mark.parametrize("rename", RENAMES, ids=lambda rename: rename[0])
-def test_renamed_and_moved_objects_restore_and_train_on(tmp_path, mount, optimizer, rename):
+def test_renamed_and_moved_objects_restore_and_continue_training(tmp_path, mount, optimizer, rename):
     a, b, old, source = trained(tmp_path, optimizer)
     (new_a, new_b), new = (Dense(8, 4), Dense(4, 1)), optimizer()
     programs = {
@@ -140,7 +141,7 @@ def test_a_renamed_optimizer_keeps_its_slots(tmp_path, mount, optimizer, rename)
 
 
 @pytest.mark.parametrize("swap", [("net/first=net/second", "net/second=net/first"), ("net/first/**=net/second/**", "net/second/**=net/first/**")])
-def test_two_layers_swap(tmp_path, mount, optimizer, swap):
+def test_two_layers_swap_names(tmp_path, mount, optimizer, swap):
     a, b, old, source = trained(tmp_path, optimizer, (8, 8), (8, 8))
     (new_a, new_b), new = (Dense(8, 8), Dense(8, 8)), optimizer()
     checkpoint = tf.train.Checkpoint(net=module(first=new_b, second=new_a), optimizer=new)
@@ -158,7 +159,7 @@ def test_a_prefix_is_added_and_stripped(tmp_path, mount):
         assert layer.w.numpy().tobytes() == expected.tobytes()
 
 
-def test_both_names_of_an_alias_are_restored_with_slots_of_their_own(tmp_path, mount, optimizer):
+def test_both_names_of_an_alias_are_restored_with_separate_slots(tmp_path, mount, optimizer):
     a, b, old, source = trained(tmp_path, optimizer)
     first, other, second, new = Dense(8, 4), Dense(8, 4), Dense(4, 1), optimizer()
     checkpoint = tf.train.Checkpoint(net=module(first=first, other=other, second=second), optimizer=new)
@@ -171,7 +172,7 @@ def test_both_names_of_an_alias_are_restored_with_slots_of_their_own(tmp_path, m
         assert len(weights) == len(more)
 
 
-def test_a_variable_is_had_twice(tmp_path, mount):
+def test_a_variable_with_aliases_is_restored_under_every_name(tmp_path, mount):
     source = saved(tmp_path, a=tf.Variable([1.0, 2.0]), n=tf.Variable(3))
     a, b, c, n = tf.Variable([0.0, 0.0]), tf.Variable([0.0, 0.0]), tf.Variable([0.0, 0.0]), tf.Variable(0)
     m = mount(source, "--alias", "a=b", "--alias", "a=deep/c", "--rename", "n=count")
@@ -180,7 +181,7 @@ def test_a_variable_is_had_twice(tmp_path, mount):
 
 
 @pytest.mark.parametrize("drop", ["net/second", "net/second/**", "net/se{x}/{y}"])
-def test_a_dropped_layer_is_not_missed(tmp_path, mount, optimizer, drop):
+def test_a_program_without_the_dropped_layer_restores(tmp_path, mount, optimizer, drop):
     a, _, old, source = trained(tmp_path, optimizer)
     layer, new = Dense(8, 4), optimizer()
     checkpoint = tf.train.Checkpoint(net=module(first=layer), optimizer=new)
@@ -202,7 +203,7 @@ def test_a_program_without_the_optimizer_restores(tmp_path, mount, optimizer, fl
     assert_equal([new_a.w, new_a.b, new_b.w, new_b.b], [a.w, a.b, b.w, b.b])
 
 
-def test_what_no_rule_names_can_go_but_not_the_save_counter(tmp_path, mount):
+def test_unmatched_variables_can_be_dropped_but_not_the_save_counter(tmp_path, mount):
     source = saved(tmp_path, a=Dense(2, 2, seed=1), b=Dense(2, 2, seed=2))
     fix = tmp_path / "fix.toml"
     fix.write_text('[options]\nunmatched = "drop"\n[[rule]]\nrename = "a/**"\nto = "c/**"\n')
@@ -242,7 +243,7 @@ def test_a_keras_3_model_with_a_layer_inserted_restores(tmp_path, mount):
     model, source = old_keras3(tmp_path)
     new = keras3(keras.layers.Dropout(0.0), *hidden())
     new.optimizer.build(new.trainable_variables)
-    # As `ls` shows them: the layers are operations of the functional model inside.
+    # The paths are as `ls` shows them: the layers are operations of the functional model inside.
     flags = [flag for i in (1, 2, 3) for flag in ("--rename", f"model/_functional/_operations/{i}/**=model/_functional/_operations/{i + 1}/**")]
     m = mount(source, *flags)
     assert_restores(tf.train.Checkpoint(model=new, optimizer=new.optimizer), at(m))
@@ -254,7 +255,7 @@ def test_a_keras_3_model_with_a_layer_inserted_restores(tmp_path, mount):
     assert_same_optimizer(new, model)
 
 
-def test_one_rule_makes_room_for_a_keras_3_layer(tmp_path, mount):
+def test_one_rule_shifts_layers_for_a_new_keras_3_layer(tmp_path, mount):
     model, source = old_keras3(tmp_path)
     new = keras3(keras.layers.Dropout(0.0), *hidden(), compiled=False)
     rename = "model/_functional/_operations/{i:1|2|3}/{x}=model/_functional/_operations/{i+1}/{x}"
@@ -276,7 +277,7 @@ def test_a_renamed_keras_3_model_keeps_its_other_paths(tmp_path, mount):
 
 
 class Subclassed(keras.Model):
-    """A model whose layers are attributes, so that renaming one renames a path that a person sees."""
+    """A model whose layers are attributes, so that renaming one renames a path that a user sees."""
 
     def __init__(self, first):
         super().__init__()
@@ -308,7 +309,7 @@ def test_a_renamed_attribute_of_a_compiled_keras_3_model_restores(tmp_path, moun
 
 
 @pytest.mark.parametrize("flag", [["--drop", "optimizer/**"], ["--drop-optimizer"]])
-def test_a_keras_3_optimizer_goes_and_the_weights_stay(tmp_path, mount, flag):
+def test_a_keras_3_optimizer_is_dropped_and_the_weights_are_kept(tmp_path, mount, flag):
     model, source = old_keras3(tmp_path)
     new = keras3(*hidden(), compiled=False)
     assert_restores(tf.train.Checkpoint(model=new), at(mount(source, *flag)))
@@ -316,7 +317,7 @@ def test_a_keras_3_optimizer_goes_and_the_weights_stay(tmp_path, mount, flag):
 
 
 @pytest.mark.parametrize("make", [tf_keras.optimizers.legacy.Adam, tf_keras.optimizers.Adam], ids=["legacy", "new"])
-def test_the_weights_of_a_keras_2_model_move(tmp_path, mount, make):
+def test_the_weights_of_a_keras_2_model_are_renamed(tmp_path, mount, make):
     def program():
         tf_keras.utils.set_random_seed(int(make is tf_keras.optimizers.Adam))
         model = tf_keras.Sequential([tf_keras.layers.Dense(4, input_shape=(8,)), tf_keras.layers.Dense(1)])
@@ -335,12 +336,13 @@ def test_the_weights_of_a_keras_2_model_move(tmp_path, mount, make):
     status.assert_consumed()
     status.assert_existing_objects_matched()
     np.testing.assert_array_equal(new.predict(X, verbose=0), model.predict(X, verbose=0))
-    # Keras's other name for the layer still leads there.
+    # Keras's second path to the layer still leads to it.
     assert ckptfs("ls", tmp_path / "old" / "ckpt-1", "--rename", "layer-0=x").returncode == 0
 
 
 def containers(value, filled):
-    """Everything that is not a plain variable: a table, an iterator, and variables in dicts, lists and nested modules."""
+    """Returns objects that are not plain variables: a table, an iterator, and variables in dicts, lists and nested
+    modules."""
     table = tf.lookup.experimental.MutableHashTable(tf.string, tf.int64, -1)
     iterator = iter(tf.data.Dataset.range(10).shuffle(3, seed=7))
     nested = {"x/y": tf.Variable(value), "list": [tf.Variable(value + 1), {"z.w": tf.Variable(value + 2)}], ".c": module(v=tf.Variable(value + 3))}
@@ -374,7 +376,7 @@ def test_tables_iterators_dicts_and_lists_restore_unchanged_and_renamed(tmp_path
     assert numbers(second) == expected[2:]
 
 
-def test_a_table_goes_and_one_is_had_twice(tmp_path, mount):
+def test_a_table_is_dropped_and_a_table_with_an_alias_is_restored_twice(tmp_path, mount):
     source = saved(tmp_path, **containers(1.0, True))
     without = containers(0.0, False)
     del without["table"]
@@ -386,7 +388,7 @@ def test_a_table_goes_and_one_is_had_twice(tmp_path, mount):
     assert more.lookup(tf.constant(["a"])).numpy() == two["table"].lookup(tf.constant(["a"])).numpy() == [7]
 
 
-def test_names_with_slashes_and_dots_are_written_as_ls_shows_them(tmp_path, mount):
+def test_names_with_slashes_and_dots_are_given_as_ls_shows_them(tmp_path, mount):
     source = saved(tmp_path, heads={"a/b.c": Dense(2, 2, seed=1), "d": tf.Variable(4.0)})
     assert "heads/a.Sb..c/w" in ckptfs("ls", source).stdout.split()
     new, d = Dense(2, 2), tf.Variable(0.0)
@@ -397,7 +399,7 @@ def test_names_with_slashes_and_dots_are_written_as_ls_shows_them(tmp_path, moun
     assert 'path "heads/d.e" cannot be' in message and "written `..`" in message
 
 
-def test_shared_layers_keep_the_names_that_no_rule_means(tmp_path, mount):
+def test_shared_layers_keep_the_paths_that_no_rule_matches(tmp_path, mount):
     def program():
         layer = Dense(4, 4)
         return layer, Dense(4, 4)
@@ -414,7 +416,7 @@ def test_shared_layers_keep_the_names_that_no_rule_means(tmp_path, mount):
 
 
 def test_a_tf1_saver_and_a_tf2_checkpoint_read_the_same_files(tmp_path, mount):
-    """By the full names, which are renamed with the paths they spell."""
+    """Uses full names, which are renamed together with the paths that they spell."""
     first, second = module(w=tf.Variable([1.0, 2.0], name="layer/w")), module(w=tf.Variable([3.0], name="w"))
     source = saved(tmp_path, layer=first, other=second)
     m = mount(source, "--rename", "layer/**=encoder/dense/**", "--rename", "other=tail")
@@ -427,7 +429,7 @@ def test_a_tf1_saver_and_a_tf2_checkpoint_read_the_same_files(tmp_path, mount):
         assert session.run(variable).tolist() == [1, 2]
 
 
-def test_a_pattern_that_means_no_path_is_tried_on_the_full_names(tmp_path, mount):
+def test_a_pattern_without_a_matching_path_is_matched_with_the_full_names(tmp_path, mount):
     source = saved(tmp_path, net=module(w=tf.Variable([1.0, 2.0], name="scope/weights")))
     m = mount(source, "--rename", "scope/**=mine/**")
     same, by_name = module(w=tf.Variable([0.0, 0.0])), tf.Variable([0.0, 0.0])
@@ -441,7 +443,7 @@ def test_a_pattern_that_means_no_path_is_tried_on_the_full_names(tmp_path, mount
     assert "mine/weights" in ckptfs("ls", source, "--rename", "scope/**=mine/**").stdout.split()
 
 
-def test_the_data_files_stay_the_sources_own_and_the_graph_has_one_more(tmp_path, mount):
+def test_the_data_files_are_unchanged_and_the_graph_is_in_an_added_file(tmp_path, mount):
     source = saved(tmp_path, net=module(first=Dense(8, 4, seed=1)))
     m = mount(source, "--rename", "net=model")
     data = tmp_path / "old" / "ckpt-1.data-00000-of-00001"
@@ -462,7 +464,7 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("flags", REFUSALS)
-def test_what_cannot_be_is_refused_with_its_path(tmp_path, flags):
+def test_an_impossible_rename_is_refused_with_its_path(tmp_path, flags):
     *_, source = trained(tmp_path, OPTIMIZERS["legacy adam"])
     message = refused("check", source, *flags.split(" ", 1))
     assert all(word in message for word in REFUSALS[flags]), message
@@ -471,7 +473,7 @@ def test_what_cannot_be_is_refused_with_its_path(tmp_path, flags):
     refused("mount", source, at, *flags.split(" ", 1))
 
 
-def test_the_first_of_two_objects_can_have_the_name(tmp_path, mount):
+def test_the_first_of_two_objects_can_take_the_name(tmp_path, mount):
     *_, source = trained(tmp_path, OPTIMIZERS["legacy adam"], (8, 8), (8, 8))
     m = mount(source, "--rename", "net/first=net/second", "--collision", "first", "--drop-optimizer")
     layer = Dense(8, 8)
@@ -490,7 +492,8 @@ REAL = [
 
 
 def mirror(prefix, rename):
-    """Python objects as a checkpoint's graph has them, but for one name of the root; and the variables by key."""
+    """Returns Python objects like those in a checkpoint's graph, except for one name of the root; and the
+    variables by key."""
     reader = tf.train.load_checkpoint(str(prefix))
     graph = protobuf.TrackableObjectGraph.FromString(reader.get_tensor(OBJECT_GRAPH))
     shapes, dtypes = reader.get_variable_to_shape_map(), reader.get_variable_to_dtype_map()
@@ -529,7 +532,7 @@ def test_a_renamed_child_of_the_root_of_a_real_checkpoint_restores(real, mount, 
 
 
 @pytest.mark.parametrize("prefix", REAL)
-def test_a_real_checkpoint_under_a_map_that_changes_nothing_is_the_same(real, mount, prefix):
+def test_a_map_without_effect_does_not_change_a_real_checkpoint(real, mount, prefix):
     source = real / prefix
     name = ckptfs("ls", source).stdout.split()[0]
     m = mount(source, "--rename", f"{name}={name}")

@@ -1,4 +1,4 @@
-"""`--overlay` and `--take`: what TensorFlow restores of a checkpoint that others are laid over."""
+"""`--overlay` and `--take`: the values that TensorFlow restores from a checkpoint with overlays."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from harness import assert_same, ckptfs, copy_of, fixture, refused, values
 
 
 def saver(prefix, variables):
-    """A checkpoint as TF1's `Saver` writes it."""
+    """Writes a checkpoint with TF1's `Saver`."""
     with tf.compat.v1.Graph().as_default(), tf.compat.v1.Session() as session:
         variables = {name: tf.compat.v1.Variable(value, name=name) for name, value in variables.items()}
         session.run(tf.compat.v1.global_variables_initializer())
@@ -18,7 +18,7 @@ def saver(prefix, variables):
 
 
 def restored_by_saver(prefix, like):
-    """The values that TF1's `Saver` gives a program with these variables."""
+    """Returns the values that TF1's `Saver` restores in a program with these variables."""
     with tf.compat.v1.Graph().as_default(), tf.compat.v1.Session() as session:
         variables = {name: tf.compat.v1.Variable(np.zeros_like(value), name=name) for name, value in like.items()}
         tf.compat.v1.train.Saver(variables).restore(session, str(prefix))
@@ -32,27 +32,27 @@ def floats(seed, **shapes):
 
 @pytest.fixture
 def adapted(tmp_path):
-    """A base, an adapter over it, and what the two are together."""
+    """Creates a base and an adapter, and returns them with the values of both together."""
     base = floats(1, dense__kernel=(3, 4), dense__bias=(4,), head__kernel=(4, 2))
     adapter = floats(2, head__kernel=(4, 5), lora__a=(3, 2), lora__b=(2, 4))
     return saver(tmp_path / "base-1", base), saver(tmp_path / "adapter-3", adapter), base | adapter
 
 
-def test_a_saver_restores_a_base_with_an_adapter_over_it(mount, adapted):
+def test_a_saver_restores_a_base_with_an_adapter(mount, adapted):
     base, adapter, both = adapted
     m = mount(base, "--overlay", adapter)
     assert_same(restored_by_saver(m / "base-1", both), both)
     assert_same(values(m / "base-1"), both)
 
 
-def test_rules_see_the_names_of_both(mount, adapted):
+def test_rules_apply_to_the_names_of_both(mount, adapted):
     base, adapter, both = adapted
     m = mount(base, "--overlay", adapter, "--rename", "lora/**=dense/lora/**", "--drop", "head/**")
     wanted = {name.replace("lora/", "dense/lora/"): value for name, value in both.items() if not name.startswith("head")}
     assert_same(restored_by_saver(m / "base-1", wanted), wanted)
 
 
-def test_an_export_is_the_same(adapted, tmp_path):
+def test_an_export_has_the_same_values(adapted, tmp_path):
     base, adapter, both = adapted
     for flags in [], ["--link"]:
         out = tmp_path / f"out{len(flags)}"
@@ -67,7 +67,7 @@ def flip(file, at):
     file.write_bytes(data)
 
 
-def test_a_damaged_variable_is_restored_from_the_step_before(mount, tmp_path):
+def test_a_damaged_variable_is_taken_from_the_step_before(mount, tmp_path):
     now, before = floats(1, a=(4,), b=(4,)), floats(2, a=(4,), b=(4,))
     base, other = saver(tmp_path / "ckpt-9", now), saver(tmp_path / "ckpt-8", before)
     [data] = tmp_path.glob("ckpt-9.data*")
@@ -78,7 +78,7 @@ def test_a_damaged_variable_is_restored_from_the_step_before(mount, tmp_path):
     assert_same(restored_by_saver(m / "ckpt-9", now), {"a": now["a"], "b": before["b"]})
 
 
-def test_a_safetensors_file_lies_over_a_checkpoint(mount, adapted, tmp_path):
+def test_a_safetensors_file_is_an_overlay(mount, adapted, tmp_path):
     base, _, _ = adapted
     adapter = floats(7, head__kernel=(4, 2), lora__a=(3, 2))
     save_file(adapter, tmp_path / "adapter.safetensors")
@@ -87,7 +87,7 @@ def test_a_safetensors_file_lies_over_a_checkpoint(mount, adapted, tmp_path):
     assert_same(restored_by_saver(m / "base-1", expected), expected)
 
 
-def test_strings_and_the_other_byte_order_lie_over_a_checkpoint(mount, tmp_path):
+def test_strings_and_big_endian_values_are_an_overlay(mount, tmp_path):
     base = saver(tmp_path / "base-1", floats(1, only__here=(3,)))
     expected = values(fixture("dtypes")) | values(fixture("strings"))
     for flags in ["--overlay", fixture("big_endian")], ["--overlay", fixture("dtypes"), "--overlay", fixture("strings")]:
@@ -96,7 +96,7 @@ def test_strings_and_the_other_byte_order_lie_over_a_checkpoint(mount, tmp_path)
         assert_same(values(m / "base-1", ["only/here"]), values(base))
 
 
-def test_a_partitioned_variable_lies_over_one_that_is_not(mount, tmp_path):
+def test_a_partitioned_variable_replaces_one_that_is_not(mount, tmp_path):
     base = saver(tmp_path / "base-1", floats(1, table=(7, 3), bias=(3,)))
     tuned = floats(2, table=(7, 3))["table"]
     with tf.compat.v1.Graph().as_default(), tf.compat.v1.Session() as session:
@@ -117,7 +117,7 @@ class Layer(tf.Module):
 
 
 class Model(tf.Module):
-    """A network, perhaps with an adapter in its midst."""
+    """A network, optionally with an adapter inside."""
 
     def __init__(self, seed, adapter=False):
         super().__init__()
@@ -130,7 +130,7 @@ def same_weights(layer, other):
     return all(np.array_equal(a, b) for a, b in zip(layer.variables, other.variables, strict=True))
 
 
-def test_a_checkpoint_of_objects_gets_the_adapters_own(mount, tmp_path):
+def test_an_object_based_checkpoint_gets_the_objects_of_the_adapter(mount, tmp_path):
     base, tuned, new = Model(1), Model(3, adapter=True), Model(5, adapter=True)
     tf.train.Checkpoint(model=base).save(str(tmp_path / "base"))
     only = tf.train.Checkpoint(model=tf.train.Checkpoint(adapter=tuned.adapter))
@@ -140,7 +140,7 @@ def test_a_checkpoint_of_objects_gets_the_adapters_own(mount, tmp_path):
     assert same_weights(new.dense, base.dense) and same_weights(new.adapter, tuned.adapter)
 
 
-def test_an_overlay_of_a_whole_model_replaces_values_and_keeps_the_bases_optimizer(mount, tmp_path):
+def test_an_overlay_of_a_whole_model_replaces_values_and_keeps_the_optimizer(mount, tmp_path):
     import keras
 
     def trained(seed):

@@ -1,4 +1,5 @@
-"""Variables that were saved in slices: TensorFlow and NumPy see the whole, partitioned programs their slices, under any name."""
+"""Variables that were saved in slices: TensorFlow and NumPy read the whole, and partitioned programs their slices,
+under any name."""
 
 import json
 import sys
@@ -14,7 +15,7 @@ import slice_fixtures  # noqa: E402
 
 v1 = tf.compat.v1
 
-# TensorFlow has no kernel to join these; ckptfs has.
+# TensorFlow has no kernel that joins these. ckptfs joins them.
 NOT_JOINED = ("float16", "uint16", "string")
 WHOLE = {name: np.arange(30).reshape(5, 6).astype(name) for name in ("float16", "uint16", "float32", "int64", "complex64", "bool")}
 WHOLE["string"] = np.array([f"{'w' * n}{n}".encode() for n in range(30)], object).reshape(5, 6)
@@ -24,7 +25,7 @@ EXPECTED |= {"deep": DEEP, "deeper/middle": DEEP, "whole": DEEP}
 
 
 def by_slices(prefix, name, value):
-    """A value as a program restores it that asks for the very slices that were saved, put together here."""
+    """Returns a value as a program restores it that asks for the saved slices. The slices are joined here."""
     found = np.zeros_like(value)
     cuts = {
         "rows": [((0, 2), None), ((2, 2), None), ((4, 1), None)],
@@ -48,7 +49,7 @@ def facts(tree, name):
 
 
 def variables_of(tree):
-    """The directory of each variable's facts, by its name."""
+    """Returns the directory of each variable in `vars/`, by its name."""
     return {json.loads(info.read_text())["name"]: info.parent for info in tree.rglob("vars/**/info.json")}
 
 
@@ -59,7 +60,7 @@ def shown(request, mount):
 
 
 class TestShown:
-    def test_every_variable_is_whole_for_numpy(self, shown):
+    def test_numpy_reads_every_variable_as_a_whole(self, shown):
         m, scope = shown
         for name, value in EXPECTED.items():
             shown_array = np.load(facts(m / "ckpt-9", scope + name) / "array.npy")
@@ -69,7 +70,7 @@ class TestShown:
                 assert_widens_to(shown_array, value)
                 assert (facts(m / "ckpt-9", scope + name) / "raw").read_bytes() == stored_bytes(value)
 
-    def test_tensorflow_joins_what_it_can(self, shown):
+    def test_tensorflow_joins_the_dtypes_that_it_supports(self, shown):
         m, scope = shown
         names = [name for name in EXPECTED if not name.startswith(NOT_JOINED)]
         found = values(m / "ckpt-9", [scope + name for name in names])
@@ -81,13 +82,13 @@ class TestShown:
             if name.count("/") and name.split("/")[1] in ("rows", "columns", "grid"):
                 assert same(by_slices(m / "ckpt-9", scope + name, value), value), name
 
-    def test_variables_are_listed_whole(self, shown):
+    def test_variables_are_listed_with_their_whole_shape(self, shown):
         m, scope = shown
         listed = tf.train.list_variables(str(m / "ckpt-9"))
         assert listed == sorted((scope + name, list(value.shape)) for name, value in EXPECTED.items())
         assert sorted(variables_of(m / "ckpt-9")) == sorted(name for name, _ in listed)
 
-    def test_info_tells_the_slices(self, shown):
+    def test_info_lists_the_slices(self, shown):
         m, scope = shown
         info = json.loads((facts(m / "ckpt-9", scope + "float16/grid") / "info.json").read_text())
         assert [(s["start"], s["shape"]) for s in info["slices"]] == [([0, 0], [3, 2]), ([0, 2], [3, 4]), ([3, 0], [2, 2]), ([3, 2], [2, 4])]
@@ -96,14 +97,14 @@ class TestShown:
         rows = json.loads((facts(m / "ckpt-9", scope + "float16/rows") / "info.json").read_text())
         assert rows["crc32c"] is not None
 
-    def test_the_statistics_are_of_the_whole(self, shown):
+    def test_the_statistics_are_those_of_the_whole_variable(self, shown):
         m, scope = shown
         lines = (facts(m / "ckpt-9", scope + "int64/grid") / "stats").read_text().split("\n")
         stats = {line.split()[0]: line.split()[1] for line in lines if line}
         assert (int(stats["min"]), int(stats["max"]), float(stats["mean"]), int(stats["zeros"])) == (0, 29, 14.5, 1)
 
 
-def test_an_alias_is_the_same_slices_twice(mount):
+def test_an_alias_has_the_same_slices(mount):
     m = mount(fixture("sliced_dtypes"), "--alias", "float16/*=again/*")
     for name in ("rows", "columns", "grid"):
         value = WHOLE["float16"]
@@ -114,13 +115,13 @@ def test_an_alias_is_the_same_slices_twice(mount):
 
 
 @pytest.mark.parametrize("name", ["sliced_dtypes", "partitioned", "object_sharded"])
-def test_unmapped_files_are_the_sources_own(mount, name):
+def test_without_a_map_the_files_equal_those_of_the_source(mount, name):
     m = mount(fixture(name))
     for source in fixture(name).parent.glob("ckpt-9.*"):
         assert (m / source.name).read_bytes() == source.read_bytes()
 
 
-def test_cat_and_ls_show_the_whole():
+def test_cat_and_ls_show_the_whole_variable():
     assert ckptfs("ls", fixture("sliced_dtypes")).stdout.split() == sorted(EXPECTED)
     for name in ("float32/columns", "uint16/grid"):
         text = ckptfs("cat", fixture("sliced_dtypes"), name).stdout
@@ -129,7 +130,10 @@ def test_cat_and_ls_show_the_whole():
 
 
 def tf1_program(scope, parts):
-    """The program that wrote the `partitioned` fixture, its variables in `parts` slices (1: none); its values by key."""
+    """Builds the program that wrote the `partitioned` fixture, with variables in `parts` slices (1: none).
+
+    Returns its values by key.
+    """
     with v1.variable_scope(scope):
         partitioner = v1.fixed_size_partitioner(parts) if parts > 1 else None
         split = v1.get_variable("split", [5, 4], partitioner=partitioner)
@@ -147,7 +151,7 @@ def tf1_program(scope, parts):
 @pytest.mark.parametrize("parts", [1, 2, 3])
 @pytest.mark.parametrize("scope", ["", "tower/a"])
 def test_a_tf1_graph_with_any_partitioner_restores_variables_and_slots(mount, scope, parts):
-    # Slots follow their variables; the beta powers are nobody's slots.
+    # Slots follow their variables. The beta powers do not belong to one variable.
     flags = ["--rename", "split=tower/a/split", "--rename", "whole=tower/a/whole"] if scope else []
     m = mount(fixture("partitioned"), *flags)
     expected = {f"{scope}/{name}" if scope else name: value for name, value in values(fixture("partitioned")).items()}
@@ -169,14 +173,14 @@ def test_init_from_checkpoint_fills_partitioned_variables(mount):
 
 
 class TestObjects:
-    """`MaxShardSizePolicy`: a variable and its slots in slices, over several data files."""
+    """Tests with `MaxShardSizePolicy`: a variable and its slots in slices over several data files."""
 
     def expected(self):
         root = slice_fixtures.sharded_objects()
         root.restore(str(fixture("object_sharded"))).assert_consumed()
         return [v.numpy() for v in slice_fixtures.sharded_variables(root)]
 
-    def test_the_program_restores_whole(self, mount):
+    def test_the_program_restores_completely(self, mount):
         root = slice_fixtures.sharded_objects()
         root.restore(str(mount(fixture("object_sharded")) / "ckpt-9")).assert_consumed()
         found = [v.numpy() for v in slice_fixtures.sharded_variables(root)]
@@ -184,7 +188,7 @@ class TestObjects:
         assert found[0][1, 0] == 7
 
     @pytest.mark.parametrize("to", ["net/deep/table", "net/aaa"])
-    def test_a_moved_variable_restores_with_its_slots(self, mount, to):
+    def test_a_renamed_variable_restores_with_its_slots(self, mount, to):
         m = mount(fixture("object_sharded"), "--rename", f"net/big={to}")
         root, parent, (*above, leaf) = slice_fixtures.sharded_objects(), None, to.split("/")[1:]
         parent = root.net
@@ -198,14 +202,14 @@ class TestObjects:
         root.net.big = big
         assert_all_same([v.numpy() for v in slice_fixtures.sharded_variables(root)], self.expected())
 
-    def test_a_moved_scope_restores(self, mount):
+    def test_a_renamed_scope_restores(self, mount):
         m = mount(fixture("object_sharded"), "--rename", "net/**=model/**")
         root = slice_fixtures.sharded_objects()
         moved = tf.train.Checkpoint(model=root.net, optimizer=root.optimizer)
         moved.restore(str(m / "ckpt-9")).assert_consumed()
         assert_all_same([v.numpy() for v in slice_fixtures.sharded_variables(root)], self.expected())
 
-    def test_an_alias_restores_beside_the_variable(self, mount):
+    def test_an_alias_restores_together_with_the_variable(self, mount):
         m = mount(fixture("object_sharded"), "--alias", "net/big=net/copy")
         root = tf.train.Checkpoint(net=tf.Module())
         root.net.big, root.net.copy = tf.Variable(tf.zeros([13, 7])), tf.Variable(tf.zeros([13, 7]))
@@ -220,7 +224,7 @@ class TestObjects:
             found = session.run(tf.convert_to_tensor(big))
         assert same(found, self.expected()[0])
 
-    def test_npy_is_the_whole(self, mount):
+    def test_npy_is_the_whole_variable(self, mount):
         m = mount(fixture("object_sharded"))
         assert same(np.load(m / "ckpt-9/npy/net/big.npy"), self.expected()[0])
 
@@ -239,14 +243,14 @@ class TestReal:
         assert same(deep.large.numpy(), expected)
         assert same(np.load(m / "shard-1/npy/deep/large.npy"), expected)
 
-    def test_partitioned_adam_is_whole_under_other_names(self, real, mount):
+    def test_partitioned_adam_restores_under_other_names(self, real, mount):
         source = real / "generated/tf1_partitioned_adam/nb-1"
         m = mount(source, "--rename", "**=tower/**")
         assert_same(values(m / "nb-1"), {f"tower/{name}": value for name, value in values(source).items()})
         assert same(np.load(facts(m / "nb-1", "tower/emb/Adam") / "array.npy"), values(source)["emb/Adam"])
 
 
-def test_variants_come_back_under_other_names(mount):
+def test_variants_restore_under_other_names(mount):
     m = mount(fixture("variants"), "--rename", "list=a/b", "--alias", "list=again")
     for name in ("a/b", "again"):
         handle = tf.raw_ops.RestoreV2(prefix=str(m / "ckpt-9"), tensor_names=[name], shape_and_slices=[""], dtypes=[tf.variant])[0]

@@ -1,4 +1,7 @@
-"""Checkpoints that others wrote: through the mount they are what TensorFlow reads from them. Skipped where they are absent."""
+"""Checkpoints of other writers: TensorFlow reads the same from the mount as from the source.
+
+Skipped if they are missing.
+"""
 
 import os
 from pathlib import Path
@@ -10,7 +13,7 @@ import tensorflow as tf
 from harness import OBJECT_GRAPH, array, assert_same, assert_widens_to, refused, stored_bytes, values
 from test_views import by_key
 
-# Shown of low byte first, so that no file is the source's own.
+# These are shown in little-endian byte order, so no file equals that of the source.
 BIG_ENDIAN = ["generated/bigendian/be"]
 
 IN_SCOPE = [
@@ -52,7 +55,7 @@ def test_tensorflow_reads_the_same_from_the_mount(real, mount, prefix):
 
 
 @pytest.mark.parametrize("prefix", IN_SCOPE)
-def test_npy_and_raw_give_what_tensorflow_reads(real, mount, prefix):
+def test_npy_and_raw_have_the_values_that_tensorflow_reads(real, mount, prefix):
     source = real / prefix
     found, expected = by_key(mount(source) / source.name), values(source)
     assert sorted(found) == sorted(expected)
@@ -84,7 +87,7 @@ def test_a_rename_of_everything_keeps_every_value(real, mount):
 
 
 def assert_strings(facts, value):
-    """NumPy's fixed-width bytes, absent where an element's own final NUL would be lost."""
+    """Checks NumPy's fixed-width bytes, which are missing if an element ends in a NUL that would be lost."""
     if any(element.endswith(b"\0") for element in value.flat):
         assert not (facts / "array.npy").exists()
     elif value.size:

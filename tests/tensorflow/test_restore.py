@@ -1,4 +1,4 @@
-"""Without a map: every way TensorFlow has of reading a checkpoint gives, through the mount, the source's own bytes."""
+"""Mounts without a map: every way in which TensorFlow reads a checkpoint returns the bytes of the source."""
 
 import numpy as np
 import pytest
@@ -12,12 +12,12 @@ v1 = tf.compat.v1
 NAME_BASED = ["tf1_adam", "tf1_bert_tiny", "dtypes", "sharded", "odd_names", "ema", "strings", "ddp", "snappy", "two_steps"]
 PREFIXES = ["ckpt-9", "ckpt-9/", "latest"]
 
-# TensorFlow has no kernel to assign these to a variable; RestoreV2 and the reader have them all.
+# TensorFlow has no kernel that assigns these to a variable. RestoreV2 and the reader support them all.
 NOT_FOR_VARIABLES = {"qint16", "quint16", "float8_e4m3b11fnuz", "float8_e4m3fnuz", "float8_e5m2fnuz"}
 
 
 @pytest.mark.parametrize("name", [*NAME_BASED, "not_utf8", *models.OBJECT_MODELS])
-def test_index_and_shards_are_the_sources_own_bytes(plain, name):
+def test_index_and_shards_equal_those_of_the_source(plain, name):
     m = plain(name)
     files = sorted(FIXTURES.joinpath(name).glob("ckpt-9.*"))
     assert len(files) >= 2
@@ -57,7 +57,7 @@ class TestNameBased:
             assert_same(session.run(variables), expected)
 
     def test_init_from_checkpoint(self, plain, name, prefix):
-        # A trailing slash means a scope there, and strings have no initializer.
+        # A trailing slash means a scope here, and strings have no initializer.
         expected = {n: v for n, v in for_variables(name).items() if not n.endswith("/") and array(v).dtype != object}
         with v1.Graph().as_default(), v1.Session() as session:
             variables = fresh_variables(name, expected)
@@ -86,7 +86,7 @@ def test_a_directory_shows_all_its_checkpoints_and_the_newest_as_latest(mount):
 
 
 @pytest.mark.parametrize("spelling", ["ckpt-9", "ckpt-9.index", "ckpt-9.data-00000-of-00001", "."])
-def test_every_spelling_of_a_source_is_the_same_checkpoint(mount, spelling):
+def test_every_spelling_of_a_source_means_the_same_checkpoint(mount, spelling):
     m = mount(FIXTURES / "tf1_adam" / spelling)
     assert_same(values(at(m, "latest")), values(fixture("tf1_adam")))
 
@@ -99,7 +99,7 @@ def test_names_that_are_not_utf8_restore(plain):
 
 @pytest.mark.parametrize("prefix", PREFIXES)
 @pytest.mark.parametrize("name", models.OBJECT_MODELS)
-def test_object_based_restores_whole_with_its_slots(plain, name, prefix):
+def test_an_object_based_checkpoint_restores_completely_with_its_slots(plain, name, prefix):
     expected = restored_objects(name, str(fixture(name)))
     found = restored_objects(name, at(plain(name), prefix))
     assert any(value.any() for value in expected)
@@ -107,7 +107,7 @@ def test_object_based_restores_whole_with_its_slots(plain, name, prefix):
 
 
 def restored_objects(name, prefix):
-    """The values of a fresh model after a restore that left nothing over."""
+    """Returns the values of a fresh model after a complete restore."""
     checkpoint, variables = models.OBJECT_MODELS[name]()
     models.fill(variables, seed=1)
     checkpoint.restore(prefix).assert_consumed()
@@ -115,13 +115,16 @@ def restored_objects(name, prefix):
 
 
 def for_variables(name):
-    """The source's values that a TF1 graph can hold in variables."""
+    """Returns the values of the source that a TF1 graph can hold in variables."""
     found = values(fixture(name))
     return {n: v for n, v in found.items() if n.split("/")[0] not in NOT_FOR_VARIABLES}
 
 
 def fresh_variables(name, like):
-    """Variables of these values' kinds; their graph names are plain, what they are called in the checkpoint is the key."""
+    """Returns variables with the dtypes and shapes of these values, by checkpoint key.
+
+    Their graph names are plain.
+    """
     dtypes = tf.train.load_checkpoint(str(fixture(name))).get_variable_to_dtype_map()
     return {
         key: v1.get_variable(f"v{n}", array(value).shape, dtypes[key], initializer=zeros, use_resource=True)

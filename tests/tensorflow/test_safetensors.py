@@ -1,4 +1,4 @@
-"""safetensors in and out, judged by the safetensors package and by TensorFlow."""
+"""safetensors as a source and as a view, checked with the safetensors package and with TensorFlow."""
 
 import json
 
@@ -15,7 +15,7 @@ from harness import ROOT, assert_same, ckptfs, fixture, refused, restored, same,
 WRITTEN = ROOT / "tests" / "fixtures" / "safetensors-0.8"
 MANY = "model.safetensors.index.json"
 
-# Names of the format, and what NumPy and TensorFlow make of them.
+# The dtype names of the format, and the dtypes of NumPy and TensorFlow.
 DTYPES = {
     **{"BOOL": bool, "U8": np.uint8, "I8": np.int8, "I16": np.int16, "U16": np.uint16, "I32": np.int32, "U32": np.uint32},
     **{"I64": np.int64, "U64": np.uint64, "F16": np.float16, "F32": np.float32, "F64": np.float64, "C64": np.complex64},
@@ -27,13 +27,14 @@ QUANTIZED = {"qint8": "I8", "quint8": "U8", "qint16": "I16", "quint16": "U16", "
 
 
 def read(path):
-    """Every tensor as the package itself takes the file apart; of kinds that its NumPy door lacks, too."""
+    """Returns every tensor as the package parses the file, including dtypes that its NumPy functions do not
+    support."""
     array = lambda view: np.frombuffer(bytes(view["data"]), DTYPES[view["dtype"]]).reshape(view["shape"])
     return {name: array(view) for name, view in safetensors.deserialize(path.read_bytes())}
 
 
 def source_values(name):
-    """What the package reads of a source: one file, or all of many."""
+    """Returns the values that the package reads from a source of one or many files."""
     files = sorted((WRITTEN / name).glob("*.safetensors"))
     return {key: value for file in files for key, value in read(file).items()}
 
@@ -52,7 +53,7 @@ class TestSource:
         assert_same(values(at / stem), expected)
         assert_same(read(at / stem / "model.safetensors"), expected)
 
-    def test_the_data_files_are_the_sources_own(self, mount, name, source):
+    def test_the_data_files_equal_those_of_the_source(self, mount, name, source):
         at, stem = mounted(mount, WRITTEN / source)
         shards = sorted(at.path.glob(f"{stem}.data-*"))
         assert [file.read_bytes() for file in shards] == [file.read_bytes() for file in sorted((WRITTEN / name).glob("*.safetensors"))]
@@ -63,24 +64,24 @@ class TestSource:
             assert (at / stem / "vars" / key / "raw").read_bytes() == value.tobytes()
             assert np.load(at / stem / f"npy/{key}.npy").shape == value.shape
 
-    def test_it_is_shown_again_as_it_was(self, mount, name, source):
+    def test_the_view_equals_the_source(self, mount, name, source):
         at, stem = mounted(mount, WRITTEN / source)
         assert_same(read(at / stem / "model.safetensors"), source_values(name))
 
 
 def mounted(mount, source, *flags):
-    """A mount, and what the checkpoint is called in it."""
+    """Returns a mount, and the name of the checkpoint in it."""
     at = mount(source, *flags)
     return at, next(at.path.glob("*.index")).name.removesuffix(".index")
 
 
-def test_the_package_reads_the_fixture_through_its_own_numpy():
-    """So that `read` above is held against `load_file` where that can read."""
+def test_the_package_reads_the_fixture_with_its_numpy_functions():
+    """Checks the function `read` above against `load_file`, for the dtypes that `load_file` supports."""
     theirs = load_file(WRITTEN / "sharded/model-00001-of-00003.safetensors")
     assert_same(read(WRITTEN / "sharded/model-00001-of-00003.safetensors"), theirs)
 
 
-def test_types_that_tensorflow_lacks_are_left_out_by_name():
+def test_dtypes_that_tensorflow_lacks_are_left_out_and_named():
     run = ckptfs("ls", WRITTEN / "foreign/model.safetensors")
     assert run.stdout == "weight\n" and "blocks (F4)" in run.stderr and "scales (F8_E8M0)" in run.stderr
 
@@ -108,7 +109,7 @@ class TestView:
         assert expected
         assert_same(read(file), expected)
 
-    def test_load_file_where_numpy_has_the_types(self, plain, name):
+    def test_load_file_reads_the_dtypes_that_numpy_supports(self, plain, name):
         file = plain(name) / "ckpt-9/model.safetensors"
         if {view["dtype"] for _, view in safetensors.deserialize(file.read_bytes())} - set(safetensors.numpy._TYPES):
             with safe_open(file, "np") as opened:
@@ -116,14 +117,14 @@ class TestView:
             return
         assert_same(load_file(file), read(file))
 
-    def test_slices(self, plain, name):
+    def test_the_package_reads_slices(self, plain, name):
         file = plain(name) / "ckpt-9/model.safetensors"
         with safe_open(file, "np") as opened:
             for key, value in read(file).items():
                 if value.ndim and len(value) > 1 and value.dtype.isbuiltin == 1:
                     assert same(opened.get_slice(key)[1:], value[1:])
 
-    def test_the_metadata_says_what_is_left_out(self, plain, name):
+    def test_the_metadata_names_what_is_left_out(self, plain, name):
         with safe_open(plain(name) / "ckpt-9/model.safetensors", "np") as opened:
             metadata = opened.metadata()
         assert metadata["format"] == "pt"
@@ -133,7 +134,7 @@ class TestView:
         stored = json.loads(metadata.get("ckptfs.dtypes", "{}"))
         assert stored == {key: dtype for key, dtype in dtypes.items() if dtype in QUANTIZED}
 
-    def test_every_tensor_is_aligned_and_the_header_too(self, plain, name):
+    def test_the_header_and_every_tensor_are_aligned(self, plain, name):
         file = (plain(name) / "ckpt-9/model.safetensors").read_bytes()
         length = int.from_bytes(file[:8], "little")
         header = json.loads(file[8 : 8 + length])
@@ -143,7 +144,8 @@ class TestView:
 
 
 def shown(name):
-    """Values and dtypes of a fixture by the names that ckptfs shows, which are not the keys where there is a graph."""
+    """Returns the values and dtypes of a fixture by the names that ckptfs shows, which differ from the keys if
+    there is a graph."""
     listed = json.loads(ckptfs("ls", fixture(name), "--json").stdout)
     found = restored(fixture(name), {row["key"]: tf.dtypes.as_dtype(row["dtype"]) for row in listed if row["dtype"] != "variant"})
     return {row["name"]: (found[row["key"]], row["dtype"]) for row in listed}
@@ -154,23 +156,23 @@ def escaped(name):
 
 
 def as_held(value, dtype):
-    """A value as the format's own type: quantized integers are the integers."""
+    """Returns a value in the dtype of the format: quantized integers are plain integers."""
     value = np.asarray(value)
     return np.frombuffer(stored_bytes(value), DTYPES[QUANTIZED[dtype]]).reshape(value.shape) if dtype in QUANTIZED else value
 
 
 class TestProgram:
-    """The order of variables is that of `tf.compat.v1.global_variables()` in the graph that lies beside the checkpoint."""
+    """The order of variables is that of `tf.compat.v1.global_variables()` in the graph next to the checkpoint."""
 
     @pytest.mark.parametrize("name", ["tf1_graph"])
-    def test_of_the_fixture(self, name):
+    def test_the_order_and_trainability_of_the_fixture(self, name):
         judged(fixture(name))
 
     @pytest.mark.parametrize("name", ["onnx_regression/model", "tf17_embedding_ckpt/embedding.ckpt"])
-    def test_of_real_ones(self, real, name):
+    def test_the_order_and_trainability_of_real_checkpoints(self, real, name):
         judged(real / name)
 
-    def test_in_a_mount(self, plain):
+    def test_a_mount_shows_the_order_and_trainability(self, plain):
         at = plain("tf1_graph") / "ckpt-9"
         head, *rows = [line.split("\t") for line in (at / "variables.tsv").read_text().splitlines()]
         assert head == ["name", "dtype", "shape", "bytes", "created", "trainable"]
@@ -192,14 +194,14 @@ def judged(prefix):
 
 
 class TestLikeAGraph:
-    """`--like P.meta`: what the program would save, told by its graph."""
+    """Tests of `--like P.meta`: the graph describes the checkpoint that the program would save."""
 
     @pytest.mark.parametrize("name", ["tf1_graph"])
-    def test_of_the_fixture_itself(self, name):
+    def test_the_graph_of_the_fixture_changes_nothing(self, name):
         source, listed = fixture(name), lambda *flags: ckptfs("ls", fixture(name), "--long", *flags)
         assert listed("--like", f"{source}.meta").stdout == listed().stdout
 
-    def test_types_and_shapes_are_those_of_the_program(self, tmp_path):
+    def test_dtypes_and_shapes_are_those_of_the_program(self, tmp_path):
         v1, parts = tf.compat.v1, tf.compat.v1.fixed_size_partitioner(3)
         with v1.Graph().as_default():
             v1.get_variable("split", [5, 4], partitioner=parts)
@@ -215,7 +217,7 @@ class TestLikeAGraph:
         run = ckptfs("ls", fixture("tf1_adam"), "--long", "--like", tmp_path / "wanted.meta", "--missing", "zeros")
         assert [line.split()[-1] for line in run.stdout.splitlines()] == ["small", "split", "step"]
 
-    def test_what_is_no_graph_is_refused(self, tmp_path):
+    def test_a_file_that_is_not_a_graph_is_refused(self, tmp_path):
         for text in ("", "node { name: 'x' }"):
             (tmp_path / "w.meta").write_text(text)
             assert "w.meta" in refused("ls", fixture("tf1_adam"), "--like", tmp_path / "w.meta")

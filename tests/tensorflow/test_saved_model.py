@@ -1,4 +1,4 @@
-"""A SavedModel through a mount: its loaders find what was saved, and its variables have their new names as well."""
+"""SavedModels in a mount: the loaders find the saved variables, and the variables also have their new names."""
 
 import os
 
@@ -14,7 +14,7 @@ REAL = ["rust_regression", "serving_saved_model_tf2", "tfdf_savedmodel_adult_rf"
 
 
 @pytest.mark.parametrize("name", REAL)
-def test_real_models_load_as_from_their_source(real, mount, name):
+def test_real_models_load_the_same_as_from_the_source(real, mount, name):
     source, m = real / name, mount(real / name)
     for path in source.rglob("*"):
         if path.is_file():
@@ -39,16 +39,17 @@ def test_a_real_model_restores_by_its_directory(real, mount, name):
 
 
 def load(path):
-    """What `tf.saved_model.load` gives: the variables' values, or the error's kind where a model needs ops of its own."""
+    """Returns the variables' values from `tf.saved_model.load`, or the kind of the error if a model needs custom
+    ops."""
     try:
         loaded = tf.saved_model.load(str(path))
-    except Exception as error:  # noqa: BLE001 - whatever the source's own loading raises
+    except Exception as error:  # noqa: BLE001 - any error that loading the source raises
         return type(error)
     return {str(n): variable.numpy() for n, variable in enumerate(getattr(loaded, "variables", []))}
 
 
 def restore_by_directory(path, keys):
-    """`Checkpoint.restore` of the directory into one variable for each top-level edge that is one."""
+    """Restores the directory with `Checkpoint.restore` into one variable for each top-level edge to a variable."""
     reader = tf.train.load_checkpoint(f"{path}/variables/variables")
     plain = {key.split("/")[0]: key for key in keys if key.endswith("/.ATTRIBUTES/VARIABLE_VALUE") and key.count("/") == 2}
     plain = {edge: key for edge, key in plain.items() if reader.get_variable_to_dtype_map()[key] != tf.string}
@@ -75,7 +76,7 @@ def object_based(tmp_path):
 
 @pytest.fixture
 def name_based(tmp_path):
-    """As a TF1 program exports it."""
+    """Exports the model like a TF1 program."""
     with v1.Graph().as_default(), v1.Session() as session:
         x = v1.placeholder(tf.float32, [])
         a, b = v1.get_variable("line/a", initializer=3.0), v1.get_variable("line/b", initializer=4.0)
@@ -103,14 +104,14 @@ def test_an_object_based_model_loads_in_every_way(object_based, mount):
 
 
 @pytest.mark.parametrize("flags", [(), ("--rename", "line/**=new/**"), ("--alias", "line/a=slope"), ("--drop", "line/b")])
-def test_a_name_based_model_loads_whatever_the_map_says(name_based, mount, flags):
+def test_a_name_based_model_loads_with_any_map(name_based, mount, flags):
     m = mount(name_based, *flags)
     assert by_version_1(m) == 10.0
     signature = tf.saved_model.load(str(m)).signatures["serving_default"]
     assert float(list(signature(tf.constant(2.0)).values())[0]) == 10.0
 
 
-def test_variables_only_gain_names_and_remapped_has_the_whole_map(name_based, mount):
+def test_the_variables_gain_names_and_remapped_has_the_result_of_the_map(name_based, mount):
     m = mount(name_based, "--rename", "line/a=slope", "--drop", "line/b", "--alias", "line/a=line/b/again")
     inside = [name for name, _ in tf.train.list_variables(f"{m}/variables/variables")]
     assert inside == ["line/a", "line/b", "line/b/again", "slope"]
@@ -123,7 +124,7 @@ def test_variables_only_gain_names_and_remapped_has_the_whole_map(name_based, mo
         assert session.run(slope) == 3.0
 
 
-def test_a_new_name_that_another_variable_has_is_not_taken_from_it(name_based, mount):
+def test_a_new_name_does_not_replace_another_variable(name_based, mount):
     m = mount(name_based, "--rename", "line/a=line/b", "--rename", "line/b=line/a")
     assert by_version_1(m) == 10.0
     swapped = restored(f"{m}/remapped", {"line/a": tf.float32, "line/b": tf.float32})
@@ -142,7 +143,7 @@ def test_an_object_based_model_loads_under_a_map_and_restores_from_remapped(obje
     assert {"a/.ATTRIBUTES/VARIABLE_VALUE", "slope/.ATTRIBUTES/VARIABLE_VALUE"} < set(inside)
 
 
-def test_links_that_leave_the_model_are_not_shown(object_based, mount, tmp_path):
+def test_links_out_of_the_model_are_not_shown(object_based, mount, tmp_path):
     (tmp_path / "secret").write_text("secret")
     assets = object_based / "assets"
     assets.mkdir(exist_ok=True)

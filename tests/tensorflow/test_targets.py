@@ -1,4 +1,5 @@
-"""`--target`: a checkpoint of the one kind restores in programs of the other, and still in those of its own."""
+"""`--target`: a checkpoint of one kind restores in programs of the other kind, and still in programs of its own
+kind."""
 
 import numpy as np
 import pytest
@@ -13,11 +14,11 @@ MAP = ["--target", "object", "--rename", "bert/**=encoder/**"]
 
 
 class Scope(tf.Module):
-    """A module for each scope of a TF1 program, its variables by their last components."""
+    """A module for each scope of a TF1 program. Its variables have the last components of their names."""
 
 
 def program(shapes):
-    """The tree of modules that has these variables, and each variable by its name."""
+    """Returns the tree of modules that has these variables, and each variable by its name."""
     root, found = Scope(), {}
     for name, value in shapes.items():
         *scopes, leaf = name.split("/")
@@ -33,7 +34,7 @@ def program(shapes):
 
 
 def bert(renamed="encoder", slots=False):
-    """The weights of the fixture by the names they are to have."""
+    """Returns the weights of the fixture by their new names."""
     source = values(fixture("tf1_bert_tiny"))
     return {name.replace("bert/", f"{renamed}/", 1): value for name, value in source.items() if slots or "/adam_" not in name}
 
@@ -48,7 +49,7 @@ def test_a_tree_of_modules_restores_from_tf1(mount):
     assert checkpoint.save_counter.numpy() == 0
 
 
-def test_without_slots_everything_is_consumed(mount):
+def test_without_slots_every_value_is_consumed(mount):
     prefix = str(mount(fixture("tf1_bert_tiny"), *MAP, "--drop-optimizer") / "ckpt-9")
     expected = bert()
     children, variables = program(expected)
@@ -56,7 +57,7 @@ def test_without_slots_everything_is_consumed(mount):
     assert_same({name: variable.numpy() for name, variable in variables.items()}, expected)
 
 
-def test_tf1_reads_the_plain_names_from_the_same_files(mount):
+def test_tf1_reads_plain_names_from_the_same_files(mount):
     prefix = str(mount(fixture("tf1_bert_tiny"), *MAP) / "ckpt-9")
     expected = bert(slots=True)
     found = values(prefix, sorted(expected))
@@ -68,7 +69,7 @@ def test_tf1_reads_the_plain_names_from_the_same_files(mount):
 
 
 @pytest.mark.parametrize("make", [lambda: tf.compat.v1.train.AdamOptimizer(0.1), lambda: keras_adam()], ids=["v1", "keras"])
-def test_the_slots_of_adam_are_those_of_the_new_programs_adam(mount, make):
+def test_adam_slots_are_restored_in_the_adam_of_the_new_program(mount, make):
     source = values(fixture("tf1_adam"))
     prefix = str(mount(fixture("tf1_adam"), "--target", "object") / "ckpt-9")
     weights = {name: value for name, value in source.items() if f"{name}/Adam_1" in source}
@@ -78,7 +79,7 @@ def test_the_slots_of_adam_are_those_of_the_new_programs_adam(mount, make):
     status = tf.train.Checkpoint(optimizer=optimizer, **children).restore(prefix)
     status.assert_nontrivial_match()
     trainable = list(variables.values())
-    # The slots are there once the optimizer makes them; without a learning rate nothing moves.
+    # The slots exist once the optimizer creates them. Without a learning rate, no weight changes.
     optimizer.apply_gradients([(tf.zeros_like(variable), variable) for variable in trainable])
     for name, variable in variables.items():
         for slot, tf1, kept in (("m", "Adam", 0.9), ("v", "Adam_1", 0.999)):
@@ -94,18 +95,18 @@ def keras_adam():
     return tf_keras.optimizers.legacy.Adam(0.1)
 
 
-def test_the_graph_is_browsed_and_shown_once(mount):
+def test_the_graph_can_be_browsed_and_every_name_is_shown_once(mount):
     tree = mount(fixture("tf1_adam"), "--target", "object") / "ckpt-9"
     plain = ckptfs("ls", fixture("tf1_adam")).stdout.splitlines()
     shown = ckptfs("ls", fixture("tf1_adam"), "--target", "object").stdout.splitlines()
     assert len(shown) == len(set(shown)) == len(plain) + len({"save_counter", "optimizer/iter"})
-    # The mount itself is a source like any other, and is shown the same.
+    # The mount is a source too, and shows the same names.
     assert ckptfs("ls", tree.parent / "ckpt-9").stdout.splitlines() == shown
     weight = next(name for name in plain if f"{name}/Adam" in plain)
     assert (tree / "graph" / weight / "shape").read_text() == (tree / "vars" / weight / "shape").read_text()
 
 
-def test_data_files_stay_the_sources_own(mount):
+def test_the_data_files_of_the_source_are_unchanged(mount):
     m = mount(fixture("tf1_adam"), *MAP[:2])
     source = fixture("tf1_adam").with_suffix(".data-00000-of-00001").read_bytes()
     assert (m / "ckpt-9.data-00000-of-00002").read_bytes() == source
@@ -139,7 +140,7 @@ def test_slots_are_named_below_their_variables():
 
 
 @pytest.mark.parametrize("prefix", IN_SCOPE)
-def test_real_checkpoints_keep_every_value_in_either_kind(real, mount, prefix):
+def test_real_checkpoints_keep_every_value_in_both_kinds(real, mount, prefix):
     source = values(real / prefix)
     everything = lambda values: sorted(repr(array(value).tolist()) for value in values)  # noqa: E731
     plain = values(mount(real / prefix, "--target", "name") / (real / prefix).name)
@@ -153,11 +154,11 @@ def test_real_checkpoints_keep_every_value_in_either_kind(real, mount, prefix):
 
 
 @pytest.mark.parametrize("prefix", IN_SCOPE)
-def test_real_checkpoints_are_like_themselves(real, mount, prefix):
+def test_a_real_checkpoint_like_itself_is_unchanged(real, mount, prefix):
     m = mount(real / prefix, "--like", real / prefix)
     assert_same(values(m / (real / prefix).name), values(real / prefix))
 
 
-def test_there_and_back_has_the_same_variables():
+def test_a_name_based_checkpoint_with_the_target_name_is_unchanged():
     shown = ckptfs("ls", fixture("tf1_adam"), "--target", "name").stdout
     assert shown == ckptfs("ls", fixture("tf1_adam")).stdout

@@ -1,4 +1,4 @@
-"""Checkpoints of the first version (SaverDef.V1): every value is TensorFlow's, and the mounted bundle restores like any other."""
+"""V1 checkpoints (SaverDef.V1): every value equals TensorFlow's, and the mounted bundle restores like any other."""
 
 import shutil
 
@@ -12,7 +12,7 @@ from test_views import by_key
 
 v1 = tf.compat.v1
 
-# Each with what TensorFlow takes for its name: a pattern, where there are several files.
+# Each prefix, and the suffix of the pattern that TensorFlow takes as its name if there are several files.
 WRITTEN = {"v1_checkpoint/ckpt-9": "", "v1_sharded/ckpt-9": "-?????-of-00003", "v1_snappy/ckpt-9": ""}
 REAL = {
     "serving_v1_half_plus_two/export": "",
@@ -20,13 +20,13 @@ REAL = {
     "generated/v1_alldtypes/m-5": "",
     "generated/v1_sharded/sh-5": "-?????-of-00001",
 }
-# TensorFlow puts no strings together; what was saved in two slices.
+# TensorFlow cannot join strings that were saved in two slices.
 WORDS = {"words": np.array([b"a", b"bc", b"", b"def"], object)}
 
 
 @pytest.fixture(params=[*WRITTEN, *REAL])
 def source(request):
-    """A prefix, and the values that TensorFlow reads from it."""
+    """Returns a prefix, and the values that TensorFlow reads from it."""
     where = FIXTURES if request.param in WRITTEN else request.getfixturevalue("real")
     return where / request.param, expected(f"{where / request.param}{(WRITTEN | REAL)[request.param]}")
 
@@ -67,7 +67,7 @@ def test_the_mount_is_a_bundle_with_the_same_values(source, mount):
         assert reader.has_tensor(name)
 
 
-def test_npy_and_raw_give_the_values(source, mount):
+def test_npy_and_raw_have_the_values(source, mount):
     prefix, tensors = source
     found = by_key(mount(prefix) / prefix.name)
     assert sorted(found) == sorted(tensors)
@@ -103,14 +103,14 @@ def test_any_file_and_tensorflows_pattern_mean_the_whole_checkpoint():
 
 
 @pytest.mark.parametrize("missing", [0, 1, 2])
-def test_a_missing_shard_is_told_by_name(tmp_path, missing):
+def test_a_missing_shard_is_reported_by_name(tmp_path, missing):
     prefix = copy_of("v1_sharded", tmp_path)
     gone = f"ckpt-9-{missing:05}-of-00003"
     (prefix.parent / gone).unlink()
     assert gone in refused("ls", prefix)
 
 
-def test_a_file_cut_short_is_refused_at_every_length(tmp_path):
+def test_a_truncated_file_is_refused_at_every_length(tmp_path):
     prefix = copy_of("v1_checkpoint", tmp_path)
     whole = prefix.read_bytes()
     for length in [0, 1, 40, len(whole) // 2, len(whole) - 48, len(whole) - 1]:
@@ -120,19 +120,19 @@ def test_a_file_cut_short_is_refused_at_every_length(tmp_path):
     assert "cut short" in refused("ls", prefix)
 
 
-def test_a_damaged_block_is_an_error_and_never_other_numbers(tmp_path, mount):
+def test_a_damaged_block_is_an_error_and_never_wrong_numbers(tmp_path, mount):
     prefix = copy_of("v1_checkpoint", tmp_path)
     whole = bytearray(prefix.read_bytes())
     kernel = restored(prefix, {"kernel": tf.float32})["kernel"].tobytes()
     at = whole.index(kernel)
     whole[at + 1000] ^= 1
-    # The list of tensors lies in the same block: it is not believed either.
+    # The list of tensors is in the same block, so it is not trusted either.
     prefix.write_bytes(whole)
     said = refused("ls", prefix)
     assert "block checksum" in said and "ckpt-9" in said
 
 
-def test_values_of_a_damaged_block_of_their_own_cannot_be_read(tmp_path, mount):
+def test_only_the_values_in_a_damaged_block_cannot_be_read(tmp_path, mount):
     prefix = tmp_path / "large"
     large = np.random.default_rng(0).integers(-(1 << 31), 1 << 31, [1 << 20], np.int32)
     tf.raw_ops.SaveSlices(filename=str(prefix), tensor_names=["large", "small"], shapes_and_slices=["", ""], data=[large, [1.0]])
@@ -145,7 +145,7 @@ def test_values_of_a_damaged_block_of_their_own_cannot_be_read(tmp_path, mount):
     assert ckptfs("cat", prefix, "small", "--as", "raw", text=False).stdout == np.float32(1).tobytes()
 
 
-def test_a_count_of_values_that_is_not_the_shapes_is_told_with_its_place(tmp_path):
+def test_a_wrong_number_of_values_is_reported_with_its_position(tmp_path):
     prefix = tmp_path / "wrong"
     tf.raw_ops.SaveSlices(filename=str(prefix), tensor_names=["x", "n"], shapes_and_slices=["", ""], data=[[1.0, 2.0], np.int32([300, 1])])
     for name, shape in (("x", b"\x12\x04\x12\x02\x08\x02\x18\x01"), ("n", b"\x12\x04\x12\x02\x08\x02\x18\x03")):
@@ -156,7 +156,7 @@ def test_a_count_of_values_that_is_not_the_shapes_is_told_with_its_place(tmp_pat
         assert "3" in said and "byte" in said and str(tmp_path / name) in said
 
 
-def test_a_listed_slice_that_is_not_there_is_told_by_name(tmp_path):
+def test_a_missing_slice_is_reported_by_name(tmp_path):
     prefix = copy_of("v1_checkpoint", tmp_path)
     entries = [entry for entry in table.decode(prefix.read_bytes()) if b"kernel" not in entry[0]]
     prefix.write_bytes(table.encode(entries))
@@ -164,7 +164,7 @@ def test_a_listed_slice_that_is_not_there_is_told_by_name(tmp_path):
     assert "kernel: listed in ckpt-9, which does not hold its values" in said
 
 
-def test_a_large_tensor_is_read_in_pieces(tmp_path, mount):
+def test_a_large_tensor_is_read_in_blocks(tmp_path, mount):
     prefix = tmp_path / "big"
     rng = np.random.default_rng(1)
     tensors = {"floats": rng.standard_normal([5 << 20], np.float32), "ints": rng.integers(-1000, 1000, [3 << 20], np.int64), "bytes": rng.integers(-128, 128, [5 << 20], np.int8)}

@@ -1,4 +1,4 @@
-"""Values that a map changes on the way, against the same done by NumPy and ml_dtypes."""
+"""Values that a map changes, compared with the same operation in NumPy and ml_dtypes."""
 
 import ml_dtypes
 import numpy as np
@@ -16,7 +16,7 @@ SIZE = bert.Size(vocab=10, positions=6, layers=12, hidden=24, inner=16)
 
 
 def save(directory, arrays):
-    """A checkpoint of these arrays by TensorFlow's own writer; gives its prefix."""
+    """Writes a checkpoint of these arrays with TensorFlow. Returns its prefix."""
     directory.mkdir(exist_ok=True)
     names = sorted(arrays)
     tensors = [tf.constant(arrays[name]) for name in names]
@@ -30,7 +30,7 @@ def floats(shapes):
 
 
 def assert_shown(m, expected):
-    """The values that TensorFlow restores, and those in `npy/`."""
+    """Checks the values that TensorFlow restores, and those in `npy/`."""
     assert_same(values(at(m, "ckpt-9")), expected)
     for name, value in expected.items():
         assert_widens_to(np.load(m / "ckpt-9" / "npy" / f"{name}.npy"), value)
@@ -46,7 +46,7 @@ def write(tmp_path, text):
     return path
 
 
-# The maps of real migrations, whole, on all variables of what they are for; sizes that a map leaves open fit in a test.
+# The complete maps of real migrations, on all variables of their models. Sizes that a map does not fix are small here.
 
 BERT_TO_MODEL_GARDEN = """
 version = 1
@@ -103,11 +103,11 @@ def bert_weights():
 
 
 def heads(source):
-    """Those of pretraining, which these maps do not mean."""
+    """Returns the heads of pretraining, which these maps do not match."""
     return {name: value for name, value in source.items() if name.startswith("cls/") and "/adam_" not in name}
 
 
-def test_bert_for_the_model_garden(mount, tmp_path):
+def test_bert_is_converted_for_the_model_garden(mount, tmp_path):
     source = bert_weights()
     m = mapped(mount, tmp_path, source, BERT_TO_MODEL_GARDEN)
     b = lambda name: source[f"bert/{name}"]  # noqa: E731
@@ -184,7 +184,7 @@ to = 'bert.pooler.dense.bias'
 """
 
 
-def test_bert_for_hugging_face(mount, tmp_path):
+def test_bert_is_converted_for_hugging_face(mount, tmp_path):
     source = bert_weights()
 
     def new(name):
@@ -232,8 +232,8 @@ to   = 'predictions/bias'
 
 
 @pytest.mark.parametrize("slots", [[""], ["", "/Momentum"]], ids=["weights", "slots"])
-def test_slims_resnet_for_keras(mount, tmp_path, slots):
-    """All of ResNet-50, thinner; its head, a convolution, becomes dense."""
+def test_a_slim_resnet_is_converted_for_keras(mount, tmp_path, slots):
+    """Maps all variables of a narrower ResNet-50. Its head, a convolution, becomes dense."""
     shapes = slim.shapes(50, width=2, classes=5)
     source = floats({f"{name}{slot}": shape for name, shape in shapes.items() for slot in slots})
     m = mapped(mount, tmp_path, source, SLIM_TO_KERAS)
@@ -244,7 +244,7 @@ def test_slims_resnet_for_keras(mount, tmp_path, slots):
 
 
 def kerass(name):
-    """The name of a slim variable in keras.applications."""
+    """Returns the name of a slim variable in keras.applications."""
     scope, leaf = name.removeprefix("resnet_v1_50/").rsplit("/", 1) if name.count("/") > 1 else ("", name)
     if scope in ("logits", ""):
         return {"weights": "predictions/kernel", "biases": "predictions/bias"}.get(leaf, name)
@@ -271,7 +271,7 @@ ops = [{ pad = { to = [31836, "d1"], value = 0.0 } }]
 
 
 def test_a_head_without_its_first_class_and_a_longer_vocabulary(mount, tmp_path):
-    """Both models in one checkpoint, as the map has both."""
+    """Tests both models in one checkpoint, because one map handles both."""
     head, words = "InceptionV3/Logits/Conv2d_1c_1x1", "bert/embeddings/word_embeddings"
     of_bert = bert.with_slots(bert.shapes(bert.Size(vocab=30522, positions=6, layers=2, hidden=4, inner=8)))
     source = floats({f"{head}/weights": [1, 1, 2048, 1001], f"{head}/biases": [1001], **of_bert, "global_step": []})
@@ -279,7 +279,7 @@ def test_a_head_without_its_first_class_and_a_longer_vocabulary(mount, tmp_path)
     expected = source | {
         f"{head}/weights": source[f"{head}/weights"][..., 1:],
         f"{head}/biases": source[f"{head}/biases"][1:],
-        # Slots that the rule does not mean grow along.
+        # Slots that the rule does not match grow too.
         **{f"{words}{slot}": longer(f"{words}{slot}") for slot in ("", "/adam_m", "/adam_v")},
     }
     assert_shown(mapped(mount, tmp_path, source, HEAD_AND_VOCABULARY), expected)
@@ -303,7 +303,7 @@ to = '{p}/qkv/weight'
 
 
 def test_fused_attention_is_split_and_joined_with_its_slots(mount, tmp_path):
-    """GPT-2's attention at its real width; all else of a layer stays as it is."""
+    """Splits GPT-2's attention at its real width. Everything else in a layer is unchanged."""
     slots = ("", "/Adam", "/Adam_1")
     fused = {f"model/h{i}/attn/c_attn/w{slot}": [1, 768, 2304] for i in range(2) for slot in slots}
     others = {f"model/h{i}/{name}": [4] for i in range(2) for name in ("attn/c_attn/b", "attn/c_proj/b", "ln_1/g", "mlp/c_fc/b")}
@@ -321,7 +321,7 @@ def test_fused_attention_is_split_and_joined_with_its_slots(mount, tmp_path):
 
 
 @pytest.mark.parametrize("layout", ["blocked", "interleaved", "grouped"])
-def test_a_layout_joined_and_split_again_is_what_it_was(mount, tmp_path, layout):
+def test_a_join_and_a_split_restore_every_layout(mount, tmp_path, layout):
     rows = {"q": 8, "k": 4, "v": 4} if layout == "grouped" else {"q": 8, "k": 8, "v": 8}
     source = floats({f"{p}/w": [rows[p], 3] for p in "qkv"})
     numbers = {"blocked": "", "interleaved": "heads = 4", "grouped": "heads = 4\ngroups = 2"}[layout]
@@ -339,7 +339,7 @@ def test_a_layout_joined_and_split_again_is_what_it_was(mount, tmp_path, layout)
     assert_shown(mapped(mount, tmp_path / "source", {"qkv": joined}, rule), source)
 
 
-# Each op, on types of every sort.
+# Each op, on every kind of dtype.
 
 DTYPES = ["float32", "float64", "float16", "bfloat16", "int8", "int32", "int64", "uint8", "bool", "complex64"]
 OLD, NEW = ["a", "b", "c", "d"], ["d", "new", "a"]
@@ -363,7 +363,7 @@ def every_type():
 
 
 @pytest.mark.parametrize("op", OPS)
-def test_an_op_is_numpys_on_every_type(mount, tmp_path, op):
+def test_every_op_equals_numpy_on_every_dtype(mount, tmp_path, op):
     text, reference = OPS[op]
     tmp_path.joinpath("index.txt").write_text("2\n0\n0\n1\n")
     tmp_path.joinpath("old.txt").write_text("\n".join(OLD) + "\n")
@@ -373,13 +373,13 @@ def test_an_op_is_numpys_on_every_type(mount, tmp_path, op):
     assert_same(values(at(m, "ckpt-9")), {name: np.ascontiguousarray(reference(value)) for name, value in source.items()})
 
 
-def test_scale_and_add_are_numpys_on_floats(mount, tmp_path):
+def test_scale_and_add_equal_numpy_on_floats(mount, tmp_path):
     source = floats({"x/a": [4, 3], "y": [2]})
     m = mapped(mount, tmp_path, source, "[[rule]]\nconvert = 'x/*'\nops = [{ scale = 0.5 }, { add = 1 }]")
     assert_shown(m, source | {"x/a": source["x/a"] * np.float32(0.5) + np.float32(1)})
 
 
-def test_the_mean_fills_what_is_new(mount, tmp_path):
+def test_the_mean_fills_new_rows(mount, tmp_path):
     source = floats({"x": [4, 3]})
     m = mapped(mount, tmp_path, source, "[[rule]]\nconvert = 'x'\nops = [{ pad = { to = [6, 3], mean = true } }]")
     found = values(at(m, "ckpt-9"))["x"]
@@ -388,7 +388,7 @@ def test_the_mean_fills_what_is_new(mount, tmp_path):
 
 
 @pytest.mark.parametrize("to", ["float16", "bfloat16", "float64", "float8_e5m2", "float8_e4m3fn"])
-def test_a_cast_is_ml_dtypes_own(mount, tmp_path, to):
+def test_a_cast_equals_that_of_ml_dtypes(mount, tmp_path, to):
     dtype = np.dtype(getattr(ml_dtypes, to, to))
     bits = np.random.default_rng(1).integers(0, 2**32, 4096, np.uint32).view(np.float32)
     source = {"x": np.concatenate([bits[np.isfinite(bits)], np.float32([0, -0.0, 1, np.inf, -np.inf, 1e-40, 0.3])])}
@@ -397,7 +397,7 @@ def test_a_cast_is_ml_dtypes_own(mount, tmp_path, to):
         assert_same(values(at(m, "ckpt-9")), {"x": source["x"].astype(dtype)})
 
 
-def test_an_integer_overflow_is_an_error_when_it_is_read_unless_it_saturates(mount, tmp_path):
+def test_an_integer_overflow_is_a_read_error_unless_the_cast_saturates(mount, tmp_path):
     source = {"x": np.float32([1, 300])}
     prefix = save(tmp_path / "source", source)
     m = mount(prefix, "--cast", "x=int8")
@@ -407,7 +407,7 @@ def test_an_integer_overflow_is_an_error_when_it_is_read_unless_it_saturates(mou
     assert np.load(m / "ckpt-9" / "npy" / "x.npy").tolist() == [1, 127]
 
 
-def test_casting_everything_is_restored_by_tensorflow_and_leaves_the_step(mount, tmp_path):
+def test_tensorflow_restores_a_cast_of_everything_and_the_step_is_unchanged(mount, tmp_path):
     source = floats({"a/w": [3, 4], "a/w/Adam": [3, 4]}) | {"global_step": np.int64(7)}
     m = mount(save(tmp_path / "source", source), "--cast", "**=bfloat16")
     assert "`global_step` [] int64" in m.stderr
@@ -415,7 +415,7 @@ def test_casting_everything_is_restored_by_tensorflow_and_leaves_the_step(mount,
     assert_shown(m, expected | {"global_step": source["global_step"]})
 
 
-def test_created_variables_are_there(mount, tmp_path):
+def test_created_variables_have_their_values(mount, tmp_path):
     np.save(tmp_path / "table.npy", np.arange(6, dtype=np.float32).reshape(2, 3))
     text = """
 [[rule]]
@@ -451,7 +451,7 @@ normal = { std = 2.0, seed = 1 }
     })
 
 
-def test_the_rule_and_what_it_did_are_told(mount, tmp_path):
+def test_the_rule_and_its_effect_are_reported(mount, tmp_path):
     source = floats({"w": [2, 3]})
     m = mapped(mount, tmp_path, source, "[[rule]]\nrename = 'w'\nto = 'v'\nops = [{ transpose = [1, 0] }, { cast = 'float16' }]")
     row = (m / "ckpt-9" / "remap.tsv").read_text().splitlines()[1].split("\t")
@@ -462,7 +462,7 @@ def test_the_rule_and_what_it_did_are_told(mount, tmp_path):
     assert "w [2, 3] float32 -> v [3, 2] float16" in check.stdout
 
 
-# An object graph: names stay, values change, slots go along.
+# Object graphs: names stay, values change, and slots change with them.
 
 
 def trained(directory):
@@ -477,7 +477,7 @@ def trained(directory):
     return prefix, kernel.numpy(), optimizer.get_slot(kernel, "m").numpy()
 
 
-def test_a_transposed_kernel_of_an_object_graph_takes_its_slots_along(mount, tmp_path):
+def test_the_slots_of_a_transposed_kernel_in_an_object_graph_are_transposed(mount, tmp_path):
     prefix, kernel, m_slot = trained(tmp_path)
     text = "[[rule]]\nrename = 'model/kernel'\nto = 'model/weight'\nops = [{ transpose = [1, 0] }]"
     m = mount(prefix, "--map", write(tmp_path, text))
@@ -491,7 +491,7 @@ def test_a_transposed_kernel_of_an_object_graph_takes_its_slots_along(mount, tmp
     np.testing.assert_array_equal(optimizer.get_slot(model.weight, "m").numpy(), m_slot.T)
 
 
-def test_casting_all_of_an_object_graph_leaves_its_numbers_and_is_restored(mount, tmp_path):
+def test_a_cast_object_graph_keeps_its_integers_and_is_restored(mount, tmp_path):
     prefix, kernel, _ = trained(tmp_path)
     m = mount(prefix, "--cast", "**=bfloat16")
     model = tf.Module()
@@ -502,7 +502,7 @@ def test_casting_all_of_an_object_graph_leaves_its_numbers_and_is_restored(mount
     assert found["optimizer/iter/.ATTRIBUTES/VARIABLE_VALUE"] == tf.int64
 
 
-# What cannot be: one message each, with its place.
+# Invalid rules: one message each, with its position.
 
 BAD = {
     "a shape that cannot work": ("convert = 'w'\nops = [{ reshape = [5, 5] }]", "[5, 5] has 25 elements, the tensor 24", "`w` [4, 6] float32"),
@@ -518,7 +518,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_what_cannot_be_is_refused_before_anything_is_mounted(tmp_path, case):
+def test_an_invalid_rule_is_refused_before_the_mount(tmp_path, case):
     rule, what, where = BAD[case]
     prefix = save(tmp_path / "source", floats({"w": [4, 6], "a/k": [3]}))
     text = refused("check", prefix, "--map", write(tmp_path, f"[[rule]]\n{rule}"))
@@ -526,7 +526,7 @@ def test_what_cannot_be_is_refused_before_anything_is_mounted(tmp_path, case):
     assert text.startswith("error: ") and text.count("error: ") == 1, text
 
 
-def test_all_that_cannot_be_is_told_at_once(tmp_path):
+def test_all_invalid_rules_are_reported_at_once(tmp_path):
     prefix = save(tmp_path / "source", floats({"w": [4, 6], "v": [2]}))
     text = "[[rule]]\nrename = 'w'\nto = 'v'\nops = [{ transpose = [0, 0] }]\n[[rule]]\nconvert = 'v'\nops = [{ squeeze = 0 }]"
     said = refused("check", prefix, "--map", write(tmp_path, text))

@@ -1,4 +1,5 @@
-"""The trees beside the checkpoint: `npy/` and `raw/` give TensorFlow's values, the facts under `vars/` are true."""
+"""The trees next to the checkpoint: `npy/` and `raw/` have TensorFlow's values, and the per-variable files in
+`vars/` are correct."""
 
 import json
 import math
@@ -17,16 +18,16 @@ PLAIN_NAMES = [name for name in NAME_BASED if name not in ("odd_names", "strings
 
 @pytest.mark.parametrize("name", PLAIN_NAMES)
 class TestByName:
-    def test_npy_maps_to_the_value(self, plain, name):
+    def test_npy_has_the_value(self, plain, name):
         for variable, value in values(fixture(name)).items():
             shown = np.load(plain(name) / f"ckpt-9/npy/{variable}.npy", mmap_mode="r")
             assert_widens_to(shown, value)
 
-    def test_raw_is_the_stored_bytes(self, plain, name):
+    def test_raw_has_the_stored_bytes(self, plain, name):
         found = values(fixture(name))
         for variable, value in found.items():
             assert (plain(name) / "ckpt-9/vars" / variable / "raw").read_bytes() == stored_bytes(value)
-            # What lies below a variable is in a folder that lost its name to the variable's own file: `kernel%/Adam`.
+            # If a variable and a directory would share a name, the directory gets a trailing `%`: `kernel%/Adam`.
             if not any(variable.startswith(f"{other}/") for other in found):
                 assert (plain(name) / f"ckpt-9/raw/{variable}").read_bytes() == stored_bytes(value)
 
@@ -37,7 +38,7 @@ class TestByName:
             assert (facts / "shape").read_text() == " ".join(map(str, shape)) + "\n"
             assert (facts / "dtype").read_text() == dtypes[variable].name + "\n"
 
-    def test_info_tells_where_the_bytes_are(self, plain, name):
+    def test_info_has_the_offset_of_the_bytes(self, plain, name):
         for variable, value in values(fixture(name)).items():
             info = json.loads((plain(name) / "ckpt-9/vars" / variable / "info.json").read_text())
             stored = stored_bytes(value)
@@ -56,7 +57,7 @@ class TestByName:
 
 
 @pytest.mark.parametrize("name", ["odd_names", "object_module", "object_keras2", "object_keras3"])
-def test_every_variable_is_in_the_tree_whatever_it_is_called(plain, name):
+def test_every_variable_is_in_the_tree_with_any_name(plain, name):
     found = by_key(plain(name) / "ckpt-9")
     expected = values(fixture(name))
     assert sorted(found) == sorted(expected)
@@ -72,7 +73,7 @@ def test_names_that_are_not_utf8_have_their_bytes_in_hex(plain):
     assert [info["name"] for info in infos if "name_hex" not in info] == ["plain"]
 
 
-def test_strings_are_fixed_width_bytes_where_that_loses_nothing(plain):
+def test_strings_are_fixed_width_bytes_if_nothing_is_lost(plain):
     tree, expected = plain("strings") / "ckpt-9", values(fixture("strings"))
     assert np.load(tree / "npy/vocabulary.npy").tolist() == expected["vocabulary"].tolist()
     assert np.load(tree / "npy/scalar.npy").tolist() == expected["scalar"]
@@ -91,7 +92,7 @@ def test_the_trees_follow_a_map(mount):
         assert not (tree / gone).exists()
 
 
-def test_info_is_what_cat_says(plain):
+def test_info_equals_the_output_of_cat(plain):
     for name in ("tf1_adam", "dtypes"):
         for variable in sorted(values(fixture(name)))[:4]:
             said = json.loads(ckptfs("cat", fixture(name), variable, "--as", "info").stdout)
@@ -100,7 +101,7 @@ def test_info_is_what_cat_says(plain):
 
 
 @pytest.mark.parametrize("name", ["tf1_adam", "dtypes", "odd_names", "object_module", "sharded"])
-def test_every_file_has_the_size_it_says_true_blocks_and_no_write_bits(plain, name):
+def test_every_file_has_the_right_size_and_blocks_and_no_write_bits(plain, name):
     files = 0
     for directory, below, names in os.walk(plain(name).path, onerror=fail):
         below[:] = [entry for entry in below if entry != ".ckptfs"]
@@ -118,7 +119,7 @@ def test_every_file_has_the_size_it_says_true_blocks_and_no_write_bits(plain, na
 def test_inodes_are_the_same_after_a_remount(mount):
     first, second = ({str(p.relative_to(m.path)): p.lstat().st_ino for p in m.path.rglob("*") if ".ckptfs" not in p.parts} for m in twice(mount))
     assert first == second
-    # A symlink and what it leads to are two; two variables' facts are never one.
+    # A symlink and its target have two inodes. Per-variable files of two variables never share one.
     assert len(set(first.values())) == len(first)
 
 
@@ -127,14 +128,14 @@ def twice(mount):
 
 
 def by_key(tree):
-    """The directory of each variable below vars/, by the key it has in the bundle."""
+    """Returns the directory of each variable below vars/, by its key in the bundle."""
     found = {json.loads((path / "info.json").read_text())["key"]: path for path in walk(tree / "vars")}
     assert OBJECT_GRAPH not in found
     return found
 
 
 def walk(tree):
-    """The directories that hold a variable's facts."""
+    """Returns the directories that hold the files of a variable."""
     return [type(tree)(directory) for directory, _, names in os.walk(tree, onerror=fail) if "info.json" in names]
 
 

@@ -19,7 +19,7 @@ FIXTURES = ["dtypes", "strings", "odd_names", "tf1_adam", "tf1_bert_tiny", "obje
 
 
 def datasets(path):
-    """Every value of a file by its path, and what the file says it lacks."""
+    """Returns every value of a file by its path, and the variables that the file names as left out."""
     found = {}
     with h5py.File(path) as file:
         file.visititems(lambda name, node: found.update({name: value(node)}) if isinstance(node, h5py.Dataset) else None)
@@ -27,13 +27,13 @@ def datasets(path):
 
 
 def value(dataset):
-    """A bfloat16 is known by Keras's attribute, as Keras knows it."""
+    """Returns a value. A bfloat16 is recognized by Keras's attribute, as in Keras."""
     array = dataset[()]
     return array.view(ml_dtypes.bfloat16) if dataset.attrs.get("dtype") == "bfloat16" else array
 
 
 def left_out(file):
-    """Names and reasons. The attribute is split where it is long."""
+    """Returns the names and the reasons of what is left out. A long attribute is split."""
     names = [name for name in file.attrs if name.startswith(LEFT_OUT)]
     lines = [line.decode() for name in sorted(names, key=lambda name: (len(name), name)) for line in file.attrs[name]]
     return dict(line.rsplit(": ", 1) for line in lines)
@@ -46,7 +46,7 @@ def variables(source, *flags):
 
 
 @pytest.mark.parametrize("name", FIXTURES)
-def test_h5py_reads_every_value_or_is_told_why_not(plain, name):
+def test_h5py_reads_every_value_or_the_reason_why_it_is_left_out(plain, name):
     mount = plain(name)
     expected = values(mount / "ckpt-9")
     found, lacking = datasets(mount / H5)
@@ -57,7 +57,7 @@ def test_h5py_reads_every_value_or_is_told_why_not(plain, name):
 
 
 def equal(found, expected):
-    """Fixed strings come without the NUL bytes that fill them; quantized numbers as the integers they are."""
+    """Compares values. Fixed strings come without their NUL padding, and quantized numbers as plain integers."""
     expected = np.asarray(expected, object if isinstance(expected, bytes) else None)
     if expected.dtype == object:
         return np.asarray(found).astype(object).tolist() == expected.tolist()
@@ -66,7 +66,7 @@ def equal(found, expected):
     return same(found, expected)
 
 
-def test_what_hdf5_cannot_hold_is_named_with_the_reason(plain):
+def test_values_that_hdf5_cannot_hold_are_named_with_the_reason(plain):
     _, of_dtypes = datasets(plain("dtypes") / H5)
     assert {why for name, why in of_dtypes.items() if "float8" in name or "int4" in name} >= {"HDF5 has no float8_e5m2", "HDF5 has no int4"}
     _, of_adam = datasets(plain("tf1_adam") / H5)
@@ -76,7 +76,7 @@ def test_what_hdf5_cannot_hold_is_named_with_the_reason(plain):
     assert "its name has a component that is empty or `.`" in of_odd.values()
 
 
-# Keras 3, from what tf.train.Checkpoint wrote of the same model.
+# Keras 3 models, from the checkpoint that tf.train.Checkpoint wrote of the same model.
 
 
 def functional():
@@ -103,7 +103,7 @@ def convolutional():
 
 
 class Subclassed(keras.Model):
-    """Its layers are attributes: those in a list of its own Keras 3 does not tell tf.train.Checkpoint of."""
+    """A model whose layers are attributes. Keras 3 does not report layers in its own lists to tf.train.Checkpoint."""
 
     def __init__(self):
         super().__init__()
@@ -127,7 +127,7 @@ KINDS = [functional, sequential, nested, convolutional, subclassed]
 
 
 def fresh(kind, seed):
-    """A model with weights of its own, none of them twice, and what to feed it."""
+    """Returns a model whose weights all differ, and an input for it."""
     keras.utils.clear_session()
     model, shape = kind()
     fill(model.weights, seed)
@@ -142,7 +142,8 @@ def fill(weights, seed):
 
 
 def map_of(source, own, into):
-    """The map from what ckptfs shows of a checkpoint to the names that Keras gave the same values in a file of its own."""
+    """Writes the map from the names that ckptfs shows to the names that Keras gives the same values in its own
+    file."""
     names = {value.tobytes(): name for name, value in datasets(own)[0].items()}
     source_values = values(source)
     wanted = [(v["name"], names[np.asarray(source_values[v["key"]]).tobytes()]) for v in variables(source) if v["name"] not in TENSORFLOWS]
@@ -150,7 +151,7 @@ def map_of(source, own, into):
     return write_map(wanted, into)
 
 
-# What tf.train.Checkpoint adds.
+# The variables that tf.train.Checkpoint adds.
 TENSORFLOWS = ["save_counter"]
 
 
@@ -175,7 +176,7 @@ def test_keras_3_loads_its_model_from_a_tensorflow_checkpoint(mount, tmp_path, k
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "sgd", "rmsprop"])
-def test_a_compiled_model_goes_on_training_where_the_other_was(mount, tmp_path, optimizer):
+def test_a_compiled_model_continues_the_training(mount, tmp_path, optimizer):
     model, x = trained(optimizer, seed=1, steps=3)
     tf.train.Checkpoint(model=model, optimizer=model.optimizer).write(str(tmp_path / "ckpt-9"))
     model.save_weights(tmp_path / "own.weights.h5")
@@ -200,7 +201,7 @@ def trained(optimizer, seed, steps):
 
 
 def assert_equal(a, b):
-    """Weights and the optimizer's state, bit for bit."""
+    """Compares the weights and the state of the optimizer, bit for bit."""
     for one, other in zip([*a.weights, *a.optimizer.variables], [*b.weights, *b.optimizer.variables], strict=True):
         np.testing.assert_array_equal(one.numpy(), other.numpy(), err_msg=one.path)
 
@@ -219,11 +220,11 @@ def test_a_bfloat16_model_loads(mount, tmp_path):
         assert one.dtype == "bfloat16" and one.numpy().tobytes() == wanted.numpy().tobytes()
 
 
-# Keras 2.
+# Keras 2 models.
 
 
 def layers_of(library):
-    """One model for both Keras 2 and Keras 3."""
+    """Returns one model for both Keras 2 and Keras 3."""
     return library.Sequential(
         [
             library.layers.InputLayer([6, 4]),
@@ -251,7 +252,8 @@ def fill_keras2(model, seed):
 
 X = np.random.default_rng(0).normal(size=[3, 6, 4]).astype("float32")
 
-# Layers of Keras 2, as its checkpoints number them: what Keras 3 calls them in files, what the model does, and their weights.
+# The layers of Keras 2 in the order of its checkpoints: their names in Keras 3 files, their names in the model, and
+# their weights.
 LAYERS = [
     ("conv1d", "conv", ["kernel", "bias"]),
     ("batch_normalization", "norm", ["gamma", "beta", "moving_mean", "moving_variance"]),
@@ -262,7 +264,7 @@ LAYERS = [
 ]
 
 
-def test_keras_3_loads_what_keras_2_saved_in_tensorflows_format(mount, tmp_path):
+def test_keras_3_loads_a_tensorflow_checkpoint_of_keras_2(mount, tmp_path):
     source = keras2(seed=1)
     source.save_weights(tmp_path / "ckpt-9", save_format="tf")
     keras.utils.clear_session()
@@ -285,7 +287,7 @@ LEGACY = ["--h5-layout", "legacy"]
 
 
 def legacy_map(into, order=1):
-    """In either order, so that a map's cannot be taken for the model's."""
+    """Writes the map in either order, so that the order of its rules cannot pass for that of the model."""
     renames = [(f"layer_with_weights-{k}/{weight}", f"{name}/{weight}") for k, (_, name, weights) in enumerate(LAYERS) for weight in weights]
     return write_map(renames[::order], into)
 
@@ -306,8 +308,8 @@ def test_the_legacy_layout_loads_by_topology_and_by_name(mount, tmp_path, librar
     np.testing.assert_allclose(target.predict(X, verbose=0), source.predict(X, verbose=0), rtol=1e-5)
 
 
-def test_a_frozen_layer_keeps_its_place(mount, tmp_path):
-    """An optimizer lists the others, so that they come first in the graph."""
+def test_a_frozen_layer_keeps_its_position(mount, tmp_path):
+    """Uses an optimizer, which lists only the other layers, so that they come first in the graph."""
     keras.utils.clear_session()
     layers = [keras.layers.Dense(3, name=name) for name in ["one", "two", "three"]]
     source = keras.Sequential([keras.Input([3]), *layers])
@@ -323,8 +325,9 @@ def test_a_frozen_layer_keeps_its_place(mount, tmp_path):
         np.testing.assert_array_equal(one.numpy(), wanted.numpy())
 
 
-def test_a_model_within_a_model_loads_by_topology(mount, tmp_path):
-    """Keras 2 puts what is not trained behind all else of the inner model, and its layers lie at different depths of the graph."""
+def test_a_nested_model_loads_by_topology(mount, tmp_path):
+    """Keras 2 puts variables that are not trained last in the inner model, and its layers are at different depths
+    of the graph."""
     source, target = [model_within(seed) for seed in [1, 2]]
     source.save_weights(tmp_path / "ckpt-9", save_format="tf")
     flags = ["--rename", "layer_with_weights-0=z_first", "--rename", "layer_with_weights-1=inner", "--rename", "layer_with_weights-2=a_last"]
@@ -343,7 +346,7 @@ def model_within(seed):
     return model
 
 
-def test_the_legacy_layout_says_what_keras_2_itself_says(mount, tmp_path):
+def test_the_legacy_layout_equals_that_of_keras_2(mount, tmp_path):
     source = keras2(seed=1)
     source.save_weights(tmp_path / "ckpt-9", save_format="tf")
     source.save_weights(tmp_path / "own.h5")
@@ -362,8 +365,8 @@ def names(group, attribute):
     return [name.decode() if isinstance(name, bytes) else name for name in group.attrs[attribute]]
 
 
-def test_where_the_order_of_layers_is_not_known_only_names_load_them(mount, tmp_path):
-    """TF1's Saver keeps no order, and taken by the alphabet two layers of one shape would change places."""
+def test_without_a_known_order_layers_load_only_by_name(mount, tmp_path):
+    """TF1's Saver stores no order, and in alphabetical order two layers of one shape would be exchanged."""
     source = keras2(seed=1)
     weights = {
         f"{name}/{weight.replace('cell', 'lstm_cell')}": value
@@ -384,7 +387,7 @@ def test_where_the_order_of_layers_is_not_known_only_names_load_them(mount, tmp_
         np.testing.assert_array_equal(target.predict(X, verbose=0), source.predict(X, verbose=0))
 
 
-def test_long_lists_of_layers_are_split_as_keras_splits_them(mount, tmp_path):
+def test_long_lists_of_layers_are_split_like_in_keras(mount, tmp_path):
     shown = [f"a_layer_with_a_name_as_long_as_those_of_large_models_are_{i:04}" for i in range(1500)]
     tf.train.Checkpoint(**{name: tf.train.Checkpoint(kernel=tf.Variable(float(i))) for i, name in enumerate(shown)}).write(str(tmp_path / "ckpt-9"))
     with h5py.File(mount(tmp_path / "ckpt-9", *LEGACY) / "ckpt-9/model.h5") as file:
@@ -393,7 +396,7 @@ def test_long_lists_of_layers_are_split_as_keras_splits_them(mount, tmp_path):
         assert [file[name][name]["kernel:0"][()] for name in shown] == list(range(1500))
 
 
-def test_sixty_thousand_variables_in_one_group(mount, tmp_path):
+def test_sixty_thousand_variables_fit_in_one_group(mount, tmp_path):
     count = 60_000
     names = [f"group/{i}" for i in range(count)]
     numbers = np.arange(count, dtype="int32")

@@ -1,5 +1,5 @@
-//! Directories of the source through the tree, without a kernel: what is listed, what is planned, and what becomes of it
-//! when the source changes.
+//! Source directories in the tree, without a kernel: their listings, their planned checkpoints, and changes of the
+//! source.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -25,14 +25,14 @@ struct Mounted {
     tree: Tree,
 }
 
-/// Writes a checkpoint with one variable, so many seconds old.
+/// Writes a checkpoint with one variable that is `age` seconds old.
 fn save(prefix: &Path, variable: &str, age: u64) {
     Bundle::new().floats(variable, &[1.0, 2.0]).write(prefix);
     let index = File::options().write(true).open(prefix.with_added_extension("index")).unwrap();
     index.set_modified(SystemTime::now() - Duration::from_secs(age)).unwrap();
 }
 
-/// A directory with `ckpt-8` and `ckpt-9`.
+/// Creates a directory with `ckpt-8` and `ckpt-9`.
 fn train() -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     save(&dir.path().join("ckpt-8"), "eight", 200);
@@ -84,7 +84,7 @@ fn entries(tree: &Tree, directory: Ino, from: u64, most: usize) -> Vec<(u64, Str
     found
 }
 
-/// The names in a directory as they come, but for the mount's own folder.
+/// Returns the names in a directory in the order of the listing, without `.ckptfs`.
 fn names(tree: &Tree, path: &str) -> Vec<String> {
     let entries = entries(tree, attr(tree, path).unwrap().ino, 0, usize::MAX);
     entries.into_iter().map(|(_, name, ..)| name).filter(|name| name != ".ckptfs").collect()
@@ -107,7 +107,7 @@ fn target(tree: &Tree, path: &str) -> String {
 }
 
 #[test]
-fn a_directory_lists_its_checkpoints_what_is_ours_and_the_rest_in_order() {
+fn a_directory_lists_checkpoints_generated_names_and_other_files_in_order() {
     let dir = train();
     fs::write(dir.path().join("vocab.txt"), "a\nb\n").unwrap();
     fs::write(dir.path().join("ckpt-9.meta"), "graph").unwrap();
@@ -123,7 +123,7 @@ fn a_directory_lists_its_checkpoints_what_is_ours_and_the_rest_in_order() {
 }
 
 #[test]
-fn every_entry_has_the_inode_and_kind_that_a_look_up_gives() {
+fn every_entry_has_the_inode_and_kind_of_its_lookup() {
     let dir = train();
     fs::create_dir(dir.path().join("logs")).unwrap();
     fs::write(dir.path().join("vocab.txt"), "").unwrap();
@@ -141,7 +141,7 @@ fn every_entry_has_the_inode_and_kind_that_a_look_up_gives() {
 }
 
 #[test]
-fn a_listing_plans_every_checkpoint_so_that_its_names_are_those_of_look_ups() {
+fn a_listing_plans_every_checkpoint_so_that_lookups_find_the_same_names() {
     let dir = train();
     fs::write(dir.path().join("ckpt-8.index"), "no index at all").unwrap();
     fs::write(dir.path().join("checkpoint"), "model_checkpoint_path: 'ckpt-9'").unwrap();
@@ -159,7 +159,7 @@ fn a_listing_plans_every_checkpoint_so_that_its_names_are_those_of_look_ups() {
     );
 }
 
-/// Copies of an object-based checkpoint. A map that changes its graph adds a data file to each.
+/// Creates copies of an object-based checkpoint. A map that changes its graph adds a data file to each.
 fn object_based(steps: &[&str]) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     for step in steps {
@@ -172,7 +172,7 @@ fn object_based(steps: &[&str]) -> TempDir {
 }
 
 #[test]
-fn the_first_look_up_of_a_file_that_only_a_plan_knows_finds_it() {
+fn the_first_lookup_finds_a_file_that_only_planning_adds() {
     let flags = [Flag::Rename("model=net".into())];
     for name in ["ckpt-1.data-00001-of-00002", "ckpt-1.data-00000-of-00002", "ckpt-1.index", "ckpt-1"] {
         let dir = object_based(&["ckpt-1", "ckpt-2", "ckpt-10"]);
@@ -186,7 +186,7 @@ fn the_first_look_up_of_a_file_that_only_a_plan_knows_finds_it() {
 }
 
 #[test]
-fn every_name_of_the_first_listing_is_found_and_the_guess_is_not() {
+fn every_name_of_the_first_listing_is_found_and_a_guessed_name_is_not() {
     let dir = object_based(&["ckpt-1", "ckpt-2", "ckpt-10"]);
     let tree = tree(dir.path(), &[Flag::Rename("model=net".into())]);
     let listed = names(&tree, "");
@@ -211,7 +211,7 @@ fn checkpoints_are_planned_newest_first_and_counted() {
 }
 
 #[test]
-fn the_newest_that_fits_is_the_newest() {
+fn latest_is_the_newest_checkpoint_that_fits() {
     let dir = train();
     fs::write(dir.path().join("checkpoint"), "model_checkpoint_path: '/gone/ckpt-9'").unwrap();
     fs::write(dir.path().join("ckpt-9.index"), "damaged").unwrap();
@@ -222,7 +222,7 @@ fn the_newest_that_fits_is_the_newest() {
 }
 
 #[test]
-fn a_map_that_does_not_fit_one_checkpoint_leaves_the_others() {
+fn a_map_that_does_not_fit_one_checkpoint_does_not_affect_the_others() {
     let dir = train();
     let tree = tree(dir.path(), &[Flag::Rename("nine=ten".into())]);
     assert_eq!(names(&tree, "ckpt-9/vars"), ["ten"]);
@@ -232,7 +232,7 @@ fn a_map_that_does_not_fit_one_checkpoint_leaves_the_others() {
 }
 
 #[test]
-fn what_appears_and_vanishes_is_seen_and_the_time_of_the_directory_tells() {
+fn new_and_deleted_checkpoints_are_seen_and_change_the_time_of_the_directory() {
     let m = mounted(train());
     let before = (m.names(""), attr(&m.tree, "").unwrap().mtime);
     save(&m.path("ckpt-10"), "ten", 0);
@@ -246,7 +246,7 @@ fn what_appears_and_vanishes_is_seen_and_the_time_of_the_directory_tells() {
 }
 
 #[test]
-fn a_checkpoint_that_is_being_written_is_not_the_newest_until_it_is_whole() {
+fn a_checkpoint_that_is_being_written_is_not_the_newest_until_it_is_complete() {
     let m = mounted(train());
     let whole = tempfile::tempdir().unwrap();
     save(&whole.path().join("ckpt-10"), "ten", 0);
@@ -264,7 +264,7 @@ fn a_checkpoint_that_is_being_written_is_not_the_newest_until_it_is_whole() {
 }
 
 #[test]
-fn an_overwritten_checkpoint_has_other_inodes_and_the_old_ones_are_stale() {
+fn an_overwritten_checkpoint_has_new_inodes_and_the_old_ones_are_stale() {
     let m = mounted(train());
     let (vars, shape) =
         (attr(&m.tree, "ckpt-9/vars").unwrap(), attr(&m.tree, "ckpt-9/vars/nine/shape").unwrap());
@@ -286,7 +286,7 @@ fn an_overwritten_checkpoint_has_other_inodes_and_the_old_ones_are_stale() {
 }
 
 #[test]
-fn files_that_arrive_one_by_one_are_looked_at_again_whatever_their_order() {
+fn files_that_arrive_one_by_one_in_any_order_are_scanned_again() {
     let new = tempfile::tempdir().unwrap();
     Bundle::new().floats("longer", &[1.0, 2.0, 3.0]).write(&new.path().join("ckpt-9"));
     for order in [["index", "data-00000-of-00001"], ["data-00000-of-00001", "index"]] {
@@ -296,7 +296,7 @@ fn files_that_arrive_one_by_one_are_looked_at_again_whatever_their_order() {
             fs::copy(new.path().join(&name), m.path("arriving")).unwrap();
             fs::rename(m.path("arriving"), m.path(&name)).unwrap();
             std::thread::sleep(Duration::from_millis(600));
-            // Whatever it is just now: it is looked at.
+            // The result does not matter: the lookup causes a scan.
             let _ = attr(&m.tree, "ckpt-9/vars");
         }
         eventually("all is there", || attr(&m.tree, "ckpt-9/raw/longer").is_ok_and(|attr| attr.len == 12));
@@ -309,7 +309,7 @@ fn files_that_arrive_one_by_one_are_looked_at_again_whatever_their_order() {
 }
 
 #[test]
-fn a_listing_that_began_goes_on_as_it_began() {
+fn a_started_listing_does_not_change() {
     let m = mounted(train());
     let all = entries(&m.tree, Ino::ROOT, 0, usize::MAX);
     let first = entries(&m.tree, Ino::ROOT, 0, 3);
@@ -320,7 +320,7 @@ fn a_listing_that_began_goes_on_as_it_began() {
 }
 
 #[test]
-fn names_go_to_checkpoints_first_then_to_the_source_and_to_us_last() {
+fn checkpoints_take_names_before_source_files_and_those_before_generated_names() {
     let dir = train();
     fs::create_dir(dir.path().join("ckpt-9")).unwrap();
     fs::write(dir.path().join("ckpt-9/inner"), "inner").unwrap();
@@ -340,7 +340,7 @@ fn names_go_to_checkpoints_first_then_to_the_source_and_to_us_last() {
 }
 
 #[test]
-fn hostile_names_pass_as_they_are_and_what_is_no_file_does_not() {
+fn unusual_names_are_unchanged_and_sockets_and_pipes_are_hidden() {
     let dir = train();
     let odd = [&b"\xff\xfe"[..], b"new\nline", b"50%", &[b'y'; 255]];
     for name in odd {
@@ -360,14 +360,14 @@ fn hostile_names_pass_as_they_are_and_what_is_no_file_does_not() {
 }
 
 #[test]
-fn links_lead_from_the_mount_to_where_they_led_from_the_source() {
+fn symlinks_lead_to_the_same_targets_as_in_the_source() {
     let dir = train();
     fs::create_dir(dir.path().join("sub")).unwrap();
     for (link, to) in [("sub/inside", "../vocab.txt"), ("out", "../elsewhere"), ("absolute", "/etc/hostname")]
     {
         symlink(to, dir.path().join(link)).unwrap();
     }
-    // As a hub's cache keeps them: a checkpoint is one whether its files are links or not.
+    // A model hub's cache stores files this way: the files of a checkpoint may be links.
     for name in ["ckpt-9.index", "ckpt-9.data-00000-of-00001"] {
         fs::rename(dir.path().join(name), dir.path().join(format!("sub/blob-{name}.blob"))).unwrap();
         symlink(format!("sub/blob-{name}.blob"), dir.path().join(name)).unwrap();
@@ -381,7 +381,7 @@ fn links_lead_from_the_mount_to_where_they_led_from_the_source() {
 }
 
 #[test]
-fn a_file_of_the_source_is_what_it_is_now() {
+fn a_source_file_always_shows_its_current_content() {
     let dir = train();
     fs::write(dir.path().join("events"), "one").unwrap();
     let m = mounted(dir);
@@ -396,7 +396,7 @@ fn a_file_of_the_source_is_what_it_is_now() {
 }
 
 #[test]
-fn a_prefix_is_shown_alone_and_watched_too() {
+fn a_prefix_is_shown_alone_and_its_changes_are_seen() {
     let dir = train();
     let tree = tree(&dir.path().join("ckpt-8"), &[]);
     let listed = "checkpoint ckpt-8 ckpt-8.data-00000-of-00001 ckpt-8.index latest latest.data-00000-of-00001 latest.index";
@@ -407,7 +407,7 @@ fn a_prefix_is_shown_alone_and_watched_too() {
 }
 
 #[test]
-fn more_checkpoints_than_are_kept_in_memory_are_all_there() {
+fn evicted_checkpoints_keep_their_inodes_and_their_content() {
     let dir = tempfile::tempdir().unwrap();
     for step in 0..80 {
         save(&dir.path().join(format!("ckpt-{step}")), &format!("v{step}"), 1000 - step);
@@ -423,7 +423,7 @@ fn more_checkpoints_than_are_kept_in_memory_are_all_there() {
 }
 
 #[test]
-fn all_bytes_count_wherever_they_are() {
+fn the_total_size_includes_subdirectories() {
     let dir = train();
     fs::create_dir(dir.path().join("logs")).unwrap();
     fs::write(dir.path().join("logs/events"), [0; 1000]).unwrap();
@@ -436,7 +436,7 @@ fn all_bytes_count_wherever_they_are() {
 }
 
 #[test]
-fn a_directory_that_another_takes_the_place_of_is_the_other() {
+fn a_replaced_directory_shows_its_new_content() {
     let dir = train();
     fs::create_dir(dir.path().join("sub")).unwrap();
     fs::write(dir.path().join("sub/old"), "old").unwrap();
@@ -453,7 +453,7 @@ fn a_directory_that_another_takes_the_place_of_is_the_other() {
 }
 
 #[test]
-fn the_source_may_vanish_and_the_mount_lives() {
+fn a_deleted_source_does_not_end_the_mount() {
     let m = mounted(train());
     let before = m.names("");
     let data = || match m.tree.content(attr(&m.tree, "ckpt-9.data-00000-of-00001").unwrap().ino) {
@@ -468,7 +468,7 @@ fn the_source_may_vanish_and_the_mount_lives() {
     assert!(m.tree.attr(Ino::ROOT).is_ok());
 }
 
-/// A SavedModel as far as names go.
+/// Creates a directory with the names of a SavedModel. Its `saved_model.pb` is not a valid model.
 fn saved_model() -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("saved_model.pb"), "model").unwrap();
@@ -478,7 +478,7 @@ fn saved_model() -> TempDir {
 }
 
 #[test]
-fn a_saved_model_keeps_its_layout_and_has_its_variables_once_more() {
+fn a_saved_model_keeps_its_layout_and_gets_a_remapped_checkpoint() {
     let dir = saved_model();
     let tree = tree(dir.path(), &[Flag::Rename("a=x".into()), Flag::Drop("b".into())]);
     let listed = "assets checkpoint latest latest.data-00000-of-00001 latest.index remapped \
@@ -495,7 +495,7 @@ fn a_saved_model_keeps_its_layout_and_has_its_variables_once_more() {
 }
 
 #[test]
-fn without_a_map_a_saved_models_index_is_its_own() {
+fn without_a_map_the_index_of_a_saved_model_is_unchanged() {
     let dir = saved_model();
     let tree = tree(dir.path(), &[]);
     assert_eq!(
@@ -505,7 +505,7 @@ fn without_a_map_a_saved_models_index_is_its_own() {
 }
 
 #[test]
-fn a_link_out_of_a_saved_model_is_not_shown_and_its_data_are_not_read_through_one() {
+fn links_out_of_a_saved_model_are_neither_shown_nor_read() {
     let dir = saved_model();
     let outside = tempfile::tempdir().unwrap();
     fs::write(outside.path().join("secret"), [7; 64]).unwrap();

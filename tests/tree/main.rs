@@ -3,6 +3,6 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod checkpoint_views;
 mod directories;
-mod model;
-mod whole;
+mod virtual_file;

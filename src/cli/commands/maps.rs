@@ -53,7 +53,7 @@ impl Args {
     pub(crate) fn run(&self) -> anyhow::Result<ExitCode> {
         let mut out = BufWriter::new(io::stdout().lock());
         match &self.action {
-            Some(Action::Show { name }) => out.write_all(BuiltinMap::named(name)?.text.as_bytes())?,
+            Some(Action::Show { name }) => out.write_all(BuiltinMap::by_name(name)?.text.as_bytes())?,
             None if self.json => json(&mut out)?,
             None => list(&mut out)?,
         }

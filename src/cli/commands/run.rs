@@ -13,7 +13,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 
 use crate::cli::flags::map_flags::MapFlags;
 use crate::cli::mount::planning::Planning;
-use crate::cli::mount::serve::{NewestIndex, Serving};
+use crate::cli::mount::serve::{NewestIndex, ServeFlags};
 use crate::cli::mount::{logging, serve};
 use crate::cli::output::terminal;
 use crate::fuse::ServeOptions;
@@ -37,7 +37,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     map: MapFlags,
     #[command(flatten)]
-    serving: Serving,
+    serve: ServeFlags,
     /// The command and its arguments. Flags of ckptfs come before it, optionally with `--` in between
     #[arg(trailing_var_arg = true, required = true, value_name = "COMMAND")]
     command: Vec<OsString>,
@@ -57,7 +57,7 @@ const SIGNALLED: i32 = 128;
 
 impl Args {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        let log = self.serving.start_log(logging::Stderr::Warnings)?;
+        let log = self.serve.start_log(logging::Stderr::Warnings)?;
         let transform = Arc::new(self.map.transform()?);
         let here = env::current_dir().context("the current directory")?;
         // A namespace can be entered only before any thread is started.
@@ -67,17 +67,17 @@ impl Args {
         let (newest, source) = (source_dir.newest()?, source_dir.path());
         let directory = fs::canonicalize(source_dir.directory())?;
         let stem = newest.stem.clone();
-        let tree = crate::cli::commands::mount::tree(source_dir, newest, &self.serving.show)?;
+        let tree = crate::cli::commands::mount::tree(source_dir, newest, &self.serve.show)?;
         let index = NewestIndex::of(&tree, stem.as_encoded_bytes());
         let checkpoints = tree.checkpoints();
-        let fuse = self.serving.fuse(
+        let fuse = self.serve.fuse(
             tree,
             (&source, &directory),
             transform.map.to_toml(),
             log,
             ServeOptions::default(),
         );
-        let options = Options { signals: FORWARDED, ..Options::new(&source, self.serving.threads()) };
+        let options = Options { signals: FORWARDED, ..Options::new(&source, self.serve.threads()) };
         let session = Session::start(fuse, &directory, &options)?;
         Planning::start(checkpoints);
         index.prepare();

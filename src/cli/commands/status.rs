@@ -38,7 +38,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// The answer of a mount that was asked for its status.
 enum Answer {
     /// The mount's `status.json`.
-    Fares(Value),
+    Healthy(Value),
     /// The state of a mount that gave no status, in one word, and its explanation.
     Silent(&'static str, String),
 }
@@ -56,7 +56,7 @@ impl Args {
         let answers = ask(&mounts);
         let text = if self.json { json_text(&mounts, &answers) } else { plain_text(&mounts, &answers) };
         io::stdout().write_all(text.as_bytes())?;
-        let is_well = answers.iter().all(|answer| matches!(answer, Answer::Fares(_)));
+        let is_well = answers.iter().all(|answer| matches!(answer, Answer::Healthy(_)));
         Ok(if is_well || self.mountpoint.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }
@@ -66,7 +66,7 @@ fn ask(mounts: &[Mounted]) -> Vec<Answer> {
     let until = Instant::now() + PATIENCE;
     let lines = mounts.iter().map(|mounted| {
         let (sender, answer) = channel();
-        let path = mounted.path.join(control_dir::FOLDER).join(control_dir::STATUS);
+        let path = mounted.path.join(control_dir::NAME).join(control_dir::STATUS);
         thread::spawn(move || sender.send(fs::read(path)));
         answer
     });
@@ -85,7 +85,7 @@ fn ask(mounts: &[Mounted]) -> Vec<Answer> {
 
 fn parsed(text: Vec<u8>) -> Answer {
     match serde_json::from_slice(&text) {
-        Ok(status) => Answer::Fares(status),
+        Ok(status) => Answer::Healthy(status),
         Err(error) => Answer::Silent("unknown", format!("not understood: {error}")),
     }
 }
@@ -103,7 +103,7 @@ fn silent(error: io::Error) -> Answer {
 fn json_text(mounts: &[Mounted], answers: &[Answer]) -> String {
     let object = |(mounted, answer): (&Mounted, &Answer)| {
         let (state, status) = match answer {
-            Answer::Fares(status) => ("answers", Some(status)),
+            Answer::Healthy(status) => ("answers", Some(status)),
             Answer::Silent(word, _) => (*word, None),
         };
         json!({
@@ -130,7 +130,7 @@ fn paragraph(mounted: &Mounted, answer: &Answer) -> String {
     let head = format!("{}\n  source   {}\n", mounted.path.display(), mounted.source.display());
     match answer {
         Answer::Silent(word, what) => format!("{head}  state    {word}: {what}\n  daemon   {daemon}\n"),
-        Answer::Fares(status) => {
+        Answer::Healthy(status) => {
             let number = |pointer: &str| status.pointer(pointer).and_then(Value::as_u64).unwrap_or(0);
             let count = |pointer: &str, noun: &str| counted(number(pointer) as usize, noun);
             let passthrough = match status.pointer("/passthrough/reason").and_then(Value::as_str) {
@@ -184,7 +184,7 @@ fn lasting(started: u64) -> String {
 /// process that the kernel shows, if this user may inspect it.
 fn pid(mounted: &Mounted, answer: &Answer) -> Option<u64> {
     match answer {
-        Answer::Fares(status) => status["pid"].as_u64(),
+        Answer::Healthy(status) => status["pid"].as_u64(),
         Answer::Silent(..) => mount::daemon_of(mounted).map(u64::from),
     }
 }

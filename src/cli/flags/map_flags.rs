@@ -302,7 +302,7 @@ impl MapFlags {
 /// Returns the text of a map file or of a bundled map.
 fn map_text(path: &Path) -> anyhow::Result<MapText> {
     if let Some(name) = path.to_str().filter(|path| path.starts_with(SIGN)) {
-        return Ok(BuiltinMap::named(name).map_err(|unknown| elsewhere(unknown, path))?.into());
+        return Ok(BuiltinMap::by_name(name).map_err(|unknown| elsewhere(unknown, path))?.into());
     }
     if let Some(instead) = instead(path) {
         return Err(Usage(format!("map {}: {instead}", path.display())).into());
@@ -323,7 +323,7 @@ fn instead(path: &Path) -> Option<String> {
         return Some(format!("maps are TOML files, not {}\n  help: {help}", ending.to_uppercase()));
     }
     let name = path.to_str()?.trim_end_matches(".toml");
-    let bundled = BuiltinMap::named(name).ok().filter(|_| !path.exists())?;
+    let bundled = BuiltinMap::by_name(name).ok().filter(|_| !path.exists())?;
     let help = format!("`--map {SIGN}{}` is the map of that name that comes with ckptfs", bundled.name);
     Some(format!("no such file\n  help: {help}"))
 }

@@ -14,7 +14,7 @@ use crate::name::printable;
 use crate::tree::{Checkpoints, Tree};
 
 /// The name of the directory in a mount.
-pub(crate) const FOLDER: &str = ".ckptfs";
+pub(crate) const NAME: &str = ".ckptfs";
 /// The file with the status of the mount.
 pub(crate) const STATUS: &str = "status.json";
 

@@ -19,7 +19,7 @@ use crate::tree::{Content, Ino, Show, Tree};
 
 /// The flags for serving a mount.
 #[derive(clap::Args)]
-pub(crate) struct Serving {
+pub(crate) struct ServeFlags {
     /// Append the log to a file. The mount also shows its last lines, as .ckptfs/log
     #[arg(long, value_name = "FILE")]
     pub(crate) log: Option<PathBuf>,
@@ -62,7 +62,7 @@ enum Mode {
 /// The range of the default number of threads. More threads would only wait for the same disk.
 const THREADS: std::ops::RangeInclusive<usize> = 2..=8;
 
-impl Serving {
+impl ServeFlags {
     pub(crate) fn threads(&self) -> usize {
         let cores = std::thread::available_parallelism().map_or(*THREADS.start(), usize::from);
         self.threads.map_or(cores.clamp(*THREADS.start(), *THREADS.end()), usize::from)

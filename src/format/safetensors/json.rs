@@ -125,7 +125,7 @@ fn entry(
     name: String,
     Info { dtype, shape, data_offsets: (start, end) }: Info,
 ) -> std::result::Result<Entry, String> {
-    let Some(kind) = Kind::named(&dtype) else {
+    let Some(kind) = Kind::from_name(&dtype) else {
         return Err(format!("{name:?}: no dtype is called {dtype:?}"));
     };
     let entry = Entry { name, kind, shape, start, end };

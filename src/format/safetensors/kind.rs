@@ -41,7 +41,7 @@ const fn kind(rank: u8, bits: u64, name: &'static str) -> Kind {
 
 impl Kind {
     /// Returns the type with this name.
-    pub fn named(name: &str) -> Option<Self> {
+    pub fn from_name(name: &str) -> Option<Self> {
         KINDS.iter().find(|kind| kind.name == name).copied()
     }
 

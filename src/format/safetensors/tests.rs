@@ -108,7 +108,7 @@ proptest! {
 }
 
 fn small() -> Header {
-    let kind = |name| Kind::named(name).unwrap();
+    let kind = |name| Kind::from_name(name).unwrap();
     let tensors = vec![
         ("w".into(), kind("F32"), vec![2, 3]),
         ("é\n".into(), kind("BF16"), vec![1]),

@@ -92,7 +92,7 @@ type KeyPaths<'s> = Vec<Option<KeyPath<'s>>>;
 #[derive(Clone, Debug)]
 enum KeyPath<'s> {
     /// The unchanged path of the source.
-    Stays(&'s str),
+    Kept(&'s str),
     /// A new path.
     New(SmolStr),
 }
@@ -100,7 +100,7 @@ enum KeyPath<'s> {
 impl KeyPath<'_> {
     fn as_str(&self) -> &str {
         match self {
-            Self::Stays(path) => path,
+            Self::Kept(path) => path,
             Self::New(path) => path,
         }
     }
@@ -172,7 +172,7 @@ impl<'a, 's> Paths<'a, 's> {
         let mut optimizers = HashMap::new();
         for (node, optimizer, slot, old) in slotted {
             let path = self.slot_path(optimizer, slot, old, &mut optimizers);
-            self.found[node] = Some(path.map_or(KeyPath::Stays(old), |path| KeyPath::New(path.into())));
+            self.found[node] = Some(path.map_or(KeyPath::Kept(old), |path| KeyPath::New(path.into())));
         }
         (self.found, errors)
     }
@@ -207,7 +207,7 @@ impl<'a, 's> Paths<'a, 's> {
             return Some(KeyPath::New(path.clone()));
         }
         if !is_copy && (leads(old) || self.guides.1.borrow_mut().resolve(old) != Some(node)) {
-            return Some(KeyPath::Stays(old));
+            return Some(KeyPath::Kept(old));
         }
         let moved = self.moved(old, if is_copy { &self.copied } else { &self.moves });
         let outside = || self.graph.outside.path(&self.graph.objects, node);
@@ -307,7 +307,7 @@ fn rename_keys(
         };
         let rekeyed = |node: NodeId| {
             let key = match paths[node].as_ref()? {
-                KeyPath::Stays(_) => key.to_vec(),
+                KeyPath::Kept(_) => key.to_vec(),
                 KeyPath::New(path) => [path.as_bytes(), ATTRIBUTES.as_bytes(), attribute].concat(),
             };
             Some(Rekeyed { from, key, node: Some(node) })

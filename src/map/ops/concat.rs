@@ -86,7 +86,7 @@ impl Division {
     /// Returns the layout for a tensor. The number of heads may depend on `dims`.
     pub(crate) fn layout(&self, dims: &[u64]) -> Result<Layout, OpError> {
         let count = |size: &Size| match size.of(dims)? {
-            0 => Err(OpError::new(&size.written.place, "there is at least one")),
+            0 => Err(OpError::new(&size.written.span, "there is at least one")),
             count => Ok(count),
         };
         let counts = self.counts.iter().map(count).collect::<Result<Vec<_>, _>>()?;
@@ -108,7 +108,7 @@ impl Division {
             }
             return Ok(vec![dim / parts; parts as usize]);
         };
-        let place = sizes.first().map_or(self.place(), |size| &size.written.place);
+        let place = sizes.first().map_or(self.place(), |size| &size.written.span);
         let sizes = sizes.iter().map(|size| size.of(dims)).collect::<Result<Vec<_>, _>>()?;
         let sum = sizes.iter().try_fold(0u64, |sum, size| sum.checked_add(*size));
         if sum != Some(dim) {

@@ -31,7 +31,7 @@ pub(crate) struct Creation {
 
 #[derive(Clone)]
 enum What {
-    Made(Create),
+    Computed(Create),
     Npy(File),
 }
 
@@ -62,7 +62,7 @@ impl Creation {
     pub(crate) fn tensor(&self, files: &Files) -> Result<Tensor, OpError> {
         let dims = self.shape.iter().map(|size| size.of(&[])).collect::<Result<Vec<_>, _>>()?;
         let what = match &self.what {
-            What::Made(what) => what.clone(),
+            What::Computed(what) => what.clone(),
             What::Npy(file) => Create::Npy(files.open(file)?),
         };
         let created = op::create(self.dtype, &Shape(dims.into()), &what);
@@ -85,14 +85,14 @@ fn what(reader: &mut Reader<'_>, verb: &Value<'_>, table: &DeTable<'_>) -> Optio
         }
     };
     let what = match key {
-        "value" => What::Made(Create::Value(number(reader, key, value)?)),
+        "value" => What::Computed(Create::Value(number(reader, key, value)?)),
         "values" => {
             let mut numbers = Vec::new();
             flat(reader, key, value, &mut numbers)?;
-            What::Made(Create::Values(numbers))
+            What::Computed(Create::Values(numbers))
         }
         "normal" => match normal(reader, key, value)? {
-            Fill::Normal { std, seed } => What::Made(Create::Normal { std, seed }),
+            Fill::Normal { std, seed } => What::Computed(Create::Normal { std, seed }),
             Fill::Value(_) | Fill::Mean => return None,
         },
         _ => What::Npy(File::read(reader, key, value)?),

@@ -26,7 +26,7 @@ impl File {
             reader.wrong(value, format!("`{key}` is the path of a file, relative to the map"));
             return None;
         };
-        Some(Self { path: reader.beside(name), place: reader.place(value.span()) })
+        Some(Self { path: reader.relative_path(name), place: reader.place(value.span()) })
     }
 }
 

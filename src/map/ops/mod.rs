@@ -63,7 +63,7 @@ pub(crate) const OPS: &[OpRow] = &[
 pub(crate) struct WrittenOp {
     row: &'static OpRow,
     how: Arc<dyn Resolve>,
-    pub(crate) place: Span,
+    pub(crate) span: Span,
     /// The op as TOML: `reshape = ["d0", -1]`.
     pub(crate) text: Arc<str>,
 }
@@ -90,14 +90,14 @@ impl WrittenOp {
         let text = reader.plain(value).as_table().map(ToString::to_string).unwrap_or_default();
         let text = text.trim_end().replace('\n', ", ").into();
         let place = reader.place(key.span().start..given.value.span().end);
-        (reader.faults() == faults).then_some(Self { row, how, place, text })
+        (reader.faults() == faults).then_some(Self { row, how, span: place, text })
     }
 
     /// Returns the cast for the flag `--cast`.
     pub(crate) fn cast(dtype: Dtype, place: Span) -> Self {
         let row = OPS.iter().find(|row| row.name == CAST).expect("the table has it");
         let text = format!("{} = \"{dtype}\"", row.name).into();
-        Self { row, how: Arc::new(elements::Cast::new(dtype, place.clone())), place, text }
+        Self { row, how: Arc::new(elements::Cast::new(dtype, place.clone())), span: place, text }
     }
 
     /// Returns the row of the op in a table, with its key.

@@ -27,7 +27,7 @@ enum Node {
     /// The size of an axis, and the position of its name in the text.
     Dim(usize, Range<usize>),
     Negative(Box<Node>, Range<usize>),
-    Reckoned(Sign, Box<[Node; 2]>, Range<usize>),
+    Computed(Sign, Box<[Node; 2]>, Range<usize>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,7 +87,7 @@ impl Node {
                 *at = at.start + by..at.end + by;
                 node.shift(by);
             }
-            Self::Reckoned(_, sides, at) => {
+            Self::Computed(_, sides, at) => {
                 *at = at.start + by..at.end + by;
                 sides.iter_mut().for_each(|side| side.shift(by));
             }
@@ -104,7 +104,7 @@ impl Node {
                     .checked_neg()
                     .ok_or_else(|| Fault::new(at.clone(), format!("-({number}) is too large")))
             }
-            Self::Reckoned(sign, sides, at) => {
+            Self::Computed(sign, sides, at) => {
                 let [left, right] = &**sides;
                 let (left, right) = (left.evaluate(dims)?, right.evaluate(dims)?);
                 sign.compute(left, right).map_err(|what| Fault::new(at.clone(), what))
@@ -156,7 +156,7 @@ impl<'a> Parser<'a> {
         let mut left = self.product()?;
         while let Some(sign) = self.sign(&[Sign::Plus, Sign::Minus]) {
             let right = self.product()?;
-            left = Node::Reckoned(sign, Box::new([left, right]), start..self.at);
+            left = Node::Computed(sign, Box::new([left, right]), start..self.at);
         }
         Ok(left)
     }
@@ -166,7 +166,7 @@ impl<'a> Parser<'a> {
         let mut left = self.factor()?;
         while let Some(sign) = self.sign(&[Sign::Times, Sign::Over]) {
             let right = self.factor()?;
-            left = Node::Reckoned(sign, Box::new([left, right]), start..self.at);
+            left = Node::Computed(sign, Box::new([left, right]), start..self.at);
         }
         Ok(left)
     }

@@ -43,7 +43,7 @@ impl Size {
     pub(crate) fn of(&self, dims: &[u64]) -> Result<u64, OpError> {
         let number = self.number(dims)?;
         u64::try_from(number)
-            .map_err(|_| OpError::new(&self.written.place, format!("the size would be {number}")))
+            .map_err(|_| OpError::new(&self.written.span, format!("the size would be {number}")))
     }
 
     /// Returns true if the size is `-1`, which means the remaining elements.
@@ -55,7 +55,7 @@ impl Size {
 pub(crate) fn reshape(reader: &mut Reader<'_>, given: &OpSource<'_>) -> Option<Arc<dyn Resolve>> {
     let sizes = reader.list(given.name, given.value, Size::read)?;
     if let Some(second) = sizes.iter().filter(|size| size.is_rest()).nth(1) {
-        reader.wrong_place(&second.written.place, "a second -1: only one size can be what the others leave");
+        reader.wrong_place(&second.written.span, "a second -1: only one size can be what the others leave");
         return None;
     }
     Some(Arc::new(Reshape { sizes, place: reader.place(given.value.span()) }))
@@ -77,7 +77,7 @@ impl Resolve for Reshape {
             if there == 0 || count % there != 0 {
                 let what =
                     format!("{count} elements do not divide by {there}, so no size fits in place of -1");
-                return Err(OpError::new(&self.sizes[rest].written.place, what));
+                return Err(OpError::new(&self.sizes[rest].written.span, what));
             }
             dims[rest] = count / there;
         } else if there != count {
@@ -145,13 +145,13 @@ impl Part {
                 let from_end = number.checked_add_unsigned(dim).filter(|_| number < 0).unwrap_or(number);
                 u64::try_from(from_end).ok().filter(|at| *at <= dim).ok_or_else(|| {
                     let what = format!("axis {axis} has the size {dim}, and {number} is outside of it");
-                    OpError::new(&self.written.place, what).help("an open end is written \"0:\"")
+                    OpError::new(&self.written.span, what).help("an open end is written \"0:\"")
                 })
             }
         };
         let (start, stop) = (side(&self.start, 0)?, side(&self.stop, dim)?);
         if start > stop {
-            return Err(OpError::new(&self.written.place, format!("{start}:{stop} ends before it begins")));
+            return Err(OpError::new(&self.written.span, format!("{start}:{stop} ends before it begins")));
         }
         Ok(start..stop)
     }
@@ -223,7 +223,7 @@ impl Resolve for Pad {
             let new = size.of(met.dims)?;
             if new < *old {
                 let what = format!("axis {axis} has the size {old} already, more than {new}");
-                return Err(OpError::new(&size.written.place, what).help("`slice` makes an axis shorter"));
+                return Err(OpError::new(&size.written.span, what).help("`slice` makes an axis shorter"));
             }
             dims.push(new);
         }

@@ -126,7 +126,7 @@ fn a_cast_by_a_flag_is_a_rule_or_a_mistake_on_the_command_line() {
 fn resolved(op: &str, dims: &[u64]) -> Result<Op, String> {
     let map = map(&[], &format!("[vars]\nheads = 12\n[[rule]]\nconvert = 'w'\nops = [{op}]"));
     let met = OpInput { dtype: Dtype::Float32, dims, files: &Files::default() };
-    map.rules[0].ops[0].resolve(&met).map_err(|fault| format!("{} {}", fault.place.column(), fault.what))
+    map.rules[0].ops[0].resolve(&met).map_err(|fault| format!("{} {}", fault.span.column(), fault.what))
 }
 
 fn reshaped(op: &str, dims: &[u64]) -> Result<Vec<u64>, String> {

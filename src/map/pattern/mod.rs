@@ -44,7 +44,7 @@ pub(crate) enum Token {
     /// Text that matches itself.
     Literal(String),
     /// The hole with this index.
-    Hole(usize),
+    Capture(usize),
     /// The whole of a `re:` pattern. Its holes are its named groups.
     Regex(String),
 }
@@ -122,7 +122,7 @@ impl Pattern {
     /// Returns the part before a final `/**` as a regular expression. It matches the objects whose whole content the
     /// pattern selects. For `**` alone this is the root, whose path is empty.
     pub(crate) fn container(&self) -> Option<String> {
-        let (Token::Hole(last), before) = self.tokens.split_last()? else { return None };
+        let (Token::Capture(last), before) = self.tokens.split_last()? else { return None };
         let (before, slash) = match before {
             [] => (before, ""),
             [before @ .., Token::Literal(text)] if text != "/" || !before.is_empty() => {
@@ -188,7 +188,7 @@ impl Pattern {
                     name.extend_from_slice(text.as_bytes());
                     continue;
                 }
-                Token::Hole(capture) => &self.captures[*capture],
+                Token::Capture(capture) => &self.captures[*capture],
             };
             let at = match &capture.name {
                 Some(name) => names.iter().position(|known| known == name).map(|at| stars + at),
@@ -241,7 +241,7 @@ fn regex_fault(error: &regex::Error, start: usize, end: usize) -> Fault {
 fn expression(tokens: &[Token], captures: &[Capture], ignore_case: bool) -> String {
     let parts = tokens.iter().map(|token| match token {
         Token::Literal(text) => regex::escape(text),
-        Token::Hole(capture) => hole_expression(&captures[*capture].kind),
+        Token::Capture(capture) => hole_expression(&captures[*capture].kind),
         Token::Regex(text) => format!("(?:{text})"),
     });
     format!("(?s{}-u)^{}$", if ignore_case { "i" } else { "" }, parts.collect::<String>())

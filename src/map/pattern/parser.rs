@@ -77,7 +77,7 @@ impl<'a> Parser<'a> {
         let kind = if absorbs { Kind::Components } else { kind };
         self.at += usize::from(absorbs);
         self.at_component = absorbs;
-        self.tokens.push(Token::Hole(self.captures.len()));
+        self.tokens.push(Token::Capture(self.captures.len()));
         self.captures.push(Capture { kind, name, is_star, group: self.captures.len() + 1 });
     }
 

@@ -31,7 +31,7 @@ pub struct MapText {
 /// A map file with valid TOML.
 pub(crate) struct MapFile<'t> {
     source: Arc<Source>,
-    top: DeTable<'t>,
+    document: DeTable<'t>,
 }
 
 impl<'t> MapFile<'t> {
@@ -44,7 +44,7 @@ impl<'t> MapFile<'t> {
             let place = Span::new(&source, fault.span().unwrap_or_default());
             errors.push(Error::new(Kind::Syntax, &place, format!("not TOML: {}", fault.message())));
         }
-        faults.is_empty().then(|| Self { source, top: top.into_inner() })
+        faults.is_empty().then(|| Self { source, document: top.into_inner() })
     }
 
     /// Reads everything except the rules, which need the tables of all files.
@@ -56,24 +56,24 @@ impl<'t> MapFile<'t> {
         errors: &mut Errors,
     ) {
         let mut reader = self.reader(&[], errors);
-        reader.known_keys_or(&self.top, TOP_KEYS, "here", verb_hint);
-        if let Some(version) = self.top.get("version") {
+        reader.known_keys_or(&self.document, TOP_KEYS, "here", verb_hint);
+        if let Some(version) = self.document.get("version") {
             reader.version(version);
         }
-        for (key, value) in reader.entries(&self.top, "options") {
+        for (key, value) in reader.entries(&self.document, "options") {
             reader.option(key, value, options);
         }
-        for (key, value) in reader.entries(&self.top, "tables") {
+        for (key, value) in reader.entries(&self.document, "tables") {
             reader.look_up_table(key, value, tables);
         }
-        for (key, value) in reader.entries(&self.top, "vars") {
+        for (key, value) in reader.entries(&self.document, "vars") {
             reader.var(key, value, vars);
         }
     }
 
     /// Iterates over the names of its `[vars]`.
     pub(crate) fn var_names(&self) -> impl Iterator<Item = &str> {
-        let vars = self.top.get("vars").and_then(|vars| vars.get_ref().as_table());
+        let vars = self.document.get("vars").and_then(|vars| vars.get_ref().as_table());
         vars.into_iter().flat_map(|vars| vars.keys().map(|name| name.get_ref().as_ref()))
     }
 
@@ -86,7 +86,7 @@ impl<'t> MapFile<'t> {
     ) -> Vec<Rule> {
         let vars: Vec<_> = vars.iter().map(|(name, var)| (name.as_str(), var.value)).collect();
         let mut reader = self.reader(&vars, errors);
-        let Some(rules) = self.top.get("rule") else { return vec![] };
+        let Some(rules) = self.document.get("rule") else { return vec![] };
         let Some(list) = rules.get_ref().as_array() else {
             reader.wrong(rules, "`rule` is a list of tables: write [[rule]], in double brackets");
             return vec![];
@@ -133,7 +133,7 @@ impl Reader<'_> {
         option: &mut Opt<T>,
     ) {
         if let Some(chosen) = self.word(name, value, words) {
-            option.set(name, Choice { value: chosen, place: self.place(value.span()) }, self.errors);
+            option.set(name, Choice { value: chosen, span: self.place(value.span()) }, self.errors);
         }
     }
 
@@ -149,10 +149,10 @@ impl Reader<'_> {
         match tables.iter().find(|table| table.name == name) {
             Some(first) if first.entries != entries => {
                 let error = Error::new(Kind::Conflict, &place, format!("table `{name}` is written twice"));
-                self.errors.push(error.related(&first.place, "first here"));
+                self.errors.push(error.related(&first.span, "first here"));
             }
             Some(_) => {}
-            None => tables.push(Table { name, place, entries }),
+            None => tables.push(Table { name, span: place, entries }),
         }
     }
 
@@ -170,18 +170,18 @@ impl Reader<'_> {
         let Some(number) = integer(value.get_ref()) else {
             return self.wrong(value, "a number of [vars] is a whole number");
         };
-        let var = Var { value: number, place: self.place(key.span()) };
+        let var = Var { value: number, span: self.place(key.span()) };
         if let Some(why) = reserved(key.get_ref()) {
             let what = format!("`{}` {why}", key.get_ref());
-            return self.wrong_place(&var.place, what);
+            return self.wrong_place(&var.span, what);
         }
         match vars.get(key.get_ref().as_ref()) {
             // A flag overrides the file.
-            Some(first) if first.place.is_flag() => {}
+            Some(first) if first.span.is_flag() => {}
             Some(first) if first.value != number => {
                 let what = format!("`{}` is {} here and {number} there", key.get_ref(), first.value);
                 self.errors
-                    .push(Error::new(Kind::Conflict, &var.place, what).related(&first.place, "first here"));
+                    .push(Error::new(Kind::Conflict, &var.span, what).related(&first.span, "first here"));
             }
             _ => _ = vars.insert(key.get_ref().to_string(), var),
         }

@@ -208,7 +208,7 @@ impl Reader<'_> {
 
     /// Returns a path relative to the map file's directory as an absolute path, because the process may change its
     /// working directory before it opens the file.
-    pub(crate) fn beside(&self, name: &str) -> path::PathBuf {
+    pub(crate) fn relative_path(&self, name: &str) -> path::PathBuf {
         let map = Path::new(&self.source.name);
         let path = map.parent().unwrap_or(Path::new("")).join(name);
         path::absolute(&path).unwrap_or(path)
@@ -238,7 +238,9 @@ impl Reader<'_> {
     /// Like `plain`, for the value of a key. If the key names a file, the path becomes absolute.
     pub(crate) fn plain_of(&self, key: &str, value: &Value<'_>) -> toml::Value {
         match value.get_ref().as_str() {
-            Some(name) if FILES.contains(&key) => self.beside(name).to_string_lossy().into_owned().into(),
+            Some(name) if FILES.contains(&key) => {
+                self.relative_path(name).to_string_lossy().into_owned().into()
+            }
             _ => self.plain(value),
         }
     }

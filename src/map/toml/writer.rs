@@ -53,7 +53,7 @@ fn chosen<T: Copy + PartialEq>(option: &Opt<T>, words: &[(&'static str, T)]) -> 
 
 fn lines(rule: &Rule) -> String {
     let keys = row(rule).into_iter().map(|(key, value)| format!("{key} = {value}\n"));
-    format!("\n# {}\n[[rule]]\n{}", rule.place(), keys.collect::<String>())
+    format!("\n# {}\n[[rule]]\n{}", rule.span(), keys.collect::<String>())
 }
 
 /// Returns the keys of a rule and their values, the verb first.

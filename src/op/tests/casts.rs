@@ -51,7 +51,7 @@ fn recorded() -> Vec<Recorded> {
     let (counts, mut elements) = (member("counts"), member("elements"));
     let (mut casts, mut fits) = (member("casts"), member("fits"));
     let take = |bytes: &mut Vec<u8>, count: usize| bytes.drain(..count).collect::<Vec<u8>>();
-    let dtypes = || NAMES.iter().chain(&MORE).map(|name| Dtype::named(name).unwrap());
+    let dtypes = || NAMES.iter().chain(&MORE).map(|name| Dtype::from_name(name).unwrap());
     let mut recorded = Vec::new();
     for (from, count) in dtypes().zip(counts.as_chunks::<4>().0) {
         let count = u32::from_le_bytes(*count) as usize;

@@ -72,7 +72,7 @@ fn in_rank(mut wanted: Vec<Planned>) -> Vec<Planned> {
 /// Returns one error for all clashes between two rules, or within one rule.
 fn collision(matches: &Matches<'_>, (first, second): (RuleId, Option<RuleId>), clashes: &[Clash]) -> Error {
     let names = sharers(matches, clashes);
-    let (place, other) = (matches.rule(first).place(), second.map(|rule| matches.rule(rule).place()));
+    let (place, other) = (matches.rule(first).span(), second.map(|rule| matches.rule(rule).span()));
     let at = other.unwrap_or(place);
     let error = Error::new(Kind::Collision, at, sentence(&names));
     let [old, others] = labels(matches, clashes);

@@ -47,7 +47,7 @@ pub(crate) struct Groups {
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Key {
     /// The captures of a rule's patterns.
-    Caught(RuleId, Vec<Option<Vec<u8>>>),
+    Captured(RuleId, Vec<Option<Vec<u8>>>),
     /// The text of the slots' names before and after the names of a group's members.
     Slots(usize, Vec<u8>, Vec<u8>),
 }
@@ -70,7 +70,7 @@ impl Groups {
             Some((at, key.collect()))
         });
         let (at, captures) = found.expect("the rule matches");
-        self.put(variable, rule, at, Key::Caught(rule, captures), patterns.len())
+        self.put(variable, rule, at, Key::Captured(rule, captures), patterns.len())
     }
 
     /// Adds a slot of a member to the group of the members' slots of that kind.
@@ -108,11 +108,13 @@ impl Groups {
             let whole: Option<Vec<usize>> = group.members.iter().copied().collect();
             let follows = matches!(group.key, Key::Slots(..));
             let name = match (&whole, &group.double, &group.key) {
-                (Some(members), None, Key::Caught(..)) => new_name(matches, group.rule, members[0], rejected),
+                (Some(members), None, Key::Captured(..)) => {
+                    new_name(matches, group.rule, members[0], rejected)
+                }
                 (Some(_), None, Key::Slots(of, before, after)) => {
                     names[*of].as_ref().map(|name| [before, name.as_slice(), after].concat())
                 }
-                (_, _, Key::Caught(_, key)) => {
+                (_, _, Key::Captured(_, key)) => {
                     errors.push_with(Kind::Value, || group.incomplete(matches, assignments, key));
                     None
                 }
@@ -158,17 +160,17 @@ impl Group {
                 shown(matches.names[double]),
                 there.join(", ")
             );
-            return Error::new(Kind::Value, rule.place(), what);
+            return Error::new(Kind::Value, rule.span(), what);
         }
         let missing = self.members.iter().position(Option::is_none).unwrap_or(0);
         let name = rule.patterns()[missing].spelled(&key);
         let what = format!("{} is missing, to be joined with {}", shown(&name), there.join(", "));
-        let error = Error::new(Kind::Value, &rule.from[missing].place, what);
+        let error = Error::new(Kind::Value, &rule.from[missing].span, what);
         let Ok(at) = matches.names.binary_search(&name.as_slice()) else {
             return error.note("the checkpoint has no variable of that name");
         };
         match assignments[at].taker {
-            Some(by) => error.related(matches.rule(by).place(), "this rule has it"),
+            Some(by) => error.related(matches.rule(by).span(), "this rule has it"),
             None => error.note("it is there, but a rule leaves it out"),
         }
     }
@@ -184,7 +186,7 @@ impl Group {
                 shown(name)
             );
             warnings.push_with(Kind::Value, || {
-                Error::new(Kind::Value, matches.rule(self.rule).place(), what).warning()
+                Error::new(Kind::Value, matches.rule(self.rule).span(), what).warning()
             });
         }
     }

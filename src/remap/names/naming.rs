@@ -57,8 +57,8 @@ enum NameSource {
     /// The name of the variable that this slot belongs to.
     Follows(RuleId),
     /// A drop: the variable gets no name.
-    Goes,
-    Keeps,
+    Dropped,
+    OwnName,
 }
 
 impl Namer<'_, '_> {
@@ -69,8 +69,8 @@ impl Namer<'_, '_> {
         match way {
             NameSource::Taken(rule) => self.take(variable, rule),
             NameSource::Follows(rule) => self.follow(variable, rule),
-            NameSource::Keeps => self.assignments[variable].name = Some((old.to_vec(), None)),
-            NameSource::Goes => {}
+            NameSource::OwnName => self.assignments[variable].name = Some((old.to_vec(), None)),
+            NameSource::Dropped => {}
         }
         self.count(variable, &way);
     }
@@ -122,8 +122,8 @@ impl Namer<'_, '_> {
             }
             (Some(own), _) => NameSource::Taken(own),
             (None, Some(taker)) => NameSource::Follows(taker),
-            (None, None) if self.left_with(variable) => NameSource::Goes,
-            (None, None) => NameSource::Keeps,
+            (None, None) if self.left_with(variable) => NameSource::Dropped,
+            (None, None) => NameSource::OwnName,
         }
     }
 
@@ -143,11 +143,11 @@ impl Namer<'_, '_> {
     fn without_rename(&mut self, variable: usize) -> NameSource {
         let is_matched = !self.matches.matched[variable].is_empty();
         match self.matches.map.options.unmatched.or(Unmatched::Keep) {
-            Unmatched::Drop if !is_matched => return NameSource::Goes,
+            Unmatched::Drop if !is_matched => return NameSource::Dropped,
             Unmatched::Error if !is_matched => self.without_rule.push(variable),
             _ => {}
         }
-        NameSource::Keeps
+        NameSource::OwnName
     }
 
     /// Returns the variable's own aliases, and those that follow from its variable's aliases.

@@ -84,7 +84,7 @@ fn without_graph(map: &Map, catalog: &Catalog) -> MapMismatch {
     let mut errors = Errors::default();
     if let Some(rule) = map.rules.first() {
         let what = "the object graph, in which the names live, is in a data file that is missing";
-        errors.push(Error::new(Kind::Unsupported, rule.place(), what));
+        errors.push(Error::new(Kind::Unsupported, rule.span(), what));
     }
     let total = catalog.variables.len();
     let report = Report { total, ..Report::default() };

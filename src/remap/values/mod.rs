@@ -67,13 +67,13 @@ impl<'a> Values<'a> {
     /// Reports all mismatches as errors, and the variables that a cast did not change as a warning.
     pub(crate) fn finish(self, errors: &mut Errors, warnings: &mut Errors) {
         for ValueMismatch { fault, of } in self.mismatches {
-            let error = Error::new(Kind::Value, &fault.place, fault.what).helps(fault.help);
+            let error = Error::new(Kind::Value, &fault.span, fault.what).helps(fault.help);
             errors.push(if of.is_empty() { error } else { error.note(format!("for {}", list(&of))) });
         }
         if let Some((op, _)) = self.spared.first() {
             let names: Vec<_> = self.spared.iter().map(|(_, name)| name.clone()).collect();
             let what = "a cast of everything leaves what holds no fractions as it is";
-            let error = Error::new(Kind::Value, &op.place, what).note(list(&names));
+            let error = Error::new(Kind::Value, &op.span, what).note(list(&names));
             warnings.push(error.help("a pattern other than `**` casts everything that it matches").warning());
         }
     }
@@ -111,7 +111,7 @@ impl<'a> Values<'a> {
         let resolved = op.resolve(&met).map(|op| emptied(op, step.scope));
         let made = resolved.and_then(|resolved| match resolved {
             Op::Cast { dtype, .. } if dtype == tensor.dtype => Ok(tensor.clone()),
-            resolved => resolved.apply(&tensor).map(Arc::new).map_err(|what| OpError::new(&op.place, what)),
+            resolved => resolved.apply(&tensor).map(Arc::new).map_err(|what| OpError::new(&op.span, what)),
         });
         made.map_err(|fault| self.mismatch(fault, Some(self.at(source, &tensor)))).ok()
     }
@@ -141,10 +141,10 @@ impl<'a> Values<'a> {
         let tensors = tensors.into_iter().collect::<Option<Vec<_>>>()?;
         let Some(NewValue::Join(division)) = &rule.new_value else { return None };
         let joined = || {
-            let dims = &tensors.first().ok_or_else(|| OpError::new(rule.place(), "nothing to join"))?.shape.0;
+            let dims = &tensors.first().ok_or_else(|| OpError::new(rule.span(), "nothing to join"))?.shape.0;
             let (axis, layout) = (division.axis(dims.len())?, division.layout(dims)?);
             if let Some(what) = shape_mismatch(&tensors, axis) {
-                return Err(OpError::new(rule.place(), what));
+                return Err(OpError::new(rule.span(), what));
             }
             let joined = op::join(&tensors, axis, &layout);
             joined.map_err(|what| OpError::new(division.place(), what))
@@ -153,7 +153,7 @@ impl<'a> Values<'a> {
     }
 
     fn mismatch(&mut self, fault: OpError, of: Option<String>) {
-        let place = &fault.place;
+        let place = &fault.span;
         let key = (place.file().to_owned(), place.span.start, fault.what.clone());
         let at = *self.known.entry(key).or_insert(self.mismatches.len());
         if at == self.mismatches.len() {

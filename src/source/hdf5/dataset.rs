@@ -58,7 +58,7 @@ struct Header<'a> {
 }
 
 /// The type, shape and size of a dataset of numbers.
-struct Numbers {
+struct NumberLayout {
     dtype: Dtype,
     /// The number of bytes of one component, if its bytes must be swapped.
     swapped: Option<usize>,
@@ -80,7 +80,7 @@ impl Reading {
         let shape = header.shape()?;
         let dtype = match hdf5_type::decode(&dataset.raw_datatype()?)? {
             Type::Number { name, width, big_endian } => {
-                (Dtype::named(name), (big_endian && width > 1).then_some(width))
+                (Dtype::from_name(name), (big_endian && width > 1).then_some(width))
             }
             Type::Opaque { size } => (opaque(&dataset, size)?, None),
             Type::Other(what) => return Err(DatasetError::LeftOut(format!("its elements are {what}"))),
@@ -89,7 +89,7 @@ impl Reading {
                 return Ok(Placed { tensor, range: None });
             }
         };
-        let numbers = Numbers::new(dtype, shape)?;
+        let numbers = NumberLayout::new(dtype, shape)?;
         self.place(&header, &dataset, found, numbers)
     }
 
@@ -98,7 +98,7 @@ impl Reading {
         header: &Header,
         dataset: &Dataset,
         found: &FoundDataset,
-        numbers: Numbers,
+        numbers: NumberLayout,
     ) -> Result<Placed, DatasetError> {
         let data = match header.layout {
             DataLayout::Contiguous { address, size } if defined(&self.file, *address) && *size > 0 => {
@@ -121,7 +121,7 @@ impl Reading {
     }
 
     /// Places contiguous values. They are a range of the file, unless their bytes must be swapped.
-    fn in_one_piece(&self, address: u64, numbers: Numbers) -> Result<Placed, DatasetError> {
+    fn in_one_piece(&self, address: u64, numbers: NumberLayout) -> Result<Placed, DatasetError> {
         let (bytes, len) = (self.storage.clone(), numbers.len);
         let at = self.file.superblock().base_address.checked_add(address);
         let found = at.and_then(|at| Some((at, bytes.extent(at, len)?)));
@@ -139,7 +139,7 @@ impl Reading {
     }
 
     /// Returns the extent of values that were never written.
-    fn filled(&mut self, header: &Header, numbers: &Numbers) -> Result<Extent, DatasetError> {
+    fn filled(&mut self, header: &Header, numbers: &NumberLayout) -> Result<Extent, DatasetError> {
         self.check_claim(numbers.len)?;
         if numbers.len == 0 {
             return Ok(self.storage.extent(0, 0).unwrap_or_else(|| Extent::from(vec![])));
@@ -170,7 +170,7 @@ impl Reading {
         header: &Header,
         dataset: &Dataset,
         found: &FoundDataset,
-        numbers: &Numbers,
+        numbers: &NumberLayout,
     ) -> Result<Extent, DatasetError> {
         filters::check(header.filters)?;
         self.check_claim(numbers.len)?;
@@ -230,7 +230,7 @@ impl<'a> Header<'a> {
     }
 }
 
-impl Numbers {
+impl NumberLayout {
     fn new((dtype, swapped): (Option<Dtype>, Option<usize>), shape: Shape) -> Result<Self, DatasetError> {
         let dtype =
             dtype.ok_or_else(|| DatasetError::LeftOut("its type has no name in TensorFlow".into()))?;
@@ -250,7 +250,8 @@ impl Numbers {
 /// Returns the type that Keras records in an attribute, for elements that h5py could only write as bytes.
 fn opaque(dataset: &Dataset, size: u32) -> Result<Option<Dtype>, DatasetError> {
     let noted = dataset.attribute("dtype").ok().and_then(|attribute| attribute.read_string().ok());
-    let dtype = noted.as_deref().and_then(Dtype::named).filter(|dtype| dtype.width() == Some(size.into()));
+    let dtype =
+        noted.as_deref().and_then(Dtype::from_name).filter(|dtype| dtype.width() == Some(size.into()));
     match (dtype, noted) {
         (Some(dtype), _) => Ok(Some(dtype)),
         (None, Some(noted)) => Err(DatasetError::LeftOut(format!(
@@ -269,13 +270,13 @@ fn check_len(wanted: u64, stored: u64) -> Result<(), DatasetError> {
     }
 }
 
-fn wrong_fill(fill: &[u8], numbers: &Numbers) -> DatasetError {
+fn wrong_fill(fill: &[u8], numbers: &NumberLayout) -> DatasetError {
     let (len, width) = (fill.len(), numbers.width);
     DatasetError::Damaged(format!("its fill value has {len} bytes, its elements {width}"))
 }
 
 /// Returns the shape of a chunk. It must have the dataset's rank, and a chunk must fit in memory.
-fn chunk_shape(dataset: &Dataset, numbers: &Numbers) -> Result<Vec<u64>, DatasetError> {
+fn chunk_shape(dataset: &Dataset, numbers: &NumberLayout) -> Result<Vec<u64>, DatasetError> {
     let chunk: Vec<u64> = dataset.chunks().unwrap_or_default().into_iter().map(u64::from).collect();
     if chunk.len() != numbers.shape.0.len() || chunk.contains(&0) {
         return Err(DatasetError::Damaged(format!("chunks of {chunk:?} for a shape of {}", numbers.shape)));

@@ -24,7 +24,7 @@ use crate::tensor::{Shape, Tensor};
 type Gathered = (Vec<(Name, Tensor)>, Vec<String>);
 
 /// A tensor, as far as the files that were read contain it.
-struct Whole {
+struct WholeTensor {
     dtype: Dtype,
     shape: Shape,
     parts: Vec<Part>,
@@ -53,7 +53,7 @@ pub(super) fn gather(files: &[File]) -> Result<Gathered, Vec<Fault>> {
     }
 }
 
-fn add(wholes: &mut BTreeMap<Name, Whole>, file: &File, saved: &Saved) -> Result<(), String> {
+fn add(wholes: &mut BTreeMap<Name, WholeTensor>, file: &File, saved: &Saved) -> Result<(), String> {
     let dtype = Dtype::from_tensorflow(saved.dtype).ok_or_else(|| unknown_dtype(saved.dtype))?;
     let shape = Shape(saved.shape.as_slice().into());
     shape.num_elements().ok_or_else(|| format!("shape {shape} has too many elements"))?;
@@ -64,9 +64,9 @@ fn add(wholes: &mut BTreeMap<Name, Whole>, file: &File, saved: &Saved) -> Result
         .map(|slice| Ok(Part { slice: slice.clone(), tensor: Arc::new(part(file, saved, dtype, slice)?) }));
     let parts = parts.collect::<Result<Vec<_>, String>>()?;
     let whole =
-        wholes.entry(name).or_insert_with(|| Whole { dtype, shape: shape.clone(), parts: Vec::new() });
+        wholes.entry(name).or_insert_with(|| WholeTensor { dtype, shape: shape.clone(), parts: Vec::new() });
     if (whole.dtype, &whole.shape) != (dtype, &shape) {
-        let Whole { dtype: other, shape: others, .. } = whole;
+        let WholeTensor { dtype: other, shape: others, .. } = whole;
         return Err(format!("{dtype} {shape} in {}, {other} {others} in another file", file.shard.name()));
     }
     whole.parts.extend(parts);
@@ -139,7 +139,7 @@ fn shape(whole: &[u64], slice: &bundle::Slice) -> Result<Shape, String> {
     whole.iter().zip(slice).map(dim).collect::<Result<_, _>>().map(Shape)
 }
 
-impl Whole {
+impl WholeTensor {
     fn tensor(self) -> Result<Tensor, String> {
         let Self { dtype, shape, mut parts } = self;
         match parts.len() {

@@ -20,7 +20,7 @@ pub(super) fn check(parts: &[Part], places: &[SlicePlace], shape: &Shape) -> Res
         true => Ok(()),
         false => Err(format!(
             "does not have sufficient slices: {} cover {covered} of {all} elements of shape {shape}",
-            named(parts)
+            list_parts(parts)
         )),
     }
 }
@@ -56,7 +56,7 @@ fn elements(place: &SlicePlace) -> u64 {
     }
 }
 
-fn named(parts: &[Part]) -> String {
+fn list_parts(parts: &[Part]) -> String {
     let named: Vec<_> = parts.iter().take(NAMED).map(|part| text(&part.slice)).collect();
     let more = parts.len().saturating_sub(NAMED);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };

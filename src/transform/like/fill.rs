@@ -107,7 +107,7 @@ impl Decode for Fitted {
         // A single read suffices: the runs follow each other in the smaller tensor.
         let start = first.from;
         let have = read(&self.have, start, (last.from + last.len - start) as usize)?;
-        for Run { from, to, len } in runs {
+        for RowRun { from, to, len } in runs {
             let (from, to, len) = ((from - start) as usize, (to - at) as usize, len as usize);
             bytes[to..to + len].copy_from_slice(&have[from..from + len]);
         }
@@ -135,7 +135,7 @@ impl Decode for Fitted {
 }
 
 /// A run of bytes of the smaller tensor that are contiguous in the larger one too.
-struct Run {
+struct RowRun {
     from: u64,
     to: u64,
     len: u64,
@@ -143,7 +143,7 @@ struct Run {
 
 impl Fitted {
     /// Returns the runs within `at..at + len` of the larger tensor, in order.
-    fn runs(&self, at: u64, len: u64) -> Vec<Run> {
+    fn runs(&self, at: u64, len: u64) -> Vec<RowRun> {
         let (have, want) = (&*self.have.shape.0, &*self.want.shape.0);
         let width = self.have.dtype.width().unwrap_or(0);
         // The last axis that differs. Below it, rows are whole.
@@ -157,7 +157,7 @@ impl Fitted {
         let within = |row: u64| {
             let (from, to) = (Self::row_of(row, &have[..axis], &want[..axis])? * run, row * stride);
             let (start, end) = (to.max(at), (to + run).min(at + len));
-            (start < end).then(|| Run { from: from + (start - to), to: start, len: end - start })
+            (start < end).then(|| RowRun { from: from + (start - to), to: start, len: end - start })
         };
         rows.filter_map(within).collect()
     }

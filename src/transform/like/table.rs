@@ -78,7 +78,7 @@ impl Columns {
         let text = |at| Ok::<_, String>(String::from_utf8_lossy(cell(at)?).into_owned());
         let (name, dtype, shape) = (text(self.name)?, text(self.dtype)?, text(self.shape)?);
         let name = Name::parse(&name).ok_or_else(|| format!("{name:?} is not a valid escaped name"))?;
-        let dtype = Dtype::named(&dtype).ok_or_else(|| format!("{dtype:?} is not a dtype"))?;
+        let dtype = Dtype::from_name(&dtype).ok_or_else(|| format!("{dtype:?} is not a dtype"))?;
         let dims = shape.split_ascii_whitespace().map(str::parse).collect::<Result<Vec<u64>, _>>();
         let shape = dims
             .map_err(|_| format!("{shape:?} is not a valid shape: expected integers separated by spaces"))?;

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use crate::catalog::{Catalog, Variable};
 use crate::format::object_graph;
 use crate::graph::Graph;
-use crate::graph::import::{Import, Unfit};
+use crate::graph::import::{Import, ImportError};
 use crate::name::{Name, near_names};
 use crate::remap::objects::graph_tensor::objects;
 use crate::remap::objects::name_by_graph;
@@ -62,7 +62,7 @@ fn add_objects(
     let (mut added, mut refused) = (Vec::new(), Vec::new());
     for variable in new {
         let key = graft.add(variable.key().as_bytes()).map(Name::from);
-        match key.and_then(|key| if keys.insert(key.clone()) { Ok(key) } else { Err(Unfit::Taken) }) {
+        match key.and_then(|key| if keys.insert(key.clone()) { Ok(key) } else { Err(ImportError::Taken) }) {
             Ok(key) => added.push(Variable { plain_key: None, key: Some(key), ..(*variable).clone() }),
             Err(why) => refused.push((variable.name.clone(), why.to_string())),
         }

@@ -36,14 +36,14 @@ pub struct From {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Note {
     /// The new value has another shape or dtype.
-    Unlike,
+    Different,
     /// The variables have one path, which contains a number, but different full names.
     Counted,
 }
 
 /// The text of each note, for one variable and for several.
 const NOTES: &[(Note, [&str; 2])] = &[
-    (Note::Unlike, ["variable is of another shape or dtype", "variables are of another shape or dtype"]),
+    (Note::Different, ["variable is of another shape or dtype", "variables are of another shape or dtype"]),
     (
         Note::Counted,
         [

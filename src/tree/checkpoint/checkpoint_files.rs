@@ -10,31 +10,31 @@ use crate::view::{CHECKPOINT_VIEWS, CheckpointView};
 
 /// A file or symlink directly in the checkpoint's directory.
 pub(crate) enum CheckpointFile {
-    Made(Content<'static>),
+    Text(Content<'static>),
     /// A checkpoint view. It is kept once it is requested, because generating it may be expensive.
-    Whole(&'static CheckpointView, OnceLock<VirtualFile>),
+    View(&'static CheckpointView, OnceLock<VirtualFile>),
 }
 
 impl CheckpointFile {
     pub(crate) fn kind(&self) -> Kind {
         match self {
-            Self::Made(content) => content.kind(),
-            Self::Whole(..) => Kind::File,
+            Self::Text(content) => content.kind(),
+            Self::View(..) => Kind::File,
         }
     }
 
     /// Returns true if the length is known without generating the content.
     pub(crate) fn is_made(&self) -> bool {
         match self {
-            Self::Made(_) => true,
-            Self::Whole(_, file) => file.get().is_some(),
+            Self::Text(_) => true,
+            Self::View(_, file) => file.get().is_some(),
         }
     }
 
     pub(crate) fn content(&self, catalog: &Arc<Catalog>) -> Content<'static> {
         match self {
-            Self::Made(content) => content.clone(),
-            Self::Whole(whole, file) => Content::File(file.get_or_init(|| (whole.file)(catalog)).clone()),
+            Self::Text(content) => content.clone(),
+            Self::View(whole, file) => Content::File(file.get_or_init(|| (whole.file)(catalog)).clone()),
         }
     }
 }
@@ -51,12 +51,12 @@ pub(crate) fn checkpoint_files<'a>(
 ) -> Vec<(Vec<u8>, CheckpointFile)> {
     let beside = [b"../", stem].concat();
     let link = |suffix: &str| {
-        (suffix.into(), CheckpointFile::Made(Content::Link([&beside, suffix.as_bytes()].concat().into())))
+        (suffix.into(), CheckpointFile::Text(Content::Link([&beside, suffix.as_bytes()].concat().into())))
     };
     let mut tops: Vec<_> = suffixes.map(link).collect();
-    tops.push((b"checkpoint".to_vec(), CheckpointFile::Made(Content::File(state_file(&beside)))));
+    tops.push((b"checkpoint".to_vec(), CheckpointFile::Text(Content::File(state_file(&beside)))));
     let wholes = CHECKPOINT_VIEWS.iter().filter(|whole| show.has(whole.name) && (whole.is_there)(catalog));
-    tops.extend(wholes.map(|whole| (whole.name.into(), CheckpointFile::Whole(whole, OnceLock::new()))));
+    tops.extend(wholes.map(|whole| (whole.name.into(), CheckpointFile::View(whole, OnceLock::new()))));
     tops.sort_by(|a, b| a.0.cmp(&b.0));
     tops
 }

@@ -22,7 +22,7 @@ pub(crate) fn links(catalog: &Catalog, graph: &Graph) -> Links {
     }
     for (folder, name, node) in std::mem::take(&mut paths.elsewhere) {
         if let Some(to) = paths.directories[node] {
-            paths.links.add_link(folder, name, To::Folder(to));
+            paths.links.add_link(folder, name, To::Directory(to));
         }
     }
     paths.links.finish()
@@ -144,7 +144,7 @@ mod tests {
             if let Item::Link(link) = item {
                 match links.to(link) {
                     To::Variable(variable) => return Some(variable),
-                    To::Folder(folder) => item = Item::Directory(folder),
+                    To::Directory(folder) => item = Item::Directory(folder),
                 }
             }
             let Item::Directory(folder) = item else { return None };
@@ -154,7 +154,7 @@ mod tests {
         match value.or_else(|| links.entries(at).first().map(|(_, item)| *item))? {
             Item::Link(link) => match links.to(link) {
                 To::Variable(variable) => Some(variable),
-                To::Folder(_) => None,
+                To::Directory(_) => None,
             },
             Item::Directory(_) => None,
         }

@@ -41,7 +41,7 @@ pub(crate) enum Item {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum To {
     /// Another directory of the tree.
-    Folder(LinkDirId),
+    Directory(LinkDirId),
     /// A variable, by its ordinal.
     Variable(u32),
 }
@@ -144,7 +144,7 @@ impl Links {
             To::Variable(ordinal) => {
                 "../".repeat(self.directories[within as usize].depth + 1) + &variable(ordinal)
             }
-            To::Folder(folder) => {
+            To::Directory(folder) => {
                 let (from, to) = (self.path(within), self.path(folder));
                 let shared = from.iter().zip(&to).take_while(|(a, b)| a == b).count();
                 let up = std::iter::repeat_n("..", from.len() - shared);
@@ -183,10 +183,10 @@ mod tests {
         let b = links.add_directory(a, "b".into()).unwrap();
         let c = links.add_directory(a, "c".into()).unwrap();
         links.add_link(b, "v".into(), To::Variable(7));
-        links.add_link(b, "up".into(), To::Folder(a));
-        links.add_link(b, "top".into(), To::Folder(0));
-        links.add_link(b, "beside".into(), To::Folder(c));
-        links.add_link(0, "me".into(), To::Folder(0));
+        links.add_link(b, "up".into(), To::Directory(a));
+        links.add_link(b, "top".into(), To::Directory(0));
+        links.add_link(b, "beside".into(), To::Directory(c));
+        links.add_link(0, "me".into(), To::Directory(0));
         let links = links.finish();
         let target = |folder, name| match links.lookup(folder, name) {
             Some(Item::Link(link)) => links.target(link, |ordinal| format!("vars/{ordinal}")),

@@ -90,7 +90,7 @@ impl CheckpointTree {
         let catalog = Arc::new(catalog);
         let bundle = view::bundle::files(&catalog);
         let tops = checkpoint_files(stem, bundle.iter().map(|(suffix, _)| suffix.as_str()), &catalog, show);
-        let own = view::own(&catalog).map(|(suffix, file)| (suffix.to_owned(), file));
+        let own = view::native_file(&catalog).map(|(suffix, file)| (suffix.to_owned(), file));
         let named = |(suffix, file): (String, _)| ([stem, suffix.as_bytes()].concat(), file);
         let siblings = bundle.into_iter().chain(own).map(named).collect();
         let mtime = time(stamp.mtime);
@@ -262,7 +262,7 @@ impl CheckpointTree {
             Target::Top(i) => Some(self.tops[i].1.content(&self.catalog)),
             Target::Node(_, NodeKind::Vars) => Some(Content::Directory),
             Target::Node(node, NodeKind::FormDir(_)) => self.has_form_dir(node).then_some(Content::Directory),
-            Target::Node(node, NodeKind::Fact(i)) => {
+            Target::Node(node, NodeKind::VariableFile(i)) => {
                 Some(Content::File((VARIABLE_FILES[i].file)(&self.catalog, self.variable(node)?)))
             }
             Target::Node(node, NodeKind::File(i)) => {
@@ -308,7 +308,7 @@ impl CheckpointTree {
     fn node_entry<'a>(
         &self,
         node: NodeId,
-        role: NodeKind,
+        node_kind: NodeKind,
         kind: Kind,
         name: impl Into<Cow<'a, str>>,
     ) -> Entry<'a> {
@@ -316,7 +316,7 @@ impl CheckpointTree {
             Cow::Borrowed(name) => Cow::Borrowed(name.as_bytes()),
             Cow::Owned(name) => Cow::Owned(name.into_bytes()),
         };
-        Entry { ino: Ino::new(self.tag, self.ordinal(node, role)), kind, name }
+        Entry { ino: Ino::new(self.tag, self.ordinal(node, node_kind)), kind, name }
     }
 
     fn entry_of_root(&self, position: usize) -> Option<Entry<'_>> {
@@ -374,7 +374,7 @@ impl CheckpointTree {
     fn entry_of_vars(&self, node: NodeId, position: usize) -> Option<Entry<'_>> {
         if let Some(fact) = VARIABLE_FILES.get(position) {
             self.variable(node)?;
-            return Some(self.node_entry(node, NodeKind::Fact(position), Kind::File, fact.name));
+            return Some(self.node_entry(node, NodeKind::VariableFile(position), Kind::File, fact.name));
         }
         let position = position - VARIABLE_FILES.len();
         if let Some(format) = FORMATS.get(position) {
@@ -398,7 +398,7 @@ impl CheckpointTree {
 
     fn lookup_in_vars(&self, node: NodeId, name: &str) -> Option<u32> {
         if self.variable(node).is_some() {
-            let fact = VARIABLE_FILES.iter().position(|fact| fact.name == name).map(NodeKind::Fact);
+            let fact = VARIABLE_FILES.iter().position(|fact| fact.name == name).map(NodeKind::VariableFile);
             let link = || FORMATS.iter().position(|format| format.link == name).map(NodeKind::Link);
             if RESERVED.contains(&name) {
                 let role = fact.or_else(link).filter(|role| role.is_shown(&self.show))?;

@@ -8,7 +8,7 @@ use crate::view::{FORMATS, VARIABLE_FILES};
 pub(crate) enum NodeKind {
     /// A directory under `vars/`.
     Vars,
-    Fact(usize),
+    VariableFile(usize),
     /// A symlink, next to the per-variable files, to the file of a format.
     Link(usize),
     /// A directory under a format's directory.
@@ -25,7 +25,7 @@ impl NodeKind {
         let (facts, formats) = (VARIABLE_FILES.len(), FORMATS.len());
         let number = match self {
             Self::Vars => 0,
-            Self::Fact(i) => 1 + i,
+            Self::VariableFile(i) => 1 + i,
             Self::Link(i) => 1 + facts + i,
             Self::FormDir(i) => 1 + facts + formats + i,
             Self::File(i) => 1 + facts + 2 * formats + i,
@@ -36,7 +36,7 @@ impl NodeKind {
     /// Returns true if inodes of this kind are shown. A link is shown together with the file that it leads to.
     pub(crate) fn is_shown(self, show: &Show) -> bool {
         match self {
-            Self::Vars | Self::Fact(_) => show.has(VARS),
+            Self::Vars | Self::VariableFile(_) => show.has(VARS),
             Self::Link(i) => show.has(VARS) && show.has(FORMATS[i].name),
             Self::FormDir(i) | Self::File(i) => show.has(FORMATS[i].name),
         }
@@ -47,7 +47,7 @@ impl NodeKind {
         let (facts, formats) = (VARIABLE_FILES.len(), FORMATS.len());
         match number as usize {
             0 => Self::Vars,
-            n if n < 1 + facts => Self::Fact(n - 1),
+            n if n < 1 + facts => Self::VariableFile(n - 1),
             n if n < 1 + facts + formats => Self::Link(n - 1 - facts),
             n if n < 1 + facts + 2 * formats => Self::FormDir(n - 1 - facts - formats),
             n => Self::File(n - 1 - facts - 2 * formats),

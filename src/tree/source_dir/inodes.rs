@@ -38,7 +38,7 @@ pub(crate) enum Node {
     /// A file of the source, by its name.
     File(Arc<SourceDir>, Arc<[u8]>),
     /// A generated file, or a symlink.
-    Made(Attr, Content<'static>),
+    Synthetic(Attr, Content<'static>),
 }
 
 /// The highest bit, set in the numbers of everything that is not in a checkpoint.

@@ -21,7 +21,7 @@ pub(crate) struct LazyCheckpoint {
     parent: Ino,
     /// The flag of the directory that is set when a plan contradicts the file names in the listing.
     stale: Arc<AtomicBool>,
-    outcome: OnceLock<Result<PlanSummary, String>>,
+    plan_result: OnceLock<Result<PlanSummary, String>>,
     tree: RwLock<Option<Arc<CheckpointTree>>>,
     /// The lock that is held while planning, so that the checkpoint is planned once, regardless of the number of
     /// threads waiting for it.
@@ -86,12 +86,12 @@ impl LazyCheckpoint {
         found: FoundCheckpoint,
         directory: Arc<dyn Backend>,
         parent: Ino,
-        astray: Arc<AtomicBool>,
+        stale: Arc<AtomicBool>,
         show: Show,
     ) -> Self {
         let (outcome, tree, planning) = (OnceLock::new(), RwLock::default(), Mutex::default());
         let used = AtomicU64::new(0);
-        Self { tag, found, directory, parent, stale: astray, outcome, tree, planning, used, show }
+        Self { tag, found, directory, parent, stale, plan_result: outcome, tree, planning, used, show }
     }
 
     pub(crate) fn tag(&self) -> u32 {
@@ -114,15 +114,15 @@ impl LazyCheckpoint {
 
     /// Returns the result of planning; `None` if the checkpoint is not planned yet.
     pub(crate) fn known(&self) -> Option<&Result<PlanSummary, String>> {
-        self.outcome.get()
+        self.plan_result.get()
     }
 
     /// Returns the result of planning. Plans the checkpoint if necessary.
     pub(crate) fn summary(self: &Arc<Self>, trees: &TreeCache) -> Result<&PlanSummary, &str> {
-        if self.outcome.get().is_none() {
+        if self.plan_result.get().is_none() {
             let _ = self.tree(trees);
         }
-        self.outcome.get_or_init(|| Err("not planned".into())).as_ref().map_err(String::as_str)
+        self.plan_result.get_or_init(|| Err("not planned".into())).as_ref().map_err(String::as_str)
     }
 
     /// Returns the tree. Builds it if necessary; returns `None` if that fails.
@@ -132,7 +132,7 @@ impl LazyCheckpoint {
             return Some(tree);
         }
         let _planning = self.planning.lock().unwrap_or_else(PoisonError::into_inner);
-        if matches!(self.outcome.get(), Some(Err(_))) || self.built().is_some() {
+        if matches!(self.plan_result.get(), Some(Err(_))) || self.built().is_some() {
             return self.built();
         }
         let tree = self.planned()?;
@@ -144,7 +144,7 @@ impl LazyCheckpoint {
     /// checkpoints that no program uses.
     pub(crate) fn plan(&self) {
         let _planning = self.planning.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.outcome.get().is_none() {
+        if self.plan_result.get().is_none() {
             let _ = self.planned();
         }
     }
@@ -176,7 +176,7 @@ impl LazyCheckpoint {
             );
         }
         let tree = Arc::new(CheckpointTree::new(self.tag, &self.found.stem, catalog, stamp, &self.show));
-        self.outcome.get_or_init(|| {
+        self.plan_result.get_or_init(|| {
             let outline = PlanSummary::of(&tree);
             self.stale.fetch_or(!outline.is_as_promised(&self.found), Ordering::Relaxed);
             Ok(outline)
@@ -188,7 +188,7 @@ impl LazyCheckpoint {
     /// its files have changed since, and the next listing has a new checkpoint in its place.
     fn store_failure(&self, what: String) -> Option<Arc<CheckpointTree>> {
         self.stale.store(true, Ordering::Relaxed);
-        self.outcome.get_or_init(|| {
+        self.plan_result.get_or_init(|| {
             log::warn!("{}: not shown: {what}", printable(&self.found.stem));
             Err(what)
         });
@@ -200,7 +200,10 @@ impl LazyCheckpoint {
     }
 
     pub(crate) fn variables(&self) -> usize {
-        self.outcome.get().and_then(|outcome| outcome.as_ref().ok()).map_or(0, |outline| outline.variables)
+        self.plan_result
+            .get()
+            .and_then(|outcome| outcome.as_ref().ok())
+            .map_or(0, |outline| outline.variables)
     }
 
     pub(crate) fn drop_tree(&self) {

@@ -11,7 +11,7 @@ use crate::tree::backend::{Backend, FoundCheckpoint, Listed, Other, Scan};
 use crate::tree::checkpoint::time;
 use crate::tree::source_dir::inodes::{Inodes, Node};
 use crate::tree::source_dir::lazy_checkpoint::LazyCheckpoint;
-use crate::tree::source_dir::listing::{Listing, Named};
+use crate::tree::source_dir::listing::{ListedName, Listing};
 use crate::tree::source_dir::{LATEST, STATE, SourceDir, directory_mode, inodes};
 use crate::tree::{Attr, Content, Kind, backend};
 
@@ -45,7 +45,7 @@ impl SourceDir {
         for slot in listing.slots.clone().into_values() {
             let is_shown = slot.found().has_tree && !matches!(slot.known(), Some(Err(_)));
             if is_shown {
-                listing.claim_or_mark(slot.found().stem.clone(), Named::Tree(slot));
+                listing.claim_or_mark(slot.found().stem.clone(), ListedName::Tree(slot));
             }
         }
         for other in &scan.others {
@@ -78,7 +78,7 @@ impl SourceDir {
         match slot.known() {
             Some(Ok(outline)) => {
                 for (name, attr) in &outline.siblings {
-                    listing.claim(name.clone(), Named::Sibling(slot.clone(), attr.ino.ordinal()));
+                    listing.claim(name.clone(), ListedName::Sibling(slot.clone(), attr.ino.ordinal()));
                 }
             }
             Some(Err(what)) => {
@@ -90,13 +90,13 @@ impl SourceDir {
                 let index = [&stem[..], b".index"].concat();
                 let data = slot.found().data.iter().map(|(name, _)| name);
                 for (name, ordinal) in [&index].into_iter().chain(data).zip(1..) {
-                    listing.claim(name.clone(), Named::Sibling(slot.clone(), ordinal));
+                    listing.claim(name.clone(), ListedName::Sibling(slot.clone(), ordinal));
                 }
             }
         }
     }
 
-    fn other(self: &Arc<Self>, other: &Other, listing: &Listing, inodes: &Inodes) -> Named {
+    fn other(self: &Arc<Self>, other: &Other, listing: &Listing, inodes: &Inodes) -> ListedName {
         if other.kind == Kind::Link {
             return self.made(listing, &other.name, Kind::Link, other.target.clone(), inodes);
         }
@@ -106,19 +106,26 @@ impl SourceDir {
             (None, Kind::Directory) => inodes.add(ino, Node::Directory(self.below(ino, &other.name))),
             (None, _) => inodes.add(ino, Node::File(self.clone(), other.name.as_slice().into())),
         }
-        Named::Node(ino, other.kind)
+        ListedName::Node(ino, other.kind)
     }
 
     /// Creates a symlink or a generated file, whose inode number depends on its content.
-    fn made(&self, listing: &Listing, name: &[u8], kind: Kind, bytes: Vec<u8>, inodes: &Inodes) -> Named {
+    fn made(
+        &self,
+        listing: &Listing,
+        name: &[u8],
+        kind: Kind,
+        bytes: Vec<u8>,
+        inodes: &Inodes,
+    ) -> ListedName {
         let (ino, len) = (inodes::node((&self.path, name, &bytes)), bytes.len() as u64);
         let (mode, content) = match kind {
             Kind::Link => (0o777, Content::Link(bytes.into())),
             _ => (listing.mode & 0o444, Content::File(bytes.into())),
         };
         let attr = Attr { ino, kind, len, mtime: listing.mtime, nlink: 1, mode, volatile: false };
-        inodes.add(ino, Node::Made(attr, content));
-        Named::Node(ino, kind)
+        inodes.add(ino, Node::Synthetic(attr, content));
+        ListedName::Node(ino, kind)
     }
 
     /// Returns the state file and the `latest*` names, which refer to the newest checkpoint.
@@ -127,7 +134,7 @@ impl SourceDir {
         listing: &Listing,
         newest: &Listed,
         inodes: &Inodes,
-    ) -> BTreeMap<Vec<u8>, Named> {
+    ) -> BTreeMap<Vec<u8>, ListedName> {
         let mut here: Vec<_> = listing.here().collect();
         here.retain(|listed| listed.stem != newest.stem);
         here.push(newest);

@@ -18,14 +18,14 @@ pub(crate) struct Listing {
     /// The generation number. It distinguishes this listing from earlier ones, so that a `readdir` continues in the
     /// listing in which it began.
     pub(crate) generation: u32,
-    pub(crate) names: BTreeMap<Vec<u8>, Named>,
+    pub(crate) names: BTreeMap<Vec<u8>, ListedName>,
     /// The checkpoints, by stem.
     pub(crate) slots: BTreeMap<Vec<u8>, Arc<LazyCheckpoint>>,
     pub(crate) in_order: Vec<Listed>,
     pub(crate) last_preserved: f64,
     /// The state file and `latest*`. Set on first access, because the newest checkpoint must be planned to identify
     /// it.
-    pub(crate) own: OnceLock<BTreeMap<Vec<u8>, Named>>,
+    pub(crate) own: OnceLock<BTreeMap<Vec<u8>, ListedName>>,
     pub(crate) len: OnceLock<u64>,
     pub(crate) mtime: SystemTime,
     /// The permission bits of the directory.
@@ -34,7 +34,7 @@ pub(crate) struct Listing {
 
 /// The object that a name refers to.
 #[derive(Clone)]
-pub(crate) enum Named {
+pub(crate) enum ListedName {
     /// A bundle file of a checkpoint. The ordinal is a guess until the checkpoint is planned.
     Sibling(Arc<LazyCheckpoint>, u32),
     /// The directory of a checkpoint.
@@ -43,7 +43,7 @@ pub(crate) enum Named {
     Node(Ino, Kind),
 }
 
-impl Named {
+impl ListedName {
     pub(crate) fn ino(&self) -> Ino {
         match self {
             Self::Sibling(slot, ordinal) => Ino::new(slot.tag(), *ordinal),
@@ -62,12 +62,12 @@ impl Named {
 }
 
 impl Listing {
-    pub(crate) fn get(&self, name: &[u8]) -> Option<&Named> {
+    pub(crate) fn get(&self, name: &[u8]) -> Option<&ListedName> {
         self.names.get(name).or_else(|| self.own.get()?.get(name))
     }
 
     /// Returns all names, sorted.
-    pub(crate) fn entries(&self) -> impl Iterator<Item = (&Vec<u8>, &Named)> {
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&Vec<u8>, &ListedName)> {
         let mut own = self.own.get().into_iter().flatten().peekable();
         let mut names = self.names.iter().peekable();
         std::iter::from_fn(move || match (own.peek(), names.peek()) {
@@ -83,7 +83,7 @@ impl Listing {
     }
 
     /// Assigns a name to the first object that claims it. Returns true if this is the first claim.
-    pub(crate) fn claim(&mut self, name: Vec<u8>, named: Named) -> bool {
+    pub(crate) fn claim(&mut self, name: Vec<u8>, named: ListedName) -> bool {
         match self.names.entry(name) {
             MapEntry::Occupied(_) => false,
             MapEntry::Vacant(place) => {
@@ -94,7 +94,7 @@ impl Listing {
     }
 
     /// Like [`Self::claim`], but appends `%` to the name until it is free.
-    pub(crate) fn claim_or_mark(&mut self, mut name: Vec<u8>, named: Named) {
+    pub(crate) fn claim_or_mark(&mut self, mut name: Vec<u8>, named: ListedName) {
         while !self.claim(name.clone(), named.clone()) {
             name.push(b'%');
         }
@@ -113,7 +113,7 @@ impl Listing {
     /// Returns all inode numbers that the listing introduced. A checkpoint is represented by one of its numbers.
     pub(crate) fn inos(&self) -> impl Iterator<Item = Ino> {
         let own = self.own.get().into_iter().flatten();
-        let nodes = self.names.iter().chain(own).filter(|(_, named)| matches!(named, Named::Node(..)));
+        let nodes = self.names.iter().chain(own).filter(|(_, named)| matches!(named, ListedName::Node(..)));
         nodes.map(|(_, named)| named.ino()).chain(self.slots.values().map(|slot| Ino::new(slot.tag(), 0)))
     }
 }

@@ -24,7 +24,7 @@ use crate::tree::backend::{Backend, Scan};
 use crate::tree::checkpoint::time;
 use crate::tree::source_dir::inodes::Inodes;
 use crate::tree::source_dir::lazy_checkpoint::LazyCheckpoint;
-use crate::tree::source_dir::listing::{Listing, Named};
+use crate::tree::source_dir::listing::{ListedName, Listing};
 use crate::tree::{Attr, Content, Entry, Ino, Kind, absent};
 
 /// The maximum age of a scan. The kernel caches entries for as long again, so changes appear within one second.
@@ -55,7 +55,7 @@ pub(crate) struct SourceDir {
     /// The kept listings, the newest last.
     listings: RwLock<VecDeque<Arc<Listing>>>,
     /// The names that are claimed before all others.
-    reserved: Vec<(&'static [u8], Named)>,
+    reserved: Vec<(&'static [u8], ListedName)>,
 }
 
 /// The parent of a source directory.
@@ -77,7 +77,7 @@ struct Looks {
 
 impl SourceDir {
     /// Creates the topmost directory.
-    pub(crate) fn top(directory: Box<dyn Backend>, reserved: Vec<(&'static [u8], Named)>) -> Arc<Self> {
+    pub(crate) fn root(directory: Box<dyn Backend>, reserved: Vec<(&'static [u8], ListedName)>) -> Arc<Self> {
         let folder = Self::new(Ino::ROOT, Ino::ROOT, Vec::new(), Parent::Top, reserved);
         *folder.opened.write().unwrap_or_else(PoisonError::into_inner) = Some(directory.into());
         Arc::new(folder)
@@ -93,7 +93,7 @@ impl SourceDir {
         parent: Ino,
         path: Vec<u8>,
         place: Parent,
-        reserved: Vec<(&'static [u8], Named)>,
+        reserved: Vec<(&'static [u8], ListedName)>,
     ) -> Self {
         Self {
             ino,
@@ -194,11 +194,11 @@ impl SourceDir {
         };
         let named = listing.get(name).ok_or_else(absent)?.clone();
         let ino = match &named {
-            Named::Sibling(slot, _) => {
+            ListedName::Sibling(slot, _) => {
                 slot.summary(inodes.trees()).ok().and_then(|outline| outline.sibling(name))
             }
-            Named::Tree(slot) => slot.summary(inodes.trees()).ok().map(|outline| outline.root.ino),
-            Named::Node(ino, _) => Some(*ino),
+            ListedName::Tree(slot) => slot.summary(inodes.trees()).ok().map(|outline| outline.root.ino),
+            ListedName::Node(ino, _) => Some(*ino),
         };
         ino.ok_or_else(absent)
     }

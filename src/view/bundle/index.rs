@@ -151,22 +151,22 @@ fn entry(tensor: &Tensor) -> Entry {
 /// An index without checksums. They are computed when it is read.
 pub(super) struct Unsummed {
     catalog: Arc<Catalog>,
-    sums: Checksums,
+    checksums: Checksums,
     bytes: Mutex<Option<Arc<Vec<u8>>>>,
 }
 
 impl Unsummed {
     /// Returns the `len` bytes of the index as an extent.
     pub(super) fn extent(catalog: Arc<Catalog>, sums: Checksums, len: u64) -> Extent {
-        Extent::Decoded { data: Arc::new(Self { catalog, sums, bytes: Mutex::default() }), len }
+        Extent::Decoded { data: Arc::new(Self { catalog, checksums: sums, bytes: Mutex::default() }), len }
     }
 
     fn bytes(&self) -> io::Result<Arc<Vec<u8>>> {
         // The lock is not held here, so that other readers can join the computation.
-        let sums = self.sums.all()?;
+        let sums = self.checksums.all()?;
         let mut bytes = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
         let encode = || {
-            let sums: Vec<_> = self.sums.tensors().iter().zip(sums.iter().copied()).collect();
+            let sums: Vec<_> = self.checksums.tensors().iter().zip(sums.iter().copied()).collect();
             Arc::new(Index::of(&self.catalog).encode(&sums))
         };
         Ok(bytes.get_or_insert_with(encode).clone())

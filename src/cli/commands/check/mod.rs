@@ -184,7 +184,7 @@ fn detail(
         (None, Status::Unused) => Some("matched nothing".into()),
         (None, Status::Optional) => Some("matched nothing (optional)".into()),
         (None, Status::Shadowed { by: Some(by) }) => {
-            Some(format!("shadowed: all it matches went to {}", map.rule(by).place()))
+            Some(format!("shadowed: all it matches went to {}", map.rule(by).span()))
         }
         (None, Status::Shadowed { by: None }) => Some("shadowed: all it matches was left out".into()),
         (None, Status::Used) => None,
@@ -212,7 +212,7 @@ fn summary<W: Write>(
     page.line(GOOD, 2, &line)?;
     for lost in &report.lost {
         let (loser, winner) = (printable(names[lost.source]), printable(names[lost.to]));
-        let rule = lost.rule.map_or(String::new(), |rule| format!(" ({})", map.rule(rule).place()));
+        let rule = lost.rule.map_or(String::new(), |rule| format!(" ({})", map.rule(rule).span()));
         let line = format!("  {loser} lost its name to {winner}, both {}{rule}", printable(&lost.name));
         page.line(PLAIN, 4, &line)?;
     }

@@ -15,7 +15,7 @@ use crate::cli::error::Usage;
 use crate::cli::flags::map_flags::MapFlags;
 use crate::cli::flags::parse::parse_mode;
 use crate::cli::mount::planning::{Misfits, Planning};
-use crate::cli::mount::serve::{NewestIndex, Serving};
+use crate::cli::mount::serve::{NewestIndex, ServeFlags};
 use crate::cli::mount::{logging, serve};
 use crate::cli::output::changes;
 use crate::cli::output::terminal::{bytes, counted, quoted, say, warning};
@@ -49,7 +49,7 @@ pub(crate) struct Args {
     #[arg(short, long)]
     pub(crate) foreground: bool,
     #[command(flatten)]
-    pub(crate) serving: Serving,
+    pub(crate) serve: ServeFlags,
     /// Mount on a directory that is not empty
     #[arg(long)]
     pub(crate) nonempty: bool,
@@ -85,7 +85,7 @@ const OTHERS: u16 = 0o077;
 impl Args {
     pub(crate) fn run(mut self) -> anyhow::Result<ExitCode> {
         let warnings = options::apply(&mut self).map_err(Usage)?;
-        if !self.foreground && !self.fake && mount::role() == ProcessRole::Parent {
+        if !self.foreground && !self.fake && mount::process_role() == ProcessRole::Parent {
             return Ok(mount::background()?);
         }
         warnings.iter().for_each(warning);
@@ -95,28 +95,23 @@ impl Args {
     /// Mounts and serves, in the process that serves the mount.
     fn serve(self) -> anyhow::Result<ExitCode> {
         let stderr = if self.foreground { logging::Stderr::All } else { logging::Stderr::Silent };
-        let log = self.serving.start_log(stderr)?;
+        let log = self.serve.start_log(stderr)?;
         let transform = Arc::new(self.map.transform()?);
         let mountpoint = mount::check(&self.mountpoint, self.nonempty)?;
         // The path must be absolute, because a daemon leaves the directory in which it was started.
         let source_dir = MountedSource::open(&absolute(&self.source)?, transform.clone())?
             .with_checksum_store(serve::keep());
         let (newest, source) = (source_dir.newest()?, source_dir.path());
-        let message = message(&source_dir, &newest, &self.mountpoint, &self.serving.show);
+        let message = message(&source_dir, &newest, &self.mountpoint, &self.serve.show);
         let newest_stem = newest.stem.clone();
-        let tree = tree(source_dir, newest, &self.serving.show)?;
+        let tree = tree(source_dir, newest, &self.serve.show)?;
         let index = NewestIndex::of(&tree, newest_stem.as_encoded_bytes());
         let checkpoints = tree.checkpoints();
         if self.fake {
             return Ok(ExitCode::SUCCESS);
         }
-        let fuse = self.serving.fuse(
-            tree,
-            (&source, &mountpoint),
-            transform.map.to_toml(),
-            log,
-            self.serve_options(),
-        );
+        let fuse =
+            self.serve.fuse(tree, (&source, &mountpoint), transform.map.to_toml(), log, self.serve_options());
         let session = Session::start(fuse, &mountpoint, &self.session(&source));
         let session = session.map_err(|error| self.advise(error, &newest_stem))?;
         self.warn_of_glob_characters();
@@ -165,7 +160,7 @@ impl Args {
             (false, true) => Access::Root,
             (false, false) => Access::Owner,
         };
-        Options { access, auto_unmount: self.auto_unmount, ..Options::new(source, self.serving.threads()) }
+        Options { access, auto_unmount: self.auto_unmount, ..Options::new(source, self.serve.threads()) }
     }
 
     fn warn_of_glob_characters(&self) {

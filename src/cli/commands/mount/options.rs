@@ -22,7 +22,7 @@ const WORDS: &[(&str, Effect)] = &[
     ("allow_other", Set(|args| args.allow_other = true)),
     ("allow_root", Set(|args| args.allow_root = true)),
     ("auto_unmount", Set(|args| args.auto_unmount = true)),
-    ("cache_size", With(|args, value| parse_size(value).map(|size| args.serving.cache_size = size))),
+    ("cache_size", With(|args, value| parse_size(value).map(|size| args.serve.cache_size = size))),
     ("foreground", Set(|args| args.foreground = true)),
     ("gid", With(|args, value| parse_id(value).map(|id| args.gid = Some(id)))),
     ("fit", With(|args, value| args.map.set("fit", value))),
@@ -38,10 +38,10 @@ const WORDS: &[(&str, Effect)] = &[
     ("missing", With(|args, value| args.map.set("missing", value))),
     ("nonempty", Set(|args| args.nonempty = true)),
     ("overlay", With(|args, value| args.map.set("overlay", value))),
-    ("show", With(|args, value| Show::parse(value).map(|show| args.serving.show = show))),
+    ("show", With(|args, value| Show::parse(value).map(|show| args.serve.show = show))),
     ("take", With(|args, value| args.map.set("take", value))),
     ("target", With(|args, value| args.map.set("target", value))),
-    ("threads", With(|args, value| parse_threads(value).map(|n| args.serving.threads = Some(n)))),
+    ("threads", With(|args, value| parse_threads(value).map(|n| args.serve.threads = Some(n)))),
     ("uid", With(|args, value| parse_id(value).map(|id| args.uid = Some(id)))),
     ("umask", With(|args, value| parse_mode(value).map(|mode| args.umask = Some(mode)))),
     (
@@ -51,7 +51,7 @@ const WORDS: &[(&str, Effect)] = &[
             Ok(())
         }),
     ),
-    ("verify", Set(|args| args.serving.verify = true)),
+    ("verify", Set(|args| args.serve.verify = true)),
     ("rw", Refused("mounted read-only anyway, because ckptfs never writes; `ro` says so")),
     ("ro", Swallowed),
     ("nosuid", Swallowed),
@@ -168,7 +168,7 @@ mod tests {
             args.allow_other && args.auto_unmount && args.nonempty && args.foreground && !args.allow_root
         );
         assert_eq!((args.uid, args.gid, args.umask), (Some(7), Some(8), Some(0o27)));
-        assert_eq!((args.serving.cache_size, args.serving.threads), (1 << 20, Some(3)));
+        assert_eq!((args.serve.cache_size, args.serve.threads), (1 << 20, Some(3)));
         for flag in ["--h5-layout legacy", "--map @ddp", "--var 'heads=2'"] {
             assert!(args.map.typed().contains(&flag.to_owned()), "{flag}");
         }
@@ -177,8 +177,8 @@ mod tests {
 
     #[test]
     fn forms_to_show_are_separated_by_colons() {
-        assert_eq!(Ok(applied("ro,show=npy:raw,nodev").serving.show), Show::parse("npy,raw"));
-        assert_eq!(applied("ro").serving.show, Show::default());
+        assert_eq!(Ok(applied("ro,show=npy:raw,nodev").serve.show), Show::parse("npy,raw"));
+        assert_eq!(applied("ro").serve.show, Show::default());
         let said = fault("show=numpy");
         assert!(said.contains("show=numpy: unknown `numpy`; it is one or more of ") && said.contains("npy"));
     }

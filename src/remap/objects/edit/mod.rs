@@ -154,7 +154,7 @@ impl<'g> ObjectEdit<'g> {
 
     /// Moves the contents of an object, and leaves the object.
     fn empty(&mut self, matches: &Matches<'_>, moves: &Moves<'_>, take: &Move, errors: &mut Errors) {
-        let place = matches.map.rule(take.rule).place();
+        let place = matches.map.rule(take.rule).span();
         if !matches.node(take.node).slots.is_empty() {
             let what = format!("the optimizer {} cannot become {}", shown(&take.path), shown(&take.to));
             errors.push(Error::new(Kind::Name, place, what).note("its slots cannot go without it"));
@@ -256,12 +256,12 @@ fn error(matches: &Matches<'_>, rule: Option<RuleId>, faults: &[&edit::Error]) -
     let rule = rule.expect("without a rule nothing changes");
     let (first, more) = (faults[0], faults.len().saturating_sub(EXAMPLES));
     let error = match faults {
-        [fault] => Error::new(kind(fault), rule.place(), fault.to_string()),
+        [fault] => Error::new(kind(fault), rule.span(), fault.to_string()),
         _ => {
             let what = format!("{} new names cannot be given", faults.len());
             let examples = faults.iter().take(EXAMPLES).map(|fault| fault.to_string());
             let more = (more > 0).then(|| format!("and {more} more like these"));
-            examples.chain(more).fold(Error::new(kind(first), rule.place(), what), Error::note)
+            examples.chain(more).fold(Error::new(kind(first), rule.span(), what), Error::note)
         }
     };
     match first {
@@ -293,7 +293,7 @@ fn kind(fault: &edit::Error) -> Kind {
 /// Returns the error for a new path that is not valid.
 fn misspelled(matches: &Matches<'_>, rule: RuleId, fault: &edit::Error) -> Error {
     let rule = matches.map.rule(rule);
-    let place = rule.targets.first().map_or(rule.place(), |(_, written)| &written.place);
+    let place = rule.targets.first().map_or(rule.span(), |(_, written)| &written.span);
     let error = Error::new(Kind::Name, place, fault.to_string());
     match fault {
         edit::Error::Impossible { why, .. } if why.contains("escaped") => {

@@ -249,7 +249,7 @@ impl<'a> Matches<'a> {
         };
         let Ok((meaning, found)) = found else {
             let error =
-                Error::new(Kind::Pattern, rule.place(), "the pattern is too complex for an object graph");
+                Error::new(Kind::Pattern, rule.span(), "the pattern is too complex for an object graph");
             errors.push(error.help("write it as several rules"));
             return none;
         };

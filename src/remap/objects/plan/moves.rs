@@ -348,10 +348,10 @@ fn slot_value_message(rule: &Rule, why: &'static str, faults: &[SlotValueError])
         |SlotValueError { path, to, .. }: &SlotValueError| format!("`{path}` cannot become `{to}`");
     let help = |fault: &SlotValueError| format!("it will be `{}`", fault.along);
     if let [fault] = faults {
-        return Error::new(Kind::Name, rule.place(), sentence(fault)).note(why).help(help(fault));
+        return Error::new(Kind::Name, rule.span(), sentence(fault)).note(why).help(help(fault));
     }
     let what = format!("{} paths cannot be renamed separately from their objects", faults.len());
-    let error = Error::new(Kind::Name, rule.place(), what).note(why);
+    let error = Error::new(Kind::Name, rule.span(), what).note(why);
     let error = faults.iter().take(SHOWN).fold(error, |error, fault| error.note(sentence(fault)));
     match faults.len() - SHOWN.min(faults.len()) {
         0 => error,

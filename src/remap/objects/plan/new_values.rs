@@ -182,7 +182,7 @@ fn groups<'t>(
         match group[at] {
             Some(other) if other.entry != input.entry => errors.push_with(Kind::Value, || {
                 let what = format!("`{}` is one too many next to `{}`", input.name, other.name);
-                Error::new(Kind::Value, rule.place(), what)
+                Error::new(Kind::Value, rule.span(), what)
             }),
             _ => group[at] = Some(input),
         }
@@ -197,7 +197,7 @@ fn incomplete(rule: &Rule, captures: &GroupKey, group: &Group<'_>) -> Error {
     let name = rule.patterns()[missing].spelled(&captures);
     let there: Vec<_> = group.iter().flatten().map(|input| format!("`{}`", input.name)).collect();
     let what = format!("`{}` is missing, to be joined with {}", printable(&name), there.join(", "));
-    Error::new(Kind::Value, &rule.from[missing].place, what)
+    Error::new(Kind::Value, &rule.from[missing].span, what)
         .note("no variable has that path, or another rule takes it")
 }
 
@@ -244,7 +244,7 @@ fn left_out(matches: &Matches<'_>, rule: RuleId, slot: usize) -> Error {
         "the slot `{}` does not follow: its shape is not that of its variable, or not every variable has such a slot",
         matches.variables[slot].name
     );
-    Error::new(Kind::Value, matches.map.rule(rule).place(), what).warning()
+    Error::new(Kind::Value, matches.map.rule(rule).span(), what).warning()
 }
 
 /// Converts a path to a variable's name in a program.

@@ -101,20 +101,20 @@ impl MappedObjects<'_> {
         &self,
         counts: &mut RuleCounts,
         id: RuleId,
-        cover: &Subtree<'_>,
+        subtree: &Subtree<'_>,
         copies: &HashMap<usize, &[u8]>,
     ) {
         let new = |entry: usize| {
             copies.get(&entry).copied().or(self.names[entry].as_ref().map(Name::as_bytes)).unwrap_or_default()
         };
-        let entries = cover.entries();
+        let entries = subtree.entries();
         for &entry in
             entries.iter().filter(|entry| !self.matches.is_slot(**entry) && self.names[**entry].is_some())
         {
             counts.hit(id, self.matches.entries[entry].visible, new(entry));
         }
         let slots: BTreeSet<_> =
-            cover.followers().iter().flat_map(|slot| self.matches.of_node.get(*slot)).copied().collect();
+            subtree.followers().iter().flat_map(|slot| self.matches.of_node.get(*slot)).copied().collect();
         let covered = entries.into_iter().filter(|entry| self.matches.is_slot(*entry));
         for entry in slots.into_iter().chain(covered).collect::<BTreeSet<_>>() {
             if self.names[entry].is_some() {

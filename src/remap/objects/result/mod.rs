@@ -202,7 +202,7 @@ impl<'a> MappedObjects<'a> {
     /// `values`.
     fn variables(&self, steps: &Steps<'_>, values: &mut Values<'_>, warnings: &mut Errors) -> Vec<Variable> {
         let places: Vec<Arc<str>> =
-            self.matches.map.rules.iter().map(|rule| rule.place().to_string().as_str().into()).collect();
+            self.matches.map.rules.iter().map(|rule| rule.span().to_string().as_str().into()).collect();
         let variable = |shown: &Shown| {
             let source = &self.matches.variables[shown.entry];
             let derived = steps.value_plan(shown.entry, shown.copied_by, warnings);

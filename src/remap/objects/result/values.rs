@@ -112,7 +112,7 @@ impl<'a> Steps<'a> {
                 "the slot `{}` {a} keeps its value: its shape is not that of `{}` {b}",
                 slot.name, variable.name
             );
-            let place = self.matches.map.rule(step.rule).place();
+            let place = self.matches.map.rule(step.rule).span();
             warnings.push_with(Kind::Value, || Error::new(Kind::Value, place, what).warning());
         }
         own

@@ -1,4 +1,5 @@
-//! What costs time or data where a file system gets it wrong, though every call seems to work.
+//! Interaction with the kernel, where a mistake costs time or data although every call succeeds: opened directories,
+//! read-ahead, passthrough, block counts, and files that grow.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -15,7 +16,7 @@ fn status(m: &MountGuard) -> Value {
     serde_json::from_slice(&m.read(".ckptfs/status.json")).unwrap()
 }
 
-/// Sixty directories.
+/// Creates a checkpoint with sixty directories.
 fn many() -> (tempfile::TempDir, std::path::PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     let prefix = dir.path().join("ckpt-9");
@@ -26,7 +27,7 @@ fn many() -> (tempfile::TempDir, std::path::PathBuf) {
 }
 
 #[test]
-fn the_kernel_asks_once_to_open_a_directory_and_then_no_more() {
+fn the_kernel_asks_only_once_to_open_a_directory() {
     let (_dir, prefix) = many();
     let Some(m) = mount(&prefix, &[]) else { return };
     for _ in 0..2 {
@@ -37,22 +38,22 @@ fn the_kernel_asks_once_to_open_a_directory_and_then_no_more() {
 }
 
 #[test]
-fn the_kernel_reads_ahead_a_mebibyte_where_that_may_be_set() {
+fn the_kernel_reads_ahead_one_mebibyte_if_that_can_be_set() {
     let place = Place::new();
     let Some(m) = place.mount(&[]) else { return };
     let line = m.mountinfo().unwrap();
     let file = format!("/sys/class/bdi/{}/read_ahead_kb", line.split(' ').nth(2).unwrap());
-    // Read-only in many containers.
+    // The file is read-only in many containers.
     let may = fs::File::options().write(true).open(&file).is_ok();
     let set = fs::read_to_string(&file).unwrap();
     assert_eq!(set.trim() == "1024", may, "{file}: {set}");
 }
 
 #[test]
-fn where_the_kernel_refuses_passthrough_the_daemon_reads_and_says_so_once() {
+fn without_passthrough_the_daemon_reads_and_logs_that_once() {
     let place = Place::new();
     let Some(below) = place.mount(&[]) else { return };
-    // A file system stacked as deep as this is no file that another such may pass through.
+    // The kernel refuses passthrough to a file system that is itself stacked this deep.
     let Some(above) = mount(&below.join("ckpt-9"), &[]) else { return };
     let data = fs::read(place.root.join("ckpt-9.data-00000-of-00001")).unwrap();
     for _ in 0..3 {
@@ -67,7 +68,7 @@ fn where_the_kernel_refuses_passthrough_the_daemon_reads_and_says_so_once() {
 }
 
 #[test]
-fn where_the_kernel_reads_by_itself_the_daemon_sees_none_of_it() {
+fn with_passthrough_the_daemon_gets_no_reads() {
     let place = Place::new();
     let Some(m) = place.mount(&[]) else { return };
     let before = status(&m)["bytes"].as_u64().unwrap();
@@ -81,7 +82,7 @@ fn where_the_kernel_reads_by_itself_the_daemon_sees_none_of_it() {
 }
 
 #[test]
-fn what_the_user_does_not_want_is_not_tried() {
+fn passthrough_is_not_tried_with_cache_kernel() {
     let place = Place::new();
     let Some(m) = place.mount(&["--cache", "kernel"]) else { return };
     assert!(m.read("ckpt-9.data-00000-of-00001").len() as u64 <= status(&m)["bytes"].as_u64().unwrap());
@@ -90,7 +91,7 @@ fn what_the_user_does_not_want_is_not_tried() {
 }
 
 #[test]
-fn every_file_has_the_blocks_that_its_length_takes_so_that_archives_of_sparse_files_have_its_data() {
+fn block_counts_match_lengths_so_that_sparse_archives_are_complete() {
     let place = Place::new();
     let Some(m) = place.mount(&[]) else { return };
     for file in [
@@ -111,11 +112,11 @@ fn every_file_has_the_blocks_that_its_length_takes_so_that_archives_of_sparse_fi
 }
 
 #[test]
-fn a_file_that_is_made_anew_is_read_whole_though_it_grew_since_it_was_looked_at() {
+fn a_generated_file_that_grew_since_stat_is_read_to_its_end() {
     let place = Place::new();
     let Some(m) = place.mount(&["--cache", "kernel"]) else { return };
     let before = m.join(".ckptfs/log").metadata().unwrap().len();
-    // Something to log.
+    // This adds a line to the log.
     fs::remove_file(place.root.join("ckpt-9.data-00000-of-00001")).unwrap();
     assert_eq!(m.errno("ckpt-9.data-00000-of-00001"), libc::ESTALE);
     let log = m.text(".ckptfs/log");

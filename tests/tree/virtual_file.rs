@@ -1,4 +1,4 @@
-//! A virtual file against its model: the bytes of its extents laid end to end.
+//! A virtual file compared with its model, the concatenated bytes of its extents.
 
 use std::io;
 use std::sync::Arc;
@@ -10,16 +10,16 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
-/// An extent in the making.
+/// A description of an extent.
 #[derive(Clone, Debug)]
 enum Part {
     Inline(Vec<u8>),
-    /// A run of one of the two shards, as far as that has it.
+    /// A range of one of the two shards (shard, offset, length), cut at the end of the shard.
     Range(usize, usize, usize),
     Decoded(Vec<u8>, u64),
 }
 
-/// Decodes by copying; the pieces are asked for as the cache promises, or it fails.
+/// A decoder that copies bytes. It fails if a request is not an aligned block, as the cache promises.
 struct Copying {
     bytes: Vec<u8>,
     piece_len: u64,
@@ -41,7 +41,7 @@ impl Decode for Copying {
     }
 }
 
-/// Two files to cut ranges from.
+/// Two files to take ranges from.
 struct Shards {
     _dir: TempDir,
     shards: [(Arc<SourceFile>, Vec<u8>); 2],
@@ -59,7 +59,7 @@ impl Shards {
         Self { _dir: dir, shards }
     }
 
-    /// The extent of a part, and its bytes.
+    /// Returns the extent of a part, and its bytes.
     fn extent(&self, part: &Part) -> (Extent, Vec<u8>) {
         match part {
             Part::Inline(bytes) => (Extent::Inline(bytes.as_slice().into()), bytes.clone()),
@@ -92,21 +92,21 @@ fn part() -> impl Strategy<Value = Part> {
     ]
 }
 
-/// Reads wherever, past the end too, and as much as the kernel or more.
+/// Generates reads at any offset, also past the end, and of any length.
 fn reads() -> impl Strategy<Value = Vec<(u64, usize)>> {
     vec((prop_oneof![9 => 0..120u64, 1 => any::<u64>()], 0..130usize), 1..12)
 }
 
 proptest! {
     #[test]
-    fn a_file_reads_as_its_extents_laid_end_to_end(parts in vec(part(), 0..8), reads in reads(), budget in 0..64usize) {
+    fn a_file_reads_as_its_concatenated_extents(parts in vec(part(), 0..8), reads in reads(), budget in 0..64usize) {
         let shards = Shards::new();
         let ((file, bytes), cache) = (shards.file(&parts), Cache::new(budget));
         prop_assert_eq!(file.len(), bytes.len() as u64);
         for (offset, len) in reads {
             let start = bytes.len().min(usize::try_from(offset).unwrap_or(usize::MAX));
             let expected = &bytes[start..bytes.len().min(start + len)];
-            // What lies past the count must stay as it was.
+            // The bytes of the buffer after the returned count must stay unchanged.
             let mut buf = vec![0xaa; len];
             let n = file.read_at(&cache, &mut buf, offset).unwrap();
             prop_assert_eq!(&buf[..n], expected);
@@ -115,7 +115,7 @@ proptest! {
     }
 
     #[test]
-    fn a_run_within_a_shard_is_that_runs_bytes(parts in vec(part(), 0..8), offset in 0..120u64, len in 0..60u64) {
+    fn a_range_within_a_shard_has_the_bytes_of_the_file(parts in vec(part(), 0..8), offset in 0..120u64, len in 0..60u64) {
         let shards = Shards::new();
         let (file, bytes) = shards.file(&parts);
         if let Some((shard, at)) = file.within_file(offset, len) {
@@ -126,7 +126,7 @@ proptest! {
     }
 
     #[test]
-    fn what_stands_in_one_range_is_found_there(parts in vec(part(), 0..8), at in any::<prop::sample::Index>(), len in any::<prop::sample::Index>()) {
+    fn a_range_inside_one_extent_is_found_in_its_shard(parts in vec(part(), 0..8), at in any::<prop::sample::Index>(), len in any::<prop::sample::Index>()) {
         let shards = Shards::new();
         let (file, _) = shards.file(&parts);
         let mut start = 0;
@@ -144,7 +144,7 @@ proptest! {
     }
 
     #[test]
-    fn a_whole_shard_is_told_from_a_part_of_one_and_from_several(parts in vec(part(), 0..3)) {
+    fn only_a_file_of_one_complete_shard_is_a_whole_file(parts in vec(part(), 0..3)) {
         let shards = Shards::new();
         let (file, bytes) = shards.file(&parts);
         let filled: Vec<_> = parts.iter().map(|part| shards.extent(part)).filter(|(_, bytes)| !bytes.is_empty()).collect();

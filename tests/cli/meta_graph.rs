@@ -1,4 +1,4 @@
-//! What the graph of TF1 beside a checkpoint tells of its variables.
+//! The TF1 graph (`.meta`) next to a checkpoint: it gives the order of creation and the trainability of variables.
 
 use std::fs;
 
@@ -20,7 +20,7 @@ const ORDER: [&str; 10] = [
 ];
 
 #[test]
-fn variables_are_known_in_the_order_of_creation_under_whatever_name() {
+fn the_order_of_creation_is_known_for_renamed_variables_too() {
     let source = fixture("tf1_graph").join("ckpt-9");
     let args = ["--rename", "z/kernel=moved/a", "--sort", "name"].map(Into::into);
     let output =
@@ -37,7 +37,7 @@ fn variables_are_known_in_the_order_of_creation_under_whatever_name() {
 }
 
 #[test]
-fn a_graph_that_cannot_be_read_leaves_the_checkpoint_as_it_is() {
+fn an_unreadable_graph_does_not_change_the_checkpoint() {
     let dir = tempfile::tempdir().unwrap();
     copy(&fixture("tf1_graph"), dir.path());
     for graph in [&b"node {\n  name: \"x\"\n}\n"[..], b"\xff\xff\xff\xff\xff", b"\x22\xff\xff\xff\xff\x0f"] {
@@ -53,7 +53,7 @@ fn a_graph_that_cannot_be_read_leaves_the_checkpoint_as_it_is() {
 }
 
 #[test]
-fn a_table_with_what_the_graph_tells_is_one_to_be_like() {
+fn like_accepts_a_table_with_columns_from_the_graph() {
     let source = fixture("tf1_graph").join("ckpt-9");
     let ls = |more: &[&std::ffi::OsStr]| {
         ckptfs([&["ls".as_ref(), source.as_os_str(), "--tsv".as_ref()], more].concat())

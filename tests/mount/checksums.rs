@@ -1,4 +1,4 @@
-//! Checksums that a mount computes: in the background, of sound values only, and once for all mounts.
+//! Checksums that a mount computes: in the background, only of undamaged values, and once for all mounts.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,11 +17,12 @@ use crate::support::{CKPTFS, eventually, list, stderr};
 
 const INDEX: &str = "ckpt-9.index";
 const DATA: &str = "ckpt-9.data-00000-of-00001";
-/// Elements of `w`: cast to half, as many bytes as are worth keeping their checksum.
+/// The number of elements of `w`. Cast to half, they have enough bytes for their checksum to be kept.
 const ELEMENTS: u64 = 8 << 20;
 const CAST: &[&str] = &["--cast", "**=float16"];
 
-/// A checkpoint of `w` and `v`, last written long ago, a mountpoint, and a place for checksums that is not there yet.
+/// A checkpoint of `w` and `v` with an old modification time, a mountpoint, and a cache directory that does not exist
+/// yet.
 struct Place {
     dir: TempDir,
 }
@@ -43,7 +44,7 @@ impl Place {
         self.dir.path().canonicalize().unwrap().join(name)
     }
 
-    /// Sets the time of both files, whatever was done to them, to the same.
+    /// Sets the modification time of both files to the same fixed time.
     fn age(&self) {
         for name in [INDEX, DATA] {
             let then = SystemTime::UNIX_EPOCH + Duration::from_secs(1_600_000_000);
@@ -51,7 +52,7 @@ impl Place {
         }
     }
 
-    /// Changes a byte of the data, and nothing that `stat` tells.
+    /// Changes a byte of the data, but nothing that `stat` shows.
     fn damage(&self, at: usize) {
         let mut bytes = fs::read(self.path(DATA)).unwrap();
         bytes[at] ^= 0x40;
@@ -84,7 +85,7 @@ impl Place {
     }
 }
 
-/// The checksum of a variable in the index of a mount.
+/// Returns the checksum of a variable in the index of a mount.
 fn sum(mount: &MountGuard, name: &str) -> Masked {
     let rows = table::decode(&mount.read(INDEX)).unwrap();
     let row = rows.iter().find(|row| row.key == name.as_bytes()).unwrap();
@@ -95,16 +96,16 @@ fn halves(values: &[u16]) -> Masked {
     Masked::of(&values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<_>>())
 }
 
-/// `v`, cast.
+/// Returns the checksum of `v` after the cast.
 fn v() -> Masked {
     halves(&[0x3c00, 0x4000])
 }
 
 #[test]
-fn sums_are_computed_in_the_background_and_the_next_mount_reads_no_data_for_them() {
+fn checksums_are_computed_in_the_background_and_reused_by_the_next_mount() {
     let place = Place::new();
     let Some(mount) = place.mount(&place.cache(), CAST) else { return };
-    // Nobody reads the index.
+    // No program reads the index.
     eventually("the sums are kept", || place.kept().len() == 1);
     drop(mount);
     place.damage(0);
@@ -118,7 +119,7 @@ fn sums_are_computed_in_the_background_and_the_next_mount_reads_no_data_for_them
 }
 
 #[test]
-fn a_value_made_of_damaged_bytes_gets_no_good_checksum_and_one_line_in_the_log() {
+fn a_value_of_damaged_bytes_gets_no_valid_checksum_and_one_line_in_the_log() {
     let place = Place::new();
     place.damage(5);
     let Some(mount) = place.mount(&place.cache(), CAST) else { return };
@@ -128,7 +129,7 @@ fn a_value_made_of_damaged_bytes_gets_no_good_checksum_and_one_line_in_the_log()
 }
 
 #[test]
-fn another_map_or_a_source_that_was_written_again_is_summed_anew() {
+fn another_map_or_a_rewritten_source_gets_new_checksums() {
     let place = Place::new();
     for (mounts, flags) in (1..).zip([CAST, &["--cast", "**=bfloat16"]]) {
         let Some(mount) = place.mount(&place.cache(), flags) else { return };
@@ -145,7 +146,7 @@ fn another_map_or_a_source_that_was_written_again_is_summed_anew() {
 }
 
 #[test]
-fn a_cache_that_is_damaged_or_cannot_be_written_changes_nothing() {
+fn a_damaged_or_unwritable_cache_does_not_change_the_checksums() {
     let place = Place::new();
     let zeros = Masked::of(&[0, 0]).repeated(2, ELEMENTS);
     let Some(mount) = place.mount(&place.cache(), CAST) else { return };

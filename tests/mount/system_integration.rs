@@ -1,4 +1,4 @@
-//! How mounting behaves towards the rest of a system: mount(8) and fstab, systemd, users, terminals, and its own death.
+//! Integration with the system: mount(8), fstab, systemd, other users, terminals, manual pages, and a killed daemon.
 
 use std::fs::{self, Permissions};
 use std::io::Read;
@@ -15,7 +15,7 @@ use rustix::process::{Pid, Signal, geteuid, kill_process};
 use crate::support::mount::{MountGuard, Place, can_mount, is_alive, mount, mountinfo, run_to_end};
 use crate::support::{CKPTFS, ckptfs, eventually, stderr, stdout};
 
-/// Unmounts when it is dropped, whatever mounted it.
+/// A guard that unmounts a path when it is dropped, regardless of the program that mounted it.
 struct Unmounting(PathBuf);
 
 impl Drop for Unmounting {
@@ -30,7 +30,7 @@ fn umount(path: &Path) {
 }
 
 #[test]
-fn without_a_subcommand_it_is_a_mount() {
+fn mount_is_the_default_subcommand() {
     let place = Place::new();
     if !can_mount() {
         return;
@@ -46,7 +46,8 @@ fn without_a_subcommand_it_is_a_mount() {
     }
 }
 
-/// In a mount namespace of its own, `mount` finds ckptfs as the helper of `type`, and `script` runs with the place as `$1`.
+/// Runs `script` in a new mount namespace, where `mount` finds ckptfs under the name `helper`. `$1` is the root of
+/// `place`.
 fn with_helper(place: &Place, helper: &str, script: &str) -> Output {
     let bin = place.root.join("bin");
     let _ = fs::create_dir(&bin);
@@ -57,7 +58,7 @@ fn with_helper(place: &Place, helper: &str, script: &str) -> Output {
 }
 
 #[test]
-fn mount_8_and_fstab_mount_it_by_its_own_helper() {
+fn mount_8_and_fstab_use_the_helper_of_ckptfs() {
     let place = Place::new();
     if !can_mount() || !geteuid().is_root() {
         return;
@@ -78,7 +79,7 @@ fn mount_8_and_fstab_mount_it_by_its_own_helper() {
 }
 
 #[test]
-fn mount_8_mounts_it_through_the_helper_of_fuse() {
+fn mount_8_uses_the_helper_of_fuse_for_the_type_fuse_ckptfs() {
     let place = Place::new();
     if !can_mount() || !geteuid().is_root() {
         return;
@@ -96,7 +97,7 @@ fn mount_8_mounts_it_through_the_helper_of_fuse() {
 }
 
 #[test]
-fn files_belong_to_whom_they_are_said_to_and_lack_what_is_masked() {
+fn uid_gid_and_umask_set_the_owner_and_the_mode_of_files() {
     let place = Place::new();
     for args in
         [&["--uid", "1234", "--gid", "2345", "--umask", "027"][..], &["-o", "uid=1234,gid=2345,umask=027"]]
@@ -123,7 +124,7 @@ fn files_belong_to_whom_they_are_said_to_and_lack_what_is_masked() {
 }
 
 #[test]
-fn allow_root_lets_nobody_else_in() {
+fn allow_root_denies_other_users() {
     let place = Place::new();
     if !can_mount() || !geteuid().is_root() {
         return;
@@ -140,7 +141,8 @@ fn allow_root_lets_nobody_else_in() {
     assert!(stderr(&output).contains("exclude each other"), "{}", stderr(&output));
 }
 
-/// As a user without rights, in a world whose device users may open, with a copy of the program.
+/// Runs `script` as an unprivileged user with a copy of the program, in a mount namespace where users may open
+/// /dev/fuse.
 fn as_nobody(place: &Place, script: &str) -> Output {
     let program = place.root.join("ckptfs");
     fs::copy(CKPTFS, &program).unwrap();
@@ -154,7 +156,7 @@ fn as_nobody(place: &Place, script: &str) -> Output {
 }
 
 #[test]
-fn a_user_mounts_through_the_helper_and_is_told_what_lets_others_in() {
+fn an_unprivileged_user_can_mount_and_allow_other_says_what_it_needs() {
     let place = Place::new();
     if !can_mount() || !geteuid().is_root() {
         return;
@@ -173,7 +175,7 @@ fn a_user_mounts_through_the_helper_and_is_told_what_lets_others_in() {
 }
 
 #[test]
-fn a_daemon_that_is_killed_leaves_no_mount_behind_if_that_was_asked_for() {
+fn a_killed_daemon_leaves_no_mount_behind_with_auto_unmount() {
     let place = Place::new();
     for (args, is_left) in [(&["--auto-unmount"][..], false), (&["-oauto_unmount"], false), (&[], true)] {
         let Some(m) = place.mount(args) else { return };
@@ -190,7 +192,7 @@ fn a_daemon_that_is_killed_leaves_no_mount_behind_if_that_was_asked_for() {
     }
 }
 
-/// The guardians of a mountpoint.
+/// Returns the guardian processes of a mountpoint.
 fn guardians(path: &Path) -> Vec<Pid> {
     let wanted = [b"guard\0", path.as_os_str().as_encoded_bytes()].concat();
     let is_one = |pid: &i32| {
@@ -203,7 +205,7 @@ fn guardians(path: &Path) -> Vec<Pid> {
 }
 
 #[test]
-fn a_guardian_ends_with_its_mount_and_takes_no_later_one_down() {
+fn a_guardian_ends_with_its_mount_and_does_not_unmount_a_later_one() {
     let place = Place::new();
     let Some(m) = place.mount(&["--auto-unmount"]) else { return };
     let guardian = guardians(m.path())[0];
@@ -221,7 +223,7 @@ fn a_guardian_ends_with_its_mount_and_takes_no_later_one_down() {
 }
 
 #[test]
-fn systemd_is_told_when_the_mount_answers_and_when_it_goes() {
+fn systemd_is_notified_when_the_mount_is_ready_and_when_it_stops() {
     let place = Place::new();
     if !can_mount() {
         return;
@@ -248,7 +250,7 @@ fn systemd_is_told_when_the_mount_answers_and_when_it_goes() {
     assert!(child.wait().unwrap().success());
 }
 
-/// Runs a command on a terminal, and returns what that shows.
+/// Runs a command on a terminal and returns its output.
 fn on_a_terminal(place: &Place, line: &str, environment: &[(&str, &str)]) -> String {
     let mut command = Command::new("script");
     command.args(["-qec", line, "/dev/null"]).current_dir(&place.root).stdin(Stdio::null());
@@ -257,7 +259,7 @@ fn on_a_terminal(place: &Place, line: &str, environment: &[(&str, &str)]) -> Str
 }
 
 #[test]
-fn on_a_terminal_success_is_told_and_elsewhere_nothing_is() {
+fn a_successful_mount_is_reported_only_on_a_terminal() {
     let place = Place::new();
     if !can_mount() {
         return;
@@ -276,7 +278,7 @@ fn on_a_terminal_success_is_told_and_elsewhere_nothing_is() {
 }
 
 #[test]
-fn errors_have_colours_on_a_terminal_only_and_none_where_they_are_not_wanted() {
+fn errors_have_colors_only_on_a_terminal_without_no_color() {
     let place = Place::new();
     for line in ["check ckpt-9 --rename bert=x", "check ckpt-9 --drop {", "check none"] {
         let line = format!("{CKPTFS} {line}");
@@ -290,7 +292,7 @@ fn errors_have_colours_on_a_terminal_only_and_none_where_they_are_not_wanted() {
 }
 
 #[test]
-fn the_log_goes_to_a_file_that_it_is_added_to_and_to_the_mount() {
+fn the_log_is_appended_to_a_file_and_shown_in_the_mount() {
     let place = Place::new();
     let log = place.root.join("log.txt");
     fs::write(&log, "before\n").unwrap();
@@ -303,7 +305,7 @@ fn the_log_goes_to_a_file_that_it_is_added_to_and_to_the_mount() {
 }
 
 #[test]
-fn in_the_foreground_the_log_goes_to_standard_error_and_verbose_has_more_of_it() {
+fn in_the_foreground_the_log_goes_to_standard_error_and_verbose_adds_lines() {
     let place = Place::new();
     let ended =
         run_to_end(&place.prefix(), &place.mountpoint(), |pid| kill_process(pid, Signal::INT).unwrap());
@@ -320,7 +322,7 @@ fn in_the_foreground_the_log_goes_to_standard_error_and_verbose_has_more_of_it()
 }
 
 #[test]
-fn a_help_a_manual_and_completions_know_every_command() {
+fn every_command_has_a_manual_page_and_every_shell_has_completions() {
     let help = stdout(&ckptfs(["--help"]));
     let commands = help.split("Commands:\n").nth(1).unwrap().split("\n\n").next().unwrap();
     let names: Vec<_> = commands
@@ -352,7 +354,7 @@ fn a_help_a_manual_and_completions_know_every_command() {
 }
 
 #[test]
-fn output_that_nobody_reads_is_no_error() {
+fn output_to_a_closed_pipe_is_not_an_error() {
     for args in [&["completions", "bash"][..], &["man"], &["status", "--json"]] {
         let mut child =
             Command::new(CKPTFS).args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();

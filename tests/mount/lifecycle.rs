@@ -1,4 +1,4 @@
-//! A mount from its beginning to its end, whoever ends it: a signal, or somebody's `umount`. Ours takes no other down.
+//! The lifecycle of a mount. It ends with a signal or with `umount`, and its daemon never unmounts another mount.
 
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
@@ -12,7 +12,7 @@ use crate::support::mount::{Place, can_mount, is_alive, mount, mountinfo, run_to
 use crate::support::{CKPTFS, eventually, list, stderr, stdout};
 
 #[test]
-fn each_signal_unmounts_and_ends_the_daemon_and_in_the_foreground_that_is_exit_0() {
+fn each_signal_unmounts_and_a_daemon_in_the_foreground_exits_with_0() {
     for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
         let place = Place::new();
         let Some(m) = place.mount(&[]) else { return };
@@ -31,7 +31,7 @@ fn each_signal_unmounts_and_ends_the_daemon_and_in_the_foreground_that_is_exit_0
 }
 
 #[test]
-fn a_signal_as_soon_as_the_command_returns_unmounts_too() {
+fn a_signal_right_after_the_command_returns_unmounts() {
     let place = Place::new();
     for _ in 0..10 {
         let Some(m) = place.mount(&[]) else { return };
@@ -41,7 +41,7 @@ fn a_signal_as_soon_as_the_command_returns_unmounts_too() {
 }
 
 #[test]
-fn a_mount_in_use_is_detached_on_a_signal_and_an_open_file_reads_to_its_end() {
+fn a_signal_detaches_a_mount_in_use_and_open_files_stay_readable() {
     let place = Place::new();
     for path in ["ckpt-9.data-00000-of-00001", "ckpt-9/raw/w", "ckpt-9/text/w.txt"] {
         let Some(m) = place.mount(&[]) else { return };
@@ -63,7 +63,7 @@ fn a_mount_in_use_is_detached_on_a_signal_and_an_open_file_reads_to_its_end() {
 }
 
 #[test]
-fn a_second_signal_ends_the_daemon_though_a_file_is_open() {
+fn a_second_signal_ends_the_daemon_while_a_file_is_open() {
     let place = Place::new();
     let Some(m) = place.mount(&["--cache", "kernel"]) else { return };
     let daemon = m.daemon();
@@ -77,11 +77,11 @@ fn a_second_signal_ends_the_daemon_though_a_file_is_open() {
 }
 
 #[test]
-fn after_somebody_elses_umount_the_daemon_ends_and_takes_no_later_mount_down() {
+fn after_an_external_umount_the_daemon_ends_and_later_mounts_stay() {
     let place = Place::new();
     let Some(first) = place.mount(&[]) else { return };
     let daemon = first.daemon();
-    // Kept busy while it goes, so that the daemon is still there when the next one is mounted.
+    // The open file keeps the first daemon alive while the second mount is made.
     let file = File::open(first.join("ckpt-9/raw/w")).unwrap();
     unmount(first.path(), UnmountFlags::DETACH).unwrap();
     let second = place.mount(&[]).unwrap();
@@ -95,7 +95,7 @@ fn after_somebody_elses_umount_the_daemon_ends_and_takes_no_later_mount_down() {
 }
 
 #[test]
-fn a_signal_to_the_daemon_of_a_mount_that_is_gone_takes_no_later_mount_down() {
+fn a_signal_to_the_daemon_of_a_detached_mount_does_not_unmount_a_later_mount() {
     let place = Place::new();
     let Some(first) = place.mount(&[]) else { return };
     let daemon = first.daemon();
@@ -114,7 +114,7 @@ fn a_signal_to_the_daemon_of_a_mount_that_is_gone_takes_no_later_mount_down() {
 }
 
 #[test]
-fn a_daemon_whose_mount_was_taken_by_umount_ends() {
+fn a_daemon_ends_when_its_mount_is_unmounted() {
     let place = Place::new();
     let Some(m) = place.mount(&[]) else { return };
     let daemon = m.daemon();
@@ -123,7 +123,7 @@ fn a_daemon_whose_mount_was_taken_by_umount_ends() {
 }
 
 #[test]
-fn the_daemon_holds_no_stream_of_who_started_it_and_none_is_closed() {
+fn the_standard_streams_of_the_daemon_are_dev_null_and_it_keeps_no_pipe() {
     let place = Place::new();
     let Some(m) = place.mount(&[]) else { return };
     let pid = m.daemon().as_raw_nonzero();
@@ -133,7 +133,7 @@ fn the_daemon_holds_no_stream_of_who_started_it_and_none_is_closed() {
     }
     let links =
         fs::read_dir(format!("/proc/{pid}/fd")).unwrap().map(|entry| fs::read_link(entry.unwrap().path()));
-    // What this process was given by who started it, everybody below it has too.
+    // The daemon also has the descriptors that this process inherited.
     let given: Vec<_> = fs::read_dir("/proc/self/fd")
         .unwrap()
         .flat_map(|entry| fs::read_link(entry.unwrap().path()))
@@ -148,7 +148,7 @@ fn the_daemon_holds_no_stream_of_who_started_it_and_none_is_closed() {
 }
 
 #[test]
-fn a_shell_that_waits_for_the_output_of_mount_gets_it() {
+fn a_command_substitution_of_mount_returns_its_output() {
     let place = Place::new();
     if !can_mount() {
         return;
@@ -167,7 +167,7 @@ fn a_shell_that_waits_for_the_output_of_mount_gets_it() {
 }
 
 #[test]
-fn two_mounts_of_one_source_are_two() {
+fn two_mounts_of_one_source_are_independent() {
     let place = Place::new();
     let (Some(one), Some(two)) = (mount(&place.prefix(), &[]), mount(&place.prefix(), &["--rename", "w=v"]))
     else {

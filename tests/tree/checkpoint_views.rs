@@ -1,4 +1,4 @@
-//! The files about a whole checkpoint, at the top of its directory.
+//! Views of a whole checkpoint: the files at the top of its directory.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,7 +17,8 @@ fn tree(name: &str) -> Tree {
     Tree::new(Box::new(MountedSource::open(&fixture(name), Arc::default()).unwrap()), []).unwrap()
 }
 
-/// A file at the top of the checkpoint's directory, as long as `stat` says it is.
+/// Returns the text of a file at the top of the checkpoint's directory. `None` if it is missing. Its length must be
+/// that of `stat`.
 fn text(tree: &Tree, name: &str) -> Option<String> {
     let directory = tree.lookup(Ino::ROOT, b"ckpt-9").unwrap().ino;
     let attr = tree.lookup(directory, name.as_bytes()).ok()?;
@@ -42,7 +43,7 @@ fn the_tables_have_a_row_for_each_variable() {
 }
 
 #[test]
-fn the_table_of_variables_is_what_ls_prints() {
+fn the_table_of_variables_equals_the_output_of_ls() {
     for name in ["object_module", "odd_names", "dtypes"] {
         let ls =
             Command::cargo_bin("ckptfs").unwrap().arg("ls").arg(fixture(name)).arg("--tsv").output().unwrap();
@@ -55,7 +56,7 @@ fn the_table_of_variables_is_what_ls_prints() {
 }
 
 #[test]
-fn an_object_graph_is_where_there_is_one() {
+fn the_object_graph_is_shown_only_if_there_is_one() {
     let graph = text(&tree("object_module"), "object_graph.json").unwrap();
     let graph: serde_json::Value = serde_json::from_str(&graph).unwrap();
     let nodes = graph["nodes"].as_array().unwrap();

@@ -1,4 +1,4 @@
-//! What a mount does once however many ask for it, and what it does not do before somebody does.
+//! Work on demand: a mount does it once for many readers, and not before a reader needs it.
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
@@ -13,7 +13,7 @@ use crate::support::list;
 use crate::support::mount::{MountGuard, Place, mount};
 
 const READERS: usize = 16;
-/// What is decoded at once.
+/// The number of bytes that are decoded at once.
 const PIECE: usize = 4 << 20;
 
 fn status(m: &MountGuard, counter: &str) -> u64 {
@@ -22,9 +22,9 @@ fn status(m: &MountGuard, counter: &str) -> u64 {
 }
 
 #[test]
-fn many_readers_of_one_piece_cause_one_decode() {
+fn many_readers_of_one_block_cause_one_decode() {
     let place = Place::new();
-    // Past the kernel's cache, so that each of them asks.
+    // Direct mode bypasses the page cache, so that each reader sends a request.
     let Some(m) = place.mount(&["--threads", "8", "--cache", "direct"]) else { return };
     let file = File::open(m.join("ckpt-9/text/w.txt")).unwrap();
     assert!(file.metadata().unwrap().len() as usize > PIECE);
@@ -48,10 +48,10 @@ fn many_readers_of_one_piece_cause_one_decode() {
 }
 
 #[test]
-fn a_plain_listing_makes_nothing_and_a_long_one_knows_every_length() {
+fn a_plain_listing_computes_nothing_and_a_long_listing_has_every_length() {
     let dir = tempfile::tempdir().unwrap();
     let prefix = dir.path().join("ckpt-9");
-    // Whoever reads these strings finds that their checksum is wrong, and says so.
+    // The checksum of these strings is wrong. Reading them adds a line to the log.
     Bundle::new()
         .floats("w", &[1.0, 2.0])
         .tensor("words", Dtype::String, &[2], b"\x01\x01\0\0\0\0ab")

@@ -1,4 +1,4 @@
-"""Checksums that a mount computes, judged by TensorFlow, which refuses a value whose checksum is wrong."""
+"""Checksums that a mount computes, checked by TensorFlow, which refuses a value with a wrong checksum."""
 
 import os
 import time
@@ -13,7 +13,7 @@ from harness import PATIENCE, assert_same, values
 from test_restore import at
 from test_values import floats, save
 
-# More bytes than are summed as fast as their checksums are found, also when they are cast to half.
+# The matrices are large enough for a mount to keep their checksums, also after a cast to half.
 SHAPES = {"embedding": (3000, 1500), "square": (2100, 2100), "bias": (7,)}
 MAP = """
 version = 1
@@ -33,7 +33,7 @@ def kept(tmp_path, monkeypatch):
 
 
 def settled(*files):
-    """Written long ago: of what may still be written without its time telling nothing is kept."""
+    """Sets old times on files: checksums are kept only for files that can no longer change without a new time."""
     for file in files:
         os.utime(file, (1_600_000_000, 1_600_000_000))
 
@@ -67,7 +67,7 @@ def test_tensorflow_restores_computed_values(mount, tmp_path, kept, when):
 
 
 @pytest.mark.parametrize("times", [1, 2])
-def test_tensorflow_restores_what_another_format_has_no_checksums_of(mount, tmp_path, kept, times):
+def test_tensorflow_restores_values_of_a_format_without_checksums(mount, tmp_path, kept, times):
     arrays = floats(SHAPES)
     safetensors.numpy.save_file(arrays, tmp_path / "model.safetensors")
     settled(tmp_path / "model.safetensors")
@@ -77,7 +77,7 @@ def test_tensorflow_restores_what_another_format_has_no_checksums_of(mount, tmp_
         wait_for(kept)
 
 
-def test_tensorflow_refuses_what_is_computed_of_damaged_bytes_and_nothing_else(mount, tmp_path, kept):
+def test_tensorflow_refuses_only_values_that_are_computed_from_damaged_bytes(mount, tmp_path, kept):
     arrays = floats(SHAPES)
     source = save(tmp_path / "source", arrays)
     data = source.with_name("ckpt-9.data-00000-of-00001")
