@@ -96,7 +96,7 @@ def partitioned(directory):
 
 
 def first_version(dtype, parts):
-    """In so many slices: TensorFlow writes none of 2 GiB, and reckons with ten bytes for each integer."""
+    """In so many slices: TensorFlow writes none of 2 GiB, and allows ten bytes for each integer."""
 
     def write(directory):
         import tensorflow as tf

@@ -18,7 +18,7 @@
 //! * [tree] names the files, and the kernel adapter `fuse` serves them. They know names and extents, and nothing about tensors.
 //! * [mounted_source] joins these rooms: it holds a source directory open, and opens and transforms a checkpoint when the tree
 //!   asks for it. An export writes virtual files to disk, on systems without FUSE.
-//! * [format] holds pure codecs, which import no other room.
+//! * [mod@format] holds pure codecs, which import no other room.
 //!
 //! The length of every file is known before any data are read, and nothing is stored per file: a mount reads only indexes. The
 //! [checksums] that a new index lacks are computed in the background, or when the index is read.

@@ -12,6 +12,35 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use lru::LruCache;
 
 /// A decoder, which computes bytes before they can be served. Their number is known in advance.
+///
+/// # Examples
+///
+/// ```
+/// use std::io;
+/// use std::sync::Arc;
+///
+/// use ckptfs::cache::{Cache, Decode, Identity};
+/// use ckptfs::extent::{Extent, VirtualFile};
+///
+/// /// The bytes 0, 1, 2, … 255, 0, 1, …
+/// struct Count;
+///
+/// impl Decode for Count {
+///     fn identity(&self) -> Identity {
+///         Identity { of: 0, to: "count" }
+///     }
+///
+///     fn decode(&self, at: u64, len: usize) -> io::Result<Vec<u8>> {
+///         Ok((at..at + len as u64).map(|byte| byte as u8).collect())
+///     }
+/// }
+///
+/// let file: VirtualFile = [Extent::Decoded { data: Arc::new(Count), len: 1000 }].into_iter().collect();
+/// let mut buf = [0; 3];
+/// file.read_at(&Cache::new(1 << 20), &mut buf, 511)?;
+/// assert_eq!(buf, [255, 0, 1]);
+/// # Ok::<(), io::Error>(())
+/// ```
 pub trait Decode: Send + Sync {
     /// Returns the identity of the decoder's input and operation. Decoders with the same identity produce the same
     /// bytes.

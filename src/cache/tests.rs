@@ -57,10 +57,10 @@ impl Decode for Cheap {
 #[test]
 fn a_second_cache_keeps_expensive_blocks_and_not_cheap_ones() {
     let cheap = Counting { id: 1, calls: AtomicUsize::new(0), fail: || Ok(()) };
-    let (cheap, dear): (Arc<dyn Decode>, _) = (Arc::new(Cheap(cheap)), counting(2, || Ok(())).1);
+    let (cheap, expensive): (Arc<dyn Decode>, _) = (Arc::new(Cheap(cheap)), counting(2, || Ok(())).1);
     let mut bytes = [0; 12];
     for (cache, kept) in [(Cache::new(100), 40), (Cache::new(100).second(), 20)] {
-        for decoder in [&cheap, &dear, &cheap, &dear] {
+        for decoder in [&cheap, &expensive, &cheap, &expensive] {
             cache.read(decoder, 25, &mut bytes, 6).unwrap();
             assert_eq!(bytes.to_vec(), (6..18).collect::<Vec<u8>>());
         }

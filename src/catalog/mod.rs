@@ -14,6 +14,19 @@ use crate::source_file::SourceFile;
 use crate::tensor::Tensor;
 
 /// A checkpoint's variables, under the names that ckptfs shows.
+///
+/// # Examples
+///
+/// ```
+/// use ckptfs::dtype::Dtype;
+/// use ckptfs::source;
+///
+/// let catalog = source::open("tests/fixtures/tf-2.21/ddp/ckpt-9".as_ref())?.catalog;
+/// let kernel = catalog.variable(b"module.encoder/kernel").expect("the checkpoint has it");
+/// assert_eq!(kernel.tensor.dtype, Dtype::Float32);
+/// assert_eq!(kernel.tensor.shape.to_string(), "[2, 3]");
+/// # Ok::<(), source::Error>(())
+/// ```
 #[derive(Clone, Default)]
 pub struct Catalog {
     /// The variables, sorted by name. Each name occurs once.
@@ -173,7 +186,7 @@ impl Catalog {
     }
 
     /// Returns the information about the creation of a variable by the program that saved it, if it is known.
-    pub fn made(&self, variable: &Variable) -> Option<VariableInit> {
+    pub fn variable_init(&self, variable: &Variable) -> Option<VariableInit> {
         self.program.as_ref()?.0.get(variable.name_before()).copied()
     }
 

@@ -204,7 +204,7 @@ fn a_value_computed_from_damaged_bytes_has_an_invalid_checksum() {
 #[test]
 fn a_value_computed_from_a_missing_file_is_missing_and_has_an_invalid_checksum() {
     let shard = Arc::new(SourceFile::open("/nonexistent/model.data-00000-of-00001"));
-    let data = vec![Extent::Range { shard, offset: 0, len: 8 }];
+    let data = vec![Extent::Range { file: shard, offset: 0, len: 8 }];
     let stored = Arc::new(Tensor::new(Dtype::Float32, Shape([2].into()), data, Some(Masked(7))));
     let joined = crate::op::join(&[stored.clone(), stored], 0, &crate::op::Layout::Blocked).unwrap();
     let cast = Op::Cast { dtype: Dtype::Float16, saturate: false }.apply(&Arc::new(joined)).unwrap();
@@ -244,7 +244,7 @@ fn age(path: &Path, seconds: u64) {
 
 fn whole(path: &Path) -> Arc<Tensor> {
     let (shard, len) = (Arc::new(SourceFile::open(path)), fs::metadata(path).unwrap().len());
-    let data = vec![Extent::Range { shard, offset: 0, len }];
+    let data = vec![Extent::Range { file: shard, offset: 0, len }];
     Arc::new(Tensor::new(Dtype::Float32, Shape([len / 4].into()), data, None))
 }
 

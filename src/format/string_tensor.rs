@@ -16,7 +16,7 @@ use crate::format::{Malformed, Result};
 /// Decodes the elements of a tensor.
 ///
 /// The shape gives `num_elements`, and the elements must use all bytes. The bytes of the elements are not checked:
-/// for that, compare [`checksum`] with the entry's.
+/// for that, compare its checksum with the entry's.
 pub fn decode(bytes: &[u8], num_elements: u64) -> Result<Vec<&[u8]>> {
     decode_with_order(Endianness::Little, bytes, num_elements)
 }

@@ -34,6 +34,22 @@ pub use crate::map::toml::file::MapText;
 use crate::map::toml::file::{MapFile, Var};
 
 /// A map that is parsed and compiled, but not yet checked against a checkpoint. The default is the empty map.
+///
+/// # Examples
+///
+/// ```
+/// use ckptfs::map::{Flag, Map, MapText};
+/// use ckptfs::{remap, source};
+///
+/// let file = MapText { name: "fix.toml".into(), text: "[[rule]]\ndrop = '**/bias'".into() };
+/// let map = Map::parse(&[Flag::Rename("module.{x:**}={x}".into())], &[file]).expect("a valid map");
+///
+/// let mut catalog = source::open("tests/fixtures/tf-2.21/ddp/ckpt-9".as_ref())?.catalog;
+/// remap::apply(&map, &mut catalog).expect("the map fits");
+/// assert!(catalog.variable(b"encoder/kernel").is_some());
+/// assert!(catalog.variable(b"encoder/bias").is_none());
+/// # Ok::<(), source::Error>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Map {
     pub(crate) rules: Vec<Rule>,

@@ -8,7 +8,7 @@ use crate::source_file::Stamp;
 /// strings in some formats.
 pub struct Checkpoint {
     /// Its directory and the names of its files.
-    pub(crate) prefix: Prefix,
+    pub prefix: Prefix,
     /// Its variables.
     pub catalog: Catalog,
     /// The stamp (inode, length and modification time) of the index when it was read.

@@ -39,7 +39,7 @@ pub(crate) use diagnose::no_checkpoints;
 pub use error::{Cut, Error, Fault};
 pub(crate) use formats::{find_checkpoints, find_files};
 pub(crate) use meta_graph::wanted as wanted_by_graph;
-pub(crate) use prefix::Prefix;
+pub use prefix::Prefix;
 pub use resolve::{Located, Resolved, newest, resolve};
 pub(crate) use saved_model::{VARIABLES, is_saved_model};
 pub(crate) use sniff::{is_index, is_table};
@@ -51,6 +51,17 @@ use crate::source_file::SourceFile;
 
 /// Opens the checkpoint to which `path` resolves. The path is a prefix, any file of a checkpoint, a directory (its
 /// newest checkpoint) or a SavedModel.
+///
+/// # Examples
+///
+/// ```
+/// use ckptfs::source;
+///
+/// // A prefix, any file of the checkpoint, or its directory.
+/// let checkpoint = source::open("tests/fixtures/tf-2.21/ddp".as_ref())?;
+/// assert_eq!(checkpoint.prefix.path().file_name().unwrap(), "ckpt-9");
+/// # Ok::<(), source::Error>(())
+/// ```
 ///
 /// # Errors
 /// A description of what the path leads to instead of a checkpoint, or every fault of the checkpoint.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// The name of a checkpoint: its directory and the beginning of its files' names.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Prefix {
+pub struct Prefix {
     /// The directory.
     pub(crate) dir: PathBuf,
     /// The beginning of its files' names.
@@ -47,7 +47,7 @@ impl Prefix {
     }
 
     /// Returns the prefix in the form that TensorFlow accepts.
-    pub(crate) fn path(&self) -> PathBuf {
+    pub fn path(&self) -> PathBuf {
         self.at(self.stem.clone())
     }
 

@@ -155,7 +155,7 @@ fn of_other_format(directory: &Arc<Directory>, stem: &OsStr) -> Option<Located> 
 }
 
 /// Finds the newest checkpoint of a directory, and counts its checkpoints. The newest is the last complete one in the
-/// order of [`checkpoint_list::in_order`], or else the one with the newest index.
+/// order of `in_order`, or else the one with the newest index.
 ///
 /// # Errors
 /// An error of reading, or [`Error::NoCheckpoints`].

@@ -7,6 +7,18 @@ use crate::dtype::Dtype;
 use crate::extent::VirtualFile;
 
 /// A format in which every variable has its own file: `npy/dense/kernel.npy`.
+///
+/// # Examples
+///
+/// ```
+/// use ckptfs::{source, view};
+///
+/// let catalog = source::open("tests/fixtures/tf-2.21/ddp/ckpt-9".as_ref())?.catalog;
+/// let kernel = catalog.variable(b"module.encoder/kernel").expect("the checkpoint has it");
+/// let npy = (view::format("npy").expect("a form").file)(kernel).expect("float32 has this form");
+/// assert_eq!(npy.len(), 128 + kernel.tensor.len());
+/// # Ok::<(), source::Error>(())
+/// ```
 pub struct Format {
     /// The directory that contains the files, and the format's name on the command line.
     pub(crate) name: &'static str,

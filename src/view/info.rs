@@ -54,7 +54,7 @@ pub(super) fn json(catalog: &Catalog, variable: &Variable) -> Value {
     if let Some(source) = catalog.other_source(variable) {
         info["source"] = source.into();
     }
-    if let Some(VariableInit { created, is_trainable }) = catalog.made(variable) {
+    if let Some(VariableInit { created, is_trainable }) = catalog.variable_init(variable) {
         info["created"] = created.into();
         info["trainable"] = is_trainable.into();
     }
@@ -71,7 +71,7 @@ pub(super) fn json(catalog: &Catalog, variable: &Variable) -> Value {
 fn stored(tensor: &Tensor, info: &mut Value) {
     let stored = tensor.stored().map_or(tensor, |stored| stored);
     let (shard, offset) = match &*stored.data {
-        [Extent::Range { shard, offset, .. }] => (Some(shard.name().into_owned()), Some(*offset)),
+        [Extent::Range { file: shard, offset, .. }] => (Some(shard.name().into_owned()), Some(*offset)),
         _ => (None, None),
     };
     (info["shard"], info["offset"]) = (shard.into(), offset.into());

@@ -174,7 +174,7 @@ mod tests {
 
     fn missing(name: &str) -> Variable {
         let shard = Arc::new(SourceFile::open("/nonexistent/ckpt.data-00000-of-00001"));
-        variable(name, Dtype::Float32, 4, Extent::Range { shard, offset: 0, len: 16 })
+        variable(name, Dtype::Float32, 4, Extent::Range { file: shard, offset: 0, len: 16 })
     }
 
     fn catalog(variables: Vec<Variable>) -> Arc<Catalog> {

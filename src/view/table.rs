@@ -29,7 +29,7 @@ const PROGRAM: More = More {
     is_there: Catalog::knows_program,
     header: "created\ttrainable",
     row: |catalog, variable| {
-        let made = catalog.made(variable);
+        let made = catalog.variable_init(variable);
         made.map_or_else(|| "\t".into(), |made| format!("{}\t{}", made.created, made.is_trainable))
     },
 };

@@ -44,7 +44,11 @@ fn an_unreadable_graph_does_not_change_the_checkpoint() {
         fs::write(dir.path().join("ckpt-9.meta"), graph).unwrap();
         let checkpoint = source::open(&dir.path().join("ckpt-9")).unwrap();
         assert!(
-            checkpoint.catalog.variables.iter().all(|variable| checkpoint.catalog.made(variable).is_none())
+            checkpoint
+                .catalog
+                .variables
+                .iter()
+                .all(|variable| checkpoint.catalog.variable_init(variable).is_none())
         );
         let output = ckptfs(["ls".as_ref(), dir.path().join("ckpt-9").as_os_str(), "--tsv".as_ref()]);
         assert!(output.status.success());

@@ -97,7 +97,7 @@ fn matrix() -> (tempfile::TempDir, Tensor) {
     let path = dir.path().join("data");
     let numbers = (0..LEN / 4).map(|i| (i % 977) as f32);
     File::create(&path).unwrap().write_all(&numbers.flat_map(f32::to_le_bytes).collect::<Vec<_>>()).unwrap();
-    let data = Extent::Range { shard: Arc::new(SourceFile::open(&path)), offset: 0, len: LEN };
+    let data = Extent::Range { file: Arc::new(SourceFile::open(&path)), offset: 0, len: LEN };
     (dir, Tensor::new(Dtype::Float32, Shape(SIDES.into()), vec![data], None))
 }
 

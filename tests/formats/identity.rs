@@ -261,7 +261,7 @@ fn an_index_of_several_blocks_survives_a_round_trip() {
         bundle.tensor(format!("{i:04}/{long}"), Dtype::Uint8, &[1], &[i as u8])
     });
     let index = bundle.index();
-    assert!(table::decode(&index).unwrap().last().unwrap().at > 0, "one block is no test");
+    assert!(table::decode(&index).unwrap().last().unwrap().at > 0, "the index needs several blocks");
     let (_dir, prefix) = write(&bundle);
     let flag = |text: &str| [Flag::Rename(text.to_owned())];
     assert_eq!(there_and_back(&prefix, &flag("**=y/**"), &flag("y/**=**")), index);

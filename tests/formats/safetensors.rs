@@ -73,7 +73,7 @@ fn every_value_is_a_range_of_a_file() {
             (shards, true, true)
         );
         for variable in &catalog.variables {
-            let [Extent::Range { shard, .. }] = &variable.tensor.data[..] else {
+            let [Extent::Range { file: shard, .. }] = &variable.tensor.data[..] else {
                 panic!("{}", variable.name)
             };
             assert!(catalog.shards.iter().any(|other| Arc::ptr_eq(other, shard)));

@@ -78,7 +78,7 @@ fn status_counts_the_checkpoints_that_do_not_fit() {
 fn checkpoints_are_planned_in_the_background() {
     let source = train();
     let Some(m) = mount(source.path(), &MAP) else { return };
-    crate::support::eventually("all are planned, though nobody listed them", || {
+    crate::support::eventually("all are planned, without a listing", || {
         let status: Value = serde_json::from_str(&m.text(".ckptfs/status.json")).unwrap();
         status["checkpoints"]["planned"] == 10
     });

@@ -144,7 +144,7 @@ fn the_standard_streams_of_the_daemon_are_dev_null_and_it_keeps_no_pipe() {
         .collect();
     assert!(pipes.is_empty(), "{pipes:?}");
     assert_eq!(fs::read_link(format!("/proc/{pid}/cwd")).unwrap(), Path::new("/"));
-    assert!(m.said.stdout.is_empty() && m.said.stderr.is_empty(), "nobody looks, so nothing is said");
+    assert!(m.said.stdout.is_empty() && m.said.stderr.is_empty(), "no terminal, so no message");
 }
 
 #[test]

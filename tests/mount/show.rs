@@ -127,7 +127,7 @@ fn every_link_leads_to_a_shown_path() {
         let links: Vec<_> = links.collect();
         assert_eq!(links.is_empty(), show == "vars", "{show}");
         for (path, attr) in links {
-            let Ok(Content::Link(target)) = tree.content(attr.ino) else { panic!("{path} is no link") };
+            let Ok(Content::Link(target)) = tree.content(attr.ino) else { panic!("{path} is not a link") };
             let target = String::from_utf8(target.to_vec()).unwrap();
             let reached = follow(Path::new(path).parent().unwrap(), &target);
             assert!(

@@ -105,7 +105,7 @@ fn stuck_and_dead_mounts_are_distinguished_without_waiting() {
     let pid = mount["pid"].as_i64();
     assert!(pid.is_none_or(|pid| pid == i64::from(daemon.as_raw_nonzero().get())), "{mount}");
     assert_eq!(mount["status"], Value::Null);
-    assert!(status(&[]).status.success(), "nobody asked for this one by its name");
+    assert!(status(&[]).status.success(), "no mount was asked for by name");
     drop(stopped);
     assert_eq!(asked(&m).0["state"], "answers");
 

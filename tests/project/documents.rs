@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use regex::Regex;
 
 use crate::support::{ckptfs, list, stdout};
+use crate::words::{BANNED, matches};
 
 /// The documents outside docs/.
 const OTHERS: &[&str] =
@@ -23,32 +24,6 @@ const ONE_CLICK: &[&str] = &[
     "docs/maps.md",
     "docs/troubleshooting.md",
     "CONTRIBUTING.md",
-];
-
-/// Words that a reader has to look up or read twice, and words that make people the agents of code.
-const BANNED: &[&str] = &[
-    r"reckon\w*",
-    r"fares?",
-    r"anew",
-    r"shall",
-    r"dear",
-    r"lends? a hand",
-    r"(gives?|gave|giving) way",
-    r"held against",
-    r"holds each",
-    r"came of",
-    r"by its own account",
-    r"somebody",
-    r"someone",
-    r"anybody",
-    r"nobody",
-    r"whoever",
-    r"kin",
-    r"thereof",
-    r"wherein",
-    r"to be had",
-    r"as of now",
-    r"for want of",
 ];
 
 #[test]
@@ -175,15 +150,6 @@ fn anchor(heading: &str) -> String {
     let title = heading.trim_start_matches('#').trim().to_lowercase();
     let kept = title.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
     kept.map(|c| if c == ' ' { '-' } else { c }).collect()
-}
-
-/// Returns the lines of a document in which a pattern occurs.
-fn matches(document: &str, pattern: &Regex) -> Vec<String> {
-    let text = read(document);
-    let found = text.lines().enumerate().filter_map(|(number, line)| {
-        pattern.find(line).map(|word| format!("{document}:{}: {}", number + 1, word.as_str()))
-    });
-    found.collect()
 }
 
 fn read(path: &str) -> String {

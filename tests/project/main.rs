@@ -11,3 +11,4 @@ mod layers;
 #[cfg(feature = "fuse")]
 mod readme;
 mod seeds;
+mod words;

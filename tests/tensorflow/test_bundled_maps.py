@@ -127,7 +127,7 @@ def sentences():
     return random.integers(0, BERT.vocab, [2, 5]), random.integers(0, 2, [2, 5])
 
 
-def reckoned(source):
+def computed(source):
     return bert_math.of_checkpoint(source, HEADS, BERT.layers, *sentences())
 
 
@@ -189,7 +189,7 @@ def test_a_model_garden_encoder_computes_the_same_as_bert(mount, tmp_path):
     tf.train.Checkpoint(encoder).read(at(m, "ckpt-9")).assert_existing_objects_matched()
     ids, types = sentences()
     last, pooled = encoder([ids, types, np.tile(np.arange(5), [2, 1])])
-    expected = reckoned(source)
+    expected = computed(source)
     close(last, expected[0])
     close(pooled, expected[1])
 
@@ -226,7 +226,7 @@ def hugging_face(size):
     return found
 
 
-def as_pytorch_reckons(found):
+def as_pytorch_computes(found):
     """Computes the same network from PyTorch's parameters, whose linear layers multiply by the transposed weight."""
     name = lambda at: at.replace("layer_", "layer.").replace("/", ".")
     linear = lambda at, x: x @ found[f"{name(at)}.weight"].T + found[f"{name(at)}.bias"]
@@ -241,7 +241,7 @@ def test_hugging_face_parameters_compute_the_same_as_bert(mount, tmp_path):
     m = mount(save(tmp_path / "source", source), "--map", "@bert-to-huggingface")
     found = load_file(m / "ckpt-9" / "model.safetensors")
     assert {name: list(value.shape) for name, value in found.items()} == hugging_face(BERT)
-    for one, other in zip(as_pytorch_reckons(found), reckoned(source), strict=True):
+    for one, other in zip(as_pytorch_computes(found), computed(source), strict=True):
         close(one, other)
 
 

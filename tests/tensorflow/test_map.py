@@ -112,7 +112,7 @@ def test_map_ddp_module_prefix(mount, tmp_path):
 
 
 EMA = """
-# the average takes the weight's name; the raw weight gives way where an average exists
+# the average takes the weight's name; the raw weight is dropped where an average exists
 version = 1
 [options]
 collision = "first"

@@ -396,7 +396,7 @@ def test_names_with_slashes_and_dots_are_given_as_ls_shows_them(tmp_path, mount)
     assert_restores(tf.train.Checkpoint(heads={"x.y": new, "d/e": d}), at(m))
     assert d.numpy() == 4 and new.w.numpy().any()
     message = refused("check", source, "--rename", "heads/d=heads/d.e")
-    assert 'path "heads/d.e" cannot be' in message and "written `..`" in message
+    assert 'invalid path "heads/d.e"' in message and "written `..`" in message
 
 
 def test_shared_layers_keep_the_paths_that_no_rule_matches(tmp_path, mount):
@@ -455,10 +455,10 @@ def test_the_data_files_are_unchanged_and_the_graph_is_in_an_added_file(tmp_path
 
 REFUSALS = {
     "--rename net/frist=net/x": ["`net/frist` matched none", "nearest: `net/first`"],
-    "--rename net/first=net/second": ["another object is there", "net/second"],
+    "--rename net/first=net/second": ["already exists", "net/second"],
     "--rename net/first=net//x": ["a name is empty", "net//x"],
     "--rename net/first/w/.OPTIMIZER_SLOT/optimizer/m=net/first/w/m": ["a slot goes where its variable and its optimizer go"],
-    "--rename net/{x}=same": ["another object is there", "same"],
+    "--rename net/{x}=same": ["already exists", "same"],
     "--rename net/first=net/x..ATTRIBUTES": ["TensorFlow cannot restore"],
 }
 

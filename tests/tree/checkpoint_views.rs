@@ -22,7 +22,7 @@ fn tree(name: &str) -> Tree {
 fn text(tree: &Tree, name: &str) -> Option<String> {
     let directory = tree.lookup(Ino::ROOT, b"ckpt-9").unwrap().ino;
     let attr = tree.lookup(directory, name.as_bytes()).ok()?;
-    let Ok(Content::File(file)) = tree.content(attr.ino) else { panic!("{name} is no file") };
+    let Ok(Content::File(file)) = tree.content(attr.ino) else { panic!("{name} is not a file") };
     let mut bytes = vec![0; attr.len as usize];
     assert_eq!((file.len(), file.read_at(&Cache::new(0), &mut bytes, 0).unwrap()), (attr.len, bytes.len()));
     Some(String::from_utf8(bytes).unwrap())

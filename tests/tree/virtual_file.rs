@@ -68,7 +68,7 @@ impl Shards {
                 let start = bytes.len().min(*offset);
                 let run = &bytes[start..bytes.len().min(start + len)];
                 let range =
-                    Extent::Range { shard: shard.clone(), offset: start as u64, len: run.len() as u64 };
+                    Extent::Range { file: shard.clone(), offset: start as u64, len: run.len() as u64 };
                 (range, run.to_vec())
             }
             Part::Decoded(bytes, piece_len) => {
@@ -132,7 +132,7 @@ proptest! {
         let mut start = 0;
         for part in &parts {
             let (extent, bytes) = shards.extent(part);
-            if let (Extent::Range { shard, offset, .. }, false) = (extent, bytes.is_empty()) {
+            if let (Extent::Range { file: shard, offset, .. }, false) = (extent, bytes.is_empty()) {
                 let at = at.index(bytes.len());
                 let len = len.index(bytes.len() - at + 1);
                 let (found, place) = file.within_file((start + at) as u64, len as u64).unwrap();
@@ -149,7 +149,7 @@ proptest! {
         let (file, bytes) = shards.file(&parts);
         let filled: Vec<_> = parts.iter().map(|part| shards.extent(part)).filter(|(_, bytes)| !bytes.is_empty()).collect();
         let whole = match filled.as_slice() {
-            [(Extent::Range { shard, .. }, run)] => Some(shard).filter(|shard| shard.size() == Some(run.len() as u64)),
+            [(Extent::Range { file: shard, .. }, run)] => Some(shard).filter(|shard| shard.size() == Some(run.len() as u64)),
             _ => None,
         };
         prop_assert_eq!(file.whole_file().map(Arc::as_ptr), whole.map(Arc::as_ptr));

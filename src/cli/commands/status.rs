@@ -134,7 +134,7 @@ fn paragraph(mounted: &Mounted, answer: &Answer) -> String {
             let number = |pointer: &str| status.pointer(pointer).and_then(Value::as_u64).unwrap_or(0);
             let count = |pointer: &str, noun: &str| counted(number(pointer) as usize, noun);
             let passthrough = match status.pointer("/passthrough/reason").and_then(Value::as_str) {
-                None => "besides, the kernel reads data files by itself".into(),
+                None => "the kernel also reads data files directly".into(),
                 Some(why) => format!("all of them; the kernel reads none directly: {why}"),
             };
             format!(

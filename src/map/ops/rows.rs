@@ -146,7 +146,7 @@ impl Gather {
         let path = self.index.path.display();
         let text = printable(&text[..text.len().min(40)]);
         let what =
-            format!("{path}, line {line}: `{text}` is no index from 0 up to {dim}, the size of axis {axis}");
+            format!("{path}, line {line}: `{text}` is not an index below {dim}, the size of axis {axis}");
         OpError::new(&self.index.place, what)
     }
 }

@@ -217,6 +217,6 @@ fn files_of_rows_are_read_from_the_directory_of_the_map_and_checked() {
     assert_eq!(vocab(".", "new.txt").split(": ").last().unwrap(), "not a regular file");
     assert_eq!(
         resolved("{ gather = { axis = 0, index = 'bad.txt' } }").unwrap_err(),
-        "bad.txt, line 2: `3` is no index from 0 up to 3, the size of axis 0"
+        "bad.txt, line 2: `3` is not an index below 3, the size of axis 0"
     );
 }

@@ -233,7 +233,7 @@ impl<'a> Rows<'a> {
         if offset.checked_add(size).is_none_or(|end| end > i64::MAX as u64) {
             return Err(format!("bytes {offset}+{size} overflow"));
         }
-        let data = vec![Extent::Range { shard: shard.clone(), offset, len: size }];
+        let data = vec![Extent::Range { file: shard.clone(), offset, len: size }];
         let tensor = Tensor::new(dtype, shape, data, Some(entry.crc32c));
         if self.is_big_endian() { Tensor::from_big_endian(tensor) } else { Ok(tensor) }
     }

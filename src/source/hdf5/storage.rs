@@ -36,7 +36,7 @@ impl FileStorage {
         let end = at.checked_add(len).filter(|&end| end <= self.len())?;
         Some(match self {
             Self::Part { shard, offset, .. } => {
-                Extent::Range { shard: shard.clone(), offset: offset + at, len }
+                Extent::Range { file: shard.clone(), offset: offset + at, len }
             }
             Self::Memory(bytes) => Extent::Inline(bytes[at as usize..end as usize].into()),
         })

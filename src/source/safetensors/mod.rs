@@ -101,7 +101,7 @@ impl File {
         let shape = Shape(entry.shape.as_slice().into());
         shape.num_elements()?;
         let (offset, len) = (self.data_at + entry.start, entry.end - entry.start);
-        let data = vec![Extent::Range { shard: self.shard.clone(), offset, len }];
+        let data = vec![Extent::Range { file: self.shard.clone(), offset, len }];
         let tensor = Arc::new(Tensor::new(dtype, shape, data, None));
         let name = Name::from(entry.name.as_str());
         Some(Variable { name, key: None, plain_key: None, full_name: None, tensor, origin: None })

@@ -39,9 +39,7 @@ impl Block {
     pub(super) fn skim(&self) -> Result<VirtualFile, FileError> {
         let Handle { offset, size } = self.handle;
         match self.is_plain {
-            true => {
-                Ok([Extent::Range { shard: self.shard.clone(), offset, len: size }].into_iter().collect())
-            }
+            true => Ok([Extent::Range { file: self.shard.clone(), offset, len: size }].into_iter().collect()),
             false => Ok(table::unpack(&self.stored(size + table::BLOCK_TRAILER)?, offset)?.into()),
         }
     }

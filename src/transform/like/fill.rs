@@ -82,8 +82,8 @@ pub(crate) fn fitted(have: &Arc<Tensor>, want: &Arc<Tensor>) -> Tensor {
 /// Returns the bytes after the first `at` bytes, if the data is one range of a file.
 fn after(data: &[Extent], at: u64) -> Option<[Extent; 1]> {
     match data {
-        [Extent::Range { shard, offset, len }] => {
-            Some([Extent::Range { shard: shard.clone(), offset: offset + at, len: len.checked_sub(at)? }])
+        [Extent::Range { file: shard, offset, len }] => {
+            Some([Extent::Range { file: shard.clone(), offset: offset + at, len: len.checked_sub(at)? }])
         }
         _ => None,
     }

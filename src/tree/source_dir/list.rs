@@ -67,8 +67,8 @@ impl SourceDir {
         let content = |stamp: &Stamp| (stamp.dev, stamp.ino, stamp.len, stamp.mtime);
         let data: Vec<_> = data.iter().map(|(name, stamp)| (name, stamp.as_ref().map(content))).collect();
         let identity = inodes::hash((&self.path, stem, content(index), data));
-        let (astray, show) = (self.stale.clone(), inodes.show().clone());
-        let new = |tag| LazyCheckpoint::new(tag, found.clone(), directory.clone(), self.ino, astray, show);
+        let (stale, show) = (self.stale.clone(), inodes.show().clone());
+        let new = |tag| LazyCheckpoint::new(tag, found.clone(), directory.clone(), self.ino, stale, show);
         (stem.clone(), inodes.checkpoint_of(identity, new))
     }
 

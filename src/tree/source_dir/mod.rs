@@ -320,7 +320,7 @@ impl SourceDir {
         if let Some(listing) = self.fresh() {
             return Ok(listing);
         }
-        let astray = self.stale.swap(false, Ordering::Relaxed);
+        let stale = self.stale.swap(false, Ordering::Relaxed);
         let scan = match (self.scan(), self.current()) {
             (Ok(scan), _) => scan,
             (Err(error), None) => return Err(error),
@@ -335,7 +335,7 @@ impl SourceDir {
         };
         self.due.store(self.now() + FRESH.as_millis() as u64, Ordering::Relaxed);
         match self.current() {
-            Some(listing) if !astray && looks.last.as_ref() == Some(&scan) => Ok(listing),
+            Some(listing) if !stale && looks.last.as_ref() == Some(&scan) => Ok(listing),
             before => {
                 looks.changes += u32::from(looks.last.as_ref().is_some_and(|last| *last != scan));
                 looks.listings += 1;

@@ -109,7 +109,7 @@ impl<'a> Index<'a> {
     /// Returns the shard and offset of a tensor: those in the source if the tensor is one range of a source shard,
     /// else those in the additional shard.
     fn place(&mut self, tensor: &Arc<Tensor>) -> (u32, u64) {
-        if let [Extent::Range { shard, offset, .. }] = &*tensor.data
+        if let [Extent::Range { file: shard, offset, .. }] = &*tensor.data
             && let Some(number) = self.numbers.get(&Arc::as_ptr(shard))
         {
             return (*number, *offset);

@@ -122,7 +122,7 @@ fn a_tensor_is_read_once_even_if_it_is_damaged() {
 #[test]
 fn a_tensor_in_a_missing_file_allocates_no_memory() {
     let shard = Arc::new(crate::source_file::SourceFile::open("/nonexistent/ckpt.data-00000-of-00001"));
-    let data = Extent::Range { shard, offset: 0, len: 1 << 60 };
+    let data = Extent::Range { file: shard, offset: 0, len: 1 << 60 };
     let file = text(&stored(&[4], data, Masked(0))).unwrap();
     assert_eq!(file.len(), 1 << 60);
     assert!(file.read_at(&Cache::new(0), &mut [0; 8], 0).is_err());

@@ -51,7 +51,7 @@ impl Args {
             "Your program calls it `encoder`, not `bert`, and has a fresh optimizer. What would that map do?",
         )?;
         tour.ckptfs(&[&["check".as_ref(), source.as_os_str()], &words(MAP)])?;
-        tour.say("Mounted under the new names. Nothing is copied, whatever its size:")?;
+        tour.say("Mounted under the new names. No data is copied:")?;
         tour.ckptfs(&[&["mount".as_ref(), source.as_os_str(), "m".as_ref()], &words(MAP)])?;
         let mount = Mounted(dir.path().join("m"));
         tour.say("The mount holds a checkpoint that TensorFlow restores from, and a tree to look at:")?;

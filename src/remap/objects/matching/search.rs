@@ -283,7 +283,7 @@ mod tests {
             let pattern = Pattern::parse(&pattern, false).unwrap();
             let found = search(&graph, &SlotValues::default(), &pattern, Meaning::Paths).unwrap();
             for one in &found {
-                prop_assert!(pattern.is_match(one.path.as_bytes()), "{} is no match", one.path);
+                prop_assert!(pattern.is_match(one.path.as_bytes()), "{} is not a match", one.path);
                 prop_assert_eq!(graph.resolve(&one.path), Some(one.node));
                 prop_assert_eq!(one.path.split('/').count(), one.edges.len());
             }
