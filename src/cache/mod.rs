@@ -59,8 +59,8 @@ pub trait Decode: Send + Sync {
     ///
     /// # Errors
     /// Same as [`Self::decode`].
-    fn decode_into(&self, room: Vec<u8>, at: u64, len: usize) -> io::Result<Vec<u8>> {
-        drop(room);
+    fn decode_into(&self, reuse: Vec<u8>, at: u64, len: usize) -> io::Result<Vec<u8>> {
+        drop(reuse);
         self.decode(at, len)
     }
 
@@ -108,17 +108,17 @@ pub trait Decode: Send + Sync {
     /// # Errors
     /// Errors of the source.
     fn read(&self, len: u64, mut buf: &mut [u8], mut at: u64) -> io::Result<()> {
-        let grain = self.alignment();
+        let alignment = self.alignment();
         let most = if self.reads_whole_bands() { u64::MAX } else { self.block_len() };
         while !buf.is_empty() {
-            let start = at / grain * grain;
+            let start = at / alignment * alignment;
             let end =
-                (at + buf.len() as u64).next_multiple_of(grain).min(start.saturating_add(most)).min(len);
-            let piece = self.decode(start, (end - start) as usize)?;
-            let rest = piece.get((at - start) as usize..).unwrap_or_default();
+                (at + buf.len() as u64).next_multiple_of(alignment).min(start.saturating_add(most)).min(len);
+            let block = self.decode(start, (end - start) as usize)?;
+            let rest = block.get((at - start) as usize..).unwrap_or_default();
             let n = buf.len().min(rest.len());
             if n == 0 {
-                return Err(io::Error::other(format!("decoded {} bytes from {start}", piece.len())));
+                return Err(io::Error::other(format!("decoded {} bytes from {start}", block.len())));
             }
             buf[..n].copy_from_slice(&rest[..n]);
             (buf, at) = (&mut buf[n..], at + n as u64);
@@ -223,11 +223,11 @@ impl Cache {
 
     /// Returns the length of a decoder's block in this cache. For a decoder that reads whole bands, this is a
     /// multiple of its block length, up to half of the cache.
-    pub(crate) fn piece_len(&self, decoder: &dyn Decode) -> u64 {
-        let piece = decoder.block_len();
+    pub(crate) fn block_len(&self, decoder: &dyn Decode) -> u64 {
+        let block = decoder.block_len();
         match decoder.reads_whole_bands() {
-            true => ((self.budget as u64 / 2).min(LARGEST_BAND) / piece).max(1) * piece,
-            false => piece,
+            true => ((self.budget as u64 / 2).min(LARGEST_BAND) / block).max(1) * block,
+            false => block,
         }
     }
 
@@ -247,12 +247,12 @@ impl Cache {
             self.counters.misses.fetch_add(1, Ordering::Relaxed);
             return decoder.read(len, buf, at);
         }
-        let piece_len = self.piece_len(decoder.as_ref());
+        let block_len = self.block_len(decoder.as_ref());
         while !buf.is_empty() {
-            let piece = self.block(decoder, len, at / piece_len)?;
-            let from = (at % piece_len) as usize;
-            let n = buf.len().min(piece.len() - from);
-            buf[..n].copy_from_slice(&piece[from..from + n]);
+            let block = self.block(decoder, len, at / block_len)?;
+            let from = (at % block_len) as usize;
+            let n = buf.len().min(block.len() - from);
+            buf[..n].copy_from_slice(&block[from..from + n]);
             at += n as u64;
             buf = &mut buf[n..];
         }
@@ -264,15 +264,15 @@ impl Cache {
     /// # Errors
     /// Errors of the decoder, reported to every reader that waited for the block. Nothing is kept in that case.
     fn block(&self, decoder: &Arc<dyn Decode>, len: u64, index: u64) -> io::Result<Arc<Vec<u8>>> {
-        let (key, piece_len) = ((decoder.identity(), index), self.piece_len(decoder.as_ref()));
-        let at = index * piece_len;
-        let want = piece_len.min(len - at) as usize;
+        let (key, block_len) = ((decoder.identity(), index), self.block_len(decoder.as_ref()));
+        let at = index * block_len;
+        let want = block_len.min(len - at) as usize;
         match self.find(key, want) {
             Lookup::Kept(bytes) => Ok(bytes),
             Lookup::Flying(flight) => flight.wait(),
-            Lookup::Ours(flight, room) => {
+            Lookup::Ours(flight, reuse) => {
                 let landing = Landing { cache: self, key, flight, decoder, want };
-                landing.land(decode(decoder.as_ref(), room, at, want))
+                landing.land(decode(decoder.as_ref(), reuse, at, want))
             }
         }
     }
@@ -293,20 +293,20 @@ impl Cache {
         let flight = Arc::<Flight>::default();
         state.flying.insert(key, flight.clone());
         state.used += want;
-        let room = self.make_room(&mut state);
-        Lookup::Ours(flight, room)
+        let reuse = self.make_room(&mut state);
+        Lookup::Ours(flight, reuse)
     }
 
     /// Evicts blocks until the budget is met. Returns the buffer of an evicted block that no reader uses, for reuse.
     fn make_room(&self, state: &mut State) -> Vec<u8> {
-        let mut room = Vec::new();
+        let mut reuse = Vec::new();
         while state.used > self.budget {
             let Some((_, (_, old))) = state.kept.pop_lru() else { break };
             state.used -= old.len();
             self.counters.evictions.fetch_add(1, Ordering::Relaxed);
-            room = Arc::into_inner(old).unwrap_or(room);
+            reuse = Arc::into_inner(old).unwrap_or(reuse);
         }
-        room
+        reuse
     }
 }
 
@@ -380,8 +380,8 @@ impl From<Failure> for io::Error {
     }
 }
 
-fn decode(decoder: &dyn Decode, room: Vec<u8>, at: u64, want: usize) -> io::Result<Vec<u8>> {
-    let bytes = decoder.decode_into(room, at, want)?;
+fn decode(decoder: &dyn Decode, reuse: Vec<u8>, at: u64, want: usize) -> io::Result<Vec<u8>> {
+    let bytes = decoder.decode_into(reuse, at, want)?;
     if bytes.len() != want {
         return Err(io::Error::other(format!("decoded {} bytes instead of {want}", bytes.len())));
     }

@@ -97,7 +97,6 @@ impl Error {
         self
     }
 
-    #[cfg(test)]
     /// Returns the mistake in one line.
     #[cfg(test)]
     pub(crate) fn what(&self) -> &str {

@@ -185,21 +185,21 @@ impl Backend for MountedSource {
             // look for these.
             SourceKind::Variables => {
                 catalog.h5_layout = self.transform.h5_layout.unwrap_or(catalog.h5_layout);
-                let laid = self.transform.overlays.lay(catalog);
-                laid.map_err(|unlaid| format!("{}: {unlaid}", prefix.display()))?;
-                if let Err(misfit) = remap::add(&self.transform.map, catalog) {
-                    log::warn!("{}: no names added: {misfit}", prefix.display());
+                let overlaid = self.transform.overlays.lay(catalog);
+                overlaid.map_err(|error| format!("{}: {error}", prefix.display()))?;
+                if let Err(mismatch) = remap::add(&self.transform.map, catalog) {
+                    log::warn!("{}: no names added: {mismatch}", prefix.display());
                 }
             }
             _ => {
                 let outcome = self.transform_of(stem).apply(catalog);
-                let unmade = |unmade| {
+                let error = |error| {
                     let what =
-                        if matches!(unmade, TransformError::Overlay(_)) { "an overlay" } else { "the map" };
-                    format!("{}: {what} does not fit\n{unmade}", prefix.display())
+                        if matches!(error, TransformError::Overlay(_)) { "an overlay" } else { "the map" };
+                    format!("{}: {what} does not fit\n{error}", prefix.display())
                 };
-                let Transformed { overlays: laid, report, .. } = outcome.map_err(unmade)?;
-                laid.warnings.iter().for_each(|warning| log::warn!("{}: {warning}", prefix.display()));
+                let Transformed { overlays: overlaid, report, .. } = outcome.map_err(error)?;
+                overlaid.warnings.iter().for_each(|warning| log::warn!("{}: {warning}", prefix.display()));
                 report.warnings.iter().for_each(|warning| log::warn!("{}: {warning}", prefix.display()));
             }
         }

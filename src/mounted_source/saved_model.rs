@@ -20,10 +20,10 @@ pub(crate) const REMAPPED: &str = "remapped";
 pub(crate) fn remapped(directory: &Directory) -> io::Result<Option<FoundCheckpoint>> {
     let variables = directory.open_dir(OsStr::new(VARIABLES))?;
     let mut checkpoints = source::find_checkpoints(&variables, &variables.entries()?);
-    let Some(family) = checkpoints.remove(OsStr::new(VARIABLES)) else { return Ok(None) };
+    let Some(files) = checkpoints.remove(OsStr::new(VARIABLES)) else { return Ok(None) };
     let renamed = |name: &[u8]| [REMAPPED.as_bytes(), &name[VARIABLES.len()..]].concat();
-    let data = family.data().map(|name| (renamed(name.as_bytes()), Stamp::at(&variables, name))).collect();
-    Ok(family.index.map(|index| FoundCheckpoint { stem: REMAPPED.into(), index, data, has_tree: true }))
+    let data = files.data().map(|name| (renamed(name.as_bytes()), Stamp::at(&variables, name))).collect();
+    Ok(files.index.map(|index| FoundCheckpoint { stem: REMAPPED.into(), index, data, has_tree: true }))
 }
 
 /// Logs, once for each link that leads out of a SavedModel, that the link is not shown.

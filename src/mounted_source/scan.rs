@@ -63,19 +63,19 @@ pub(crate) fn len_of_checkpoints(source_dir: &MountedSource) -> u64 {
 /// file, its last bytes determine if it is TensorFlow's.
 fn checkpoints(source_dir: &MountedSource, entries: &[Entry]) -> BTreeMap<OsString, CheckpointFiles> {
     if let SourceKind::Prefix(only) = &source_dir.kind {
-        let family = source::find_files(&source_dir.dir, entries, only);
-        return family.into_iter().map(|family| (only.stem.clone(), family)).collect();
+        let files = source::find_files(&source_dir.dir, entries, only);
+        return files.into_iter().map(|files| (only.stem.clone(), files)).collect();
     }
-    let is_ours = |stem: &OsString, family: &CheckpointFiles| {
-        !family.is_bundle() || family.data().next().is_some() || source::is_index(&source_dir.dir, stem)
+    let is_ours = |stem: &OsString, files: &CheckpointFiles| {
+        !files.is_bundle() || files.data().next().is_some() || source::is_index(&source_dir.dir, stem)
     };
     let mut checkpoints = source::find_checkpoints(&source_dir.dir, entries);
-    checkpoints.retain(|stem, family| family.index.is_some() && is_ours(stem, family));
+    checkpoints.retain(|stem, files| files.index.is_some() && is_ours(stem, files));
     if let SourceKind::Around(only) = &source_dir.kind
         && !only.is_bundle()
     {
         checkpoints.extend(
-            source::find_files(&source_dir.dir, entries, only).map(|family| (only.stem.clone(), family)),
+            source::find_files(&source_dir.dir, entries, only).map(|files| (only.stem.clone(), files)),
         );
     }
     checkpoints
@@ -84,13 +84,13 @@ fn checkpoints(source_dir: &MountedSource, entries: &[Entry]) -> BTreeMap<OsStri
 fn found_checkpoint(
     source_dir: &MountedSource,
     stem: &OsString,
-    family: &CheckpointFiles,
+    files: &CheckpointFiles,
     has_tree: bool,
 ) -> Option<FoundCheckpoint> {
-    let stamp = |name: &OsString| family.is_bundle().then(|| Stamp::at(&source_dir.dir, name)).flatten();
-    let data = family.shown(stem).into_iter().map(|name| (stamp(&name), name.into_vec()));
+    let stamp = |name: &OsString| files.is_bundle().then(|| Stamp::at(&source_dir.dir, name)).flatten();
+    let data = files.shown(stem).into_iter().map(|name| (stamp(&name), name.into_vec()));
     let data = data.map(|(stamp, name)| (name, stamp)).collect();
-    Some(FoundCheckpoint { stem: stem.as_bytes().into(), index: family.index?, data, has_tree })
+    Some(FoundCheckpoint { stem: stem.as_bytes().into(), index: files.index?, data, has_tree })
 }
 
 /// Returns the entries that are shown unchanged: everything except checkpoints, the state file, and special files.
@@ -99,7 +99,7 @@ fn others(
     entries: &[Entry],
     checkpoints: &BTreeMap<OsString, CheckpointFiles>,
 ) -> Vec<Other> {
-    let covered = checkpoints.iter().filter_map(|(stem, family)| family.covered(stem));
+    let covered = checkpoints.iter().filter_map(|(stem, files)| files.covered(stem));
     let of_checkpoints: BTreeSet<_> =
         checkpoints.values().flat_map(CheckpointFiles::data).chain(covered).collect();
     let is_other = |entry: &&Entry| match Part::of(&entry.name) {

@@ -84,20 +84,20 @@ impl CheckpointFiles {
 
 /// Returns the V2 bundles of a directory by stem. Temporary files that a crashed save left behind are ignored.
 pub(crate) fn bundles(directory: &Directory, entries: &[Entry]) -> BTreeMap<OsString, CheckpointFiles> {
-    let mut families = BTreeMap::<OsString, CheckpointFiles>::new();
+    let mut checkpoints = BTreeMap::<OsString, CheckpointFiles>::new();
     for entry in entries.iter().filter(|entry| entry.kind.is_file() || entry.kind.is_symlink()) {
         match Part::of(&entry.name) {
             Some((stem, Part::Index)) => {
-                families.entry(stem).or_default().index = stamp(directory, &entry.name)
+                checkpoints.entry(stem).or_default().index = stamp(directory, &entry.name)
             }
             Some((stem, Part::Data { num_shards })) => {
-                let family = families.entry(stem).or_default();
-                family.data.entry(num_shards).or_default().insert(entry.name.clone());
+                let files = checkpoints.entry(stem).or_default();
+                files.data.entry(num_shards).or_default().insert(entry.name.clone());
             }
             _ => {}
         }
     }
-    families
+    checkpoints
 }
 
 fn stamp(directory: &Directory, name: &OsStr) -> Option<Stamp> {

@@ -51,10 +51,10 @@ fn begins_as_state_file(head: &[u8]) -> bool {
 /// Returns the complete checkpoints in order. The newest is the one that the state file names, else the last one of
 /// its list that exists, else the one whose index was written last.
 pub(crate) fn in_order(
-    families: &BTreeMap<OsString, CheckpointFiles>,
+    checkpoints: &BTreeMap<OsString, CheckpointFiles>,
     state: Option<&State>,
 ) -> CheckpointList {
-    let complete = families.iter().filter(|(_, family)| family.is_complete());
+    let complete = checkpoints.iter().filter(|(_, files)| files.is_complete());
     let mut complete: Vec<_> = complete.collect();
     complete.sort_by(|a, b| by_age(*a, *b));
     let mut stems: Vec<_> = complete.into_iter().map(|(stem, _)| stem.clone()).collect();
@@ -83,7 +83,7 @@ pub(crate) fn named_by(state: &State) -> Vec<&OsStr> {
 /// Compares two checkpoints by the modification time of the index, then by the numbers in their stems: copies may
 /// have the same time.
 pub(crate) fn by_age(a: (&OsString, &CheckpointFiles), b: (&OsString, &CheckpointFiles)) -> Ordering {
-    let time = |family: &CheckpointFiles| family.index.map(|stamp| stamp.mtime);
+    let time = |files: &CheckpointFiles| files.index.map(|stamp| stamp.mtime);
     time(a.1).cmp(&time(b.1)).then_with(|| by_number(a.0.as_bytes(), b.0.as_bytes()))
 }
 
@@ -152,8 +152,8 @@ mod tests {
         }
         fs::write(dir.path().join("checkpoint"), state).unwrap();
         let directory = Directory::open(dir.path()).unwrap();
-        let families = find_checkpoints(&directory, &directory.entries().unwrap());
-        let roster = in_order(&families, state_file(&directory, OsStr::new("checkpoint")).as_ref());
+        let checkpoints = find_checkpoints(&directory, &directory.entries().unwrap());
+        let roster = in_order(&checkpoints, state_file(&directory, OsStr::new("checkpoint")).as_ref());
         roster.checkpoints.into_iter().map(|(stem, time)| (stem.into_string().unwrap(), time)).collect()
     }
 

@@ -67,9 +67,9 @@ pub(crate) fn no_checkpoints(directory: &Directory) -> Error {
 
 /// Returns the prefixes in a directory, most similar names first.
 pub(crate) fn nearest(directory: &Directory, wanted: &Prefix) -> Vec<String> {
-    let families = find_checkpoints(directory, &directory.entries().unwrap_or_default());
-    let indexed = families.iter().filter(|(_, family)| family.index.is_some());
-    let prefixes = indexed.map(|(stem, family)| family.prefix(&wanted.dir, stem));
+    let checkpoints = find_checkpoints(directory, &directory.entries().unwrap_or_default());
+    let indexed = checkpoints.iter().filter(|(_, files)| files.index.is_some());
+    let prefixes = indexed.map(|(stem, files)| files.prefix(&wanted.dir, stem));
     let usable = prefixes.filter(|prefix| !prefix.is_bundle() || sniff::is_table(directory, &prefix.head));
     let stem = wanted.stem.to_string_lossy();
     let mut scored: Vec<_> = usable
@@ -139,8 +139,8 @@ fn checkpoints(dir: &Path) -> Option<String> {
     if is_saved_model(&directory) {
         return Some(format!("{} (a SavedModel)", dir.display()));
     }
-    let families = find_checkpoints(&directory, &directory.entries().ok()?);
-    match families.values().filter(|family| family.index.is_some()).count() {
+    let checkpoints = find_checkpoints(&directory, &directory.entries().ok()?);
+    match checkpoints.values().filter(|files| files.index.is_some()).count() {
         0 => None,
         1 => Some(format!("{} (1 checkpoint)", dir.display())),
         n => Some(format!("{} ({n} checkpoints)", dir.display())),

@@ -66,9 +66,9 @@ impl Transform {
     /// # Errors
     /// Every mismatch.
     pub(crate) fn apply(&self, catalog: &mut Catalog) -> Result<Transformed, TransformError> {
-        let laid = self.overlays.lay(catalog)?;
+        let overlaid = self.overlays.lay(catalog)?;
         let report = apply(&self.map, catalog)?;
-        Ok(Transformed { overlays: laid, report, likeness: self.fit(catalog)? })
+        Ok(Transformed { overlays: overlaid, report, likeness: self.fit(catalog)? })
     }
 
     /// Applies the transformation to the only or newest checkpoint of a source. `head` identifies the file that lists

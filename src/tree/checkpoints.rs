@@ -20,8 +20,8 @@ pub struct Counts {
 }
 
 impl Checkpoints {
-    pub(super) fn new(folder: Arc<SourceDir>) -> Self {
-        Self(folder)
+    pub(super) fn new(dir: Arc<SourceDir>) -> Self {
+        Self(dir)
     }
 
     /// Plans the checkpoints of the last listing, newest first, and keeps what each plan says about the checkpoint's
@@ -37,11 +37,11 @@ impl Checkpoints {
     pub fn counts(&self) -> Counts {
         let slots = self.0.newest_first();
         let planned: Vec<_> = slots.iter().filter_map(|slot| Some((slot, slot.known()?))).collect();
-        let unfit = planned.iter().filter(|(_, outcome)| outcome.is_err());
+        let mismatched = planned.iter().filter(|(_, outcome)| outcome.is_err());
         Counts {
             all: slots.len(),
             planned: planned.len(),
-            mismatched: unfit.map(|(slot, _)| slot.found().stem.clone()).collect(),
+            mismatched: mismatched.map(|(slot, _)| slot.found().stem.clone()).collect(),
         }
     }
 }

@@ -98,8 +98,8 @@ impl Tree {
     /// # Errors
     /// `ENOENT` if the name does not exist, `ESTALE` if the directory no longer exists, and errors of the source.
     pub fn lookup(&self, directory: Ino, name: &[u8]) -> io::Result<Attr> {
-        if let Some(folder) = self.source_dir(directory) {
-            return self.attr(folder.lookup(name, &self.inodes)?);
+        if let Some(dir) = self.source_dir(directory) {
+            return self.attr(dir.lookup(name, &self.inodes)?);
         }
         if directory == CONTROL_DIR_INO {
             return self.attr(*self.control_dir.get(name).ok_or_else(absent)?);
@@ -115,8 +115,8 @@ impl Tree {
     /// `ESTALE` if the inode no longer exists, and errors of the source.
     pub fn attr(&self, ino: Ino) -> io::Result<Attr> {
         match self.node(ino) {
-            Some(Node::Directory(folder)) => folder.attr(&self.inodes),
-            Some(Node::File(folder, name)) => folder.file_attr(ino, &name, &self.inodes),
+            Some(Node::Directory(dir)) => dir.attr(&self.inodes),
+            Some(Node::File(dir, name)) => dir.file_attr(ino, &name, &self.inodes),
             Some(Node::Synthetic(attr, _)) => Ok(attr),
             None if ino.tag() == 0 => self.control_dir_attr(ino),
             None => match self.summary(ino) {
@@ -142,7 +142,7 @@ impl Tree {
     /// file or link tree for the first time.
     pub(crate) fn known_attr(&self, ino: Ino) -> Option<Attr> {
         match self.node(ino) {
-            Some(Node::Directory(folder)) if !folder.is_known() => None,
+            Some(Node::Directory(dir)) if !dir.is_known() => None,
             Some(_) => self.attr(ino).ok(),
             None if ino.is_volatile() => self.attr(ino).ok(),
             None => {
@@ -167,7 +167,7 @@ impl Tree {
     pub fn content(&self, ino: Ino) -> io::Result<Content<'static>> {
         match self.node(ino) {
             Some(Node::Directory(_)) => Ok(Content::Directory),
-            Some(Node::File(folder, name)) => folder.file(&name, &self.inodes),
+            Some(Node::File(dir, name)) => dir.file(&name, &self.inodes),
             Some(Node::Synthetic(_, content)) => Ok(content),
             None if ino == CONTROL_DIR_INO => Ok(Content::Directory),
             None if ino.tag() == 0 => Ok(Content::File(self.dynamic_file(ino)?().into())),
@@ -213,8 +213,8 @@ impl Tree {
 
     /// Returns the parent of a directory.
     pub(crate) fn parent(&self, directory: Ino) -> Ino {
-        if let Some(folder) = self.source_dir(directory) {
-            return folder.parent();
+        if let Some(dir) = self.source_dir(directory) {
+            return dir.parent();
         }
         let Some(slot) = self.inodes.checkpoint(directory.tag()) else { return Ino::ROOT };
         let parent = slot.tree(self.inodes.trees()).and_then(|tree| tree.parent(directory.ordinal()));
@@ -233,8 +233,8 @@ impl Tree {
         from: u64,
         each: &mut dyn FnMut(u64, &Entry<'_>) -> bool,
     ) -> io::Result<()> {
-        if let Some(folder) = self.source_dir(directory) {
-            return folder.entries(from, &self.inodes, each);
+        if let Some(dir) = self.source_dir(directory) {
+            return dir.entries(from, &self.inodes, each);
         }
         if directory == CONTROL_DIR_INO {
             let entry =
@@ -267,7 +267,7 @@ impl Tree {
 
     fn source_dir(&self, ino: Ino) -> Option<Arc<SourceDir>> {
         match self.node(ino)? {
-            Node::Directory(folder) => Some(folder),
+            Node::Directory(dir) => Some(dir),
             _ => None,
         }
     }

@@ -165,7 +165,7 @@ fn bands_are_half_the_cache_up_to_the_maximum() {
     let made = apply(&Op::Transpose([1, 0].into()), &tensor(Dtype::Float16, &[3, 5], 0));
     let Extent::Decoded { data, .. } = &made.data[0] else { panic!("not decoded") };
     for (budget, band) in [(0, 4), (1, 4), (8, 4), (64, 32), (256, 64), (1024, 64)] {
-        assert_eq!(Cache::new(budget << 20).piece_len(data.as_ref()), band << 20);
+        assert_eq!(Cache::new(budget << 20).block_len(data.as_ref()), band << 20);
     }
     let cast = apply(&Op::Cast { dtype: Dtype::Float32, saturate: false }, &made);
     let Extent::Decoded { data, .. } = &cast.data[0] else { panic!("not decoded") };

@@ -103,11 +103,11 @@ pub(crate) fn like(
     wanted: &Wanted,
     filling: Filling,
 ) -> Result<Likeness, LikeMismatch> {
-    let mut unlike = LikeMismatch::new(&wanted.name, wanted.catalog.variables.len());
-    check_wanted(wanted, filling, &mut unlike);
+    let mut mismatch = LikeMismatch::new(&wanted.name, wanted.catalog.variables.len());
+    check_wanted(wanted, filling, &mut mismatch);
     let found = find::find(catalog, &wanted.catalog);
     let mut making =
-        LikeBuilder { catalog, wanted, filling, likeness: Likeness::default(), mismatch: unlike };
+        LikeBuilder { catalog, wanted, filling, likeness: Likeness::default(), mismatch: mismatch };
     let mut used = vec![None; making.catalog.variables.len()];
     let mut variables = Vec::with_capacity(found.len());
     for (variable, candidates) in wanted.catalog.variables.iter().zip(found) {
@@ -121,13 +121,13 @@ pub(crate) fn like(
     }
     let unused = making.catalog.variables.iter().zip(&used).filter(|(_, used)| used.is_none());
     let extra: Vec<_> = unused.map(|(variable, _)| variable.name.clone()).collect();
-    let LikeBuilder { mut likeness, mismatch: mut unlike, .. } = making;
+    let LikeBuilder { mut likeness, mut mismatch, .. } = making;
     if let Some(bytes) = excess(&variables) {
-        unlike.push(Problem::TooLarge { bytes });
+        mismatch.push(Problem::TooLarge { bytes });
     }
-    if !unlike.is_empty() {
-        unlike.add_nearest(catalog, &extra);
-        return Err(unlike);
+    if !mismatch.is_empty() {
+        mismatch.add_nearest(catalog, &extra);
+        return Err(mismatch);
     }
     likeness.extra = extra;
     let objects = wanted.catalog.objects.clone();
@@ -136,12 +136,12 @@ pub(crate) fn like(
     Ok(likeness)
 }
 
-fn check_wanted(wanted: &Wanted, filling: Filling, unlike: &mut LikeMismatch) {
+fn check_wanted(wanted: &Wanted, filling: Filling, mismatch: &mut LikeMismatch) {
     if wanted.catalog.objects.is_some() && wanted.catalog.graph().is_none() {
-        unlike.push(Problem::NoGraph);
+        mismatch.push(Problem::NoGraph);
     }
     if !wanted.has_values && (filling.fit || filling.missing == Some(Missing::Like)) {
-        unlike.push(Problem::NoValues);
+        mismatch.push(Problem::NoValues);
     }
 }
 

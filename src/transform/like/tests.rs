@@ -57,7 +57,7 @@ fn made(source: &Catalog, wanted: &Wanted, filling: Filling) -> Result<(Values, 
 
 fn values(source: &Catalog, wanted: Catalog) -> Values {
     made(source, &crate::transform::like::tests::wanted(wanted), Filling::default())
-        .unwrap_or_else(|unlike| panic!("{unlike}"))
+        .unwrap_or_else(|mismatch| panic!("{mismatch}"))
         .0
 }
 
@@ -142,9 +142,9 @@ fn all_mismatches_are_reported_together() {
     let mut tensor = (*kernel.tensor).clone();
     tensor.dtype = Dtype::Int8;
     kernel.tensor = Arc::new(tensor);
-    let unlike = made(&source, &wanted(want), Filling::default()).unwrap_err();
+    let mismatch = made(&source, &wanted(want), Filling::default()).unwrap_err();
     assert_eq!(
-        unlike.to_string(),
+        mismatch.to_string(),
         "\
 the source is not like wanted
   missing, 1 of 4:
@@ -163,11 +163,11 @@ the source is not like wanted
 #[test]
 fn suggestions_come_from_unused_variables() {
     let source = plain(&[("bert/pooler/kernel", &[1], 1)]);
-    let unlike =
+    let mismatch =
         made(&source, &wanted(plain(&[("bert/poolers/kernel", &[1], 0)])), Filling::default()).unwrap_err();
     assert!(
-        unlike.to_string().contains("bert/poolers/kernel  uint8 [1]  nearest: bert/pooler/kernel"),
-        "{unlike}"
+        mismatch.to_string().contains("bert/poolers/kernel  uint8 [1]  nearest: bert/pooler/kernel"),
+        "{mismatch}"
     );
 }
 
@@ -192,8 +192,8 @@ fn a_table_gives_names_but_no_values() {
     for filling in
         [Filling { missing: Some(Missing::Like), fit: false }, Filling { missing: None, fit: true }]
     {
-        let unlike = made(&source, &wanted, filling).unwrap_err();
-        assert!(unlike.problems().contains(&Problem::NoValues));
+        let mismatch = made(&source, &wanted, filling).unwrap_err();
+        assert!(mismatch.problems().contains(&Problem::NoValues));
     }
 }
 
@@ -213,6 +213,6 @@ fn values_that_exceed_a_files_size_are_rejected() {
     let rows: String = (0..3).map(|i| format!("v{i}\tuint8\t{}\n", 1u64 << 62)).collect();
     let wanted = Wanted::table("w.tsv".into(), format!("name\tdtype\tshape\n{rows}").as_bytes()).unwrap();
     let zeros = Filling { missing: Some(Missing::Zeros), fit: false };
-    let unlike = made(&source, &wanted, zeros).unwrap_err();
-    assert!(matches!(unlike.problems(), [Problem::TooLarge { .. }]), "{unlike}");
+    let mismatch = made(&source, &wanted, zeros).unwrap_err();
+    assert!(matches!(mismatch.problems(), [Problem::TooLarge { .. }]), "{mismatch}");
 }

@@ -172,13 +172,13 @@ fn lay(overlay: &Arc<Overlay>, catalog: &mut Catalog, ledger: &mut Ledger, fault
 /// Returns the notes for the user about the replacement of one variable by another.
 fn notes(base: &Variable, other: &Variable) -> impl Iterator<Item = (Note, String)> {
     let (was, is) = (described(&base.tensor), described(&other.tensor));
-    let unlike = (was != is).then(|| (Note::Different, format!("{}  {is}, was {was}", base.name)));
+    let mismatch = (was != is).then(|| (Note::Different, format!("{}  {is}, was {was}", base.name)));
     let counts = |component: &[u8]| !component.is_empty() && component.iter().all(u8::is_ascii_digit);
     let only_counts = base.name.as_bytes().split(|&byte| byte == b'/').any(counts);
     let names = base.full_name.as_ref().zip(other.full_name.as_ref()).filter(|(was, is)| was != is);
     let counted = names.filter(|_| only_counts);
     let counted = counted.map(|(was, is)| (Note::Counted, format!("{}  {is}, was {was}", base.name)));
-    unlike.into_iter().chain(counted)
+    mismatch.into_iter().chain(counted)
 }
 
 /// The variables of an overlay, sorted by their use.

@@ -98,17 +98,17 @@ impl Ledger {
     /// Records in the catalog the origin of each value, and returns the summary.
     pub(crate) fn close(self, catalog: &mut Catalog) -> OverlaySummary {
         let blank = |(flag, left): (String, usize)| From { flag, left, ..From::default() };
-        let mut laid = OverlaySummary { warnings: self.warnings(), ..OverlaySummary::default() };
-        laid.from = self.flags.into_iter().map(blank).collect();
+        let mut overlaid = OverlaySummary { warnings: self.warnings(), ..OverlaySummary::default() };
+        overlaid.from = self.flags.into_iter().map(blank).collect();
         let mut paths = HashMap::new();
         for (name, (at, is_bases, path)) in self.last {
-            let from = &mut laid.from[at];
+            let from = &mut overlaid.from[at];
             if is_bases { &mut from.replaced } else { &mut from.added }.push(name.clone());
             paths.insert(name, path);
         }
-        laid.own = self.base - laid.from.iter().map(|from| from.replaced.len()).sum::<usize>();
+        overlaid.own = self.base - overlaid.from.iter().map(|from| from.replaced.len()).sum::<usize>();
         catalog.overlaid = Some(Arc::new(paths));
-        laid
+        overlaid
     }
 
     fn warnings(&self) -> Vec<String> {

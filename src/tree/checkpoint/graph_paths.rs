@@ -20,9 +20,9 @@ pub(crate) fn links(catalog: &Catalog, graph: &Graph) -> Links {
     while let Some(node) = open.pop() {
         paths.list(node, &mut open);
     }
-    for (folder, name, node) in std::mem::take(&mut paths.elsewhere) {
+    for (dir, name, node) in std::mem::take(&mut paths.elsewhere) {
         if let Some(to) = paths.directories[node] {
-            paths.links.add_link(folder, name, To::Directory(to));
+            paths.links.add_link(dir, name, To::Directory(to));
         }
     }
     paths.links.finish()
@@ -53,29 +53,29 @@ impl<'a> Paths<'a> {
             }
         }
         let leads = leading(graph, &held);
-        let folders = vec![None; count];
-        Self { graph, held, leads, directories: folders, elsewhere: Vec::new(), links: Links::new() }
+        let dirs = vec![None; count];
+        Self { graph, held, leads, directories: dirs, elsewhere: Vec::new(), links: Links::new() }
     }
 
     /// Fills the directory of a node. Pushes the child nodes whose directories must still be filled to `open`.
     fn list(&mut self, node: NodeId, open: &mut Vec<NodeId>) {
-        let Some(folder) = self.directories[node] else { return };
+        let Some(dir) = self.directories[node] else { return };
         let children = &self.graph.objects().nodes[node].children;
         for (at, child) in children.iter().enumerate().filter(|(_, child)| self.leads[child.node]) {
             let name = file_name(key::escape(&child.local_name).as_bytes());
             if let Some(variable) = self.lone_variable(child.node) {
-                self.links.add_link(folder, name, To::Variable(variable));
+                self.links.add_link(dir, name, To::Variable(variable));
             } else if self.graph.home(child.node) == Some((node, at)) {
-                self.directories[child.node] = self.links.add_directory(folder, name);
+                self.directories[child.node] = self.links.add_directory(dir, name);
                 open.push(child.node);
             } else {
-                self.elsewhere.push((folder, name, child.node));
+                self.elsewhere.push((dir, name, child.node));
             }
         }
         for (attribute, variable) in std::mem::take(&mut self.held[node]) {
             let taken = children.iter().any(|child| child.local_name.as_bytes() == attribute);
             let name = file_name(attribute) + if taken { "%" } else { "" };
-            self.links.add_link(folder, name, To::Variable(variable));
+            self.links.add_link(dir, name, To::Variable(variable));
         }
     }
 
@@ -144,11 +144,11 @@ mod tests {
             if let Item::Link(link) = item {
                 match links.to(link) {
                     To::Variable(variable) => return Some(variable),
-                    To::Directory(folder) => item = Item::Directory(folder),
+                    To::Directory(dir) => item = Item::Directory(dir),
                 }
             }
-            let Item::Directory(folder) = item else { return None };
-            at = folder;
+            let Item::Directory(dir) = item else { return None };
+            at = dir;
         }
         let value = links.lookup(at, "VARIABLE_VALUE%").or_else(|| links.lookup(at, key::VARIABLE_VALUE));
         match value.or_else(|| links.entries(at).first().map(|(_, item)| *item))? {
@@ -160,8 +160,8 @@ mod tests {
         }
     }
 
-    fn count(links: &Links, folder: u32) -> usize {
-        let below = links.entries(folder).iter().map(|(_, item)| match item {
+    fn count(links: &Links, dir: u32) -> usize {
+        let below = links.entries(dir).iter().map(|(_, item)| match item {
             Item::Directory(below) => 1 + count(links, *below),
             Item::Link(_) => 1,
         });
@@ -212,7 +212,7 @@ mod tests {
         let catalog = catalog(graph);
         let links = links(&catalog, catalog.graph().unwrap());
         assert_eq!(count(&links, 0), 30 + 30 * 29 + 30);
-        assert_eq!(links.subfolders(0), 30);
+        assert_eq!(links.subdirectories(0), 30);
     }
 
     proptest! {

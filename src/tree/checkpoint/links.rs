@@ -56,7 +56,7 @@ impl Item {
     /// Returns the number of the item: even for directories, odd for links.
     pub(crate) fn number(self) -> u32 {
         match self {
-            Self::Directory(folder) => 2 * folder,
+            Self::Directory(dir) => 2 * dir,
             Self::Link(link) => 2 * link + 1,
         }
     }
@@ -96,9 +96,9 @@ impl Links {
 
     /// Sorts the entries, so that they can be listed. If two entries share a name, the first one keeps it.
     pub(crate) fn finish(mut self) -> Self {
-        for folder in &mut self.directories {
-            folder.entries.sort_by(|a, b| a.0.cmp(&b.0));
-            folder.entries.dedup_by(|b, a| a.0 == b.0);
+        for dir in &mut self.directories {
+            dir.entries.sort_by(|a, b| a.0.cmp(&b.0));
+            dir.entries.dedup_by(|b, a| a.0 == b.0);
         }
         self
     }
@@ -106,26 +106,26 @@ impl Links {
     /// Returns true if the item is in this tree.
     pub(crate) fn has(&self, item: Item) -> bool {
         match item {
-            Item::Directory(folder) => (folder as usize) < self.directories.len(),
+            Item::Directory(dir) => (dir as usize) < self.directories.len(),
             Item::Link(link) => (link as usize) < self.links.len(),
         }
     }
 
-    pub(crate) fn parent(&self, folder: LinkDirId) -> LinkDirId {
-        self.directories[folder as usize].parent
+    pub(crate) fn parent(&self, dir: LinkDirId) -> LinkDirId {
+        self.directories[dir as usize].parent
     }
 
     /// Returns the entries of a directory, sorted by name.
-    pub(crate) fn entries(&self, folder: LinkDirId) -> &[(Box<str>, Item)] {
-        &self.directories[folder as usize].entries
+    pub(crate) fn entries(&self, dir: LinkDirId) -> &[(Box<str>, Item)] {
+        &self.directories[dir as usize].entries
     }
 
-    pub(crate) fn subfolders(&self, folder: LinkDirId) -> u32 {
-        self.entries(folder).iter().filter(|(_, item)| matches!(item, Item::Directory(_))).count() as u32
+    pub(crate) fn subdirectories(&self, dir: LinkDirId) -> u32 {
+        self.entries(dir).iter().filter(|(_, item)| matches!(item, Item::Directory(_))).count() as u32
     }
 
-    pub(crate) fn lookup(&self, folder: LinkDirId, name: &str) -> Option<Item> {
-        let entries = self.entries(folder);
+    pub(crate) fn lookup(&self, dir: LinkDirId, name: &str) -> Option<Item> {
+        let entries = self.entries(dir);
         let at = entries.binary_search_by(|(entry, _)| (**entry).cmp(name)).ok()?;
         Some(entries[at].1)
     }
@@ -144,8 +144,8 @@ impl Links {
             To::Variable(ordinal) => {
                 "../".repeat(self.directories[within as usize].depth + 1) + &variable(ordinal)
             }
-            To::Directory(folder) => {
-                let (from, to) = (self.path(within), self.path(folder));
+            To::Directory(dir) => {
+                let (from, to) = (self.path(within), self.path(dir));
                 let shared = from.iter().zip(&to).take_while(|(a, b)| a == b).count();
                 let up = std::iter::repeat_n("..", from.len() - shared);
                 let path = up.chain(to[shared..].iter().copied()).collect::<Vec<_>>().join("/");
@@ -155,9 +155,9 @@ impl Links {
     }
 
     /// Returns the names from the topmost directory down to this one.
-    fn path(&self, folder: LinkDirId) -> Vec<&str> {
+    fn path(&self, dir: LinkDirId) -> Vec<&str> {
         let mut path = Vec::new();
-        let mut at = folder;
+        let mut at = dir;
         while at != 0 {
             path.push(&*self.directories[at as usize].name);
             at = self.parent(at);
@@ -188,7 +188,7 @@ mod tests {
         links.add_link(b, "beside".into(), To::Directory(c));
         links.add_link(0, "me".into(), To::Directory(0));
         let links = links.finish();
-        let target = |folder, name| match links.lookup(folder, name) {
+        let target = |dir, name| match links.lookup(dir, name) {
             Some(Item::Link(link)) => links.target(link, |ordinal| format!("vars/{ordinal}")),
             other => panic!("{other:?}"),
         };
@@ -197,7 +197,7 @@ mod tests {
         assert_eq!(target(b, "top"), "../..");
         assert_eq!(target(b, "beside"), "../c");
         assert_eq!(target(0, "me"), ".");
-        assert_eq!((links.subfolders(0), links.subfolders(b), links.parent(b)), (1, 0, a));
+        assert_eq!((links.subdirectories(0), links.subdirectories(b), links.parent(b)), (1, 0, a));
     }
 
     #[test]

@@ -66,14 +66,14 @@ enum Target {
 pub(crate) fn files(catalog: Catalog, stamp: Stamp, format: &str) -> Vec<(Vec<u8>, VirtualFile)> {
     let tree = CheckpointTree::new(1, b"", catalog, stamp, &Show::default());
     let mut files = Vec::new();
-    let mut folders: Vec<_> =
-        tree.lookup(0, format.as_bytes()).map(|folder| (folder, Vec::new())).into_iter().collect();
-    while let Some((folder, path)) = folders.pop() {
+    let mut dirs: Vec<_> =
+        tree.lookup(0, format.as_bytes()).map(|dir| (dir, Vec::new())).into_iter().collect();
+    while let Some((dir, path)) = dirs.pop() {
         let below =
             |name: &[u8]| if path.is_empty() { name.to_vec() } else { [&path, &b"/"[..], name].concat() };
-        for entry in (0..tree.positions(folder)).filter_map(|at| tree.entry(folder, at)) {
+        for entry in (0..tree.positions(dir)).filter_map(|at| tree.entry(dir, at)) {
             match tree.content(entry.ino.ordinal()) {
-                Some(Content::Directory) => folders.push((entry.ino.ordinal(), below(&entry.name))),
+                Some(Content::Directory) => dirs.push((entry.ino.ordinal(), below(&entry.name))),
                 Some(Content::File(file)) => files.push((below(&entry.name), file)),
                 Some(Content::Link(_)) | None => {}
             }
@@ -178,8 +178,8 @@ impl CheckpointTree {
             Target::Node(0, _) => Some(0),
             Target::Node(node, role) => Some(self.ordinal(self.names.node(node).parent, role)),
             Target::Linked(_, Item::Directory(0)) => Some(0),
-            Target::Linked(tree, Item::Directory(folder)) => {
-                Some(link_trees::ordinal(tree, Item::Directory(self.links(tree)?.parent(folder))))
+            Target::Linked(tree, Item::Directory(dir)) => {
+                Some(link_trees::ordinal(tree, Item::Directory(self.links(tree)?.parent(dir))))
             }
             _ => None,
         }
@@ -193,8 +193,8 @@ impl CheckpointTree {
                 VARIABLE_FILES.len() + FORMATS.len() + self.names.node(node).children.len()
             }
             Some(Target::Node(node, NodeKind::FormDir(_))) => 2 * self.names.node(node).children.len(),
-            Some(Target::Linked(tree, Item::Directory(folder))) => {
-                self.links(tree).map_or(0, |links| links.entries(folder).len())
+            Some(Target::Linked(tree, Item::Directory(dir))) => {
+                self.links(tree).map_or(0, |links| links.entries(dir).len())
             }
             _ => 0,
         }
@@ -206,7 +206,7 @@ impl CheckpointTree {
             Target::Root => self.entry_of_root(position),
             Target::Node(node, NodeKind::Vars) => self.entry_of_vars(node, position),
             Target::Node(node, NodeKind::FormDir(i)) => self.entry_of_form_dir(node, i, position),
-            Target::Linked(tree, Item::Directory(folder)) => self.entry_of_links(tree, folder, position),
+            Target::Linked(tree, Item::Directory(dir)) => self.entry_of_links(tree, dir, position),
             _ => None,
         }
     }
@@ -218,8 +218,8 @@ impl CheckpointTree {
             Target::Node(node, NodeKind::FormDir(i)) => {
                 self.lookup_in_form_dir(node, i, str::from_utf8(name).ok()?)
             }
-            Target::Linked(tree, Item::Directory(folder)) => {
-                let item = self.links(tree)?.lookup(folder, str::from_utf8(name).ok()?)?;
+            Target::Linked(tree, Item::Directory(dir)) => {
+                let item = self.links(tree)?.lookup(dir, str::from_utf8(name).ok()?)?;
                 Some(link_trees::ordinal(tree, item))
             }
             _ => None,
@@ -284,8 +284,8 @@ impl CheckpointTree {
             Target::Root => self.form_dirs().count() as u32,
             Target::Node(node, NodeKind::Vars) => self.names.node(*node).children.len() as u32,
             Target::Node(node, NodeKind::FormDir(_)) => self.names.node(*node).branches,
-            Target::Linked(tree, Item::Directory(folder)) => {
-                self.links(*tree).map_or(0, |links| links.subfolders(*folder))
+            Target::Linked(tree, Item::Directory(dir)) => {
+                self.links(*tree).map_or(0, |links| links.subdirectories(*dir))
             }
             _ => 0,
         }
@@ -342,8 +342,8 @@ impl CheckpointTree {
         link_trees::of(&self.catalog).filter(|(_, name)| self.show.has(name))
     }
 
-    fn entry_of_links(&self, tree: usize, folder: LinkDirId, position: usize) -> Option<Entry<'_>> {
-        let (name, item) = self.links(tree)?.entries(folder).get(position)?;
+    fn entry_of_links(&self, tree: usize, dir: LinkDirId, position: usize) -> Option<Entry<'_>> {
+        let (name, item) = self.links(tree)?.entries(dir).get(position)?;
         let kind = if matches!(item, Item::Directory(_)) { Kind::Directory } else { Kind::Link };
         Some(Entry {
             ino: Ino::new(self.tag, link_trees::ordinal(tree, *item)),
@@ -367,8 +367,8 @@ impl CheckpointTree {
         if let Some(i) = self.tops.iter().position(|(top, _)| top == name) {
             return Some(self.first_checkpoint_file() + i as u32);
         }
-        let mut folders = self.form_dirs();
-        folders.find(|(folder, _)| folder.as_bytes() == name).map(|(_, ordinal)| ordinal)
+        let mut dirs = self.form_dirs();
+        dirs.find(|(dir, _)| dir.as_bytes() == name).map(|(_, ordinal)| ordinal)
     }
 
     fn entry_of_vars(&self, node: NodeId, position: usize) -> Option<Entry<'_>> {
@@ -459,8 +459,8 @@ impl CheckpointTree {
         let index = FORMATS.iter().position(|f| f.name == format.name).expect("a format is in the table");
         let path = self.names.path(node);
         let mut target = "../".repeat(path.len() + 1) + format.name;
-        for &folder in &path[..path.len() - 1] {
-            target = target + "/" + &self.name_in_form_dir(folder, index);
+        for &dir in &path[..path.len() - 1] {
+            target = target + "/" + &self.name_in_form_dir(dir, index);
         }
         target + "/" + &self.names.node(node).component + format.suffix
     }

@@ -114,8 +114,8 @@ impl Inodes {
         for ino in inos {
             if ino.is_node() {
                 let node = self.nodes.write().unwrap_or_else(PoisonError::into_inner).remove(&ino);
-                if let Some(Node::Directory(folder)) = node {
-                    folder.vanish(self);
+                if let Some(Node::Directory(dir)) = node {
+                    dir.vanish(self);
                 }
             } else {
                 self.checkpoints.write().unwrap_or_else(PoisonError::into_inner).remove(&ino.tag());

@@ -78,9 +78,9 @@ struct Looks {
 impl SourceDir {
     /// Creates the topmost directory.
     pub(crate) fn root(directory: Box<dyn Backend>, reserved: Vec<(&'static [u8], ListedName)>) -> Arc<Self> {
-        let folder = Self::new(Ino::ROOT, Ino::ROOT, Vec::new(), Parent::Top, reserved);
-        *folder.opened.write().unwrap_or_else(PoisonError::into_inner) = Some(directory.into());
-        Arc::new(folder)
+        let dir = Self::new(Ino::ROOT, Ino::ROOT, Vec::new(), Parent::Top, reserved);
+        *dir.opened.write().unwrap_or_else(PoisonError::into_inner) = Some(directory.into());
+        Arc::new(dir)
     }
 
     fn below(self: &Arc<Self>, ino: Ino, name: &[u8]) -> Arc<Self> {
