@@ -34,7 +34,7 @@ pub(crate) struct Args {
 impl Args {
     pub(crate) fn run(&self, ckptfs: clap::Command) -> anyhow::Result<ExitCode> {
         // The reference of the map language has its own page.
-        let maps = |maps: clap::Command| maps.after_long_help("The language of maps: ckptfs-map(5).");
+        let maps = |maps: clap::Command| maps.after_long_help("The map language: ckptfs-map(5).");
         let ckptfs = ckptfs.disable_help_subcommand(true).mut_subcommand("maps", maps);
         match &self.all {
             Some(dir) => write_all(ckptfs, dir).with_context(|| dir.display().to_string())?,
