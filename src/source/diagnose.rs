@@ -33,7 +33,7 @@ pub(crate) fn not_a_checkpoint(
 ) -> Error {
     let known = probe.and_then(lookalike).map(|kind| (kind.what, kind.advice));
     let unknown = match probe {
-        Some(_) => "not a TensorFlow checkpoint, nor anything else known here",
+        Some(_) => "not a TensorFlow checkpoint or another known format",
         None => "not a regular file",
     };
     let (what, advice) = known.unwrap_or((unknown, "give a prefix such as train/ckpt-9, or its directory"));

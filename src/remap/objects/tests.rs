@@ -488,7 +488,7 @@ fn one_rule_that_gives_many_variables_one_name_is_one_error_with_a_working_targe
     let errors = apply(&map(&flags(&["net/**=a"]), ""), &mut catalog).unwrap_err().errors;
     assert_eq!(errors.len(), 1, "{errors}");
     let message = errors.to_string();
-    assert!(message.contains("new names cannot be given") && message.contains("write `a/**`"), "{message}");
+    assert!(message.contains("variables cannot be renamed") && message.contains("write `a/**`"), "{message}");
     assert!(message.lines().count() <= 12, "{message}");
 }
 

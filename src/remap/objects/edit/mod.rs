@@ -258,7 +258,7 @@ fn error(matches: &Matches<'_>, rule: Option<RuleId>, faults: &[&edit::Error]) -
     let error = match faults {
         [fault] => Error::new(kind(fault), rule.span(), fault.to_string()),
         _ => {
-            let what = format!("{} new names cannot be given", faults.len());
+            let what = format!("{} variables cannot be renamed", faults.len());
             let examples = faults.iter().take(EXAMPLES).map(|fault| fault.to_string());
             let more = (more > 0).then(|| format!("and {more} more like these"));
             examples.chain(more).fold(Error::new(kind(first), rule.span(), what), Error::note)
