@@ -106,8 +106,7 @@ pub(crate) fn like(
     let mut mismatch = LikeMismatch::new(&wanted.name, wanted.catalog.variables.len());
     check_wanted(wanted, filling, &mut mismatch);
     let found = find::find(catalog, &wanted.catalog);
-    let mut making =
-        LikeBuilder { catalog, wanted, filling, likeness: Likeness::default(), mismatch: mismatch };
+    let mut making = LikeBuilder { catalog, wanted, filling, likeness: Likeness::default(), mismatch };
     let mut used = vec![None; making.catalog.variables.len()];
     let mut variables = Vec::with_capacity(found.len());
     for (variable, candidates) in wanted.catalog.variables.iter().zip(found) {
