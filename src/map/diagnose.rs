@@ -5,6 +5,7 @@ use crate::map::pattern::{Pattern, Token};
 use crate::map::rule::Rule;
 use crate::map::suggest::near_patterns;
 use crate::name::near_names;
+
 /// Returns the error for a rule whose pattern matches nothing, with a hint at what the pattern may have meant.
 pub(crate) fn unused(rule: &Rule, names: &[&[u8]], total: usize) -> Error {
     let Some(pattern) = rule.patterns().first() else {

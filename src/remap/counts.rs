@@ -3,6 +3,7 @@
 use crate::map::Map;
 use crate::map::rule::RuleId;
 use crate::remap::report::Example;
+
 /// The counters of all rules, updated while the rules apply.
 pub(crate) struct RuleCounts(pub(crate) Vec<RuleCount>);
 

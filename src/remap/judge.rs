@@ -9,6 +9,7 @@ use crate::name::printable;
 use crate::remap::counts::{RuleCount, RuleCounts};
 use crate::remap::plan::MapMismatch;
 use crate::remap::report::{Example, Report, RuleReport, Status};
+
 /// Returns the report with the result of each rule, or the errors if there are any. `names` are the names that an
 /// unused pattern may have meant.
 pub(crate) fn conclude(

@@ -1,15 +1,18 @@
 //! The application of a map: the choice of the variables that a checkpoint shows, and their names.
 //!
-//! ```text
-//! flags ─► map/flags.rs ─┐                               ┌─ selection.rs   which variables stay: drop, keep
-//!                        ├─► rules ─► matches.rs ───────►├─ naming.rs      their names: rename, alias, slots
-//! files ─► map/toml ─────┘   (pattern,  which names      │                 join.rs: join
-//!                             template, each rule        ├─ steps.rs       their values: ops, convert
-//!                             ops,      matches          ├─ collision.rs   one variable for each name
-//!                             scope.rs)                  └─ report         the result of each rule
-//! ```
+//! A checkpoint without an object graph has only names, one with a graph has paths. Both take the same steps:
 //!
-//! map/builtin.rs has the maps that are built into the program, map/vars.rs the numbers that flags change.
+//! | step | names/ | objects/ |
+//! |---|---|---|
+//! | find what each rule matches | matching.rs | matching/ |
+//! | drop, keep | selection.rs | plan/selection.rs |
+//! | rename, alias; slots follow | moves.rs | plan/moves.rs, plan/aliases.rs |
+//! | join, split, create | new_values.rs | plan/new_values.rs |
+//! | values: ops, convert | ../steps.rs | result/values.rs |
+//! | one variable for each name | collision.rs | edit/ |
+//! | the result, and what each rule did | mod.rs | result/ |
+//!
+//! counts.rs counts what each rule did, judge.rs makes errors and warnings of the counts, report/ is their data.
 //!
 //! All rules match the source's own names. The result of one rule is never the input of another. The input is names,
 //! and the result is a [`Plan`] or a list of all mistakes. apply.rs and values.rs check the plan against the tensors'

@@ -6,6 +6,7 @@ use crate::map::diagnostic::Errors;
 use crate::map::rule::RuleId;
 use crate::remap::report::Report;
 use crate::remap::steps::ValuePlan;
+
 /// The result of a map for a checkpoint's names.
 #[derive(Clone, Debug, Default)]
 pub struct Plan {

@@ -9,7 +9,7 @@ use crate::map::diagnostic::{Error, Errors, Kind};
 use crate::map::rule::{Rule, RuleId, Verb};
 use crate::name::printable;
 use crate::remap::counts::RuleCounts;
-use crate::remap::names::matches::Matches;
+use crate::remap::names::matching::Matches;
 use crate::slot_names::VariableRole;
 
 /// A rule whose ops are applied.

@@ -11,7 +11,7 @@ use crate::map::pattern::{Pattern, is_name};
 use crate::map::rule::RuleId;
 use crate::map::template::Template;
 use crate::name::printable;
-use crate::remap::names::matches::Matches;
+use crate::remap::names::matching::Matches;
 use crate::remap::plan::Planned;
 use crate::remap::report::Lost;
 

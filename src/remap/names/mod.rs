@@ -2,29 +2,30 @@
 
 pub(crate) mod assignment;
 pub(crate) mod collision;
-pub(crate) mod join;
-pub(crate) mod matches;
-pub(crate) mod naming;
+pub(crate) mod matching;
+pub(crate) mod moves;
+pub(crate) mod new_values;
 pub(crate) mod selection;
 #[cfg(test)]
 mod tests;
 
 use crate::map::Map;
 use crate::map::diagnostic::Errors;
-use crate::map::rule::{RuleId, Verb};
+use crate::map::rule::RuleId;
 use crate::map::scope::with_scopes;
 use crate::remap::counts::RuleCounts;
 use crate::remap::judge::conclude;
 use crate::remap::names::assignment::Assignment;
 use crate::remap::names::collision::resolve_collisions;
-use crate::remap::names::join::Joined;
-use crate::remap::names::matches::Matches;
-use crate::remap::names::naming::assign_names;
+use crate::remap::names::matching::Matches;
+use crate::remap::names::moves::assign_names;
+use crate::remap::names::new_values::{created, of_group};
 use crate::remap::names::selection::{Selection, select};
 use crate::remap::plan::{MapMismatch, Plan, Planned};
 use crate::remap::report::Report;
 use crate::remap::steps::{Input, Output, ValuePlan, ValuePlanner};
 use crate::tensor::Shape;
+
 /// Applies a map to the names of a checkpoint's variables. `names` are sorted bytewise and unique.
 pub fn plan_names(map: &Map, names: &[&[u8]]) -> Result<Plan, MapMismatch> {
     let map = &*with_scopes(map, names);
@@ -38,6 +39,35 @@ pub(crate) struct NamePlanner {
     pub(crate) warnings: Errors,
     report: Report,
     counts: RuleCounts,
+}
+
+impl NamePlanner {
+    /// Applies a map to names, and to the shapes of their variables. `shapes` is empty if they are unknown.
+    pub(crate) fn new(map: &Map, names: &[&[u8]], shapes: &[&Shape]) -> Self {
+        debug_assert!(names.is_sorted_by(|a, b| a < b), "names come sorted, each once");
+        let matches = Matches::new(map, names, shapes);
+        let (mut counts, mut errors, mut warnings) =
+            (RuleCounts::new(map), Errors::default(), Errors::default());
+        let selections = select(&matches, &mut counts);
+        let (assignments, joined) =
+            assign_names(&matches, &selections, &mut counts, &mut errors, &mut warnings);
+        let dropped = dropped(&selections, &assignments);
+        let takers: Vec<_> = assignments.iter().map(|assignments| assignments.taker).collect();
+        let planner = ValuePlanner::new(&matches, &takers);
+        let mut wanted = wanted(&planner, assignments, &mut counts, &mut warnings);
+        wanted.extend(joined.into_iter().map(|joined| of_group(&planner, joined, &mut counts)));
+        wanted.extend(created(map, &mut counts));
+        let (variables, lost) = resolve_collisions(&matches, wanted, &mut errors);
+        let report = Report { lost, dropped, total: names.len(), ..Report::default() };
+        Self { variables, errors, warnings, report, counts }
+    }
+
+    /// Returns the plan, or the errors if there are any.
+    pub(crate) fn conclude(self, map: &Map, names: &[&[u8]]) -> Result<Plan, MapMismatch> {
+        let Self { variables, errors, warnings, report, counts } = self;
+        let report = conclude(map, counts, names, Report { warnings, ..report }, errors)?;
+        Ok(Plan { variables, report })
+    }
 }
 
 /// Returns every name that some variable should have.
@@ -74,64 +104,10 @@ fn wanted(
     wanted
 }
 
-fn of_group(planner: &ValuePlanner<'_>, joined: Joined, counts: &mut RuleCounts) -> Planned {
-    let Joined { name, rule, members, .. } = joined;
-    let mut input = |&source: &usize| {
-        let steps = planner.steps(source, None);
-        planner.count(source, &steps, &name, counts);
-        Input { source, steps }
-    };
-    let inputs: Vec<_> = members.iter().map(&mut input).collect();
-    let value = Some(Box::new(ValuePlan { inputs, end: Output::Joined(rule) }));
-    Planned { name, source: members.first().copied(), rule: Some(rule), value }
-}
-
-/// Returns the variables that `create` rules add.
-fn created(map: &Map, counts: &mut RuleCounts) -> Vec<Planned> {
-    let creates = map.ids().filter(|id| map.rule(*id).verb == Verb::Create);
-    let mut planned = |id: RuleId| {
-        let name = map.rule(id).from().text.clone().into_bytes();
-        counts.matched(id);
-        counts.hit_all(id, &[], &[&name]);
-        let value = Some(Box::new(ValuePlan { inputs: vec![], end: Output::Created(id) }));
-        Planned { name, source: None, rule: Some(id), value }
-    };
-    creates.map(&mut planned).collect()
-}
-
 fn dropped(selections: &[Selection], assignments: &[Assignment]) -> Vec<(usize, Option<RuleId>)> {
     let gone = |(source, (fate, assignments)): (usize, (&Selection, &Assignment))| match fate {
         Selection::Dropped(rule) => Some((source, *rule)),
         Selection::Kept => assignments.is_gone().then_some((source, None)),
     };
     selections.iter().zip(assignments).enumerate().filter_map(gone).collect()
-}
-
-impl NamePlanner {
-    /// Applies a map to names, and to the shapes of their variables. `shapes` is empty if they are unknown.
-    pub(crate) fn new(map: &Map, names: &[&[u8]], shapes: &[&Shape]) -> Self {
-        debug_assert!(names.is_sorted_by(|a, b| a < b), "names come sorted, each once");
-        let matches = Matches::new(map, names, shapes);
-        let (mut counts, mut errors, mut warnings) =
-            (RuleCounts::new(map), Errors::default(), Errors::default());
-        let selections = select(&matches, &mut counts);
-        let (assignments, joined) =
-            assign_names(&matches, &selections, &mut counts, &mut errors, &mut warnings);
-        let dropped = dropped(&selections, &assignments);
-        let takers: Vec<_> = assignments.iter().map(|assignments| assignments.taker).collect();
-        let planner = ValuePlanner::new(&matches, &takers);
-        let mut wanted = wanted(&planner, assignments, &mut counts, &mut warnings);
-        wanted.extend(joined.into_iter().map(|joined| of_group(&planner, joined, &mut counts)));
-        wanted.extend(created(map, &mut counts));
-        let (variables, lost) = resolve_collisions(&matches, wanted, &mut errors);
-        let report = Report { lost, dropped, total: names.len(), ..Report::default() };
-        Self { variables, errors, warnings, report, counts }
-    }
-
-    /// Returns the plan, or the errors if there are any.
-    pub(crate) fn conclude(self, map: &Map, names: &[&[u8]]) -> Result<Plan, MapMismatch> {
-        let Self { variables, errors, warnings, report, counts } = self;
-        let report = conclude(map, counts, names, Report { warnings, ..report }, errors)?;
-        Ok(Plan { variables, report })
-    }
 }

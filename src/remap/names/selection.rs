@@ -6,7 +6,7 @@
 
 use crate::map::rule::{RuleId, Verb};
 use crate::remap::counts::RuleCounts;
-use crate::remap::names::matches::Matches;
+use crate::remap::names::matching::Matches;
 
 /// The selection of one variable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! Joins: the variables that a rule joins to one, group by group.
+//! New values: the variables that a `join` puts together, group by group, and those of `create`.
 //!
 //! A group consists of the variables that the patterns of a `join` match with the same captures. Slots of the members
 //! form a group of their own if each member has a slot of that kind. Otherwise the slots keep their names, with a
@@ -6,13 +6,16 @@
 
 use std::collections::HashMap;
 
+use crate::map::Map;
 use crate::map::diagnostic::{Error, Errors, Kind};
-use crate::map::rule::RuleId;
+use crate::map::rule::{RuleId, Verb};
 use crate::name::printable;
 use crate::remap::counts::RuleCounts;
 use crate::remap::names::assignment::Assignment;
-use crate::remap::names::matches::Matches;
+use crate::remap::names::matching::Matches;
+use crate::remap::plan::Planned;
 use crate::remap::rejected_names::RejectedNames;
+use crate::remap::steps::{Input, Output, ValuePlan, ValuePlanner};
 use crate::slot_names::Slot;
 
 /// A variable that a rule makes by joining several.
@@ -194,4 +197,30 @@ impl Group {
 
 fn shown(name: &[u8]) -> String {
     format!("`{}`", printable(name))
+}
+
+/// Returns the plan for the variable that a group is joined to.
+pub(crate) fn of_group(planner: &ValuePlanner<'_>, joined: Joined, counts: &mut RuleCounts) -> Planned {
+    let Joined { name, rule, members, .. } = joined;
+    let mut input = |&source: &usize| {
+        let steps = planner.steps(source, None);
+        planner.count(source, &steps, &name, counts);
+        Input { source, steps }
+    };
+    let inputs: Vec<_> = members.iter().map(&mut input).collect();
+    let value = Some(Box::new(ValuePlan { inputs, end: Output::Joined(rule) }));
+    Planned { name, source: members.first().copied(), rule: Some(rule), value }
+}
+
+/// Returns the variables that `create` rules add.
+pub(crate) fn created(map: &Map, counts: &mut RuleCounts) -> Vec<Planned> {
+    let creates = map.ids().filter(|id| map.rule(*id).verb == Verb::Create);
+    let mut planned = |id: RuleId| {
+        let name = map.rule(id).from().text.clone().into_bytes();
+        counts.matched(id);
+        counts.hit_all(id, &[], &[&name]);
+        let value = Some(Box::new(ValuePlan { inputs: vec![], end: Output::Created(id) }));
+        Planned { name, source: None, rule: Some(id), value }
+    };
+    creates.map(&mut planned).collect()
 }

@@ -12,8 +12,8 @@ use crate::map::options::Unmatched;
 use crate::map::rule::{RuleId, Verb};
 use crate::remap::counts::RuleCounts;
 use crate::remap::names::assignment::Assignment;
-use crate::remap::names::join::{Groups, Joined};
-use crate::remap::names::matches::Matches;
+use crate::remap::names::matching::Matches;
+use crate::remap::names::new_values::{Groups, Joined};
 use crate::remap::names::selection::Selection;
 use crate::remap::rejected_names::{RejectedNames, without_rule};
 
