@@ -52,7 +52,8 @@ fn with_helper(place: &Place, helper: &str, script: &str) -> Output {
     let bin = place.root.join("bin");
     let _ = fs::create_dir(&bin);
     let _ = symlink(CKPTFS, bin.join(helper));
-    let world = "set -e; cp -a /sbin/mount.fuse* \"$1/bin/\" 2>/dev/null || :; mount --bind \"$1/bin\" /usr/sbin; cd \"$1\"; PATH=\"$1/bin:$PATH\"; eval \"$2\"";
+    // mount(8) looks in directories of its own, where another ckptfs may be installed.
+    let world = "set -e; cp -a /sbin/mount.fuse* \"$1/bin/\" 2>/dev/null || :; for d in /usr/sbin /usr/local/bin /usr/local/sbin; do mount --bind \"$1/bin\" $d; done; cd \"$1\"; PATH=\"$1/bin:$PATH\"; eval \"$2\"";
     let mut command = Command::new("unshare");
     command.args(["-m", "sh", "-c", world, "sh"]).arg(&place.root).arg(script).output().unwrap()
 }
@@ -149,6 +150,7 @@ fn as_nobody(place: &Place, script: &str) -> Output {
     fs::set_permissions(&place.root, Permissions::from_mode(0o777)).unwrap();
     fs::set_permissions(place.mountpoint(), Permissions::from_mode(0o777)).unwrap();
     // fusermount3 reads /etc/mtab, which a minimal system lacks.
+    // mount(8) looks in directories of its own, where another ckptfs may be installed.
     let world = "set -e; cd \"$0\"; \
         [ -e /etc/mtab ] || { cp -a /etc etc; ln -s /proc/self/mounts etc/mtab; mount --bind etc /etc; }; mknod -m 666 node c 10 229; mount --bind node /dev/fuse; printf '# nothing\\n#user_allow_other\\n' > conf; \
         mount --bind conf /etc/fuse.conf; chown 65534 m; exec setpriv --reuid=65534 --regid=65534 --clear-groups sh -c \"$1\"";
