@@ -453,12 +453,12 @@ impl Filesystem for Fuse {
     /// Returns `ENODATA` for an unknown attribute. The default would be `ENOSYS`, which turns extended attributes off
     /// until the mount ends.
     fn getxattr(&self, _request: &Request, ino: INodeNo, name: &OsStr, size: u32, reply: ReplyXattr) {
-        let value = catch_panic(|| self.tree.attribute(Ino(ino.0), name.as_bytes()).ok_or(Errno::ENODATA));
+        let value = catch_panic(|| self.tree.xattr(Ino(ino.0), name.as_bytes()).ok_or(Errno::ENODATA));
         answer_attribute(value, size, reply);
     }
 
     fn listxattr(&self, _request: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
-        answer_attribute(catch_panic(|| Ok(self.tree.attributes(Ino(ino.0)))), size, reply);
+        answer_attribute(catch_panic(|| Ok(self.tree.xattrs(Ino(ino.0)))), size, reply);
     }
 }
 

@@ -193,16 +193,16 @@ impl Tree {
     }
 
     /// Returns an extended attribute of a file or directory that shows a variable.
-    pub(crate) fn attribute(&self, ino: Ino, name: &[u8]) -> Option<Vec<u8>> {
+    pub(crate) fn xattr(&self, ino: Ino, name: &[u8]) -> Option<Vec<u8>> {
         let tree = self.of_variables(ino)?;
-        view::attribute(tree.shown_variable(ino.ordinal())?, name)
+        view::xattr(tree.shown_variable(ino.ordinal())?, name)
     }
 
     /// Returns the names of an inode's extended attributes, each terminated by a NUL.
-    pub(crate) fn attributes(&self, ino: Ino) -> Vec<u8> {
+    pub(crate) fn xattrs(&self, ino: Ino) -> Vec<u8> {
         let tree = self.of_variables(ino);
         let variable = tree.as_ref().and_then(|tree| tree.shown_variable(ino.ordinal()));
-        variable.map(view::attributes).unwrap_or_default()
+        variable.map(view::xattrs).unwrap_or_default()
     }
 
     /// Returns the tree of an inode that may show a variable. Returns `None` for an inode that [`Self::summary`]

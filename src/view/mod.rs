@@ -25,7 +25,7 @@ use std::sync::Arc;
 use crate::catalog::{Catalog, Variable};
 use crate::extent::VirtualFile;
 pub(crate) use crate::view::form::{CheckpointView, Format, VariableFile};
-pub(crate) use crate::view::xattr::{attribute, attributes};
+pub(crate) use crate::view::xattr::{xattr, xattrs};
 
 /// The formats, in the order in which they are listed.
 pub(crate) const FORMATS: &[Format] = &[npy::FORMAT, raw::FORMAT, text::FORMAT];

@@ -11,7 +11,7 @@ struct Xattr {
 }
 
 #[rustfmt::skip]
-const ATTRIBUTES: &[Xattr] = &[
+const XATTRS: &[Xattr] = &[
     Xattr { name: "user.ckptfs.name",   value: |variable| Some(variable.name.as_bytes().into()) },
     Xattr { name: "user.ckptfs.dtype",  value: |variable| text(variable.tensor.dtype) },
     Xattr { name: "user.ckptfs.shape",  value: |variable| text(variable.tensor.shape.spaced()) },
@@ -21,14 +21,14 @@ const ATTRIBUTES: &[Xattr] = &[
 ];
 
 /// Returns the value of the attribute with a name.
-pub(crate) fn attribute(variable: &Variable, name: &[u8]) -> Option<Vec<u8>> {
-    let attribute = ATTRIBUTES.iter().find(|attribute| attribute.name.as_bytes() == name)?;
+pub(crate) fn xattr(variable: &Variable, name: &[u8]) -> Option<Vec<u8>> {
+    let attribute = XATTRS.iter().find(|attribute| attribute.name.as_bytes() == name)?;
     (attribute.value)(variable)
 }
 
 /// Returns the names of a variable's attributes, each terminated by a NUL, as in listxattr(2).
-pub(crate) fn attributes(variable: &Variable) -> Vec<u8> {
-    let has = ATTRIBUTES.iter().filter(|attribute| (attribute.value)(variable).is_some());
+pub(crate) fn xattrs(variable: &Variable) -> Vec<u8> {
+    let has = XATTRS.iter().filter(|attribute| (attribute.value)(variable).is_some());
     has.flat_map(|attribute| attribute.name.bytes().chain([0])).collect()
 }
 
@@ -67,7 +67,7 @@ mod tests {
     #[test]
     fn each_attribute_describes_the_variable() {
         let variable = variable(Some(Masked::of(b"123456789")));
-        let said = |name: &str| attribute(&variable, format!("user.ckptfs.{name}").as_bytes()).unwrap();
+        let said = |name: &str| xattr(&variable, format!("user.ckptfs.{name}").as_bytes()).unwrap();
         assert_eq!(said("name"), b"encoder/k");
         assert_eq!(said("dtype"), b"float32");
         assert_eq!(said("shape"), b"784 128");
@@ -79,12 +79,12 @@ mod tests {
     #[test]
     fn unknown_attributes_have_no_value_and_are_not_listed() {
         let variable = variable(None);
-        assert_eq!(attribute(&variable, b"user.ckptfs.crc32c"), None);
-        assert_eq!(attribute(&variable, b"user.ckptfs.nam"), None);
-        assert_eq!(attribute(&variable, b"security.selinux"), None);
-        let listed = attributes(&variable);
+        assert_eq!(xattr(&variable, b"user.ckptfs.crc32c"), None);
+        assert_eq!(xattr(&variable, b"user.ckptfs.nam"), None);
+        assert_eq!(xattr(&variable, b"security.selinux"), None);
+        let listed = xattrs(&variable);
         let names: Vec<_> = listed.split(|&byte| byte == 0).collect();
-        assert_eq!(names.len(), ATTRIBUTES.len() - 1 + 1, "the list ends in a NUL");
-        assert!(names.iter().all(|name| name.is_empty() || attribute(&variable, name).is_some()));
+        assert_eq!(names.len(), XATTRS.len() - 1 + 1, "the list ends in a NUL");
+        assert!(names.iter().all(|name| name.is_empty() || xattr(&variable, name).is_some()));
     }
 }

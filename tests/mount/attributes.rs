@@ -61,7 +61,7 @@ fn unknown_attributes_are_no_data_and_the_kernel_keeps_asking() {
     let Some((_dir, m)) = mounted() else { return };
     let kernel = m.join("ckpt-9/raw/encoder/kernel");
     for (path, name) in [
-        (kernel.clone(), "user.ckptfs.colour"),
+        (kernel.clone(), "user.ckptfs.color"),
         (kernel.clone(), "user.other"),
         (m.join("ckpt-9/vars/encoder"), "user.ckptfs.name"),
         (m.join("ckpt-9/vars/encoder/kernel/shape"), "user.ckptfs.name"),

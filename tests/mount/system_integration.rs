@@ -284,9 +284,9 @@ fn errors_have_colors_only_on_a_terminal_without_no_color() {
     let place = Place::new();
     for line in ["check ckpt-9 --rename bert=x", "check ckpt-9 --drop {", "check none"] {
         let line = format!("{CKPTFS} {line}");
-        let coloured = on_a_terminal(&place, &line, &[]);
+        let colored = on_a_terminal(&place, &line, &[]);
         let plain = on_a_terminal(&place, &line, &[("NO_COLOR", "1")]);
-        assert!(coloured.contains("\x1b[") && !plain.contains('\x1b'), "{coloured}{plain}");
+        assert!(colored.contains("\x1b[") && !plain.contains('\x1b'), "{colored}{plain}");
         let piped = Command::new("sh").args(["-c", &line]).current_dir(&place.root).output().unwrap();
         assert!(!stderr(&piped).is_empty() && !stderr(&piped).contains('\x1b'));
         assert_eq!(format!("{}{}", stdout(&piped), stderr(&piped)), plain, "the words are the same");
