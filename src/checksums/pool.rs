@@ -19,14 +19,15 @@ use crate::cache::Cache;
 use crate::format::crc::Masked;
 use crate::tensor::{Tensor, mismatch};
 
-/// The number of threads in the crew of a caller, including the caller: enough to saturate one disk and the memory.
+/// The number of threads in a group, which is a caller and the threads that it starts: enough to saturate one disk and
+/// the memory.
 const WORKERS: usize = 4;
-/// The maximum number of crews. Callers after these only wait.
-const CREWS: usize = 2;
+/// The maximum number of groups. Callers after these only wait.
+const GROUPS: usize = 2;
 /// The length of a range in bytes.
 const RANGE: u64 = 16 << 20;
 /// The memory of each thread for blocks in bytes; values share some of the blocks.
-const PIECES: usize = 4 << 20;
+const BLOCKS: usize = 4 << 20;
 /// The memory of a thread for blocks of ranges that it re-runs, in bytes.
 const OWN_CACHE: usize = 8 << 20;
 
@@ -39,7 +40,7 @@ pub(crate) struct ChecksumPool {
     next: AtomicUsize,
     left: Mutex<usize>,
     all_done: Condvar,
-    crews: AtomicUsize,
+    groups: AtomicUsize,
     cache: Cache,
 }
 
@@ -56,9 +57,9 @@ struct Task {
     job: usize,
     range: Range<u64>,
     sum: OnceLock<io::Result<Masked>>,
-    /// The crew that took the task.
-    worker_count: AtomicUsize,
-    /// True if another crew re-runs the task.
+    /// The number of the group that took the task.
+    group: AtomicUsize,
+    /// True if another group re-runs the task.
     again: AtomicBool,
 }
 
@@ -84,18 +85,18 @@ impl ChecksumPool {
             let sources = recorded.iter().map(job).collect();
             wanted.push(add(tensor, sources));
         }
-        let (left, cache) = (Mutex::new(tasks.len()), Cache::new(CREWS * workers() * PIECES).second());
-        let (next, all_done, crews) = Default::default();
-        Self { jobs, wanted, tasks, next, left, all_done, crews, cache }
+        let (left, cache) = (Mutex::new(tasks.len()), Cache::new(GROUPS * workers() * BLOCKS).second());
+        let (next, all_done, groups) = Default::default();
+        Self { jobs, wanted, tasks, next, left, all_done, groups, cache }
     }
 
     /// Takes tasks until none is left, and waits for those in progress.
     pub(crate) fn join_in(&self) {
-        let number = self.crews.fetch_add(1, Ordering::Relaxed);
-        let is_needed = number < CREWS;
-        let crew = workers().min(self.tasks.len());
+        let number = self.groups.fetch_add(1, Ordering::Relaxed);
+        let is_needed = number < GROUPS;
+        let count = workers().min(self.tasks.len());
         thread::scope(|scope| {
-            for _ in 1..if is_needed { crew } else { 0 } {
+            for _ in 1..if is_needed { count } else { 0 } {
                 scope.spawn(|| self.work(number));
             }
             if is_needed {
@@ -122,15 +123,15 @@ impl ChecksumPool {
         self.wanted.iter().map(sum).collect()
     }
 
-    /// Runs the free tasks as a member of a crew. Then re-runs the tasks that an earlier crew is still running, with
-    /// a separate cache so that it does not wait for that crew's blocks.
-    fn work(&self, crew: usize) {
+    /// Runs the free tasks as a member of a group. Then re-runs the tasks that an earlier group is still running, with
+    /// a separate cache so that it does not wait for that group's blocks.
+    fn work(&self, group: usize) {
         let (mut buffer, own) = (Vec::new(), Cache::new(OWN_CACHE).second());
         while let Some(task) = self.tasks.get(self.next.fetch_add(1, Ordering::Relaxed)) {
-            task.worker_count.store(crew, Ordering::Relaxed);
+            task.group.store(group, Ordering::Relaxed);
             self.sum(task, &self.cache, &mut buffer);
         }
-        for task in self.tasks.iter().filter(|task| task.is_late(crew)) {
+        for task in self.tasks.iter().filter(|task| task.is_late(group)) {
             self.sum(task, &own, &mut buffer);
         }
     }
@@ -173,7 +174,7 @@ impl ChecksumPool {
     }
 }
 
-/// Returns the number of threads in a crew on this machine.
+/// Returns the number of threads in a group on this machine.
 fn workers() -> usize {
     thread::available_parallelism().map_or(1, NonZero::get).min(WORKERS)
 }
@@ -213,14 +214,14 @@ pub(crate) fn copy(error: &io::Error) -> io::Error {
 
 impl Task {
     fn new(job: usize, range: Range<u64>) -> Self {
-        let (sum, crew, again) = (OnceLock::new(), AtomicUsize::new(usize::MAX), AtomicBool::new(false));
-        Self { job, range, sum, worker_count: crew, again }
+        let (sum, group, again) = (OnceLock::new(), AtomicUsize::new(usize::MAX), AtomicBool::new(false));
+        Self { job, range, sum, group, again }
     }
 
-    /// Returns true if an earlier crew is still running this task, and no other thread re-runs it. Marks it as
+    /// Returns true if an earlier group is still running this task, and no other thread re-runs it. Marks it as
     /// re-run.
-    fn is_late(&self, crew: usize) -> bool {
-        let is_of_earlier = self.sum.get().is_none() && self.worker_count.load(Ordering::Relaxed) < crew;
+    fn is_late(&self, group: usize) -> bool {
+        let is_of_earlier = self.sum.get().is_none() && self.group.load(Ordering::Relaxed) < group;
         is_of_earlier && !self.again.swap(true, Ordering::Relaxed)
     }
 }
