@@ -50,7 +50,7 @@ fn check(map: &Map) {
     let text = map.to_toml();
     let again = Map::parse(&[], &[MapText { name: "written.toml".into(), text: text.clone() }])
         .unwrap_or_else(|errors| panic!("{text}\n{errors}"));
-    assert_eq!(outcome(plan_names(&map, NAMES)), outcome(plan_names(&again, NAMES)), "{text}");
+    assert_eq!(outcome(plan_names(map, NAMES)), outcome(plan_names(&again, NAMES)), "{text}");
 }
 
 /// A name with its source and its rule.
