@@ -148,7 +148,7 @@ fn paragraph(mounted: &Mounted, answer: &Answer) -> String {
                 count("/errors", "error"),
                 bytes(number("/cache/used")),
                 bytes(number("/cache/size")),
-                count("/cache/hits", "piece"),
+                count("/cache/hits", "block"),
                 number("/cache/misses"),
             )
         }
