@@ -1,7 +1,7 @@
 //! The arrows of the architecture: which room may import which, and that no files import each other in a circle.
 //!
 //! Every path in `src` counts that begins at the crate's root: `use crate::a`, `use crate::{a, b}`, `crate::a::b()` in an
-//! expression, and `super::super::a` where that leads there. A path is followed through re-exports to the file that declares
+//! expression, and `super::super::a` where that leads there; and every path that begins with a module below its own. A path is followed through re-exports to the file that declares
 //! its item. Tests inside `src` may import any room.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -219,14 +219,32 @@ impl Sources {
         }
     }
 
+    /// The names of the modules below a file.
+    fn children<'a>(&'a self, file: &'a Module) -> impl Iterator<Item = &'a str> {
+        let is_child = |other: &&Module| other.len() == file.len() + 1 && other.starts_with(file);
+        self.files.keys().filter(is_child).filter_map(|other| other.last()).map(String::as_str)
+    }
+
     /// Each file with a file that it imports.
     fn arrows(&self) -> impl Iterator<Item = (&Module, Module)> {
         self.files.iter().flat_map(move |(file, text)| {
             let imports =
                 text.split_inclusive(';').filter(|statement| !is_export(statement)).collect::<String>();
-            let to: BTreeSet<_> = paths(&imports, file).iter().map(|path| self.declares(path)).collect();
+            let mut paths = paths(&imports, file);
+            self.children(file).for_each(|child| below(&imports, child, file, &mut paths));
+            let to: BTreeSet<_> = paths.iter().map(|path| self.declares(path)).collect();
             to.into_iter().filter(move |to| !to.is_empty() && to != file).map(move |to| (file, to))
         })
+    }
+}
+
+/// Finds the paths in `text` that begin with the name of a module below its own: `parser::Parser` in `map::pattern`.
+fn below(text: &str, child: &str, file: &[String], found: &mut Vec<Module>) {
+    for (at, _) in text.match_indices(child) {
+        let is_path = text[at + child.len()..].starts_with("::");
+        if is_path && !text[..at].ends_with(|c: char| is_name(c) || c == ':') {
+            follow(&text[at..], file, &[], found);
+        }
     }
 }
 
