@@ -8,6 +8,7 @@
 mod handles;
 mod metrics;
 mod passthrough;
+mod serve_options;
 mod verified;
 
 use std::cell::RefCell;
@@ -24,13 +25,13 @@ use fuser::{
     KernelConfig, LockOwner, OpenFlags, ReplyAttr, ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty,
     ReplyEntry, ReplyOpen, ReplyStatfs, ReplyXattr, Request,
 };
-use rustix::process::{getgid, getuid};
 
 use crate::cache::Cache;
 use crate::extent::VirtualFile;
 use crate::fuse::handles::Handles;
 pub(crate) use crate::fuse::metrics::Metrics;
 use crate::fuse::passthrough::{PASSED_THROUGH, Passthrough};
+pub use crate::fuse::serve_options::{CacheMode, ServeOptions};
 use crate::fuse::verified::Verified;
 use crate::tree::{Attr, Content, Ino, Kind, Tree, names_newest};
 
@@ -52,43 +53,6 @@ const MAX_BACKGROUND: u16 = 64;
 const GENERATION: Generation = Generation(0);
 /// The handle of files that are in memory. Other files have a handle of [`Handles`] or are passed through.
 const ORDINARY: FileHandle = FileHandle(0);
-
-/// The page-cache policy.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum CacheMode {
-    /// Passthrough: the kernel reads whole data files by itself. Falls back to [`Self::Kernel`] where the kernel
-    /// refuses.
-    #[default]
-    Auto,
-    /// The kernel's page cache, filled through the daemon.
-    Kernel,
-    /// Direct I/O for large files, without the page cache: the fastest mode for one sequential read without
-    /// privileges, slow for small random reads.
-    Direct,
-}
-
-/// The options for how files look and are served.
-#[derive(Clone, Copy, Debug)]
-pub struct ServeOptions {
-    /// The page-cache policy.
-    pub cache: CacheMode,
-    /// The user that files belong to.
-    pub uid: u32,
-    /// The group that files belong to.
-    pub gid: u32,
-    /// The permission bits that are cleared in files and directories.
-    pub umask: u16,
-    /// True if a variable is checked against its checksum when one of its files is first opened.
-    pub verify: bool,
-}
-
-impl Default for ServeOptions {
-    /// Returns options under which files belong to the user and group of this process.
-    fn default() -> Self {
-        let (uid, gid) = (getuid().as_raw(), getgid().as_raw());
-        Self { cache: CacheMode::default(), uid, gid, umask: 0, verify: false }
-    }
-}
 
 /// A mount's file system.
 pub struct Fuse {
