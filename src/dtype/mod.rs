@@ -167,6 +167,18 @@ impl Dtype {
         ROWS.iter().find(|row| row.dtype as u32 == number).map(|row| row.dtype)
     }
 
+    /// Returns the dtype of stored values with a number in TensorFlow's enum `DataType`.
+    ///
+    /// # Errors
+    /// A description of a number that no stored value has.
+    pub(crate) fn of_stored(number: u32) -> Result<Self, String> {
+        Self::from_tensorflow(number).ok_or_else(|| match number {
+            0 => "has no dtype".into(),
+            101..=199 => format!("dtype {number} is a reference, which is never stored"),
+            _ => format!("dtype {number} is unknown"),
+        })
+    }
+
     /// Returns the type with TensorFlow's name.
     pub(crate) fn from_name(name: &str) -> Option<Self> {
         ROWS.iter().find(|row| row.name == name).map(|row| row.dtype)
@@ -215,15 +227,6 @@ impl Dtype {
 
     fn row(self) -> &'static Row {
         ROWS.iter().find(|row| row.dtype == self).expect("every dtype has a row")
-    }
-}
-
-/// Returns the message about a dtype number of TensorFlow that [`Dtype::from_tensorflow`] does not know.
-pub(crate) fn unknown_dtype(number: u32) -> String {
-    match number {
-        0 => "has no dtype".into(),
-        101..=199 => format!("dtype {number} is a reference, which is never stored"),
-        _ => format!("dtype {number} is unknown"),
     }
 }
 

@@ -41,19 +41,12 @@ pub(crate) fn not_a_checkpoint(
     Error::Lookalike { path: path.into(), what: what.into(), advice: advice.into(), nearest }
 }
 
-/// Returns the error for a prefix whose head is not a checkpoint, not even a damaged one, or cannot be read.
-pub(crate) fn not_an_index(prefix: &Prefix, directory: &Directory) -> Error {
-    match Probe::read(directory, &prefix.head) {
-        Ok(probe) => not_a_checkpoint(directory, prefix, &prefix.index(), probe.as_ref()),
-        Err(error) => Error::Io(prefix.index(), error),
-    }
-}
-
 /// Returns the error for a bundle that cannot be opened. A malformed index may be another kind of file.
 pub(crate) fn malformed_index(error: Error, prefix: &Prefix, directory: &Directory) -> Error {
-    match (&error, Probe::read(directory, &prefix.head)) {
-        (Error::Malformed(..), Ok(Some(probe))) if !probe.is_table() && lookalike(&probe).is_some() => {
-            not_an_index(prefix, directory)
+    let Error::Malformed(..) = error else { return error };
+    match Probe::read(directory, &prefix.head) {
+        Ok(Some(probe)) if !probe.is_table() && lookalike(&probe).is_some() => {
+            not_a_checkpoint(directory, prefix, &prefix.index(), Some(&probe))
         }
         _ => error,
     }

@@ -26,14 +26,6 @@ pub(crate) fn of_probe(probe: &Probe, name: &OsStr) -> Option<&'static SourceFor
         .or_else(|| lookalike(probe).is_none().then(|| by_name(name)).flatten())
 }
 
-/// Returns the format of a file; `None` if it has none of these formats.
-///
-/// # Errors
-/// An error of reading the file.
-pub(crate) fn of_file(directory: &Directory, name: &OsStr) -> io::Result<Option<&'static SourceFormat>> {
-    Ok(Probe::read(directory, name)?.and_then(|probe| of_probe(&probe, name)))
-}
-
 /// Returns the format to which the suffix of a name belongs.
 fn by_name(name: &OsStr) -> Option<&'static SourceFormat> {
     FORMATS.iter().find(|format| format.has_name(name))
@@ -42,8 +34,8 @@ fn by_name(name: &OsStr) -> Option<&'static SourceFormat> {
 /// Returns the format of a directory entry. An unreadable file has the format of its name, so that opening it reports
 /// the error.
 fn of_entry(directory: &Directory, name: &OsStr) -> Option<&'static SourceFormat> {
-    match of_file(directory, name) {
-        Ok(format) => format,
+    match Probe::read(directory, name) {
+        Ok(probe) => of_probe(&probe?, name),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(_) => by_name(name),
     }
@@ -100,12 +92,9 @@ pub(crate) fn find_files(
 /// by name.
 pub(crate) fn find_head(directory: &Directory, stem: &OsStr) -> Option<(OsString, &'static SourceFormat)> {
     let entries = directory.entries().ok()?;
-    let of = |format: &'static SourceFormat| {
-        let named = entries.iter().filter(|entry| (format.stem)(&entry.name).is_some_and(|own| own == stem));
-        let heads = named.filter(|entry| stem_of(format, directory, entry).is_some());
-        heads.map(|entry| &entry.name).min().map(|head| (head.clone(), format))
-    };
-    FORMATS.iter().find_map(of)
+    let first =
+        |format| first_head_of(directory, &entries, format, stem).map(|head| (head.to_owned(), format));
+    FORMATS.iter().find_map(first)
 }
 
 /// Returns the first head by name of the checkpoint to which the head `known` belongs. Only names before `known` are
@@ -116,9 +105,19 @@ pub(crate) fn first_head(
     stem: &OsStr,
     known: &OsStr,
 ) -> OsString {
-    let entries = directory.entries().unwrap_or_default();
-    let before = entries.iter().filter(|entry| *entry.name < *known);
-    let named = before.filter(|entry| (format.stem)(&entry.name).is_some_and(|own| own == stem));
+    let mut entries = directory.entries().unwrap_or_default();
+    entries.retain(|entry| *entry.name < *known);
+    first_head_of(directory, &entries, format, stem).unwrap_or(known).to_owned()
+}
+
+/// Returns the first head by name that the entries have of a checkpoint. Only files with its stem are probed.
+fn first_head_of<'a>(
+    directory: &Directory,
+    entries: &'a [Entry],
+    format: &SourceFormat,
+    stem: &OsStr,
+) -> Option<&'a OsStr> {
+    let named = entries.iter().filter(|entry| (format.stem)(&entry.name).is_some_and(|own| own == stem));
     let heads = named.filter(|entry| stem_of(format, directory, entry).is_some());
-    heads.map(|entry| entry.name.as_os_str()).min().unwrap_or(known).to_owned()
+    heads.map(|entry| entry.name.as_os_str()).min()
 }

@@ -47,6 +47,7 @@ pub(crate) use sniff::{is_index, is_table};
 use crate::catalog::NativeFormat;
 use crate::directory::Directory;
 use crate::source::file_format::SourceFormat;
+use crate::source::sniff::Probe;
 use crate::source_file::SourceFile;
 
 /// Opens the checkpoint to which `path` resolves. The path is a prefix, any file of a checkpoint, a directory (its
@@ -90,9 +91,11 @@ pub(crate) fn open_prefix(prefix: &Prefix, directory: &Arc<Directory>) -> Result
     let format = match is_bundle {
         true => None,
         false => {
-            let format = formats::of_file(directory, &prefix.head);
-            let format = format.map_err(|error| Error::Io(prefix.index(), error))?;
-            Some(format.ok_or_else(|| diagnose::not_an_index(prefix, directory))?)
+            let probe = Probe::read(directory, &prefix.head);
+            let probe = probe.map_err(|error| Error::Io(prefix.index(), error))?;
+            let format = probe.as_ref().and_then(|probe| formats::of_probe(probe, &prefix.head));
+            let other = || diagnose::not_a_checkpoint(directory, prefix, &prefix.index(), probe.as_ref());
+            Some(format.ok_or_else(other)?)
         }
     };
     open_located(&Located { prefix: prefix.clone(), directory: directory.clone(), format })

@@ -1,10 +1,11 @@
 //! The kinds of files that users give instead of a checkpoint, recognized by their first and last bytes.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::io::{self, Read, Seek, SeekFrom};
 
 use crate::directory::Directory;
 use crate::format::varint::Reader;
+use crate::source::prefix::with_suffix;
 
 /// A kind of file that users have in the place of a checkpoint.
 #[derive(Debug)]
@@ -62,7 +63,7 @@ pub(crate) fn is_table(directory: &Directory, name: &OsStr) -> bool {
 
 /// Returns true if the index of a stem ends with the magic number of a sorted table.
 pub(crate) fn is_index(directory: &Directory, stem: &OsStr) -> bool {
-    is_table(directory, &[stem, OsStr::new(".index")].into_iter().collect::<OsString>())
+    is_table(directory, &with_suffix(stem, ".index"))
 }
 
 impl Probe {

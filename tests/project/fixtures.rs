@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::project_files;
+
 /// The size limit of a fixture in bytes. Scripts make larger checkpoints when they are needed.
 const LARGEST: u64 = 32 * 1024;
 
@@ -63,5 +65,5 @@ fn children(directory: &Path) -> Vec<PathBuf> {
 }
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
+    project_files::root().join("tests/fixtures")
 }

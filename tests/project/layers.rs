@@ -5,8 +5,8 @@
 //! its item. Tests inside `src` may import any room.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::{Path, PathBuf};
+
+use crate::project_files::{files, read, root};
 
 /// A room, and the rooms that it may import.
 #[rustfmt::skip]
@@ -45,7 +45,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 /// The only file that may hold unsafe code.
-const UNSAFE: &str = "source_file.rs";
+const UNSAFE: &str = "src/source_file.rs";
 
 /// The largest number of files that may import each other, through a module that holds the others.
 const KNOT: usize = 10;
@@ -118,20 +118,20 @@ fn files_import_each_other_only_within_the_module_that_holds_them() {
 #[test]
 fn every_module_with_children_is_a_mod_rs() {
     let both: Vec<_> =
-        rust_files().into_iter().filter(|file| file.with_extension("").is_dir() && !is_root(file)).collect();
+        rust_files().filter(|file| root().join(file.trim_end_matches(".rs")).is_dir()).collect();
     assert!(both.is_empty(), "{both:?}");
 }
 
 #[test]
 fn unsafe_code_is_in_one_file_only() {
-    let holds = |file: &PathBuf| code(file).split(|c: char| !is_name(c)).any(|word| word == "unsafe");
-    let found: Vec<_> = rust_files().into_iter().filter(holds).collect();
-    assert_eq!(found, [root().join(UNSAFE)]);
+    let holds = |file: &String| code(file).split(|c: char| !is_name(c)).any(|word| word == "unsafe");
+    let found: Vec<_> = rust_files().filter(holds).collect();
+    assert_eq!(found, [UNSAFE]);
 }
 
 #[test]
 fn the_program_names_nothing_but_the_command_line() {
-    let main = code(&root().join("main.rs"));
+    let main = code("src/main.rs");
     let named: Vec<_> = main.split("ckptfs::").skip(1).map(name).collect();
     assert_eq!(named, ["cli"]);
 }
@@ -180,8 +180,7 @@ impl Sources {
                 .any(|part| ["tests", "test_util", "real_maps", "examples", "real"].contains(&part.as_str()))
         };
         let files: BTreeMap<_, _> = rust_files()
-            .iter()
-            .map(|file| (module_path(file), without_tests(&code(file))))
+            .map(|file| (module_path(&file), without_tests(&code(&file))))
             .filter(|(module, _)| !module.is_empty() && !is_test(module))
             .collect();
         let mut sources = Self { exports: BTreeMap::new(), files };
@@ -341,9 +340,9 @@ fn is_name(c: char) -> bool {
 }
 
 /// `src/format/table/mod.rs` is `format`, `table`; the crate's roots are nothing.
-fn module_path(file: &Path) -> Module {
-    let path = file.strip_prefix(root()).unwrap().with_extension("");
-    let mut names: Vec<_> = path.iter().map(|part| part.to_str().unwrap().to_owned()).collect();
+fn module_path(file: &str) -> Module {
+    let path = file.trim_start_matches("src/").trim_end_matches(".rs");
+    let mut names: Vec<_> = path.split('/').map(str::to_owned).collect();
     names.pop_if(|last| ["mod", "lib", "main"].contains(&last.as_str()));
     names
 }
@@ -363,31 +362,10 @@ fn without_tests(text: &str) -> String {
 }
 
 /// A file without the lines that are comments.
-fn code(file: &Path) -> String {
-    let text = fs::read_to_string(file).unwrap();
-    text.split_inclusive('\n').filter(|line| !line.trim_start().starts_with("//")).collect()
+fn code(file: &str) -> String {
+    read(file).split_inclusive('\n').filter(|line| !line.trim_start().starts_with("//")).collect()
 }
 
-fn rust_files() -> Vec<PathBuf> {
-    let (mut files, mut directories) = (vec![], vec![root()]);
-    while let Some(directory) = directories.pop() {
-        for entry in fs::read_dir(directory).unwrap() {
-            let path = entry.unwrap().path();
-            match path.is_dir() {
-                true => directories.push(path),
-                false => {
-                    files.extend(Some(path).filter(|path| path.extension().is_some_and(|end| end == "rs")))
-                }
-            }
-        }
-    }
-    files
-}
-
-fn is_root(file: &Path) -> bool {
-    file.parent() == Some(&root()) && ["lib.rs", "main.rs"].iter().any(|name| file.ends_with(name))
-}
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+fn rust_files() -> impl Iterator<Item = String> {
+    files("src").into_iter().filter(|file| file.ends_with(".rs"))
 }

@@ -8,6 +8,7 @@ mod support;
 mod documents;
 mod fixtures;
 mod layers;
+mod project_files;
 #[cfg(feature = "fuse")]
 mod readme;
 mod seeds;

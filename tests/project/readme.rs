@@ -8,13 +8,14 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use regex::Regex;
 use rustix::mount::{UnmountFlags, unmount};
 use tempfile::TempDir;
 
+use crate::project_files::{read, root};
 use crate::support::mount::{can_mount, mountinfo};
 use crate::support::{ckptfs, list, samples, stderr, stdout};
 
@@ -124,14 +125,6 @@ fn steps(session: &str) -> Vec<Step<'_>> {
         }
     }
     steps
-}
-
-fn read(path: &str) -> String {
-    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
-}
-
-fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// The directory with all samples, unmounted when it is dropped.

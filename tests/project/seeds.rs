@@ -1,7 +1,6 @@
 //! Seeds of the fuzzer: each target must accept its seeds, because otherwise the fuzzer starts from nothing.
 
 use std::fs;
-use std::path::Path;
 
 use ckptfs::format::bundle::{Entry, Header};
 use ckptfs::format::v1::{Meta, Slice};
@@ -9,6 +8,8 @@ use ckptfs::format::{
     Malformed, checkpoint_state, meta_graph, object_graph, safetensors, slice_key, string_tensor, table,
 };
 use ckptfs::map::{Map, MapText};
+
+use crate::project_files;
 
 /// A fuzz target: its name, and a function that returns true if the target decodes some bytes.
 type Target = (&'static str, fn(&[u8]) -> bool);
@@ -62,7 +63,7 @@ const TARGETS: [Target; 11] = [
 
 #[test]
 fn every_seed_of_the_fuzzer_is_decoded() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds");
+    let root = project_files::root().join("fuzz/seeds");
     assert_eq!(fs::read_dir(&root).unwrap().count(), TARGETS.len());
     for (target, accepts) in TARGETS {
         let seeds: Vec<_> =

@@ -55,7 +55,7 @@ pub(crate) struct Rekeyed {
     pub(crate) node: Option<NodeId>,
 }
 
-/// Renames the keys of the bundle and of the edited graph. `keys` holds each key with the source node that owns it.
+/// Renames the keys of the bundle and of the edited graph. `keys` are the keys, each with the source node that owns it.
 pub(super) fn rewrite(
     edit: &Edit,
     shape: EditedNodes,

@@ -218,7 +218,8 @@ fn all_impossible_names_are_reported_at_once_with_their_places() {
     let message = refused("modules", &["net/share=x", "net/extra=net/shared", "trainer=a.b"]);
     assert!(message.contains("`net/share` matched none") && message.contains("`net/shared`"), "{message}");
     assert!(
-        message.contains(": a component is not a valid escaped name") && message.contains("written `..`")
+        message.contains("invalid path \"a.b\": a component is not a valid escaped name")
+            && message.contains("written `..`")
     );
     let message = refused("modules", &["net/extra=net/shared"]);
     assert!(message.contains("already exists") && message.contains("--rename 'net/extra"), "{message}");

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use crate::catalog::{Catalog, Objects};
 use crate::directory::Directory;
-use crate::dtype::{Dtype, unknown_dtype};
+use crate::dtype::Dtype;
 use crate::extent::Extent;
 use crate::format::bundle::{Endianness, Entry, Header};
 use crate::format::{Malformed, slice_key, table, v1};
@@ -219,7 +219,7 @@ impl<'a> Rows<'a> {
 
     /// Returns the tensor of an entry. Checks that dtype, shape, size and data file agree with each other.
     fn tensor(&self, entry: &Entry) -> Result<Tensor, String> {
-        let dtype = Dtype::from_tensorflow(entry.dtype).ok_or_else(|| unknown_dtype(entry.dtype))?;
+        let dtype = Dtype::of_stored(entry.dtype)?;
         let shape = Shape(entry.shape.as_slice().into());
         check_size(dtype, &shape, entry.size)?;
         let shard = self.shards.get(entry.shard as usize).ok_or_else(|| {

@@ -40,8 +40,7 @@ impl Partitions {
             Some(Part { slice: slice.clone(), tensor: tensor??.into() })
         };
         let Some(parts) = claimed.into_iter().map(part).collect::<Option<Vec<_>>>() else { return Ok(None) };
-        let dtype = Dtype::from_tensorflow(entry.dtype)
-            .ok_or_else(|| crate::source::bundle::unknown_dtype(entry.dtype))?;
+        let dtype = Dtype::of_stored(entry.dtype)?;
         Tensor::sliced(dtype, Shape(entry.shape.as_slice().into()), parts).map(Some)
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::dtype::{Dtype, unknown_dtype};
+use crate::dtype::Dtype;
 use crate::extent::Extent;
 use crate::format::v1::{self, Coding, Saved, Slice};
 use crate::format::{bundle, slice_key, string_tensor};
@@ -54,7 +54,7 @@ pub(super) fn gather(files: &[File]) -> Result<Gathered, Vec<Fault>> {
 }
 
 fn add(wholes: &mut BTreeMap<Name, WholeTensor>, file: &File, saved: &Saved) -> Result<(), String> {
-    let dtype = Dtype::from_tensorflow(saved.dtype).ok_or_else(|| unknown_dtype(saved.dtype))?;
+    let dtype = Dtype::of_stored(saved.dtype)?;
     let shape = Shape(saved.shape.as_slice().into());
     shape.num_elements().ok_or_else(|| format!("shape {shape} has too many elements"))?;
     let name = Name::from(saved.name.clone());
