@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use std::{io, thread};
 
 use crate::cache::Cache;
-use crate::checksums::pool::ranges;
+use crate::checksums::pool::{copy, ranges};
 use crate::dtype::Dtype;
 use crate::format::crc::Masked;
 use crate::tensor::{Tensor, mismatch};
@@ -118,7 +118,7 @@ impl Stored {
     fn joined(&self, tasks: &[Task]) -> io::Result<Masked> {
         let join = |whole: Masked, task: &Task| match task.sum.get() {
             Some(Ok(sum)) => Ok(whole.join(*sum, (task.range.end - task.range.start) as usize)),
-            Some(Err(error)) => Err(crate::checksums::pool::copy(error)),
+            Some(Err(error)) => Err(copy(error)),
             None => Err(io::Error::other("a sum was not computed")),
         };
         tasks[self.tasks.clone()].iter().try_fold(Masked::of(b""), join)

@@ -126,9 +126,9 @@ fn open_other(
     checkpoint.catalog.native = format.suffix.map(|suffix| {
         let is_one_file = prefix.head.as_bytes().ends_with(suffix.as_bytes());
         let head = directory.path().join(&prefix.head);
-        let open = checkpoint.catalog.shards.iter().find(|file| file.path() == head).cloned();
-        let file = is_one_file
-            .then(|| open.unwrap_or_else(|| Arc::new(SourceFile::open_in(directory, &prefix.head))));
+        let opened = || checkpoint.catalog.shards.iter().find(|file| file.path() == head).cloned();
+        let open = || Arc::new(SourceFile::open_in(directory, &prefix.head));
+        let file = is_one_file.then(|| opened().unwrap_or_else(open));
         NativeFormat { suffix, file }
     });
     Ok(checkpoint)

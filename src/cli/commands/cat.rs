@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::anyhow;
-use log::LevelFilter;
+use log::{Level, LevelFilter};
 
 use crate::cache::Cache;
 use crate::catalog::{Variable, find_variable};
@@ -67,12 +67,8 @@ fn log_damage() {
         log.filter_module(module, LevelFilter::Warn);
     }
     log.format(|out, record| {
-        writeln!(
-            out,
-            "{}: {}",
-            record.level().as_str().to_lowercase().replace("warn", "warning"),
-            record.args()
-        )
+        let label = if record.level() == Level::Error { "error" } else { "warning" };
+        writeln!(out, "{label}: {}", record.args())
     })
     .init();
 }

@@ -34,7 +34,7 @@ use crate::remap::objects::plan::aliases::Aliases;
 use crate::remap::objects::plan::moves::Moves;
 use crate::remap::objects::plan::new_values::NewValues;
 use crate::remap::objects::plan::selection::select;
-use crate::remap::objects::result::MappedObjects;
+use crate::remap::objects::result::{MappedObjects, unmatched};
 use crate::remap::plan::MapMismatch;
 use crate::remap::rejected_names::RejectedNames;
 use crate::remap::report::Report;
@@ -49,7 +49,7 @@ pub(crate) fn apply(map: &Map, catalog: &mut Catalog) -> Result<Report, MapMisma
     let (mut counts, mut errors) = (RuleCounts::new(map), Errors::default());
     let matches = Matches::new(map, &graph, &catalog.variables, &mut errors);
     let mut selected = select(&matches, &mut counts);
-    crate::remap::objects::result::unmatched(&matches, &mut selected, &mut errors);
+    unmatched(&matches, &mut selected, &mut errors);
     let mut rejected = RejectedNames::default();
     let moves = Moves::new(&matches, &selected, &mut counts, &mut rejected);
     let aliases = Aliases::new(&matches, &moves, &mut counts, &mut rejected);

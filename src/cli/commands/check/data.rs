@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::catalog::Catalog;
 use crate::checksums::{Verdict, audit};
-use crate::cli::commands::check::page::Page;
+use crate::cli::commands::check::page::{PLAIN, Page};
 use crate::cli::output::terminal::{BAD, GOOD, counted, progress_bar};
 use crate::graph;
 use crate::tensor::Tensor;
@@ -36,7 +36,7 @@ pub(crate) fn check<W: Write>(catalog: &Catalog, page: &mut Page<W>) -> io::Resu
     if damaged > 0 {
         let help =
             "  help: copy the data files again; or take a value from another checkpoint (--take NAME=SOURCE)";
-        page.line(crate::cli::commands::check::page::PLAIN, 4, help)?;
+        page.line(PLAIN, 4, help)?;
     }
     Ok(damaged == 0)
 }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use crate::catalog::{Catalog, Variable};
 use crate::cli::commands::check::page::{PLAIN, Page};
+use crate::cli::error::is_broken_pipe;
 use crate::cli::flags::map_flags::MapFlags;
 use crate::cli::flags::{map_flags, overlay_flags};
 use crate::cli::output::changes;
@@ -70,7 +71,7 @@ impl Args {
         });
         let newest = match checked {
             Ok(is_good) => is_good,
-            Err(trouble) if crate::cli::error::is_broken_pipe(&trouble) => return Err(trouble),
+            Err(trouble) if is_broken_pipe(&trouble) => return Err(trouble),
             Err(trouble) => {
                 page.flush()?;
                 error(&trouble);

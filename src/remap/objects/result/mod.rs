@@ -20,6 +20,7 @@ use crate::name::Name;
 use crate::remap::counts::RuleCounts;
 use crate::remap::judge::conclude;
 use crate::remap::objects::edit::ObjectEdit;
+use crate::remap::objects::graph_tensor::objects;
 use crate::remap::objects::matching::Matches;
 use crate::remap::objects::plan::aliases::Aliases;
 use crate::remap::objects::plan::moves::Moves;
@@ -124,11 +125,7 @@ impl<'a> MappedObjects<'a> {
         let report = Report { dropped, lost: self.lost(), total, warnings, ..Report::default() };
         let report = conclude(self.matches.map, counts, &candidates, report, errors)?;
         let rewrite = self.rewrite.expect("without an error there is a graph");
-        Ok((
-            report,
-            variables,
-            crate::remap::objects::graph_tensor::objects(rewrite.graph, &rewrite.graph_bytes),
-        ))
+        Ok((report, variables, objects(rewrite.graph, &rewrite.graph_bytes)))
     }
 
     /// Finds the new names of all values. A path that a rule gave to a variable takes precedence over its other
