@@ -1,6 +1,6 @@
 //! The fuzz target for maps: each text is a map or a list of printable errors. A map is applied to names without a
-//! panic, and has the same outcome after a round trip. After a NUL byte, each line is a flag, and its first letter is
-//! the kind.
+//! panic, and has the same outcome after a round trip, except that a flag must match something. After a NUL byte, each
+//! line is a flag, and its first letter is the kind.
 #![no_main]
 
 use ckptfs::map::{Flag, Map, MapText};
@@ -50,7 +50,12 @@ fn check(map: &Map) {
     let text = map.to_toml();
     let again = Map::parse(&[], &[MapText { name: "written.toml".into(), text: text.clone() }])
         .unwrap_or_else(|errors| panic!("{text}\n{errors}"));
-    assert_eq!(outcome(plan_names(map, NAMES)), outcome(plan_names(&again, NAMES)), "{text}");
+    let (first, second) = (plan_names(map, NAMES), plan_names(&again, NAMES));
+    // With `unused = "warn"`, a rule of a file that matches nothing is a warning. A flag that matches nothing is an error.
+    if first.is_err() && second.as_ref().is_ok_and(|plan| plan.report.has_unused_rules()) {
+        return;
+    }
+    assert_eq!(outcome(first), outcome(second), "{text}");
 }
 
 /// A name with its source and its rule.

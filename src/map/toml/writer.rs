@@ -1,6 +1,7 @@
 //! The writer of a map as one equivalent file, regardless of the flags and files that it came from.
 //!
-//! Rules keep their order. The order is the only difference between rules of flags and rules of files.
+//! Rules keep their order. A rule of a flag becomes a rule of the file, with one difference: a flag that matches nothing
+//! is an error even under `unused = "warn"`.
 
 use std::collections::BTreeMap;
 

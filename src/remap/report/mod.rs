@@ -19,6 +19,14 @@ pub struct Report {
     pub(crate) total: usize,
 }
 
+impl Report {
+    /// Returns true if some rule matched nothing. That is an error for a rule of a flag, and an error or a warning for
+    /// a rule of a file.
+    pub fn has_unused_rules(&self) -> bool {
+        self.rules.iter().any(|rule| rule.status == Status::Unused)
+    }
+}
+
 /// A name that went to another variable, under `collision = "first"`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Lost {
