@@ -14,7 +14,7 @@ use crate::remap::plan::MapMismatch;
 use crate::remap::report::Report;
 use crate::source_file::Stamp;
 use crate::transform::like::mismatch::LikeMismatch;
-use crate::transform::like::{Filling, Likeness, Wanted, like};
+use crate::transform::like::{Choices, Likeness, Wanted, like};
 use crate::transform::overlay::Overlays;
 use crate::transform::overlay::error::OverlayError;
 use crate::transform::overlay::summary::OverlaySummary;
@@ -28,8 +28,8 @@ pub struct Transform {
     pub(crate) map: Map,
     /// The target kind. `None` keeps the source's kind.
     pub(crate) target: Option<Target>,
-    /// The checkpoint whose names the result must have, and the treatment of missing values.
-    pub(crate) like: Option<(Wanted, Filling)>,
+    /// The checkpoint whose names the result must have, and the decisions about what it leaves open.
+    pub(crate) like: Option<(Wanted, Choices)>,
     /// The evidence that pairs the variables of two checkpoints where names and positions disagree. `None` refuses to
     /// choose.
     pub(crate) matching: Option<Matching>,
@@ -110,7 +110,8 @@ impl Transform {
         if let Some(target) = self.target {
             convert_kind(catalog, target);
         }
-        self.like.as_ref().map(|(wanted, filling)| like(catalog, wanted, *filling)).transpose()
+        let like = |(wanted, choices): &(Wanted, Choices)| like(catalog, wanted, choices, self.matching);
+        self.like.as_ref().map(like).transpose()
     }
 }
 

@@ -23,8 +23,9 @@ use crate::remap::report::Report;
 use crate::source;
 use crate::source::Checkpoint;
 use crate::transform::kind::{TARGETS, Target};
-use crate::transform::like::{Filling, Likeness, Wanted};
-use crate::transform::{MATCHINGS, Matching, Transform, Transformed, like};
+use crate::transform::like::options::{FIT as FITS, MISSING as MISSINGS, Pair, Rule, Selector};
+use crate::transform::like::{Choices, Likeness, Wanted};
+use crate::transform::{MATCHINGS, Matching, Transform, Transformed};
 
 /// The map of a command line.
 #[derive(Clone, Debug, Default)]
@@ -34,7 +35,7 @@ pub(crate) struct MapFlags {
     files: Vec<PathBuf>,
     target: Option<Target>,
     like: Option<PathBuf>,
-    filling: Filling,
+    choices: Choices,
     matching: Option<Matching>,
     h5_layout: Option<H5Layout>,
     /// All these flags, quoted for a shell.
@@ -56,14 +57,13 @@ const TARGET: &str = "target";
 const LIKE: &str = "like";
 const MISSING: &str = "missing";
 const FIT: &str = "fit";
+const PAIR: &str = "pair";
+const NEW: &str = "new";
 const MATCH: &str = "match";
 const LAYOUT: &str = "h5-layout";
 
 /// The flags that name another checkpoint; `--match` needs one of them.
 const OTHERS: &str = "other checkpoints";
-
-/// The values of `--fit`.
-const FITS: &[(&str, bool)] = &[("like", true)];
 
 #[rustfmt::skip]
 const ROWS: &[Row] = &[
@@ -107,12 +107,15 @@ impl Row {
 }
 
 /// Returns the flags that apply to the whole checkpoint, after the rules.
-fn ends() -> [Arg; 6] {
+fn ends() -> [Arg; 8] {
     // A test compares the words with the tables.
     let arg = |name: &'static str| Arg::new(name).long(name).help_heading(HEADING);
     let choice = |name: &'static str, value: &'static str| {
         let words: Vec<_> = value.split('|').collect();
         arg(name).value_name(value).value_parser(PossibleValuesParser::new(words)).hide_possible_values(true)
+    };
+    let many = |name: &'static str, value: &'static str| {
+        arg(name).value_name(value).action(ArgAction::Append).requires(LIKE)
     };
     [
         choice(TARGET, "object|name")
@@ -129,13 +132,28 @@ fn ends() -> [Arg; 6] {
                 "After the map, take names, order and object graph from WANTED: a checkpoint that the restoring program \
                  wrote, a SavedModel, a graph of TF1 (.meta), or a table from ls --tsv",
             ),
-        choice(MISSING, "zeros|like")
-            .requires(LIKE)
-            .help("Fill variables that only WANTED has")
-            .long_help("Fill variables that only WANTED has: with zeros, or with WANTED's values (like)"),
-        choice(FIT, "like")
-            .requires(LIKE)
-            .help("Fill the rest of a short axis with WANTED's rows"),
+        many(MISSING, "[PATTERN=]zeros|like")
+            .value_parser(|text: &str| Rule::parse(text, MISSINGS).map(|_| text.to_owned()))
+            .help("Fill variables that only WANTED has: 'head/**=like'")
+            .long_help(
+                "Fill variables that only WANTED has: with WANTED's values (like), or with neutral values (zeros: ones \
+                 for gamma and variances). PATTERN selects WANTED's variables; the first that matches counts. Without \
+                 PATTERN it is refused if fewer than half of the wanted weights have a source",
+            ),
+        many(FIT, "[PATTERN=]like")
+            .value_parser(|text: &str| Rule::parse(text, FITS).map(|_| text.to_owned()))
+            .help("Fill the rest of a short axis with WANTED's: emb=like")
+            .long_help(
+                "Fill the rest of a short axis with WANTED's values. Without PATTERN, only new rows of embeddings are \
+                 filled; PATTERN selects others",
+            ),
+        many(PAIR, "HAVE=WANTED")
+            .value_parser(|text: &str| Pair::parse(text).map(|_| text.to_owned()))
+            .help("Pair a variable or a layer with one of WANTED"),
+        many(NEW, "NAME")
+            .value_parser(|text: &str| Selector::parse(text).map(|_| text.to_owned()))
+            .help("A variable or a layer that only WANTED has")
+            .long_help("A variable or a layer of WANTED that the source does not have; it takes WANTED's own values"),
         choice(MATCH, "name|position")
             .requires(OTHERS)
             .help("Pair variables by full name or by position")
@@ -185,9 +203,11 @@ impl clap::FromArgMatches for MapFlags {
         self.flags.extend(found.into_iter().map(|(_, flag)| flag));
         let word = |name| matches.get_one::<String>(name);
         self.target = word(TARGET).and_then(|kind| one_of(TARGETS, kind).ok()).or(self.target);
-        let missing = word(MISSING).and_then(|with| one_of(like::MISSING, with).ok());
-        self.filling.missing = missing.or(self.filling.missing);
-        self.filling.fit |= word(FIT).is_some();
+        for name in [MISSING, FIT, PAIR, NEW] {
+            // The values are valid: their parsers have accepted them.
+            let values = matches.get_many::<String>(name).into_iter().flatten();
+            values.for_each(|value| _ = self.choose(name, value));
+        }
         self.matching = word(MATCH).and_then(|by| one_of(MATCHINGS, by).ok()).or(self.matching);
         self.like = matches.get_one::<PathBuf>(LIKE).cloned().or_else(|| self.like.take());
         let layout = word(LAYOUT).and_then(|name| one_of(H5_LAYOUTS, name).ok());
@@ -214,7 +234,7 @@ fn typed(matches: &ArgMatches) -> Vec<String> {
     let names = ROWS
         .iter()
         .map(|row| row.name)
-        .chain([FILES, OVERLAY, TAKE, TARGET, LIKE, MISSING, FIT, MATCH, LAYOUT]);
+        .chain([FILES, OVERLAY, TAKE, TARGET, LIKE, MISSING, FIT, PAIR, NEW, MATCH, LAYOUT]);
     let given = names.filter(|name| matches.value_source(name) == Some(ValueSource::CommandLine));
     let words = |name: &'static str| {
         let values = matches.get_raw(name).into_iter().flatten();
@@ -260,8 +280,7 @@ impl MapFlags {
             TAKE => self.overlays.add_take(value)?,
             TARGET => self.target = Some(one_of(TARGETS, value)?),
             LIKE => self.like = Some(value.into()),
-            MISSING => self.filling.missing = Some(one_of(like::MISSING, value)?),
-            FIT => self.filling.fit = one_of(FITS, value)?,
+            MISSING | FIT | PAIR | NEW => self.choose(name, value)?,
             MATCH => self.matching = Some(one_of(MATCHINGS, value)?),
             LAYOUT => self.h5_layout = Some(one_of(H5_LAYOUTS, value)?),
             _ => return Err("it is not a flag of the map".into()),
@@ -270,11 +289,25 @@ impl MapFlags {
         Ok(())
     }
 
+    /// Adds a decision about what `--like` leaves open.
+    ///
+    /// # Errors
+    /// The form of the value, if it is invalid.
+    fn choose(&mut self, name: &str, value: &str) -> Result<(), String> {
+        match name {
+            MISSING => self.choices.missing.push(Rule::parse(value, MISSINGS)?),
+            FIT => self.choices.fit.push(Rule::parse(value, FITS)?),
+            PAIR => self.choices.pairs.push(Pair::parse(value)?),
+            _ => self.choices.new.push(Selector::parse(value)?),
+        }
+        Ok(())
+    }
+
     /// Returns an error message for each flag that requires another flag that is missing.
     #[cfg(feature = "fuse")]
     pub(crate) fn lacks(&self) -> Vec<String> {
-        let (fills, is_alone) = (self.filling.missing.is_some() || self.filling.fit, self.like.is_none());
-        let fills = (fills && is_alone).then(|| format!("{MISSING} and {FIT} need {LIKE}=…"));
+        let (fills, is_alone) = (!self.choices.is_empty(), self.like.is_none());
+        let fills = (fills && is_alone).then(|| format!("{MISSING}, {FIT}, {PAIR} and {NEW} need {LIKE}=…"));
         let pairs = self.matching.is_some() && is_alone && !self.overlays.has_whole();
         let pairs = pairs.then(|| format!("{MATCH} needs {LIKE}=… or {OVERLAY}=…"));
         fills.into_iter().chain(pairs).collect()
@@ -294,7 +327,7 @@ impl MapFlags {
 
     /// Returns the transform that the flags define: the overlays, the map, and the steps after it.
     pub(crate) fn transform(&self) -> anyhow::Result<Transform> {
-        let like = self.like.as_deref().map(|path| anyhow::Ok((wanted(path)?, self.filling))).transpose()?;
+        let like = self.like.as_deref().map(|path| anyhow::Ok((wanted(path)?, self.choices.clone()))).transpose()?;
         let (map, overlays) = (self.parse()?, self.overlays.open()?);
         let Self { target, matching, h5_layout, .. } = *self;
         Ok(Transform { overlays, map, target, like, matching, h5_layout })
@@ -363,9 +396,10 @@ const LISTED: usize = 20;
 
 /// Returns the result of `--like`: a line for each kind of variables, followed by their names.
 fn summary(likeness: &Likeness, wanted: &str) -> Vec<String> {
-    let Likeness { found, filled, fitted, extra } = likeness;
-    let mut lines =
-        vec![format!("  --like {wanted}: {} with the source's values", counted(*found, "variable"))];
+    let Likeness { found, by_position, filled, fitted, extra } = likeness;
+    let counted_so = if *by_position > 0 { format!(", {by_position} of them by position") } else { String::new() };
+    let found = counted(*found, "variable");
+    let mut lines = vec![format!("  --like {wanted}: {found} with the source's values{counted_so}")];
     for (names, what) in
         [(fitted, "with the rest of WANTED's"), (filled, "filled in"), (extra, "of the source's left out")]
     {
@@ -416,8 +450,8 @@ mod tests {
         let joined = |words: Vec<&str>| words.join("|");
         let tables = [
             (TARGET, joined(TARGETS.iter().map(|(word, _)| *word).collect())),
-            (MISSING, joined(like::MISSING.iter().map(|(word, _)| *word).collect())),
-            (FIT, joined(FITS.iter().map(|(word, _)| *word).collect())),
+            (MISSING, format!("[PATTERN=]{}", joined(MISSINGS.iter().map(|(word, _)| *word).collect()))),
+            (FIT, format!("[PATTERN=]{}", joined(FITS.iter().map(|(word, _)| *word).collect()))),
             (MATCH, joined(MATCHINGS.iter().map(|(word, _)| *word).collect())),
             (LAYOUT, joined(H5_LAYOUTS.iter().map(|(word, _)| *word).collect())),
         ];

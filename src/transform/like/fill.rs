@@ -1,4 +1,4 @@
-//! Values that the source does not have: zeros, and the rest of an axis that is too short.
+//! Values that the source does not have: zeros and ones, and the rest of an axis that is too short.
 
 use std::hash::{Hash, Hasher};
 use std::io;
@@ -10,43 +10,67 @@ use crate::extent::Extent;
 use crate::format::crc::Masked;
 use crate::format::string_tensor;
 use crate::tensor::{Shape, Tensor};
+use crate::transform::like::neutral::Neutral;
 
 /// The maximum number of empty strings to create. Real checkpoints have fewer.
 const MAX_STRINGS: u64 = 1 << 20;
 
-/// Creates a tensor of zeros or of empty strings. Returns `None` if the dtype has no zero, or if there are too many
-/// elements.
-pub(crate) fn zeros(dtype: Dtype, shape: &Shape) -> Option<Tensor> {
+/// Creates a tensor of zeros, ones or empty strings. Returns `None` if the dtype has no such value, or if there are too
+/// many elements.
+pub(crate) fn constant(dtype: Dtype, shape: &Shape, value: Neutral) -> Option<Tensor> {
     let count = shape.num_elements()?;
-    let (data, crc32c) = match dtype.width() {
-        Some(width) => {
-            let len = count.checked_mul(width)?;
-            (Extent::Decoded { data: Arc::new(Zeros { len }), len }, Masked::of(&[0]).repeated(1, len))
+    let (data, crc32c) = match (dtype.width(), value) {
+        (Some(width), _) => {
+            let element = element(dtype, value)?;
+            let (len, crc32c) = (count.checked_mul(width)?, Masked::of(&element).repeated(element.len(), count));
+            (Extent::Decoded { data: Arc::new(Constant { element, len }), len }, crc32c)
         }
-        None if dtype == Dtype::String && count <= MAX_STRINGS => {
+        (None, Neutral::Zeros) if dtype == Dtype::String && count <= MAX_STRINGS => {
             let (bytes, crc32c) = string_tensor::encode(&vec![""; count as usize]);
             (bytes.into(), crc32c)
         }
-        None => return None,
+        (None, _) => return None,
     };
     Some(Tensor::new(dtype, shape.clone(), vec![data], Some(crc32c)))
 }
 
-struct Zeros {
+/// Returns the bytes of one element.
+fn element(dtype: Dtype, value: Neutral) -> Option<Vec<u8>> {
+    match value {
+        Neutral::Zeros => Some(vec![0; dtype.width()? as usize]),
+        Neutral::Ones => Some(one(dtype)?.to_vec()),
+    }
+}
+
+/// Returns the bytes of 1 in a dtype that scales have.
+fn one(dtype: Dtype) -> Option<&'static [u8]> {
+    Some(match dtype {
+        Dtype::Float32 => &[0, 0, 0x80, 0x3f],
+        Dtype::Float64 => &[0, 0, 0, 0, 0, 0, 0xf0, 0x3f],
+        Dtype::Float16 => &[0, 0x3c],
+        Dtype::Bfloat16 => &[0x80, 0x3f],
+        _ => return None,
+    })
+}
+
+/// One element, repeated.
+struct Constant {
+    element: Vec<u8>,
     len: u64,
 }
 
-impl Decode for Zeros {
+impl Decode for Constant {
     fn identity(&self) -> Identity {
-        Identity { of: self.len as usize, to: "zeros" }
+        Identity { of: std::ptr::from_ref(self).addr(), to: "constant" }
     }
 
-    fn decode(&self, _: u64, len: usize) -> io::Result<Vec<u8>> {
-        Ok(vec![0; len])
+    fn decode(&self, at: u64, len: usize) -> io::Result<Vec<u8>> {
+        let start = (at % self.element.len() as u64) as usize;
+        Ok(self.element.iter().cycle().skip(start).take(len).copied().collect())
     }
 
     fn fingerprint(&self, mut to: &mut dyn Hasher) -> Option<()> {
-        ("zeros", self.len).hash(&mut to);
+        ("constant", &self.element, self.len).hash(&mut to);
         Some(())
     }
 
@@ -203,17 +227,32 @@ mod tests {
     #[test]
     fn zeros_have_the_checksum_of_their_bytes() {
         for count in [0, 1, 2, 3, 7, 8, 1000, 70_001] {
-            let tensor = zeros(Dtype::Float32, &Shape([count].into())).unwrap();
+            let tensor = constant(Dtype::Float32, &Shape([count].into()), Neutral::Zeros).unwrap();
             assert_eq!(tensor.len(), count * 4);
             assert_eq!(tensor.crc32c, Some(Masked::of(&vec![0; count as usize * 4])));
             assert!(all(&tensor).iter().all(|&byte| byte == 0));
         }
-        let large = zeros(Dtype::Float32, &Shape([1 << 40].into())).unwrap();
+        let large = constant(Dtype::Float32, &Shape([1 << 40].into()), Neutral::Zeros).unwrap();
         assert_eq!(large.len(), 1 << 42);
     }
 
     #[test]
+    fn ones_are_ones_from_any_offset() {
+        let tensor = constant(Dtype::Float64, &Shape([5].into()), Neutral::Ones).unwrap();
+        let bytes: Vec<u8> = [1.0f64; 5].iter().flat_map(|one| one.to_le_bytes()).collect();
+        assert_eq!((all(&tensor), tensor.crc32c), (bytes.clone(), Some(Masked::of(&bytes))));
+        let data = Constant { element: 1.0f64.to_le_bytes().into(), len: 40 };
+        assert_eq!(data.decode(11, 20).unwrap(), bytes[11..31]);
+        for (dtype, len) in [(Dtype::Float32, 4), (Dtype::Float16, 2), (Dtype::Bfloat16, 2)] {
+            assert_eq!(one(dtype).unwrap().len(), len);
+        }
+        assert_eq!(one(Dtype::Float32).unwrap(), 1.0f32.to_le_bytes());
+        assert!(constant(Dtype::Int64, &Shape::default(), Neutral::Ones).is_none());
+    }
+
+    #[test]
     fn strings_are_empty_and_variants_have_no_zero() {
+        let zeros = |dtype, shape: &Shape| constant(dtype, shape, Neutral::Zeros);
         let tensor = zeros(Dtype::String, &Shape([3].into())).unwrap();
         assert_eq!(string_tensor::decode(&all(&tensor), 3).unwrap(), [b"", b"", b""]);
         assert!(zeros(Dtype::Variant, &Shape::default()).is_none());

@@ -1,17 +1,29 @@
-//! The match of each wanted variable with a variable of the source: by key, then by path, then by full name.
+//! The match of each wanted variable with a variable of the source: by path, then by full name.
 //!
-//! A path or a key may contain only a *position*: `_operations/2`, `layer-1`, and `optimizer/_trainable_variables/0`,
-//! which compiled Keras 3 models use in the keys of their weights. After a layer is inserted, the same positions mean
-//! other variables. So positions come last and decide only about variables that no name has claimed. If a position
-//! and a full name disagree, either may be right, so the match is ambiguous. A full name counts only if it is unique
-//! on both sides.
+//! A path may contain only a position: `_operations/2`, `layer-1`. A full name may contain only a number: `dense_1`. After
+//! a layer is inserted, the same positions and numbers mean other layers, so they are evidence only where both sides
+//! count alike ([`align`]). Everything else is ambiguous, and `--match`, `--pair` or `--new` decides.
+//!
+//! ```text
+//! --pair, --new ──► out of the search
+//! path      named ──────────────────────► match
+//!           counted, no other full name ► match
+//!           counted, another full name ─► ambiguous
+//!           unlike, or none ─► full name, named or counted ► match
+//!                              unlike ─────────────────────► ambiguous
+//! the state of optimizers: states.rs
+//! ```
 
-use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
-use crate::catalog::{Catalog, Variable};
-use crate::format::object_graph::NodeId;
-use crate::graph::key;
+use crate::catalog::Catalog;
+use crate::tensor::Shape;
+use crate::transform::Matching;
+use crate::transform::like::align::{Alignment, Entry, Group, Side, Trust, align};
+use crate::transform::like::names::{Names, full_names, names};
+use crate::transform::like::options::{Choices, Selector};
+use crate::transform::like::role::{Role, roles};
+use crate::transform::like::states::States;
 
 /// The match for a wanted variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,14 +32,23 @@ pub(crate) enum Candidates {
     One(usize, How),
     /// The absence of a match.
     None,
+    /// The absence of a match, because `--new` says so.
+    New,
     /// Several variables, each with the reason for it.
     Many(Vec<(usize, How)>),
+    /// A member of a group that the two sides do not count alike, by the group's index.
+    Group(usize),
+    /// An optimizer's value that stands at the position of another value: the value of its own name, if there is one,
+    /// and the value at its position.
+    OtherState(Option<usize>, usize),
+    /// A value of an optimizer of another class.
+    OtherOptimizer(usize),
 }
 
-/// The reason for a candidate.
+/// The reason for a candidate, the best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum How {
-    Key,
+    Pair,
     Path,
     FullName,
     Position,
@@ -36,7 +57,7 @@ pub(crate) enum How {
 impl How {
     pub(crate) fn text(self) -> &'static str {
         match self {
-            Self::Key => "by key",
+            Self::Pair => "by --pair",
             Self::Path => "by path",
             Self::FullName => "by full name",
             Self::Position => "by position",
@@ -44,220 +65,292 @@ impl How {
     }
 }
 
-/// The edge below which Keras 3's optimizers list the weights that they train.
-const WEIGHTS: &[u8] = b"_trainable_variables";
-/// The maximum number of paths of a variable that are tried, shortest first.
-const PATHS: usize = 64;
-
-/// Returns the match for each of the wanted variables.
-pub(crate) fn find(source: &Catalog, wanted: &Catalog) -> Vec<Candidates> {
-    let (source, full_names) = (Index::new(source), full_names(wanted));
-    let spoken_for = |variable| {
-        let names = Names::new(wanted, variable);
-        let alone = full_name(wanted, variable).filter(|name| full_names[name].is_some());
-        (source.by_name(&names, alone), source.by_position(&names), source.by_any_full_name(wanted, variable))
-    };
-    let all: Vec<_> = wanted.variables.iter().map(spoken_for).collect();
-    let claimed: HashSet<usize> =
-        all.iter().filter_map(|(named, ..)| Some(named.first().filter(|_| named.len() == 1)?.0)).collect();
-    all.into_iter().map(|(named, placed, any)| choose(named, placed, any, &claimed)).collect()
+/// One of the two checkpoints, with what the search needs to know of it.
+pub(crate) struct Checkpoint<'a> {
+    pub(crate) catalog: &'a Catalog,
+    pub(crate) names: Vec<Names>,
+    pub(crate) roles: Vec<Role>,
+    pub(crate) shapes: Vec<&'a Shape>,
 }
 
-type Hits = Vec<(usize, How)>;
+/// The result of a search.
+pub(crate) struct Found {
+    /// The match of each wanted variable.
+    pub(crate) candidates: Vec<Candidates>,
+    /// The groups that the two sides do not count alike.
+    pub(crate) groups: Vec<Group>,
+    /// The selections of `--pair` and `--new` that select nothing: the flag, and true if it is WANTED's side.
+    pub(crate) unknown: Vec<(String, Selector, bool)>,
+}
 
-fn choose(named: Hits, placed: Hits, any: Hits, claimed: &HashSet<usize>) -> Candidates {
-    match (&named[..], &placed[..]) {
-        ([(one, How::FullName)], [_, ..]) if placed.iter().any(|(other, _)| other != one) => {
-            Candidates::Many([named, placed].concat())
-        }
-        (&[(one, how)], _) => Candidates::One(one, how),
-        ([], &[(one, how)]) if !claimed.contains(&one) => Candidates::One(one, how),
-        ([], &[_]) => Candidates::None,
-        ([], []) => several(any),
-        ([], _) => several(placed),
-        _ => several(named),
+impl<'a> Checkpoint<'a> {
+    pub(crate) fn new(catalog: &'a Catalog) -> Self {
+        let shapes = catalog.variables.iter().map(|variable| &variable.tensor.shape).collect();
+        Self { catalog, names: names(catalog), roles: roles(catalog), shapes }
+    }
+
+    /// Returns the full names that the checkpoint records, which are evidence beside its paths.
+    fn recorded(&self) -> Vec<Option<&[u8]>> {
+        let recorded = |variable: &'a crate::catalog::Variable| variable.full_name.as_ref().map(|name| name.as_bytes());
+        self.catalog.variables.iter().map(recorded).collect()
+    }
+
+    pub(crate) fn num_weights(&self) -> usize {
+        self.roles.iter().filter(|role| role.is_weight()).count()
     }
 }
 
-fn several(hits: Hits) -> Candidates {
-    if hits.len() < 2 { Candidates::None } else { Candidates::Many(hits) }
+/// Finds the match for each of the wanted variables.
+pub(crate) fn find(
+    source: &Checkpoint<'_>,
+    wanted: &Checkpoint<'_>,
+    choices: &Choices,
+    matching: Option<Matching>,
+) -> Found {
+    let forced = Forced::new(source, wanted, choices);
+    let paths = forced.align(source, wanted, |side| {
+        let all = side.names.iter().enumerate();
+        all.flat_map(|(at, names)| names.paths.iter().map(move |path| (at, path.as_slice()))).collect()
+    });
+    let by_full_name = forced.align(source, wanted, |side| {
+        let unique = full_names(&side.names).into_iter().filter_map(|(name, at)| Some((at?, name)));
+        unique.collect()
+    });
+    let mut search = Search { source, wanted, paths, by_full_name, matching, groups: vec![] };
+    let mut candidates: Vec<_> = (0..wanted.names.len()).map(|at| search.candidates(at, &forced)).collect();
+    let groups = std::mem::take(&mut search.groups);
+    yield_claimed(&mut candidates, &groups);
+    States::new(source, wanted, matching).find(&mut candidates);
+    Found { candidates, groups, unknown: forced.unknown }
 }
 
-/// The names by which a variable may be found.
-struct Names<'a> {
-    key: &'a [u8],
-    paths: Vec<Vec<u8>>,
+/// Takes a match by position away from a variable if a better reason gives the same value to another one. A group whose
+/// members in the source are all matched by better reasons is no longer ambiguous: its other members are new.
+fn yield_claimed(candidates: &mut [Candidates], groups: &[Group]) {
+    let claimed: HashSet<usize> = candidates
+        .iter()
+        .filter_map(|candidates| match candidates {
+            Candidates::One(at, How::Pair | How::Path | How::FullName) => Some(*at),
+            _ => None,
+        })
+        .collect();
+    let is_claimed = |group: &Group| {
+        group.have.iter().all(|(_, variables)| variables.iter().any(|variable| claimed.contains(variable)))
+    };
+    let is_settled: Vec<_> = groups.iter().map(is_claimed).collect();
+    for candidate in candidates {
+        match candidate {
+            Candidates::One(at, How::Position) if claimed.contains(at) => *candidate = Candidates::None,
+            Candidates::Group(group) if is_settled[*group] => *candidate = Candidates::None,
+            _ => {}
+        }
+    }
 }
 
-impl<'a> Names<'a> {
-    fn new(catalog: &Catalog, variable: &'a Variable) -> Self {
-        let key = variable.key().as_bytes();
-        let attribute = key::split(key).map(|(_, attribute)| attribute);
-        let attribute = attribute.filter(|attribute| *attribute != key::VARIABLE_VALUE.as_bytes());
-        let whole = |path: crate::name::Name| match attribute {
-            Some(attribute) => [path.as_bytes(), key::ATTRIBUTES.as_bytes(), attribute].concat(),
-            None => path.as_bytes().to_vec(),
+/// The effect of `--pair` and `--new`.
+struct Forced {
+    /// For each wanted variable, the decision. `None` leaves it to the search.
+    decided: Vec<Option<Candidates>>,
+    /// The source's variables that are out of the search.
+    used: HashSet<usize>,
+    unknown: Vec<(String, Selector, bool)>,
+}
+
+impl Forced {
+    fn new(source: &Checkpoint<'_>, wanted: &Checkpoint<'_>, choices: &Choices) -> Self {
+        let mut forced =
+            Self { decided: vec![None; wanted.names.len()], used: HashSet::new(), unknown: vec![] };
+        for pair in &choices.pairs {
+            let (have, want) = (pair.have.select(&source.names), pair.want.select(&wanted.names));
+            let flag = format!("--pair {}", pair.text());
+            let empty = [(have.is_empty(), &pair.have, false), (want.is_empty(), &pair.want, true)];
+            for (_, selector, is_wanted) in empty.into_iter().filter(|(is_empty, ..)| *is_empty) {
+                forced.unknown.push((flag.clone(), selector.clone(), is_wanted));
+            }
+            forced.pair(source, wanted, &have, &want);
+        }
+        for selector in &choices.new {
+            let selected = selector.select(&wanted.names);
+            if selected.is_empty() {
+                forced.unknown.push((format!("--new {}", selector.text), selector.clone(), true));
+            }
+            for (at, _) in selected {
+                forced.decided[at] = Some(Candidates::New);
+            }
+        }
+        forced
+    }
+
+    /// Pairs the variables of two layers, or two variables.
+    fn pair(
+        &mut self,
+        source: &Checkpoint<'_>,
+        wanted: &Checkpoint<'_>,
+        have: &[(usize, &[u8])],
+        want: &[(usize, &[u8])],
+    ) {
+        let (mut have, mut want) = (have.to_vec(), want.to_vec());
+        have.retain(|(at, _)| source.roles[*at].state().is_none());
+        want.retain(|(at, _)| wanted.roles[*at].state().is_none());
+        let found = match (have.as_slice(), want.as_slice()) {
+            ([(have, _)], [(want, _)]) => vec![(*want, *have)],
+            _ => {
+                let paired = aligned(source, wanted, &have, &want);
+                let first = |(at, pairs): (usize, &Vec<(Trust, usize)>)| Some((at, pairs.first()?.1));
+                paired.pairs.iter().enumerate().filter_map(first).collect()
+            }
         };
-        let mut paths: Vec<_> = catalog.paths(variable, PATHS).into_iter().map(whole).collect();
-        let visible = variable.name.as_bytes();
-        if !paths.iter().any(|path| path == visible) {
-            paths.push(visible.to_vec());
+        for (at, _) in &want {
+            self.decided[*at] = Some(Candidates::None);
         }
-        Self { key, paths }
+        for (want, have) in found {
+            self.decided[want] = Some(Candidates::One(have, How::Pair));
+        }
+        self.used.extend(have.iter().map(|(at, _)| *at));
+    }
+
+    /// Aligns the names that `names` returns of each side, except those of decided variables and of optimizers' state.
+    fn align<'s>(
+        &self,
+        source: &'s Checkpoint<'_>,
+        wanted: &'s Checkpoint<'_>,
+        names: impl Fn(&'s Checkpoint<'_>) -> Vec<(usize, &'s [u8])>,
+    ) -> Alignment {
+        let (mut have, mut want) = (names(source), names(wanted));
+        have.retain(|(at, _)| !self.used.contains(at) && source.roles[*at].state().is_none());
+        want.retain(|(at, _)| self.decided[*at].is_none() && wanted.roles[*at].state().is_none());
+        aligned(source, wanted, &have, &want)
     }
 }
 
-/// The source's variables by all their names.
-struct Index<'a> {
-    catalog: &'a Catalog,
-    keys: HashMap<&'a [u8], usize>,
-    nodes: HashMap<(NodeId, &'a [u8]), usize>,
-    full_names: HashMap<&'a [u8], Option<usize>>,
+fn aligned(
+    source: &Checkpoint<'_>,
+    wanted: &Checkpoint<'_>,
+    have: &[(usize, &[u8])],
+    want: &[(usize, &[u8])],
+) -> Alignment {
+    let have_entries: Vec<_> = have.iter().map(|(at, name)| Entry::new(name, *at)).collect();
+    let want_entries: Vec<_> = want.iter().map(|(at, name)| Entry::new(name, *at)).collect();
+    let (have_names, want_names) = (source.recorded(), wanted.recorded());
+    align(
+        (&have_entries, Side { shapes: &source.shapes, full_names: &have_names }),
+        (&want_entries, Side { shapes: &wanted.shapes, full_names: &want_names }),
+    )
 }
 
-impl<'a> Index<'a> {
-    fn new(catalog: &'a Catalog) -> Self {
-        let (mut keys, mut nodes) = (HashMap::new(), HashMap::new());
-        for (at, variable) in catalog.variables.iter().enumerate() {
-            let key = variable.key().as_bytes();
-            keys.extend(variable.plain_key.iter().map(|key| (key.as_bytes(), at)).chain([(key, at)]));
-            let node = catalog.graph().and_then(|graph| graph.owner(key));
-            nodes.extend(node.zip(key::split(key)).map(|(node, (_, attribute))| ((node, attribute), at)));
-        }
-        Self { catalog, keys, nodes, full_names: full_names(catalog) }
-    }
-
-    /// Returns the candidates of the first kind of name that has any.
-    fn by_name(&self, names: &Names<'_>, full_name: Option<&[u8]>) -> Hits {
-        let by_key = Some(names.key).filter(|key| !is_position(key)).and_then(|key| self.keys.get(key));
-        if let Some(&at) = by_key {
-            return vec![(at, How::Key)];
-        }
-        let paths = names.paths.iter().filter(|path| !is_position(path));
-        let by_path = distinct(paths.filter_map(|path| self.path(path)), How::Path);
-        if !by_path.is_empty() {
-            return by_path;
-        }
-        let by_full_name = full_name.and_then(|name| *self.full_names.get(name)?);
-        distinct(by_full_name, How::FullName)
-    }
-
-    /// Returns the candidates by position. Positions in an optimizer's list of weights count only if the variable has
-    /// no other path.
-    fn by_position(&self, names: &Names<'_>) -> Hits {
-        let lists = |path: &&Vec<u8>| path.split(|&byte| byte == b'/').any(|edge| edge == WEIGHTS);
-        let outside = names.paths.iter().any(|path| !lists(&path));
-        let paths = names.paths.iter().filter(|path| is_position(path) && !(outside && lists(path)));
-        let by_path = distinct(paths.filter_map(|path| self.path(path)), How::Position);
-        if outside || !by_path.is_empty() {
-            return by_path;
-        }
-        let by_key =
-            Some(names.key).filter(|key| is_position(key)).and_then(|key| self.keys.get(key).copied());
-        distinct(by_key, How::Position)
-    }
-
-    /// Returns all variables that have the same full name, if several have it.
-    fn by_any_full_name(&self, wanted: &Catalog, variable: &Variable) -> Hits {
-        let Some(name) = full_name(wanted, variable) else { return vec![] };
-        let same = self.full_names.get(name).is_some_and(Option::is_none);
-        let all = self.catalog.variables.iter().enumerate();
-        let all = all.filter(|(_, variable)| same && full_name(self.catalog, variable) == Some(name));
-        all.map(|(at, _)| (at, How::FullName)).collect()
-    }
-
-    /// Returns the variable at the end of a path, escaped or not.
-    fn path(&self, path: &[u8]) -> Option<usize> {
-        spellings(path).iter().find_map(|path| self.by_path(path))
-    }
-
-    fn by_path(&self, path: &[u8]) -> Option<usize> {
-        let variables = &self.catalog.variables;
-        let visible = variables.binary_search_by(|variable| variable.name.as_bytes().cmp(path)).ok();
-        let (object, attribute) = key::split(path).unwrap_or((path, key::VARIABLE_VALUE.as_bytes()));
-        let node = || self.catalog.graph()?.resolve(str::from_utf8(object).ok()?);
-        visible.or_else(|| self.nodes.get(&(node()?, attribute)).copied())
-    }
+/// A search for matches by path and by full name.
+struct Search<'s> {
+    source: &'s Checkpoint<'s>,
+    wanted: &'s Checkpoint<'s>,
+    paths: Alignment,
+    by_full_name: Alignment,
+    matching: Option<Matching>,
+    /// The unlike groups that some variable is in.
+    groups: Vec<Group>,
 }
 
-/// Returns the distinct indices in their original order.
-fn distinct(found: impl IntoIterator<Item = usize>, how: How) -> Hits {
-    let mut seen = HashSet::new();
-    found.into_iter().filter(|&at| seen.insert(at)).map(|at| (at, how)).collect()
+/// The evidence of one kind of name for one wanted variable.
+enum Reading {
+    /// Evidence for one variable.
+    One(usize, Trust),
+    /// Evidence for several variables.
+    Many(Vec<usize>),
+    /// A name in a group that the two sides do not count alike, and the variable of the same name.
+    Unlike { group: usize, same: Option<usize> },
+    None,
 }
 
-/// Returns a path as it is and, if different, as escaped in a graph and as unescaped in plain names.
-fn spellings(path: &[u8]) -> Vec<Cow<'_, [u8]>> {
-    let mut all = vec![Cow::Borrowed(path)];
-    let text = str::from_utf8(path).ok().filter(|text| text.contains('.') && key::split(path).is_none());
-    if let Some(text) = text {
-        let escaped: Vec<_> = text.split('/').map(key::escape).collect();
-        all.push(Cow::Owned(escaped.join("/").into_bytes()));
-        all.extend(key::components(text).map(|components| Cow::Owned(components.join("/").into_bytes())));
-    }
-    all
-}
-
-/// Returns true if a path or a key contains a position: a number as a component, or `layer-1`.
-fn is_position(path: &[u8]) -> bool {
-    let path = key::split(path).map_or(path, |(path, _)| path);
-    let numbered = |component: &[u8]| {
-        let digits = component.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
-        let rest = &component[..component.len() - digits];
-        digits > 0 && (rest.is_empty() || rest.ends_with(b"-"))
-    };
-    path.split(|&byte| byte == b'/').any(numbered)
-}
-
-/// Returns each full name with the variable that has it, or with `None` if several have it.
-fn full_names(catalog: &Catalog) -> HashMap<&[u8], Option<usize>> {
-    let mut names: HashMap<_, _> = HashMap::new();
-    for (at, variable) in catalog.variables.iter().enumerate() {
-        if let Some(name) = full_name(catalog, variable) {
-            names.entry(name).and_modify(|one| *one = None).or_insert(Some(at));
-        }
-    }
-    names
-}
-
-/// Returns the name in the program that saved the variable. In a name-based checkpoint, that is the name.
-fn full_name<'a>(catalog: &Catalog, variable: &'a Variable) -> Option<&'a [u8]> {
-    let plain = || catalog.objects.is_none().then_some(&variable.name);
-    let name = variable.full_name.as_ref().or(variable.plain_key.as_ref()).or_else(plain)?;
-    Some(name.as_bytes()).filter(|name| !name.is_empty())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbered_components_are_positions() {
-        for position in [
-            "model/_operations/2/_kernel",
-            "optimizer/_trainable_variables/0/.ATTRIBUTES/VARIABLE_VALUE",
-            "layer-1/kernel",
-            "layer_with_weights-0/bias",
-            "0",
-        ] {
-            assert!(is_position(position.as_bytes()), "{position}");
-        }
-        for name in ["encoder/layer_0/kernel", "dense_1/kernel", "conv2d/kernel", "a-b", "v2"] {
-            assert!(!is_position(name.as_bytes()), "{name}");
+impl Reading {
+    fn new(alignment: &Alignment, at: usize) -> Self {
+        let pairs = &alignment.pairs[at];
+        let best = pairs.first().map(|(trust, _)| *trust);
+        let found: Vec<_> = pairs.iter().filter(|(trust, _)| Some(*trust) == best).map(|(_, have)| *have).collect();
+        match (best, found.as_slice(), alignment.group[at]) {
+            (Some(trust @ (Trust::Named | Trust::Counted)), &[one], _) => Self::One(one, trust),
+            (Some(Trust::Named | Trust::Counted), ..) => Self::Many(found),
+            (_, found, Some(group)) => Self::Unlike { group, same: found.first().copied() },
+            _ => Self::None,
         }
     }
 
-    #[test]
-    fn a_name_and_a_position_that_disagree_give_two_candidates() {
-        let (named, placed) = (vec![(1, How::FullName)], vec![(2, How::Position)]);
-        let none = HashSet::new();
-        let both = Candidates::Many(vec![(1, How::FullName), (2, How::Position)]);
-        assert_eq!(choose(named.clone(), placed.clone(), vec![], &none), both);
-        assert_eq!(
-            choose(vec![(1, How::Path)], placed.clone(), vec![], &none),
-            Candidates::One(1, How::Path)
-        );
-        assert_eq!(choose(vec![], placed.clone(), vec![], &none), Candidates::One(2, How::Position));
-        assert_eq!(choose(vec![], placed, vec![], &HashSet::from([2])), Candidates::None);
+    /// Returns the variable of the same name, also if that is no evidence.
+    fn same(&self) -> Option<usize> {
+        match self {
+            Self::One(at, _) => Some(*at),
+            Self::Unlike { same, .. } => *same,
+            _ => None,
+        }
     }
+}
+
+impl Search<'_> {
+    /// Returns the match of a wanted variable. That of an optimizer's state follows later.
+    fn candidates(&mut self, at: usize, forced: &Forced) -> Candidates {
+        if let Some(decided) = &forced.decided[at] {
+            return decided.clone();
+        }
+        if self.wanted.roles[at].state().is_some() {
+            return Candidates::None;
+        }
+        let (path, full_name) = (Reading::new(&self.paths, at), Reading::new(&self.by_full_name, at));
+        match (&path, &full_name, self.matching) {
+            (Reading::One(one, Trust::Named), ..) => Candidates::One(*one, How::Path),
+            (Reading::Many(several), ..) => many(several, How::Path),
+            (_, _, Some(Matching::Name)) => either((&full_name, How::FullName), (&path, How::Position)),
+            (_, _, Some(Matching::Position)) => either((&path, How::Position), (&full_name, How::FullName)),
+            (_, Reading::One(name, trust), None) => match self.position(&path) {
+                Some(position) if position != *name => {
+                    Candidates::Many(vec![(*name, How::FullName), (position, How::Position)])
+                }
+                _ if *trust == Trust::Named => Candidates::One(*name, How::FullName),
+                _ => Candidates::One(*name, How::Position),
+            },
+            (Reading::One(one, _), ..) => Candidates::One(*one, How::Position),
+            (_, Reading::Many(several), _) => many(several, How::FullName),
+            (Reading::Unlike { group, .. }, ..) => self.group(&self.paths.groups[*group].clone()),
+            (_, Reading::Unlike { group, .. }, _) => self.group(&self.by_full_name.groups[*group].clone()),
+            _ => self.shared_full_name(at),
+        }
+    }
+
+    /// Returns the variable at the same position. `None` if the two sides have different numbers of positions.
+    fn position(&self, path: &Reading) -> Option<usize> {
+        match path {
+            Reading::Unlike { group, same } => {
+                let Group { have, want } = &self.paths.groups[*group];
+                same.filter(|_| have.len() == want.len())
+            }
+            _ => path.same(),
+        }
+    }
+
+    /// Returns all variables that share the full name, if several do.
+    fn shared_full_name(&self, at: usize) -> Candidates {
+        let Some(name) = &self.wanted.names[at].full_name else { return Candidates::None };
+        let all = self.source.names.iter().enumerate();
+        let same: Vec<_> =
+            all.filter(|(_, names)| names.full_name.as_ref() == Some(name)).map(|(at, _)| at).collect();
+        if same.len() < 2 { Candidates::None } else { many(&same, How::FullName) }
+    }
+
+    fn group(&mut self, group: &Group) -> Candidates {
+        let known = self.groups.iter().position(|known| known == group);
+        Candidates::Group(known.unwrap_or_else(|| {
+            self.groups.push(group.clone());
+            self.groups.len() - 1
+        }))
+    }
+}
+
+/// Returns the match by the first of two readings, or else by the second if that is evidence.
+fn either((first, how): (&Reading, How), (second, other): (&Reading, How)) -> Candidates {
+    match (first.same(), second) {
+        (Some(one), _) => Candidates::One(one, how),
+        (None, Reading::One(one, _)) => Candidates::One(*one, other),
+        _ => Candidates::None,
+    }
+}
+
+fn many(several: &[usize], how: How) -> Candidates {
+    Candidates::Many(several.iter().map(|at| (*at, how)).collect())
 }

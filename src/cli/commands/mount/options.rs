@@ -37,8 +37,10 @@ const WORDS: &[(&str, Effect)] = &[
     ),
     ("match", With(|args, value| args.map.set("match", value))),
     ("missing", With(|args, value| args.map.set("missing", value))),
+    ("new", With(|args, value| args.map.set("new", value))),
     ("nonempty", Set(|args| args.nonempty = true)),
     ("overlay", With(|args, value| args.map.set("overlay", value))),
+    ("pair", With(|args, value| args.map.set("pair", value))),
     ("show", With(|args, value| Show::parse(value).map(|show| args.serve.show = show))),
     ("take", With(|args, value| args.map.set("take", value))),
     ("target", With(|args, value| args.map.set("target", value))),
@@ -213,7 +215,7 @@ mod tests {
         ] {
             assert!(said.contains(part), "{part}: {said}");
         }
-        assert!(fault("missing=zeros").contains("missing and fit need like=…"));
+        assert!(fault("missing=zeros").contains("missing, fit, pair and new need like=…"));
         assert!(fault("match=name").contains("match needs like=… or overlay=…"));
     }
 
