@@ -14,6 +14,7 @@ use crate::remap::plan::MapMismatch;
 use crate::remap::report::Report;
 use crate::source_file::Stamp;
 use crate::transform::like::mismatch::LikeMismatch;
+pub(crate) use crate::transform::like::options::{MATCHINGS, Matching};
 use crate::transform::like::{Choices, Likeness, Wanted, like};
 use crate::transform::overlay::Overlays;
 use crate::transform::overlay::error::OverlayError;
@@ -36,19 +37,6 @@ pub struct Transform {
     /// The layout of the HDF5 file. `None` keeps the source's layout.
     pub(crate) h5_layout: Option<H5Layout>,
 }
-
-/// The evidence that pairs the variables of two checkpoints.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Matching {
-    /// The full names, which the programs that saved the checkpoints gave.
-    Name,
-    /// The paths and keys, also where they only count.
-    Position,
-}
-
-/// The values of `--match`.
-pub(crate) const MATCHINGS: &[(&str, Matching)] =
-    &[("name", Matching::Name), ("position", Matching::Position)];
 
 /// The result of a transformation.
 #[derive(Clone, Debug, Default)]

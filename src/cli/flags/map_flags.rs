@@ -327,7 +327,8 @@ impl MapFlags {
 
     /// Returns the transform that the flags define: the overlays, the map, and the steps after it.
     pub(crate) fn transform(&self) -> anyhow::Result<Transform> {
-        let like = self.like.as_deref().map(|path| anyhow::Ok((wanted(path)?, self.choices.clone()))).transpose()?;
+        let like =
+            self.like.as_deref().map(|path| anyhow::Ok((wanted(path)?, self.choices.clone()))).transpose()?;
         let (map, overlays) = (self.parse()?, self.overlays.open()?);
         let Self { target, matching, h5_layout, .. } = *self;
         Ok(Transform { overlays, map, target, like, matching, h5_layout })
@@ -397,7 +398,8 @@ const LISTED: usize = 20;
 /// Returns the result of `--like`: a line for each kind of variables, followed by their names.
 fn summary(likeness: &Likeness, wanted: &str) -> Vec<String> {
     let Likeness { found, by_position, filled, fitted, extra } = likeness;
-    let counted_so = if *by_position > 0 { format!(", {by_position} of them by position") } else { String::new() };
+    let counted_so =
+        if *by_position > 0 { format!(", {by_position} of them by position") } else { String::new() };
     let found = counted(*found, "variable");
     let mut lines = vec![format!("  --like {wanted}: {found} with the source's values{counted_so}")];
     for (names, what) in

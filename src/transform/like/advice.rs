@@ -52,7 +52,11 @@ fn matched(have: &[Described<'_>], missing: &[Described<'_>], from: &str, to: &s
         missing.iter().map(|(name, dtype, shape)| (*name, (*dtype, *shape))).collect();
     let mut count = 0;
     for (old, dtype, shape) in have {
-        let rest = if from.is_empty() { Some(*old) } else { old.strip_prefix(from).and_then(|rest| rest.strip_prefix('/')) };
+        let rest = if from.is_empty() {
+            Some(*old)
+        } else {
+            old.strip_prefix(from).and_then(|rest| rest.strip_prefix('/'))
+        };
         let Some(rest) = rest else { continue };
         let new = if to.is_empty() { rest.to_owned() } else { format!("{to}/{rest}") };
         match wanted.get(new.as_str()) {
@@ -76,8 +80,10 @@ pub(crate) fn patterns(missing: &BTreeSet<&str>, all: &[&str]) -> Vec<String> {
         let leaf = first.rsplit('/').next().unwrap_or(first);
         let same_leaf = |name: &&str| name.rsplit('/').next() == Some(leaf) && name.contains('/');
         let of_leaf = all.iter().filter(|name| same_leaf(name)).count();
-        let by_leaf = of_leaf > 1 && all.iter().filter(|name| same_leaf(name)).all(|name| missing.contains(name));
-        let size = scope.map_or(0, |scope| left.iter().filter(|name| name.starts_with(&format!("{scope}/"))).count());
+        let by_leaf =
+            of_leaf > 1 && all.iter().filter(|name| same_leaf(name)).all(|name| missing.contains(name));
+        let size = scope
+            .map_or(0, |scope| left.iter().filter(|name| name.starts_with(&format!("{scope}/"))).count());
         let pattern = match scope {
             Some(scope) if size > 1 && (size >= of_leaf || !by_leaf) => {
                 left.retain(|name| !name.starts_with(&format!("{scope}/")));
@@ -114,8 +120,14 @@ mod tests {
         let rename = |have: &[&str], missing: &[&str]| {
             rename(&described(have, &shape), &described(missing, &shape)).map(|(flag, _)| flag)
         };
-        assert_eq!(rename(&["model/a/w", "model/b/w"], &["net/a/w", "net/b/w"]).as_deref(), Some("--rename 'model/**=net/**'"));
-        assert_eq!(rename(&["model/a/w", "model/b/w"], &["a/w", "b/w"]).as_deref(), Some("--strip-prefix 'model/'"));
+        assert_eq!(
+            rename(&["model/a/w", "model/b/w"], &["net/a/w", "net/b/w"]).as_deref(),
+            Some("--rename 'model/**=net/**'")
+        );
+        assert_eq!(
+            rename(&["model/a/w", "model/b/w"], &["a/w", "b/w"]).as_deref(),
+            Some("--strip-prefix 'model/'")
+        );
         assert_eq!(rename(&["a/w", "b/w"], &["net/a/w", "net/b/w"]).as_deref(), Some("--add-prefix 'net/'"));
         assert_eq!(rename(&["a/w"], &["x", "y", "z"]), None);
     }

@@ -147,7 +147,9 @@ impl<'e, 'a> Level<'e, 'a> {
         if alike {
             let trust = if counts { self.trust.max(Trust::Counted) } else { self.trust };
             let pairs = have.into_iter().zip(want);
-            return pairs.map(|(have, want)| self.below(have.entries, want.entries, trust, self.group)).collect();
+            return pairs
+                .map(|(have, want)| self.below(have.entries, want.entries, trust, self.group))
+                .collect();
         }
         let group = Some(self.group.unwrap_or_else(|| {
             result.groups.push(Group { have: self.listed(&have), want: self.listed(&want) });
@@ -155,9 +157,12 @@ impl<'e, 'a> Level<'e, 'a> {
         }));
         if have.len() == want.len() {
             let pairs = have.into_iter().zip(want);
-            return pairs.map(|(have, want)| self.below(have.entries, want.entries, Trust::Unlike, group)).collect();
+            return pairs
+                .map(|(have, want)| self.below(have.entries, want.entries, Trust::Unlike, group))
+                .collect();
         }
-        let mut have: BTreeMap<_, _> = have.into_iter().map(|member| (member.component, member.entries)).collect();
+        let mut have: BTreeMap<_, _> =
+            have.into_iter().map(|member| (member.component, member.entries)).collect();
         let below = want.into_iter().map(|member| {
             let same = have.remove(member.component).unwrap_or_default();
             self.below(same, member.entries, Trust::Unlike, group)
@@ -165,7 +170,13 @@ impl<'e, 'a> Level<'e, 'a> {
         below.collect()
     }
 
-    fn below(&self, have: Vec<&'e Entry<'a>>, want: Vec<&'e Entry<'a>>, trust: Trust, group: Option<usize>) -> Self {
+    fn below(
+        &self,
+        have: Vec<&'e Entry<'a>>,
+        want: Vec<&'e Entry<'a>>,
+        trust: Trust,
+        group: Option<usize>,
+    ) -> Self {
         Self { have, want, depth: self.depth + 1, trust, group }
     }
 
@@ -201,9 +212,15 @@ fn numbered(members: &[Member<'_, '_>]) -> bool {
 }
 
 /// Returns true if the members, paired in their order, have agreeing full names and shapes.
-fn are_alike(have: &[Member<'_, '_>], want: &[Member<'_, '_>], depth: usize, sides: (Side<'_>, Side<'_>)) -> bool {
+fn are_alike(
+    have: &[Member<'_, '_>],
+    want: &[Member<'_, '_>],
+    depth: usize,
+    sides: (Side<'_>, Side<'_>),
+) -> bool {
     let pairs: Vec<_> = have.iter().zip(want).map(|(have, want)| compare(have, want, depth, sides)).collect();
-    let same = |at: Option<usize>| at.and_then(|at| pairs.get(at)).is_none_or(|pair: &Comparison| pair.shapes);
+    let same =
+        |at: Option<usize>| at.and_then(|at| pairs.get(at)).is_none_or(|pair: &Comparison| pair.shapes);
     let is_allowed = |(at, pair): (usize, &Comparison)| {
         pair.shapes || pair.names == Some(true) || same(at.checked_sub(1)) && same(Some(at + 1))
     };
@@ -218,7 +235,12 @@ struct Comparison {
     shapes: bool,
 }
 
-fn compare(have: &Member<'_, '_>, want: &Member<'_, '_>, depth: usize, sides: (Side<'_>, Side<'_>)) -> Comparison {
+fn compare(
+    have: &Member<'_, '_>,
+    want: &Member<'_, '_>,
+    depth: usize,
+    sides: (Side<'_>, Side<'_>),
+) -> Comparison {
     let by_rest: BTreeMap<_, _> =
         have.entries.iter().map(|entry| (&entry.components[depth + 1..], entry.variable)).collect();
     let common: Vec<_> = want

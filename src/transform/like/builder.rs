@@ -7,7 +7,8 @@ use crate::catalog::{Origin, Variable};
 use crate::name::{Name, near_names};
 use crate::tensor::Tensor;
 use crate::transform::like::advice::Described;
-use crate::transform::like::find::{Candidates, Checkpoint, Found, How};
+use crate::transform::like::candidates::{Candidates, Checkpoint, How};
+use crate::transform::like::find::Found;
 use crate::transform::like::mismatch::{Fitting, LikeMismatch, Problem};
 use crate::transform::like::names::in_words;
 use crate::transform::like::neutral::{Neutral, neutral};
@@ -141,7 +142,8 @@ impl<'a> Builder<'a> {
             Candidates::One(source, how) => {
                 self.take(at, source);
                 let found = self.found(at, source, how);
-                self.weights.found += usize::from(counts && found.as_ref().is_some_and(|(_, has_source)| *has_source));
+                self.weights.found +=
+                    usize::from(counts && found.as_ref().is_some_and(|(_, has_source)| *has_source));
                 found.map(|(variable, _)| variable)
             }
             Candidates::None | Candidates::New => {
@@ -149,7 +151,8 @@ impl<'a> Builder<'a> {
                 self.lacking(at, candidates == Candidates::New)
             }
             Candidates::Many(several) => {
-                let several = several.into_iter().map(|(source, how)| (of_source(source), how.text())).collect();
+                let several =
+                    several.into_iter().map(|(source, how)| (of_source(source), how.text())).collect();
                 self.mismatch.push(Problem::Ambiguous { name: name(), candidates: several });
                 None
             }
@@ -272,14 +275,17 @@ impl<'a> Builder<'a> {
     fn in_group(&mut self, group: usize) {
         let members = &self.found.groups[group];
         let layers = |side: &Checkpoint<'_>, members: &[(Vec<u8>, Vec<usize>)]| -> Vec<String> {
-            let words: Vec<_> = members.iter().map(|(name, variables)| layer(side, name, variables)).collect();
+            let words: Vec<_> =
+                members.iter().map(|(name, variables)| layer(side, name, variables)).collect();
             let is_unique = words.iter().collect::<BTreeSet<_>>().len() == words.len();
             let path = |(name, _): &(Vec<u8>, Vec<usize>)| Name::from(name.clone()).to_string();
             let words = if is_unique { words } else { members.iter().map(path).collect() };
             let shape = |(_, variables): &(Vec<u8>, Vec<usize>)| {
                 variables.iter().max_by_key(|at| side.shapes[**at].num_elements()).map(|at| side.shapes[*at])
             };
-            let shapes = members.iter().map(|member| shape(member).map_or(String::new(), |shape| format!("  {shape}")));
+            let shapes = members
+                .iter()
+                .map(|member| shape(member).map_or(String::new(), |shape| format!("  {shape}")));
             words.into_iter().zip(shapes).map(|(word, shape)| word + &shape).collect()
         };
         let (have, want) = (layers(self.source, &members.have), layers(self.target, &members.want));
@@ -302,20 +308,26 @@ impl<'a> Builder<'a> {
             let full_name = variable.full_name.as_ref().filter(|_| !other_has_graph);
             str::from_utf8(full_name.unwrap_or(&variable.name).as_bytes()).ok()
         };
-        let described = |side: &'a Checkpoint<'a>, at: usize, other_has_graph: bool| -> Option<Described<'a>> {
-            let variable = &side.catalog.variables[at];
-            Some((name(variable, other_has_graph)?, variable.tensor.dtype, &variable.tensor.shape))
-        };
-        let unused = (0..self.used.len()).filter(|at| self.used[*at].is_none() && self.source.roles[*at].is_weight());
-        let unused: Vec<_> = unused.filter_map(|at| described(self.source, at, both[1] || !both[0])).collect();
-        let missing: Vec<_> = self.lacking.iter().copied().filter(|at| self.target.roles[*at].is_weight()).collect();
-        let missing: Vec<_> = missing.into_iter().filter_map(|at| described(self.target, at, both[0])).collect();
+        let described =
+            |side: &'a Checkpoint<'a>, at: usize, other_has_graph: bool| -> Option<Described<'a>> {
+                let variable = &side.catalog.variables[at];
+                Some((name(variable, other_has_graph)?, variable.tensor.dtype, &variable.tensor.shape))
+            };
+        let unused =
+            (0..self.used.len()).filter(|at| self.used[*at].is_none() && self.source.roles[*at].is_weight());
+        let unused: Vec<_> =
+            unused.filter_map(|at| described(self.source, at, both[1] || !both[0])).collect();
+        let missing: Vec<_> =
+            self.lacking.iter().copied().filter(|at| self.target.roles[*at].is_weight()).collect();
+        let missing: Vec<_> =
+            missing.into_iter().filter_map(|at| described(self.target, at, both[0])).collect();
         let words = |side: &'a Checkpoint<'a>| -> Vec<String> {
             side.catalog.variables.iter().map(|variable| in_words(variable).to_string()).collect()
         };
         let (have, want) = (words(self.source), words(self.target));
         let all = (0..self.target.names.len()).filter_map(|at| Some(described(self.target, at, both[0])?.0));
-        let all: Vec<_> = all.chain(want.iter().map(String::as_str)).collect();
+        let all: BTreeSet<_> = all.chain(want.iter().map(String::as_str)).collect();
+        let all: Vec<_> = all.into_iter().collect();
         let have: Vec<_> = have.iter().map(String::as_str).collect();
         self.mismatch.advise((&unused, &have), (&missing, &all));
     }
@@ -342,7 +354,8 @@ fn layer(side: &Checkpoint<'_>, path: &[u8], variables: &[usize]) -> String {
     let names = variables.iter().map(|at| side.catalog.variables[*at].full_name.as_ref());
     let scopes: Option<Vec<&[u8]>> = names.map(|name| scope(name?.as_bytes())).collect();
     let shared = scopes.filter(|scopes| !scopes.is_empty()).map(|scopes| {
-        let components = |scope: &'_ [u8]| scope.split(|&byte| byte == b'/').map(<[u8]>::to_vec).collect::<Vec<_>>();
+        let components =
+            |scope: &'_ [u8]| scope.split(|&byte| byte == b'/').map(<[u8]>::to_vec).collect::<Vec<_>>();
         let common = |one: Vec<Vec<u8>>, other: Vec<Vec<u8>>| {
             one.into_iter().zip(other).take_while(|(one, other)| one == other).map(|(one, _)| one).collect()
         };

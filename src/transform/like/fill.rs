@@ -22,7 +22,8 @@ pub(crate) fn constant(dtype: Dtype, shape: &Shape, value: Neutral) -> Option<Te
     let (data, crc32c) = match (dtype.width(), value) {
         (Some(width), _) => {
             let element = element(dtype, value)?;
-            let (len, crc32c) = (count.checked_mul(width)?, Masked::of(&element).repeated(element.len(), count));
+            let (len, crc32c) =
+                (count.checked_mul(width)?, Masked::of(&element).repeated(element.len(), count));
             (Extent::Decoded { data: Arc::new(Constant { element, len }), len }, crc32c)
         }
         (None, Neutral::Zeros) if dtype == Dtype::String && count <= MAX_STRINGS => {

@@ -16,62 +16,11 @@
 
 use std::collections::HashSet;
 
-use crate::catalog::Catalog;
-use crate::tensor::Shape;
-use crate::transform::Matching;
 use crate::transform::like::align::{Alignment, Entry, Group, Side, Trust, align};
-use crate::transform::like::names::{Names, full_names, names};
-use crate::transform::like::options::{Choices, Selector};
-use crate::transform::like::role::{Role, roles};
+use crate::transform::like::candidates::{Candidates, Checkpoint, How};
+use crate::transform::like::names::full_names;
+use crate::transform::like::options::{Choices, Matching, Selector};
 use crate::transform::like::states::States;
-
-/// The match for a wanted variable.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Candidates {
-    /// One variable of the source, by its index.
-    One(usize, How),
-    /// The absence of a match.
-    None,
-    /// The absence of a match, because `--new` says so.
-    New,
-    /// Several variables, each with the reason for it.
-    Many(Vec<(usize, How)>),
-    /// A member of a group that the two sides do not count alike, by the group's index.
-    Group(usize),
-    /// An optimizer's value that stands at the position of another value: the value of its own name, if there is one,
-    /// and the value at its position.
-    OtherState(Option<usize>, usize),
-    /// A value of an optimizer of another class.
-    OtherOptimizer(usize),
-}
-
-/// The reason for a candidate, the best first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum How {
-    Pair,
-    Path,
-    FullName,
-    Position,
-}
-
-impl How {
-    pub(crate) fn text(self) -> &'static str {
-        match self {
-            Self::Pair => "by --pair",
-            Self::Path => "by path",
-            Self::FullName => "by full name",
-            Self::Position => "by position",
-        }
-    }
-}
-
-/// One of the two checkpoints, with what the search needs to know of it.
-pub(crate) struct Checkpoint<'a> {
-    pub(crate) catalog: &'a Catalog,
-    pub(crate) names: Vec<Names>,
-    pub(crate) roles: Vec<Role>,
-    pub(crate) shapes: Vec<&'a Shape>,
-}
 
 /// The result of a search.
 pub(crate) struct Found {
@@ -81,23 +30,6 @@ pub(crate) struct Found {
     pub(crate) groups: Vec<Group>,
     /// The selections of `--pair` and `--new` that select nothing: the flag, and true if it is WANTED's side.
     pub(crate) unknown: Vec<(String, Selector, bool)>,
-}
-
-impl<'a> Checkpoint<'a> {
-    pub(crate) fn new(catalog: &'a Catalog) -> Self {
-        let shapes = catalog.variables.iter().map(|variable| &variable.tensor.shape).collect();
-        Self { catalog, names: names(catalog), roles: roles(catalog), shapes }
-    }
-
-    /// Returns the full names that the checkpoint records, which are evidence beside its paths.
-    fn recorded(&self) -> Vec<Option<&[u8]>> {
-        let recorded = |variable: &'a crate::catalog::Variable| variable.full_name.as_ref().map(|name| name.as_bytes());
-        self.catalog.variables.iter().map(recorded).collect()
-    }
-
-    pub(crate) fn num_weights(&self) -> usize {
-        self.roles.iter().filter(|role| role.is_weight()).count()
-    }
 }
 
 /// Finds the match for each of the wanted variables.
@@ -256,7 +188,10 @@ enum Reading {
     /// Evidence for several variables.
     Many(Vec<usize>),
     /// A name in a group that the two sides do not count alike, and the variable of the same name.
-    Unlike { group: usize, same: Option<usize> },
+    Unlike {
+        group: usize,
+        same: Option<usize>,
+    },
     None,
 }
 
@@ -264,7 +199,8 @@ impl Reading {
     fn new(alignment: &Alignment, at: usize) -> Self {
         let pairs = &alignment.pairs[at];
         let best = pairs.first().map(|(trust, _)| *trust);
-        let found: Vec<_> = pairs.iter().filter(|(trust, _)| Some(*trust) == best).map(|(_, have)| *have).collect();
+        let found: Vec<_> =
+            pairs.iter().filter(|(trust, _)| Some(*trust) == best).map(|(_, have)| *have).collect();
         match (best, found.as_slice(), alignment.group[at]) {
             (Some(trust @ (Trust::Named | Trust::Counted)), &[one], _) => Self::One(one, trust),
             (Some(Trust::Named | Trust::Counted), ..) => Self::Many(found),

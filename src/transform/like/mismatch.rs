@@ -95,13 +95,26 @@ struct Kind {
 const KINDS: &[Kind] = &[
     Kind {
         heading: "cannot be used",
-        is_it: |it| matches!(it, Problem::NoValues | Problem::NoGraph | Problem::TooLarge { .. } | Problem::NoWeights { .. } | Problem::Unknown { .. }),
+        is_it: |it| {
+            matches!(
+                it,
+                Problem::NoValues
+                    | Problem::NoGraph
+                    | Problem::TooLarge { .. }
+                    | Problem::NoWeights { .. }
+                    | Problem::Unknown { .. }
+            )
+        },
         help: |_| vec![],
     },
     Kind {
         heading: "of an optimizer of another class",
         is_it: |it| matches!(it, Problem::OtherOptimizer { .. }),
-        help: |_| vec!["--drop-optimizer --missing like takes the weights, and a fresh optimizer from WANTED".into()],
+        help: |_| {
+            vec![
+                "--drop-optimizer --missing like takes the weights, and a fresh optimizer from WANTED".into(),
+            ]
+        },
     },
     Kind {
         heading: "of an optimizer, at positions that mean other values there",
@@ -135,7 +148,9 @@ const KINDS: &[Kind] = &[
         is_it: |it| matches!(it, Problem::NotNeutral { .. }),
         help: |it| {
             let own = it.has_values.then(|| "--missing like takes WANTED's own values".to_owned());
-            own.into_iter().chain(["--missing 'NAME=zeros' takes zeros for NAME all the same".into()]).collect()
+            own.into_iter()
+                .chain(["--missing 'NAME=zeros' takes zeros for NAME all the same".into()])
+                .collect()
         },
     },
     Kind {
@@ -203,7 +218,10 @@ impl fmt::Display for Problem {
             Self::NoWeights { is_wanted, variables } => {
                 let side = if *is_wanted { "WANTED has" } else { "the source has" };
                 let plural = if *variables == 1 { "" } else { "s" };
-                write!(f, "{side} no weights in it: {variables} variable{plural}, all of TensorFlow's own. {NO_WEIGHTS}")
+                write!(
+                    f,
+                    "{side} no weights in it: {variables} variable{plural}, all of TensorFlow's own. {NO_WEIGHTS}"
+                )
             }
             Self::Unknown { flag, name, is_wanted, nearest } => {
                 let side = if *is_wanted { "WANTED" } else { "the source" };
@@ -244,7 +262,9 @@ impl LikeMismatch {
     /// Counts a wanted variable of an unlike group, whose members are given.
     pub(crate) fn count(&mut self, have: Vec<String>, want: Vec<String>) {
         let known = self.problems.iter_mut().find_map(|problem| match problem {
-            Problem::Group { have: old, want: new, variables } if *old == have && *new == want => Some(variables),
+            Problem::Group { have: old, want: new, variables } if *old == have && *new == want => {
+                Some(variables)
+            }
             _ => None,
         });
         match known {
@@ -268,7 +288,8 @@ impl LikeMismatch {
         (missing, all): (&[Described<'_>], &[&str]),
     ) {
         self.rename = advice::rename(unused, missing);
-        self.patterns = advice::patterns(&missing.iter().map(|(name, ..)| *name).collect::<BTreeSet<_>>(), all);
+        self.patterns =
+            advice::patterns(&missing.iter().map(|(name, ..)| *name).collect::<BTreeSet<_>>(), all);
         self.fresh = self.advise_fresh(have, all);
         let missing = self.problems.iter_mut().filter_map(|problem| match problem {
             Problem::Missing { name, dtype, shape, nearest, .. } => Some((name, dtype, shape, nearest)),
@@ -284,11 +305,15 @@ impl LikeMismatch {
     /// Returns the flags that leave out the variables of another shape, and take WANTED's values instead.
     fn advise_fresh(&self, have: &[&str], all: &[&str]) -> String {
         let shapes = self.problems.iter().filter_map(|problem| match problem {
-            Problem::Shape { name, from, fit, .. } if *fit != Fitting::Rows => Some((from.to_string(), name.to_string())),
+            Problem::Shape { name, from, fit, .. } if *fit != Fitting::Rows => {
+                Some((from.to_string(), name.to_string()))
+            }
             _ => None,
         });
         let (from, names): (BTreeSet<_>, BTreeSet<_>) = shapes.unzip();
-        let patterns = |names: &BTreeSet<String>, all| advice::patterns(&names.iter().map(String::as_str).collect(), all);
+        let patterns = |names: &BTreeSet<String>, all| {
+            advice::patterns(&names.iter().map(String::as_str).collect(), all)
+        };
         let (drops, fills) = (patterns(&from, have), patterns(&names, all));
         if drops.len() > PATTERNS || !self.has_values {
             return String::new();
@@ -301,11 +326,13 @@ impl LikeMismatch {
     /// Returns the line that fills exactly what is missing.
     fn fill_exactly(&self) -> Option<String> {
         let word = if self.has_values { "like" } else { "zeros" };
-        let flags = self.patterns.iter().take(PATTERNS).map(|pattern| format!("--missing '{pattern}={word}'"));
+        let flags =
+            self.patterns.iter().take(PATTERNS).map(|pattern| format!("--missing '{pattern}={word}'"));
         let line = flags.collect::<Vec<_>>().join(" ");
         let more = self.patterns.len().saturating_sub(PATTERNS);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        let what = if self.has_values { "fills them with WANTED's own values" } else { "fills them with zeros" };
+        let what =
+            if self.has_values { "fills them with WANTED's own values" } else { "fills them with zeros" };
         (!line.is_empty()).then(|| format!("{line}{more} {what}"))
     }
 
@@ -350,10 +377,15 @@ impl LikeMismatch {
         });
         let fits: Vec<_> = fits.collect();
         let rows = fits.iter().find(|(_, fit)| *fit == Fitting::Rows);
-        let rows = rows.map(|(name, _)| format!("--fit '{name}=like' keeps the rows, and takes the others from WANTED"));
-        let fresh = (!self.fresh.is_empty()).then(|| format!("{} takes WANTED's own values, for a new head", self.fresh));
+        let rows = rows
+            .map(|(name, _)| format!("--fit '{name}=like' keeps the rows, and takes the others from WANTED"));
+        let fresh = (!self.fresh.is_empty())
+            .then(|| format!("{} takes WANTED's own values, for a new head", self.fresh));
         let other = fits.iter().any(|(_, fit)| *fit != Fitting::Rows);
-        let other = other.then(|| "`ckptfs maps --help` has slice, pad and transpose for values that are the same otherwise".to_owned());
+        let other = other.then(|| {
+            "`ckptfs maps --help` has slice, pad and transpose for values that are the same otherwise"
+                .to_owned()
+        });
         rows.into_iter().chain(fresh).chain(other).collect()
     }
 

@@ -15,6 +15,7 @@
 pub(crate) mod advice;
 pub(crate) mod align;
 pub(crate) mod builder;
+pub(crate) mod candidates;
 pub(crate) mod fill;
 pub(crate) mod find;
 pub(crate) mod mismatch;
@@ -30,13 +31,13 @@ mod tests;
 
 use crate::catalog::{Catalog, Variable};
 use crate::name::Name;
-use crate::transform::Matching;
 use crate::transform::like::builder::Builder;
-use crate::transform::like::find::{Checkpoint, find};
+use crate::transform::like::candidates::Checkpoint;
+use crate::transform::like::find::find;
+pub(crate) use crate::transform::like::mismatch::LikeMismatch;
 #[cfg(test)]
 pub(crate) use crate::transform::like::mismatch::Problem;
-pub(crate) use crate::transform::like::mismatch::LikeMismatch;
-pub(crate) use crate::transform::like::options::Choices;
+pub(crate) use crate::transform::like::options::{Choices, Matching};
 pub(crate) use crate::transform::like::table::Fault;
 
 /// The checkpoint or table that the result must look like.

@@ -84,7 +84,14 @@ mod tests {
 
     fn variable(name: &str) -> Variable {
         let tensor = Tensor::new(Dtype::Float32, Shape(Box::new([2])), vec![], None);
-        Variable { name: name.into(), key: None, plain_key: None, full_name: None, tensor: Arc::new(tensor), origin: None }
+        Variable {
+            name: name.into(),
+            key: None,
+            plain_key: None,
+            full_name: None,
+            tensor: Arc::new(tensor),
+            origin: None,
+        }
     }
 
     #[test]
@@ -107,9 +114,13 @@ mod tests {
             let state = State { optimizer: Some(optimizer.into()), name: Some(name.into()), of: Some(0) };
             neutral(&variable("x"), &Role::State(state)) == Some(Neutral::Zeros)
         };
-        for (optimizer, name) in
-            [("adam", "m"), ("adam", "v"), ("sgd", "momentum"), ("adadelta", "accum_grad"), ("ftrl", "linear")]
-        {
+        for (optimizer, name) in [
+            ("adam", "m"),
+            ("adam", "v"),
+            ("sgd", "momentum"),
+            ("adadelta", "accum_grad"),
+            ("ftrl", "linear"),
+        ] {
             assert!(is_zero(optimizer, name), "{optimizer} {name}");
         }
         for (optimizer, name) in [

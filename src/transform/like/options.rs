@@ -26,6 +26,19 @@ pub(crate) enum Fit {
 /// The values of `--fit`.
 pub(crate) const FIT: &[(&str, Fit)] = &[("like", Fit::Like)];
 
+/// The evidence that pairs the variables of two checkpoints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Matching {
+    /// The full names, which the programs that saved the checkpoints gave.
+    Name,
+    /// The paths and keys, also where they only count.
+    Position,
+}
+
+/// The values of `--match`.
+pub(crate) const MATCHINGS: &[(&str, Matching)] =
+    &[("name", Matching::Name), ("position", Matching::Position)];
+
 /// One occurrence of `--missing` or `--fit`: `[PATTERN=]WORD`.
 #[derive(Clone, Debug)]
 pub(crate) struct Rule<T> {
@@ -94,7 +107,8 @@ impl Selector {
     /// `names` has the names of each variable.
     pub(crate) fn select<'n>(&self, names: &'n [Names]) -> Vec<(usize, &'n [u8])> {
         let by = |rest: &dyn Fn(&'n [u8]) -> Option<&'n [u8]>| {
-            let found = names.iter().enumerate().filter_map(|(at, names)| Some((at, names.all().find_map(rest)?)));
+            let found =
+                names.iter().enumerate().filter_map(|(at, names)| Some((at, names.all().find_map(rest)?)));
             found.collect::<Vec<_>>()
         };
         let Some(literal) = self.pattern.literal() else {
@@ -123,7 +137,8 @@ impl Pair {
     /// # Errors
     /// The form, or the fault of a name.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let at = find_unescaped(text, '=').ok_or("it is HAVE=WANTED: a name in the source and one in WANTED")?;
+        let at =
+            find_unescaped(text, '=').ok_or("it is HAVE=WANTED: a name in the source and one in WANTED")?;
         let side = |text: &str| Selector::parse(text);
         Ok(Self { have: side(&text[..at])?, want: side(&text[at + 1..])? })
     }

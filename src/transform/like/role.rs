@@ -45,11 +45,23 @@ pub(crate) struct State {
 }
 
 /// Scalar integers with these names are counters.
-const COUNTERS: &[&str] = &["save_counter", "global_step", "step", "steps", "iter", "iteration", "iterations", "epoch"];
+const COUNTERS: &[&str] =
+    &["save_counter", "global_step", "step", "steps", "iter", "iteration", "iterations", "epoch"];
 /// The names of an optimizer's own numbers.
 const NUMBERS: &[&str] = &[
-    "iter", "iteration", "iterations", "learning_rate", "current_learning_rate", "decay", "beta_1", "beta_2", "beta1_power", "beta2_power", "momentum",
-    "rho", "momentum_cache",
+    "iter",
+    "iteration",
+    "iterations",
+    "learning_rate",
+    "current_learning_rate",
+    "decay",
+    "beta_1",
+    "beta_2",
+    "beta1_power",
+    "beta2_power",
+    "momentum",
+    "rho",
+    "momentum_cache",
 ];
 /// The directories of a Keras 3 or Keras 2 HDF5 file that hold an optimizer's state.
 const HDF5_STATE: &[&[u8]] = &[b"optimizer/", b"optimizer_weights/"];
@@ -157,12 +169,17 @@ impl FullNames {
 
     /// Returns the state that a variable of an optimizer is, by its full name.
     fn state(&self, variable: &Variable) -> State {
-        let name = variable.full_name.as_ref().map(|name| String::from_utf8_lossy(name.as_bytes()).into_owned());
+        let name =
+            variable.full_name.as_ref().map(|name| String::from_utf8_lossy(name.as_bytes()).into_owned());
         let Some(name) = name else { return State::default() };
         let Some((class, rest)) = name.split_once('/') else {
             let is_number = NUMBERS.contains(&name.as_str());
             return State { name: is_number.then(|| spelled("", &name)), ..State::default() };
         };
+        if let Some(&of) = self.plain.get(rest) {
+            // An optimizer of Keras 2.11 that is built outside of its own scope writes `m/X`.
+            return State { optimizer: None, name: Some(spelled("", class)), of };
+        }
         let class = class_of(class);
         self.keras3(&class, rest).or_else(|| self.keras2(&class, rest)).unwrap_or_else(|| {
             let name = NUMBERS.contains(&rest).then(|| spelled("", rest));

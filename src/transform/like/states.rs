@@ -7,10 +7,15 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::transform::Matching;
-use crate::transform::like::find::{Candidates, Checkpoint, How};
+use crate::transform::like::candidates::{Candidates, Checkpoint, How};
 use crate::transform::like::number::{Numbered, same_apart_from_numbers};
-use crate::transform::like::role::State;
+use crate::transform::like::options::Matching;
+use crate::transform::like::role::{Role, State};
+
+/// The name of an optimizer's number of steps.
+const ITERATION: &str = "iteration";
+/// The name of the number of steps in TF1, where all optimizers share it.
+const GLOBAL_STEP: &[u8] = b"global_step";
 
 /// The state of the optimizers of two checkpoints.
 pub(crate) struct States<'s> {
@@ -24,7 +29,11 @@ pub(crate) struct States<'s> {
 }
 
 impl<'s> States<'s> {
-    pub(crate) fn new(source: &'s Checkpoint<'s>, wanted: &'s Checkpoint<'s>, matching: Option<Matching>) -> Self {
+    pub(crate) fn new(
+        source: &'s Checkpoint<'s>,
+        wanted: &'s Checkpoint<'s>,
+        matching: Option<Matching>,
+    ) -> Self {
         let (mut by_path, mut by_name) = (HashMap::new(), HashMap::<_, Vec<_>>::new());
         for (at, role) in source.roles.iter().enumerate() {
             let Some(state) = role.state() else { continue };
@@ -67,14 +76,24 @@ impl<'s> States<'s> {
         let is_position = is_position.unwrap_or(false);
         let is_other = |source: &usize| self.is_other_class(*source, state);
         match (named, path, self.matching) {
-            (_, Some(source), None | Some(Matching::Name)) if is_other(&source) => Candidates::OtherOptimizer(source),
+            (_, Some(source), None | Some(Matching::Name)) if is_other(&source) => {
+                Candidates::OtherOptimizer(source)
+            }
             (_, Some(source), Some(Matching::Position)) => Candidates::One(source, How::Position),
             (_, Some(source), _) if !is_position && state.of.is_none() => Candidates::One(source, How::Path),
-            (Some(Some(named)), Some(source), None) if named != source => Candidates::OtherState(Some(named), source),
-            (Some(None), Some(source), None) if self.contradicts(source, state, weights) => Candidates::OtherState(None, source),
+            (Some(Some(named)), Some(source), None) if named != source => {
+                Candidates::OtherState(Some(named), source)
+            }
+            (Some(None), Some(source), None) if self.contradicts(source, state, weights) => {
+                Candidates::OtherState(None, source)
+            }
             (Some(Some(named)), ..) => Candidates::One(named, How::FullName),
-            (Some(None), None, _) | (None, None, _) | (Some(None), _, Some(Matching::Name)) => Candidates::None,
-            (_, Some(source), _) if self.is_alike(at, source, alike) => Candidates::One(source, How::Position),
+            (Some(None), None, _) | (None, None, _) | (Some(None), _, Some(Matching::Name)) => {
+                Candidates::None
+            }
+            (_, Some(source), _) if self.is_alike(at, source, alike) => {
+                Candidates::One(source, How::Position)
+            }
             (_, Some(source), _) => Candidates::OtherState(None, source),
         }
     }
@@ -94,9 +113,21 @@ impl<'s> States<'s> {
         let mut fitting = found.iter().copied().filter(|source| !self.is_other_class(*source, state));
         match (fitting.next(), fitting.next()) {
             (Some(one), None) => Some(Some(one)),
+            (None, _) if name == ITERATION => Some(self.global_step(state)),
             (None, _) => Some(None),
             _ => None,
         }
+    }
+
+    /// Returns TF1's `global_step`, which is the iteration of an optimizer of the same class.
+    fn global_step(&self, state: &State) -> Option<usize> {
+        let states = self.source.roles.iter().filter_map(Role::state);
+        let classes = || states.clone().filter_map(|state| state.optimizer.as_ref());
+        let same = |class: &String| state.optimizer.as_ref().is_none_or(|wanted| wanted == class);
+        let is_same = classes().next().is_some() && classes().all(same);
+        let all = self.source.catalog.variables.iter();
+        let found = all.clone().position(|variable| variable.name.as_bytes() == GLOBAL_STEP);
+        found.filter(|at| is_same && self.source.roles[*at] == Role::Counter)
     }
 
     /// Returns the source's value at the same path, and true if the path only counts.
@@ -122,7 +153,9 @@ impl<'s> States<'s> {
     fn is_alike(&self, at: usize, source: usize, alike: &HashMap<Vec<u8>, bool>) -> bool {
         let names = (&self.source.names[source].full_name, &self.wanted.names[at].full_name);
         let agree = match names {
-            (Some(have), Some(want)) => same_apart_from_numbers(have, want) || have == want || is_path(self.source, source),
+            (Some(have), Some(want)) => {
+                same_apart_from_numbers(have, want) || have == want || is_path(self.source, source)
+            }
             _ => true,
         };
         let lists = self.wanted.names[at].paths.iter().filter_map(|path| alike.get(parent(path)));

@@ -1,10 +1,10 @@
+use std::sync::Arc;
+
 use crate::cache::Cache;
 use crate::dtype::Dtype;
 use crate::format::crc::Masked;
 use crate::tensor::{Shape, Tensor};
 use crate::transform::kind::{Target, convert_kind};
-use std::sync::Arc;
-
 use crate::transform::like::mismatch::Fitting;
 use crate::transform::like::options::{FIT, MISSING, Pair, Rule, Selector};
 use crate::transform::like::*;
@@ -130,7 +130,9 @@ fn positions_decide_only_what_names_leave_open() {
     // WANTED has an additional layer, so the full names shift by one position.
     let mut source = source;
     let mut longer = object(&[("m/0/w", &[1], 0), ("m/1/w", &[1], 0), ("m/2/w", &[1], 0)]);
-    for (catalog, names) in [(&mut source, &["first/w", "last/w"][..]), (&mut longer, &["first/w", "new/w", "last/w"])] {
+    for (catalog, names) in
+        [(&mut source, &["first/w", "last/w"][..]), (&mut longer, &["first/w", "new/w", "last/w"])]
+    {
         for (at, name) in names.iter().enumerate() {
             call(catalog, &format!("m/{at}/w"), name);
         }
@@ -199,8 +201,7 @@ the source is not like wanted
 #[test]
 fn suggestions_come_from_unused_variables() {
     let source = plain(&[("bert/pooler/kernel", &[1], 1)]);
-    let mismatch =
-        made(&source, &wanted(plain(&[("bert/poolers/kernel", &[1], 0)])), &[]).unwrap_err();
+    let mismatch = made(&source, &wanted(plain(&[("bert/poolers/kernel", &[1], 0)])), &[]).unwrap_err();
     assert!(
         mismatch.to_string().contains("bert/poolers/kernel  uint8 [1]  nearest: bert/pooler/kernel"),
         "{mismatch}"
@@ -264,7 +265,9 @@ fn the_refusal_of_few_weights_shows_the_rename_that_would_match_them() {
 fn zeros_are_filled_in_only_where_zero_is_neutral() {
     let source = plain(&[("d/kernel", &[1], 1), ("e/kernel", &[1], 1)]);
     let goal = |more: &str| plain(&[("d/kernel", &[1], 0), ("e/kernel", &[1], 0), (more, &[2], 9)]);
-    let filled = |more: &str, given: &str| made(&source, &wanted(goal(more)), &[given]).map(|made| made.0[0].1.clone());
+    let filled = |more: &str, given: &str| {
+        made(&source, &wanted(goal(more)), &[given]).map(|made| made.0[0].1.clone())
+    };
     assert_eq!(filled("a/bias", "missing zeros").unwrap(), [0, 0]);
     for name in ["a/kernel", "a/embeddings"] {
         let mismatch = filled(name, "missing zeros").unwrap_err();
@@ -287,7 +290,8 @@ fn a_checkpoint_without_weights_is_refused_on_either_side() {
 #[test]
 fn names_that_only_count_are_no_evidence_if_the_counts_differ() {
     let source = plain(&[("dense/kernel", &[1], 1), ("dense_1/kernel", &[1], 2)]);
-    let goal = || plain(&[("dense/kernel", &[1], 7), ("dense_1/kernel", &[1], 8), ("dense_2/kernel", &[1], 9)]);
+    let goal =
+        || plain(&[("dense/kernel", &[1], 7), ("dense_1/kernel", &[1], 8), ("dense_2/kernel", &[1], 9)]);
     let found = problems_with(&source, goal(), &["missing **=like"]);
     assert!(matches!(&found[..], [Problem::Group { variables: 3, .. }]), "{found:?}");
     let said = made(&source, &wanted(goal()), &[]).unwrap_err().to_string();
@@ -338,7 +342,8 @@ fn a_full_name_that_means_something_decides_where_positions_do_not_count_alike()
     call(&mut named, "m/0/w", "first/w");
     call(&mut named, "m/1/w", "other/w");
     call(&mut goal, "m/0/w", "first/w");
-    let values: Vec<_> = values_with(&named, goal, &["missing like"]).into_iter().map(|(_, value)| value[0]).collect();
+    let values: Vec<_> =
+        values_with(&named, goal, &["missing like"]).into_iter().map(|(_, value)| value[0]).collect();
     assert_eq!(values, [1, 8, 2]);
 }
 
@@ -361,7 +366,10 @@ fn an_unknown_name_in_a_flag_is_reported_with_its_side() {
 fn a_table_gives_names_but_no_values() {
     let source = plain(&[("a", &[2], 1)]);
     let wanted = Wanted::table("w.tsv".into(), b"name\tdtype\tshape\na\tuint8\t2\nb\tuint8\t3\n").unwrap();
-    assert_eq!(made(&source, &wanted, &["missing b=zeros"]).unwrap().0, shown(&[("a", &[1, 1]), ("b", &[0, 0, 0])]));
+    assert_eq!(
+        made(&source, &wanted, &["missing b=zeros"]).unwrap().0,
+        shown(&[("a", &[1, 1]), ("b", &[0, 0, 0])])
+    );
     for flag in ["missing b=like", "fit **=like"] {
         let mismatch = made(&source, &wanted, &[flag]).unwrap_err();
         assert!(mismatch.problems().contains(&Problem::NoValues));
@@ -384,5 +392,8 @@ fn values_that_exceed_a_files_size_are_rejected() {
     let rows: String = (0..3).map(|i| format!("v{i}\tuint8\t{}\n", 1u64 << 62)).collect();
     let wanted = Wanted::table("w.tsv".into(), format!("name\tdtype\tshape\n{rows}").as_bytes()).unwrap();
     let mismatch = made(&source, &wanted, &["missing **=zeros"]).unwrap_err();
-    assert!(mismatch.problems().iter().any(|problem| matches!(problem, Problem::TooLarge { .. })), "{mismatch}");
+    assert!(
+        mismatch.problems().iter().any(|problem| matches!(problem, Problem::TooLarge { .. })),
+        "{mismatch}"
+    );
 }
