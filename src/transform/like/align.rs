@@ -9,7 +9,8 @@
 //! * The shapes agree in order. A member of another shape is allowed if its full name agrees, or if both its
 //!   neighbors' shapes agree: that is a new head or a grown vocabulary.
 //!
-//! Otherwise the group is unlike: an exact name in it is no evidence.
+//! Otherwise the group is unlike: an exact name in it is no evidence. What the user says comes first: a number that a rule
+//! wrote is exact, and members that `--missing PATTERN` names may be missing.
 
 use std::collections::BTreeMap;
 
@@ -34,6 +35,18 @@ pub(crate) struct Side<'a> {
     pub(crate) shapes: &'a [&'a Shape],
     /// The full name of each variable, if it is evidence beside the names that are aligned.
     pub(crate) full_names: &'a [Option<&'a [u8]>],
+    /// What the user has said of each variable.
+    pub(crate) said: &'a [Said<'a>],
+}
+
+/// What the user has said of a variable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Said<'a> {
+    Nothing,
+    /// A rule renamed it. This is its old name.
+    Renamed(&'a [u8]),
+    /// `--missing PATTERN` names it: it may be missing.
+    MayBeMissing,
 }
 
 /// A name, split into components, and its variable.
@@ -142,6 +155,10 @@ impl<'e, 'a> Level<'e, 'a> {
         sides: (Side<'_>, Side<'_>),
         result: &mut Alignment,
     ) -> Vec<Self> {
+        if have.iter().any(|member| member.is_numbered_by_rule(sides.0)) {
+            return self.same_components(have, want, self.trust.max(Trust::Counted), self.group);
+        }
+        let want = without_missing(&have, want, sides.1);
         let counts = have.len() > 1 || want.len() > 1 || numbered(&have) || numbered(&want);
         let alike = have.len() == want.len() && (!counts || are_alike(&have, &want, self.depth, sides));
         if alike {
@@ -161,11 +178,22 @@ impl<'e, 'a> Level<'e, 'a> {
                 .map(|(have, want)| self.below(have.entries, want.entries, Trust::Unlike, group))
                 .collect();
         }
+        self.same_components(have, want, Trust::Unlike, group)
+    }
+
+    /// Pairs the members that are called the same.
+    fn same_components(
+        &self,
+        have: Vec<Member<'e, 'a>>,
+        want: Vec<Member<'e, 'a>>,
+        trust: Trust,
+        group: Option<usize>,
+    ) -> Vec<Self> {
         let mut have: BTreeMap<_, _> =
             have.into_iter().map(|member| (member.component, member.entries)).collect();
         let below = want.into_iter().map(|member| {
             let same = have.remove(member.component).unwrap_or_default();
-            self.below(same, member.entries, Trust::Unlike, group)
+            self.below(same, member.entries, trust, group)
         });
         below.collect()
     }
@@ -190,6 +218,39 @@ impl<'e, 'a> Level<'e, 'a> {
         };
         members.iter().map(one).collect()
     }
+}
+
+impl Member<'_, '_> {
+    /// Returns true if a rule wrote the number: the old name has the same stem with another number.
+    fn is_numbered_by_rule(&self, side: Side<'_>) -> bool {
+        let own = Numbered::parse(self.component);
+        self.entries.iter().any(|entry| match side.said[entry.variable] {
+            Said::Renamed(old) => {
+                let old = old.split(|&byte| byte == b'/').map(Numbered::parse);
+                let mut same_stem = old.filter(|old| old.stem == own.stem).peekable();
+                same_stem.peek().is_some() && same_stem.all(|old| old.number != own.number)
+            }
+            _ => false,
+        })
+    }
+
+    fn may_be_missing(&self, side: Side<'_>) -> bool {
+        self.entries.iter().all(|entry| side.said[entry.variable] == Said::MayBeMissing)
+    }
+}
+
+/// Removes the members that the source does not have and that the user calls missing. If the user calls all members
+/// missing, that says nothing about any of them.
+fn without_missing<'e, 'a>(
+    have: &[Member<'e, 'a>],
+    mut want: Vec<Member<'e, 'a>>,
+    side: Side<'_>,
+) -> Vec<Member<'e, 'a>> {
+    if !want.iter().all(|member| member.may_be_missing(side)) {
+        let is_there = |member: &Member<'_, '_>| have.iter().any(|other| other.component == member.component);
+        want.retain(|member| is_there(member) || !member.may_be_missing(side));
+    }
+    want
 }
 
 /// Returns the members below a level by stem, each list in the order of the numbers.
@@ -256,7 +317,7 @@ fn compare(
         common => common.iter().all(|&(have, want, _)| sides.0.shapes[have] == sides.1.shapes[want]),
     };
     let agree = |&(have, want, len): &(usize, usize, usize)| {
-        let (have, want) = (last(sides.0.full_names[have]?, len), last(sides.1.full_names[want]?, len));
+        let (have, want) = (layer(sides.0.full_names[have]?, len), layer(sides.1.full_names[want]?, len));
         Some(same_apart_from_numbers(have, want) || have == want)
     };
     let names = common.iter().filter_map(agree).reduce(|one, other| one && other);
@@ -264,6 +325,13 @@ fn compare(
     let Numbered { stem, .. } = Numbered::parse(have.component);
     let is_same = have.component == want.component && !stem.is_empty() && !stem.ends_with(b"-");
     Comparison { names: names.or(is_same.then_some(true)), shapes }
+}
+
+/// Returns the last `len` components of a name, without the very last if there are several: a rule or a path names that.
+fn layer(name: &[u8], len: usize) -> &[u8] {
+    let last = last(name, len);
+    let scope = last.iter().rposition(|&byte| byte == b'/').map(|slash| &last[..slash]);
+    scope.filter(|_| len > 1).unwrap_or(last)
 }
 
 /// Returns the last `len` components of a name.

@@ -2,7 +2,9 @@
 
 use crate::catalog::{Catalog, Variable};
 use crate::tensor::Shape;
+use crate::transform::like::align::Said;
 use crate::transform::like::names::{Names, names};
+use crate::transform::like::options::{Choices, Missing, chosen};
 use crate::transform::like::role::{Role, roles};
 
 /// The match for a wanted variable.
@@ -63,6 +65,24 @@ impl<'a> Checkpoint<'a> {
     pub(crate) fn recorded(&self) -> Vec<Option<&[u8]>> {
         let recorded = |variable: &'a Variable| variable.full_name.as_ref().map(|name| name.as_bytes());
         self.catalog.variables.iter().map(recorded).collect()
+    }
+
+    /// Returns the old name of each variable that a rule renamed.
+    pub(crate) fn renamed(&self) -> Vec<Said<'_>> {
+        let one = |variable: &'a Variable| match &variable.origin {
+            Some(origin) if origin.name != variable.name => Said::Renamed(origin.name.as_bytes()),
+            _ => Said::Nothing,
+        };
+        self.catalog.variables.iter().map(one).collect()
+    }
+
+    /// Returns which variables a pattern of `--missing` names.
+    pub(crate) fn may_be_missing(&self, choices: &Choices) -> Vec<Said<'_>> {
+        let one = |chosen: Option<(Missing, bool)>| match chosen {
+            Some((_, true)) => Said::MayBeMissing,
+            _ => Said::Nothing,
+        };
+        chosen(&choices.missing, &self.names).into_iter().map(one).collect()
     }
 
     pub(crate) fn num_weights(&self) -> usize {

@@ -16,7 +16,7 @@
 
 use std::collections::HashSet;
 
-use crate::transform::like::align::{Alignment, Entry, Group, Side, Trust, align};
+use crate::transform::like::align::{Alignment, Entry, Group, Said, Side, Trust, align};
 use crate::transform::like::candidates::{Candidates, Checkpoint, How};
 use crate::transform::like::names::full_names;
 use crate::transform::like::options::{Choices, Matching, Selector};
@@ -40,11 +40,12 @@ pub(crate) fn find(
     matching: Option<Matching>,
 ) -> Found {
     let forced = Forced::new(source, wanted, choices);
-    let paths = forced.align(source, wanted, |side| {
+    let said = (source.renamed(), wanted.may_be_missing(choices));
+    let paths = forced.align(source, wanted, &said, |side| {
         let all = side.names.iter().enumerate();
         all.flat_map(|(at, names)| names.paths.iter().map(move |path| (at, path.as_slice()))).collect()
     });
-    let by_full_name = forced.align(source, wanted, |side| {
+    let by_full_name = forced.align(source, wanted, &said, |side| {
         let unique = full_names(&side.names).into_iter().filter_map(|(name, at)| Some((at?, name)));
         unique.collect()
     });
@@ -127,7 +128,8 @@ impl Forced {
         let found = match (have.as_slice(), want.as_slice()) {
             ([(have, _)], [(want, _)]) => vec![(*want, *have)],
             _ => {
-                let paired = aligned(source, wanted, &have, &want);
+                let nothing = |side: &Checkpoint<'_>| vec![Said::Nothing; side.names.len()];
+                let paired = aligned(source, wanted, &(nothing(source), nothing(wanted)), &have, &want);
                 let first = |(at, pairs): (usize, &Vec<(Trust, usize)>)| Some((at, pairs.first()?.1));
                 paired.pairs.iter().enumerate().filter_map(first).collect()
             }
@@ -146,18 +148,20 @@ impl Forced {
         &self,
         source: &'s Checkpoint<'_>,
         wanted: &'s Checkpoint<'_>,
+        said: &(Vec<Said<'_>>, Vec<Said<'_>>),
         names: impl Fn(&'s Checkpoint<'_>) -> Vec<(usize, &'s [u8])>,
     ) -> Alignment {
         let (mut have, mut want) = (names(source), names(wanted));
         have.retain(|(at, _)| !self.used.contains(at) && source.roles[*at].state().is_none());
         want.retain(|(at, _)| self.decided[*at].is_none() && wanted.roles[*at].state().is_none());
-        aligned(source, wanted, &have, &want)
+        aligned(source, wanted, said, &have, &want)
     }
 }
 
 fn aligned(
     source: &Checkpoint<'_>,
     wanted: &Checkpoint<'_>,
+    said: &(Vec<Said<'_>>, Vec<Said<'_>>),
     have: &[(usize, &[u8])],
     want: &[(usize, &[u8])],
 ) -> Alignment {
@@ -165,8 +169,8 @@ fn aligned(
     let want_entries: Vec<_> = want.iter().map(|(at, name)| Entry::new(name, *at)).collect();
     let (have_names, want_names) = (source.recorded(), wanted.recorded());
     align(
-        (&have_entries, Side { shapes: &source.shapes, full_names: &have_names }),
-        (&want_entries, Side { shapes: &wanted.shapes, full_names: &want_names }),
+        (&have_entries, Side { shapes: &source.shapes, full_names: &have_names, said: &said.0 }),
+        (&want_entries, Side { shapes: &wanted.shapes, full_names: &want_names, said: &said.1 }),
     )
 }
 

@@ -372,16 +372,16 @@ impl LikeMismatch {
 
     fn help_for_shapes(&self) -> Vec<String> {
         let fits = self.problems.iter().filter_map(|problem| match problem {
-            Problem::Shape { name, fit, .. } => Some((name, *fit)),
+            Problem::Shape { fit, .. } => Some(*fit),
             _ => None,
         });
         let fits: Vec<_> = fits.collect();
-        let rows = fits.iter().find(|(_, fit)| *fit == Fitting::Rows);
-        let rows = rows
-            .map(|(name, _)| format!("--fit '{name}=like' keeps the rows, and takes the others from WANTED"));
+        let rows = fits
+            .contains(&Fitting::Rows)
+            .then(|| "--fit like keeps the rows of embeddings, and takes the others from WANTED".to_owned());
         let fresh = (!self.fresh.is_empty())
             .then(|| format!("{} takes WANTED's own values, for a new head", self.fresh));
-        let other = fits.iter().any(|(_, fit)| *fit != Fitting::Rows);
+        let other = fits.iter().any(|fit| *fit != Fitting::Rows);
         let other = other.then(|| {
             "`ckptfs maps --help` has slice, pad and transpose for values that are the same otherwise"
                 .to_owned()
