@@ -344,7 +344,8 @@ def test_a_slim_resnet50_loads_into_keras_3_from_weights_h5(mount, tmp_path):
     model.save_weights(tmp_path / "wanted.weights.h5")
     listed = ckptfs("ls", tmp_path / "wanted.weights.h5", "--tsv")
     (tmp_path / "wanted.tsv").write_text(listed.stdout)
-    flags = ["--map", "@slim-resnet50-to-keras3-h5", "--like", tmp_path / "wanted.tsv", "--missing", "zeros"]
+    biases = "layers/conv2d*/vars/1=zeros"
+    flags = ["--map", "@slim-resnet50-to-keras3-h5", "--like", tmp_path / "wanted.tsv", "--missing", biases]
     m = mount(save(tmp_path / "source", source), *flags)
     model.load_weights(m / "ckpt-9" / "model.weights.h5")
     assert_is_slims(model, source)

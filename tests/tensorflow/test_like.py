@@ -110,9 +110,11 @@ def test_a_compiled_model_takes_its_optimizer_from_wanted(mount, from_keras2, tm
     m = mount(source, "--like", like, "--missing", "like")
     tf.train.Checkpoint(model=model, optimizer=model.optimizer).read(str(m / "old")).assert_consumed()
     np.testing.assert_allclose(predictions(model), expected, rtol=1e-6)
-    zeros = mount(source, "--like", like, "--missing", "zeros")
+    # Zero is neutral for moments and counters, and not for a learning rate.
+    assert "zero is not neutral for, 1 of" in refused("ls", source, "--like", like, "--missing", "zeros")
+    zeros = mount(source, "--like", like, "--missing", "optimizer/_learning_rate=like", "--missing", "zeros")
     tf.train.Checkpoint(model=model, optimizer=model.optimizer).read(str(zeros / "old")).assert_consumed()
-    assert model.optimizer.learning_rate == 0 and np.allclose(predictions(model), expected)
+    assert np.isclose(float(model.optimizer.learning_rate), 0.1) and np.allclose(predictions(model), expected)
     hidden = ckptfs("ls", source, "--like", like, "--missing", "like", "--json").stdout
     assert "optimizer/_trainable_variables/0/.ATTRIBUTES" in hidden
 
@@ -129,8 +131,11 @@ def test_a_layer_inserted_in_a_compiled_model_gets_no_value_by_position(mount, t
     checkpoint = tf.train.Checkpoint(model=long, optimizer=long.optimizer)
     like = checkpoint.write(str(tmp_path / "long"))
     message = refused("ls", source, "--like", like)
-    assert "(middle/kernel)  float32 [4, 4]" in message and "missing, 6 of" in message
-    m = mount(source, "--like", like, "--missing", "like")
+    assert "middle/kernel  float32 [4, 4]" in message and "missing, 2 of" in message
+    # The slots stand at positions that mean other variables there.
+    assert "of an optimizer, at positions that mean other values there" in message
+    assert "--drop-optimizer --missing like" in message
+    m = mount(source, "--like", like, "--missing", "like", "--match", "name")
     randomize(long, seed=4)
     checkpoint.read(str(m / "short")).assert_consumed()
     assert_same({variable.path: variable.numpy() for variable in long.variables}, weights)
@@ -145,7 +150,8 @@ def test_a_longer_vocabulary_keeps_the_new_rows(mount, tmp_path):
     (tmp_path / "none").mkdir()
     message = refused("mount", source, tmp_path / "none", "--like", like)
     assert "emb  float32 [6, 3], but emb is [4, 3]" in message and "--fit like" in message
-    m = mount(source, "--like", like, "--fit", "like")
+    assert "wide  float32 [3, 5], but wide is [2, 3]" in refused("check", source, "--like", like, "--fit", "like")
+    m = mount(source, "--like", like, "--fit", "like", "--fit", "wide=like")
     # TensorFlow verifies the index's checksums of values that come from two files.
     fresh.read(str(m / "old")).assert_consumed()
     np.testing.assert_array_equal(fresh.emb.numpy(), np.concatenate([old["emb"], new["emb"][4:]]))
@@ -169,7 +175,8 @@ def test_a_table_is_enough_as_wanted_for_tf1(mount, tmp_path):
 def test_check_lists_what_is_left_out_and_filled(from_keras2, tmp_path):
     source, _ = from_keras2
     like = wanted(keras3(), tmp_path, extra=tf.Variable(1.0))
-    run = ckptfs("check", source, "--like", like, "--missing", "zeros")
+    assert "extra  float32 []" in refused("check", source, "--like", like, "--missing", "zeros")
+    run = ckptfs("check", source, "--like", like, "--missing", "extra=zeros")
     assert run.returncode == 0, run.stderr
     assert "8 variables with the source's values" in run.stdout
     assert "1 filled in:\n    extra" in run.stdout
@@ -182,8 +189,10 @@ def test_all_mismatches_are_reported_at_once_with_the_nearest_names(from_tf1, tm
     source, _ = from_tf1
     like = wanted(keras3(hidden=5), tmp_path)
     message = refused("check", source, "--rename", "net/out/{x}=output/{x}", "--strip-prefix", "net/", "--like", like)
-    assert "missing, 2 of 8" in message and "(out/kernel)  float32 [5, 2]  nearest: output/kernel" in message
-    assert "of another shape, 6 of 8" in message
+    assert "missing, 2 of 8" in message and "of another shape, 6 of 8" in message
+    # A name that is near has the same shape.
+    assert "out/bias  float32 [2]  (model/_operations/3/bias)  nearest: output/bias" in message
+    assert "out/kernel  float32 [5, 2]  (model/_operations/3/_kernel)\n" in message
 
 
 @pytest.mark.parametrize("wanted", ["keras-3.15/functional/model.weights.h5", "keras-3.15/archive/model.keras", "safetensors-0.8/dtypes/model.safetensors"])
@@ -198,6 +207,8 @@ def test_files_of_other_formats_can_be_wanted_too(tmp_path, wanted):
 def test_flags_that_need_like_are_usage_errors_without_it(tmp_path):
     refused("ls", fixture("tf1_adam"), "--missing", "zeros", code=2)
     refused("ls", fixture("tf1_adam"), "--fit", "like", code=2)
+    refused("ls", fixture("tf1_adam"), "--pair", "a=b", code=2)
+    refused("ls", fixture("tf1_adam"), "--new", "a", code=2)
     refused("ls", fixture("tf1_adam"), "--target", "objects", code=2)
     table = tmp_path / "t.tsv"
     table.write_text("name\tdtype\tshape\nx\tfloat31\t3\n")

@@ -12,7 +12,7 @@
 //! Otherwise the group is unlike: an exact name in it is no evidence. What the user says comes first: a number that a rule
 //! wrote is exact, and members that `--missing PATTERN` names may be missing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::tensor::Shape;
 use crate::transform::like::number::{Numbered, same_apart_from_numbers};
@@ -168,6 +168,9 @@ impl<'e, 'a> Level<'e, 'a> {
                 .map(|(have, want)| self.below(have.entries, want.entries, trust, self.group))
                 .collect();
         }
+        if shapes_tell(&have, &want, self.depth, sides) {
+            return self.same_components(have, want, self.trust.max(Trust::Counted), self.group);
+        }
         let group = Some(self.group.unwrap_or_else(|| {
             result.groups.push(Group { have: self.listed(&have), want: self.listed(&want) });
             result.groups.len() - 1
@@ -270,6 +273,25 @@ fn stems<'e, 'a>(entries: &[&'e Entry<'a>], depth: usize) -> BTreeMap<&'a [u8], 
 
 fn numbered(members: &[Member<'_, '_>]) -> bool {
     members.iter().any(|member| Numbered::parse(member.component).number.is_some())
+}
+
+/// Returns true if the members are the variables of one layer, and their shapes are all different and agree where both
+/// sides have the same number: Keras 3's `vars/0` and `vars/1` of a layer that has got a bias.
+fn shapes_tell(have: &[Member<'_, '_>], want: &[Member<'_, '_>], depth: usize, sides: (Side<'_>, Side<'_>)) -> bool {
+    let all = |members: &[Member<'_, '_>], side: Side<'_>| -> Option<Vec<(Vec<u8>, Box<[u64]>)>> {
+        let one = |member: &Member<'_, '_>| match member.entries.as_slice() {
+            [entry] if entry.components.len() == depth + 1 => {
+                Some((member.component.to_vec(), side.shapes[entry.variable].0.clone()))
+            }
+            _ => None,
+        };
+        let all: Vec<_> = members.iter().map(one).collect::<Option<_>>()?;
+        let unique: BTreeSet<_> = all.iter().map(|(_, shape)| shape).collect();
+        (unique.len() == all.len()).then_some(all)
+    };
+    let Some((have, want)) = all(have, sides.0).zip(all(want, sides.1)) else { return false };
+    // The shorter list is the start of the longer one.
+    have.iter().zip(&want).all(|(have, want)| have == want)
 }
 
 /// Returns true if the members, paired in their order, have agreeing full names and shapes.

@@ -83,6 +83,8 @@ const LISTED: usize = 50;
 const PATTERNS: usize = 8;
 /// The maximum number of members of a group in a message.
 const MEMBERS: usize = 12;
+/// The maximum number of groups in a message.
+const GROUPS: usize = 8;
 
 /// A kind of problem: its heading, and the help for it.
 struct Kind {
@@ -417,9 +419,10 @@ impl fmt::Display for LikeMismatch {
                 0 => write!(f, "\n  {heading}:")?,
                 count => write!(f, "\n  {heading}, {count} of {}:", self.total)?,
             }
-            problems.iter().take(LISTED).try_for_each(|problem| write!(f, "\n    {problem}"))?;
-            if problems.len() > LISTED {
-                write!(f, "\n    … and {} more", problems.len() - LISTED)?;
+            let most = if matches!(problems[0], Problem::Group { .. }) { GROUPS } else { LISTED };
+            problems.iter().take(most).try_for_each(|problem| write!(f, "\n    {problem}"))?;
+            if problems.len() > most {
+                write!(f, "\n    … and {} more", problems.len() - most)?;
             }
             help(self).iter().try_for_each(|help| write!(f, "\n  help: {help}"))?;
         }

@@ -156,11 +156,12 @@ impl Choices {
     }
 }
 
-/// Returns for each variable the first rule that names it, or else the rule for all: its value, and true if a pattern
-/// names the variable.
+/// Returns for each variable the first rule that names it, or else the first rule for all: its value, and true if a
+/// pattern names the variable.
 pub(crate) fn chosen<T: Copy>(rules: &[Rule<T>], names: &[Names]) -> Vec<Option<(T, bool)>> {
     let mut chosen = vec![None; names.len()];
-    for rule in rules {
+    let (named, rest): (Vec<_>, Vec<_>) = rules.iter().partition(|rule| rule.names.is_some());
+    for rule in named.into_iter().chain(rest) {
         let is_named = rule.names.is_some();
         let selected: Vec<usize> = match &rule.names {
             Some(selector) => selector.select(names).into_iter().map(|(at, _)| at).collect(),
@@ -212,7 +213,7 @@ mod tests {
         let found = chosen(&rules, &names(&[("a", ""), ("b", ""), ("c", "")]));
         assert_eq!(
             found,
-            [Some((Missing::Like, true)), Some((Missing::Zeros, false)), Some((Missing::Zeros, false))]
+            [Some((Missing::Like, true)), Some((Missing::Like, true)), Some((Missing::Zeros, false))]
         );
     }
 
