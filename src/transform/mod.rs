@@ -30,9 +30,25 @@ pub struct Transform {
     pub(crate) target: Option<Target>,
     /// The checkpoint whose names the result must have, and the treatment of missing values.
     pub(crate) like: Option<(Wanted, Filling)>,
+    /// The evidence that pairs the variables of two checkpoints where names and positions disagree. `None` refuses to
+    /// choose.
+    pub(crate) matching: Option<Matching>,
     /// The layout of the HDF5 file. `None` keeps the source's layout.
     pub(crate) h5_layout: Option<H5Layout>,
 }
+
+/// The evidence that pairs the variables of two checkpoints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Matching {
+    /// The full names, which the programs that saved the checkpoints gave.
+    Name,
+    /// The paths and keys, also where they only count.
+    Position,
+}
+
+/// The values of `--match`.
+pub(crate) const MATCHINGS: &[(&str, Matching)] =
+    &[("name", Matching::Name), ("position", Matching::Position)];
 
 /// The result of a transformation.
 #[derive(Clone, Debug, Default)]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::builder::PossibleValuesParser;
 use clap::parser::ValueSource;
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command};
 
 use crate::catalog::{H5_LAYOUTS, H5Layout};
 use crate::cli::error::{ParseError, Usage};
@@ -24,7 +24,7 @@ use crate::source;
 use crate::source::Checkpoint;
 use crate::transform::kind::{TARGETS, Target};
 use crate::transform::like::{Filling, Likeness, Wanted};
-use crate::transform::{Transform, Transformed, like};
+use crate::transform::{MATCHINGS, Matching, Transform, Transformed, like};
 
 /// The map of a command line.
 #[derive(Clone, Debug, Default)]
@@ -35,6 +35,7 @@ pub(crate) struct MapFlags {
     target: Option<Target>,
     like: Option<PathBuf>,
     filling: Filling,
+    matching: Option<Matching>,
     h5_layout: Option<H5Layout>,
     /// All these flags, quoted for a shell.
     typed: Vec<String>,
@@ -55,7 +56,11 @@ const TARGET: &str = "target";
 const LIKE: &str = "like";
 const MISSING: &str = "missing";
 const FIT: &str = "fit";
+const MATCH: &str = "match";
 const LAYOUT: &str = "h5-layout";
+
+/// The flags that name another checkpoint; `--match` needs one of them.
+const OTHERS: &str = "other checkpoints";
 
 /// The values of `--fit`.
 const FITS: &[(&str, bool)] = &[("like", true)];
@@ -102,7 +107,7 @@ impl Row {
 }
 
 /// Returns the flags that apply to the whole checkpoint, after the rules.
-fn ends() -> [Arg; 5] {
+fn ends() -> [Arg; 6] {
     // A test compares the words with the tables.
     let arg = |name: &'static str| Arg::new(name).long(name).help_heading(HEADING);
     let choice = |name: &'static str, value: &'static str| {
@@ -131,6 +136,13 @@ fn ends() -> [Arg; 5] {
         choice(FIT, "like")
             .requires(LIKE)
             .help("Fill the rest of a short axis with WANTED's rows"),
+        choice(MATCH, "name|position")
+            .requires(OTHERS)
+            .help("Pair variables by full name or by position")
+            .long_help(
+                "Pair the variables of two checkpoints by full name or by position where these disagree, instead of \
+                 refusing: for --like and --overlay",
+            ),
         choice(LAYOUT, "keras3|legacy")
             .help("Layout of HDF5 weights")
             .long_help(
@@ -150,7 +162,9 @@ impl clap::Args for MapFlags {
             );
         let files =
             files.value_parser(clap::value_parser!(PathBuf)).action(ArgAction::Append).help_heading(HEADING);
-        command.arg(files).args(ROWS.iter().map(Row::arg)).args(overlay_flags::args(HEADING)).args(ends())
+        let others = ArgGroup::new(OTHERS).args([LIKE, OVERLAY]).multiple(true);
+        let command = command.arg(files).args(ROWS.iter().map(Row::arg));
+        command.args(overlay_flags::args(HEADING)).args(ends()).group(others)
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -174,6 +188,7 @@ impl clap::FromArgMatches for MapFlags {
         let missing = word(MISSING).and_then(|with| one_of(like::MISSING, with).ok());
         self.filling.missing = missing.or(self.filling.missing);
         self.filling.fit |= word(FIT).is_some();
+        self.matching = word(MATCH).and_then(|by| one_of(MATCHINGS, by).ok()).or(self.matching);
         self.like = matches.get_one::<PathBuf>(LIKE).cloned().or_else(|| self.like.take());
         let layout = word(LAYOUT).and_then(|name| one_of(H5_LAYOUTS, name).ok());
         self.h5_layout = layout.or(self.h5_layout);
@@ -196,8 +211,10 @@ fn one_of<T: Copy>(known: &[(&str, T)], word: &str) -> Result<T, String> {
 
 /// Returns the flags as typed, in their order.
 fn typed(matches: &ArgMatches) -> Vec<String> {
-    let names =
-        ROWS.iter().map(|row| row.name).chain([FILES, OVERLAY, TAKE, TARGET, LIKE, MISSING, FIT, LAYOUT]);
+    let names = ROWS
+        .iter()
+        .map(|row| row.name)
+        .chain([FILES, OVERLAY, TAKE, TARGET, LIKE, MISSING, FIT, MATCH, LAYOUT]);
     let given = names.filter(|name| matches.value_source(name) == Some(ValueSource::CommandLine));
     let words = |name: &'static str| {
         let values = matches.get_raw(name).into_iter().flatten();
@@ -245,6 +262,7 @@ impl MapFlags {
             LIKE => self.like = Some(value.into()),
             MISSING => self.filling.missing = Some(one_of(like::MISSING, value)?),
             FIT => self.filling.fit = one_of(FITS, value)?,
+            MATCH => self.matching = Some(one_of(MATCHINGS, value)?),
             LAYOUT => self.h5_layout = Some(one_of(H5_LAYOUTS, value)?),
             _ => return Err("it is not a flag of the map".into()),
         }
@@ -252,11 +270,14 @@ impl MapFlags {
         Ok(())
     }
 
-    /// Returns an error message if a flag requires another flag that is missing.
+    /// Returns an error message for each flag that requires another flag that is missing.
     #[cfg(feature = "fuse")]
-    pub(crate) fn lacks(&self) -> Option<String> {
-        let fills = self.filling.missing.is_some() || self.filling.fit;
-        (fills && self.like.is_none()).then(|| format!("{MISSING} and {FIT} need {LIKE}=…"))
+    pub(crate) fn lacks(&self) -> Vec<String> {
+        let (fills, is_alone) = (self.filling.missing.is_some() || self.filling.fit, self.like.is_none());
+        let fills = (fills && is_alone).then(|| format!("{MISSING} and {FIT} need {LIKE}=…"));
+        let pairs = self.matching.is_some() && is_alone && !self.overlays.has_whole();
+        let pairs = pairs.then(|| format!("{MATCH} needs {LIKE}=… or {OVERLAY}=…"));
+        fills.into_iter().chain(pairs).collect()
     }
 
     /// Returns the flags, quoted for use in another command line.
@@ -275,7 +296,8 @@ impl MapFlags {
     pub(crate) fn transform(&self) -> anyhow::Result<Transform> {
         let like = self.like.as_deref().map(|path| anyhow::Ok((wanted(path)?, self.filling))).transpose()?;
         let (map, overlays) = (self.parse()?, self.overlays.open()?);
-        Ok(Transform { overlays, map, target: self.target, like, h5_layout: self.h5_layout })
+        let Self { target, matching, h5_layout, .. } = *self;
+        Ok(Transform { overlays, map, target, like, matching, h5_layout })
     }
 
     /// Opens a source and applies the transform to it. Prints the warnings of both.
@@ -396,6 +418,7 @@ mod tests {
             (TARGET, joined(TARGETS.iter().map(|(word, _)| *word).collect())),
             (MISSING, joined(like::MISSING.iter().map(|(word, _)| *word).collect())),
             (FIT, joined(FITS.iter().map(|(word, _)| *word).collect())),
+            (MATCH, joined(MATCHINGS.iter().map(|(word, _)| *word).collect())),
             (LAYOUT, joined(H5_LAYOUTS.iter().map(|(word, _)| *word).collect())),
         ];
         for (name, words) in tables {

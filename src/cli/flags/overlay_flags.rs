@@ -69,6 +69,12 @@ impl OverlayFlags {
         self.takes.extend(matches.get_many::<Taken>(TAKE).into_iter().flatten().cloned());
     }
 
+    /// Returns true if there is an `--overlay`.
+    #[cfg(feature = "fuse")]
+    pub(crate) fn has_whole(&self) -> bool {
+        !self.whole.is_empty()
+    }
+
     #[cfg(feature = "fuse")]
     pub(crate) fn add_overlay(&mut self, path: PathBuf) {
         self.whole.push(path);

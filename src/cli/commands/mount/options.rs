@@ -35,6 +35,7 @@ const WORDS: &[(&str, Effect)] = &[
             Ok(())
         }),
     ),
+    ("match", With(|args, value| args.map.set("match", value))),
     ("missing", With(|args, value| args.map.set("missing", value))),
     ("nonempty", Set(|args| args.nonempty = true)),
     ("overlay", With(|args, value| args.map.set("overlay", value))),
@@ -185,7 +186,8 @@ mod tests {
 
     #[test]
     fn options_of_the_map_set_its_flags() {
-        let words = "overlay=a,take=x=b,target=object,like=wanted,missing=zeros,fit=like,overlay=c";
+        let words =
+            "overlay=a,take=x=b,target=object,like=wanted,missing=zeros,fit=like,match=position,overlay=c";
         let flags = [
             "overlay a",
             "take 'x=b'",
@@ -193,6 +195,7 @@ mod tests {
             "like wanted",
             "missing zeros",
             "fit like",
+            "match position",
             "overlay c",
         ];
         assert_eq!(applied(words).map.typed(), flags.map(|flag| format!("--{flag}")));
@@ -200,16 +203,18 @@ mod tests {
 
     #[test]
     fn all_invalid_map_options_are_reported_at_once() {
-        let said = fault("take=x,target=9,missing=8,fit=7");
+        let said = fault("take=x,target=9,missing=8,fit=7,match=6");
         for part in [
             "take=x: it is NAME=SOURCE",
             "target=9: it is object or name",
             "missing=8: it is zeros or like",
             "fit=7: it is like",
+            "match=6: it is name or position",
         ] {
             assert!(said.contains(part), "{part}: {said}");
         }
         assert!(fault("missing=zeros").contains("missing and fit need like=…"));
+        assert!(fault("match=name").contains("match needs like=… or overlay=…"));
     }
 
     #[test]
