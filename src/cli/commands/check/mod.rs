@@ -130,7 +130,8 @@ fn check<W: Write>(map: &Map, checkpoint: &Checkpoint, out: &mut Page<W>) -> any
         Ok(report) => {
             rules(map, &report, (&checkpoint.catalog, Some(&catalog)), out)?;
             summary(map, &report, catalog.variables.len(), &names, out)?;
-            report.warnings.iter().try_for_each(|warning| writeln!(out, "{warning}"))?;
+            let warnings = report.warnings.iter().chain(&report.casts);
+            warnings.into_iter().try_for_each(|warning| writeln!(out, "{warning}"))?;
             Ok(true)
         }
         Err(unfit) => {

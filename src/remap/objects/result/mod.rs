@@ -116,13 +116,13 @@ impl<'a> MappedObjects<'a> {
         steps.count(&self.names, &by_drop, &mut counts);
         let mut values = Values::new(self.matches.map, self.matches.variables);
         let variables = self.variables(&steps, &mut values, &mut warnings);
-        values.finish(&mut errors, &mut warnings);
+        let casts = values.finish(&mut errors, &mut warnings);
         let candidates = if counts.any_unused() { self.candidates() } else { BTreeSet::new() };
         let candidates: Vec<_> = candidates.iter().map(|name| name.as_slice()).collect();
         let gone = self.names.iter().enumerate().filter(|(_, name)| name.is_none());
         let dropped = gone.map(|(entry, _)| (entry, by_drop.get(&entry).copied())).collect();
         let total = self.matches.entries.len();
-        let report = Report { dropped, lost: self.lost(), total, warnings, ..Report::default() };
+        let report = Report { dropped, lost: self.lost(), total, warnings, casts, ..Report::default() };
         let report = conclude(self.matches.map, counts, &candidates, report, errors)?;
         let rewrite = self.rewrite.expect("without an error there is a graph");
         Ok((report, variables, objects(rewrite.graph, &rewrite.graph_bytes)))
