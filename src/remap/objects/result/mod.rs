@@ -1,6 +1,7 @@
 //! The result: renamed variables and the counts of each rule.
 
 pub(crate) mod counts;
+mod trained;
 pub(crate) mod values;
 
 use std::collections::BTreeSet;
@@ -109,6 +110,7 @@ impl<'a> MappedObjects<'a> {
         mut warnings: Errors,
     ) -> Result<(Report, Vec<Variable>, Objects), MapMismatch> {
         let by_drop = self.count_drops(&mut counts);
+        self.refuse_trained(&mut errors);
         self.count_renames(&mut counts);
         self.count_aliases(&mut counts);
         self.count_made(&mut counts);
