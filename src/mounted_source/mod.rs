@@ -185,7 +185,7 @@ impl Backend for MountedSource {
             // look for these.
             SourceKind::Variables => {
                 catalog.h5_layout = self.transform.h5_layout.unwrap_or(catalog.h5_layout);
-                let overlaid = self.transform.overlays.lay(catalog);
+                let overlaid = self.transform.overlay(catalog);
                 overlaid.map_err(|error| format!("{}: {error}", prefix.display()))?;
                 if let Err(mismatch) = remap::add(&self.transform.map, catalog) {
                     log::warn!("{}: no names added: {mismatch}", prefix.display());

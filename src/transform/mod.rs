@@ -82,9 +82,17 @@ impl Transform {
     /// # Errors
     /// Every mismatch.
     pub(crate) fn apply(&self, catalog: &mut Catalog) -> Result<Transformed, TransformError> {
-        let overlaid = self.overlays.lay(catalog)?;
+        let overlaid = self.overlay(catalog)?;
         let report = apply(&self.map, catalog)?;
         Ok(Transformed { overlays: overlaid, report, likeness: self.fit(catalog)? })
+    }
+
+    /// Lays the overlays over a catalog.
+    ///
+    /// # Errors
+    /// Every mismatch.
+    pub(crate) fn overlay(&self, catalog: &mut Catalog) -> Result<OverlaySummary, OverlayError> {
+        self.overlays.lay_by(self.matching, catalog)
     }
 
     /// Applies the transformation to the only or newest checkpoint of a source. `head` identifies the file that lists

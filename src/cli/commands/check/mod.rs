@@ -96,7 +96,7 @@ impl Args {
         describe(&checkpoint, page)?;
         page.flush()?;
         transform.overlays.refuse_base(&checkpoint.stamp)?;
-        let overlaid = transform.overlays.lay(&mut checkpoint.catalog)?;
+        let overlaid = transform.overlay(&mut checkpoint.catalog)?;
         overlay_flags::summary(&overlaid).iter().try_for_each(|line| page.line(PLAIN, 4, line))?;
         overlaid.warnings.iter().try_for_each(|what| writeln!(page, "warning: {what}"))?;
         let is_intact = !self.data || data::check(&checkpoint.catalog, page)?;
