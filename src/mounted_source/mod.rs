@@ -198,9 +198,10 @@ impl Backend for MountedSource {
                         if matches!(error, TransformError::Overlay(_)) { "an overlay" } else { "the map" };
                     format!("{}: {what} does not fit\n{error}", prefix.display())
                 };
-                let Transformed { overlays: overlaid, report, .. } = outcome.map_err(error)?;
+                let Transformed { overlays: overlaid, report, warnings, .. } = outcome.map_err(error)?;
                 overlaid.warnings.iter().for_each(|warning| log::warn!("{}: {warning}", prefix.display()));
                 report.warnings.iter().for_each(|warning| log::warn!("{}: {warning}", prefix.display()));
+                warnings.iter().for_each(|warning| log::warn!("{}: {warning}", prefix.display()));
             }
         }
         Ok((checkpoint.catalog, checkpoint.stamp))

@@ -59,6 +59,8 @@ pub(crate) struct Transformed {
     pub(crate) report: Report,
     /// The result of `--like`. `None` if it was not requested.
     pub(crate) likeness: Option<Likeness>,
+    /// The warnings about the steps after the map.
+    pub(crate) warnings: Vec<String>,
 }
 
 /// The reason why a transformation failed.
@@ -84,7 +86,9 @@ impl Transform {
     pub(crate) fn apply(&self, catalog: &mut Catalog) -> Result<Transformed, TransformError> {
         let overlaid = self.overlay(catalog)?;
         let report = apply(&self.map, catalog)?;
-        Ok(Transformed { overlays: overlaid, report, likeness: self.fit(catalog)? })
+        let mut warnings = Vec::new();
+        let likeness = self.fit(catalog, &mut warnings)?;
+        Ok(Transformed { overlays: overlaid, report, likeness, warnings })
     }
 
     /// Lays the overlays over a catalog.
@@ -109,14 +113,20 @@ impl Transform {
         self.apply(catalog)
     }
 
-    /// Applies the steps after the map.
+    /// Applies the steps after the map. Adds warnings about them.
     ///
     /// # Errors
     /// Every mismatch.
-    pub(crate) fn fit(&self, catalog: &mut Catalog) -> Result<Option<Likeness>, LikeMismatch> {
+    pub(crate) fn fit(
+        &self,
+        catalog: &mut Catalog,
+        warnings: &mut Vec<String>,
+    ) -> Result<Option<Likeness>, LikeMismatch> {
         catalog.h5_layout = self.h5_layout.unwrap_or(catalog.h5_layout);
         if let Some(target) = self.target {
-            convert_kind(catalog, target);
+            // With --like, the slots become those of WANTED's optimizer.
+            let warning = convert_kind(catalog, target);
+            warnings.extend(warning.filter(|_| self.like.is_none()));
         }
         self.like.as_ref().map(|(wanted, filling)| like(catalog, wanted, *filling)).transpose()
     }

@@ -106,7 +106,9 @@ impl Args {
             // The lines so far are written before an error is.
             page.flush()?;
             remap::apply(map, &mut checkpoint.catalog)?;
-            let likeness = transform.fit(&mut checkpoint.catalog)?;
+            let mut warnings = Vec::new();
+            let likeness = transform.fit(&mut checkpoint.catalog, &mut warnings)?;
+            warnings.iter().try_for_each(|what| writeln!(page, "warning: {what}"))?;
             let summary = likeness.map(|likeness| self.map.summary(&likeness)).unwrap_or_default();
             summary.iter().try_for_each(|line| page.line(PLAIN, 4, line))?;
             // The values of damaged data mean nothing.

@@ -179,6 +179,7 @@ pub(crate) fn tree(source_dir: MountedSource, newest: Newest, show: &Show) -> an
     newest.checkpoint.warnings.iter().for_each(warning);
     newest.transformed.overlays.warnings.iter().for_each(warning);
     newest.transformed.report.warnings.iter().for_each(warning);
+    newest.transformed.warnings.iter().for_each(warning);
     let Newest { stem, checkpoint: Checkpoint { catalog, stamp, .. }, .. } = newest;
     let (path, planned) = (source_dir.path(), Planned { stem: stem.into_encoded_bytes(), catalog, stamp });
     Tree::showing(show.clone(), Box::new(source_dir), [planned]).with_context(|| path.display().to_string())
