@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use std::{io, thread};
 
 use crate::cache::Cache;
-use crate::checksums::pool::{copy, ranges};
+use crate::checksums::pool::copy;
 use crate::dtype::Dtype;
 use crate::format::crc::Masked;
 use crate::tensor::{Tensor, mismatch};
@@ -49,7 +49,7 @@ pub(crate) fn audit(tensors: &[Arc<Tensor>], progress: &(dyn Fn(u64) + Sync)) ->
         pieces(tensor, &mut |piece: &Arc<Tensor>| {
             let start = tasks.len();
             let task = |range| Task { stored: stored.len(), range, sum: OnceLock::new() };
-            tasks.extend(ranges(piece).map(task));
+            tasks.extend(piece.scan_ranges().map(task));
             stored.push(Stored { tensor: piece.clone(), tasks: start..tasks.len() });
         });
         parts.push(first..stored.len());

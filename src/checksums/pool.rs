@@ -24,8 +24,6 @@ use crate::tensor::{Tensor, mismatch};
 const WORKERS: usize = 4;
 /// The maximum number of groups. Callers after these only wait.
 const GROUPS: usize = 2;
-/// The length of a range in bytes.
-const RANGE: u64 = 16 << 20;
 /// The memory of each thread for blocks in bytes; values share some of the blocks.
 const BLOCKS: usize = 4 << 20;
 /// The memory of a thread for blocks of ranges that it re-runs, in bytes.
@@ -70,7 +68,7 @@ impl ChecksumPool {
         let mut add = |tensor: &Arc<Tensor>, sources: Box<[usize]>| {
             let first = tasks.len();
             if tensor.is_there() {
-                tasks.extend(ranges(tensor).map(|range| Task::new(jobs.len(), range)));
+                tasks.extend(tensor.scan_ranges().map(|range| Task::new(jobs.len(), range)));
             }
             jobs.push(Job { tensor: tensor.clone(), sources, tasks: first..tasks.len() });
             jobs.len() - 1
@@ -188,13 +186,6 @@ fn origins(tensor: &Tensor, found: &mut Vec<Arc<Tensor>>) {
             None => {}
         }
     }
-}
-
-pub(crate) fn ranges(tensor: &Tensor) -> impl Iterator<Item = Range<u64>> {
-    let len = tensor.len();
-    let is_one = len <= RANGE || tensor.dtype.width().is_none() || tensor.file().reads_whole_bands();
-    let step = if is_one { len.max(1) } else { RANGE };
-    (0..len.div_ceil(step)).map(move |i| i * step..((i + 1) * step).min(len))
 }
 
 /// Returns true if the error recurs at every read of these files: a file never existed, bytes differ from the

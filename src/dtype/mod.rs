@@ -3,6 +3,7 @@
 //! Widths are in bytes of the checkpoint. A sub-byte type takes a whole byte there, with its value in the low bits,
 //! not sign-extended.
 
+pub(crate) mod range;
 mod safetensors;
 
 use std::fmt;

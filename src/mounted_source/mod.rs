@@ -185,7 +185,7 @@ impl Backend for MountedSource {
             // look for these.
             SourceKind::Variables => {
                 catalog.h5_layout = self.transform.h5_layout.unwrap_or(catalog.h5_layout);
-                let overlaid = self.transform.overlays.lay(catalog);
+                let overlaid = self.transform.overlay(catalog);
                 overlaid.map_err(|error| format!("{}: {error}", prefix.display()))?;
                 if let Err(mismatch) = remap::add(&self.transform.map, catalog) {
                     log::warn!("{}: no names added: {mismatch}", prefix.display());
@@ -198,9 +198,10 @@ impl Backend for MountedSource {
                         if matches!(error, TransformError::Overlay(_)) { "an overlay" } else { "the map" };
                     format!("{}: {what} does not fit\n{error}", prefix.display())
                 };
-                let Transformed { overlays: overlaid, report, .. } = outcome.map_err(error)?;
+                let Transformed { overlays: overlaid, report, warnings, .. } = outcome.map_err(error)?;
                 overlaid.warnings.iter().for_each(|warning| log::warn!("{}: {warning}", prefix.display()));
                 report.warnings.iter().for_each(|warning| log::warn!("{}: {warning}", prefix.display()));
+                warnings.iter().for_each(|warning| log::warn!("{}: {warning}", prefix.display()));
             }
         }
         Ok((checkpoint.catalog, checkpoint.stamp))

@@ -10,6 +10,7 @@
 //! blocks, concat      slice, pad, gather, flip, join, split: rows of tensors in another order
 //! transpose           the axes in another order
 //! mean normal create  values that do not come from a tensor
+//! value_audit         the numbers that are not finite, and those that casts lose
 //! ```
 
 mod blocks;
@@ -27,6 +28,7 @@ mod strings;
 #[cfg(test)]
 mod tests;
 mod transpose;
+pub(crate) mod value_audit;
 
 use std::ops::Range;
 use std::sync::Arc;

@@ -79,6 +79,57 @@ impl Number {
     pub(super) fn is_float(&self) -> bool {
         matches!(self.load, Load::F32(_) | Load::F64(_))
     }
+
+    /// Loads at most [`RUN`] numbers as float64 into `wide`, which has one place for each. Integers are rounded.
+    pub(super) fn doubles<'a>(&self, bytes: &[u8], wide: &'a mut [f64]) -> &'a [f64] {
+        match &self.load {
+            Load::F64(load) => load(bytes, wide),
+            Load::F32(load) => widened(*load, bytes, wide, f64::from),
+            Load::I64(load) => widened(*load, bytes, wide, |x| x as f64),
+            Load::U64(load) => widened(*load, bytes, wide, |x| x as f64),
+        }
+        wide
+    }
+
+    /// Stores `len` numbers of another dtype, at most [`RUN`], as numbers of this one. Returns the number of those that
+    /// are out of its range.
+    pub(super) fn store_run(&self, source: &Self, bytes: &[u8], out: &mut [u8], len: usize) -> u64 {
+        match &source.load {
+            Load::F32(load) => stored(*load, self.store.f32, bytes, out, len),
+            Load::F64(load) => stored(*load, self.store.f64, bytes, out, len),
+            Load::I64(load) => stored(*load, self.store.i64, bytes, out, len),
+            Load::U64(load) => stored(*load, self.store.u64, bytes, out, len),
+        }
+    }
+}
+
+fn stored<W: Copy + Default>(
+    load: fn(&[u8], &mut [W]),
+    store: fn(&[W], &mut [u8]) -> bool,
+    bytes: &[u8],
+    out: &mut [u8],
+    len: usize,
+) -> u64 {
+    let mut wide = [W::default(); RUN];
+    let (wide, width) = (&mut wide[..len], out.len() / len.max(1));
+    load(bytes, wide);
+    if store(wide, out) {
+        return 0;
+    }
+    let fits = |(x, out): (&W, &mut [u8])| store(std::slice::from_ref(x), out);
+    wide.iter().zip(out.chunks_mut(width)).map(|each| u64::from(!fits(each))).sum()
+}
+
+fn widened<W: Copy + Default>(
+    load: fn(&[u8], &mut [W]),
+    bytes: &[u8],
+    out: &mut [f64],
+    number: impl Fn(W) -> f64,
+) {
+    let mut wide = [W::default(); RUN];
+    let wide = &mut wide[..out.len()];
+    load(bytes, wide);
+    out.iter_mut().zip(wide).for_each(|(out, wide)| *out = number(*wide));
 }
 
 fn load<const N: usize, W>(bytes: &[u8], wide: &mut [W], number: impl Fn([u8; N]) -> W) {

@@ -38,8 +38,8 @@ pub fn apply(map: &Map, catalog: &mut Catalog) -> Result<Report, MapMismatch> {
     variables.extend(
         planned.filter_map(|planned| planned_variable(map, &catalog.variables, planned, &rules, &mut values)),
     );
-    values.finish(&mut draft.errors, &mut draft.warnings);
-    let report = draft.conclude(map, &names)?.report;
+    let casts = values.finish(&mut draft.errors, &mut draft.warnings);
+    let report = Report { casts, ..draft.conclude(map, &names)?.report };
     catalog.variables = variables;
     catalog.changed();
     Ok(report)

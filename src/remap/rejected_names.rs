@@ -96,7 +96,7 @@ pub(crate) fn without_rule(option: &Choice<Unmatched>, names: &[&[u8]]) -> Error
 }
 
 /// Returns a list of names: `` `a`, `b` and 7 more ``.
-fn list(names: &[&[u8]], most: usize) -> String {
+pub(crate) fn list(names: &[&[u8]], most: usize) -> String {
     let shown = names.iter().take(most).map(|name| format!("`{}`", printable(name)));
     let shown = shown.collect::<Vec<_>>().join(", ");
     match names.len().saturating_sub(most) {

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::ops::Range;
-use std::sync::LazyLock;
 
 use crate::cache::Cache;
 use crate::dtype::Dtype;
@@ -10,11 +9,6 @@ use crate::format::crc::Masked;
 use crate::format::string_tensor;
 use crate::tensor::Tensor;
 
-/// The number of bytes that are read at once, small enough for the processor's cache.
-const CHUNK: u64 = 1 << 20;
-/// The same for data that is decoded in whole bands, without a cache. With a smaller value, the same data would be
-/// decoded many times.
-const BAND: u64 = 32 << 20;
 /// The memory for the current block in bytes.
 const PIECES: usize = 16 << 20;
 
@@ -41,18 +35,8 @@ impl Tensor {
     /// # Errors
     /// Errors of the source.
     pub(crate) fn sum(&self, cache: &Cache, range: Range<u64>, buffer: &mut Vec<u8>) -> io::Result<Masked> {
-        static NONE: LazyLock<Cache> = LazyLock::new(|| Cache::new(0));
-        let file = self.file();
-        let (cache, chunk) = if file.reads_whole_bands() { (&*NONE, BAND) } else { (cache, CHUNK) };
-        let (mut sum, mut at) = (Masked::of(b""), range.start);
-        while at < range.end {
-            let len = chunk.min(range.end - at) as usize;
-            buffer.resize(len.max(buffer.len()), 0);
-            match file.read_at(cache, &mut buffer[..len], at)? {
-                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-                n => (sum, at) = (sum.extend(&buffer[..n]), at + n as u64),
-            }
-        }
+        let mut sum = Masked::of(b"");
+        self.scan(cache, range, buffer, |bytes| sum = sum.extend(bytes))?;
         Ok(sum)
     }
 

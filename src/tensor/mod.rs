@@ -3,6 +3,7 @@
 mod big_endian;
 mod checksum;
 mod memory;
+mod scan;
 pub mod slices;
 pub(crate) mod strings;
 

@@ -47,6 +47,8 @@ pub(crate) struct Transformed {
     pub(crate) report: Report,
     /// The result of `--like`. `None` if it was not requested.
     pub(crate) likeness: Option<Likeness>,
+    /// The warnings about the steps after the map.
+    pub(crate) warnings: Vec<String>,
 }
 
 /// The reason why a transformation failed.
@@ -70,9 +72,19 @@ impl Transform {
     /// # Errors
     /// Every mismatch.
     pub(crate) fn apply(&self, catalog: &mut Catalog) -> Result<Transformed, TransformError> {
-        let overlaid = self.overlays.lay(catalog)?;
+        let overlaid = self.overlay(catalog)?;
         let report = apply(&self.map, catalog)?;
-        Ok(Transformed { overlays: overlaid, report, likeness: self.fit(catalog)? })
+        let mut warnings = Vec::new();
+        let likeness = self.fit(catalog, &mut warnings)?;
+        Ok(Transformed { overlays: overlaid, report, likeness, warnings })
+    }
+
+    /// Lays the overlays over a catalog.
+    ///
+    /// # Errors
+    /// Every mismatch.
+    pub(crate) fn overlay(&self, catalog: &mut Catalog) -> Result<OverlaySummary, OverlayError> {
+        self.overlays.lay_by(self.matching, catalog)
     }
 
     /// Applies the transformation to the only or newest checkpoint of a source. `head` identifies the file that lists
@@ -89,14 +101,20 @@ impl Transform {
         self.apply(catalog)
     }
 
-    /// Applies the steps after the map.
+    /// Applies the steps after the map. Adds warnings about them.
     ///
     /// # Errors
     /// Every mismatch.
-    pub(crate) fn fit(&self, catalog: &mut Catalog) -> Result<Option<Likeness>, LikeMismatch> {
+    pub(crate) fn fit(
+        &self,
+        catalog: &mut Catalog,
+        warnings: &mut Vec<String>,
+    ) -> Result<Option<Likeness>, LikeMismatch> {
         catalog.h5_layout = self.h5_layout.unwrap_or(catalog.h5_layout);
         if let Some(target) = self.target {
-            convert_kind(catalog, target);
+            // With --like, the slots become those of WANTED's optimizer.
+            let warning = convert_kind(catalog, target);
+            warnings.extend(warning.filter(|_| self.like.is_none()));
         }
         let like = |(wanted, choices): &(Wanted, Choices)| like(catalog, wanted, choices, self.matching);
         self.like.as_ref().map(like).transpose()

@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use ckptfs::dtype::Dtype;
 use tempfile::TempDir;
 
 use crate::support::bundle::Bundle;
@@ -140,4 +141,79 @@ fn the_report_fits_80_columns_in_a_terminal_and_is_complete_in_a_pipe() {
     let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
     assert_eq!(words(&shown), words(&stdout(&piped)), "nothing is cut");
     assert!(stdout(&piped).lines().any(|line| line.chars().count() > 80));
+}
+
+/// Creates a checkpoint whose values do not all fit in narrower dtypes.
+fn wide() -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let steps: Vec<u8> = [5_000_000_000_i64, 1].iter().flat_map(|x| x.to_le_bytes()).collect();
+    Bundle::new()
+        .floats("k", &[1e6, 1.0, 1e-9, 0.5])
+        .floats("n", &[f32::NAN, f32::INFINITY, 1.0])
+        .tensor("s", Dtype::Int64, &[2], &steps)
+        .write(&dir.path().join("ckpt-1"));
+    dir
+}
+
+#[test]
+fn casts_that_may_lose_values_are_named_without_reading_any() {
+    let dir = wide();
+    fs::remove_file(dir.path().join("ckpt-1.data-00000-of-00001")).unwrap();
+    let source = dir.path().join("ckpt-1");
+    for (flag, warning) in [
+        ("k=float16", "1 variable can overflow: float32 reaches 3.4e38, float16 65504"),
+        ("s=int32", "1 variable can be out of range: int64 reaches 9.2e18, int32 2147483647"),
+    ] {
+        let said = stdout(&check(&source, &["--cast", flag]));
+        assert!(said.contains(warning) && said.contains("check --data reads the values"), "{said}");
+    }
+    let said = stdout(&check(&source, &["--cast", "k=bfloat16"]));
+    assert!(!said.contains("can "), "{said}");
+}
+
+#[test]
+fn values_that_a_cast_loses_are_counted_for_each_variable() {
+    let dir = wide();
+    let source = dir.path().join("ckpt-1");
+    let table: &[(&[&str], i32, &[&str])] = &[
+        (
+            &[],
+            0,
+            &[
+                "warning: n: 1 NaN, 1 inf",
+                "values: 3 variables, 0 overflow, 0 out of range, 0 underflow, 1 with NaN or inf",
+            ],
+        ),
+        (
+            &["--cast", "k=float16"],
+            1,
+            &[
+                "overflow: k: 1 of 4 numbers, float32 to float16",
+                "underflow: k: 1 of 4 numbers, float32 to float16",
+            ],
+        ),
+        (&["--cast", "s=int32"], 1, &["out of range: s: 1 of 2 numbers, int64 to int32"]),
+        (&["--cast", "n=float16"], 0, &["warning: n: 1 NaN, 1 inf", "0 overflow"]),
+        (&["--cast", "k=float16", "--drop", "k"], 0, &["2 variables, 0 overflow"]),
+    ];
+    for (flags, code, parts) in table {
+        for source in [&source, dir.path()] {
+            let done = check(source, &[flags, &["--data"][..]].concat());
+            let said = stdout(&done);
+            assert_eq!(done.status.code(), Some(*code), "{flags:?}: {said}{}", stderr(&done));
+            for part in *parts {
+                assert!(said.contains(part), "{flags:?}, {part}: {said}");
+            }
+            assert!(!said.contains("can overflow"), "what is known need not be guessed: {said}");
+        }
+    }
+}
+
+#[test]
+fn the_values_of_every_checkpoint_of_a_directory_are_read() {
+    let dir = wide();
+    Bundle::new().floats("k", &[1e6]).floats("n", &[1.0]).write(&dir.path().join("ckpt-0"));
+    let done = check(dir.path(), &["--data", "--cast", "k=float16"]);
+    assert_eq!(stdout(&done).matches("overflow: k: 1 of ").count(), 2, "{}", stdout(&done));
+    assert!(stdout(&done).ends_with("0 of 2 checkpoints fit and are intact\n"), "{}", stdout(&done));
 }

@@ -11,7 +11,7 @@ use ckptfs::dtype::Dtype;
 use tempfile::TempDir;
 
 use crate::support::bundle::{Bundle, f32s};
-use crate::support::{CKPTFS, fixture};
+use crate::support::{CKPTFS, ckptfs, fixture, stderr, stdout};
 
 /// Creates `ckpt-9` with a name that has characters a terminal would interpret. Returns its directory.
 fn sample() -> TempDir {
@@ -383,4 +383,23 @@ fn a_checkpoint_with_more_shards_than_the_open_file_limit_is_read() {
     let limited = format!("ulimit -Sn 64; exec {CKPTFS} check ckpt-9");
     let output = Command::new("sh").current_dir(dir.path()).args(["-c", &limited]).assert().success();
     output.stdout("ckpt-9: 300 variables, 300 bytes, in 300 data files\n").stderr("");
+}
+
+#[test]
+fn a_graph_for_old_optimizer_slots_is_a_warning_of_every_command() {
+    let dir = tempfile::tempdir().unwrap();
+    let source = dir.path().join("ckpt-1");
+    Bundle::new().floats("w", &[1.0]).floats("w/Adam", &[1.0]).floats("w/Adam_1", &[1.0]).write(&source);
+    let said = |command: &str, flags: &[&str]| {
+        let args = [command, source.to_str().unwrap(), "--target", "object"].into_iter();
+        let done = ckptfs(args.chain(flags.iter().copied()));
+        assert!(done.status.success(), "{}", stderr(&done));
+        stdout(&done) + &stderr(&done)
+    };
+    for command in ["ls", "check"] {
+        let warning =
+            "warning: --target object: only tf.keras.optimizers.legacy can restore the 2 slots of Adam";
+        assert_eq!(said(command, &[]).matches(warning).count(), 1, "{command}");
+        assert!(!said(command, &["--drop-optimizer"]).contains("legacy"), "{command}");
+    }
 }

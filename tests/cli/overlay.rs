@@ -101,9 +101,14 @@ fn reread(catalog: &Catalog) -> (TempDir, Catalog) {
 
 /// Returns an object-based checkpoint with one variable of one float for each path.
 fn objects(variables: &[(&str, f32)]) -> Bundle {
+    named(&variables.iter().map(|(path, value)| (*path, *path, *value)).collect::<Vec<_>>())
+}
+
+/// Like [`objects`], with a full name after each path.
+fn named(variables: &[(&str, &str, f32)]) -> Bundle {
     let (mut synthesis, mut bundle) = (Synthesis::default(), Bundle::new());
-    for (path, value) in variables {
-        let key = synthesis.variable(&edges(path).unwrap(), path).1;
+    for (path, full_name, value) in variables {
+        let key = synthesis.variable(&edges(path).unwrap(), full_name).1;
         bundle = bundle.floats(key, &[*value]);
     }
     with_graph(bundle, synthesis)
@@ -289,20 +294,102 @@ fn an_overlay_on_an_object_graph_keeps_its_paths_and_adds_new_objects() {
 }
 
 #[test]
-fn a_numbered_path_with_a_different_full_name_is_a_warning() {
-    let named = |path: &str, full_name: &str| {
-        let (mut synthesis, bundle) = (Synthesis::default(), Bundle::new());
-        let key = synthesis.variable(&edges(path).unwrap(), full_name).1;
-        with_graph(bundle.floats(key, &[1.0]), synthesis)
-    };
+fn a_numbered_path_with_another_full_name_is_refused_unless_its_number_is_the_difference() {
     let place = Place::new(&[
-        ("base", named("layers/2", "dense/kernel")),
-        ("same", named("layers/2", "dense/kernel")),
-        ("other", named("layers/2", "adapter/kernel")),
+        ("base", named(&[("layers/2", "dense/kernel", 1.0)])),
+        ("same", named(&[("layers/2", "dense/kernel", 2.0)])),
+        ("later", named(&[("layers/2", "dense_7/kernel", 2.0)])),
+        ("other", named(&[("layers/2", "adapter/kernel", 2.0)])),
     ]);
-    assert!(place.laid(&["same"], &[]).unwrap().1.warnings.is_empty());
-    let warnings = place.laid(&["other"], &[]).unwrap().1.warnings;
-    assert!(warnings[0].contains("layers/2  adapter/kernel, was dense/kernel"), "{warnings:?}");
+    for name in ["same", "later"] {
+        assert!(place.laid(&[name], &[]).unwrap().1.warnings.is_empty(), "{name}");
+    }
+    let said = place.laid(&["other"], &[]).err().unwrap().to_string();
+    for part in [
+        "--overlay other: 1 name only counts, and the two checkpoints do not count alike",
+        "layers/2: adapter/kernel there, dense/kernel here",
+        "help: --match position takes them",
+        "help: --take NAME=SOURCE",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert!(!said.contains("--match name"), "no full name is in both: {said}");
+}
+
+/// Creates a base of four layers, and an overlay of its last three.
+fn inserted() -> Place {
+    let base = [("l/0", "new/w", 0.0), ("l/1", "a/w", 0.0), ("l/2", "b/w", 0.0), ("l/3", "c/w", 0.0)];
+    let over = [("l/0", "a/w", 1.0), ("l/1", "b/w", 2.0), ("l/2", "c/w", 3.0)];
+    Place::new(&[("base", named(&base)), ("over", named(&over))])
+}
+
+#[test]
+fn a_choice_between_name_and_position_decides_for_a_model_with_another_layer() {
+    let place = inserted();
+    let values = |flags: &[&str]| {
+        let args = [&["@out/x", "--overlay", "@over"][..], flags].concat();
+        let done = place.run("export", &args);
+        assert!(done.status.success(), "{}", stderr(&done));
+        let out = place.open("out/x");
+        let values = ["l/0", "l/1", "l/2", "l/3"].map(|name| value(&out, name)[..].try_into().unwrap());
+        fs::remove_dir_all(place.path("out")).unwrap();
+        (values.map(f32::from_le_bytes), stderr(&done))
+    };
+    assert_eq!(values(&["--match", "name"]), ([0.0, 1.0, 2.0, 3.0], String::new()));
+    let (by_position, said) = values(&["--match", "position"]);
+    assert_eq!(by_position, [1.0, 2.0, 3.0, 0.0]);
+    assert!(said.contains("3 paths that only count lead to other full names"), "{said}");
+    for command in ["ls", "check"] {
+        let refused = place.run(command, &["--overlay", "@over"]);
+        let said = stderr(&refused);
+        assert_eq!(refused.status.code(), Some(1), "{said}");
+        for part in [
+            "over: 3 names only count, and the two checkpoints do not count alike\n",
+            "  in l: 4 here (0, 1, 2, 3), 3 there (0, 1, 2)\n",
+            "  l/0: a/w there, new/w here; by full name it is l/1\n",
+            "  help: --match name takes the variables by full name\n",
+            "  help: --match position takes them by position all the same\n",
+        ] {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+    }
+}
+
+#[test]
+fn names_without_a_graph_count_too() {
+    let dense = |names: &[&str]| names.iter().fold(Bundle::new(), |bundle, name| bundle.floats(name, &[1.0]));
+    let place = Place::new(&[
+        ("base", dense(&["dense/kernel", "dense_1/kernel", "dense_1/kernel/Adam", "dense_1/kernel/Adam_1"])),
+        ("alike", dense(&["dense/kernel", "dense_1/kernel"])),
+        ("adapter", dense(&["dense/kernel", "dense_1/kernel", "dense_1/lora_2", "other_5/w"])),
+        ("part", dense(&["dense_1/kernel"])),
+        ("more", dense(&["dense/kernel", "dense_1/kernel", "dense_2/kernel"])),
+        ("shifted", dense(&["dense_1/kernel", "dense_2/kernel"])),
+        ("slots", dense(&["dense/kernel", "dense_1/kernel", "dense_1/kernel/Adam"])),
+    ]);
+    for name in ["alike", "adapter", "slots"] {
+        assert!(place.laid(&[name], &[]).is_ok(), "{name}");
+    }
+    for name in ["part", "more", "shifted"] {
+        let said = place.laid(&[name], &[]).err().unwrap().to_string();
+        assert!(said.contains("do not count alike\n  at the top: 2 here (dense, dense_1)"), "{name}: {said}");
+        let flag = format!("@{name}");
+        let done = place.run("ls", &["--overlay", &flag, "--match", "position"]);
+        assert!(done.status.success(), "{name}: {}", stderr(&done));
+    }
+    assert!(place.laid(&[], &[("dense_1/kernel", "part")]).is_ok(), "a take names its variable");
+}
+
+#[test]
+fn equal_full_names_without_numbers_are_evidence() {
+    let place = Place::new(&[
+        ("base", named(&[("l/0", "a/w", 0.0), ("l/1", "b/w", 0.0), ("l/2", "c/w", 0.0)])),
+        ("over", named(&[("l/0", "a/w", 1.0), ("l/1", "b/w", 1.0)])),
+        ("numbered", named(&[("l/0", "dense/w", 1.0), ("l/1", "dense_1/w", 1.0)])),
+    ]);
+    let (catalog, laid) = place.laid(&["over"], &[]).unwrap();
+    assert_eq!((value(&catalog, "l/1"), laid.own), (f32s(&[1.0]), 1));
+    assert!(place.laid(&["numbered"], &[]).is_err());
 }
 
 #[test]

@@ -13,7 +13,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 
 use crate::support::mount::{MountGuard, Place, can_mount, is_alive, mount, mountinfo, run_to_end};
-use crate::support::{CKPTFS, ckptfs, eventually, stderr, stdout};
+use crate::support::{CKPTFS, ckptfs, eventually, fixture, stderr, stdout};
 
 /// A guard that unmounts a path when it is dropped, regardless of the program that mounted it.
 struct Unmounting(PathBuf);
@@ -277,6 +277,19 @@ fn a_successful_mount_is_reported_only_on_a_terminal() {
     assert_eq!(said, expected);
     let Some(m) = place.mount(&[]) else { return };
     assert!(m.said.stdout.is_empty() && m.said.stderr.is_empty(), "{}", stderr(&m.said));
+}
+
+#[test]
+fn the_message_for_an_object_based_checkpoint_says_that_a_restore_may_read_later() {
+    let place = Place::new();
+    if !can_mount() {
+        return;
+    }
+    let _unmounting = Unmounting(place.mountpoint());
+    let line = format!("{CKPTFS} mount {} m; {CKPTFS} umount m", fixture("object_keras3").display());
+    let said = on_a_terminal(&place, &line, &[]);
+    let last = "A model that is not built yet is read when it is built: keep the mount until then.\n";
+    assert!(said.ends_with(last), "{said}");
 }
 
 #[test]

@@ -443,15 +443,38 @@ def test_keras_3_predicts_the_same_as_keras_2_from_a_tensorflow_checkpoint(mount
 def test_keras_3_predicts_the_same_as_keras_2_from_h5(mount, tmp_path, monkeypatch, kind, saved):
     old = old_model(kind, compiled=True)
     SAVED_H5[saved](old, tmp_path)
-    run("keras2-h5-to-keras3-h5", "import re", old, tmp_path, monkeypatch)
+    run("keras2-h5-to-keras3-h5", "import re", new_model(kind), tmp_path, monkeypatch)
     assert_loads(mount, tmp_path / "ckpt-9.h5", "keras2-h5-to-keras3-h5", kind, old, "--map", tmp_path / "layers.toml", "--h5-layout", "keras3")
 
 
-@pytest.mark.parametrize("name", ["keras2-to-keras3", "keras2-h5-to-keras3-h5"])
-def test_the_table_of_layers_is_the_same_for_a_model_built_with_keras_3(tmp_path, monkeypatch, name):
+def two_branches(library, first, second):
+    """Returns a model of two equal layers, which are built and joined in this order."""
+    x = library.layers.Input([4])
+    branches = [library.layers.Dense(4, name=name)(x) for name in (first, second)]
+    return library.Model(x, library.layers.Concatenate()(branches))
+
+
+def test_layers_are_paired_by_name_though_the_new_model_has_another_order(mount, tmp_path, monkeypatch):
+    old, new = two_branches(tf_keras, "left", "right"), two_branches(keras, "right", "left")
+    old.save_weights(tmp_path / "ckpt-9.h5")
+    run("keras2-h5-to-keras3-h5", "import re", new, tmp_path, monkeypatch)
+    flags = ["--map", "@keras2-h5-to-keras3-h5", "--map", tmp_path / "layers.toml", "--h5-layout", "keras3"]
+    new.load_weights(next(mount(tmp_path / "ckpt-9.h5", *flags).path.glob("*/model.weights.h5")))
+    for name in ("left", "right"):
+        for expected, actual in zip(old.get_layer(name).get_weights(), new.get_layer(name).get_weights(), strict=True):
+            np.testing.assert_array_equal(actual, expected)
+
+
+def test_a_table_of_the_old_model_whose_order_may_be_another_is_refused(tmp_path, monkeypatch):
+    with pytest.raises(SystemExit, match="not the Keras 3 model"):
+        run("keras2-h5-to-keras3-h5", "import re", two_branches(tf_keras, "left", "right"), tmp_path, monkeypatch)
+    assert not (tmp_path / "layers.toml").exists()
+
+
+def test_the_table_of_layers_is_the_same_for_a_model_built_with_keras_3(tmp_path, monkeypatch):
     tables = []
     for model in (old_model(many_layers, False), new_model(many_layers)):
-        run(name, "import re", model, tmp_path, monkeypatch)
+        run("keras2-to-keras3", "import re", model, tmp_path, monkeypatch)
         tables.append((tmp_path / "layers.toml").read_text())
     assert tables[0] == tables[1] and "sequential/layers/dense_1" in tables[0]
 

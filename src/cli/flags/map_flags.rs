@@ -338,10 +338,11 @@ impl MapFlags {
     pub(crate) fn open(&self, source: &Path) -> anyhow::Result<(Checkpoint, Report)> {
         let transform = self.transform()?;
         let mut checkpoint = open(source)?;
-        let Transformed { overlays: overlaid, report, likeness } =
+        let Transformed { overlays: overlaid, report, likeness, warnings } =
             transform.apply_to(&checkpoint.stamp, &mut checkpoint.catalog)?;
         overlaid.warnings.iter().for_each(terminal::warning);
         report.warnings.iter().for_each(terminal::warning);
+        warnings.iter().for_each(terminal::warning);
         if let Some(likeness) = likeness {
             log::info!("{}", self.summary(&likeness).join("\n"));
         }

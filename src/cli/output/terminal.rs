@@ -48,7 +48,7 @@ pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
 /// The style of bad results.
 pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
 /// The style of warnings.
-const ODD: Style = AnsiColor::Yellow.on_default().bold();
+pub(crate) const ODD: Style = AnsiColor::Yellow.on_default().bold();
 /// The style of details.
 pub(crate) const FAINT: Style = Style::new().dimmed();
 

@@ -5,6 +5,7 @@ mod concat;
 mod messages;
 mod moves;
 mod numbers;
+mod value_audit;
 
 use std::io;
 use std::sync::Arc;

@@ -149,6 +149,47 @@ fn dropping_a_keras_3_optimizer_leaves_the_weights_under_their_visible_paths() {
     }
 }
 
+/// Returns a compiled model whose layers are in a list that TensorFlow does not see.
+fn unseen_layers() -> Catalog {
+    let graph = tree(&[
+        "optimizer/_variables/0",
+        "optimizer/_iterations",
+        "optimizer/_trainable_variables/0",
+        "optimizer/_trainable_variables/1",
+        "model/head",
+        "save_counter",
+    ]);
+    let keys = bundle_keys(&graph);
+    catalog(graph, &keys)
+}
+
+#[test]
+fn a_drop_that_takes_weights_with_no_other_path_than_an_optimizers_is_refused() {
+    let applied = |rules: &[&str]| {
+        let mut catalog = unseen_layers();
+        apply(&map(&flags(rules), ""), &mut catalog).map(|_| shown(&catalog).len())
+    };
+    for rules in [&["drop optimizer/**"][..], &["drop optimizer"], &["drop **"], &["drop *timizer/*/*"]] {
+        let said = applied(rules).unwrap_err().to_string();
+        assert!(said.contains("2 weights have no other path than the optimizer's list"), "{said}");
+        assert!(
+            said.contains("`optimizer/_trainable_variables/0`, `optimizer/_trainable_variables/1`"),
+            "{said}"
+        );
+        assert!(said.contains("help: --drop-optimizer drops"), "{said}");
+        assert!(said.contains("help: --drop 'optimizer/_trainable_variables/**' takes them"), "{said}");
+    }
+    for (rules, left) in [
+        (&["drop-optimizer"][..], 4),
+        (&["drop optimizer/**", "drop optimizer/_trainable_variables/**"], 2),
+        (&["drop optimizer/_trainable_variables/*"], 4),
+        (&["drop optimizer/_variables/**"], 5),
+        (&["keep model/**"], 2),
+    ] {
+        assert_eq!(applied(rules).unwrap(), left, "{rules:?}");
+    }
+}
+
 #[test]
 fn the_save_counter_stays_unless_a_rule_contains_its_name() {
     let counted = |rules: &[&str]| {

@@ -15,6 +15,9 @@ pub struct Report {
     pub(crate) lost: Vec<Lost>,
     /// The warnings: unusual results that are not errors.
     pub warnings: Errors,
+    /// The warnings about casts to a dtype with a narrower range. They depend on the values, so `check` prints them
+    /// and a mount does not.
+    pub(crate) casts: Errors,
     /// The number of variables in the source.
     pub(crate) total: usize,
 }

@@ -1,5 +1,7 @@
 //! The check of the value plans against the tensors' dtypes and shapes. No data is read.
 
+pub(crate) mod warnings;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -15,6 +17,7 @@ use crate::map::rule::{NewValue, Rule};
 use crate::op;
 use crate::op::{Fill, Op};
 use crate::remap::steps::{Input, Output, Scope, Step, ValuePlan};
+use crate::remap::values::warnings::ValueWarnings;
 use crate::tensor::Tensor;
 
 /// The number of variables that a message names before "and N more".
@@ -34,6 +37,7 @@ pub(crate) struct Values<'a> {
     known: HashMap<(String, usize, String), usize>,
     /// The variables that a cast of everything does not change.
     spared: Vec<(WrittenOp, String)>,
+    doubtful: ValueWarnings,
 }
 
 /// A value that does not fit, and the variables that it concerns.
@@ -45,7 +49,8 @@ struct ValueMismatch {
 impl<'a> Values<'a> {
     pub(crate) fn new(map: &'a Map, variables: &'a [Variable]) -> Self {
         let (files, done, split, rejected, known, spared) = Default::default();
-        Self { map, variables, files, done, split, mismatches: rejected, known, spared }
+        let doubtful = ValueWarnings::default();
+        Self { map, variables, files, done, split, mismatches: rejected, known, spared, doubtful }
     }
 
     /// Returns the tensor of a value. `None` if it is impossible; the reason is then recorded.
@@ -64,8 +69,9 @@ impl<'a> Values<'a> {
         }
     }
 
-    /// Reports all mismatches as errors, and the variables that a cast did not change as a warning.
-    pub(crate) fn finish(self, errors: &mut Errors, warnings: &mut Errors) {
+    /// Reports all mismatches as errors, and doubtful changes as warnings. Returns the warnings about casts to a dtype
+    /// with a narrower range.
+    pub(crate) fn finish(self, errors: &mut Errors, warnings: &mut Errors) -> Errors {
         for ValueMismatch { fault, of } in self.mismatches {
             let error = Error::new(Kind::Value, &fault.span, fault.what).helps(fault.help);
             errors.push(if of.is_empty() { error } else { error.note(format!("for {}", list(&of))) });
@@ -76,6 +82,7 @@ impl<'a> Values<'a> {
             let error = Error::new(Kind::Value, &op.span, what).note(list(&names));
             warnings.push(error.help("a pattern other than `**` casts everything that it matches").warning());
         }
+        self.doubtful.finish(warnings)
     }
 
     /// Applies the steps of an input to its source value.
@@ -104,11 +111,14 @@ impl<'a> Values<'a> {
     ) -> Option<Arc<Tensor>> {
         let rule = self.map.rule(step.rule);
         if rule.means_all() && is_spared(op, &tensor, &self.files) {
-            self.spared.push((op.clone(), self.described(source)));
+            self.spared.push((op.clone(), shown(&self.variables[source])));
             return Some(tensor);
         }
         let met = OpInput { dtype: tensor.dtype, dims: &tensor.shape.0, files: &self.files };
         let resolved = op.resolve(&met).map(|op| emptied(op, step.scope));
+        if let (Ok(resolved), Scope::All) = (&resolved, step.scope) {
+            self.doubtful.record(op, resolved, &tensor, || shown(&self.variables[source]));
+        }
         let made = resolved.and_then(|resolved| match resolved {
             Op::Cast { dtype, .. } if dtype == tensor.dtype => Ok(tensor.clone()),
             resolved => resolved.apply(&tensor).map(Arc::new).map_err(|what| OpError::new(&op.span, what)),
@@ -162,19 +172,18 @@ impl<'a> Values<'a> {
         self.mismatches[at].of.extend(of);
     }
 
-    /// Returns a variable with its shape and dtype: `` `w` [2, 3] float32 ``.
-    fn described(&self, source: usize) -> String {
-        let Variable { name, tensor, .. } = &self.variables[source];
-        format!("`{name}` {} {}", tensor.shape, tensor.dtype)
-    }
-
     /// Like `described`, with the present shape and dtype if earlier steps changed them.
     fn at(&self, source: usize, tensor: &Tensor) -> String {
         let own = &self.variables[source].tensor;
         match (own.dtype, &own.shape) == (tensor.dtype, &tensor.shape) {
-            true => self.described(source),
+            true => shown(&self.variables[source]),
             false => {
-                format!("{}, which is {} {} by then", self.described(source), tensor.shape, tensor.dtype)
+                format!(
+                    "{}, which is {} {} by then",
+                    shown(&self.variables[source]),
+                    tensor.shape,
+                    tensor.dtype
+                )
             }
         }
     }
@@ -235,6 +244,11 @@ fn shape_mismatch(tensors: &[Arc<Tensor>], axis: usize) -> Option<String> {
         }
     }
     None
+}
+
+/// Returns a variable with its shape and dtype: `` `w` [2, 3] float32 ``.
+fn shown(Variable { name, tensor, .. }: &Variable) -> String {
+    format!("`{name}` {} {}", tensor.shape, tensor.dtype)
 }
 
 fn list(names: &[String]) -> String {

@@ -252,3 +252,65 @@ fn the_operations_on_a_value_are_kept_with_the_rule() {
         ]
     );
 }
+
+/// Returns the warnings of a report, and those about casts.
+fn doubts(text: &str, variables: &[(&str, &[u64])]) -> (Vec<String>, Vec<String>) {
+    let report = applied(&[], text, variables).unwrap().1;
+    let whats = |errors: &Errors| errors.iter().map(|error| error.what().to_owned()).collect();
+    (whats(&report.warnings), whats(&report.casts))
+}
+
+#[test]
+fn a_cast_to_a_narrower_range_is_reported_once_for_all_variables() {
+    let variables: &[(&str, &[u64])] = &[("a", &[2]), ("b", &[3]), ("c", &[3])];
+    let cast = |op: &str| format!("[[rule]]\nconvert = '{{a|b}}'\nops = [{{ {op} }}]");
+    let half = "2 variables can overflow: float32 reaches 3.4e38, float16 65504; can underflow: float32 reaches \
+                1.2e-38, float16 6.1e-5";
+    let byte = "2 variables can be out of range: float32 reaches 3.4e38, int8 127";
+    for (op, expected) in [
+        ("cast = 'float16'", vec![half]),
+        ("cast = 'int8'", vec![byte]),
+        ("cast = 'int8', saturate = true", vec![]),
+        ("cast = 'bfloat16'", vec![]),
+        ("cast = 'float32'", vec![]),
+    ] {
+        let (warnings, casts) = doubts(&cast(op), variables);
+        assert_eq!(casts, expected, "{op}");
+        assert!(warnings.is_empty(), "{op}");
+    }
+    let error = applied(&[], &cast("cast = 'int8'"), variables).unwrap().1.casts.to_string();
+    assert!(error.contains("`a` [2] float32, `b` [3] float32"), "{error}");
+}
+
+#[test]
+fn a_second_cast_in_a_chain_is_compared_with_the_first() {
+    let text = "[[rule]]\nconvert = 'a'\nops = [{ cast = 'bfloat16' }, { cast = 'float32' }]";
+    assert!(doubts(text, &[("a", &[2])]).1.is_empty());
+    let text = "[[rule]]\nconvert = 'a'\nops = [{ cast = 'float64' }, { cast = 'float32' }]";
+    assert!(doubts(text, &[("a", &[2])]).1[0].contains("float64 reaches 1.8e308, float32 3.4e38"));
+}
+
+#[test]
+fn transposes_of_square_variables_alone_are_a_warning() {
+    let text = "[[rule]]\nconvert = '*/kernel'\nops = [{ transpose = [1, 0] }]";
+    let squares = "transposes 2 square variables and no other: shapes cannot show a mistake";
+    let square: &[(&str, &[u64])] =
+        &[("a/kernel", &[4, 4]), ("a/kernel/Adam", &[4, 4]), ("b/kernel", &[4, 4])];
+    assert_eq!(doubts(text, square).0, [squares]);
+    let witness: &[(&str, &[u64])] = &[("a/kernel", &[4, 4]), ("b/kernel", &[4, 5])];
+    assert!(doubts(text, witness).0.is_empty());
+    let split = "[[rule]]\nsplit = 'a'\nto = ['b', 'c']\naxis = 0\nops = [{ transpose = [1, 0] }]";
+    assert_eq!(doubts(split, &[("a", &[4, 4])]).0.len(), 1);
+    let join = "[[rule]]\njoin = ['a', 'b']\nto = 'c'\naxis = 0\nops = [{ transpose = [1, 0] }]";
+    assert_eq!(doubts(join, &[("a", &[4, 4]), ("b", &[4, 4])]).0, [squares]);
+}
+
+#[test]
+fn a_transpose_that_moves_no_element_needs_no_witness() {
+    for (axes, shape) in [("[0, 1]", [4, 4]), ("[1, 0]", [1, 1])] {
+        let text = format!("[[rule]]\nconvert = 'a'\nops = [{{ transpose = {axes} }}]");
+        assert!(doubts(&text, &[("a", &shape)]).0.is_empty(), "{axes}");
+    }
+    let text = "[[rule]]\nconvert = 'a'\nops = [{ transpose = [2, 1, 0] }]";
+    assert_eq!(doubts(text, &[("a", &[4, 2, 4])]).0.len(), 1, "the shape is the same, the order is not");
+}

@@ -10,7 +10,7 @@
 //!   bytes that are not UTF-8.
 //! * `Checkpoint.restore` expects a `save_counter`. A catalog without one gets one with the value 0.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::catalog::{Catalog, Objects, Origin, Variable};
@@ -31,12 +31,12 @@ const STEP: &[u8] = b"global_step";
 const ITERATIONS: &str = "iter";
 const OPTIMIZER: &str = "optimizer";
 
-/// Converts a name-based catalog to an object-based one.
-pub(crate) fn give_graph(catalog: &mut Catalog) {
+/// Converts a name-based catalog to an object-based one. Returns the number of slots of each optimizer.
+pub(crate) fn give_graph(catalog: &mut Catalog) -> BTreeMap<String, usize> {
     let names: Vec<_> = catalog.variables.iter().map(|variable| variable.name.as_bytes()).collect();
     let mut placing = Placing::new(&names);
     placing.variables();
-    placing.slots();
+    let slots = placing.slots();
     let Placing { keys, again, mut synthesis, .. } = placing;
     let mut variables = std::mem::take(&mut catalog.variables);
     let mut added = again_as_iterations(&variables, &again, &mut synthesis);
@@ -54,6 +54,7 @@ pub(crate) fn give_graph(catalog: &mut Catalog) {
     name_by_graph(&mut variables, objects.graph.as_deref());
     (catalog.variables, catalog.objects) = (variables, Some(objects));
     catalog.changed();
+    slots
 }
 
 /// Copies variables to a second place, if they can count steps and the place is free.
@@ -116,7 +117,8 @@ impl<'a> Placing<'a> {
         }
     }
 
-    fn slots(&mut self) {
+    /// Places the slots. Returns the number of those of each optimizer.
+    fn slots(&mut self) -> BTreeMap<String, usize> {
         let found: Vec<_> = (0..self.names.len()).filter_map(|at| Some((at, self.slot(at)?))).collect();
         let kinds: BTreeSet<_> = found.iter().map(|(_, slot)| slot.optimizer).collect();
         let mut nodes = HashMap::new();
@@ -127,16 +129,18 @@ impl<'a> Placing<'a> {
             };
             nodes.insert(*kind, (self.synthesis.node(&[&edge]), edge));
         }
-        let mut taken = HashSet::new();
+        let (mut taken, mut placed) = (HashSet::new(), BTreeMap::new());
         for (at, InTf2 { optimizer, slot, original }) in found {
             if taken.insert((optimizer, slot, original))
                 && let Ok(name) = str::from_utf8(self.names[at])
             {
                 self.keys[at] = Some(self.synthesis.slot(nodes[optimizer].0, original, slot, name));
+                *placed.entry(optimizer.to_owned()).or_default() += 1;
             }
         }
         let edges = nodes.into_iter().map(|(kind, (_, edge))| (kind, edge)).collect();
         self.numbers(&edges);
+        placed
     }
 
     /// Places the optimizers' own numbers that TF2's optimizers have too.

@@ -167,3 +167,14 @@ proptest! {
         prop_assert!(back.variables.is_sorted_by(|a, b| a.name < b.name));
     }
 }
+
+#[test]
+fn slots_that_only_legacy_optimizers_restore_are_a_warning() {
+    let warning = |names: &[&str]| convert_kind(&mut catalog(names), Target::Object);
+    let said = warning(&["w", "w/Adam", "w/Adam_1", "v", "v/Momentum"]).unwrap();
+    assert!(said.contains("tf.keras.optimizers.legacy can restore the 3 slots of Adam, Momentum;"), "{said}");
+    assert!(said.contains("--like WANTED") && said.contains("--drop-optimizer"), "{said}");
+    assert_eq!(warning(&["w", "beta1_power", "w/ExponentialMovingAverage"]), None, "no slot is placed");
+    assert_eq!(convert_kind(&mut object(&["w", "w/Adam"]), Target::Object), None, "it is not converted");
+    assert_eq!(convert_kind(&mut object(&["w", "w/Adam"]), Target::Name), None);
+}

@@ -22,10 +22,24 @@ pub enum Fault {
     NoValues { flag: String, names: Vec<Name> },
     /// Two variables of the overlay match the same variable of the base.
     Twice { flag: String, name: Name, both: [Name; 2] },
+    /// Variables are paired by names that only count, and the two checkpoints do not count alike. `groups` has the
+    /// members of each parent, as text.
+    Counts { flag: String, groups: Vec<String>, readings: Vec<Reading> },
     /// The overlay has names only, but the base has an object graph, which has no place for them.
     NoPlace { flag: String, names: Vec<Name>, nearest: Vec<String> },
     /// Objects that cannot be added to the base's graph, each with the reason.
     NoObjects { flag: String, objects: Vec<(Name, String)> },
+}
+
+/// The two readings of a variable's name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// The name, the same in both checkpoints.
+    pub(crate) name: Name,
+    /// The full names here and there, if both are known.
+    pub(crate) full_names: Option<(Name, Name)>,
+    /// The variable here with the full name of the variable there.
+    pub(crate) by_name: Option<Name>,
 }
 
 /// All errors of the overlays.
@@ -71,6 +85,7 @@ impl fmt::Display for Fault {
             Self::Twice { flag, name, both: [first, second] } => {
                 write!(f, "{flag}: {first} and {second} are two there, and here both are {name}")
             }
+            Self::Counts { flag, groups, readings } => counts(f, flag, groups, readings),
             Self::NoPlace { flag, names, nearest: near } => {
                 write!(
                     f,
@@ -85,6 +100,37 @@ impl fmt::Display for Fault {
                 write!(f, "{flag}: {} of its objects cannot be added to the object graph", objects.len())?;
                 objects.iter().try_for_each(|(name, why)| write!(f, "\n  {name}: {why}"))
             }
+        }
+    }
+}
+
+/// Writes that two checkpoints do not count alike, with both readings of each name.
+fn counts(f: &mut fmt::Formatter<'_>, flag: &str, groups: &[String], readings: &[Reading]) -> fmt::Result {
+    let names = if readings.len() == 1 { "name only counts" } else { "names only count" };
+    write!(f, "{flag}: {} {names}, and the two checkpoints do not count alike", readings.len())?;
+    groups.iter().take(LISTED).try_for_each(|group| write!(f, "\n  {group}"))?;
+    readings.iter().take(LISTED).try_for_each(|reading| write!(f, "\n  {reading}"))?;
+    if readings.len() > LISTED {
+        write!(f, "\n  … and {} more", readings.len() - LISTED)?;
+    }
+    if readings.iter().any(|reading| reading.by_name.is_some()) {
+        write!(f, "\n  help: --match name takes the variables by full name")?;
+    }
+    write!(f, "\n  help: --match position takes them by position all the same")?;
+    write!(f, "\n  help: --take NAME=SOURCE takes single variables")
+}
+
+/// The form of messages: `layers/0/w: b/w there, a/w here; by full name it is layers/1/w`.
+impl fmt::Display for Reading {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, full_names, by_name } = self;
+        write!(f, "{name}")?;
+        if let Some((here, there)) = full_names {
+            write!(f, ": {there} there, {here} here")?;
+        }
+        match by_name.as_ref().filter(|by_name| *by_name != name) {
+            Some(by_name) => write!(f, "; by full name it is {by_name}"),
+            None => Ok(()),
         }
     }
 }

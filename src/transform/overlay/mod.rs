@@ -12,8 +12,10 @@
 //! * With an object graph, a name is a path, and a replaced value keeps its place in the base's graph. Optimizer
 //!   state stays the base's: names there are often plain numbers, which mean something else in another optimizer.
 //!   `save_counter` and the configurations of objects stay too.
+//! * Names that only count are evidence only if both checkpoints count alike (counting.rs). Otherwise `--match` decides.
 //! * Nothing is copied: the data files of an overlay follow those of the base.
 
+mod counting;
 pub(crate) mod error;
 pub(crate) mod new_objects;
 pub(crate) mod summary;
@@ -25,6 +27,7 @@ use crate::catalog::{Catalog, Variable, find_variable};
 use crate::graph::key;
 use crate::source_file::Stamp;
 use crate::tensor::Tensor;
+use crate::transform::Matching;
 pub use crate::transform::overlay::error::{Fault, OverlayError};
 pub use crate::transform::overlay::summary::{From, OverlaySummary};
 use crate::transform::overlay::summary::{Ledger, Note};
@@ -86,12 +89,21 @@ impl Overlays {
     /// # Errors
     /// Every mismatch. After an error, the catalog must not be used.
     pub fn lay(&self, catalog: &mut Catalog) -> Result<OverlaySummary, OverlayError> {
+        self.lay_by(None, catalog)
+    }
+
+    /// Like [`Self::lay`], with the evidence that decides where names only count.
+    pub(crate) fn lay_by(
+        &self,
+        matching: Option<Matching>,
+        catalog: &mut Catalog,
+    ) -> Result<OverlaySummary, OverlayError> {
         if self.is_empty() {
             return Ok(OverlaySummary::default());
         }
         let (mut ledger, mut faults) = (Ledger::new(catalog), Vec::new());
         for overlay in &self.whole {
-            lay(overlay, catalog, &mut ledger, &mut faults);
+            lay(overlay, matching, catalog, &mut ledger, &mut faults);
         }
         for take in &self.takes {
             if let Err(fault) = take.lay(catalog, &mut ledger) {
@@ -146,8 +158,18 @@ impl Take {
 }
 
 /// Lays all variables of one overlay over a catalog. Afterwards the catalog's variables are sorted.
-fn lay(overlay: &Arc<Overlay>, catalog: &mut Catalog, ledger: &mut Ledger, faults: &mut Vec<Fault>) {
-    let Sorted { replaced, new, left } = sort(overlay, catalog, faults);
+fn lay(
+    overlay: &Arc<Overlay>,
+    matching: Option<Matching>,
+    catalog: &mut Catalog,
+    ledger: &mut Ledger,
+    faults: &mut Vec<Fault>,
+) {
+    let Sorted { replaced, by_full_name, new, left } = sort(overlay, matching, catalog, faults);
+    if matching != Some(Matching::Position) {
+        faults.extend(counting::refuse(overlay, catalog, &replaced));
+    }
+    let replaced: Vec<_> = replaced.into_iter().chain(by_full_name).collect();
     let flag = overlay.flag();
     ledger.opened(flag.clone(), left);
     let missing = replaced.iter().map(|(variable, _)| *variable).chain(new.iter().copied());
@@ -173,10 +195,8 @@ fn lay(overlay: &Arc<Overlay>, catalog: &mut Catalog, ledger: &mut Ledger, fault
 fn notes(base: &Variable, other: &Variable) -> impl Iterator<Item = (Note, String)> {
     let (was, is) = (described(&base.tensor), described(&other.tensor));
     let mismatch = (was != is).then(|| (Note::Different, format!("{}  {is}, was {was}", base.name)));
-    let counts = |component: &[u8]| !component.is_empty() && component.iter().all(u8::is_ascii_digit);
-    let only_counts = base.name.as_bytes().split(|&byte| byte == b'/').any(counts);
-    let names = base.full_name.as_ref().zip(other.full_name.as_ref()).filter(|(was, is)| was != is);
-    let counted = names.filter(|_| only_counts);
+    let names = base.full_name.as_ref().zip(other.full_name.as_ref());
+    let counted = names.filter(|_| counting::counts(&base.name) && counting::disagree(base, other));
     let counted = counted.map(|(was, is)| (Note::Counted, format!("{}  {is}, was {was}", base.name)));
     mismatch.into_iter().chain(counted)
 }
@@ -186,23 +206,38 @@ fn notes(base: &Variable, other: &Variable) -> impl Iterator<Item = (Note, Strin
 struct Sorted<'a> {
     /// Variables that the base has too, each with its index in the base.
     replaced: Vec<(&'a Variable, usize)>,
+    /// The same, for variables that were found by their full names.
+    by_full_name: Vec<(&'a Variable, usize)>,
     /// Variables that the base does not have.
     new: Vec<&'a Variable>,
     /// The number of variables that are not taken because they always stay the base's.
     left: usize,
 }
 
-fn sort<'a>(overlay: &'a Overlay, catalog: &Catalog, faults: &mut Vec<Fault>) -> Sorted<'a> {
+fn sort<'a>(
+    overlay: &'a Overlay,
+    matching: Option<Matching>,
+    catalog: &Catalog,
+    faults: &mut Vec<Fault>,
+) -> Sorted<'a> {
     let base = Base::new(catalog);
+    let full_names = (matching == Some(Matching::Name))
+        .then(|| (counting::by_full_name(catalog), counting::by_full_name(&overlay.catalog)));
+    let by_full_name = |variable: &Variable| {
+        let ((here, there), name) = (full_names.as_ref()?, variable.full_name.as_ref()?);
+        (*there.get(name)?).and(*here.get(name)?)
+    };
     let state = optimizer_state(&overlay.catalog);
     let (mut sorted, mut taken) = (Sorted::default(), HashMap::new());
     for (variable, is_state) in overlay.catalog.variables.iter().zip(state) {
-        let at = base.find(variable.name.as_bytes());
+        let named = by_full_name(variable);
+        let at = named.or_else(|| base.find(variable.name.as_bytes()));
         match at {
             _ if is_state => sorted.left += 1,
             Some(_) if stays(variable) => sorted.left += 1,
             None => sorted.new.push(variable),
             Some(at) => match taken.insert(at, &variable.name) {
+                None if named.is_some() => sorted.by_full_name.push((variable, at)),
                 None => sorted.replaced.push((variable, at)),
                 Some(first) => faults.push(Fault::Twice {
                     flag: overlay.flag(),

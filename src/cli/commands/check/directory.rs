@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::catalog::Catalog;
-use crate::cli::commands::check::data;
 use crate::cli::commands::check::page::{PLAIN, Page};
+use crate::cli::commands::check::{data, values};
 use crate::cli::output::terminal::{BAD, GOOD, counted};
 use crate::directory::Directory;
 use crate::mounted_source::MountedSource;
@@ -77,10 +77,8 @@ impl<'a> Others<'a> {
         stem: &[u8],
         page: &mut Page<W>,
     ) -> anyhow::Result<()> {
-        let verdict = source_dir
-            .plan(stem)
-            .map_err(|error| cause(&error, path))
-            .and_then(|(catalog, _)| fits(&catalog));
+        let planned = source_dir.plan(stem).map(|(catalog, _)| catalog);
+        let verdict = planned.as_ref().map_err(|error| cause(error, path)).and_then(fits);
         self.all += 1;
         let path = path.display();
         let mut is_good = verdict.is_ok();
@@ -95,6 +93,9 @@ impl<'a> Others<'a> {
                 Ok((catalog, _)) => data::check(&catalog, page)?,
                 Err(_) => false,
             };
+            if let Some(catalog) = planned.ok().filter(|_| is_good) {
+                is_good &= values::check(&catalog, page)?;
+            }
         }
         self.good += usize::from(is_good);
         page.flush()?;

@@ -3,6 +3,7 @@
 mod data;
 mod directory;
 mod page;
+mod values;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -36,7 +37,7 @@ use crate::{remap, source};
 pub(crate) struct Args {
     /// The checkpoint, as for ls, or a directory, which means all its checkpoints
     source: PathBuf,
-    /// Also read all data and compare it with the saved checksums
+    /// Also read all data: compare it with the saved checksums, and find the values that casts lose
     #[arg(long)]
     data: bool,
     #[command(flatten)]
@@ -95,21 +96,50 @@ impl Args {
         describe(&checkpoint, page)?;
         page.flush()?;
         transform.overlays.refuse_base(&checkpoint.stamp)?;
-        let overlaid = transform.overlays.lay(&mut checkpoint.catalog)?;
+        let overlaid = transform.overlay(&mut checkpoint.catalog)?;
         overlay_flags::summary(&overlaid).iter().try_for_each(|line| page.line(PLAIN, 4, line))?;
         overlaid.warnings.iter().try_for_each(|what| writeln!(page, "warning: {what}"))?;
         let is_intact = !self.data || data::check(&checkpoint.catalog, page)?;
-        let fits = map.is_empty() || check(map, &checkpoint, page)?;
+        let fits = map.is_empty() || self.rules(map, &checkpoint, page)?;
+        let mut is_sound = true;
         if fits {
             // The lines so far are written before an error is.
             page.flush()?;
             remap::apply(map, &mut checkpoint.catalog)?;
-            let likeness = transform.fit(&mut checkpoint.catalog)?;
+            let mut warnings = Vec::new();
+            let likeness = transform.fit(&mut checkpoint.catalog, &mut warnings)?;
+            warnings.iter().try_for_each(|what| writeln!(page, "warning: {what}"))?;
             let summary = likeness.map(|likeness| self.map.summary(&likeness)).unwrap_or_default();
             summary.iter().try_for_each(|line| page.line(PLAIN, 4, line))?;
+            // The values of damaged data mean nothing.
+            is_sound = !(self.data && is_intact) || values::check(&checkpoint.catalog, page)?;
         }
         page.flush()?;
-        Ok(fits && is_intact && checkpoint.catalog.is_complete())
+        Ok(fits && is_intact && is_sound && checkpoint.catalog.is_complete())
+    }
+
+    /// Prints what each rule does. Returns true if the map fits.
+    fn rules<W: Write>(&self, map: &Map, checkpoint: &Checkpoint, out: &mut Page<W>) -> anyhow::Result<bool> {
+        let names: Vec<_> =
+            checkpoint.catalog.variables.iter().map(|variable| variable.name.as_bytes()).collect();
+        let mut catalog = checkpoint.catalog.clone();
+        match remap::apply(map, &mut catalog) {
+            Ok(report) => {
+                rules(map, &report, (&checkpoint.catalog, Some(&catalog)), out)?;
+                summary(map, &report, catalog.variables.len(), &names, out)?;
+                // With --data, the values say what a cast loses.
+                let casts = report.casts.iter().filter(|_| !self.data);
+                let warnings = report.warnings.iter().chain(casts);
+                warnings.into_iter().try_for_each(|warning| writeln!(out, "{warning}"))?;
+                Ok(true)
+            }
+            Err(unfit) => {
+                rules(map, &unfit.report, (&checkpoint.catalog, None), out)?;
+                out.flush()?;
+                error(&unfit.errors.into());
+                Ok(false)
+            }
+        }
     }
 }
 
@@ -119,27 +149,6 @@ fn describe<W: Write>(checkpoint: &Checkpoint, page: &mut Page<W>) -> io::Result
         (counted(catalog.variables.len(), "variable"), counted(catalog.shards.len(), "data file"));
     let (path, size) = (checkpoint.prefix.path(), bytes(catalog.len()));
     page.line(PLAIN, 2, &format!("{}: {variables}, {size}, in {shards}", path.display()))
-}
-
-/// Prints what each rule does. Returns true if the map fits.
-fn check<W: Write>(map: &Map, checkpoint: &Checkpoint, out: &mut Page<W>) -> anyhow::Result<bool> {
-    let names: Vec<_> =
-        checkpoint.catalog.variables.iter().map(|variable| variable.name.as_bytes()).collect();
-    let mut catalog = checkpoint.catalog.clone();
-    match remap::apply(map, &mut catalog) {
-        Ok(report) => {
-            rules(map, &report, (&checkpoint.catalog, Some(&catalog)), out)?;
-            summary(map, &report, catalog.variables.len(), &names, out)?;
-            report.warnings.iter().try_for_each(|warning| writeln!(out, "{warning}"))?;
-            Ok(true)
-        }
-        Err(unfit) => {
-            rules(map, &unfit.report, (&checkpoint.catalog, None), out)?;
-            out.flush()?;
-            error(&unfit.errors.into());
-            Ok(false)
-        }
-    }
 }
 
 /// Prints what each rule does, with an example before and, if the map fits, after the change.

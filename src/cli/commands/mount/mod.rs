@@ -179,6 +179,7 @@ pub(crate) fn tree(source_dir: MountedSource, newest: Newest, show: &Show) -> an
     newest.checkpoint.warnings.iter().for_each(warning);
     newest.transformed.overlays.warnings.iter().for_each(warning);
     newest.transformed.report.warnings.iter().for_each(warning);
+    newest.transformed.warnings.iter().for_each(warning);
     let Newest { stem, checkpoint: Checkpoint { catalog, stamp, .. }, .. } = newest;
     let (path, planned) = (source_dir.path(), Planned { stem: stem.into_encoded_bytes(), catalog, stamp });
     Tree::showing(show.clone(), Box::new(source_dir), [planned]).with_context(|| path.display().to_string())
@@ -206,6 +207,9 @@ fn misfits(counts: &Counts, mountpoint: &Path) -> String {
     )
 }
 
+/// The line about object-based checkpoints: TensorFlow restores a variable when the variable is created.
+const DEFERRED: &str = "\nA model that is not built yet is read when it is built: keep the mount until then.";
+
 /// Returns the message about a new mount: its contents, the changes of the map, and the commands for the next steps.
 fn message(source_dir: &MountedSource, newest: &Newest, mountpoint: &Path, show: &Show) -> String {
     let Newest { stem, checkpoint, transformed: outcome, count } = newest;
@@ -226,13 +230,14 @@ fn message(source_dir: &MountedSource, newest: &Newest, mountpoint: &Path, show:
         n => format!("{n} checkpoints, the newest {}: ", stem.display()),
     };
     let prefix = mountpoint.join(stem);
+    let deferred = if catalog.objects.is_some() { DEFERRED } else { "" };
     let look = show.first_directory().map_or_else(|| prefix.clone(), |directory| prefix.join(directory));
     format!(
         "{} is mounted on {}: {checkpoints}{variables}, {size}{map}\n  \
          restore  {prefix}\n  \
          look     ls {look}\n  \
          unmount  ckptfs umount {}\n\
-         It is read-only: save new checkpoints elsewhere.",
+         It is read-only: save new checkpoints elsewhere.{deferred}",
         source_dir.path().display(),
         mountpoint.display(),
         mountpoint.display(),

@@ -14,7 +14,7 @@ use crate::remap::objects::matching::search::{Edge, Meaning, PathMatch};
 use crate::remap::objects::plan::subtree::Subtree;
 
 /// The name of a Keras 3 optimizer's list of the weights that it trains.
-const TRAINED: &str = "_trainable_variables";
+pub(crate) const TRAINED: &str = "_trainable_variables";
 
 /// The dropped edges, objects and slots, each with its `drop` rule. The rule is `None` if no `keep` matches the
 /// variable, or no rule at all.

@@ -1,6 +1,7 @@
 //! The result: renamed variables and the counts of each rule.
 
 pub(crate) mod counts;
+mod trained;
 pub(crate) mod values;
 
 use std::collections::BTreeSet;
@@ -109,6 +110,7 @@ impl<'a> MappedObjects<'a> {
         mut warnings: Errors,
     ) -> Result<(Report, Vec<Variable>, Objects), MapMismatch> {
         let by_drop = self.count_drops(&mut counts);
+        self.refuse_trained(&mut errors);
         self.count_renames(&mut counts);
         self.count_aliases(&mut counts);
         self.count_made(&mut counts);
@@ -116,13 +118,13 @@ impl<'a> MappedObjects<'a> {
         steps.count(&self.names, &by_drop, &mut counts);
         let mut values = Values::new(self.matches.map, self.matches.variables);
         let variables = self.variables(&steps, &mut values, &mut warnings);
-        values.finish(&mut errors, &mut warnings);
+        let casts = values.finish(&mut errors, &mut warnings);
         let candidates = if counts.any_unused() { self.candidates() } else { BTreeSet::new() };
         let candidates: Vec<_> = candidates.iter().map(|name| name.as_slice()).collect();
         let gone = self.names.iter().enumerate().filter(|(_, name)| name.is_none());
         let dropped = gone.map(|(entry, _)| (entry, by_drop.get(&entry).copied())).collect();
         let total = self.matches.entries.len();
-        let report = Report { dropped, lost: self.lost(), total, warnings, ..Report::default() };
+        let report = Report { dropped, lost: self.lost(), total, warnings, casts, ..Report::default() };
         let report = conclude(self.matches.map, counts, &candidates, report, errors)?;
         let rewrite = self.rewrite.expect("without an error there is a graph");
         Ok((report, variables, objects(rewrite.graph, &rewrite.graph_bytes)))
