@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
+use crate::catalog::TruncatedFile;
 use crate::format::Malformed;
 use crate::name::{Name, listed};
 
@@ -32,8 +33,8 @@ pub enum Error {
     Unsupported(PathBuf, String),
     /// Entries that TensorFlow would misread, or that would abort its process.
     Entries(PathBuf, Vec<Fault>),
-    /// Data files that end before the variables in them end.
-    CutShort(Vec<Cut>),
+    /// An object graph, without which there are no names, in a data file that ends too early.
+    GraphLost(PathBuf, Fault, Vec<TruncatedFile>),
     /// An index that does not agree with the files that it names.
     Disagree(PathBuf, Vec<String>),
     /// Groups and datasets of an HDF5 file that are damaged.
@@ -47,37 +48,6 @@ pub struct Fault {
     pub key: Name,
     /// A description of the fault.
     pub(crate) what: String,
-}
-
-/// A data file that ends too early.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cut {
-    /// The file.
-    pub(crate) path: PathBuf,
-    /// Its length in bytes.
-    pub(crate) len: u64,
-    /// The length that the index requires.
-    pub(crate) needed: u64,
-    /// The number of variables beyond its end.
-    pub(crate) beyond: usize,
-    /// The number of variables in the checkpoint.
-    pub(crate) all: usize,
-}
-
-impl Cut {
-    /// Returns the last component of the path.
-    pub(super) fn name(&self) -> String {
-        self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
-    }
-}
-
-/// Format: `1000 bytes of 1,223,643; 13 of 15 variables are beyond its end`
-impl fmt::Display for Cut {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { beyond, all, .. } = self;
-        let (len, needed) = (grouped(self.len), grouped(self.needed));
-        write!(f, "{len} bytes of {needed}; {beyond} of {all} variables are beyond its end")
-    }
 }
 
 /// The number of faults that are described. The others are counted.
@@ -121,13 +91,7 @@ impl fmt::Display for Error {
             }
             Self::Unsupported(path, what) => write!(f, "{}: {what}", path.display()),
             Self::Entries(path, faults) => entries(f, path, faults),
-            Self::CutShort(cuts) => {
-                cuts.iter().try_for_each(|cut| writeln!(f, "{}: {cut}", cut.path.display()))?;
-                write!(
-                    f,
-                    "  help: the copy or the save stopped early; copy the file again from where it was saved"
-                )
-            }
+            Self::GraphLost(path, fault, files) => graph_lost(f, path, fault, files),
             Self::Disagree(path, faults) => disagree(f, path, faults),
             Self::Datasets(path, faults) => datasets(f, path, faults),
         }
@@ -135,17 +99,6 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
-
-/// Formats a number, with commas if it has five digits or more.
-fn grouped(n: u64) -> String {
-    let digits = n.to_string();
-    if digits.len() < 5 {
-        return digits;
-    }
-    let (first, rest) = digits.split_at((digits.len() - 1) % 3 + 1);
-    let groups = rest.as_bytes().chunks(3).map(|group| format!(",{}", String::from_utf8_lossy(group)));
-    first.to_owned() + &groups.collect::<String>()
-}
 
 fn help(f: &mut fmt::Formatter<'_>, nearest: &[String]) -> fmt::Result {
     match nearest {
@@ -159,6 +112,21 @@ fn entries(f: &mut fmt::Formatter<'_>, path: &Path, faults: &[Fault]) -> fmt::Re
     write!(f, "{}: {} {plural} that TensorFlow would misread or crash on", path.display(), faults.len())?;
     list(f, faults)?;
     write!(f, "\n  help: the checkpoint is damaged or incomplete; copy all its files again")
+}
+
+fn graph_lost(
+    f: &mut fmt::Formatter<'_>,
+    path: &Path,
+    fault: &Fault,
+    files: &[TruncatedFile],
+) -> fmt::Result {
+    write!(f, "{}: its object graph is lost, and with it the names of all variables", path.display())?;
+    files.iter().try_for_each(|file| write!(f, "\n  {file}"))?;
+    list(f, std::slice::from_ref(fault))?;
+    match files.iter().all(|file| file.instead.is_none()) {
+        true => write!(f, "\n  help: copy the file again from where it was saved"),
+        false => Ok(()),
+    }
 }
 
 fn datasets(f: &mut fmt::Formatter<'_>, path: &Path, faults: &[Fault]) -> fmt::Result {
@@ -185,20 +153,4 @@ fn disagree(f: &mut fmt::Formatter<'_>, path: &Path, faults: &[String]) -> fmt::
         write!(f, "\n  and {} more", faults.len() - SHOWN)?;
     }
     write!(f, "\n  help: copy all files of the model again, index and all")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_message_for_a_truncated_file_is_one_line_with_both_lengths() {
-        let path = "ckpt-9.data-00000-of-00001".into();
-        let cut = Cut { path, len: 1000, needed: 1_223_643, beyond: 13, all: 15 };
-        assert_eq!(cut.to_string(), "1000 bytes of 1,223,643; 13 of 15 variables are beyond its end");
-        assert_eq!(
-            ["12", "1234", "12345", "123456"].map(|n| grouped(n.parse().unwrap())),
-            ["12", "1234", "12,345", "123,456"]
-        );
-    }
 }

@@ -1,6 +1,6 @@
 //! The resolution of a path that the user gives to a checkpoint. Each file is probed once.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -75,22 +75,18 @@ pub fn resolve(path: &Path) -> Result<Resolved, Error> {
     }
 }
 
-/// Finds the checkpoint to which a path resolves, and returns a note for the user if there was a choice.
-pub(crate) fn locate(path: &Path) -> Result<(Located, Option<String>), Error> {
+/// Finds the checkpoints to which a path resolves.
+pub(crate) fn candidates(path: &Path) -> Result<Candidates, Error> {
     match resolve(path)? {
-        Resolved::Checkpoint(located) => Ok((located, None)),
+        Resolved::Checkpoint(located) => Ok(Candidates { located: vec![located], of_directory: None }),
         Resolved::SavedModel(directory) => {
             let dir = directory.path().join(VARIABLES);
             let directory = Directory::open(&dir).map_err(|error| Error::Io(dir.clone(), error))?;
             let prefix = Prefix::new(&dir, OsStr::new(VARIABLES));
-            Ok((Located { prefix, directory: Arc::new(directory), format: None }, None))
+            let located = Located { prefix, directory: Arc::new(directory), format: None };
+            Ok(Candidates { located: vec![located], of_directory: None })
         }
-        Resolved::Directory(directory) => newest(&directory).map(|(located, count)| {
-            let stem = located.prefix.stem.to_string_lossy();
-            let note = || format!("{} holds {count} checkpoints; using {stem}", directory.path().display());
-            let note = (count > 1).then(note);
-            (located, note)
-        }),
+        Resolved::Directory(directory) => Candidates::of_directory(&directory),
     }
 }
 
@@ -113,7 +109,7 @@ fn of_file(path: &Path, file: &Prefix, directory: &Arc<Directory>) -> Result<Loc
     let name = &file.stem;
     let probe = Probe::read(directory, name).map_err(|error| Error::Io(path.into(), error))?;
     if name == "checkpoint" && !probe.as_ref().is_some_and(Probe::is_table) {
-        return newest(directory).map(|(located, _)| located);
+        return Candidates::of_directory(directory).map(|mut candidates| candidates.located.swap_remove(0));
     }
     if let Some(format) = probe.as_ref().and_then(|probe| of_head(probe, name)) {
         let stem = (format.stem)(name);
@@ -154,24 +150,50 @@ fn of_other_format(directory: &Arc<Directory>, stem: &OsStr) -> Option<Located> 
     Some(Located { prefix, directory: directory.clone(), format: Some(format) })
 }
 
-/// Finds the newest checkpoint of a directory, and counts its checkpoints. The newest is the last complete one in the
-/// order of `in_order`, or else the one with the newest index.
-///
-/// # Errors
-/// An error of reading, or [`Error::NoCheckpoints`].
-pub fn newest(directory: &Arc<Directory>) -> Result<(Located, usize), Error> {
-    let unreadable = |error| Error::Io(directory.path().into(), error);
-    let state = checkpoint_list::state_file(directory, OsStr::new("checkpoint"));
-    let mut checkpoints = formats::find_checkpoints(directory, &directory.entries().map_err(unreadable)?);
-    checkpoints.retain(|stem, _| !is_second_name(directory, stem, state.as_ref()));
-    let indexed = checkpoints.iter().filter(|(_, files)| files.index.is_some());
-    let incomplete = indexed.clone().max_by(|a, b| checkpoint_list::by_age(*a, *b)).map(|(stem, _)| stem);
-    let complete =
-        checkpoint_list::in_order(&checkpoints, state.as_ref()).checkpoints.pop().map(|(stem, _)| stem);
-    let stem = complete.or(incomplete.cloned()).ok_or_else(|| diagnose::no_checkpoints(directory))?;
-    let files = &checkpoints[&stem];
-    let prefix = files.prefix(directory.path(), &stem);
-    Ok((Located { prefix, directory: directory.clone(), format: files.format }, indexed.count()))
+/// The checkpoints to which a path resolves, in the order in which they are tried: the newest first. Only a directory has
+/// several.
+pub(crate) struct Candidates {
+    /// The checkpoints.
+    pub(crate) located: Vec<Located>,
+    /// The directory, if the path is one.
+    pub(crate) of_directory: Option<Arc<Directory>>,
+}
+
+impl Candidates {
+    /// Finds the checkpoints of a directory. The first is the last complete one in the order of `in_order`. Incomplete
+    /// ones follow, the one with the newest index first.
+    ///
+    /// # Errors
+    /// An error of reading, or [`Error::NoCheckpoints`].
+    pub(crate) fn of_directory(directory: &Arc<Directory>) -> Result<Self, Error> {
+        let unreadable = |error| Error::Io(directory.path().into(), error);
+        let state = checkpoint_list::state_file(directory, OsStr::new("checkpoint"));
+        let mut checkpoints = formats::find_checkpoints(directory, &directory.entries().map_err(unreadable)?);
+        checkpoints.retain(|stem, _| !is_second_name(directory, stem, state.as_ref()));
+        let complete = checkpoint_list::in_order(&checkpoints, state.as_ref()).checkpoints;
+        let complete: Vec<_> = complete.iter().rev().map(|(stem, _)| stem).collect();
+        let incomplete = checkpoints.iter().filter(|(_, files)| files.index.is_some());
+        let mut incomplete: Vec<_> = incomplete.filter(|(stem, _)| !complete.contains(stem)).collect();
+        incomplete.sort_by(|a, b| checkpoint_list::by_age(*b, *a));
+        let located = |stem: &OsString| {
+            let files = &checkpoints[stem];
+            let prefix = files.prefix(directory.path(), stem);
+            Located { prefix, directory: directory.clone(), format: files.format }
+        };
+        let stems = complete.into_iter().chain(incomplete.into_iter().map(|(stem, _)| stem));
+        let located: Vec<_> = stems.map(located).collect();
+        match located.is_empty() {
+            true => Err(diagnose::no_checkpoints(directory)),
+            false => Ok(Self { located, of_directory: Some(directory.clone()) }),
+        }
+    }
+
+    /// Returns a note for the user if there was a choice.
+    pub(crate) fn note(&self, chosen: &Located) -> Option<String> {
+        let (directory, count) = (self.of_directory.as_ref()?.path().display(), self.located.len());
+        let stem = chosen.prefix.stem.to_string_lossy();
+        (count > 1).then(|| format!("{directory} holds {count} checkpoints; using {stem}"))
+    }
 }
 
 /// The file in which a mount reports its status.
@@ -201,7 +223,10 @@ mod tests {
             "model_checkpoint_path: 'ckpt-9' all_model_checkpoint_paths: ['ckpt-8', 'ckpt-9']",
         );
         let directory = Arc::new(Directory::open(dir.path()).unwrap());
-        let newest = || newest(&directory).map(|(located, count)| (located.prefix.stem, count)).unwrap();
+        let newest = || {
+            let found = Candidates::of_directory(&directory).unwrap().located;
+            (found[0].prefix.stem.clone(), found.len())
+        };
         assert_eq!(newest(), ("ckpt-9".into(), 3), "in a directory of its own it is one");
         fs::create_dir(dir.path().join(".ckptfs")).unwrap();
         write(STATUS, "{}");

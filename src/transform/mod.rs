@@ -1,6 +1,8 @@
 //! The transformation of a checkpoint, in four steps: overlay the values of other checkpoints, apply the map, convert
-//! to the target kind (with or without an object graph), and match the names of another checkpoint.
+//! to the target kind (with or without an object graph), and match the names of another checkpoint. What is damaged in
+//! the source and still there after that is refused.
 
+pub(crate) mod damage;
 pub(crate) mod kind;
 pub(crate) mod like;
 pub mod overlay;
@@ -13,6 +15,7 @@ use crate::remap::apply;
 use crate::remap::plan::MapMismatch;
 use crate::remap::report::Report;
 use crate::source_file::Stamp;
+use crate::transform::damage::{DamagedVariables, Salvage, Soundness};
 use crate::transform::like::mismatch::LikeMismatch;
 use crate::transform::like::{Filling, Likeness, Wanted, like};
 use crate::transform::overlay::Overlays;
@@ -43,6 +46,8 @@ pub(crate) struct Transformed {
     pub(crate) report: Report,
     /// The result of `--like`. `None` if it was not requested.
     pub(crate) likeness: Option<Likeness>,
+    /// The warning that names what `--salvage` left out.
+    pub(crate) salvaged: Option<String>,
 }
 
 /// The reason why a transformation failed.
@@ -58,17 +63,46 @@ pub enum TransformError {
     /// The checkpoint cannot be made like the other one.
     #[error(transparent)]
     Like(#[from] LikeMismatch),
+    /// The checkpoint is damaged, and the flags do not say what to do about it.
+    #[error(transparent)]
+    Damaged(Box<DamagedVariables>),
 }
 
 impl Transform {
     /// Applies the transformation. After an error, the catalog must not be used.
     ///
     /// # Errors
-    /// Every mismatch.
+    /// Every mismatch, or every variable that is damaged in the source and neither replaced nor left out.
     pub(crate) fn apply(&self, catalog: &mut Catalog) -> Result<Transformed, TransformError> {
-        let overlaid = self.overlays.lay(catalog)?;
+        match self.apply_to_damaged(catalog)? {
+            (transformed, None) => Ok(transformed),
+            (_, Some(damaged)) => Err(TransformError::Damaged(damaged.into())),
+        }
+    }
+
+    /// Like [`Self::apply`], but returns the damaged variables that are left instead of refusing them, for a caller that
+    /// shows names.
+    ///
+    /// # Errors
+    /// Every mismatch.
+    pub(crate) fn apply_to_damaged(
+        &self,
+        catalog: &mut Catalog,
+    ) -> Result<(Transformed, Option<DamagedVariables>), TransformError> {
+        let sound = Soundness::of(catalog);
+        let overlays = self.overlays.lay(catalog)?;
+        let salvage = Salvage::of(&self.map, catalog, &sound)?;
         let report = apply(&self.map, catalog)?;
-        Ok(Transformed { overlays: overlaid, report, likeness: self.fit(catalog)? })
+        let salvaged = salvage.finish(&self.map, &report, catalog);
+        let likeness = self.fit(catalog)?;
+        let damaged = sound.judge(catalog);
+        Ok((Transformed { overlays, report, likeness, salvaged }, damaged))
+    }
+
+    /// Returns the transformation without the rules of the map, except that it leaves out what is damaged if the map does.
+    pub(crate) fn without_rules(&self) -> Self {
+        let map = if self.map.salvages() { Map::salvage() } else { Map::default() };
+        Self { overlays: self.overlays.clone(), map, ..Self::default() }
     }
 
     /// Applies the transformation to the only or newest checkpoint of a source. `head` identifies the file that lists
@@ -95,6 +129,12 @@ impl Transform {
             convert_kind(catalog, target);
         }
         self.like.as_ref().map(|(wanted, filling)| like(catalog, wanted, *filling)).transpose()
+    }
+}
+
+impl From<DamagedVariables> for TransformError {
+    fn from(damaged: DamagedVariables) -> Self {
+        Self::Damaged(damaged.into())
     }
 }
 

@@ -60,7 +60,7 @@ const COUNTED: usize = 1000;
 
 impl Args {
     pub(crate) fn run(&self) -> anyhow::Result<ExitCode> {
-        let (checkpoint, _) = self.map.open(&self.source)?;
+        let checkpoint = self.map.open_damaged(&self.source)?;
         let variables = &checkpoint.catalog.variables;
         let names: Vec<_> = variables.iter().map(|variable| variable.name.as_bytes()).collect();
         let mut listed: Vec<_> = match self.patterns.as_slice() {

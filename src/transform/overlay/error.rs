@@ -20,6 +20,8 @@ pub enum Fault {
     Unlike { flag: String, found: String, wanted: String },
     /// A data file is missing.
     NoValues { flag: String, names: Vec<Name> },
+    /// The variables are damaged in the overlay, each with the reason.
+    Damaged { flag: String, names: Vec<(Name, String)> },
     /// Two variables of the overlay match the same variable of the base.
     Twice { flag: String, name: Name, both: [Name; 2] },
     /// The overlay has names only, but the base has an object graph, which has no place for them.
@@ -67,6 +69,12 @@ impl fmt::Display for Fault {
                     "{flag}: a data file is missing, so there are no values of {}",
                     listed(names, LISTED)
                 )
+            }
+            Self::Damaged { flag, names } => {
+                write!(f, "{flag}: {} of its variables cannot be taken: damaged", names.len())?;
+                let first = names.iter().take(LISTED);
+                first.into_iter().try_for_each(|(name, what)| write!(f, "\n  {name}: {what}"))?;
+                write!(f, "\n  help: take them from another checkpoint; --salvage leaves them out")
             }
             Self::Twice { flag, name, both: [first, second] } => {
                 write!(f, "{flag}: {first} and {second} are two there, and here both are {name}")

@@ -42,6 +42,7 @@ pub struct Overlay {
 }
 
 /// One variable from another checkpoint.
+#[derive(Clone)]
 pub struct Take {
     /// The name, the same in both checkpoints.
     pub name: String,
@@ -50,7 +51,7 @@ pub struct Take {
 }
 
 /// The overlays of a base checkpoint.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Overlays {
     /// Checkpoints whose variables all overlay the base. If two have one name, the later wins.
     pub whole: Vec<Arc<Overlay>>,
@@ -130,7 +131,10 @@ impl Take {
             (_, Err(other)) => return Err(unnamed(&self.from.name)(other)),
         };
         let (have, want) = (&other.tensor, &base.tensor);
-        if !is_alike(have, want) {
+        if let Some(damage) = have.damage() {
+            return Err(Fault::Damaged { flag, names: vec![(other.name.clone(), damage.what.to_string())] });
+        }
+        if want.damage().is_none_or(|damage| damage.is_described) && !is_alike(have, want) {
             return Err(Fault::Unlike { flag, found: described(have), wanted: described(want) });
         }
         if !have.is_there() {
@@ -155,6 +159,12 @@ fn lay(overlay: &Arc<Overlay>, catalog: &mut Catalog, ledger: &mut Ledger, fault
     if !missing.is_empty() {
         let names = missing.iter().map(|variable| variable.name.clone()).collect();
         return faults.push(Fault::NoValues { flag, names });
+    }
+    let used = replaced.iter().map(|(variable, _)| *variable).chain(new.iter().copied());
+    let damaged = used.filter_map(|variable| Some((&variable.name, variable.tensor.damage()?)));
+    let names: Vec<_> = damaged.map(|(name, damage)| (name.clone(), damage.what.to_string())).collect();
+    if !names.is_empty() {
+        return faults.push(Fault::Damaged { flag, names });
     }
     for (variable, at) in replaced {
         let base = &mut catalog.variables[at];

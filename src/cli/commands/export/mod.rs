@@ -87,7 +87,7 @@ impl Args {
                 format.name
             );
         }
-        let (checkpoint, _) = self.map.open(&self.source)?;
+        let checkpoint = self.map.open(&self.source)?;
         let variables = counted(checkpoint.catalog.variables.len(), "variable");
         let out = target::path(&self.out, &checkpoint.prefix.stem, (format.ending)(self));
         let outputs = (format.outputs)(self, &out, checkpoint)?;

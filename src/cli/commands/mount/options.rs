@@ -38,6 +38,7 @@ const WORDS: &[(&str, Effect)] = &[
     ("missing", With(|args, value| args.map.set("missing", value))),
     ("nonempty", Set(|args| args.nonempty = true)),
     ("overlay", With(|args, value| args.map.set("overlay", value))),
+    ("salvage", Set(|args| args.map.add_salvage())),
     ("show", With(|args, value| Show::parse(value).map(|show| args.serve.show = show))),
     ("take", With(|args, value| args.map.set("take", value))),
     ("target", With(|args, value| args.map.set("target", value))),
