@@ -148,6 +148,11 @@ impl MountedSource {
         }
         let open = |stem: &OsString| {
             let mut checkpoint = self.checkpoint(stem)?;
+            if let SourceKind::Directory = self.kind {
+                checkpoint
+                    .warnings
+                    .extend(source::unfinished(&self.dir, &self.dir.entries().unwrap_or_default()));
+            }
             checkpoint.catalog.checksum_store = self.checksum_store.clone();
             let applied = self.transform.apply_to(&checkpoint.stamp, &mut checkpoint.catalog);
             let outcome = applied.map_err(|error| self.advised(error, &checkpoint))?;

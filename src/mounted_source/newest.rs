@@ -52,7 +52,7 @@ pub(crate) fn open_newest(candidates: &Candidates, transform: &Transform) -> Res
         let several = candidates.of_directory.is_some();
         let advise = |error| advised(error, &checkpoint, &located.directory, several);
         let transformed = applied.map_err(advise)?;
-        checkpoint.warnings.splice(0..0, candidates.note(located));
+        checkpoint.warnings.splice(0..0, candidates.notes(located));
         Ok((checkpoint, transformed))
     };
     let ((checkpoint, transformed), skipped) = first_sound(&candidates.located, stem, open)?;

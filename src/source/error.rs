@@ -11,8 +11,11 @@ use crate::name::{Name, listed};
 #[derive(Debug)]
 pub enum Error {
     /// A path that leads to nothing.
-    #[allow(missing_docs, reason = "the path that was given, and what is called nearly so, nearest first")]
-    NotFound { path: PathBuf, nearest: Vec<String> },
+    #[allow(
+        missing_docs,
+        reason = "the path that was given, what is called nearly so, nearest first, and true if a save of it began"
+    )]
+    NotFound { path: PathBuf, nearest: Vec<String>, is_unfinished: bool },
     /// A directory without checkpoints.
     #[allow(
         missing_docs,
@@ -58,8 +61,15 @@ const LISTED: usize = 10;
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotFound { path, nearest } => {
+            Self::NotFound { path, nearest, is_unfinished } => {
                 write!(f, "{}: no checkpoint there: neither {0}.index nor a directory", path.display())?;
+                if *is_unfinished {
+                    write!(
+                        f,
+                        "\n  {}_temp/ is a save of it that has not finished, or was interrupted",
+                        path.display()
+                    )?;
+                }
                 help(f, nearest)
             }
             Self::NoCheckpoints { dir, holds, below } => {

@@ -42,7 +42,7 @@ pub(crate) use formats::{find_checkpoints, find_files};
 pub(crate) use meta_graph::wanted as wanted_by_graph;
 pub(crate) use other_step::other_step;
 pub use prefix::Prefix;
-pub(crate) use resolve::{Candidates, candidates};
+pub(crate) use resolve::{Candidates, candidates, unfinished};
 pub use resolve::{Located, Resolved, resolve};
 pub(crate) use saved_model::{VARIABLES, is_saved_model};
 pub(crate) use sniff::{is_index, is_table};
@@ -92,7 +92,7 @@ pub fn open(path: &Path) -> Result<Checkpoint, Error> {
             }
         }
     };
-    let notes = skipped.into_iter().chain(candidates.note(located));
+    let notes = skipped.into_iter().chain(candidates.notes(located));
     checkpoint.warnings.splice(0..0, notes);
     Ok(checkpoint)
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::{fs, io};
 
-use crate::directory::Directory;
+use crate::directory::{Directory, Entry};
 use crate::format::checkpoint_state::State;
 use crate::source::checkpoint_files::Part;
 use crate::source::error::Error;
@@ -14,7 +14,7 @@ use crate::source::file_format::SourceFormat;
 use crate::source::prefix::Prefix;
 use crate::source::saved_model::{VARIABLES, is_saved_model};
 use crate::source::sniff::Probe;
-use crate::source::{checkpoint_list, diagnose, formats};
+use crate::source::{checkpoint_files, checkpoint_list, diagnose, formats};
 
 /// A checkpoint that was found and not yet opened.
 #[derive(Clone, Debug)]
@@ -67,9 +67,14 @@ pub fn resolve(path: &Path) -> Result<Resolved, Error> {
             let located = around.as_ref().ok().and_then(|directory| of_other_format(directory, &prefix.stem));
             let nearest =
                 || around.as_ref().map_or_else(|_| vec![], |around| diagnose::nearest(around, &prefix));
-            located
-                .map(Resolved::Checkpoint)
-                .ok_or_else(|| Error::NotFound { path: path.into(), nearest: nearest() })
+            located.map(Resolved::Checkpoint).ok_or_else(|| {
+                let is_temporary = |around: &Arc<Directory>| {
+                    let entries = around.entries().unwrap_or_default();
+                    checkpoint_files::unfinished(around, &entries).contains(&prefix.stem)
+                };
+                let is_unfinished = around.as_ref().is_ok_and(is_temporary);
+                Error::NotFound { path: path.into(), nearest: nearest(), is_unfinished }
+            })
         }
         Err(error) => Err(unreadable(error)),
     }
@@ -78,13 +83,13 @@ pub fn resolve(path: &Path) -> Result<Resolved, Error> {
 /// Finds the checkpoints to which a path resolves.
 pub(crate) fn candidates(path: &Path) -> Result<Candidates, Error> {
     match resolve(path)? {
-        Resolved::Checkpoint(located) => Ok(Candidates { located: vec![located], of_directory: None }),
+        Resolved::Checkpoint(located) => Ok(Candidates::one(located)),
         Resolved::SavedModel(directory) => {
             let dir = directory.path().join(VARIABLES);
             let directory = Directory::open(&dir).map_err(|error| Error::Io(dir.clone(), error))?;
             let prefix = Prefix::new(&dir, OsStr::new(VARIABLES));
             let located = Located { prefix, directory: Arc::new(directory), format: None };
-            Ok(Candidates { located: vec![located], of_directory: None })
+            Ok(Candidates::one(located))
         }
         Resolved::Directory(directory) => Candidates::of_directory(&directory),
     }
@@ -157,9 +162,15 @@ pub(crate) struct Candidates {
     pub(crate) located: Vec<Located>,
     /// The directory, if the path is one.
     pub(crate) of_directory: Option<Arc<Directory>>,
+    /// The notes about saves that have not finished.
+    unfinished: Vec<String>,
 }
 
 impl Candidates {
+    fn one(located: Located) -> Self {
+        Self { located: vec![located], of_directory: None, unfinished: Vec::new() }
+    }
+
     /// Finds the checkpoints of a directory. The first is the last complete one in the order of `in_order`. Incomplete
     /// ones follow, the one with the newest index first.
     ///
@@ -168,7 +179,8 @@ impl Candidates {
     pub(crate) fn of_directory(directory: &Arc<Directory>) -> Result<Self, Error> {
         let unreadable = |error| Error::Io(directory.path().into(), error);
         let state = checkpoint_list::state_file(directory, OsStr::new("checkpoint"));
-        let mut checkpoints = formats::find_checkpoints(directory, &directory.entries().map_err(unreadable)?);
+        let entries = directory.entries().map_err(unreadable)?;
+        let mut checkpoints = formats::find_checkpoints(directory, &entries);
         checkpoints.retain(|stem, _| !is_second_name(directory, stem, state.as_ref()));
         let complete = checkpoint_list::in_order(&checkpoints, state.as_ref()).checkpoints;
         let complete: Vec<_> = complete.iter().rev().map(|(stem, _)| stem).collect();
@@ -184,16 +196,36 @@ impl Candidates {
         let located: Vec<_> = stems.map(located).collect();
         match located.is_empty() {
             true => Err(diagnose::no_checkpoints(directory)),
-            false => Ok(Self { located, of_directory: Some(directory.clone()) }),
+            false => Ok(Self {
+                located,
+                of_directory: Some(directory.clone()),
+                unfinished: unfinished(directory, &entries),
+            }),
         }
     }
 
-    /// Returns a note for the user if there was a choice.
-    pub(crate) fn note(&self, chosen: &Located) -> Option<String> {
-        let (directory, count) = (self.of_directory.as_ref()?.path().display(), self.located.len());
-        let stem = chosen.prefix.stem.to_string_lossy();
-        (count > 1).then(|| format!("{directory} holds {count} checkpoints; using {stem}"))
+    /// Returns the notes for the user: one if there was a choice, and one for each save that has not finished.
+    pub(crate) fn notes(&self, chosen: &Located) -> impl Iterator<Item = String> {
+        let (count, stem) = (self.located.len(), chosen.prefix.stem.to_string_lossy());
+        let directory = self.of_directory.as_ref().filter(|_| count > 1);
+        let note = |directory: &Arc<Directory>| {
+            format!("{} holds {count} checkpoints; using {stem}", directory.path().display())
+        };
+        directory.map(note).into_iter().chain(self.unfinished.clone())
     }
+}
+
+/// Returns a note about each save in a directory that has not finished.
+pub(crate) fn unfinished(directory: &Directory, entries: &[Entry]) -> Vec<String> {
+    let note = |stem: OsString| {
+        let stem = stem.to_string_lossy();
+        let temporary = directory.path().join(format!("{stem}_temp"));
+        format!(
+            "{}/: a save that has not finished, or was interrupted; {stem} is not there",
+            temporary.display()
+        )
+    };
+    checkpoint_files::unfinished(directory, entries).into_iter().map(note).collect()
 }
 
 /// The file in which a mount reports its status.

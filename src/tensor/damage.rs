@@ -21,7 +21,7 @@ const MAX_CLAIM: u64 = 1 << 38;
 #[derive(Clone)]
 pub struct Damage {
     /// A description, with the file, the offset and both numbers.
-    pub(crate) what: Arc<str>,
+    pub what: Arc<str>,
     /// The data file, offset and length that the entry claims. `None` if it claims none.
     pub(crate) range: Option<(Arc<SourceFile>, u64, u64)>,
     /// False if dtype and shape are unknown too.
@@ -46,7 +46,9 @@ impl Tensor {
         if shape.num_elements().is_none_or(|elements| elements > MAX_CLAIM) {
             return Self::damaged(Dtype::Variant, Shape::default(), Damage { is_described: false, ..damage });
         }
-        let len = damage.range.as_ref().map_or(1, |(_, _, len)| (*len).clamp(1, MAX_CLAIM));
+        let claimed = damage.range.as_ref().map(|(_, _, len)| *len);
+        let size = || Some(shape.num_elements()?.saturating_mul(dtype.width()?));
+        let len = claimed.or_else(size).unwrap_or(1).clamp(1, MAX_CLAIM);
         let data = vec![Extent::Decoded { data: Arc::new(Lost(damage.what.clone())), len }];
         Self { made: Some(Box::new(Origins::Damaged(damage))), ..Self::new(dtype, shape, data, None) }
     }

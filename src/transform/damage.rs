@@ -12,7 +12,7 @@ use crate::remap::report::Report;
 use crate::tensor::Tensor;
 
 /// The maximum number of damaged variables that a message names. It counts the others.
-const NAMED: usize = 50;
+const NAMED: usize = 20;
 /// The maximum number of damaged variables for which a message has a line to take them from another step.
 const TAKEN: usize = 5;
 
@@ -123,7 +123,9 @@ impl DamagedVariables {
             _ => format!("{damaged} of {all} variables {are} damaged; the other {sound} are sound"),
         };
         let files: String = self.truncated.iter().map(|file| format!("\n  {file}")).collect();
-        head + &files + &named(&self.variables)
+        // If nothing is sound in a file, its length says all.
+        let is_all = sound == 0 && !files.is_empty();
+        head + &files + &if is_all { String::new() } else { named(&self.variables) }
     }
 
     /// Returns the flags that leave out or replace what is damaged, each with its effect.

@@ -227,12 +227,12 @@ impl<'a> Rows<'a> {
                 self.shards.len()
             )
         })?;
+        if let Some(what) = self.ends.note(shard, entry) {
+            return Err(what);
+        }
         let Entry { offset, size, .. } = *entry;
         if offset.checked_add(size).is_none_or(|end| end > i64::MAX as u64) {
             return Err(format!("bytes {offset}+{size} overflow"));
-        }
-        if let Some(what) = self.ends.note(shard, entry) {
-            return Err(what);
         }
         let data = vec![Extent::Range { file: shard.clone(), offset, len: size }];
         let tensor = Tensor::new(dtype, shape, data, Some(entry.crc32c));

@@ -1,6 +1,6 @@
 //! `ckptfs check`: validates a map against a checkpoint without mounting.
 
-mod data;
+pub(crate) mod data;
 mod directory;
 mod page;
 
