@@ -182,7 +182,7 @@ impl std::error::Error for DamagedVariables {}
 
 /// Returns a line for each variable without values, and the number of those that are not named.
 fn named(variables: &[Variable]) -> String {
-    let line = |variable: &Variable| format!("\n  {}: {}", variable.name, reason(&variable.tensor));
+    let line = |variable: &Variable| format!("\n  {}: {}", variable.name_before(), reason(&variable.tensor));
     let lines: String = variables.iter().take(NAMED).map(line).collect();
     match variables.len().saturating_sub(NAMED) {
         0 => lines,

@@ -53,6 +53,8 @@ pub(crate) fn values(catalog: &Catalog) -> Vec<(String, Arc<Tensor>)> {
 pub(crate) fn place(tensor: &Tensor) -> String {
     match tensor.ranges().as_slice() {
         [(shard, offset, len), ..] => format!(", in {} at {offset}+{len}", shard.name()),
-        [] => String::new(),
+        [] => {
+            tensor.sources().map(|source| place(source)).find(|place| !place.is_empty()).unwrap_or_default()
+        }
     }
 }
