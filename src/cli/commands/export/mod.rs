@@ -22,6 +22,7 @@ use crate::cli::flags::map_flags::MapFlags;
 use crate::cli::output::terminal::{bytes, counted, progress_bar, say, warning};
 use crate::export::{CopyMode, Output};
 use crate::extent::VirtualFile;
+use crate::name::listed;
 use crate::source::Checkpoint;
 use crate::{export, tree, view};
 
@@ -205,19 +206,20 @@ fn sound(catalog: &Catalog) -> anyhow::Result<()> {
     complete(catalog)?;
     let (names, tensors): (Vec<_>, Vec<_>) = data::values(catalog).into_iter().unzip();
     let verdicts = audit(&tensors, &|_| {});
-    let damaged = names.iter().zip(&tensors).zip(verdicts).filter_map(|((name, tensor), verdict)| {
-        let Verdict::Damaged(error) = verdict else { return None };
-        Some(format!("\n  {name}{}: {error}", data::place(tensor)))
-    });
-    let damaged: Vec<_> = damaged.collect();
-    match damaged.len() {
-        0 => Ok(()),
-        n => bail!(
-            "damaged: {} not match the saved checksums; nothing was written{}{}\n  \
+    let (mut damaged, mut lines) = (Vec::new(), String::new());
+    for ((name, tensor), verdict) in names.iter().zip(&tensors).zip(verdicts) {
+        let Verdict::Damaged(error) = verdict else { continue };
+        if damaged.len() < LISTED {
+            lines += &format!("\n  {name}{}: {error}", data::place(tensor));
+        }
+        damaged.push(name);
+    }
+    match damaged.as_slice() {
+        [] => Ok(()),
+        names => bail!(
+            "damaged: these values do not match their saved checksums: {}{lines}\n  \
              help: leave them out (--drop), or take them from another checkpoint (--take)",
-            if n == 1 { "1 value does".into() } else { format!("{n} values do") },
-            damaged[..n.min(LISTED)].concat(),
-            if n > LISTED { format!("\n  and {} more", n - LISTED) } else { String::new() }
+            listed(names, LISTED)
         ),
     }
 }
