@@ -25,7 +25,7 @@ pub struct DamagedVariables {
     pub(crate) variables: Vec<Variable>,
     /// The data files of these that end too early.
     truncated: Vec<TruncatedFile>,
-    /// The number of damaged variables in the source, and of all.
+    /// The number of variables in the source that have no values, and of all.
     counts: (usize, usize),
     /// Another step of the same directory in which these variables are sound.
     pub(crate) other_step: Option<String>,
@@ -35,13 +35,13 @@ pub struct DamagedVariables {
 
 /// The soundness of the variables of a source, before anything changes them.
 pub(crate) struct Soundness {
-    /// The number of damaged variables, and of all.
+    /// The number of variables without values, and of all.
     counts: (usize, usize),
 }
 
 impl Soundness {
     pub(crate) fn of(catalog: &Catalog) -> Self {
-        Self { counts: (catalog.damaged().count(), catalog.variables.len()) }
+        Self { counts: (catalog.lost().count(), catalog.variables.len()) }
     }
 
     /// Returns the error for the variables that are still damaged, or `None`.

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use ckptfs::dtype::Dtype;
-use ckptfs::format::bundle::Entry;
+use ckptfs::format::bundle::{Entry, Extent};
+use ckptfs::format::slice_key;
 use tempfile::TempDir;
 
 use crate::support::bundle::{Bundle, f32s};
@@ -236,6 +237,30 @@ fn an_entry_that_tensorflow_would_misread_is_left_out_like_lost_bytes() {
     assert!(said.contains("b/unread: the entry does not parse"), "{said}");
     assert_eq!(ok("ls", &prefix, &["--salvage"]).0, "a\n");
     assert_eq!(ok("ls", &prefix, &["--drop", "wrong", "--drop", "b"]), ("a\n".into(), String::new()));
+}
+
+#[test]
+fn a_variable_without_all_of_its_slices_can_be_dropped_kept_away_or_salvaged() {
+    let dir = tempfile::tempdir().unwrap();
+    let prefix = dir.path().join("ckpt-1");
+    let rows = |start, length| vec![Extent { start, length: Some(length) }];
+    let slices = vec![rows(0, 1), rows(1, 1)];
+    let whole = Entry { dtype: Dtype::Float32.tensorflow(), shape: vec![2], slices, ..Entry::default() };
+    let half =
+        Entry { dtype: Dtype::Float32.tensorflow(), shape: vec![1], offset: 4, size: 4, ..Entry::default() };
+    Bundle::new()
+        .floats("a", &[1.0, 2.0])
+        .entry("edge", &whole)
+        .entry(slice_key::encode(b"edge", &rows(0, 1)), &half)
+        .write(&prefix);
+    assert!(fails("check", &prefix, &[]).contains("edge: lists slice 1,1, which has no row"));
+    for flags in [&["--drop", "edge*"][..], &["--keep", "a"], &["--salvage"]] {
+        ok("check", &prefix, flags);
+        assert_eq!(ok("ls", &prefix, flags).0, "a\n");
+        let out = dir.path().join(format!("out{}", flags.len()));
+        ok("export", &prefix, &[&[out.to_str().unwrap(), "--force"], flags].concat());
+        assert_eq!(ok("ls", &out, &[]), ("a\n".into(), String::new()));
+    }
 }
 
 #[test]

@@ -142,7 +142,10 @@ normal = { std = 1e-3 }
 
     #[test]
     fn every_key_and_setting_is_written_and_read_again() {
-        let first = map(&[Flag::Rename(r"a\=b=c'd".into()), Flag::CollisionFirst, Flag::DropOptimizer], FILE);
+        let first = map(
+            &[Flag::Rename(r"a\=b=c'd".into()), Flag::CollisionFirst, Flag::DropOptimizer, Flag::Salvage],
+            FILE,
+        );
         let text = first.to_toml();
         let second = map(&[], &text);
         let keys = |map: &Map| map.rules.iter().map(row).collect::<Vec<_>>();
