@@ -163,7 +163,7 @@ pub(crate) struct Candidates {
     /// The directory, if the path is one.
     pub(crate) of_directory: Option<Arc<Directory>>,
     /// The notes about saves that have not finished.
-    unfinished: Vec<String>,
+    pub(crate) unfinished: Vec<String>,
 }
 
 impl Candidates {

@@ -235,6 +235,8 @@ fn an_entry_that_tensorflow_would_misread_is_left_out_like_lost_bytes() {
     assert!(said.contains("2 of 3 variables are damaged; the other one is sound"), "{said}");
     assert!(said.contains("wrong: 4 bytes, but float32 [2] takes 8"), "{said}");
     assert!(said.contains("b/unread: the entry does not parse"), "{said}");
+    let long = ok("ls", &prefix, &["--long"]).0;
+    assert!(long.lines().any(|line| line.split_whitespace().eq(["?", "?", "?", "b/unread"])), "{long}");
     assert_eq!(ok("ls", &prefix, &["--salvage"]).0, "a\n");
     assert_eq!(ok("ls", &prefix, &["--drop", "wrong", "--drop", "b"]), ("a\n".into(), String::new()));
 }
@@ -343,6 +345,7 @@ fn a_save_that_has_not_finished_is_mentioned_in_one_line() {
         matches!(lines[..], [line] if line.contains("ckpt-4_temp/: a save that has not finished")),
         "{said}"
     );
+    assert!(ok("check", &train.dir, &["--drop", "c"]).1.contains("ckpt-4_temp/: a save"));
     let said = fails("ls", &train.path("ckpt-4"), &[]);
     assert!(said.contains("ckpt-4_temp/ is a save of it that has not finished"), "{said}");
 }

@@ -69,6 +69,7 @@ impl Args {
         page: &mut Page<W>,
     ) -> anyhow::Result<bool> {
         let candidates = Candidates::of_directory(dir)?;
+        candidates.unfinished.iter().for_each(warning);
         let located = &candidates.located[0];
         let newest = match self.located(located, true, transform, page) {
             Ok(is_good) => is_good,
