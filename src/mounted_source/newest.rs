@@ -29,7 +29,7 @@ pub(crate) struct Opened {
     /// The newer checkpoints that are damaged, the newest first.
     pub(crate) skipped: Vec<Skipped>,
     /// The damaged variables, if the caller accepts them.
-    pub(crate) damaged: Option<DamagedVariables>,
+    pub(crate) damaged: Option<Box<DamagedVariables>>,
 }
 
 /// Format: `ckpt-3 is not whole and not served; latest is ckpt-2`, and the reason.
@@ -68,7 +68,7 @@ pub(crate) fn open_damaged(candidates: &Candidates, transform: &Transform) -> Re
         (Err(Error::Transform(TransformError::Damaged(damaged))), Some(located)) => {
             let mut checkpoint = source::open_located(located)?;
             let (transformed, _) = transform.apply_to_damaged(&mut checkpoint.catalog)?;
-            Ok(Opened { checkpoint, transformed, skipped: Vec::new(), damaged: Some(*damaged) })
+            Ok(Opened { checkpoint, transformed, skipped: Vec::new(), damaged: Some(damaged) })
         }
         (opened, _) => opened,
     }

@@ -45,24 +45,19 @@ impl Soundness {
     }
 
     /// Returns the error for the variables that are still damaged, or `None`.
-    pub(crate) fn judge(&self, catalog: &Catalog) -> Option<DamagedVariables> {
+    pub(crate) fn judge(&self, catalog: &Catalog) -> Option<Box<DamagedVariables>> {
         self.error(catalog, catalog.damaged().cloned().collect())
     }
 
-    fn error(&self, catalog: &Catalog, variables: Vec<Variable>) -> Option<DamagedVariables> {
+    fn error(&self, catalog: &Catalog, variables: Vec<Variable>) -> Option<Box<DamagedVariables>> {
         let files = variables.iter().filter_map(|variable| variable.tensor.damage()?.range.as_ref());
         let files: HashSet<_> = files.map(|(file, ..)| file.path().to_owned()).collect();
         let truncated = catalog.truncated.iter().filter(|file| files.contains(&file.path)).cloned().collect();
         let (path, other_step, command) = Default::default();
         let counts = self.counts;
-        (!variables.is_empty()).then_some(DamagedVariables {
-            path,
-            variables,
-            truncated,
-            counts,
-            other_step,
-            command,
-        })
+        let is_sound = variables.is_empty();
+        let error = DamagedVariables { path, variables, truncated, counts, other_step, command };
+        (!is_sound).then(|| error.into())
     }
 }
 
@@ -77,7 +72,7 @@ impl Salvage {
     ///
     /// # Errors
     /// The damage, if nothing would be left.
-    pub(crate) fn of(map: &Map, catalog: &Catalog, sound: &Soundness) -> Result<Self, DamagedVariables> {
+    pub(crate) fn of(map: &Map, catalog: &Catalog, sound: &Soundness) -> Result<Self, Box<DamagedVariables>> {
         if !map.salvages() {
             return Ok(Self { lost: Vec::new(), names: Vec::new() });
         }

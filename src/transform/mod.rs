@@ -65,7 +65,7 @@ pub enum TransformError {
     Like(#[from] LikeMismatch),
     /// The checkpoint is damaged, and the flags do not say what to do about it.
     #[error(transparent)]
-    Damaged(Box<DamagedVariables>),
+    Damaged(#[from] Box<DamagedVariables>),
 }
 
 impl Transform {
@@ -76,7 +76,7 @@ impl Transform {
     pub(crate) fn apply(&self, catalog: &mut Catalog) -> Result<Transformed, TransformError> {
         match self.apply_to_damaged(catalog)? {
             (transformed, None) => Ok(transformed),
-            (_, Some(damaged)) => Err(TransformError::Damaged(damaged.into())),
+            (_, Some(damaged)) => Err(damaged.into()),
         }
     }
 
@@ -88,7 +88,7 @@ impl Transform {
     pub(crate) fn apply_to_damaged(
         &self,
         catalog: &mut Catalog,
-    ) -> Result<(Transformed, Option<DamagedVariables>), TransformError> {
+    ) -> Result<(Transformed, Option<Box<DamagedVariables>>), TransformError> {
         let sound = Soundness::of(catalog);
         let overlays = self.overlays.lay(catalog)?;
         let salvage = Salvage::of(&self.map, catalog, &sound)?;
@@ -129,12 +129,6 @@ impl Transform {
             convert_kind(catalog, target);
         }
         self.like.as_ref().map(|(wanted, filling)| like(catalog, wanted, *filling)).transpose()
-    }
-}
-
-impl From<DamagedVariables> for TransformError {
-    fn from(damaged: DamagedVariables) -> Self {
-        Self::Damaged(damaged.into())
     }
 }
 
