@@ -1,6 +1,7 @@
 //! The contents of a checkpoint: its variables by name, and the files that contain their bytes.
 
 mod find;
+pub(crate) mod keys;
 mod truncated;
 
 use std::collections::HashMap;
@@ -10,6 +11,7 @@ pub(crate) use find::{UnknownVariable, find_variable};
 pub use truncated::TruncatedFile;
 
 use crate::checksums::ChecksumStore;
+use crate::graph;
 use crate::graph::Graph;
 use crate::name::Name;
 use crate::source_file::SourceFile;
@@ -214,7 +216,14 @@ impl Catalog {
         self.variables.iter().filter(|variable| variable.tensor.is_lost())
     }
 
-    /// Returns the damaged variables.
+    /// Returns the object graph as a variable, if it is damaged.
+    pub fn damaged_graph(&self) -> Option<Variable> {
+        let tensor = &self.objects.as_ref()?.tensor;
+        tensor.damage()?;
+        Some(keys::name_based((graph::KEY.into(), tensor.clone())))
+    }
+
+    /// Returns the damaged variables, without the object graph.
     pub fn damaged(&self) -> impl Iterator<Item = &Variable> {
         self.variables.iter().filter(|variable| variable.tensor.damage().is_some())
     }

@@ -1,6 +1,6 @@
 //! The newest sound checkpoint of a source: a damaged one is skipped if there are older ones.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fmt;
 use std::sync::Arc;
 
@@ -108,14 +108,11 @@ pub(crate) fn advised(
     let TransformError::Damaged(mut damaged) = error else { return error };
     let prefix = &checkpoint.prefix;
     damaged.path = prefix.path().display().to_string();
-    damaged.other_step = other_step(directory, &prefix.stem, &damaged);
+    let lost = (&checkpoint.catalog, damaged.variables.as_slice());
+    let step = source::other_step(directory, &prefix.stem, lost);
+    damaged.other_step = step.map(|step| step.display().to_string());
     if several {
         damaged.command = damaged.mount_command();
     }
     TransformError::Damaged(damaged)
-}
-
-fn other_step(directory: &Arc<Directory>, stem: &OsStr, damaged: &DamagedVariables) -> Option<String> {
-    let other = source::other_step(directory, stem, &damaged.variables)?;
-    Some(other.display().to_string())
 }

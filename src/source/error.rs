@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
-use crate::catalog::TruncatedFile;
 use crate::format::Malformed;
 use crate::name::{Name, listed};
 
@@ -34,10 +33,6 @@ pub enum Error {
     Malformed(PathBuf, Malformed),
     /// A whole file or checkpoint that this version does not support.
     Unsupported(PathBuf, String),
-    /// Entries that TensorFlow would misread, or that would abort its process.
-    Entries(PathBuf, Vec<Fault>),
-    /// An object graph, without which there are no names, in a data file that ends too early.
-    GraphLost(PathBuf, Fault, Vec<TruncatedFile>),
     /// An index that does not agree with the files that it names.
     Disagree(PathBuf, Vec<String>),
     /// Groups and datasets of an HDF5 file that are damaged.
@@ -100,8 +95,6 @@ impl fmt::Display for Error {
                 )
             }
             Self::Unsupported(path, what) => write!(f, "{}: {what}", path.display()),
-            Self::Entries(path, faults) => entries(f, path, faults),
-            Self::GraphLost(path, fault, files) => graph_lost(f, path, fault, files),
             Self::Disagree(path, faults) => disagree(f, path, faults),
             Self::Datasets(path, faults) => datasets(f, path, faults),
         }
@@ -114,28 +107,6 @@ fn help(f: &mut fmt::Formatter<'_>, nearest: &[String]) -> fmt::Result {
     match nearest {
         [] => Ok(()),
         names => write!(f, "\n  help: checkpoints nearby: {}", names.join(", ")),
-    }
-}
-
-fn entries(f: &mut fmt::Formatter<'_>, path: &Path, faults: &[Fault]) -> fmt::Result {
-    let plural = if faults.len() == 1 { "entry" } else { "entries" };
-    write!(f, "{}: {} {plural} that TensorFlow would misread or crash on", path.display(), faults.len())?;
-    list(f, faults)?;
-    write!(f, "\n  help: the checkpoint is damaged or incomplete; copy all its files again")
-}
-
-fn graph_lost(
-    f: &mut fmt::Formatter<'_>,
-    path: &Path,
-    fault: &Fault,
-    files: &[TruncatedFile],
-) -> fmt::Result {
-    write!(f, "{}: its object graph is lost, and with it the names of all variables", path.display())?;
-    files.iter().try_for_each(|file| write!(f, "\n  {file}"))?;
-    list(f, std::slice::from_ref(fault))?;
-    match files.iter().all(|file| file.instead.is_none()) {
-        true => write!(f, "\n  help: copy the file again from where it was saved"),
-        false => Ok(()),
     }
 }
 

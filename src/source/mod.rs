@@ -72,7 +72,10 @@ use crate::source_file::SourceFile;
 /// A description of what the path leads to instead of a checkpoint, or every fault of the checkpoint.
 pub fn open(path: &Path) -> Result<Checkpoint, Error> {
     let candidates = resolve::candidates(path)?;
-    let is_sound = |checkpoint: &Checkpoint| checkpoint.catalog.damaged().next().is_none();
+    let is_sound = |checkpoint: &Checkpoint| {
+        let Checkpoint { catalog, .. } = checkpoint;
+        catalog.damaged().next().is_none() && catalog.damaged_graph().is_none()
+    };
     let older = candidates.located.iter().skip(1);
     let mut skipped = Vec::new();
     let (located, mut checkpoint) = match open_located(&candidates.located[0]) {

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::fmt;
 
 use crate::catalog::{Catalog, TruncatedFile, Variable};
+use crate::graph::KEY;
 use crate::map::Map;
 use crate::map::escape::escape;
 use crate::map::rule::Matcher;
@@ -46,7 +47,12 @@ impl Soundness {
 
     /// Returns the error for the variables that are still damaged, or `None`.
     pub(crate) fn judge(&self, catalog: &Catalog) -> Option<Box<DamagedVariables>> {
-        self.error(catalog, catalog.damaged().cloned().collect())
+        self.error(catalog, catalog.damaged_graph().into_iter().chain(catalog.damaged().cloned()).collect())
+    }
+
+    /// Returns the error for a lost object graph, without which nothing can be matched or left out.
+    pub(crate) fn judge_graph(&self, catalog: &Catalog) -> Option<Box<DamagedVariables>> {
+        catalog.damaged_graph().and_then(|_| self.judge(catalog))
     }
 
     fn error(&self, catalog: &Catalog, variables: Vec<Variable>) -> Option<Box<DamagedVariables>> {
@@ -113,14 +119,25 @@ impl DamagedVariables {
         let (damaged, all) = self.counts;
         let (are, sound) = (if damaged == 1 { "is" } else { "are" }, all.saturating_sub(damaged));
         let head = match sound {
+            _ if self.has_graph() && damaged == 0 => {
+                "its object graph is damaged, and all variables are sound".into()
+            }
+            _ if self.has_graph() => {
+                format!("its object graph and {damaged} of {all} variables are damaged")
+            }
             0 => format!("all {all} variables are damaged"),
             1 => format!("{damaged} of {all} variables {are} damaged; the other one is sound"),
             _ => format!("{damaged} of {all} variables {are} damaged; the other {sound} are sound"),
         };
         let files: String = self.truncated.iter().map(|file| format!("\n  {file}")).collect();
         // If nothing is sound in a file, its length says all.
-        let is_all = sound == 0 && !files.is_empty();
+        let is_all = sound == 0 && !files.is_empty() && !self.has_graph();
         head + &files + &if is_all { String::new() } else { named(&self.variables) }
+    }
+
+    /// Returns true if the object graph is damaged.
+    fn has_graph(&self) -> bool {
+        self.variables.iter().any(|variable| is_graph(variable))
     }
 
     /// Returns the flags that leave out or replace what is damaged, each with its effect.
@@ -128,7 +145,8 @@ impl DamagedVariables {
         if self.counts.0 == self.counts.1 {
             return Vec::new();
         }
-        let names: Vec<_> = self.variables.iter().map(Variable::name_before).take(TAKEN).collect();
+        let variables = self.variables.iter().filter(|variable| !is_graph(variable));
+        let names: Vec<_> = variables.map(Variable::name_before).take(TAKEN).collect();
         let names: Option<Vec<_>> =
             names.into_iter().map(|name| str::from_utf8(name.as_bytes()).ok()).collect();
         let names = names.filter(|_| self.variables.len() <= TAKEN).unwrap_or_default();
@@ -141,6 +159,22 @@ impl DamagedVariables {
         });
         let drop =
             (flags(&|name| format!("--drop {}", quoted(&escape(name)))), "leaves out these".to_owned());
+        if self.has_graph() {
+            let Some(step) = &self.other_step else { return Vec::new() };
+            let graph = format!("--take {}", quoted(&format!("{KEY}={step}")));
+            let also =
+                |(flag, effect): (String, String)| (format!("{graph} {flag}"), format!("and {effect}"));
+            let alone = (graph.clone(), "takes the object graph of another step".to_owned());
+            return match self.variables.len() {
+                1 => vec![alone],
+                _ => [Some(salvage), take]
+                    .into_iter()
+                    .flatten()
+                    .filter(|(flag, _)| !flag.is_empty())
+                    .map(also)
+                    .collect(),
+            };
+        }
         [Some(salvage), take, Some(drop)].into_iter().flatten().filter(|(flag, _)| !flag.is_empty()).collect()
     }
 
@@ -183,6 +217,10 @@ fn named(variables: &[Variable]) -> String {
         0 => lines,
         more => format!("{lines}\n  and {more} more"),
     }
+}
+
+fn is_graph(variable: &Variable) -> bool {
+    variable.name.as_bytes() == KEY.as_bytes()
 }
 
 /// Returns the reason why a tensor has no values.

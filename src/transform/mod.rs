@@ -91,12 +91,20 @@ impl Transform {
     ) -> Result<(Transformed, Option<Box<DamagedVariables>>), TransformError> {
         let sound = Soundness::of(catalog);
         let overlays = self.overlays.lay(catalog)?;
+        if let Some(damaged) = sound.judge_graph(catalog).filter(|_| self.needs_names()) {
+            return Err(damaged.into());
+        }
         let salvage = Salvage::of(&self.map, catalog, &sound)?;
         let report = apply(&self.map, catalog)?;
         let salvaged = salvage.finish(&self.map, &report, catalog);
         let likeness = self.fit(catalog)?;
         let damaged = sound.judge(catalog);
         Ok((Transformed { overlays, report, likeness, salvaged }, damaged))
+    }
+
+    /// Returns true if a step after the overlays needs the names of the objects.
+    pub(crate) fn needs_names(&self) -> bool {
+        !self.map.is_empty() || self.target.is_some() || self.like.is_some()
     }
 
     /// Returns the transformation without the rules of the map, except that it leaves out what is damaged if the map does.

@@ -225,6 +225,42 @@ fn a_salvaged_object_graph_leads_to_no_lost_variable() {
 }
 
 #[test]
+fn a_lost_object_graph_is_replaced_by_that_of_another_step_with_the_same_keys() {
+    let dir = tempfile::tempdir().unwrap();
+    copy(&fixture("object_module"), dir.path());
+    for file in ["index", "data-00000-of-00001"] {
+        let [from, to] = ["ckpt-9", "ckpt-8"].map(|stem| dir.path().join(format!("{stem}.{file}")));
+        fs::copy(from, to).unwrap();
+    }
+    let (prefix, older) = (dir.path().join("ckpt-9"), dir.path().join("ckpt-8"));
+    let right = ok("ls", &prefix, &["--paths"]).0;
+    let bias = ok("cat", &prefix, &["model/head/bias"]).0;
+    let data = File::options().write(true).open(dir.path().join("ckpt-9.data-00000-of-00001")).unwrap();
+    data.set_len(data.metadata().unwrap().len() - 1).unwrap();
+    let take = format!("_CHECKPOINTABLE_OBJECT_GRAPH={}", older.display());
+    for flags in [&[][..], &["--salvage"], &["--rename", "model=m"], &["--target", "name"]] {
+        let said = fails("check", &prefix, flags);
+        assert!(said.contains("its object graph is damaged, and all variables are sound"), "{said}");
+        assert!(
+            said.contains(&format!("--take {take} ")) || said.contains(&format!("--take '{take}'")),
+            "{said}"
+        );
+    }
+    let out = dir.path().join("out");
+    let out = out.to_str().unwrap();
+    ok("export", &prefix, &[out, "--take", &take]);
+    for (source, flags) in [(&prefix, &["--take", take.as_str()][..]), (&PathBuf::from(out), &[])] {
+        assert_eq!(ok("ls", source, &[flags, &["--paths"]].concat()).0, right);
+        assert_eq!(ok("cat", source, &[&["model/head/bias"], flags].concat()).0, bias);
+        ok("check", source, flags);
+    }
+    let other = tempfile::tempdir().unwrap();
+    copy(&fixture("object_keras3"), other.path());
+    let take = format!("_CHECKPOINTABLE_OBJECT_GRAPH={}", other.path().join("ckpt-9").display());
+    assert!(fails("check", &prefix, &["--take", &take]).contains("the object graph there has other keys"));
+}
+
+#[test]
 fn an_entry_that_tensorflow_would_misread_is_left_out_like_lost_bytes() {
     let dir = tempfile::tempdir().unwrap();
     let prefix = dir.path().join("ckpt-1");

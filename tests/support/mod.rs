@@ -35,7 +35,8 @@ pub(crate) fn open_sound(path: &Path) -> Result<Checkpoint, String> {
         let damage = variable.tensor.damage().unwrap();
         format!("{}: {}: {}\n", index.display(), variable.name, damage.what)
     };
-    let damaged: String = checkpoint.catalog.damaged().map(line).collect();
+    let graph = checkpoint.catalog.damaged_graph();
+    let damaged: String = graph.iter().chain(checkpoint.catalog.damaged()).map(line).collect();
     if damaged.is_empty() { Ok(checkpoint) } else { Err(damaged) }
 }
 

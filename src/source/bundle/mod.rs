@@ -5,24 +5,24 @@
 //! wrong, or whose bytes are lost, is damaged; the others are sound. Big-endian numbers are converted when they are read.
 
 mod data_ends;
-mod keys;
 mod partitions;
 
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::Arc;
 
-use crate::catalog::{Catalog, Objects};
+use crate::catalog::{Catalog, Objects, keys};
 use crate::directory::Directory;
 use crate::dtype::Dtype;
 use crate::extent::Extent;
 use crate::format::bundle::{Endianness, Entry, Header};
 use crate::format::{Malformed, slice_key, table, v1};
+use crate::graph::Graph;
 use crate::name::Name;
 use crate::source::bundle::data_ends::DataEnds;
 use crate::source::bundle::partitions::Partitions;
 use crate::source::checkpoint::Checkpoint;
-use crate::source::error::{Error, Fault};
+use crate::source::error::Error;
 use crate::source::object_graph;
 use crate::source::prefix::Prefix;
 use crate::source_file::SourceFile;
@@ -56,7 +56,7 @@ pub(crate) fn open(prefix: &Prefix, directory: &Arc<Directory>) -> Result<Checkp
     index.read_exact_at(&mut file, 0).map_err(|error| unreadable(&error))?;
     let rows = Rows::read(prefix, directory, index, &file)?;
     let warnings = rows.missing_shards();
-    let catalog = rows.into_catalog()?;
+    let catalog = rows.into_catalog();
     Ok(Checkpoint { prefix: prefix.clone(), catalog, stamp, warnings })
 }
 
@@ -264,27 +264,35 @@ impl<'a> Rows<'a> {
         missing().filter_map(warning).collect()
     }
 
-    fn into_catalog(self) -> Result<Catalog, Error> {
+    fn into_catalog(self) -> Catalog {
         // The index that is written here is little-endian. The index of a big-endian source cannot be reused for it.
         let index = (!self.is_big_endian()).then(|| self.index.clone());
         let truncated = self.ends.truncated(&self.shards);
         let (objects, mut variables) = match self.graph {
             None => (None, self.tensors.into_iter().map(keys::name_based).collect::<Vec<_>>()),
             Some(tensor) => {
-                let fault = |what| Fault { key: graph::KEY.into(), what };
-                let refuse = |what| Error::Entries(self.prefix.index(), vec![fault(what)]);
-                match tensor.damage().map(|damage| damage.what.to_string()) {
-                    None => {}
-                    Some(what) if truncated.is_empty() => return Err(refuse(what)),
-                    Some(what) => return Err(Error::GraphLost(self.prefix.path(), fault(what), truncated)),
-                }
-                let graph = object_graph::read(&tensor).map_err(refuse)?;
+                let (graph, tensor) = read_graph(tensor);
                 let variables = keys::object_based(graph.as_ref(), self.tensors);
                 (Some(Objects { graph: graph.map(Arc::new), tensor: Arc::new(tensor) }), variables)
             }
         };
         variables.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(Catalog { variables, objects, index, shards: self.shards, truncated, ..Catalog::default() })
+        Catalog { variables, objects, index, shards: self.shards, truncated, ..Catalog::default() }
+    }
+}
+
+/// Returns the object graph and its tensor, which is damaged if there is no graph in it. The graph is `None` too if its
+/// data file is missing.
+fn read_graph(tensor: Tensor) -> (Option<Graph>, Tensor) {
+    if tensor.damage().is_some() {
+        return (None, tensor);
+    }
+    match object_graph::read(&tensor) {
+        Ok(graph) => (graph, tensor),
+        Err(what) => {
+            let range = tensor.ranges().first().map(|(file, at, len)| (Arc::clone(file), *at, *len));
+            (None, Tensor::damaged(tensor.dtype, tensor.shape.clone(), Damage::described(&what, range)))
+        }
     }
 }
 

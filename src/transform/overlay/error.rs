@@ -22,6 +22,8 @@ pub enum Fault {
     NoValues { flag: String, names: Vec<Name> },
     /// The variables are damaged in the overlay, each with the reason.
     Damaged { flag: String, names: Vec<(Name, String)> },
+    /// The object graph of the overlay cannot replace the lost one.
+    OtherGraph { flag: String, what: &'static str },
     /// Two variables of the overlay match the same variable of the base.
     Twice { flag: String, name: Name, both: [Name; 2] },
     /// The overlay has names only, but the base has an object graph, which has no place for them.
@@ -75,6 +77,9 @@ impl fmt::Display for Fault {
                 let first = names.iter().take(LISTED);
                 first.into_iter().try_for_each(|(name, what)| write!(f, "\n  {name}: {what}"))?;
                 write!(f, "\n  help: take them from another checkpoint; --salvage leaves them out")
+            }
+            Self::OtherGraph { flag, what } => {
+                write!(f, "{flag}: {what}, so it cannot replace the damaged one")
             }
             Self::Twice { flag, name, both: [first, second] } => {
                 write!(f, "{flag}: {first} and {second} are two there, and here both are {name}")

@@ -21,7 +21,8 @@ pub(crate) mod summary;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::catalog::{Catalog, Variable, find_variable};
+use crate::catalog::{Catalog, Variable, find_variable, keys};
+use crate::graph;
 use crate::graph::key;
 use crate::source_file::Stamp;
 use crate::tensor::Tensor;
@@ -91,10 +92,14 @@ impl Overlays {
             return Ok(OverlaySummary::default());
         }
         let (mut ledger, mut faults) = (Ledger::new(catalog), Vec::new());
+        // A lost object graph is needed before anything is found by its name.
+        let (graphs, takes): (Vec<_>, Vec<_>) =
+            self.takes.iter().partition(|take| take.name == graph::KEY && catalog.damaged_graph().is_some());
+        graphs.iter().for_each(|take| faults.extend(take.lay_graph(catalog, &mut ledger).err()));
         for overlay in &self.whole {
             lay(overlay, catalog, &mut ledger, &mut faults);
         }
-        for take in &self.takes {
+        for take in takes {
             if let Err(fault) = take.lay(catalog, &mut ledger) {
                 faults.push(fault);
             }
@@ -114,6 +119,26 @@ impl Overlay {
 impl Take {
     fn flag(&self) -> String {
         format!("--take {}={}", self.name, self.from.name)
+    }
+
+    /// Replaces a lost object graph, if that of the other checkpoint has the same keys.
+    fn lay_graph(&self, catalog: &mut Catalog, ledger: &mut Ledger) -> Result<(), Fault> {
+        let flag = self.flag();
+        let objects = self.from.catalog.objects.clone();
+        let Some((objects, graph)) = objects.and_then(|objects| Some((objects.clone(), objects.graph?)))
+        else {
+            return Err(Fault::OtherGraph { flag, what: "there is no object graph there" });
+        };
+        if !keys::is_graph_of(&graph, catalog) {
+            return Err(Fault::OtherGraph { flag, what: "the object graph there has other keys" });
+        }
+        let variables = std::mem::take(&mut catalog.variables).into_iter();
+        let tensors = variables.map(|variable| (variable.key().clone(), variable.tensor)).collect();
+        catalog.variables = keys::object_based(Some(&graph), tensors);
+        catalog.variables.sort_by(|a, b| a.name.cmp(&b.name));
+        catalog.objects = Some(objects);
+        ledger.added(graph::KEY.into(), format!("--take …={}", self.from.name), &self.from);
+        Ok(())
     }
 
     fn lay(&self, catalog: &mut Catalog, ledger: &mut Ledger) -> Result<(), Fault> {

@@ -125,6 +125,9 @@ impl Args {
         let overlaid = transform.overlays.lay(&mut checkpoint.catalog)?;
         overlay_flags::summary(&overlaid).iter().try_for_each(|line| page.line(PLAIN, 4, line))?;
         overlaid.warnings.iter().try_for_each(|what| writeln!(page, "warning: {what}"))?;
+        if let Some(damaged) = sound.judge_graph(&checkpoint.catalog).filter(|_| transform.needs_names()) {
+            return Err(TransformError::from(damaged).into());
+        }
         let salvage = Salvage::of(map, &checkpoint.catalog, &sound).map_err(TransformError::from)?;
         let is_intact = !self.data || data::check(&checkpoint.catalog, page)?;
         let fits = map.is_empty() || check(map, checkpoint, page)?;
