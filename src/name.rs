@@ -83,6 +83,15 @@ impl fmt::Debug for Name {
     }
 }
 
+/// Quotes a word for a shell, if necessary.
+pub(crate) fn quoted(word: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-:,@+".contains(&byte);
+    match !word.is_empty() && word.bytes().all(is_plain) {
+        true => word.into(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    }
+}
+
 /// Lists up to `most` names and the number of the others.
 pub(crate) fn listed(names: &[impl fmt::Display], most: usize) -> String {
     let some: Vec<_> = names.iter().take(most).map(ToString::to_string).collect();

@@ -88,10 +88,13 @@ fn a_flipped_bit_with_checksums_is_an_error_or_changes_nothing() {
     let unchecked =
         |at| (heap..heap + 4096).contains(&at) || values.iter().any(|&from| (from..from + 32).contains(&at));
     flips(&sample, |at, found| {
-        let facts = |shown: &[Shown]| shown.iter().map(|(facts, _)| facts.clone()).collect::<Vec<_>>();
-        assert_eq!(facts(&found), facts(&right), "byte {at}");
-        for ((facts, value), (_, right)) in found.iter().zip(&right) {
-            assert!(value.is_err() || value == right || unchecked(at), "{facts}: byte {at}");
+        assert_eq!(found.len(), right.len(), "byte {at}");
+        for ((facts, value), (wanted, right)) in found.iter().zip(&right) {
+            // Dtype and shape of a damaged dataset are unknown.
+            assert!(
+                value.is_err() || (facts, value) == (wanted, right) || unchecked(at),
+                "{facts}: byte {at}"
+            );
         }
     });
 }

@@ -42,6 +42,7 @@ fn flag(line: &str) -> Option<Flag> {
         'n' => Flag::Var(text),
         'o' => Flag::DropOptimizer,
         'c' => Flag::CollisionFirst,
+        'm' => Flag::Salvage,
         _ => return None,
     })
 }

@@ -1,13 +1,17 @@
 //! The contents of a checkpoint: its variables by name, and the files that contain their bytes.
 
 mod find;
+pub(crate) mod keys;
+mod truncated;
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
 pub(crate) use find::{UnknownVariable, find_variable};
+pub use truncated::TruncatedFile;
 
 use crate::checksums::ChecksumStore;
+use crate::graph;
 use crate::graph::Graph;
 use crate::name::Name;
 use crate::source_file::SourceFile;
@@ -39,6 +43,8 @@ pub struct Catalog {
     pub native: Option<NativeFormat>,
     /// The source's data files, by shard number. Range extents of the variables refer to these.
     pub shards: Vec<Arc<SourceFile>>,
+    /// The data files of the source that end too early.
+    pub truncated: Vec<TruncatedFile>,
     /// The information about the program that saved the checkpoint.
     pub program: Option<Arc<SavedProgram>>,
     /// The layout of the checkpoint as an HDF5 file of weights.
@@ -203,6 +209,23 @@ impl Catalog {
     /// Returns true if every data file that a variable needs exists.
     pub fn is_complete(&self) -> bool {
         self.variables.iter().all(|variable| variable.tensor.is_there())
+    }
+
+    /// Returns the variables without values: they are damaged, or their data files are missing.
+    pub(crate) fn lost(&self) -> impl Iterator<Item = &Variable> {
+        self.variables.iter().filter(|variable| variable.tensor.is_lost())
+    }
+
+    /// Returns the object graph as a variable, if it is damaged.
+    pub fn damaged_graph(&self) -> Option<Variable> {
+        let tensor = &self.objects.as_ref()?.tensor;
+        tensor.damage()?;
+        Some(keys::name_based((graph::KEY.into(), tensor.clone())))
+    }
+
+    /// Returns the damaged variables, without the object graph.
+    pub fn damaged(&self) -> impl Iterator<Item = &Variable> {
+        self.variables.iter().filter(|variable| variable.tensor.damage().is_some())
     }
 
     /// Returns the total size of all variables in bytes. A value under two names counts twice.

@@ -49,7 +49,9 @@ pub(crate) fn audit(tensors: &[Arc<Tensor>], progress: &(dyn Fn(u64) + Sync)) ->
         pieces(tensor, &mut |piece: &Arc<Tensor>| {
             let start = tasks.len();
             let task = |range| Task { stored: stored.len(), range, sum: OnceLock::new() };
-            tasks.extend(piece.scan_ranges().map(task));
+            if piece.damage().is_none() {
+                tasks.extend(piece.scan_ranges().map(task));
+            }
             stored.push(Stored { tensor: piece.clone(), tasks: start..tasks.len() });
         });
         parts.push(first..stored.len());
@@ -95,6 +97,9 @@ impl Stored {
     }
 
     fn verdict(&self, tasks: &[Task]) -> Verdict {
+        if let Some(damage) = self.tensor.damage() {
+            return Verdict::Damaged(io::Error::new(io::ErrorKind::InvalidData, &*damage.what));
+        }
         if !self.tensor.is_there() {
             return Verdict::Damaged(io::Error::new(io::ErrorKind::NotFound, "its data file is missing"));
         }

@@ -49,6 +49,9 @@ impl FlagRules {
                 Flag::DropOptimizer => {
                     Some(Rule::drop_optimizer(SpannedStr::in_flag(&source, 0..0), RuleFlags::default()))
                 }
+                Flag::Salvage => {
+                    Some(Rule::drop_damaged(SpannedStr::in_flag(&source, 0..0), RuleFlags::default()))
+                }
                 // `[vars]` are read before any rule.
                 Flag::AddPrefix(_) | Flag::Var(_) => None,
                 Flag::CollisionFirst => {
@@ -78,6 +81,7 @@ fn source(flag: &Flag) -> Arc<Source> {
         Flag::StripPrefix(text) => ("--strip-prefix", text.as_str()),
         Flag::AddPrefix(text) => ("--add-prefix", text.as_str()),
         Flag::DropOptimizer => ("--drop-optimizer", ""),
+        Flag::Salvage => ("--salvage", ""),
         Flag::CollisionFirst => ("--collision", "first"),
         Flag::Var(text) => ("--var", text.as_str()),
     };
@@ -227,6 +231,8 @@ pub enum Flag {
     AddPrefix(String),
     /// `--drop-optimizer`: drops the slots of existing variables, except averages, and the optimizer's own numbers.
     DropOptimizer,
+    /// `--salvage`: drops the variables without values, which are damaged or whose data files are missing.
+    Salvage,
     /// `--collision first`
     CollisionFirst,
     /// `--var NAME=NUMBER`: a number of `[vars]`. It overrides the value in files.

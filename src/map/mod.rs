@@ -30,6 +30,7 @@ pub use rule::{MatchOn, Rule, RuleId, Verb};
 use crate::map::flags::FlagRules;
 use crate::map::lookup::Table;
 use crate::map::options::Options;
+use crate::map::rule::Matcher;
 pub use crate::map::toml::file::MapText;
 use crate::map::toml::file::{MapFile, Var};
 
@@ -81,6 +82,16 @@ impl Map {
     /// Returns true if the map cannot change anything: it has no rules, and its options keep unmatched variables.
     pub fn is_empty(&self) -> bool {
         self.rules.is_empty() && self.options.are_default()
+    }
+
+    /// Returns the map that drops only the variables without values.
+    pub(crate) fn salvage() -> Self {
+        Self::parse(&[Flag::Salvage], &[]).unwrap_or_default()
+    }
+
+    /// Returns true if a rule drops the variables without values.
+    pub(crate) fn salvages(&self) -> bool {
+        self.rules.iter().any(|rule| matches!(rule.matcher, Matcher::Damaged(_)))
     }
 
     /// Returns a rule, to show its place and text.

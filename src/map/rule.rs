@@ -91,6 +91,9 @@ pub(crate) enum Matcher {
     /// Optimizer state, selected by its role instead of its names: `--drop-optimizer`, `drop = { role = "optimizer"
     /// }`.
     Optimizer,
+    /// The variables without values, by their positions: `--salvage`, `drop = { role = "damaged" }`. The positions are
+    /// filled in when the map is applied.
+    Damaged(Vec<usize>),
     /// The empty selection: the rule creates a variable.
     Nothing,
 }
@@ -103,9 +106,17 @@ pub(crate) enum NewValue {
     Create(Creation),
 }
 
-/// The key that selects by role instead of by pattern. `OPTIMIZER` is the only role.
+/// The key that selects by role instead of by pattern.
 pub(crate) const ROLE: &str = "role";
 pub(crate) const OPTIMIZER: &str = "optimizer";
+pub(crate) const DAMAGED: &str = "damaged";
+
+/// A function that returns the rule for a role, from the place where it was written.
+pub(crate) type DropByRole = fn(SpannedStr, RuleFlags) -> Rule;
+
+/// The roles that a `drop` can select.
+pub(crate) const ROLES: &[(&str, DropByRole)] =
+    &[(OPTIMIZER, Rule::drop_optimizer), (DAMAGED, Rule::drop_damaged)];
 
 /// A rule of the map, with the place where it was written.
 #[derive(Clone, Debug)]
@@ -200,6 +211,19 @@ impl Rule {
         Self { text: "drop-optimizer".into(), ..rule }
     }
 
+    /// Returns a rule that drops the variables without values, but not their slots. Mostly there are none.
+    pub(crate) fn drop_damaged(from: SpannedStr, manner: RuleFlags) -> Self {
+        let manner = RuleFlags { optional: true, follow_slots: false, ..manner };
+        let rule = Self::made(Verb::Drop, Matcher::Damaged(Vec::new()), vec![from], vec![], manner);
+        Self { text: "salvage".into(), ..rule }
+    }
+
+    /// Returns the rule for the variables without values, whose positions are given. `None` if it selects others.
+    pub(crate) fn of_damaged(&self, positions: &[usize]) -> Option<Self> {
+        let is_damaged = matches!(self.matcher, Matcher::Damaged(_));
+        is_damaged.then(|| Self { matcher: Matcher::Damaged(positions.to_vec()), ..self.clone() })
+    }
+
     /// Returns a rule that creates a variable with this name.
     pub(crate) fn create(name: SpannedStr, creation: Creation, manner: RuleFlags) -> Self {
         let rule = Self::made(Verb::Create, Matcher::Nothing, vec![name], vec![], manner);
@@ -252,7 +276,7 @@ impl Rule {
     pub(crate) fn pattern(&self) -> Option<&Pattern> {
         match &self.matcher {
             Matcher::Pattern(pattern) => Some(pattern),
-            Matcher::Members(_) | Matcher::Optimizer | Matcher::Nothing => None,
+            Matcher::Members(_) | Matcher::Optimizer | Matcher::Damaged(_) | Matcher::Nothing => None,
         }
     }
 
@@ -261,7 +285,7 @@ impl Rule {
         match &self.matcher {
             Matcher::Pattern(pattern) => std::slice::from_ref(pattern),
             Matcher::Members(patterns) => patterns,
-            Matcher::Optimizer | Matcher::Nothing => &[],
+            Matcher::Optimizer | Matcher::Damaged(_) | Matcher::Nothing => &[],
         }
     }
 

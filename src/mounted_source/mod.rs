@@ -11,6 +11,7 @@
 //! | a SavedModel | `remapped`: its variables under the map; the originals stay where they are |
 //! | `variables/` of a SavedModel | its variables under old and new names, because its loaders use the old ones |
 
+pub(crate) mod newest;
 mod saved_model;
 mod scan;
 
@@ -23,6 +24,7 @@ use std::sync::{Arc, LazyLock};
 use crate::catalog::Catalog;
 use crate::checksums::ChecksumStore;
 use crate::directory::Directory;
+use crate::mounted_source::newest::{Skipped, first_sound};
 use crate::source::{Checkpoint, Resolved};
 use crate::source_file::{SourceFile, Stamp};
 use crate::transform::{Transform, TransformError, Transformed};
@@ -70,6 +72,25 @@ pub(crate) struct Newest {
     pub(crate) transformed: Transformed,
     /// The number of checkpoints in the directory.
     pub(crate) count: usize,
+    /// The newer checkpoints that are damaged and not served.
+    pub(crate) skipped: Vec<Skipped>,
+}
+
+impl Error {
+    /// Returns true if the checkpoint is damaged or cannot be read, so that an older one may do.
+    fn is_damage(&self) -> bool {
+        matches!(self, Self::Source(_) | Self::Transform(TransformError::Damaged(_)))
+    }
+
+    /// Adds the command line to the flags that an error about damage suggests.
+    pub(crate) fn in_command(mut self, command: &str) -> Self {
+        if let Self::Transform(TransformError::Damaged(damaged)) = &mut self
+            && damaged.command.is_empty()
+        {
+            damaged.command = command.into();
+        }
+        self
+    }
 }
 
 impl MountedSource {
@@ -112,24 +133,38 @@ impl MountedSource {
         self.dir.path()
     }
 
-    /// Opens the newest checkpoint and applies the transform to it.
+    /// Opens the newest sound checkpoint and applies the transform to it.
     ///
     /// # Errors
-    /// All errors of the checkpoint or of the transform, or the error that there is no checkpoint.
+    /// All errors of the newest checkpoint or of the transform, or the error that there is no checkpoint.
     pub(crate) fn newest(&self) -> Result<Newest, Error> {
         let scan = self.scan().map_err(|error| self.unreadable(error))?;
-        let complete = scan.in_order.last().map(|listed| &listed.stem);
-        let incomplete =
-            || scan.checkpoints.iter().max_by_key(|found| found.index.mtime).map(|found| &found.stem);
-        let stem = match &self.kind {
-            SourceKind::Around(prefix) => Some(prefix.stem.as_bytes()),
-            _ => complete.or_else(incomplete).map(Vec::as_slice),
+        let stems = match &self.kind {
+            SourceKind::Around(prefix) => vec![prefix.stem.clone()],
+            _ => newest_first(&scan),
         };
-        let stem = OsStr::from_bytes(stem.ok_or_else(|| source::no_checkpoints(&self.dir))?);
-        let mut checkpoint = self.checkpoint(stem)?;
-        checkpoint.catalog.checksum_store = self.checksum_store.clone();
-        let outcome = self.transform.apply_to(&checkpoint.stamp, &mut checkpoint.catalog)?;
-        Ok(Newest { stem: stem.into(), checkpoint, transformed: outcome, count: scan.checkpoints.len() })
+        if stems.is_empty() {
+            return Err(source::no_checkpoints(&self.dir).into());
+        }
+        let open = |stem: &OsString| {
+            let mut checkpoint = self.checkpoint(stem)?;
+            if let SourceKind::Directory = self.kind {
+                checkpoint
+                    .warnings
+                    .extend(source::unfinished(&self.dir, &self.dir.entries().unwrap_or_default()));
+            }
+            checkpoint.catalog.checksum_store = self.checksum_store.clone();
+            let applied = self.transform.apply_to(&checkpoint.stamp, &mut checkpoint.catalog);
+            let outcome = applied.map_err(|error| self.advised(error, &checkpoint))?;
+            Ok((stem.clone(), checkpoint, outcome))
+        };
+        let ((stem, checkpoint, transformed), skipped) = first_sound(&stems, OsString::clone, open)?;
+        Ok(Newest { stem, checkpoint, transformed, count: scan.checkpoints.len(), skipped })
+    }
+
+    /// Adds to an error about damage what can be done about it.
+    fn advised(&self, error: TransformError, checkpoint: &Checkpoint) -> TransformError {
+        newest::advised(error, checkpoint, &self.dir, matches!(self.kind, SourceKind::Directory))
     }
 
     /// Returns the path of the directory, or the prefix of the only checkpoint that the map applies to.
@@ -169,6 +204,16 @@ impl MountedSource {
     }
 }
 
+/// Returns the stems of a scan, the newest first. Incomplete checkpoints follow the complete ones.
+fn newest_first(scan: &Scan) -> Vec<OsString> {
+    let complete = scan.in_order.iter().rev().map(|listed| &listed.stem);
+    let is_complete = |stem: &Vec<u8>| scan.in_order.iter().any(|listed| listed.stem == *stem);
+    let mut incomplete: Vec<_> = scan.checkpoints.iter().filter(|found| !is_complete(&found.stem)).collect();
+    incomplete.sort_by_key(|found| std::cmp::Reverse(found.index.mtime));
+    let stems = complete.chain(incomplete.into_iter().map(|found| &found.stem));
+    stems.map(|stem| OsStr::from_bytes(stem).to_owned()).collect()
+}
+
 impl Backend for MountedSource {
     fn scan(&self) -> io::Result<Scan> {
         scan::scan(self)
@@ -185,20 +230,29 @@ impl Backend for MountedSource {
             // look for these.
             SourceKind::Variables => {
                 catalog.h5_layout = self.transform.h5_layout.unwrap_or(catalog.h5_layout);
-                let overlaid = self.transform.overlay(catalog);
-                overlaid.map_err(|error| format!("{}: {error}", prefix.display()))?;
+                let salvaged = self
+                    .transform
+                    .without_rules()
+                    .apply(catalog)
+                    .map_err(|error| self.advised(error, &checkpoint));
+                let salvaged = salvaged.map_err(|error| format!("{}: {error}", prefix.display()))?.salvaged;
+                salvaged.iter().for_each(|warning| log::warn!("{}: {warning}", prefix.display()));
+                let catalog = &mut checkpoint.catalog;
                 if let Err(mismatch) = remap::add(&self.transform.map, catalog) {
                     log::warn!("{}: no names added: {mismatch}", prefix.display());
                 }
             }
             _ => {
                 let outcome = self.transform_of(stem).apply(catalog);
-                let error = |error| {
-                    let what =
-                        if matches!(error, TransformError::Overlay(_)) { "an overlay" } else { "the map" };
-                    format!("{}: {what} does not fit\n{error}", prefix.display())
+                let error = |error| match self.advised(error, &checkpoint) {
+                    error @ TransformError::Damaged(_) => error.to_string(),
+                    error @ TransformError::Overlay(_) => {
+                        format!("{}: an overlay does not fit\n{error}", prefix.display())
+                    }
+                    error => format!("{}: the map does not fit\n{error}", prefix.display()),
                 };
-                let Transformed { overlays: overlaid, report, warnings, .. } = outcome.map_err(error)?;
+                let Transformed { overlays: overlaid, report, salvaged, warnings, .. } = outcome.map_err(error)?;
+                salvaged.iter().for_each(|warning| log::warn!("{}: {warning}", prefix.display()));
                 overlaid.warnings.iter().for_each(|warning| log::warn!("{}: {warning}", prefix.display()));
                 report.warnings.iter().for_each(|warning| log::warn!("{}: {warning}", prefix.display()));
                 warnings.iter().for_each(|warning| log::warn!("{}: {warning}", prefix.display()));

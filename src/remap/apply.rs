@@ -1,12 +1,13 @@
 //! The application of a plan to a catalog's variables: their names, and their values where rules change them. No data
 //! is read.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::catalog::{Catalog, Kind, Origin, Variable};
 use crate::map::Map;
-use crate::map::scope::with_scopes;
+use crate::map::scope::{replaced, with_scopes};
 use crate::name::Name;
 use crate::remap::names::NamePlanner;
 use crate::remap::objects;
@@ -22,6 +23,7 @@ pub fn apply(map: &Map, catalog: &mut Catalog) -> Result<Report, MapMismatch> {
     if map.is_empty() {
         return Ok(Report::default());
     }
+    let map = &*with_damaged(map, catalog);
     if catalog.kind() == Kind::ObjectBased {
         return objects::apply(map, catalog);
     }
@@ -43,6 +45,16 @@ pub fn apply(map: &Map, catalog: &mut Catalog) -> Result<Report, MapMismatch> {
     catalog.variables = variables;
     catalog.changed();
     Ok(report)
+}
+
+/// Returns the map with the positions of the variables without values.
+fn with_damaged<'m>(map: &'m Map, catalog: &Catalog) -> Cow<'m, Map> {
+    let variables = catalog.variables.iter().enumerate();
+    let positions: Vec<_> = match map.salvages() {
+        true => variables.filter(|(_, variable)| variable.tensor.is_lost()).map(|(at, _)| at).collect(),
+        false => Vec::new(),
+    };
+    replaced(map, |_, rule| rule.of_damaged(&positions))
 }
 
 /// Adds the map's names to the variables and keeps the old names, for a caller that also uses the old names. If a new

@@ -100,6 +100,21 @@ pub(crate) fn bundles(directory: &Directory, entries: &[Entry]) -> BTreeMap<OsSt
     checkpoints
 }
 
+/// The end of the name of the directory in which TensorFlow saves a checkpoint before it renames the files.
+const TEMPORARY: &[u8] = b"_temp";
+
+/// Returns the stems of the saves that have not finished: they have a temporary directory and no index.
+pub(crate) fn unfinished(directory: &Directory, entries: &[Entry]) -> Vec<OsString> {
+    let has_index = |stem: &OsStr| directory.metadata(&with_suffix(stem, ".index")).is_ok();
+    let stems = entries.iter().filter(|entry| entry.kind.is_dir()).filter_map(|entry| {
+        let stem = OsStr::from_bytes(entry.name.as_bytes().strip_suffix(TEMPORARY)?);
+        let files = directory.open_dir(&entry.name).ok()?.entries().ok()?;
+        let is_part = |file: &Entry| file.name.as_bytes().starts_with(b"part-");
+        (!stem.is_empty() && files.iter().any(is_part) && !has_index(stem)).then(|| stem.to_owned())
+    });
+    stems.collect()
+}
+
 fn stamp(directory: &Directory, name: &OsStr) -> Option<Stamp> {
     let meta = directory.metadata(name).ok().filter(Metadata::is_file)?;
     Some(Stamp::from(&meta))

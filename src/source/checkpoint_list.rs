@@ -84,11 +84,12 @@ pub(crate) fn named_by(state: &State) -> Vec<&OsStr> {
 /// have the same time.
 pub(crate) fn by_age(a: (&OsString, &CheckpointFiles), b: (&OsString, &CheckpointFiles)) -> Ordering {
     let time = |files: &CheckpointFiles| files.index.map(|stamp| stamp.mtime);
-    time(a.1).cmp(&time(b.1)).then_with(|| by_number(a.0.as_bytes(), b.0.as_bytes()))
+    time(a.1).cmp(&time(b.1)).then_with(|| by_number(a.0, b.0))
 }
 
 /// Compares two names. A run of digits counts as a number: `ckpt-9` comes before `ckpt-10`.
-fn by_number(a: &[u8], b: &[u8]) -> Ordering {
+pub(crate) fn by_number(a: &OsStr, b: &OsStr) -> Ordering {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
     let runs = |name: &'_ [u8]| {
         name.chunk_by(|a, b| a.is_ascii_digit() == b.is_ascii_digit()).map(NamePart::of).collect::<Vec<_>>()
     };

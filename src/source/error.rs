@@ -10,8 +10,11 @@ use crate::name::{Name, listed};
 #[derive(Debug)]
 pub enum Error {
     /// A path that leads to nothing.
-    #[allow(missing_docs, reason = "the path that was given, and what is called nearly so, nearest first")]
-    NotFound { path: PathBuf, nearest: Vec<String> },
+    #[allow(
+        missing_docs,
+        reason = "the path that was given, what is called nearly so, nearest first, and true if a save of it began"
+    )]
+    NotFound { path: PathBuf, nearest: Vec<String>, is_unfinished: bool },
     /// A directory without checkpoints.
     #[allow(
         missing_docs,
@@ -30,10 +33,6 @@ pub enum Error {
     Malformed(PathBuf, Malformed),
     /// A whole file or checkpoint that this version does not support.
     Unsupported(PathBuf, String),
-    /// Entries that TensorFlow would misread, or that would abort its process.
-    Entries(PathBuf, Vec<Fault>),
-    /// Data files that end before the variables in them end.
-    CutShort(Vec<Cut>),
     /// An index that does not agree with the files that it names.
     Disagree(PathBuf, Vec<String>),
     /// Groups and datasets of an HDF5 file that are damaged.
@@ -49,37 +48,6 @@ pub struct Fault {
     pub(crate) what: String,
 }
 
-/// A data file that ends too early.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cut {
-    /// The file.
-    pub(crate) path: PathBuf,
-    /// Its length in bytes.
-    pub(crate) len: u64,
-    /// The length that the index requires.
-    pub(crate) needed: u64,
-    /// The number of variables beyond its end.
-    pub(crate) beyond: usize,
-    /// The number of variables in the checkpoint.
-    pub(crate) all: usize,
-}
-
-impl Cut {
-    /// Returns the last component of the path.
-    pub(super) fn name(&self) -> String {
-        self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
-    }
-}
-
-/// Format: `1000 bytes of 1,223,643; 13 of 15 variables are beyond its end`
-impl fmt::Display for Cut {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { beyond, all, .. } = self;
-        let (len, needed) = (grouped(self.len), grouped(self.needed));
-        write!(f, "{len} bytes of {needed}; {beyond} of {all} variables are beyond its end")
-    }
-}
-
 /// The number of faults that are described. The others are counted.
 const SHOWN: usize = 20;
 /// The number of directories that are listed. The others are counted.
@@ -88,8 +56,15 @@ const LISTED: usize = 10;
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotFound { path, nearest } => {
+            Self::NotFound { path, nearest, is_unfinished } => {
                 write!(f, "{}: no checkpoint there: neither {0}.index nor a directory", path.display())?;
+                if *is_unfinished {
+                    write!(
+                        f,
+                        "\n  {}_temp/ is a save of it that has not finished, or was interrupted",
+                        path.display()
+                    )?;
+                }
                 help(f, nearest)
             }
             Self::NoCheckpoints { dir, holds, below } => {
@@ -120,14 +95,6 @@ impl fmt::Display for Error {
                 )
             }
             Self::Unsupported(path, what) => write!(f, "{}: {what}", path.display()),
-            Self::Entries(path, faults) => entries(f, path, faults),
-            Self::CutShort(cuts) => {
-                cuts.iter().try_for_each(|cut| writeln!(f, "{}: {cut}", cut.path.display()))?;
-                write!(
-                    f,
-                    "  help: the copy or the save stopped early; copy the file again from where it was saved"
-                )
-            }
             Self::Disagree(path, faults) => disagree(f, path, faults),
             Self::Datasets(path, faults) => datasets(f, path, faults),
         }
@@ -136,29 +103,11 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// Formats a number, with commas if it has five digits or more.
-fn grouped(n: u64) -> String {
-    let digits = n.to_string();
-    if digits.len() < 5 {
-        return digits;
-    }
-    let (first, rest) = digits.split_at((digits.len() - 1) % 3 + 1);
-    let groups = rest.as_bytes().chunks(3).map(|group| format!(",{}", String::from_utf8_lossy(group)));
-    first.to_owned() + &groups.collect::<String>()
-}
-
 fn help(f: &mut fmt::Formatter<'_>, nearest: &[String]) -> fmt::Result {
     match nearest {
         [] => Ok(()),
         names => write!(f, "\n  help: checkpoints nearby: {}", names.join(", ")),
     }
-}
-
-fn entries(f: &mut fmt::Formatter<'_>, path: &Path, faults: &[Fault]) -> fmt::Result {
-    let plural = if faults.len() == 1 { "entry" } else { "entries" };
-    write!(f, "{}: {} {plural} that TensorFlow would misread or crash on", path.display(), faults.len())?;
-    list(f, faults)?;
-    write!(f, "\n  help: the checkpoint is damaged or incomplete; copy all its files again")
 }
 
 fn datasets(f: &mut fmt::Formatter<'_>, path: &Path, faults: &[Fault]) -> fmt::Result {
@@ -185,20 +134,4 @@ fn disagree(f: &mut fmt::Formatter<'_>, path: &Path, faults: &[String]) -> fmt::
         write!(f, "\n  and {} more", faults.len() - SHOWN)?;
     }
     write!(f, "\n  help: copy all files of the model again, index and all")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_message_for_a_truncated_file_is_one_line_with_both_lengths() {
-        let path = "ckpt-9.data-00000-of-00001".into();
-        let cut = Cut { path, len: 1000, needed: 1_223_643, beyond: 13, all: 15 };
-        assert_eq!(cut.to_string(), "1000 bytes of 1,223,643; 13 of 15 variables are beyond its end");
-        assert_eq!(
-            ["12", "1234", "12345", "123456"].map(|n| grouped(n.parse().unwrap())),
-            ["12", "1234", "12,345", "123,456"]
-        );
-    }
 }

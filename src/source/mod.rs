@@ -20,6 +20,7 @@ mod formats;
 mod hdf5;
 mod meta_graph;
 mod object_graph;
+mod other_step;
 mod prefix;
 mod resolve;
 mod safetensors;
@@ -36,11 +37,13 @@ pub use checkpoint::Checkpoint;
 pub(crate) use checkpoint_files::{CheckpointFiles, Part};
 pub(crate) use checkpoint_list::{CheckpointList, in_order, named_by, state_file};
 pub(crate) use diagnose::no_checkpoints;
-pub use error::{Cut, Error, Fault};
+pub use error::{Error, Fault};
 pub(crate) use formats::{find_checkpoints, find_files};
 pub(crate) use meta_graph::wanted as wanted_by_graph;
+pub(crate) use other_step::other_step;
 pub use prefix::Prefix;
-pub use resolve::{Located, Resolved, newest, resolve};
+pub(crate) use resolve::{Candidates, candidates, unfinished};
+pub use resolve::{Located, Resolved, resolve};
 pub(crate) use saved_model::{VARIABLES, is_saved_model};
 pub(crate) use sniff::{is_index, is_table};
 
@@ -51,7 +54,8 @@ use crate::source::sniff::Probe;
 use crate::source_file::SourceFile;
 
 /// Opens the checkpoint to which `path` resolves. The path is a prefix, any file of a checkpoint, a directory (its
-/// newest checkpoint) or a SavedModel.
+/// newest checkpoint that is sound) or a SavedModel. Variables may be damaged: they are in the catalog, but have no
+/// values.
 ///
 /// # Examples
 ///
@@ -67,9 +71,32 @@ use crate::source_file::SourceFile;
 /// # Errors
 /// A description of what the path leads to instead of a checkpoint, or every fault of the checkpoint.
 pub fn open(path: &Path) -> Result<Checkpoint, Error> {
-    let (located, note) = resolve::locate(path)?;
-    let mut checkpoint = open_located(&located)?;
-    checkpoint.warnings.splice(0..0, note);
+    let candidates = resolve::candidates(path)?;
+    let is_sound = |checkpoint: &Checkpoint| {
+        let Checkpoint { catalog, .. } = checkpoint;
+        catalog.damaged().next().is_none() && catalog.damaged_graph().is_none()
+    };
+    let older = candidates.located.iter().skip(1);
+    let mut skipped = Vec::new();
+    let (located, mut checkpoint) = match open_located(&candidates.located[0]) {
+        Ok(checkpoint) if is_sound(&checkpoint) => (&candidates.located[0], checkpoint),
+        first => {
+            let mut sound = older.filter_map(|located| {
+                Some((located, open_located(located).ok().filter(|checkpoint| is_sound(checkpoint))?))
+            });
+            match sound.next() {
+                None => (&candidates.located[0], first?),
+                Some(sound) => {
+                    let stem = candidates.located[0].prefix.stem.to_string_lossy();
+                    let why = first.err().map(|error| format!(": {error}")).unwrap_or_default();
+                    skipped.push(format!("{stem} is not whole and not used{why}"));
+                    sound
+                }
+            }
+        }
+    };
+    let notes = skipped.into_iter().chain(candidates.notes(located));
+    checkpoint.warnings.splice(0..0, notes);
     Ok(checkpoint)
 }
 

@@ -1,12 +1,12 @@
 //! The resolution of a path that the user gives to a checkpoint. Each file is probed once.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::{fs, io};
 
-use crate::directory::Directory;
+use crate::directory::{Directory, Entry};
 use crate::format::checkpoint_state::State;
 use crate::source::checkpoint_files::Part;
 use crate::source::error::Error;
@@ -14,7 +14,7 @@ use crate::source::file_format::SourceFormat;
 use crate::source::prefix::Prefix;
 use crate::source::saved_model::{VARIABLES, is_saved_model};
 use crate::source::sniff::Probe;
-use crate::source::{checkpoint_list, diagnose, formats};
+use crate::source::{checkpoint_files, checkpoint_list, diagnose, formats};
 
 /// A checkpoint that was found and not yet opened.
 #[derive(Clone, Debug)]
@@ -67,30 +67,31 @@ pub fn resolve(path: &Path) -> Result<Resolved, Error> {
             let located = around.as_ref().ok().and_then(|directory| of_other_format(directory, &prefix.stem));
             let nearest =
                 || around.as_ref().map_or_else(|_| vec![], |around| diagnose::nearest(around, &prefix));
-            located
-                .map(Resolved::Checkpoint)
-                .ok_or_else(|| Error::NotFound { path: path.into(), nearest: nearest() })
+            located.map(Resolved::Checkpoint).ok_or_else(|| {
+                let is_temporary = |around: &Arc<Directory>| {
+                    let entries = around.entries().unwrap_or_default();
+                    checkpoint_files::unfinished(around, &entries).contains(&prefix.stem)
+                };
+                let is_unfinished = around.as_ref().is_ok_and(is_temporary);
+                Error::NotFound { path: path.into(), nearest: nearest(), is_unfinished }
+            })
         }
         Err(error) => Err(unreadable(error)),
     }
 }
 
-/// Finds the checkpoint to which a path resolves, and returns a note for the user if there was a choice.
-pub(crate) fn locate(path: &Path) -> Result<(Located, Option<String>), Error> {
+/// Finds the checkpoints to which a path resolves.
+pub(crate) fn candidates(path: &Path) -> Result<Candidates, Error> {
     match resolve(path)? {
-        Resolved::Checkpoint(located) => Ok((located, None)),
+        Resolved::Checkpoint(located) => Ok(Candidates::one(located)),
         Resolved::SavedModel(directory) => {
             let dir = directory.path().join(VARIABLES);
             let directory = Directory::open(&dir).map_err(|error| Error::Io(dir.clone(), error))?;
             let prefix = Prefix::new(&dir, OsStr::new(VARIABLES));
-            Ok((Located { prefix, directory: Arc::new(directory), format: None }, None))
+            let located = Located { prefix, directory: Arc::new(directory), format: None };
+            Ok(Candidates::one(located))
         }
-        Resolved::Directory(directory) => newest(&directory).map(|(located, count)| {
-            let stem = located.prefix.stem.to_string_lossy();
-            let note = || format!("{} holds {count} checkpoints; using {stem}", directory.path().display());
-            let note = (count > 1).then(note);
-            (located, note)
-        }),
+        Resolved::Directory(directory) => Candidates::of_directory(&directory),
     }
 }
 
@@ -113,7 +114,7 @@ fn of_file(path: &Path, file: &Prefix, directory: &Arc<Directory>) -> Result<Loc
     let name = &file.stem;
     let probe = Probe::read(directory, name).map_err(|error| Error::Io(path.into(), error))?;
     if name == "checkpoint" && !probe.as_ref().is_some_and(Probe::is_table) {
-        return newest(directory).map(|(located, _)| located);
+        return Candidates::of_directory(directory).map(|mut candidates| candidates.located.swap_remove(0));
     }
     if let Some(format) = probe.as_ref().and_then(|probe| of_head(probe, name)) {
         let stem = (format.stem)(name);
@@ -154,24 +155,77 @@ fn of_other_format(directory: &Arc<Directory>, stem: &OsStr) -> Option<Located> 
     Some(Located { prefix, directory: directory.clone(), format: Some(format) })
 }
 
-/// Finds the newest checkpoint of a directory, and counts its checkpoints. The newest is the last complete one in the
-/// order of `in_order`, or else the one with the newest index.
-///
-/// # Errors
-/// An error of reading, or [`Error::NoCheckpoints`].
-pub fn newest(directory: &Arc<Directory>) -> Result<(Located, usize), Error> {
-    let unreadable = |error| Error::Io(directory.path().into(), error);
-    let state = checkpoint_list::state_file(directory, OsStr::new("checkpoint"));
-    let mut checkpoints = formats::find_checkpoints(directory, &directory.entries().map_err(unreadable)?);
-    checkpoints.retain(|stem, _| !is_second_name(directory, stem, state.as_ref()));
-    let indexed = checkpoints.iter().filter(|(_, files)| files.index.is_some());
-    let incomplete = indexed.clone().max_by(|a, b| checkpoint_list::by_age(*a, *b)).map(|(stem, _)| stem);
-    let complete =
-        checkpoint_list::in_order(&checkpoints, state.as_ref()).checkpoints.pop().map(|(stem, _)| stem);
-    let stem = complete.or(incomplete.cloned()).ok_or_else(|| diagnose::no_checkpoints(directory))?;
-    let files = &checkpoints[&stem];
-    let prefix = files.prefix(directory.path(), &stem);
-    Ok((Located { prefix, directory: directory.clone(), format: files.format }, indexed.count()))
+/// The checkpoints to which a path resolves, in the order in which they are tried: the newest first. Only a directory has
+/// several.
+pub(crate) struct Candidates {
+    /// The checkpoints.
+    pub(crate) located: Vec<Located>,
+    /// The directory, if the path is one.
+    pub(crate) of_directory: Option<Arc<Directory>>,
+    /// The notes about saves that have not finished.
+    pub(crate) unfinished: Vec<String>,
+}
+
+impl Candidates {
+    fn one(located: Located) -> Self {
+        Self { located: vec![located], of_directory: None, unfinished: Vec::new() }
+    }
+
+    /// Finds the checkpoints of a directory. The first is the last complete one in the order of `in_order`. Incomplete
+    /// ones follow, the one with the newest index first.
+    ///
+    /// # Errors
+    /// An error of reading, or [`Error::NoCheckpoints`].
+    pub(crate) fn of_directory(directory: &Arc<Directory>) -> Result<Self, Error> {
+        let unreadable = |error| Error::Io(directory.path().into(), error);
+        let state = checkpoint_list::state_file(directory, OsStr::new("checkpoint"));
+        let entries = directory.entries().map_err(unreadable)?;
+        let mut checkpoints = formats::find_checkpoints(directory, &entries);
+        checkpoints.retain(|stem, _| !is_second_name(directory, stem, state.as_ref()));
+        let complete = checkpoint_list::in_order(&checkpoints, state.as_ref()).checkpoints;
+        let complete: Vec<_> = complete.iter().rev().map(|(stem, _)| stem).collect();
+        let incomplete = checkpoints.iter().filter(|(_, files)| files.index.is_some());
+        let mut incomplete: Vec<_> = incomplete.filter(|(stem, _)| !complete.contains(stem)).collect();
+        incomplete.sort_by(|a, b| checkpoint_list::by_age(*b, *a));
+        let located = |stem: &OsString| {
+            let files = &checkpoints[stem];
+            let prefix = files.prefix(directory.path(), stem);
+            Located { prefix, directory: directory.clone(), format: files.format }
+        };
+        let stems = complete.into_iter().chain(incomplete.into_iter().map(|(stem, _)| stem));
+        let located: Vec<_> = stems.map(located).collect();
+        match located.is_empty() {
+            true => Err(diagnose::no_checkpoints(directory)),
+            false => Ok(Self {
+                located,
+                of_directory: Some(directory.clone()),
+                unfinished: unfinished(directory, &entries),
+            }),
+        }
+    }
+
+    /// Returns the notes for the user: one if there was a choice, and one for each save that has not finished.
+    pub(crate) fn notes(&self, chosen: &Located) -> impl Iterator<Item = String> {
+        let (count, stem) = (self.located.len(), chosen.prefix.stem.to_string_lossy());
+        let directory = self.of_directory.as_ref().filter(|_| count > 1);
+        let note = |directory: &Arc<Directory>| {
+            format!("{} holds {count} checkpoints; using {stem}", directory.path().display())
+        };
+        directory.map(note).into_iter().chain(self.unfinished.clone())
+    }
+}
+
+/// Returns a note about each save in a directory that has not finished.
+pub(crate) fn unfinished(directory: &Directory, entries: &[Entry]) -> Vec<String> {
+    let note = |stem: OsString| {
+        let stem = stem.to_string_lossy();
+        let temporary = directory.path().join(format!("{stem}_temp"));
+        format!(
+            "{}/: a save that has not finished, or was interrupted; {stem} is not there",
+            temporary.display()
+        )
+    };
+    checkpoint_files::unfinished(directory, entries).into_iter().map(note).collect()
 }
 
 /// The file in which a mount reports its status.
@@ -201,7 +255,10 @@ mod tests {
             "model_checkpoint_path: 'ckpt-9' all_model_checkpoint_paths: ['ckpt-8', 'ckpt-9']",
         );
         let directory = Arc::new(Directory::open(dir.path()).unwrap());
-        let newest = || newest(&directory).map(|(located, count)| (located.prefix.stem, count)).unwrap();
+        let newest = || {
+            let found = Candidates::of_directory(&directory).unwrap().located;
+            (found[0].prefix.stem.clone(), found.len())
+        };
         assert_eq!(newest(), ("ckpt-9".into(), 3), "in a directory of its own it is one");
         fs::create_dir(dir.path().join(".ckptfs")).unwrap();
         write(STATUS, "{}");

@@ -6,6 +6,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use crate::directory::Directory;
 use crate::format::varint::Reader;
 use crate::source::prefix::with_suffix;
+use crate::source_file::SourceFile;
 
 /// A kind of file that users have in the place of a checkpoint.
 #[derive(Debug)]
@@ -31,6 +32,9 @@ const LIST_OF_TENSORS: u64 = 0x0a;
 /// The magic number of a table, the last eight bytes of the file.
 pub(crate) const TABLE: &[u8] = b"\x57\xfb\x80\x8b\x24\x75\x47\xdb";
 
+/// The number of rows of [`LOOKALIKES`] that a failed copy or download leaves in the place of any file.
+const STAND_INS: usize = 3;
+
 #[rustfmt::skip]
 const LOOKALIKES: &[Lookalike] = &[
     kind("an empty file", "the copy or download that made it did not finish; fetch it again", |e| e.len == 0),
@@ -54,6 +58,11 @@ const fn kind(what: &'static str, advice: &'static str, matches: fn(&Probe) -> b
 /// Returns the kind of a file that is not a checkpoint; `None` if the kind is unknown.
 pub(crate) fn lookalike(probe: &Probe) -> Option<&'static Lookalike> {
     LOOKALIKES.iter().find(|kind| (kind.matches)(probe))
+}
+
+/// Returns what a failed copy or download left in the place of a data file. Data may begin like other kinds of files.
+pub(crate) fn stand_in(probe: &Probe) -> Option<&'static Lookalike> {
+    LOOKALIKES[..STAND_INS].iter().find(|kind| (kind.matches)(probe))
 }
 
 /// Returns true if a file can be read and ends with the magic number of a sorted table.
@@ -84,6 +93,14 @@ impl Probe {
             file.take(TAIL as u64).read_to_end(&mut tail)?;
         }
         Ok(Some(Self { len: meta.len(), head, tail }))
+    }
+
+    /// Returns the probe of an open data file, without its last bytes. Returns `None` if it cannot be read.
+    pub(crate) fn of_data(file: &SourceFile) -> Option<Self> {
+        let len = file.size()?;
+        let mut head = vec![0; len.min(HEAD) as usize];
+        file.read_exact_at(&mut head, 0).ok()?;
+        Some(Self { len, head, tail: Vec::new() })
     }
 
     /// Returns true if the file ends with the magic number of a sorted table.

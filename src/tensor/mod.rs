@@ -2,6 +2,7 @@
 
 mod big_endian;
 mod checksum;
+mod damage;
 mod memory;
 mod scan;
 pub mod slices;
@@ -15,6 +16,7 @@ use crate::extent::{Extent, VirtualFile};
 use crate::format::crc::Masked;
 use crate::source_file::SourceFile;
 pub(crate) use crate::tensor::checksum::mismatch;
+pub use crate::tensor::damage::Damage;
 use crate::tensor::slices::Part;
 use crate::tensor::strings::Strings;
 
@@ -71,6 +73,8 @@ enum Origins {
     Turned(Arc<Tensor>),
     /// The inputs of an operation.
     Computed(Box<[Arc<Tensor>]>),
+    /// Bytes that the source has lost.
+    Damaged(Damage),
 }
 
 impl Tensor {
@@ -104,7 +108,7 @@ impl Tensor {
             Some(Origins::Slices(parts)) => (&parts[..], &[][..]),
             Some(Origins::Turned(stored)) => (&[][..], std::slice::from_ref(stored)),
             Some(Origins::Computed(sources)) => (&[][..], &sources[..]),
-            None => (&[][..], &[][..]),
+            Some(Origins::Damaged(_)) | None => (&[][..], &[][..]),
         };
         parts.iter().map(|part| &part.tensor).chain(others)
     }
@@ -130,6 +134,9 @@ impl Tensor {
         match self.made.as_deref() {
             Some(Origins::Slices(_) | Origins::Turned(_)) => {
                 self.sources().flat_map(|source| source.ranges()).collect()
+            }
+            Some(Origins::Damaged(damage)) => {
+                damage.range.iter().map(|(file, at, len)| (file, *at, *len)).collect()
             }
             Some(Origins::Computed(_)) | None => self.data.iter().filter_map(Extent::range).collect(),
         }

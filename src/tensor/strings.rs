@@ -74,6 +74,10 @@ impl Tensor {
         order: Endianness,
         each: impl FnOnce(&[u8], &[&[u8]]) -> T,
     ) -> io::Result<T> {
+        // A damaged tensor may claim any length.
+        if let Some(damage) = self.damage() {
+            return Err(damaged(&damage.what));
+        }
         let bytes = stored(self, 0..self.len())?;
         let num_elements = self.shape.num_elements().ok_or_else(|| damaged("too many elements"))?;
         let elements = string_tensor::decode_with_order(order, &bytes, num_elements).map_err(damaged)?;

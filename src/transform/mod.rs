@@ -1,6 +1,8 @@
 //! The transformation of a checkpoint, in four steps: overlay the values of other checkpoints, apply the map, convert
-//! to the target kind (with or without an object graph), and match the names of another checkpoint.
+//! to the target kind (with or without an object graph), and match the names of another checkpoint. What is damaged in
+//! the source and still there after that is refused.
 
+pub(crate) mod damage;
 pub(crate) mod kind;
 pub(crate) mod like;
 pub mod overlay;
@@ -13,6 +15,7 @@ use crate::remap::apply;
 use crate::remap::plan::MapMismatch;
 use crate::remap::report::Report;
 use crate::source_file::Stamp;
+use crate::transform::damage::{DamagedVariables, Salvage, Soundness};
 use crate::transform::like::mismatch::LikeMismatch;
 pub(crate) use crate::transform::like::options::{MATCHINGS, Matching};
 use crate::transform::like::{Choices, Likeness, Wanted, like};
@@ -49,6 +52,8 @@ pub(crate) struct Transformed {
     pub(crate) likeness: Option<Likeness>,
     /// The warnings about the steps after the map.
     pub(crate) warnings: Vec<String>,
+    /// The warning that names what `--salvage` left out.
+    pub(crate) salvaged: Option<String>,
 }
 
 /// The reason why a transformation failed.
@@ -64,19 +69,21 @@ pub enum TransformError {
     /// The checkpoint cannot be made like the other one.
     #[error(transparent)]
     Like(#[from] LikeMismatch),
+    /// The checkpoint is damaged, and the flags do not say what to do about it.
+    #[error(transparent)]
+    Damaged(#[from] Box<DamagedVariables>),
 }
 
 impl Transform {
     /// Applies the transformation. After an error, the catalog must not be used.
     ///
     /// # Errors
-    /// Every mismatch.
+    /// Every mismatch, or every variable that is damaged in the source and neither replaced nor left out.
     pub(crate) fn apply(&self, catalog: &mut Catalog) -> Result<Transformed, TransformError> {
-        let overlaid = self.overlay(catalog)?;
-        let report = apply(&self.map, catalog)?;
-        let mut warnings = Vec::new();
-        let likeness = self.fit(catalog, &mut warnings)?;
-        Ok(Transformed { overlays: overlaid, report, likeness, warnings })
+        match self.apply_to_damaged(catalog)? {
+            (transformed, None) => Ok(transformed),
+            (_, Some(damaged)) => Err(damaged.into()),
+        }
     }
 
     /// Lays the overlays over a catalog.
@@ -85,6 +92,40 @@ impl Transform {
     /// Every mismatch.
     pub(crate) fn overlay(&self, catalog: &mut Catalog) -> Result<OverlaySummary, OverlayError> {
         self.overlays.lay_by(self.matching, catalog)
+    }
+
+    /// Like [`Self::apply`], but returns the damaged variables that are left instead of refusing them, for a caller that
+    /// shows names.
+    ///
+    /// # Errors
+    /// Every mismatch.
+    pub(crate) fn apply_to_damaged(
+        &self,
+        catalog: &mut Catalog,
+    ) -> Result<(Transformed, Option<Box<DamagedVariables>>), TransformError> {
+        let sound = Soundness::of(catalog);
+        let overlays = self.overlay(catalog)?;
+        if let Some(damaged) = sound.judge_graph(catalog).filter(|_| self.needs_names()) {
+            return Err(damaged.into());
+        }
+        let salvage = Salvage::of(&self.map, catalog, &sound)?;
+        let report = apply(&self.map, catalog)?;
+        let salvaged = salvage.finish(&self.map, &report, catalog);
+        let mut warnings = Vec::new();
+        let likeness = self.fit(catalog, &mut warnings)?;
+        let damaged = sound.judge(catalog);
+        Ok((Transformed { overlays, report, likeness, warnings, salvaged }, damaged))
+    }
+
+    /// Returns true if a step after the overlays needs the names of the objects.
+    pub(crate) fn needs_names(&self) -> bool {
+        !self.map.is_empty() || self.target.is_some() || self.like.is_some()
+    }
+
+    /// Returns the transformation without the rules of the map, except that it leaves out what is damaged if the map does.
+    pub(crate) fn without_rules(&self) -> Self {
+        let map = if self.map.salvages() { Map::salvage() } else { Map::default() };
+        Self { overlays: self.overlays.clone(), map, matching: self.matching, ..Self::default() }
     }
 
     /// Applies the transformation to the only or newest checkpoint of a source. `head` identifies the file that lists

@@ -175,21 +175,22 @@ impl Tree {
         }
     }
 
-    /// Returns true if the bytes of the variable that a file shows match their checksum. Reads the whole variable,
-    /// and logs its name if the checksum differs.
+    /// Returns true if the values in a file match their checksums: those of one variable, or of all variables in a file
+    /// such as `model.safetensors`. Reads all these values, and logs the names of the variables that differ.
     ///
     /// # Errors
     /// Errors of reading.
     pub(crate) fn is_intact(&self, ino: Ino) -> io::Result<bool> {
-        let tree = self.of_variables(ino);
-        let Some(variable) = tree.as_ref().and_then(|tree| tree.shown_variable(ino.ordinal())) else {
-            return Ok(true);
-        };
-        let is_intact = variable.tensor.is_intact()?;
-        if !is_intact {
-            log::error!("{}: damaged: its bytes do not match the saved checksum", variable.name);
+        let tree = self.of(ino).ok();
+        let mut all = true;
+        for variable in tree.iter().flat_map(|tree| tree.values_in(ino.ordinal())) {
+            let is_intact = variable.tensor.is_intact()?;
+            if !is_intact {
+                log::error!("{}: damaged: its bytes do not match the saved checksum", variable.name);
+            }
+            all &= is_intact;
         }
-        Ok(is_intact)
+        Ok(all)
     }
 
     /// Returns an extended attribute of a file or directory that shows a variable.

@@ -36,6 +36,8 @@ pub(crate) struct VariableFile {
     pub(crate) name: &'static str,
     /// The function that generates the content.
     pub(crate) file: fn(&Catalog, &Variable) -> VirtualFile,
+    /// True if the content depends on the variable's values.
+    pub(crate) reads_values: bool,
 }
 
 /// A file about the whole checkpoint, directly in the checkpoint's directory.
@@ -46,6 +48,8 @@ pub struct CheckpointView {
     pub is_there: fn(&Catalog) -> bool,
     /// The function that generates the content. Computing the length may be expensive, so call it once.
     pub file: fn(&Arc<Catalog>) -> VirtualFile,
+    /// True if the content depends on the variables' values.
+    pub(crate) reads_values: bool,
     /// The function that returns the variables that the file cannot contain, each with the reason.
     pub left_out: fn(&Catalog) -> Vec<String>,
 }

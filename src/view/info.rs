@@ -36,6 +36,9 @@ pub(super) fn json(catalog: &Catalog, variable: &Variable) -> Value {
         "rule": variable.origin.as_ref().map(rule),
     });
     stored(tensor, &mut info);
+    if let Some(damage) = tensor.damage() {
+        info["damaged"] = (*damage.what).into();
+    }
     if let Some(parts) = tensor.parts() {
         info["slices"] = parts.iter().map(slice).collect();
     }
@@ -70,8 +73,10 @@ pub(super) fn json(catalog: &Catalog, variable: &Variable) -> Value {
 /// Fills in the location and the checksum of the bytes as the source stores them, in either byte order.
 fn stored(tensor: &Tensor, info: &mut Value) {
     let stored = tensor.stored().map_or(tensor, |stored| stored);
-    let (shard, offset) = match &*stored.data {
-        [Extent::Range { file: shard, offset, .. }] => (Some(shard.name().into_owned()), Some(*offset)),
+    let (shard, offset) = match (&*stored.data, stored.damage().and_then(|damage| damage.range.as_ref())) {
+        ([Extent::Range { file, offset, .. }], _) | (_, Some((file, offset, _))) => {
+            (Some(file.name().into_owned()), Some(*offset))
+        }
         _ => (None, None),
     };
     (info["shard"], info["offset"]) = (shard.into(), offset.into());

@@ -32,13 +32,18 @@ pub(crate) const FORMATS: &[Format] = &[npy::FORMAT, raw::FORMAT, text::FORMAT];
 
 /// The small files of each variable.
 pub(crate) const VARIABLE_FILES: &[VariableFile] = &[
-    VariableFile { name: "dtype", file: |_, variable| line(&variable.tensor.dtype) },
+    VariableFile { name: "dtype", file: |_, variable| line(&variable.tensor.dtype), reads_values: false },
     VariableFile {
         name: "info.json",
         file: |catalog, variable| info::text(catalog, variable).into_bytes().into(),
+        reads_values: false,
     },
-    VariableFile { name: "shape", file: |_, variable| line(&variable.tensor.shape.spaced()) },
-    VariableFile { name: "stats", file: |_, variable| stats::fact(variable) },
+    VariableFile {
+        name: "shape",
+        file: |_, variable| line(&variable.tensor.shape.spaced()),
+        reads_values: false,
+    },
+    VariableFile { name: "stats", file: |_, variable| stats::fact(variable), reads_values: true },
 ];
 
 /// The files about the whole checkpoint.
@@ -50,11 +55,30 @@ pub const CHECKPOINT_VIEWS: &[CheckpointView] = &[
         name: "object_graph.json",
         is_there: |catalog| catalog.objects.is_some(),
         file: object_graph::file,
+        reads_values: false,
         left_out: nothing,
     },
-    CheckpointView { name: "remap.tsv", is_there: |_| true, file: table::remap, left_out: nothing },
-    CheckpointView { name: "stats.tsv", is_there: |_| true, file: stats::table, left_out: nothing },
-    CheckpointView { name: "variables.tsv", is_there: |_| true, file: table::variables, left_out: nothing },
+    CheckpointView {
+        name: "remap.tsv",
+        is_there: |_| true,
+        file: table::remap,
+        reads_values: false,
+        left_out: nothing,
+    },
+    CheckpointView {
+        name: "stats.tsv",
+        is_there: |_| true,
+        file: stats::table,
+        reads_values: true,
+        left_out: nothing,
+    },
+    CheckpointView {
+        name: "variables.tsv",
+        is_there: |_| true,
+        file: table::variables,
+        reads_values: false,
+        left_out: nothing,
+    },
 ];
 
 fn nothing(_: &Catalog) -> Vec<String> {

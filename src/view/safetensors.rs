@@ -23,7 +23,7 @@ use crate::tensor::Tensor;
 use crate::view::form::CheckpointView;
 
 pub(super) const WHOLE: CheckpointView =
-    CheckpointView { name: "model.safetensors", is_there, file, left_out };
+    CheckpointView { name: "model.safetensors", is_there, file, reads_values: true, left_out };
 
 /// The length of a header without names in bytes.
 const FIXED: u64 = 200;

@@ -108,19 +108,17 @@ fn values_without_a_checksum_are_counted() {
 }
 
 #[test]
-fn a_truncated_data_file_is_reported_on_one_line() {
+fn a_truncated_data_file_without_a_sound_variable_is_reported_on_one_line() {
     let dir = tempfile::tempdir().unwrap();
     copy(&fixture("tf1_adam"), dir.path());
     let data = list(dir.path()).into_iter().find(|name| name.contains(".data-")).unwrap();
     let whole = fs::metadata(dir.path().join(&data)).unwrap().len();
     File::options().write(true).open(dir.path().join(&data)).unwrap().set_len(4).unwrap();
     let said = stderr(&check(&dir.path().join("ckpt-9"), &[]));
-    assert!(
-        said.contains(&format!("{data}: 4 bytes of {whole}; "))
-            && said.contains("variables are beyond its end"),
-        "{said}"
-    );
-    assert_eq!(said.lines().count(), 2, "{said}");
+    let missing = whole - 4;
+    let line = format!("{data} is 4 bytes of {whole}: the copy stopped early ({missing} bytes are missing)");
+    assert!(said.contains("all 33 variables are damaged") && said.contains(&line), "{said}");
+    assert_eq!(said.lines().count(), 3, "{said}");
 }
 
 #[test]

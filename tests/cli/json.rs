@@ -63,6 +63,9 @@ fn ls_json_has_the_documented_keys() {
     let over = dir.path().join("over");
     Bundle::new().floats("a", &[3.0]).write(&over);
     listed.extend(array(&["ls", "--json", prefix.to_str().unwrap(), "--overlay", over.to_str().unwrap()]));
+    let data = dir.path().join("ckpt-9.data-00000-of-00001");
+    std::fs::File::options().write(true).open(data).unwrap().set_len(5).unwrap();
+    listed.extend(array(&["ls", "--json", prefix.to_str().unwrap()]));
     for name in ["object_module", "strings", "tf1_graph", "sliced_dtypes", "big_endian"] {
         let fixture = fixture(name);
         listed.extend(array(&["ls", "--json", fixture.to_str().unwrap()]));

@@ -12,6 +12,7 @@ mod export_names;
 mod json;
 mod meta_graph;
 mod overlay;
+mod salvage;
 mod source_spelling;
 mod unreadable;
 mod wrong_source;

@@ -10,4 +10,5 @@ mod identity;
 mod partitions;
 mod round_trip;
 mod safetensors;
+mod salvage;
 mod strings;

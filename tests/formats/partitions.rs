@@ -14,11 +14,11 @@ use ckptfs::format::bundle::{Endianness, Entry, Extent, Header, Slice};
 use ckptfs::format::crc::Masked;
 use ckptfs::format::{slice_key, table};
 use ckptfs::map::{Flag, Map};
-use ckptfs::{remap, source, view};
+use ckptfs::{remap, view};
 use tempfile::TempDir;
 
 use crate::support::bundle::{Bundle, f32s};
-use crate::support::{copy, fixture};
+use crate::support::{copy, fixture, open_sound};
 
 const ALL: Extent = Extent { start: 0, length: None };
 
@@ -53,7 +53,7 @@ fn written(bundle: &Bundle) -> (TempDir, PathBuf) {
 }
 
 fn opened(prefix: &Path) -> Result<Catalog, String> {
-    source::open(prefix).map(|checkpoint| checkpoint.catalog).map_err(|error| error.to_string())
+    open_sound(prefix).map(|checkpoint| checkpoint.catalog)
 }
 
 fn mapped(prefix: &Path, flags: &[Flag]) -> Catalog {

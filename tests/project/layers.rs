@@ -26,7 +26,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("op", &["cache", "dtype", "extent", "format", "minifloat", "tensor"]),
     ("checksums", &["cache", "dtype", "format", "tensor"]),
     ("graph", &["format"]),
-    ("catalog", &["checksums", "graph", "name", "source_file", "tensor"]),
+    ("catalog", &["checksums", "format", "graph", "name", "source_file", "tensor"]),
     // From a path to a catalog.
     ("source", &["cache", "catalog", "directory", "dtype", "extent", "format", "graph", "name", "source_file", "tensor"]),
     // The map's language, its application, and all that the flags ask for.

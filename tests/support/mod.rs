@@ -12,6 +12,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
+use ckptfs::catalog::Variable;
+use ckptfs::source;
+use ckptfs::source::Checkpoint;
+
 /// The program under test.
 pub(crate) const CKPTFS: &str = env!("CARGO_BIN_EXE_ckptfs");
 
@@ -21,6 +25,19 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Runs `ckptfs` to its end.
 pub(crate) fn ckptfs<I: IntoIterator<Item: AsRef<std::ffi::OsStr>>>(args: I) -> Output {
     Command::new(CKPTFS).args(args).output().unwrap()
+}
+
+/// Opens a checkpoint. Returns the text of the error, or the damage of each variable, if it is not sound.
+pub(crate) fn open_sound(path: &Path) -> Result<Checkpoint, String> {
+    let checkpoint = source::open(path).map_err(|error| error.to_string())?;
+    let index = path.with_added_extension("index");
+    let line = |variable: &Variable| {
+        let damage = variable.tensor.damage().unwrap();
+        format!("{}: {}: {}\n", index.display(), variable.name, damage.what)
+    };
+    let graph = checkpoint.catalog.damaged_graph();
+    let damaged: String = graph.iter().chain(checkpoint.catalog.damaged()).map(line).collect();
+    if damaged.is_empty() { Ok(checkpoint) } else { Err(damaged) }
 }
 
 /// Returns standard error as text.

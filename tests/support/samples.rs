@@ -8,6 +8,7 @@ use std::path::Path;
 
 use ckptfs::dtype::Dtype;
 use ckptfs::format::bundle::Entry;
+use ckptfs::format::crc::Masked;
 
 use super::bundle::Bundle;
 use super::{CKPTFS, copy, fixture};
@@ -97,8 +98,8 @@ fn write_bert(prefix: &Path) {
 
 fn entry(dtype: Dtype, shape: &[u64], offset: &mut u64) -> Entry {
     let size = shape.iter().product::<u64>() * if dtype == Dtype::Int64 { 8 } else { 4 };
-    let entry =
-        Entry { dtype: dtype.tensorflow(), shape: shape.to_vec(), offset: *offset, size, ..Entry::default() };
+    let (shape, crc32c) = (shape.to_vec(), Masked::of(&[0]).repeated(1, size));
+    let entry = Entry { dtype: dtype.tensorflow(), shape, offset: *offset, size, crc32c, ..Entry::default() };
     *offset += size;
     entry
 }

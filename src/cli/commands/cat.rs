@@ -45,10 +45,13 @@ fn forms() -> Vec<&'static str> {
 impl Args {
     pub(crate) fn run(&self) -> anyhow::Result<ExitCode> {
         log_damage();
-        let (checkpoint, _) = self.map.open(&self.source)?;
+        let checkpoint = self.map.open_damaged(&self.source)?;
         let variable = find_variable(&checkpoint.catalog, &self.name)?;
         match view::format(&self.form) {
             None => writeln!(io::stdout(), "{:#}", view::info(&checkpoint.catalog, variable))?,
+            Some(_) if let Some(damage) = variable.tensor.damage() => {
+                return Err(anyhow!("{}: damaged: {}", variable.name, damage.what));
+            }
             Some(format) => {
                 let file = (format.file)(variable);
                 let file =

@@ -60,7 +60,7 @@ const COUNTED: usize = 1000;
 
 impl Args {
     pub(crate) fn run(&self) -> anyhow::Result<ExitCode> {
-        let (checkpoint, _) = self.map.open(&self.source)?;
+        let checkpoint = self.map.open_damaged(&self.source)?;
         let variables = &checkpoint.catalog.variables;
         let names: Vec<_> = variables.iter().map(|variable| variable.name.as_bytes()).collect();
         let mut listed: Vec<_> = match self.patterns.as_slice() {
@@ -114,8 +114,10 @@ fn plain(_: &Catalog, variables: &[&Variable], out: &mut dyn Write) -> io::Resul
 }
 
 fn long(_: &Catalog, variables: &[&Variable], out: &mut dyn Write) -> io::Result<()> {
-    let cells =
-        |v: &&Variable| [v.tensor.dtype.to_string(), v.tensor.shape.to_string(), v.tensor.len().to_string()];
+    let cells = |v: &&Variable| match v.tensor.damage().is_none_or(|damage| damage.is_described) {
+        true => [v.tensor.dtype.to_string(), v.tensor.shape.to_string(), v.tensor.len().to_string()],
+        false => ["?", "?", "?"].map(str::to_owned),
+    };
     let rows: Vec<_> = variables.iter().map(cells).collect();
     let width = |i: usize| rows.iter().map(|row| row[i].len()).max().unwrap_or(0);
     let (dtype, shape, bytes) = (width(0), width(1), width(2));

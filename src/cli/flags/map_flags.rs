@@ -14,12 +14,13 @@ use crate::cli::error::{ParseError, Usage};
 use crate::cli::flags::overlay_flags;
 use crate::cli::flags::overlay_flags::{OVERLAY, OverlayFlags, TAKE};
 use crate::cli::output::terminal;
-use crate::cli::output::terminal::{counted, quoted};
+use crate::cli::output::terminal::counted;
 use crate::map::Map;
 use crate::map::builtin::{BuiltinMap, SIGN, UnknownMap};
 use crate::map::flags::Flag;
 use crate::map::toml::file::MapText;
-use crate::remap::report::Report;
+use crate::mounted_source::newest::{Opened, open_damaged, open_newest};
+use crate::name::quoted;
 use crate::source;
 use crate::source::Checkpoint;
 use crate::transform::kind::{TARGETS, Target};
@@ -75,6 +76,7 @@ const ROWS: &[Row] = &[
     Row { name: "strip-prefix", value: "TEXT", help: "Remove TEXT from the start of names", flag: Flag::StripPrefix },
     Row { name: "add-prefix", value: "TEXT", help: "Add TEXT to the start of names, after --strip-prefix", flag: Flag::AddPrefix },
     Row { name: "drop-optimizer", value: "", help: "Drop optimizer state, regardless of its names", flag: |_| Flag::DropOptimizer },
+    Row { name: "salvage", value: "", help: "Leave out damaged variables, and name them", flag: |_| Flag::Salvage },
     Row { name: "var", value: "NAME=NUMBER", help: "Override a number in a map's [vars]: heads=16", flag: Flag::Var },
     Row { name: "collision", value: "first", help: "Keep the first of two variables that get the same name", flag: |_| Flag::CollisionFirst },
 ];
@@ -262,6 +264,13 @@ impl MapFlags {
         self.h5_layout
     }
 
+    /// Adds the rule that leaves out what is damaged.
+    #[cfg(feature = "fuse")]
+    pub(crate) fn add_salvage(&mut self) {
+        self.typed.push("--salvage".into());
+        self.flags.push(Flag::Salvage);
+    }
+
     /// Adds a number for the map's `[vars]`: `heads=16`.
     #[cfg(feature = "fuse")]
     pub(crate) fn add_var(&mut self, var: &str) {
@@ -329,24 +338,41 @@ impl MapFlags {
     pub(crate) fn transform(&self) -> anyhow::Result<Transform> {
         let like =
             self.like.as_deref().map(|path| anyhow::Ok((wanted(path)?, self.choices.clone()))).transpose()?;
-        let (map, overlays) = (self.parse()?, self.overlays.open()?);
+        let map = self.parse()?;
+        let overlays = self.overlays.open(map.salvages())?;
         let Self { target, matching, h5_layout, .. } = *self;
         Ok(Transform { overlays, map, target, like, matching, h5_layout })
     }
 
     /// Opens a source and applies the transform to it. Prints the warnings of both.
-    pub(crate) fn open(&self, source: &Path) -> anyhow::Result<(Checkpoint, Report)> {
-        let transform = self.transform()?;
-        let mut checkpoint = open(source)?;
-        let Transformed { overlays: overlaid, report, likeness, warnings } =
-            transform.apply_to(&checkpoint.stamp, &mut checkpoint.catalog)?;
-        overlaid.warnings.iter().for_each(terminal::warning);
+    pub(crate) fn open(&self, source: &Path) -> anyhow::Result<Checkpoint> {
+        let (transform, candidates) = (self.transform()?, source::candidates(source)?);
+        let opened = open_newest(&candidates, &transform);
+        Ok(self.warned(opened.map_err(|error| error.in_command(&command_line()))?))
+    }
+
+    /// Like [`Self::open`], but accepts damaged variables, and names them in a warning.
+    pub(crate) fn open_damaged(&self, source: &Path) -> anyhow::Result<Checkpoint> {
+        let (transform, candidates) = (self.transform()?, source::candidates(source)?);
+        let opened = open_damaged(&candidates, &transform);
+        Ok(self.warned(opened.map_err(|error| error.in_command(&command_line()))?))
+    }
+
+    /// Prints the warnings about a checkpoint.
+    fn warned(&self, opened: Opened) -> Checkpoint {
+        let Opened { checkpoint, transformed, skipped, damaged } = opened;
+        let Transformed { overlays, report, likeness, warnings, salvaged } = transformed;
+        skipped.iter().for_each(terminal::warning);
+        checkpoint.warnings.iter().for_each(terminal::warning);
+        overlays.warnings.iter().for_each(terminal::warning);
+        salvaged.iter().for_each(terminal::warning);
         report.warnings.iter().for_each(terminal::warning);
         warnings.iter().for_each(terminal::warning);
+        damaged.iter().for_each(terminal::warning);
         if let Some(likeness) = likeness {
             log::info!("{}", self.summary(&likeness).join("\n"));
         }
-        Ok((checkpoint, report))
+        checkpoint
     }
 
     /// Returns the result of `--like`: a line for each kind of variables, followed by their names.
@@ -437,11 +463,13 @@ fn is_table(path: &Path) -> bool {
     fs::File::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok() && &start == b"name\t"
 }
 
-/// Opens a source and prints the warnings about it.
-pub(crate) fn open(source: &Path) -> anyhow::Result<Checkpoint> {
-    let checkpoint = source::open(source)?;
-    checkpoint.warnings.iter().for_each(terminal::warning);
-    Ok(checkpoint)
+/// Returns this command line, to which flags can be added. It is empty if it ends in another command.
+pub(crate) fn command_line() -> String {
+    let words: Vec<_> = std::env::args().skip(1).map(|word| quoted(&word)).collect();
+    match words.first().map(String::as_str) {
+        Some("run") | None => String::new(),
+        Some(_) => format!("ckptfs {}", words.join(" ")),
+    }
 }
 
 #[cfg(test)]

@@ -9,7 +9,9 @@ use anyhow::anyhow;
 use clap::{Arg, ArgAction, ArgMatches};
 
 use crate::cli::output::terminal::{counted, warning};
+use crate::map::Map;
 use crate::source;
+use crate::transform::Transform;
 use crate::transform::overlay::summary::OverlaySummary;
 use crate::transform::overlay::{Overlay, Overlays, Take};
 
@@ -86,15 +88,16 @@ impl OverlayFlags {
         Ok(())
     }
 
-    /// Opens all of these checkpoints, each one once.
+    /// Opens all of these checkpoints, each one once. `salvages` leaves out what is damaged in them.
     ///
     /// # Errors
     /// One message for all checkpoints that cannot be opened.
-    pub(crate) fn open(&self) -> anyhow::Result<Overlays> {
+    pub(crate) fn open(&self, salvages: bool) -> anyhow::Result<Overlays> {
         let mut opened: HashMap<&Path, Option<Arc<Overlay>>> = HashMap::new();
         let mut faults = Vec::new();
         let mut open = |path, flag: String| {
-            let open = || overlay(path).map_err(|error| faults.push(format!("{flag}: {error:#}"))).ok();
+            let open =
+                || overlay(path, salvages).map_err(|error| faults.push(format!("{flag}: {error:#}"))).ok();
             opened.entry(path).or_insert_with(open).clone()
         };
         let whole = self.whole.iter().map(|path| open(path, format!("--{OVERLAY}")));
@@ -110,10 +113,14 @@ impl OverlayFlags {
     }
 }
 
-fn overlay(path: &Path) -> anyhow::Result<Arc<Overlay>> {
+fn overlay(path: &Path, salvages: bool) -> anyhow::Result<Arc<Overlay>> {
     // The path must be absolute, because a process that has left this directory reads the values.
-    let source::Checkpoint { prefix, catalog, stamp, warnings } = source::open(&absolute(path)?)?;
+    let source::Checkpoint { prefix, mut catalog, stamp, warnings } = source::open(&absolute(path)?)?;
     warnings.iter().for_each(warning);
+    if salvages && catalog.lost().next().is_some() {
+        let salvaged = Transform::from(Map::salvage()).apply(&mut catalog)?.salvaged;
+        salvaged.iter().for_each(|what| warning(format_args!("{}: {what}", path.display())));
+    }
     let (name, path) = (path.display().to_string(), prefix.path().display().to_string().into());
     Ok(Arc::new(Overlay { name, path, stamp, catalog }))
 }

@@ -69,18 +69,32 @@ pub fn head_len(file: &[u8], file_len: u64) -> Result<u64> {
 
 /// Decodes the header of a file of `file_len` bytes. `file` is its beginning and contains the whole header.
 pub fn decode(file: &[u8], file_len: u64) -> Result<Header> {
+    let header = decode_truncated(file, file_len)?;
+    let data_len = file_len.saturating_sub(head_len(file, file_len)?);
+    match header.data_len() > data_len {
+        true => Err(other_end(file_len.saturating_sub(data_len), data_len, header.data_len())),
+        false => Ok(header),
+    }
+}
+
+/// Like [`decode`], but the file may end before its data.
+pub(crate) fn decode_truncated(file: &[u8], file_len: u64) -> Result<Header> {
     let data_at = head_len(file, file_len)?;
     let header = usize::try_from(data_at).ok().and_then(|end| file.get(LENGTH..end));
     let header = header.ok_or_else(|| Malformed::new("the header is cut off", file.len()))?;
     let text = str::from_utf8(header)
         .map_err(|error| Malformed::new("not UTF-8", LENGTH.saturating_add(error.valid_up_to())))?;
     let header = json::decode(text).map_err(|fault| behind_length(fault.what, fault.at))?;
-    check_order(text, &header.tensors, file_len.saturating_sub(data_at))?;
-    Ok(header)
+    check_order(text, &header.tensors)?;
+    let data_len = file_len.saturating_sub(data_at);
+    match header.data_len() < data_len {
+        true => Err(other_end(data_at, data_len, header.data_len())),
+        false => Ok(header),
+    }
 }
 
 /// Checks that the tensors cover the data without gaps and overlaps.
-fn check_order(text: &str, tensors: &[Entry], data_len: u64) -> Result<()> {
+fn check_order(text: &str, tensors: &[Entry]) -> Result<()> {
     let mut end = 0;
     for entry in tensors {
         if entry.start != end {
@@ -91,13 +105,12 @@ fn check_order(text: &str, tensors: &[Entry], data_len: u64) -> Result<()> {
         }
         end = entry.end;
     }
-    match end == data_len {
-        true => Ok(()),
-        false => {
-            let what = format!("{data_len} bytes of data, but the header has {end}");
-            Err(behind_length(what.into(), text.len() as u64))
-        }
-    }
+    Ok(())
+}
+
+/// Returns the error that the data ends elsewhere than the last tensor.
+fn other_end(at: u64, data_len: u64, end: u64) -> Malformed {
+    Malformed { what: format!("{data_len} bytes of data, but the header has {end}").into(), at }
 }
 
 fn behind_length(what: std::borrow::Cow<'static, str>, at: u64) -> Malformed {
@@ -112,6 +125,13 @@ pub fn encode(header: &Header) -> Vec<u8> {
     let mut out = (text.len() as u64).to_le_bytes().to_vec();
     out.append(&mut text);
     out
+}
+
+impl Header {
+    /// Returns the number of bytes of all tensors.
+    pub(crate) fn data_len(&self) -> u64 {
+        self.tensors.last().map_or(0, |last| last.end)
+    }
 }
 
 impl Entry {

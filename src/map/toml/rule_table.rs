@@ -8,7 +8,8 @@ use crate::map::ops::WrittenOp;
 use crate::map::ops::concat::Division;
 use crate::map::ops::create::Creation;
 use crate::map::rule::{
-    COMMON_KEYS, MATCH_ON, NewValue, OPS, OPTIMIZER, ROLE, Rule, RuleFlags, Targets, VERBS, Verb, VerbRow,
+    COMMON_KEYS, MATCH_ON, NewValue, OPS, OPTIMIZER, ROLE, ROLES, Rule, RuleFlags, Targets, VERBS, Verb,
+    VerbRow,
 };
 use crate::map::span::SpannedStr;
 use crate::map::suggest::did_you_mean;
@@ -110,15 +111,15 @@ impl Reader<'_> {
         keys.filter_map(|key| Some((*key, self.plain_of(key, table.get(*key)?)))).collect()
     }
 
-    /// Reads `drop = { role = "optimizer" }`.
+    /// Reads `drop = { role = "optimizer" }` or another role.
     fn drop_by_role(&mut self, what: &Value<'_>, role: &DeTable<'_>, manner: RuleFlags) -> Option<Rule> {
         self.known_keys(role, &[ROLE], "in what is dropped");
         let Some(value) = role.get(ROLE) else {
             self.wrong(what, format!("what is dropped is a pattern, or {{ {ROLE} = \"{OPTIMIZER}\" }}"));
             return None;
         };
-        self.word(ROLE, value, &[(OPTIMIZER, ())])?;
-        Some(Rule::drop_optimizer(SpannedStr::in_file(self.source, what.span(), ""), manner))
+        let rule = self.word(ROLE, value, ROLES)?;
+        Some(rule(SpannedStr::in_file(self.source, what.span(), ""), manner))
     }
 
     /// Returns the only verb of a rule.

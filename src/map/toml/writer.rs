@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::map::Map;
 use crate::map::options::{COLLISION, Opt, UNMATCHED, UNUSED};
-use crate::map::rule::{MATCH_ON, Matcher, OPTIMIZER, ROLE, Rule, RuleFlags, VERBS};
+use crate::map::rule::{DAMAGED, MATCH_ON, Matcher, OPTIMIZER, ROLE, Rule, RuleFlags, VERBS};
 
 impl Map {
     /// Returns the map as the text of a map file, with each rule's place in a comment.
@@ -64,6 +64,7 @@ fn row(rule: &Rule) -> Vec<(&'static str, toml::Value)> {
         Matcher::Pattern(_) | Matcher::Nothing => rule.from().text.clone().into(),
         Matcher::Members(_) => rule.from.iter().map(|from| from.text.clone()).collect::<Vec<_>>().into(),
         Matcher::Optimizer => toml::Table::from_iter([(ROLE.to_owned(), OPTIMIZER.into())]).into(),
+        Matcher::Damaged(_) => toml::Table::from_iter([(ROLE.to_owned(), DAMAGED.into())]).into(),
     };
     let targets: Vec<toml::Value> = rule.targets.iter().map(|(_, to)| to.text.clone().into()).collect();
     let to = match targets.as_slice() {
@@ -141,7 +142,10 @@ normal = { std = 1e-3 }
 
     #[test]
     fn every_key_and_setting_is_written_and_read_again() {
-        let first = map(&[Flag::Rename(r"a\=b=c'd".into()), Flag::CollisionFirst, Flag::DropOptimizer], FILE);
+        let first = map(
+            &[Flag::Rename(r"a\=b=c'd".into()), Flag::CollisionFirst, Flag::DropOptimizer, Flag::Salvage],
+            FILE,
+        );
         let text = first.to_toml();
         let second = map(&[], &text);
         let keys = |map: &Map| map.rules.iter().map(row).collect::<Vec<_>>();

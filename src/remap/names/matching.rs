@@ -23,8 +23,8 @@ impl<'a> Matches<'a> {
     pub(crate) fn new(map: &'a Map, names: &'a [&'a [u8]], shapes: &'a [&'a Shape]) -> Self {
         let slots = slots(names);
         let set = PatternSet::new(map);
-        let matched =
-            names.iter().zip(&slots).map(|(name, slot)| matched(map, &set, name, slot.as_ref())).collect();
+        let each = names.iter().zip(&slots).enumerate();
+        let matched = each.map(|(at, (name, slot))| matched(map, &set, (at, name), slot.as_ref())).collect();
         Self { map, names, matched, slots, shapes }
     }
 
@@ -80,12 +80,16 @@ impl<'a> Matches<'a> {
     }
 }
 
-fn matched(map: &Map, set: &PatternSet<'_>, name: &[u8], slot: Option<&Slot>) -> Vec<RuleId> {
+fn matched(map: &Map, set: &PatternSet<'_>, (at, name): (usize, &[u8]), slot: Option<&Slot>) -> Vec<RuleId> {
     let of_optimizer =
         || slot.is_some_and(|slot| slot.role == VariableRole::Optimizer) || is_optimizer_number(name);
+    let by_role = |id: &RuleId| match &map.rule(*id).matcher {
+        Matcher::Optimizer => of_optimizer(),
+        Matcher::Damaged(positions) => positions.binary_search(&at).is_ok(),
+        _ => false,
+    };
     let mut matched: Vec<RuleId> = set.matches(name);
-    matched
-        .extend(map.ids().filter(|id| matches!(map.rule(*id).matcher, Matcher::Optimizer) && of_optimizer()));
+    matched.extend(map.ids().filter(by_role));
     matched.sort();
     matched.dedup();
     matched

@@ -110,6 +110,9 @@ impl<'a> Values<'a> {
         tensor: Arc<Tensor>,
     ) -> Option<Arc<Tensor>> {
         let rule = self.map.rule(step.rule);
+        if tensor.damage().is_some() {
+            return Some(tensor);
+        }
         if rule.means_all() && is_spared(op, &tensor, &self.files) {
             self.spared.push((op.clone(), shown(&self.variables[source])));
             return Some(tensor);
@@ -133,6 +136,9 @@ impl<'a> Values<'a> {
         }
         let tensor = self.input(input)?;
         let Some(NewValue::Split(division)) = &rule.new_value else { return None };
+        if tensor.damage().is_some() {
+            return Some(vec![tensor; rule.targets.len()]);
+        }
         let dims = &tensor.shape.0;
         let parts = || {
             let (axis, sizes) = (division.axis(dims.len())?, division.sizes(dims, rule.targets.len())?);
@@ -150,6 +156,9 @@ impl<'a> Values<'a> {
         let tensors: Vec<_> = inputs.iter().map(|input| self.input(input)).collect();
         let tensors = tensors.into_iter().collect::<Option<Vec<_>>>()?;
         let Some(NewValue::Join(division)) = &rule.new_value else { return None };
+        if let Some(damaged) = tensors.iter().find(|tensor| tensor.damage().is_some()) {
+            return Some(damaged.clone());
+        }
         let joined = || {
             let dims = &tensors.first().ok_or_else(|| OpError::new(rule.span(), "nothing to join"))?.shape.0;
             let (axis, layout) = (division.axis(dims.len())?, division.layout(dims)?);

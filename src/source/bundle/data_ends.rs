@@ -1,83 +1,63 @@
-//! The variables that lie beyond the ends of their data files. A truncated data file is reported as one fault,
-//! regardless of the number of variables that are lost.
+//! The ends of data files. An entry that goes past the end of its file is damaged. A file that a failed copy or
+//! download left in the place of a data file has none of its values.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::format::bundle::{Entry, Slice};
-use crate::graph;
-use crate::source::error::{Cut, Fault};
+use crate::catalog::TruncatedFile;
+use crate::format::bundle::Entry;
+use crate::source::sniff::{Probe, stand_in};
 use crate::source_file::SourceFile;
-use crate::tensor::slices::text;
 
-/// The entries beyond the ends of data files, by the number of the data file.
+/// The length up to which a data file is probed although it is long enough: a pointer of git-lfs is about as long as the
+/// data of a tiny checkpoint.
+const SMALL: u64 = 1024;
+
+/// The data files, with the lengths that the entries need.
 #[derive(Default)]
-pub(crate) struct DataEnds {
-    /// The number of variables in the index, without the object graph.
-    pub(crate) all: usize,
-    beyond: BTreeMap<u32, Vec<Beyond>>,
-    /// The minimum length of each data file, according to the entries that were read.
+pub(super) struct DataEnds {
+    /// The length that the entries of each data file need, by its number.
     needed: BTreeMap<u32, u64>,
-}
-
-/// An entry that lies beyond the end of its data file, at least in part.
-struct Beyond {
-    key: Vec<u8>,
-    slice: Option<String>,
-    offset: u64,
-    size: u64,
+    /// The data files that are something else, by their numbers, each with what it is and with advice.
+    stand_ins: BTreeMap<u32, (&'static str, &'static str)>,
 }
 
 impl DataEnds {
-    /// Records where an entry ends. Returns true if the entry ends beyond the end of its data file.
-    pub(crate) fn note(
-        &mut self,
-        shards: &[Arc<SourceFile>],
-        key: &[u8],
-        slice: Option<&Slice>,
-        entry: &Entry,
-    ) -> bool {
-        let Entry { shard, offset, size, .. } = *entry;
-        let end = offset.checked_add(size).filter(|_| entry.slices.is_empty());
-        let (Some(end), Some(file)) = (end, shards.get(shard as usize)) else { return false };
-        let needed = self.needed.entry(shard).or_default();
+    /// Probes the data files that are small.
+    pub(super) fn of(shards: &[Arc<SourceFile>]) -> Self {
+        let is_small = |shard: &Arc<SourceFile>| shard.size().is_some_and(|len| 0 < len && len <= SMALL);
+        let small = (0..).zip(shards).filter(|(_, shard)| is_small(shard));
+        let stand_ins = small.filter_map(|(number, shard)| Some((number, instead(shard)?))).collect();
+        Self { needed: BTreeMap::new(), stand_ins }
+    }
+
+    /// Records where an entry ends. Returns a description if its bytes are not all there.
+    pub(super) fn note(&mut self, shard: &SourceFile, entry: &Entry) -> Option<String> {
+        let Entry { shard: number, offset, size, .. } = *entry;
+        let (name, len) = (shard.name(), shard.size()?);
+        let end = offset.saturating_add(size);
+        let needed = self.needed.entry(number).or_default();
         *needed = end.max(*needed);
-        let is_beyond = file.size().is_some_and(|len| end > len);
-        if is_beyond {
-            let (key, slice) = (key.to_vec(), slice.map(text));
-            self.beyond.entry(shard).or_default().push(Beyond { key, slice, offset, size });
+        if let Some((what, _)) = self.stand_ins.get(&number).filter(|_| size > 0) {
+            return Some(format!("in {name}, which is {what}"));
         }
-        is_beyond
+        (end > len).then(|| format!("bytes {offset}+{size} past the end of {name} ({len} bytes)"))
     }
 
-    /// Returns the truncated files. If only one entry lies beyond the end of a file, that is returned as a fault of
-    /// the entry.
-    pub(crate) fn judge(self, shards: &[Arc<SourceFile>]) -> (Vec<Cut>, Vec<Fault>) {
-        let (mut cuts, mut faults) = (Vec::new(), Vec::new());
-        for (number, entries) in &self.beyond {
+    /// Returns the files that end too early.
+    pub(super) fn truncated(&self, shards: &[Arc<SourceFile>]) -> Vec<TruncatedFile> {
+        let truncated = |(number, &needed): (&u32, &u64)| {
             let shard = &shards[*number as usize];
-            match entries.as_slice() {
-                [entry] => faults.push(entry.fault(shard)),
-                entries => cuts.push(self.cut(shard, self.needed[number], entries)),
-            }
-        }
-        (cuts, faults)
-    }
-
-    fn cut(&self, shard: &SourceFile, needed: u64, entries: &[Beyond]) -> Cut {
-        let variables = entries.iter().map(|entry| entry.key.as_slice());
-        let variables: HashSet<_> = variables.filter(|key| *key != graph::KEY.as_bytes()).collect();
-        let (path, len) = (shard.path().into(), shard.size().unwrap_or_default());
-        Cut { path, len, needed, beyond: variables.len(), all: self.all }
+            let (len, known) = (shard.size()?, self.stand_ins.get(number).copied());
+            (known.is_some() || len < needed).then(|| {
+                let instead = known.or_else(|| instead(shard));
+                TruncatedFile { path: shard.path().into(), len, needed, instead }
+            })
+        };
+        self.needed.iter().filter_map(truncated).collect()
     }
 }
 
-impl Beyond {
-    fn fault(&self, shard: &SourceFile) -> Fault {
-        let Self { key, slice, offset, size } = self;
-        let slice = slice.as_ref().map_or(String::new(), |slice| format!("slice {slice}: "));
-        let (name, len) = (shard.name(), shard.size().unwrap_or_default());
-        let what = format!("{slice}bytes {offset}+{size} past the end of {name} ({len} bytes)");
-        Fault { key: key.as_slice().into(), what }
-    }
+fn instead(shard: &SourceFile) -> Option<(&'static str, &'static str)> {
+    Probe::of_data(shard).as_ref().and_then(stand_in).map(|kind| (kind.what, kind.advice))
 }

@@ -1,33 +1,32 @@
 //! The V2 TensorBundle: an index of entries, and data files that the entries point into.
 //!
 //! Every entry is checked before anything is served, because TensorFlow does not check them: an entry that TensorFlow
-//! cannot parse aborts its process, and an entry with a wrong offset reads as other numbers. Big-endian numbers are
-//! converted when they are read.
+//! cannot parse aborts its process, and an entry with a wrong offset reads as other numbers. A variable whose entry is
+//! wrong, or whose bytes are lost, is damaged; the others are sound. Big-endian numbers are converted when they are read.
 
 mod data_ends;
-mod keys;
 mod partitions;
 
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::Arc;
 
-use crate::catalog::{Catalog, Objects};
+use crate::catalog::{Catalog, Objects, keys};
 use crate::directory::Directory;
 use crate::dtype::Dtype;
 use crate::extent::Extent;
 use crate::format::bundle::{Endianness, Entry, Header};
 use crate::format::{Malformed, slice_key, table, v1};
+use crate::graph::Graph;
 use crate::name::Name;
 use crate::source::bundle::data_ends::DataEnds;
 use crate::source::bundle::partitions::Partitions;
 use crate::source::checkpoint::Checkpoint;
-use crate::source::error::{Cut, Error, Fault};
+use crate::source::error::Error;
 use crate::source::object_graph;
 use crate::source::prefix::Prefix;
 use crate::source_file::SourceFile;
-use crate::tensor::slices::text;
-use crate::tensor::{Shape, Tensor};
+use crate::tensor::{Damage, Shape, Tensor};
 use crate::{graph, source_file};
 
 /// The maximum number of shards, far above any real number. Each shard is a file to open.
@@ -57,7 +56,7 @@ pub(crate) fn open(prefix: &Prefix, directory: &Arc<Directory>) -> Result<Checkp
     index.read_exact_at(&mut file, 0).map_err(|error| unreadable(&error))?;
     let rows = Rows::read(prefix, directory, index, &file)?;
     let warnings = rows.missing_shards();
-    let catalog = rows.into_catalog()?;
+    let catalog = rows.into_catalog();
     Ok(Checkpoint { prefix: prefix.clone(), catalog, stamp, warnings })
 }
 
@@ -72,15 +71,14 @@ struct Rows<'a> {
     graph: Option<Tensor>,
     /// The slices that belong to no variable yet.
     partitions: Partitions,
-    faults: Vec<Fault>,
-    /// The variables beyond the ends of data files.
+    /// The ends of the data files.
     ends: DataEnds,
     /// True if the file is not an index but a whole V1 checkpoint.
     is_v1: bool,
 }
 
 impl<'a> Rows<'a> {
-    /// Reads all rows. The error lists all faults.
+    /// Reads all rows.
     fn read(
         prefix: &'a Prefix,
         directory: &'a Arc<Directory>,
@@ -97,7 +95,6 @@ impl<'a> Rows<'a> {
             tensors,
             graph: None,
             partitions: Partitions::default(),
-            faults: vec![],
             ends: DataEnds::default(),
             is_v1: false,
         };
@@ -107,25 +104,24 @@ impl<'a> Rows<'a> {
             false => Error::Malformed(prefix.index(), error),
         })?;
         rows.refuse_unsupported()?;
-        let unclaimed = std::mem::take(&mut rows.partitions).unclaimed();
-        rows.faults.extend(unclaimed.map(|(name, what)| Fault { key: name.into(), what }));
-        rows.refuse_faults()?;
+        rows.damage_unclaimed();
         Ok(rows)
     }
 
-    /// Returns an error if an entry has a fault. A data file that ends too early is one fault.
-    fn refuse_faults(&mut self) -> Result<(), Error> {
-        let (cuts, faults) = std::mem::take(&mut self.ends).judge(&self.shards);
-        self.faults.extend(faults);
-        match (self.faults.is_empty(), cuts.is_empty()) {
-            (true, true) => Ok(()),
-            (true, false) => Err(Error::CutShort(cuts)),
-            (false, _) => {
-                let cut = |cut: Cut| Fault { key: cut.name().as_str().into(), what: cut.to_string() };
-                let faults = cuts.into_iter().map(cut).chain(self.faults.drain(..)).collect();
-                Err(Error::Entries(self.prefix.index(), faults))
+    /// Marks the variables as damaged that have slices which they do not list.
+    fn damage_unclaimed(&mut self) {
+        let mut unclaimed: HashMap<Name, String> = std::mem::take(&mut self.partitions)
+            .unclaimed()
+            .map(|(name, what)| (name.into(), what))
+            .collect();
+        for (name, tensor) in &mut self.tensors {
+            if let Some(what) = unclaimed.remove(name) {
+                let (dtype, shape) = (tensor.dtype, tensor.shape.clone());
+                *tensor = Tensor::damaged(dtype, shape, Damage::described(&what, None)).into();
             }
         }
+        let nameless = unclaimed.into_iter().map(|(name, what)| (name, Tensor::undescribed(&what).into()));
+        self.tensors.extend(nameless);
     }
 
     fn row(&mut self, key: &[u8], value: &[u8], at: u64) -> Result<(), Malformed> {
@@ -133,52 +129,53 @@ impl<'a> Rows<'a> {
             return self.header_row(key, value, at);
         }
         let entry = Entry::decode(value).map_err(|error| format!("the entry does not parse: {error} of it"));
-        if slice_key::is_slice_key(key) {
-            self.slice(key, entry);
-            return Ok(());
-        }
-        let is_graph = key == graph::KEY.as_bytes();
-        self.ends.all += usize::from(!is_graph);
-        let whole = entry.and_then(|entry| match self.ends.note(&self.shards, key, None, &entry) {
-            true => Ok(None),
-            false => self.whole(key, &entry),
-        });
-        match whole {
-            Ok(Some(tensor)) if is_graph => self.graph = Some(tensor),
-            Ok(Some(tensor)) => self.tensors.push((key.into(), Arc::new(tensor))),
-            Ok(None) => {}
-            Err(what) => self.faults.push(Fault { key: key.into(), what }),
+        match key {
+            key if slice_key::is_slice_key(key) => self.slice(key, entry),
+            key if key == graph::KEY.as_bytes() => self.graph = Some(self.whole(key, entry)),
+            key => {
+                let tensor = self.whole(key, entry);
+                self.tensors.push((key.into(), tensor.into()));
+            }
         }
         Ok(())
     }
 
     /// Adds the row of a slice. The rows of slices come before the rows of names.
     fn slice(&mut self, key: &[u8], entry: Result<Entry, String>) {
-        let (name, slice) = match slice_key::decode(key) {
-            Ok(decoded) => decoded,
+        let tensor = match entry {
+            Ok(entry) if !entry.slices.is_empty() => Tensor::undescribed("lists slices itself"),
+            Ok(entry) => self.tensor(&entry).unwrap_or_else(|what| self.lost(&entry, &what)),
+            Err(what) => Tensor::undescribed(&what),
+        };
+        match slice_key::decode(key) {
+            Ok((name, slice)) => self.partitions.add(name, slice, tensor),
             Err(error) => {
                 let what = format!("not the key of a slice: {error}");
-                return self.faults.push(Fault { key: key.into(), what });
+                self.tensors.push((key.into(), Tensor::undescribed(&what).into()));
             }
-        };
-        let tensor = entry.and_then(|entry| match entry.slices.is_empty() {
-            true if self.ends.note(&self.shards, &name, Some(&slice), &entry) => Ok(None),
-            true => self.tensor(&entry).map(Some),
-            false => Err("lists slices itself".into()),
-        });
-        let fault =
-            |what| Fault { key: name.as_slice().into(), what: format!("slice {}: {what}", text(&slice)) };
-        let tensor = tensor.map_err(|what| self.faults.push(fault(what))).ok().flatten();
-        self.partitions.add(name, slice, tensor);
+        }
     }
 
-    /// Returns the tensor of a name. Returns `None` if one of its slices has a fault that was already reported.
-    fn whole(&mut self, key: &[u8], entry: &Entry) -> Result<Option<Tensor>, String> {
-        match entry.slices.is_empty() {
-            true => self.tensor(entry).map(Some),
+    /// Returns the tensor of a name.
+    fn whole(&mut self, key: &[u8], entry: Result<Entry, String>) -> Tensor {
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(what) => return Tensor::undescribed(&what),
+        };
+        let tensor = match entry.slices.is_empty() {
+            true => self.tensor(&entry),
             false if key == graph::KEY.as_bytes() => Err("in slices, which an object graph never is".into()),
-            false => self.partitions.claim(key, entry),
-        }
+            false => self.partitions.claim(key, &entry),
+        };
+        tensor.unwrap_or_else(|what| self.lost(&entry, &what))
+    }
+
+    /// Returns the damaged tensor of an entry.
+    fn lost(&self, entry: &Entry, what: &str) -> Tensor {
+        let Ok(dtype) = Dtype::of_stored(entry.dtype) else { return Tensor::undescribed(what) };
+        let shard = self.shards.get(entry.shard as usize).filter(|_| entry.slices.is_empty());
+        let range = shard.map(|shard| (shard.clone(), entry.offset, entry.size));
+        Tensor::damaged(dtype, Shape(entry.shape.as_slice().into()), Damage::described(what, range))
     }
 
     fn header_row(&mut self, key: &[u8], value: &[u8], at: u64) -> Result<(), Malformed> {
@@ -199,6 +196,7 @@ impl<'a> Rows<'a> {
         let name = |shard| self.prefix.data_name(shard, header.num_shards);
         let open = |shard| Arc::new(SourceFile::open_in(self.directory, &name(shard)));
         self.shards = (0..header.num_shards).map(open).collect();
+        self.ends = DataEnds::of(&self.shards);
         self.header = Some(header);
         Ok(())
     }
@@ -218,7 +216,7 @@ impl<'a> Rows<'a> {
     }
 
     /// Returns the tensor of an entry. Checks that dtype, shape, size and data file agree with each other.
-    fn tensor(&self, entry: &Entry) -> Result<Tensor, String> {
+    fn tensor(&mut self, entry: &Entry) -> Result<Tensor, String> {
         let dtype = Dtype::of_stored(entry.dtype)?;
         let shape = Shape(entry.shape.as_slice().into());
         check_size(dtype, &shape, entry.size)?;
@@ -229,6 +227,9 @@ impl<'a> Rows<'a> {
                 self.shards.len()
             )
         })?;
+        if let Some(what) = self.ends.note(shard, entry) {
+            return Err(what);
+        }
         let Entry { offset, size, .. } = *entry;
         if offset.checked_add(size).is_none_or(|end| end > i64::MAX as u64) {
             return Err(format!("bytes {offset}+{size} overflow"));
@@ -263,21 +264,35 @@ impl<'a> Rows<'a> {
         missing().filter_map(warning).collect()
     }
 
-    fn into_catalog(self) -> Result<Catalog, Error> {
+    fn into_catalog(self) -> Catalog {
         // The index that is written here is little-endian. The index of a big-endian source cannot be reused for it.
         let index = (!self.is_big_endian()).then(|| self.index.clone());
+        let truncated = self.ends.truncated(&self.shards);
         let (objects, mut variables) = match self.graph {
             None => (None, self.tensors.into_iter().map(keys::name_based).collect::<Vec<_>>()),
             Some(tensor) => {
-                let refuse =
-                    |what| Error::Entries(self.prefix.index(), vec![Fault { key: graph::KEY.into(), what }]);
-                let graph = object_graph::read(&tensor).map_err(refuse)?;
+                let (graph, tensor) = read_graph(tensor);
                 let variables = keys::object_based(graph.as_ref(), self.tensors);
                 (Some(Objects { graph: graph.map(Arc::new), tensor: Arc::new(tensor) }), variables)
             }
         };
         variables.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(Catalog { variables, objects, index, shards: self.shards, ..Catalog::default() })
+        Catalog { variables, objects, index, shards: self.shards, truncated, ..Catalog::default() }
+    }
+}
+
+/// Returns the object graph and its tensor, which is damaged if there is no graph in it. The graph is `None` too if its
+/// data file is missing.
+fn read_graph(tensor: Tensor) -> (Option<Graph>, Tensor) {
+    if tensor.damage().is_some() {
+        return (None, tensor);
+    }
+    match object_graph::read(&tensor) {
+        Ok(graph) => (graph, tensor),
+        Err(what) => {
+            let range = tensor.ranges().first().map(|(file, at, len)| (Arc::clone(file), *at, *len));
+            (None, Tensor::damaged(tensor.dtype, tensor.shape.clone(), Damage::described(&what, range)))
+        }
     }
 }
 

@@ -11,43 +11,55 @@ use crate::format::bundle::{Entry, Slice};
 use crate::tensor::slices::{Part, text};
 use crate::tensor::{Shape, Tensor};
 
-/// The slices that were read and that no variable has claimed yet, by the variable's name. A slice is `None` if it
-/// has a fault that was already reported.
+/// The slices that were read and that no variable has claimed yet, by the variable's name.
 #[derive(Default)]
-pub(super) struct Partitions(BTreeMap<Vec<u8>, HashMap<Slice, Option<Tensor>>>);
+pub(super) struct Partitions(BTreeMap<Vec<u8>, HashMap<Slice, Tensor>>);
 
 impl Partitions {
     /// Adds a slice.
-    pub(super) fn add(&mut self, name: Vec<u8>, slice: Slice, tensor: Option<Tensor>) {
+    pub(super) fn add(&mut self, name: Vec<u8>, slice: Slice, tensor: Tensor) {
         self.0.entry(name).or_default().insert(slice, tensor);
     }
 
-    /// Returns the variable whose entry lists slices. Returns `None` if one of the slices has a fault of its own.
-    pub(super) fn claim(&mut self, name: &[u8], entry: &Entry) -> Result<Option<Tensor>, String> {
+    /// Returns the variable whose entry lists slices.
+    ///
+    /// # Errors
+    /// The reason why it is damaged, with the slices that are.
+    pub(super) fn claim(&mut self, name: &[u8], entry: &Entry) -> Result<Tensor, String> {
         let mut slices = self.0.remove(name).unwrap_or_default();
         let once: HashSet<_> = entry.slices.iter().collect();
         if once.len() < entry.slices.len() {
             return Err(format!("lists {} slices, some twice: {}", entry.slices.len(), twice(&entry.slices)));
         }
-        let claimed: Vec<_> = entry.slices.iter().map(|slice| (slice, slices.remove(slice))).collect();
-        if let Some((slice, _)) = claimed.iter().find(|(_, tensor)| tensor.is_none()) {
-            return Err(format!("lists slice {}, which has no row", text(slice)));
-        }
+        let claim = |slice: &Slice| {
+            let missing = || format!("lists slice {}, which has no row", text(slice));
+            let tensor = slices.remove(slice).ok_or_else(missing)?;
+            Ok(Part { slice: slice.clone(), tensor: tensor.into() })
+        };
+        let parts = entry.slices.iter().map(claim).collect::<Result<Vec<_>, String>>()?;
         if let Some(slice) = slices.keys().min() {
             return Err(unlisted(slice));
         }
-        let part = |(slice, tensor): (&Slice, Option<Option<Tensor>>)| {
-            Some(Part { slice: slice.clone(), tensor: tensor??.into() })
-        };
-        let Some(parts) = claimed.into_iter().map(part).collect::<Option<Vec<_>>>() else { return Ok(None) };
-        let dtype = Dtype::of_stored(entry.dtype)?;
-        Tensor::sliced(dtype, Shape(entry.shape.as_slice().into()), parts).map(Some)
+        refuse_damaged(&parts)?;
+        Tensor::sliced(Dtype::of_stored(entry.dtype)?, Shape(entry.shape.as_slice().into()), parts)
     }
 
     /// Returns the faults of the slices that no variable claimed, by the variable's name.
     pub(super) fn unclaimed(self) -> impl Iterator<Item = (Vec<u8>, String)> {
         self.0.into_iter().filter_map(|(name, slices)| Some((name, unlisted(slices.keys().min()?))))
     }
+}
+
+/// Returns the damage of the slices as that of the variable.
+fn refuse_damaged(parts: &[Part]) -> Result<(), String> {
+    let mut damaged = parts.iter().filter_map(|part| Some((&part.slice, part.tensor.damage()?)));
+    let Some((slice, damage)) = damaged.next() else { return Ok(()) };
+    let more = match damaged.count() {
+        0 => String::new(),
+        1 => "; and 1 more slice".into(),
+        more => format!("; and {more} more slices"),
+    };
+    Err(format!("slice {}: {}{more}", text(slice), damage.what))
 }
 
 fn unlisted(slice: &Slice) -> String {

@@ -3,8 +3,8 @@
 //! Opening a file reads only its metadata: groups, headers and attributes. It also reads strings, because nothing
 //! else tells their length. Each dataset is a variable. If the file stores its values as they are shown, which is how
 //! Keras writes them, they are a range of the file. So the file itself is the data file of the bundle that is shown.
-//! A dataset of a type that TensorFlow does not have is skipped with a warning. A damaged dataset is an error for the
-//! whole file.
+//! A dataset of a type that TensorFlow does not have is skipped with a warning. A damaged dataset is a damaged variable;
+//! a damaged group is an error for the whole file, because the variables in it are unknown.
 
 mod archive;
 mod chunks;
@@ -41,6 +41,7 @@ use crate::source::hdf5::storage::FileStorage;
 use crate::source::prefix::Prefix;
 use crate::source::sniff;
 use crate::source_file::SourceFile;
+use crate::tensor::{Damage, Tensor};
 
 /// The format of weights that Keras 3 writes.
 pub(super) const WEIGHTS: SourceFormat =
@@ -104,8 +105,8 @@ fn read(path: PathBuf, bytes: &FileStorage) -> Result<(Vec<Variable>, H5Layout, 
     let mut tree = walk::walk(&file).map_err(whole)?;
     let later = Arc::new(DataFile::new(bytes.clone()));
     let mut reading = Reading { file, storage: bytes.clone(), later, budget: strings::BUDGET, claimed: 0 };
-    let placed = datasets(&mut reading, &mut tree).map_err(whole)?;
-    overlaps(&mut tree, &placed);
+    let mut placed = datasets(&mut reading, &mut tree).map_err(whole)?;
+    overlaps(&tree, &mut placed);
     let faults: Vec<_> = std::mem::take(&mut tree.damaged)
         .into_iter()
         .map(|(path, what)| Fault { key: path.as_str().into(), what })
@@ -143,26 +144,38 @@ fn datasets(reading: &mut Reading, tree: &mut Tree) -> Result<Vec<(String, Place
         match reading.tensor(found).map_err(|trouble| trouble.of_header_at(found.address)) {
             Ok(tensor) => placed.push((path.clone(), tensor)),
             Err(DatasetError::LeftOut(what)) => tree.warnings.push(format!("{path}: {what}; left out")),
-            Err(DatasetError::Damaged(what)) => tree.damaged.push((path.clone(), what)),
+            Err(DatasetError::Damaged(what)) => {
+                placed.push((path.clone(), Placed { tensor: Tensor::undescribed(&what), range: None }));
+            }
             Err(error @ DatasetError::Io(_)) => return Err(error),
         }
     }
     Ok(placed)
 }
 
-/// Marks datasets as damaged that share bytes with another one, unless both are the same object: a damaged address
+/// Marks two datasets as damaged that share bytes, unless both are the same object: a damaged address
 /// often leads into another dataset.
-fn overlaps(tree: &mut Tree, placed: &[(String, Placed)]) {
+fn overlaps(tree: &Tree, placed: &mut [(String, Placed)]) {
+    let ranges = placed.iter().enumerate();
     let ranges =
-        placed.iter().filter_map(|(path, placed)| Some((placed.range?, tree.datasets[path].address, path)));
+        ranges.filter_map(|(i, (path, placed))| Some((placed.range?, tree.datasets[path].address, path, i)));
     let mut ranges: Vec<_> = ranges.filter(|((start, end), ..)| start < end).collect();
     ranges.sort_unstable();
-    let clash = |pair: &[((u64, u64), u64, &String)]| {
-        let [(before, first, other), (after, second, path)] = pair else { return None };
-        let what = format!("its bytes {}+{} are also those of {other}", after.0, after.1 - after.0);
-        (after.0 < before.1 && first != second).then(|| ((*path).clone(), what))
+    let also = |(start, end): (u64, u64), other: &str| {
+        format!("its bytes {start}+{} are also those of {other}", end - start)
     };
-    tree.damaged.extend(ranges.windows(2).filter_map(clash));
+    let clash = |pair: &[((u64, u64), u64, &String, usize)]| match *pair {
+        [(before, first, a, i), (after, second, b, j)] if after.0 < before.1 && first != second => {
+            Some([(i, also(before, b)), (j, also(after, a))])
+        }
+        _ => None,
+    };
+    let clashes: Vec<_> = ranges.windows(2).filter_map(clash).flatten().collect();
+    for (i, what) in clashes {
+        let Placed { tensor, .. } = &mut placed[i].1;
+        let (dtype, shape) = (tensor.dtype, tensor.shape.clone());
+        *tensor = Tensor::damaged(dtype, shape, Damage::described(&what, None));
+    }
 }
 
 fn variable(named: &VariableName, placed: Placed) -> Variable {

@@ -15,9 +15,10 @@ use crate::source::checkpoint::Checkpoint;
 use crate::source::error::Error;
 use crate::source::file_format::{SourceFormat, without_suffix};
 use crate::source::prefix::Prefix;
-use crate::source::safetensors::{File, OWN, SHOWN, checkpoint, stamp, unreadable};
+use crate::source::safetensors::{File, OWN, SHOWN, checkpoint, named, stamp, unreadable};
 use crate::source_file;
 use crate::source_file::SourceFile;
+use crate::tensor::Tensor;
 
 /// The format of an index with its files.
 pub(in crate::source) const SOURCE: SourceFormat = SourceFormat {
@@ -42,19 +43,22 @@ fn open(prefix: &Prefix, directory: &Arc<Directory>) -> Result<Checkpoint, Error
     let stamp = stamp(&index)?;
     let map = read(&index, stamp.len)?;
     source_file::make_room(map.len() as u64);
-    let (mut files, mut faults, mut warnings) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut files, mut faults, mut lost, mut warnings) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (name, tensors) in map {
         match file(directory, &name, &tensors) {
             Ok((file, unlisted)) => {
                 warnings.extend(unlisted);
                 files.push(file);
             }
-            Err(what) => faults.push(what),
+            Err(what) => {
+                lost.extend(tensors.iter().map(|tensor| named(tensor, Tensor::undescribed(&what))));
+                faults.push(what);
+            }
         }
     }
-    match faults.is_empty() {
-        true => checkpoint(prefix, stamp, files, warnings),
-        false => Err(Error::Disagree(index.path().into(), faults)),
+    match files.is_empty() && !faults.is_empty() {
+        true => Err(Error::Disagree(index.path().into(), faults)),
+        false => checkpoint(prefix, stamp, files, lost, warnings),
     }
 }
 

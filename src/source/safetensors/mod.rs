@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 pub(super) use index::SOURCE as INDEX;
 
-use crate::catalog::{Catalog, Variable};
+use crate::catalog::{Catalog, TruncatedFile, Variable};
 use crate::directory::Directory;
 use crate::dtype::Dtype;
 use crate::extent::Extent;
@@ -23,7 +23,7 @@ use crate::source::error::Error;
 use crate::source::file_format::{SourceFormat, without_suffix};
 use crate::source::prefix::Prefix;
 use crate::source_file::{SourceFile, Stamp};
-use crate::tensor::{Shape, Tensor};
+use crate::tensor::{Damage, Shape, Tensor};
 
 /// The format of a single file.
 pub(super) const FILE: SourceFormat = SourceFormat {
@@ -51,24 +51,26 @@ fn open(prefix: &Prefix, directory: &Arc<Directory>) -> Result<Checkpoint, Error
     let shard = Arc::new(SourceFile::open_in(directory, &prefix.head));
     let file = File::read(shard)?;
     let stamp = file.stamp;
-    checkpoint(prefix, stamp, vec![file], Vec::new())
+    checkpoint(prefix, stamp, vec![file], Vec::new(), Vec::new())
 }
 
-/// Returns the checkpoint of the variables in these files. No two variables may have the same name.
+/// Returns the checkpoint of the variables in these files, and of `variables`, whose files are not there. No two variables may have the same name.
 fn checkpoint(
     prefix: &Prefix,
     stamp: Stamp,
     files: Vec<File>,
+    mut variables: Vec<Variable>,
     mut warnings: Vec<String>,
 ) -> Result<Checkpoint, Error> {
-    let (mut variables, mut shards) = (Vec::new(), Vec::new());
+    let (mut shards, mut truncated) = (Vec::new(), Vec::new());
     for file in files {
+        truncated.extend(file.truncated());
         warnings.extend(file.foreign());
         variables.extend(file.header.tensors.iter().filter_map(|entry| file.variable(entry)));
         shards.push(file.shard);
     }
     variables.sort_by(|a, b| a.name.cmp(&b.name));
-    let catalog = Catalog { variables, shards, ..Catalog::default() };
+    let catalog = Catalog { variables, shards, truncated, ..Catalog::default() };
     Ok(Checkpoint { prefix: prefix.clone(), catalog, stamp, warnings })
 }
 
@@ -91,7 +93,7 @@ impl File {
         let data_at = safetensors::head_len(&head, stamp.len).map_err(malformed)?;
         head.resize(data_at as usize, 0);
         shard.read_exact_at(&mut head, 0).map_err(|error| unreadable(&error))?;
-        let header = safetensors::decode(&head, stamp.len).map_err(malformed)?;
+        let header = safetensors::decode_truncated(&head, stamp.len).map_err(malformed)?;
         Ok(Self { stamp, header, data_at, shard })
     }
 
@@ -101,10 +103,21 @@ impl File {
         let shape = Shape(entry.shape.as_slice().into());
         shape.num_elements()?;
         let (offset, len) = (self.data_at + entry.start, entry.end - entry.start);
+        if offset + len > self.stamp.len {
+            let (name, size) = (self.shard.name(), self.stamp.len);
+            let what = format!("bytes {offset}+{len} past the end of {name} ({size} bytes)");
+            let damage = Damage::described(&what, Some((self.shard.clone(), offset, len)));
+            return Some(named(&entry.name, Tensor::damaged(dtype, shape, damage)));
+        }
         let data = vec![Extent::Range { file: self.shard.clone(), offset, len }];
-        let tensor = Arc::new(Tensor::new(dtype, shape, data, None));
-        let name = Name::from(entry.name.as_str());
-        Some(Variable { name, key: None, plain_key: None, full_name: None, tensor, origin: None })
+        Some(named(&entry.name, Tensor::new(dtype, shape, data, None)))
+    }
+
+    /// Returns the file's length and that which its header needs, if it ends too early.
+    fn truncated(&self) -> Option<TruncatedFile> {
+        let (len, needed) = (self.stamp.len, self.data_at + self.header.data_len());
+        let path = self.shard.path().into();
+        (len < needed).then_some(TruncatedFile { path, len, needed, instead: None })
     }
 
     /// Returns a warning that lists the skipped tensors.
@@ -118,6 +131,11 @@ impl File {
         (count > 0)
             .then(|| format!("{path}: {count} left out, whose type no TensorFlow checkpoint has: {named}"))
     }
+}
+
+fn named(name: &str, tensor: Tensor) -> Variable {
+    let (key, plain_key, full_name, origin) = (None, None, None, None);
+    Variable { name: Name::from(name), key, plain_key, full_name, tensor: tensor.into(), origin }
 }
 
 fn stamp(shard: &SourceFile) -> Result<Stamp, Error> {

@@ -42,8 +42,7 @@ fn open(prefix: &Prefix, directory: &Arc<Directory>) -> Result<Checkpoint, Error
             Error::Unsupported(file.shard.path().into(), format!("{incompatible}; TensorFlow refuses it too"))
         })?;
     }
-    let (tensors, warnings) =
-        tensors::gather(&files).map_err(|faults| Error::Entries(prefix.path(), faults))?;
+    let (tensors, warnings) = tensors::gather(&files);
     let variables = tensors.into_iter().map(variable).collect();
     let stamp = files.first().and_then(|file| file.shard.stamp());
     let stamp = stamp.ok_or_else(|| Error::Io(prefix.index(), io::ErrorKind::NotFound.into()))?;

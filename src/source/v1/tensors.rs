@@ -10,7 +10,6 @@ use crate::extent::Extent;
 use crate::format::v1::{self, Coding, Saved, Slice};
 use crate::format::{bundle, slice_key, string_tensor};
 use crate::name::Name;
-use crate::source::error::Fault;
 use crate::source::v1::block;
 use crate::source::v1::block::at_file_offset;
 use crate::source::v1::decoder::{Decoder, NumberRun};
@@ -18,7 +17,7 @@ use crate::source::v1::error::FileError;
 use crate::source::v1::file::{File, ValueRange};
 use crate::source::v1::sparse_reader::SparseReader;
 use crate::tensor::slices::Part;
-use crate::tensor::{Shape, Tensor};
+use crate::tensor::{Damage, Shape, Tensor};
 
 /// The tensors by name, and warnings for the user.
 type Gathered = (Vec<(Name, Tensor)>, Vec<String>);
@@ -30,26 +29,29 @@ struct WholeTensor {
     parts: Vec<Part>,
 }
 
-/// Returns the tensors of the files, or all of their faults.
-pub(super) fn gather(files: &[File]) -> Result<Gathered, Vec<Fault>> {
-    let (mut wholes, mut faults) = (BTreeMap::new(), Vec::new());
+/// Returns the tensors of the files. Those with a fault are damaged.
+pub(super) fn gather(files: &[File]) -> Gathered {
+    let (mut wholes, mut tensors) = (BTreeMap::new(), BTreeMap::new());
     for file in files {
         for saved in &file.meta.tensors {
             if let Err(what) = add(&mut wholes, file, saved) {
-                faults.push(Fault { key: saved.name.clone().into(), what });
+                tensors.entry(Name::from(saved.name.clone())).or_insert_with(|| lost(saved, &what));
             }
         }
     }
-    let mut tensors = Vec::new();
     for (name, whole) in wholes {
-        match whole.tensor() {
-            Ok(tensor) => tensors.push((name, tensor)),
-            Err(what) => faults.push(Fault { key: name, what }),
-        }
+        tensors.entry(name).or_insert_with(|| whole.tensor());
     }
-    match faults.is_empty() {
-        true => Ok((tensors, files.iter().filter_map(unlisted).collect())),
-        false => Err(faults),
+    (tensors.into_iter().collect(), files.iter().filter_map(unlisted).collect())
+}
+
+/// Returns the damaged tensor of a row.
+fn lost(saved: &Saved, what: &str) -> Tensor {
+    match Dtype::of_stored(saved.dtype) {
+        Ok(dtype) => {
+            Tensor::damaged(dtype, Shape(saved.shape.as_slice().into()), Damage::described(what, None))
+        }
+        Err(_) => Tensor::undescribed(what),
     }
 }
 
@@ -140,7 +142,12 @@ fn shape(whole: &[u64], slice: &bundle::Slice) -> Result<Shape, String> {
 }
 
 impl WholeTensor {
-    fn tensor(self) -> Result<Tensor, String> {
+    fn tensor(self) -> Tensor {
+        let (dtype, shape) = (self.dtype, self.shape.clone());
+        self.joined().unwrap_or_else(|what| Tensor::damaged(dtype, shape, Damage::described(&what, None)))
+    }
+
+    fn joined(self) -> Result<Tensor, String> {
         let Self { dtype, shape, mut parts } = self;
         match parts.len() {
             0 => Err("listed without any slice".into()),

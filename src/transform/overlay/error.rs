@@ -20,6 +20,10 @@ pub enum Fault {
     Unlike { flag: String, found: String, wanted: String },
     /// A data file is missing.
     NoValues { flag: String, names: Vec<Name> },
+    /// The variables are damaged in the overlay, each with the reason.
+    Damaged { flag: String, names: Vec<(Name, String)> },
+    /// The object graph of the overlay cannot replace the lost one.
+    OtherGraph { flag: String, what: &'static str },
     /// Two variables of the overlay match the same variable of the base.
     Twice { flag: String, name: Name, both: [Name; 2] },
     /// Variables are paired by names that only count, and the two checkpoints do not count alike. `groups` has the
@@ -81,6 +85,15 @@ impl fmt::Display for Fault {
                     "{flag}: a data file is missing, so there are no values of {}",
                     listed(names, LISTED)
                 )
+            }
+            Self::Damaged { flag, names } => {
+                write!(f, "{flag}: {} of its variables cannot be taken: damaged", names.len())?;
+                let first = names.iter().take(LISTED);
+                first.into_iter().try_for_each(|(name, what)| write!(f, "\n  {name}: {what}"))?;
+                write!(f, "\n  help: take them from another checkpoint; --salvage leaves them out")
+            }
+            Self::OtherGraph { flag, what } => {
+                write!(f, "{flag}: {what}, so it cannot replace the damaged one")
             }
             Self::Twice { flag, name, both: [first, second] } => {
                 write!(f, "{flag}: {first} and {second} are two there, and here both are {name}")

@@ -23,7 +23,8 @@ pub(crate) mod summary;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::catalog::{Catalog, Variable, find_variable};
+use crate::catalog::{Catalog, Variable, find_variable, keys};
+use crate::graph;
 use crate::graph::key;
 use crate::source_file::Stamp;
 use crate::tensor::Tensor;
@@ -45,6 +46,7 @@ pub struct Overlay {
 }
 
 /// One variable from another checkpoint.
+#[derive(Clone)]
 pub struct Take {
     /// The name, the same in both checkpoints.
     pub name: String,
@@ -53,7 +55,7 @@ pub struct Take {
 }
 
 /// The overlays of a base checkpoint.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Overlays {
     /// Checkpoints whose variables all overlay the base. If two have one name, the later wins.
     pub whole: Vec<Arc<Overlay>>,
@@ -102,10 +104,14 @@ impl Overlays {
             return Ok(OverlaySummary::default());
         }
         let (mut ledger, mut faults) = (Ledger::new(catalog), Vec::new());
+        // A lost object graph is needed before anything is found by its name.
+        let (graphs, takes): (Vec<_>, Vec<_>) =
+            self.takes.iter().partition(|take| take.name == graph::KEY && catalog.damaged_graph().is_some());
+        graphs.iter().for_each(|take| faults.extend(take.lay_graph(catalog, &mut ledger).err()));
         for overlay in &self.whole {
             lay(overlay, matching, catalog, &mut ledger, &mut faults);
         }
-        for take in &self.takes {
+        for take in takes {
             if let Err(fault) = take.lay(catalog, &mut ledger) {
                 faults.push(fault);
             }
@@ -127,6 +133,26 @@ impl Take {
         format!("--take {}={}", self.name, self.from.name)
     }
 
+    /// Replaces a lost object graph, if that of the other checkpoint has the same keys.
+    fn lay_graph(&self, catalog: &mut Catalog, ledger: &mut Ledger) -> Result<(), Fault> {
+        let flag = self.flag();
+        let objects = self.from.catalog.objects.clone();
+        let Some((objects, graph)) = objects.and_then(|objects| Some((objects.clone(), objects.graph?)))
+        else {
+            return Err(Fault::OtherGraph { flag, what: "there is no object graph there" });
+        };
+        if !keys::is_graph_of(&graph, catalog) {
+            return Err(Fault::OtherGraph { flag, what: "the object graph there has other keys" });
+        }
+        let variables = std::mem::take(&mut catalog.variables).into_iter();
+        let tensors = variables.map(|variable| (variable.key().clone(), variable.tensor)).collect();
+        catalog.variables = keys::object_based(Some(&graph), tensors);
+        catalog.variables.sort_by(|a, b| a.name.cmp(&b.name));
+        catalog.objects = Some(objects);
+        ledger.added(graph::KEY.into(), format!("--take …={}", self.from.name), &self.from);
+        Ok(())
+    }
+
     fn lay(&self, catalog: &mut Catalog, ledger: &mut Ledger) -> Result<(), Fault> {
         let flag = self.flag();
         let unnamed = |place: &str| {
@@ -142,7 +168,10 @@ impl Take {
             (_, Err(other)) => return Err(unnamed(&self.from.name)(other)),
         };
         let (have, want) = (&other.tensor, &base.tensor);
-        if !is_alike(have, want) {
+        if let Some(damage) = have.damage() {
+            return Err(Fault::Damaged { flag, names: vec![(other.name.clone(), damage.what.to_string())] });
+        }
+        if want.damage().is_none_or(|damage| damage.is_described) && !is_alike(have, want) {
             return Err(Fault::Unlike { flag, found: described(have), wanted: described(want) });
         }
         if !have.is_there() {
@@ -177,6 +206,12 @@ fn lay(
     if !missing.is_empty() {
         let names = missing.iter().map(|variable| variable.name.clone()).collect();
         return faults.push(Fault::NoValues { flag, names });
+    }
+    let used = replaced.iter().map(|(variable, _)| *variable).chain(new.iter().copied());
+    let damaged = used.filter_map(|variable| Some((&variable.name, variable.tensor.damage()?)));
+    let names: Vec<_> = damaged.map(|(name, damage)| (name.clone(), damage.what.to_string())).collect();
+    if !names.is_empty() {
+        return faults.push(Fault::Damaged { flag, names });
     }
     for (variable, at) in replaced {
         let base = &mut catalog.variables[at];

@@ -23,6 +23,11 @@ impl CheckpointFile {
         }
     }
 
+    /// Returns true if the content depends on the values of the variables.
+    pub(crate) fn reads_values(&self) -> bool {
+        matches!(self, Self::View(view, _) if view.reads_values)
+    }
+
     /// Returns true if the length is known without generating the content.
     pub(crate) fn is_made(&self) -> bool {
         match self {

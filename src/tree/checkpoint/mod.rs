@@ -38,8 +38,11 @@ pub(crate) struct CheckpointTree {
     tag: u32,
     catalog: Arc<Catalog>,
     names: Names,
-    /// The bundle files, which are next to the directory, with their full names.
+    /// The bundle files, which are next to the directory, with their full names. A file in the source's own format
+    /// follows them.
     siblings: Vec<(Vec<u8>, VirtualFile)>,
+    /// The number of bundle files.
+    num_bundle_files: usize,
     /// The files directly in the directory, by name.
     tops: Vec<(Vec<u8>, CheckpointFile)>,
     link_trees: LinkTrees,
@@ -90,6 +93,7 @@ impl CheckpointTree {
         let catalog = Arc::new(catalog);
         let bundle = view::bundle::files(&catalog);
         let tops = checkpoint_files(stem, bundle.iter().map(|(suffix, _)| suffix.as_str()), &catalog, show);
+        let num_bundle_files = bundle.len();
         let own = view::native_file(&catalog).map(|(suffix, file)| (suffix.to_owned(), file));
         let named = |(suffix, file): (String, _)| ([stem, suffix.as_bytes()].concat(), file);
         let siblings = bundle.into_iter().chain(own).map(named).collect();
@@ -101,6 +105,7 @@ impl CheckpointTree {
             catalog,
             names,
             siblings,
+            num_bundle_files,
             tops,
             link_trees: linked,
             show: show.clone(),
@@ -169,6 +174,21 @@ impl CheckpointTree {
         match self.place(ordinal)? {
             Target::Node(node, NodeKind::Vars | NodeKind::File(_)) => self.variable(node),
             _ => None,
+        }
+    }
+
+    /// Returns the variables whose values are in a file. The files of the bundle have none: their index has the
+    /// checksums that TensorFlow verifies.
+    pub(crate) fn values_in(&self, ordinal: u32) -> &[Variable] {
+        let one = |node| self.variable(node).map_or(&[][..], std::slice::from_ref);
+        match self.place(ordinal) {
+            Some(Target::Node(node, NodeKind::File(_))) => one(node),
+            Some(Target::Node(node, NodeKind::VariableFile(i))) if VARIABLE_FILES[i].reads_values => {
+                one(node)
+            }
+            Some(Target::Top(i)) if self.tops[i].1.reads_values() => &self.catalog.variables,
+            Some(Target::Sibling(i)) if i >= self.num_bundle_files => &self.catalog.variables,
+            _ => &[],
         }
     }
 

@@ -33,7 +33,13 @@ pub(super) const KERAS3: CheckpointView =
 pub(super) const LEGACY: CheckpointView = whole("model.h5", |catalog| catalog.h5_layout == H5Layout::Legacy);
 
 const fn whole(name: &'static str, is_there: fn(&Catalog) -> bool) -> CheckpointView {
-    CheckpointView { name, is_there, file, left_out: |catalog| Contents::of(catalog).left_out }
+    CheckpointView {
+        name,
+        is_there,
+        file,
+        reads_values: true,
+        left_out: |catalog| Contents::of(catalog).left_out,
+    }
 }
 
 /// The attribute that lists the variables that are not in the file.

@@ -42,7 +42,7 @@ pub(crate) fn check<W: Write>(catalog: &Catalog, page: &mut Page<W>) -> io::Resu
 }
 
 /// Returns all stored values by name: the variables and the object graph.
-fn values(catalog: &Catalog) -> Vec<(String, Arc<Tensor>)> {
+pub(crate) fn values(catalog: &Catalog) -> Vec<(String, Arc<Tensor>)> {
     let variables =
         catalog.variables.iter().map(|variable| (variable.name.to_string(), variable.tensor.clone()));
     let graph = catalog.objects.iter().map(|objects| (graph::KEY.to_owned(), objects.tensor.clone()));
@@ -50,9 +50,11 @@ fn values(catalog: &Catalog) -> Vec<(String, Arc<Tensor>)> {
 }
 
 /// Returns the place where a value is stored, as file, offset and length: `, in ckpt-9.data-00000-of-00001 at 12+8`.
-fn place(tensor: &Tensor) -> String {
+pub(crate) fn place(tensor: &Tensor) -> String {
     match tensor.ranges().as_slice() {
         [(shard, offset, len), ..] => format!(", in {} at {offset}+{len}", shard.name()),
-        [] => String::new(),
+        [] => {
+            tensor.sources().map(|source| place(source)).find(|place| !place.is_empty()).unwrap_or_default()
+        }
     }
 }

@@ -91,6 +91,10 @@ impl<'a> Others<'a> {
             let source = MountedSource::open(&source_dir.directory().join(""), Arc::default())?;
             is_good &= match source.plan(stem) {
                 Ok((catalog, _)) => data::check(&catalog, page)?,
+                Err(error) if is_good => {
+                    page.line(BAD, 4, &format!("  data: {}", cause(&error, Path::new(&path.to_string()))))?;
+                    false
+                }
                 Err(_) => false,
             };
             if let Some(catalog) = planned.ok().filter(|_| is_good) {

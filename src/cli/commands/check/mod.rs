@@ -1,6 +1,6 @@
 //! `ckptfs check`: validates a map against a checkpoint without mounting.
 
-mod data;
+pub(crate) mod data;
 mod directory;
 mod page;
 mod values;
@@ -19,11 +19,13 @@ use crate::cli::output::changes;
 use crate::cli::output::terminal::{FAINT, GOOD, bytes, counted, error, warning};
 use crate::directory::Directory;
 use crate::map::Map;
+use crate::mounted_source::newest::{Opened, advised, open_newest};
 use crate::name::printable;
 use crate::remap::report::{Example, Report, RuleReport, Status};
-use crate::source::{Checkpoint, Resolved};
-use crate::transform::Transform;
-use crate::{remap, source};
+use crate::source::{Candidates, Checkpoint, Located, Resolved};
+use crate::transform::damage::{Salvage, Soundness};
+use crate::transform::{Transform, TransformError};
+use crate::{mounted_source, remap, source};
 
 /// Validate a map against a checkpoint without mounting
 ///
@@ -50,7 +52,10 @@ impl Args {
         let mut page = Page::standard_output();
         let is_good = match source::resolve(&self.source)? {
             Resolved::Directory(dir) => self.directory(&dir, &transform, &mut page)?,
-            _ => self.detail(map_flags::open(&self.source)?, &transform, &mut page)?,
+            _ => {
+                let located = &source::candidates(&self.source)?.located[0];
+                self.located(located, false, &transform, &mut page)?
+            }
         };
         page.flush()?;
         Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -64,18 +69,19 @@ impl Args {
         transform: &Arc<Transform>,
         page: &mut Page<W>,
     ) -> anyhow::Result<bool> {
-        let (located, _) = source::newest(dir)?;
-        let opened = source::open_located(&located).map_err(anyhow::Error::from);
-        let checked = opened.and_then(|checkpoint| {
-            checkpoint.warnings.iter().for_each(warning);
-            self.detail(checkpoint, transform, page)
-        });
-        let newest = match checked {
+        let candidates = Candidates::of_directory(dir)?;
+        candidates.unfinished.iter().for_each(warning);
+        let located = &candidates.located[0];
+        let newest = match self.located(located, true, transform, page) {
             Ok(is_good) => is_good,
             Err(trouble) if is_broken_pipe(&trouble) => return Err(trouble),
             Err(trouble) => {
                 page.flush()?;
                 error(&trouble);
+                if let Ok(Opened { checkpoint, .. }) = open_newest(&candidates, transform) {
+                    let latest = checkpoint.prefix.stem.display().to_string();
+                    page.line(PLAIN, 2, &format!("a mount of the directory serves {latest} as latest"))?;
+                }
                 false
             }
         };
@@ -85,27 +91,53 @@ impl Args {
         Ok(newest && others.are_good())
     }
 
-    /// Checks one checkpoint and reports in detail. Returns true if all checks pass.
-    fn detail<W: Write>(
+    /// Opens and checks one checkpoint. `several` says that it is one of a directory.
+    fn located<W: Write>(
         &self,
-        mut checkpoint: Checkpoint,
+        located: &Located,
+        several: bool,
         transform: &Transform,
         page: &mut Page<W>,
     ) -> anyhow::Result<bool> {
+        let mut checkpoint = source::open_located(located)?;
+        checkpoint.warnings.iter().for_each(warning);
+        let checked = self.detail(&mut checkpoint, transform, page);
+        checked.map_err(|error| match error.downcast::<TransformError>() {
+            Ok(error) => {
+                let error = advised(error, &checkpoint, &located.directory, several);
+                mounted_source::Error::from(error).in_command(&map_flags::command_line()).into()
+            }
+            Err(error) => error,
+        })
+    }
+
+    /// Checks one checkpoint and reports in detail. Returns true if all checks pass.
+    fn detail<W: Write>(
+        &self,
+        checkpoint: &mut Checkpoint,
+        transform: &Transform,
+        page: &mut Page<W>,
+    ) -> anyhow::Result<bool> {
+        let sound = Soundness::of(&checkpoint.catalog);
         let map = &transform.map;
-        describe(&checkpoint, page)?;
+        describe(checkpoint, page)?;
         page.flush()?;
         transform.overlays.refuse_base(&checkpoint.stamp)?;
         let overlaid = transform.overlay(&mut checkpoint.catalog)?;
         overlay_flags::summary(&overlaid).iter().try_for_each(|line| page.line(PLAIN, 4, line))?;
         overlaid.warnings.iter().try_for_each(|what| writeln!(page, "warning: {what}"))?;
+        if let Some(damaged) = sound.judge_graph(&checkpoint.catalog).filter(|_| transform.needs_names()) {
+            return Err(TransformError::from(damaged).into());
+        }
+        let salvage = Salvage::of(map, &checkpoint.catalog, &sound).map_err(TransformError::from)?;
         let is_intact = !self.data || data::check(&checkpoint.catalog, page)?;
-        let fits = map.is_empty() || self.rules(map, &checkpoint, page)?;
+        let fits = map.is_empty() || self.rules(map, checkpoint, page)?;
         let mut is_sound = true;
         if fits {
             // The lines so far are written before an error is.
             page.flush()?;
-            remap::apply(map, &mut checkpoint.catalog)?;
+            let report = remap::apply(map, &mut checkpoint.catalog)?;
+            salvage.finish(map, &report, &mut checkpoint.catalog).iter().for_each(warning);
             let mut warnings = Vec::new();
             let likeness = transform.fit(&mut checkpoint.catalog, &mut warnings)?;
             warnings.iter().try_for_each(|what| writeln!(page, "warning: {what}"))?;
@@ -115,7 +147,10 @@ impl Args {
             is_sound = !(self.data && is_intact) || values::check(&checkpoint.catalog, page)?;
         }
         page.flush()?;
-        Ok(fits && is_intact && is_sound && checkpoint.catalog.is_complete())
+        match sound.judge(&checkpoint.catalog).filter(|_| fits) {
+            Some(damaged) => Err(TransformError::from(damaged).into()),
+            None => Ok(fits && is_intact && is_sound && checkpoint.catalog.is_complete()),
+        }
     }
 
     /// Prints what each rule does. Returns true if the map fits.

@@ -13,7 +13,7 @@ use anyhow::{Context, bail};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::cli::output::terminal::quoted;
+use crate::name::quoted;
 
 /// Demonstrate ckptfs on a small built-in checkpoint
 ///

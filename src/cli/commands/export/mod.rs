@@ -11,10 +11,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::catalog::{Catalog, H5Layout};
+use crate::checksums::{Verdict, audit};
+use crate::cli::commands::check::data;
 use crate::cli::error::Usage;
 use crate::cli::flags::map_flags::MapFlags;
 use crate::cli::output::terminal::{bytes, counted, progress_bar, say, warning};
@@ -87,7 +89,7 @@ impl Args {
                 format.name
             );
         }
-        let (checkpoint, _) = self.map.open(&self.source)?;
+        let checkpoint = self.map.open(&self.source)?;
         let variables = counted(checkpoint.catalog.variables.len(), "variable");
         let out = target::path(&self.out, &checkpoint.prefix.stem, (format.ending)(self));
         let outputs = (format.outputs)(self, &out, checkpoint)?;
@@ -145,7 +147,7 @@ fn bundle(_: &Args, prefix: &Path, checkpoint: Checkpoint) -> anyhow::Result<Vec
     let files = view::bundle::files(&catalog);
     let mut outputs: Vec<_> =
         files.into_iter().map(|(suffix, file)| Output { path: with(suffix), file }).collect();
-    complete(&catalog)?;
+    sound(&catalog)?;
     outputs.rotate_left(1);
     Ok(outputs)
 }
@@ -199,19 +201,23 @@ fn npy(_: &Args, directory: &Path, checkpoint: Checkpoint) -> anyhow::Result<Vec
     Ok(files.into_iter().map(output).collect())
 }
 
-/// Checks that all variables are intact. A format without checksums is written only from intact data, because damage
-/// could not be detected later.
+/// Checks that all values are intact: no export writes damage, or a link to it. Reads all data, on all cores.
 fn sound(catalog: &Catalog) -> anyhow::Result<()> {
     complete(catalog)?;
-    let mut damaged = Vec::new();
-    for variable in &catalog.variables {
-        let is_intact = variable.tensor.is_intact().with_context(|| variable.name.to_string())?;
-        damaged.extend((!is_intact).then(|| variable.name.to_string()));
+    let (names, tensors): (Vec<_>, Vec<_>) = data::values(catalog).into_iter().unzip();
+    let verdicts = audit(&tensors, &|_| {});
+    let (mut damaged, mut lines) = (Vec::new(), String::new());
+    for ((name, tensor), verdict) in names.iter().zip(&tensors).zip(verdicts) {
+        let Verdict::Damaged(error) = verdict else { continue };
+        if damaged.len() < LISTED {
+            lines += &format!("\n  {name}{}: {error}", data::place(tensor));
+        }
+        damaged.push(name);
     }
     match damaged.as_slice() {
         [] => Ok(()),
         names => bail!(
-            "damaged: these values do not match their saved checksums: {}\n  \
+            "damaged: these values do not match their saved checksums: {}{lines}\n  \
              help: leave them out (--drop), or take them from another checkpoint (--take)",
             listed(names, LISTED)
         ),

@@ -12,17 +12,18 @@ use std::sync::Arc;
 use anyhow::{Context, anyhow};
 
 use crate::cli::error::Usage;
-use crate::cli::flags::map_flags::MapFlags;
+use crate::cli::flags::map_flags::{MapFlags, command_line};
 use crate::cli::flags::parse::parse_mode;
 use crate::cli::mount::planning::{Misfits, Planning};
 use crate::cli::mount::serve::{NewestIndex, ServeFlags};
 use crate::cli::mount::{logging, serve};
 use crate::cli::output::changes;
-use crate::cli::output::terminal::{bytes, counted, quoted, say, warning};
+use crate::cli::output::terminal::{bytes, counted, say, warning};
 use crate::fuse::ServeOptions;
 use crate::mount;
 use crate::mount::{Access, EndReason, Options, ProcessRole, READY, Session};
 use crate::mounted_source::{MountedSource, Newest};
+use crate::name::quoted;
 use crate::source::Checkpoint;
 use crate::tree::{Counts, Planned, Show, Tree};
 
@@ -101,7 +102,8 @@ impl Args {
         // The path must be absolute, because a daemon leaves the directory in which it was started.
         let source_dir = MountedSource::open(&absolute(&self.source)?, transform.clone())?
             .with_checksum_store(serve::keep());
-        let (newest, source) = (source_dir.newest()?, source_dir.path());
+        let newest = source_dir.newest().map_err(|error| error.in_command(&command_line()))?;
+        let source = source_dir.path();
         let message = message(&source_dir, &newest, &self.mountpoint, &self.serve.show);
         let newest_stem = newest.stem.clone();
         let tree = tree(source_dir, newest, &self.serve.show)?;
@@ -176,8 +178,10 @@ impl Args {
 /// Returns the tree of a mounted source whose newest checkpoint is planned, and prints the warnings about that
 /// checkpoint.
 pub(crate) fn tree(source_dir: MountedSource, newest: Newest, show: &Show) -> anyhow::Result<Tree> {
+    newest.skipped.iter().for_each(warning);
     newest.checkpoint.warnings.iter().for_each(warning);
     newest.transformed.overlays.warnings.iter().for_each(warning);
+    newest.transformed.salvaged.iter().for_each(warning);
     newest.transformed.report.warnings.iter().for_each(warning);
     newest.transformed.warnings.iter().for_each(warning);
     let Newest { stem, checkpoint: Checkpoint { catalog, stamp, .. }, .. } = newest;
@@ -212,7 +216,7 @@ const DEFERRED: &str = "\nA model that is not built yet is read when it is built
 
 /// Returns the message about a new mount: its contents, the changes of the map, and the commands for the next steps.
 fn message(source_dir: &MountedSource, newest: &Newest, mountpoint: &Path, show: &Show) -> String {
-    let Newest { stem, checkpoint, transformed: outcome, count } = newest;
+    let Newest { stem, checkpoint, transformed: outcome, count, .. } = newest;
     let report = &outcome.report;
     let catalog = &checkpoint.catalog;
     let (variables, size) = (counted(catalog.variables.len(), "variable"), bytes(catalog.len()));

@@ -41,6 +41,7 @@ const WORDS: &[(&str, Effect)] = &[
     ("nonempty", Set(|args| args.nonempty = true)),
     ("overlay", With(|args, value| args.map.set("overlay", value))),
     ("pair", With(|args, value| args.map.set("pair", value))),
+    ("salvage", Set(|args| args.map.add_salvage())),
     ("show", With(|args, value| Show::parse(value).map(|show| args.serve.show = show))),
     ("take", With(|args, value| args.map.set("take", value))),
     ("target", With(|args, value| args.map.set("target", value))),

@@ -216,6 +216,7 @@ impl<'a> Matches<'a> {
                 let entries = all.filter(|&at| self.entries[at].optimizer_state).collect();
                 return RuleMatches { entries, ..none };
             }
+            Matcher::Damaged(entries) => return RuleMatches { entries: entries.clone(), ..none },
             Matcher::Members(patterns) => {
                 let each = patterns.iter().map(|pattern| self.matches_of_pattern(rule, pattern, errors));
                 return each.fold(none, RuleMatches::with);

@@ -7,7 +7,7 @@
 use foldhash::{HashMap, HashSet, HashSetExt};
 
 use crate::format::object_graph::NodeId;
-use crate::map::rule::{RuleId, Verb};
+use crate::map::rule::{Matcher, RuleId, Verb};
 use crate::remap::counts::RuleCounts;
 use crate::remap::objects::matching::Matches;
 use crate::remap::objects::matching::search::{Edge, Meaning, PathMatch};
@@ -28,7 +28,7 @@ pub(crate) struct Selected {
 pub(crate) fn select(matches: &Matches<'_>, counts: &mut RuleCounts) -> Selected {
     let mut selected = Selected::default();
     for (id, rule, of_rule) in matches.rules(Verb::Drop) {
-        if rule.pattern().is_none() {
+        if matches!(rule.matcher, Matcher::Optimizer) {
             selected.drop_lists(matches, id);
         }
         for found in &of_rule.found {

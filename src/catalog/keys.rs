@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use foldhash::HashMap;
+use foldhash::{HashMap, HashSet};
 
-use crate::catalog::Variable;
+use crate::catalog::{Catalog, Variable};
 use crate::format::bundle::Slice;
 use crate::format::object_graph::NodeId;
 use crate::graph;
@@ -13,13 +13,13 @@ use crate::name::Name;
 use crate::tensor::Tensor;
 
 /// Returns a variable whose name is its key.
-pub(super) fn name_based((name, tensor): (Name, Arc<Tensor>)) -> Variable {
+pub(crate) fn name_based((name, tensor): (Name, Arc<Tensor>)) -> Variable {
     Variable { name, key: None, plain_key: None, full_name: None, tensor, origin: None }
 }
 
 /// Returns the variables under the names that the graph gives their keys. Without a graph, the names are derived from
 /// the keys.
-pub(super) fn object_based(graph: Option<&Graph>, tensors: Vec<(Name, Arc<Tensor>)>) -> Vec<Variable> {
+pub(crate) fn object_based(graph: Option<&Graph>, tensors: Vec<(Name, Arc<Tensor>)>) -> Vec<Variable> {
     match graph {
         Some(graph) => named_by(graph, tensors),
         None => tensors.into_iter().map(named_by_key).collect(),
@@ -51,6 +51,20 @@ fn named_by(graph: &Graph, tensors: Vec<(Name, Arc<Tensor>)>) -> Vec<Variable> {
         origin: None,
     };
     names.into_iter().zip(own).map(variable).collect()
+}
+
+/// Returns true if a graph of another checkpoint has exactly the keys of this catalog, so that it can replace a lost one.
+pub(crate) fn is_graph_of(graph: &Graph, catalog: &Catalog) -> bool {
+    let keys =
+        catalog.variables.iter().flat_map(|variable| variable.plain_key.iter().chain([variable.key()]));
+    let keys: HashSet<&[u8]> = keys.map(Name::as_bytes).collect();
+    let nodes = graph.objects().nodes.iter();
+    let named: HashSet<&[u8]> = nodes
+        .flat_map(|node| node.attributes.iter().map(|attribute| attribute.checkpoint_key.as_bytes()))
+        .collect();
+    let is_in_graph = |key: &&&[u8]| graph::key::split(key).is_some();
+    named.iter().all(|key| keys.contains(key))
+        && keys.iter().filter(is_in_graph).all(|key| named.contains(key))
 }
 
 /// For each key in the graph, returns the second key of the same value, which TF1 programs use. It is the key without
