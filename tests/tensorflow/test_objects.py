@@ -538,3 +538,33 @@ def test_a_map_without_effect_does_not_change_a_real_checkpoint(real, mount, pre
     m = mount(source, "--rename", f"{name}={name}")
     before, after = values(source), values(f"{m}/{source.name}")
     assert {name: repr(value) for name, value in after.items()} == {name: repr(value) for name, value in before.items()}
+
+
+class Unseen(keras.Model):
+    """A model that keeps two of its layers in a list, where TensorFlow does not see them."""
+
+    def __init__(self):
+        super().__init__()
+        self.blocks = [keras.layers.Dense(4), keras.layers.Dense(4)]
+        self.head = keras.layers.Dense(1)
+
+    def call(self, x):
+        for block in self.blocks:
+            x = block(x)
+        return self.head(x)
+
+
+def test_a_drop_of_the_optimizer_that_would_take_weights_is_refused(tmp_path, mount):
+    model = Unseen()
+    model.compile("adam", "mse")
+    model.fit(X, Y, verbose=0)
+    source = saved(tmp_path, model=model, optimizer=model.optimizer)
+    said = refused("check", source, "--drop", "optimizer/**")
+    assert "4 weights have no other path than the optimizer's list" in said and "--drop-optimizer" in said
+    assert "--drop 'optimizer/_trainable_variables/**' takes them" in said
+    kept = values(at(mount(source, "--drop-optimizer")))
+    for weight in model.trainable_variables:
+        equal = [value for value in kept.values() if np.array_equal(value, weight.numpy())]
+        assert len(equal) == 1, weight.path
+    taken = values(at(mount(source, "--drop", "optimizer/**", "--drop", "optimizer/_trainable_variables/**")))
+    assert len(kept) - len(taken) == 4

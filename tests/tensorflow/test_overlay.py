@@ -188,3 +188,27 @@ def test_new_plain_names_are_refused_under_an_object_graph(tmp_path):
     over = saver(tmp_path / "over", floats(2, model__dense__kernal=(3, 4)))
     said = refused("ls", tmp_path / "base", "--overlay", over)
     assert "model/dense/kernal" in said and "nearest: model/dense/kernel" in said
+
+
+def stack(seed, *names):
+    """Creates a Keras 3 model of equal layers. Its h5 file names them by their number alone."""
+    import keras
+
+    keras.utils.set_random_seed(seed)
+    layers = [keras.layers.Dense(4, name=name, bias_initializer="normal") for name in names]
+    return keras.Sequential([keras.layers.Input([4]), *layers])
+
+
+@pytest.mark.parametrize(("by", "pairs"), [("name", ["new=", "a=a", "b=b", "c=c"]), ("position", ["new=a", "a=b", "b=c", "c="])])
+def test_an_overlay_of_a_model_with_another_layer_needs_a_choice(mount, tmp_path, by, pairs):
+    base, over, new = stack(1, "new", "a", "b", "c"), stack(2, "a", "b", "c"), stack(3, "new", "a", "b", "c")
+    base.save_weights(tmp_path / "base.weights.h5")
+    over.save_weights(tmp_path / "over.weights.h5")
+    flags = ["--overlay", tmp_path / "over.weights.h5"]
+    said = refused("check", tmp_path / "base.weights.h5", *flags)
+    assert "layers/dense/vars/0: a/0 there, new/0 here; by full name it is layers/dense_1/vars/0" in said
+    new.load_weights(next(mount(tmp_path / "base.weights.h5", *flags, "--match", by).path.glob("*/model.weights.h5")))
+    for to, source in (pair.split("=") for pair in pairs):
+        expected = over.get_layer(source) if source else base.get_layer(to)
+        for found, value in zip(new.get_layer(to).get_weights(), expected.get_weights(), strict=True):
+            np.testing.assert_array_equal(found, value)
