@@ -1,0 +1,145 @@
+"""Programs that save and restore: Savers of TF1, and checkpoints and weights files of Keras 2 and Keras 3.
+
+All of them give values as a dict by name. Before a restore they overwrite what they hold, so that a value that is not
+restored is never the right one by accident.
+"""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tf_keras
+
+v1 = tf.compat.v1
+KERAS = [keras, tf_keras]
+
+
+def floats(seed, **shapes):
+    """Returns values by name. A double underscore in a keyword stands for a slash."""
+    rng = np.random.default_rng(seed)
+    return {name.replace("__", "/"): rng.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+
+
+def like_these(values, seed):
+    """Returns other values of the same names, dtypes and shapes."""
+    rng = np.random.default_rng(seed)
+    return {name: np.asarray(rng.normal(size=value.shape) * 10).astype(value.dtype) for name, value in values.items()}
+
+
+def moved(values, moves):
+    """Returns the values of layers under the names of other layers. What has no new layer is left out."""
+    parted = {name: name.rpartition("/") for name in values}
+    return {f"{moves[layer]}/{weight}": values[name] for name, (layer, _, weight) in parted.items() if layer in moves}
+
+
+class Saver:
+    """A program of TF1 that has variables of these names and values."""
+
+    def __init__(self, values, resource=True):
+        self.values, self.resource = values, resource
+
+    def save(self, prefix, **options):
+        with v1.Graph().as_default(), v1.Session() as session:
+            variables = {name: self.variable(name, tf.constant(value)) for name, value in self.values.items()}
+            session.run(v1.global_variables_initializer())
+            return Path(v1.train.Saver(variables).save(session, str(prefix), **{"write_meta_graph": False} | options))
+
+    def restore(self, prefix):
+        with v1.Graph().as_default(), v1.Session() as session:
+            other = like_these(self.values, 99)
+            variables = {name: self.variable(name, tf.constant(other[name])) for name in other}
+            session.run(v1.global_variables_initializer())
+            v1.train.Saver(variables).restore(session, str(prefix))
+            return session.run(variables)
+
+    def variable(self, name, value):
+        return v1.get_variable(name, initializer=value, use_resource=self.resource)
+
+
+class Program:
+    """A program that keeps a model, and its optimizer if it has one, in a `tf.train.Checkpoint`."""
+
+    def __init__(self, model, optimizer=None):
+        self.model, self.optimizer = model, optimizer
+        self.checkpoint = tf.train.Checkpoint(model=model, **({} if optimizer is None else {"optimizer": optimizer}))
+
+    def save(self, prefix):
+        return Path(self.checkpoint.save(str(prefix)))
+
+    def restore(self, prefix, status="assert_consumed"):
+        for variable in self.variables().values():
+            variable.assign(np.full(variable.shape, 77).astype(variable.numpy().dtype))
+        getattr(self.checkpoint.restore(str(prefix)), status)()
+        return self.values()
+
+    def restore_partly(self, prefix):
+        return self.restore(prefix, "expect_partial")
+
+    def values(self):
+        return {name: variable.numpy() for name, variable in self.variables().items()}
+
+    def variables(self):
+        weights = {short_name(weight): weight for weight in self.model.weights}
+        return weights | {full_name(variable): variable for variable in self.slots()}
+
+    def slots(self):
+        return [] if self.optimizer is None else [v for v in self.optimizer.variables if v.dtype != "string"]
+
+
+class WeightsFile(Program):
+    """A program that keeps the weights of a model in an HDF5 file."""
+
+    def save(self, path):
+        self.model.save_weights(str(path))
+        return Path(path)
+
+    def restore(self, path, **options):
+        for variable in self.model.weights:
+            variable.assign(np.full(variable.shape, 77).astype(variable.numpy().dtype))
+        self.model.load_weights(str(file_in(path)), **options)
+        return self.values()
+
+
+def file_in(path):
+    """Returns the file of weights that a mount shows for a file of this path."""
+    inside = path.parent / path.name.split(".")[0]
+    return next((inside / name for name in ["model.weights.h5"] if (inside / name).exists()), path)
+
+
+def full_name(variable):
+    return getattr(variable, "path", variable.name).removesuffix(":0")
+
+
+def short_name(variable):
+    """Returns the name of a weight with its layer, without the model's name: dense_1/kernel."""
+    return "/".join(full_name(variable).split("/")[-2:])
+
+
+def fresh_process(library):
+    """Makes Keras count from the start again, as in a fresh process."""
+    (library.utils if library is keras else library.backend).clear_session()
+
+
+def sequential(library, units, names=None, inputs=4, seed=1, **options):
+    """Returns a built model of dense layers. Without names, Keras numbers them."""
+    fresh_process(library)
+    names = names or [None] * len(units)
+    dense = [library.layers.Dense(count, name=name, **options) for count, name in zip(units, names, strict=True)]
+    return filled(library.Sequential([library.layers.Input([inputs]), *dense]), seed)
+
+
+def filled(model, seed):
+    rng = np.random.default_rng(seed)
+    model.set_weights([rng.normal(size=weight.shape).astype(np.float32) for weight in model.get_weights()])
+    return model
+
+
+def trained(model, optimizer):
+    """Trains for one step, so that the optimizer has slots with values, and none of them is zero."""
+    inputs = [np.random.default_rng(3).normal(size=[8, *shape[1:]]).astype(np.float32) for shape in [model.input_shape]]
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum((model(inputs[0]) - 1.0) ** 2)
+    weights = model.trainable_variables
+    optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights))
+    return Program(model, optimizer)
