@@ -121,9 +121,10 @@ def fresh_process(library):
     (library.utils if library is keras else library.backend).clear_session()
 
 
-def sequential(library, units, names=None, inputs=4, seed=1, **options):
+def sequential(library, units, names=None, inputs=4, seed=1, fresh=True, **options):
     """Returns a built model of dense layers. Without names, Keras numbers them."""
-    fresh_process(library)
+    if fresh:
+        fresh_process(library)
     names = names or [None] * len(units)
     dense = [library.layers.Dense(count, name=name, **options) for count, name in zip(units, names, strict=True)]
     return filled(library.Sequential([library.layers.Input([inputs]), *dense]), seed)
@@ -135,11 +136,12 @@ def filled(model, seed):
     return model
 
 
-def trained(model, optimizer):
-    """Trains for one step, so that the optimizer has slots with values, and none of them is zero."""
-    inputs = [np.random.default_rng(3).normal(size=[8, *shape[1:]]).astype(np.float32) for shape in [model.input_shape]]
-    with tf.GradientTape() as tape:
-        loss = tf.reduce_sum((model(inputs[0]) - 1.0) ** 2)
+def trained(model, optimizer, steps=1):
+    """Trains a little, so that the optimizer has slots with values, and none of them is zero."""
+    inputs = np.random.default_rng(3).normal(size=[8, *model.input_shape[1:]]).astype(np.float32)
     weights = model.trainable_variables
-    optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights))
+    for _ in range(steps):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum((model(inputs) - 1.0) ** 2)
+        optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights))
     return Program(model, optimizer)

@@ -195,25 +195,36 @@ def test_a_layer_inserted_among_layers_of_one_shape_is_a_missing_key(serves, nev
         serves(source, "--like", like, *flags, restore=program.restore, right=right)
 
 
+# In a fresh process Keras counts from the start, so both programs call their first layer `dense`. In the same one it
+# counts on.
+numbered = pytest.mark.parametrize("fresh", [True, False], ids=["numbered_alike", "numbered_on"])
+
+
 @row(9, "expertise")
 @both
-def test_a_layer_inserted_before_a_head_is_an_incompatible_tensor(serves, never_wrong, tmp_path, library):
-    old, new = Program(sequential(library, [6, 3])), Program(sequential(library, [6, 5, 3], seed=2))
+@numbered
+def test_a_layer_inserted_before_a_head_is_an_incompatible_tensor(serves, never_wrong, tmp_path, library, fresh):
+    old, new = Program(sequential(library, [6, 3])), Program(sequential(library, [6, 5, 3], seed=2, fresh=fresh))
+    first, middle, last = [layer.name for layer in new.model.layers]
     own, like, source = new.values(), new.save(tmp_path / "wanted"), old.save(tmp_path / "ckpt")
-    with raises(ValueError, r"incompatible tensor with shape \(6, 3\) .* restore variable with shape \(6, 5\) and name .*dense_1"):
+    shapes = r"\(6, 3\) .* shape \(6, 5\)" if library is keras else r"\(3,\) .* shape \(5,\)"
+    with raises(ValueError, f"Received incompatible tensor with shape {shapes} and name .*{middle}/"):
         new.restore(source)
-    assert_same(moved(new.values(), {"dense": "dense"}), moved(old.values(), {"dense": "dense"}))
-    right = own | moved(old.values(), {"dense": "dense"})
+    assert not wrong(new.values(), moved(old.values(), {"dense": first}))
+    right = own | moved(old.values(), {"dense": first})
     for flags in [], ["--missing", "like"], ["--fit", "like"], ["--missing", "like", "--fit", "like"]:
         assert never_wrong(source, "--like", like, *flags, restore=new.restore, right=right), flags
 
-    new = Program(sequential(library, [6, 6, 3], seed=2))
+    new = Program(sequential(library, [6, 6, 3], seed=2, fresh=fresh))
+    first, middle, last = [layer.name for layer in new.model.layers]
     own, like = new.values(), new.save(tmp_path / "wanted")
-    right = own | moved(old.values(), {"dense": "dense", "dense_1": "dense_2"})
+    right = own | moved(old.values(), {"dense": first, "dense_1": last})
     for flags in [], ["--missing", "like"], ["--missing", "like", "--fit", "like"]:
         never_wrong(source, "--like", like, *flags, restore=new.restore, right=right)
-    flags = [*rename_layer(library, 1, 2), "--like", like, "--missing", "like"]
-    serves(source, *flags, restore=new.restore, right=right)
+    # Names that agree by accident may contradict the rule. Then it is refused, or it decides.
+    by_rule = never_wrong if fresh else serves
+    by_rule(source, *rename_layer(library, 1, 2), "--like", like, "--missing", "like", restore=new.restore, right=right)
+    serves(source, "--like", like, "--new", middle, restore=new.restore, right=right)
 
 
 def rename_layer(library, old, new):
@@ -226,11 +237,9 @@ def rename_layer(library, old, new):
 
 @row(10, "expertise")
 @both
-@pytest.mark.parametrize("numbering", ["from 0", "on"])
-def test_a_layer_inserted_among_layers_of_one_shape_shifts_the_others_silently(serves, never_wrong, tmp_path, library, numbering):
-    old, new = Program(sequential(library, [4, 4])), Program(sequential(library, [4, 4, 4], seed=2))
-    if numbering == "on":
-        new = Program(filled(library.Sequential([library.layers.Input([4]), *(library.layers.Dense(4) for _ in range(3))]), 2))
+@numbered
+def test_a_layer_inserted_among_layers_of_one_shape_shifts_the_others_silently(serves, never_wrong, tmp_path, library, fresh):
+    old, new = Program(sequential(library, [4, 4])), Program(sequential(library, [4, 4, 4], seed=2, fresh=fresh))
     first, middle, last = [layer.name for layer in new.model.layers]
     own, like, source = new.values(), new.save(tmp_path / "wanted"), old.save(tmp_path / "ckpt")
     right = own | moved(old.values(), {"dense": first, "dense_1": last})
@@ -239,7 +248,8 @@ def test_a_layer_inserted_among_layers_of_one_shape_shifts_the_others_silently(s
         new.restore(source)
     for flags in [], ["--missing", "like"], ["--missing", "like", "--fit", "like"]:
         assert never_wrong(source, "--like", like, *flags, restore=new.restore, right=right), flags
-    serves(source, *rename_layer(library, 1, 2), "--like", like, "--missing", "like", restore=new.restore, right=right)
+    by_rule = never_wrong if fresh else serves
+    by_rule(source, *rename_layer(library, 1, 2), "--like", like, "--missing", "like", restore=new.restore, right=right)
     serves(source, "--like", like, "--new", middle, restore=new.restore, right=right)
 
 
@@ -436,12 +446,15 @@ def test_a_directory_as_a_prefix_is_data_loss(mount, steps):
     with raises(tf.errors.DataLossError, "Unable to open table file .*Is a directory"):
         steps.restore(steps.directory)
     m = mount(steps.directory)
-    assert [steps.restore(m / name) for name in ("latest", "ckpt-3/ckpt-3", "ckpt-1")] == [3, 3, 1]
+    assert [steps.restore(m / name) for name in ("latest", "ckpt-3", "ckpt-1")] == [3, 3, 1]
 
 
 @row(18, "solved")
-def test_a_data_file_as_a_prefix_is_no_table(mount, steps):
-    assert steps.restore(steps / "ckpt-1.index") == 1
+def test_an_index_as_a_prefix_restores_nothing_silently_and_a_data_file_is_no_table(mount, steps):
+    assert tf.train.load_checkpoint(str(steps / "ckpt-1.index")).get_variable_to_shape_map() == {}
+    assert steps.restore(steps / "ckpt-1.index") is None
+    with raises(AssertionError, "Some objects had attributes which were not restored"):
+        steps.checkpoint.restore(str(steps / "ckpt-1.index")).assert_consumed()
     with raises(tf.errors.DataLossError, r"not an sstable \(bad magic number\)"):
         steps.restore(steps / "ckpt-1.data-00000-of-00001")
     for name in "ckpt-1.index", "ckpt-1.data-00000-of-00001":
@@ -483,7 +496,9 @@ def test_an_empty_state_file_is_a_value_error(mount, steps):
 
 @row(22, "not solved")
 def test_restoring_none_is_silent(mount, tmp_path):
-    steps = Steps(tmp_path / "elsewhere", count=1)
+    steps = Steps(tmp_path / "elsewhere", count=0)
+    steps.kernels = [steps.kernel.numpy() + 1]
+    steps.kernel.assign(steps.kernels[0])
     prefix = steps.checkpoint.save(str(tmp_path / "training_checkpoints"))
     assert latest(tmp_path / "training_checkpoints") is None
     assert steps.restore(None) is None
@@ -492,7 +507,6 @@ def test_restoring_none_is_silent(mount, tmp_path):
     with raises(ValueError, "Can't load save_path when it is None."):
         v1.train.Saver([steps.kernel]).restore(None, None)
     assert "training_checkpoints-1" in refused("ls", tmp_path / "training_checkpoints")
-    steps.kernel.assign(steps.kernels[0])
     assert steps.restore(mount(prefix) / "training_checkpoints-1") == 1
 
 
@@ -521,11 +535,11 @@ def without_rights():
     root = os.geteuid() == 0
     try:
         if root:
-            os.seteuid(65534)
+            os.setresuid(65534, 65534, 0)
         yield
     finally:
         if root:
-            os.seteuid(0)
+            os.setresuid(0, 0, 0)
 
 
 @pytest.fixture
@@ -618,7 +632,8 @@ def test_a_flipped_bit_is_data_loss_without_a_name(mount, steps, tmp_path):
         steps.restore(steps / "ckpt-3")
     assert "kernel" in refused("export", steps / "ckpt-3", tmp_path / "x.safetensors")
     assert not (tmp_path / "x.safetensors").exists()
-    assert "kernel" in refused("check", "--data", steps / "ckpt-3")
+    run = ckptfs("check", "--data", steps / "ckpt-3")
+    assert run.returncode == 1 and "kernel" in run.stdout + run.stderr
     with pytest.raises(tf.errors.DataLossError):
         steps.restore(mount(steps / "ckpt-3") / "ckpt-3")
     assert steps.restore(mount(steps / "ckpt-3", "--take", f"kernel={steps / 'ckpt-2'}") / "ckpt-3") == 2
@@ -650,9 +665,9 @@ def test_a_damaged_index_of_the_newest_step_leaves_the_others(mount, steps, dama
 @pytest.mark.parametrize(
     ("file", "text", "error", "words"),
     [
-        ("ckpt-3.data-00000-of-00001", "version https://git-lfs.github.com/spec/v1\noid sha256:abc\nsize 4816\n", IndexError, "Read less bytes|"),
+        ("ckpt-3.data-00000-of-00001", "version https://git-lfs.github.com/spec/v1\noid sha256:abc\nsize 4816\n", IndexError, "Read less bytes than requested"),
         ("ckpt-3.index", "<!DOCTYPE html><html>404</html>", tf.errors.OpError, "file is too short to be an sstable"),
-        ("ckpt-3.index", f"PK\3\4{'junk' * 20}", tf.errors.DataLossError, "not an sstable"),
+        ("ckpt-3.index", f"PK\3\4{'junk' * 20}", tf.errors.OpError, "not an sstable"),
     ],
     ids=["lfs", "html", "zip"],
 )
@@ -771,7 +786,7 @@ def test_a_shrunk_vocabulary_and_a_transposed_kernel_are_of_another_shape(serves
     for flags in [], ["--fit", "like"], ["--missing", "like", "--fit", "like"]:
         refused("check", source, "--like", like, *flags)
     (tmp_path / "fix.toml").write_text(
-        'version = 1\n[[rule]]\nconvert = "emb"\nops = [{ slice = [0, 0, 6] }]\n'
+        'version = 1\n[[rule]]\nconvert = "emb"\nops = [{ slice = ["0:6", ":"] }]\n'
         '[[rule]]\nconvert = "out/kernel"\nops = [{ transpose = [1, 0] }]\n'
     )
     serves(source, "--map", tmp_path / "fix.toml", "--like", like, restore=program.restore, right=right)
@@ -917,18 +932,17 @@ def adam(tmp_path):
 def test_adam_of_tf1_fits_only_the_legacy_adam_of_keras(mount, adam):
     source, old = adam
     m = mount(source, "--target", "object")
-    assert "legacy" in m.stderr
-
     net, optimizer = Net(), tf_keras.optimizers.legacy.Adam(0.01)
     optimizer.apply_gradients([(tf.zeros([3, 3]), net.kernel), (tf.zeros(3), net.bias)])
-    tf.train.Checkpoint(net=net, optimizer=optimizer).read(str(m / "ckpt")).assert_existing_objects_matched()
+    tf.train.Checkpoint(net=net, optimizer=optimizer).read(str(m / "ckpt")).expect_partial()
     found = {"kernel": net.kernel, "Adam": optimizer.get_slot(net.kernel, "m"), "Adam_1": optimizer.get_slot(net.kernel, "v")}
-    assert_same({name: value.numpy() for name, value in found.items()}, {name: old[f"net/kernel/{name}".replace("/kernel/kernel", "/kernel")] for name in found})
+    right = {"kernel": old["net/kernel"], "Adam": old["net/kernel/Adam"], "Adam_1": old["net/kernel/Adam_1"]}
+    assert_same({name: value.numpy() for name, value in found.items()}, right)
     assert optimizer.iterations.numpy() == 7
 
     net, optimizer = Net(), tf_keras.optimizers.Adam(0.01)
     optimizer.build([net.kernel, net.bias])
-    with raises(ValueError, "restore a checkpoint from a legacy Keras optimizer"):
+    with raises(ValueError, "restore a checkpoint from a legacy TF-Keras optimizer into a v2.11"):
         tf.train.Checkpoint(net=net, optimizer=optimizer).read(str(m / "ckpt"))
 
     net, optimizer = Net(), keras.optimizers.Adam(0.01)
@@ -936,6 +950,7 @@ def test_adam_of_tf1_fits_only_the_legacy_adam_of_keras(mount, adam):
     tf.train.Checkpoint(net=net, optimizer=optimizer).read(str(m / "ckpt")).expect_partial()
     assert same(net.kernel, old["net/kernel"]) and optimizer.iterations.numpy() == 0
     assert all(not variable.numpy().any() for variable in optimizer.variables[2:])
+    assert "legacy" in m.stderr
 
 
 @row(43, "not solved")
@@ -978,7 +993,8 @@ def test_a_layer_inserted_is_a_layer_without_weights_in_a_weights_file(serves, n
     right = own | moved(old.values(), {"dense": "dense", "dense_1": "dense_2"})
     with raises(ValueError, "Layer 'dense_2' expected 2 variables, but received 0 variables"):
         new.restore(source)
-    assert len(wrong(new.values(), dict.fromkeys(own, np.float32(77)))) == 6
+    overwritten = [name for name, value in new.values().items() if not (value == 77).all()]
+    assert overwritten == ["dense/kernel", "dense/bias", "dense_1/kernel", "dense_1/bias"]
     assert wrong(new.restore(source, skip_mismatch=True), right) == ["dense_1/bias", "dense_1/kernel", "dense_2/bias", "dense_2/kernel"]
     table = tmp_path / "w.tsv"
     table.write_text(ckptfs("ls", like, "--tsv").stdout)
@@ -1013,12 +1029,14 @@ def table_of_layers(model, directory, monkeypatch):
 
 @row(47, "expertise")
 def test_a_checkpoint_of_keras_2_restores_nothing_into_keras_3(serves, never_wrong, tmp_path):
-    for names in None, ["hidden", "out"]:
-        old, new = Program(sequential(tf_keras, [4, 2], names)), Program(sequential(keras, [4, 2], names, seed=2))
-        source, like, right = old.save(tmp_path / "ckpt"), new.save(tmp_path / "wanted"), old.values()
-        assert wrong(new.restore_partly(source), right) == sorted(right)
-        for flags in [], ["--missing", "like"]:
-            never_wrong(source, "--like", like, *flags, restore=new.restore, right=right)
+    old, new = Program(sequential(tf_keras, [4, 2])), Program(sequential(keras, [4, 2], seed=2))
+    source, like, right = old.save(tmp_path / "ckpt"), new.save(tmp_path / "wanted"), old.values()
+    assert wrong(new.restore_partly(source), right) == sorted(right)
+    for flags in [], ["--missing", "like"]:
+        never_wrong(source, "--like", like, *flags, restore=new.restore, right=right)
+    old, new = (Program(crossing(library, ["left", "right"], seed)) for library, seed in [(tf_keras, 1), (keras, 2)])
+    source, like, right = old.save(tmp_path / "named"), new.save(tmp_path / "named_like"), old.values()
+    assert wrong(new.restore_partly(source), right) == sorted(right)
     serves(source, "--like", like, restore=new.restore, right=right)
 
 
@@ -1095,7 +1113,7 @@ def test_averages_of_tf1_are_not_restored_silently(serves, tmp_path):
 
 @row(53, "expertise")
 def test_averages_of_keras_are_not_restored_silently(mount, tmp_path):
-    old = trained(sequential(keras, [2]), keras.optimizers.Adam(0.1, use_ema=True, ema_momentum=0.5))
+    old = trained(sequential(keras, [2]), keras.optimizers.Adam(0.1, use_ema=True, ema_momentum=0.5), steps=3)
     new, source = Program(sequential(keras, [2], seed=2)), old.save(tmp_path / "ckpt")
     averages = [variable.numpy() for variable in old.optimizer._model_variables_moving_average]
     right = dict(zip(new.values(), averages, strict=True))
@@ -1186,7 +1204,7 @@ def test_an_unbuilt_model_is_saved_without_its_weights_silently(mount, tmp_path,
     assert list(values(source)) == ["save_counter/.ATTRIBUTES/VARIABLE_VALUE"]
     like = new.save(tmp_path / "wanted")
     assert all((value == 77).all() for value in new.restore_partly(source).values())
-    old.restore(source)
+    old.checkpoint.restore(str(source)).assert_consumed()
     says_that_nothing_is_in_it(source, like, mount)
 
 
@@ -1227,7 +1245,7 @@ def test_saving_into_a_mount_is_a_read_only_file_system(mount, steps):
     m = mount(steps.directory)
     manager = tf.train.CheckpointManager(steps.checkpoint, str(m), max_to_keep=9)
     assert Path(manager.restore_or_initialize()).name == "ckpt-3"
-    with raises((tf.errors.PermissionDeniedError, tf.errors.OpError), "Read-only file system"):
+    with raises(tf.errors.PermissionDeniedError, "ckpt-4_temp; Read-only file system"):
         manager.save()
     assert steps.restore(m / "latest") == 3
 
@@ -1237,7 +1255,7 @@ def test_a_second_manager_deletes_the_steps_of_the_first_silently(mount, steps):
     tf.train.CheckpointManager(steps.checkpoint, str(steps.directory), max_to_keep=1).save()
     assert [file.stem for file in steps.directory.glob("*.index")] == ["ckpt-4"]
     m = mount(steps.directory)
-    assert [file.stem for file in m.path.glob("*.index")] == ["ckpt-4"]
+    assert sorted(file.stem for file in m.path.glob("*.index")) == ["ckpt-4", "latest"]
     assert steps.restore(m / "latest") == 3
 
 
