@@ -1,7 +1,7 @@
 """Programs that save and restore: Savers of TF1, and checkpoints and weights files of Keras 2 and Keras 3.
 
 All of them give values as a dict by name. Before a restore they overwrite what they hold, so that a value that is not
-restored is never the right one by accident.
+restored is never the right one by accident. At the end are the models and the directories that they save.
 """
 
 from pathlib import Path
@@ -10,6 +10,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 import tf_keras
+
+from harness import same
 
 v1 = tf.compat.v1
 KERAS = [keras, tf_keras]
@@ -145,3 +147,74 @@ def trained(model, optimizer, steps=1):
             loss = tf.reduce_sum((model(inputs) - 1.0) ** 2)
         optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights))
     return Program(model, optimizer)
+
+
+def crossing(library, names, seed):
+    """Returns a functional model with two layers side by side, in the order of their names."""
+    fresh_process(library)
+    entry = library.layers.Input([4])
+    layers = [library.layers.Dense(4, name=name)(entry) for name in names]
+    return filled(library.Model(entry, library.layers.Add()(layers)), seed)
+
+
+def built(model, seed=1, inputs=4):
+    model(np.ones([1, inputs], np.float32))
+    return filled(model, seed)
+
+
+def with_frozen(frozen, seed):
+    """Returns a trained model of three layers, of which some were frozen."""
+    model = sequential(keras, [4, 4, 4], ["a", "b", "c"], use_bias=False, seed=seed)
+    for layer in model.layers:
+        layer.trainable = layer.name not in frozen
+    return trained(model, keras.optimizers.Adam(0.1))
+
+
+class Blocks(keras.Model):
+    """A model that keeps its layers in a list."""
+
+    def __init__(self, names):
+        super().__init__()
+        self.blocks = [keras.layers.Dense(4, name=name) for name in names]
+
+    def call(self, x):
+        for block in self.blocks:
+            x = block(x)
+        return x
+
+
+class Steps:
+    """A directory of checkpoints that a CheckpointManager writes, and the program that restores one."""
+
+    def __init__(self, directory, count=3, **options):
+        self.directory, self.kernels = directory, []
+        self.kernel, self.bias = tf.Variable(tf.zeros([300, 4])), tf.Variable(tf.zeros([4]))
+        self.checkpoint = tf.train.Checkpoint(kernel=self.kernel, bias=self.bias)
+        self.manager = tf.train.CheckpointManager(self.checkpoint, str(directory), max_to_keep=9, **options)
+        for step in range(1, count + 1):
+            self.save(step)
+
+    def save(self, seed):
+        self.kernel.assign(floats(seed, kernel=(300, 4))["kernel"])
+        self.kernels.append(self.kernel.numpy())
+        return self.manager.save()
+
+    def restore(self, path):
+        """Returns the step whose values are restored."""
+        self.kernel.assign(tf.fill([300, 4], 77.0))
+        self.checkpoint.restore(None if path is None else str(path)).expect_partial()
+        found = [step for step, kernel in enumerate(self.kernels, 1) if same(kernel, self.kernel)]
+        return found[0] if found else None
+
+    def __truediv__(self, name):
+        return self.directory / name
+
+
+def latest(directory):
+    return tf.train.latest_checkpoint(str(directory))
+
+
+def flip(file, at):
+    data = bytearray(file.read_bytes())
+    data[at] ^= 4
+    file.write_bytes(data)

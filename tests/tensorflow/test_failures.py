@@ -19,7 +19,10 @@ import tensorflow as tf
 import tf_keras
 
 from harness import assert_same, ckptfs, refused, same, values
-from programs import KERAS, Program, Saver, WeightsFile, filled, floats, fresh_process, moved, sequential, trained, v1
+from programs import (
+    KERAS, Blocks, Program, Saver, Steps, WeightsFile, built, crossing, filled, flip, floats, fresh_process, latest, moved, sequential, trained, v1,
+    with_frozen,
+)  # fmt: skip
 from test_bundled_maps import run as run_program
 
 # From the best to the worst: one obvious command, rules that the user has to know, neither, and wrong values served.
@@ -253,14 +256,6 @@ def test_a_layer_inserted_among_layers_of_one_shape_shifts_the_others_silently(s
     serves(source, "--like", like, "--new", middle, restore=new.restore, right=right)
 
 
-def crossing(library, names, seed):
-    """Returns a functional model with two layers side by side, in the order of their names."""
-    fresh_process(library)
-    entry = library.layers.Input([4])
-    layers = [library.layers.Dense(4, name=name)(entry) for name in names]
-    return filled(library.Model(entry, library.layers.Add()(layers)), seed)
-
-
 @row(11, "expertise")
 @both
 def test_layers_in_another_order_are_swapped_silently(serves, never_wrong, tmp_path, library):
@@ -322,11 +317,6 @@ class Attribute(keras.Model):
 
     def call(self, x):
         return self.out(getattr(self, self.attribute)(x))
-
-
-def built(model, seed=1, inputs=4):
-    model(np.ones([1, inputs], np.float32))
-    return filled(model, seed)
 
 
 def attribute(name, seed):
@@ -392,41 +382,10 @@ def test_a_custom_object_that_load_model_does_not_know_is_a_type_error(mount, tm
 # Paths and state files.
 
 
-class Steps:
-    """A directory of checkpoints that a CheckpointManager writes, and the program that restores one."""
-
-    def __init__(self, directory, count=3, **options):
-        self.directory, self.kernels = directory, []
-        self.kernel, self.bias = tf.Variable(tf.zeros([300, 4])), tf.Variable(tf.zeros([4]))
-        self.checkpoint = tf.train.Checkpoint(kernel=self.kernel, bias=self.bias)
-        self.manager = tf.train.CheckpointManager(self.checkpoint, str(directory), max_to_keep=9, **options)
-        for step in range(1, count + 1):
-            self.save(step)
-
-    def save(self, seed):
-        self.kernel.assign(floats(seed, kernel=(300, 4))["kernel"])
-        self.kernels.append(self.kernel.numpy())
-        return self.manager.save()
-
-    def restore(self, path):
-        """Returns the step whose values are restored."""
-        self.kernel.assign(tf.fill([300, 4], 77.0))
-        self.checkpoint.restore(None if path is None else str(path)).expect_partial()
-        found = [step for step, kernel in enumerate(self.kernels, 1) if same(kernel, self.kernel)]
-        return found[0] if found else None
-
-    def __truediv__(self, name):
-        return self.directory / name
-
-
 @pytest.fixture
 def steps(tmp_path):
     """Returns a directory with ckpt-1, ckpt-2 and ckpt-3."""
     return Steps(tmp_path / "train")
-
-
-def latest(directory):
-    return tf.train.latest_checkpoint(str(directory))
 
 
 NO_FILES = "Failed to find any matching files for"
@@ -616,12 +575,6 @@ def test_an_export_of_a_truncated_data_file_has_what_is_sound(tmp_path):
     run = ckptfs("export", source, tmp_path / "out", "--drop", "l2/w")
     assert run.returncode == 0, run.stderr
     assert_same(values(tmp_path / "out"), {name: old[name] for name in ("l0/w", "l1/w")})
-
-
-def flip(file, at):
-    data = bytearray(file.read_bytes())
-    data[at] ^= 4
-    file.write_bytes(data)
 
 
 @row(28, "expertise")
@@ -844,13 +797,6 @@ def test_another_optimizer_takes_the_slots_of_the_old_one(serves, tmp_path, libr
 
 def weights_of(program):
     return Program(program.model).values()
-
-
-def with_frozen(frozen, seed):
-    model = sequential(keras, [4, 4, 4], ["a", "b", "c"], use_bias=False, seed=seed)
-    for layer in model.layers:
-        layer.trainable = layer.name not in frozen
-    return trained(model, keras.optimizers.Adam(0.1))
 
 
 @row(39, "expertise")
@@ -1206,19 +1152,6 @@ def test_an_unbuilt_model_is_saved_without_its_weights_silently(mount, tmp_path,
     assert all((value == 77).all() for value in new.restore_partly(source).values())
     old.checkpoint.restore(str(source)).assert_consumed()
     says_that_nothing_is_in_it(source, like, mount)
-
-
-class Blocks(keras.Model):
-    """A model that keeps its layers in a list."""
-
-    def __init__(self, names):
-        super().__init__()
-        self.blocks = [keras.layers.Dense(4, name=name) for name in names]
-
-    def call(self, x):
-        for block in self.blocks:
-            x = block(x)
-        return x
 
 
 @row(58, "not solved")
