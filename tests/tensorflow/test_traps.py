@@ -1,6 +1,7 @@
 """Commands that once said yes though the numbers were wrong. Now each is refused, or warns, or serves the right values."""
 
 import os
+import re
 
 import keras
 import numpy as np
@@ -18,9 +19,10 @@ from test_bundled_maps import run as run_program
 
 
 def succeeds(*arguments):
+    """Runs a command that must succeed, and returns all that it prints."""
     run = ckptfs(*arguments)
     assert run.returncode == 0, f"{run.stdout}{run.stderr}"
-    return run
+    return run.stdout + run.stderr
 
 
 @pytest.mark.parametrize("missing", ["like", "zeros"])
@@ -68,8 +70,8 @@ def test_an_unbuilt_model_is_the_source_or_is_wanted(mount, tmp_path):
             assert "no weights in it" in refused("check", source, "--like", like, *flags)
     assert "no weights in it" in mount(empty).stderr
     for command in "ls", "check":
-        assert "no weights in it" in succeeds(command, empty).stderr
-        assert "no weights in it" not in succeeds(command, whole).stderr
+        assert "no weights in it" in succeeds(command, empty)
+        assert "no weights in it" not in succeeds(command, whole)
 
 
 @pytest.mark.parametrize("missing", [[], ["--missing", "like"], ["--missing", "zeros"]])
@@ -87,7 +89,7 @@ def test_layers_of_one_shape_are_numbered_on_the_wanted_side(tmp_path, missing):
         like = Program(sequential(library, [4, 4, 4])).save(tmp_path / "wanted")
         assert "--new" in refused("check", source, "--like", like, *missing)
         names = tmp_path / "wanted.tsv"
-        names.write_text(succeeds("ls", like, "--tsv").stdout)
+        names.write_text(succeeds("ls", like, "--tsv"))
         if missing != ["--missing", "like"]:
             refused("check", source, "--like", names, *missing)
 
@@ -109,28 +111,30 @@ def test_the_slots_belong_to_other_variables(never_wrong, tmp_path):
     never_wrong(source, "--like", like, "--missing", "like", restore=new.restore, right=own | old.values())
 
 
-def test_zeros_for_a_learning_rate(serves, tmp_path):
+def test_zeros_would_end_the_training(serves, tmp_path):
     """T7"""
     old, new = Program(sequential(keras, [2])), trained(sequential(keras, [2], seed=2), keras.optimizers.Adam(0.01))
     own, source, like = new.values(), old.save(tmp_path / "old"), new.save(tmp_path / "wanted")
     assert "learning_rate" in refused("check", source, "--like", like, "--missing", "zeros")
     right = {name: np.zeros_like(value) for name, value in own.items()} | old.values() | {"adam/learning_rate": own["adam/learning_rate"]}
-    flags = ["--missing", "**learning_rate=like", "--missing", "zeros"]
+    flags = ["--missing", "**/*learning_rate=like", "--missing", "zeros"]
     serves(source, "--like", like, *flags, restore=new.restore, right=right)
 
 
-@pytest.mark.parametrize(("name", "dtype", "wide"), [("k", "float16", "float32"), ("s", "int32", "int64")])
+@pytest.mark.parametrize(
+    ("name", "dtype", "wide"), [("logits", "float16", "float32"), ("ticks", "int32", "int64")], ids=["floats", "integers"]
+)
 def test_a_cast_overflows(mount, tmp_path, name, dtype, wide):
     """T8, T17"""
-    stored = {"k": np.array([1e6, 1e-9, np.nan, 1], np.float32), "s": np.array([2**40, 5], np.int64)}
+    stored = {"logits": np.array([1e6, 1e-9, np.nan, 1], np.float32), "ticks": np.array([2**40, 5], np.int64)}
     source = Saver(stored).save(tmp_path / "old")
-    run = succeeds("check", source, "--cast", f"{name}={dtype}")
-    assert "warning" in run.stderr and dtype in run.stderr, "plain check says that the cast can overflow"
+    said = succeeds("check", source, "--cast", f"{name}={dtype}")
+    assert "warning" in said and dtype in said, "plain check says that the cast can overflow"
     run = ckptfs("check", "--data", source, "--cast", f"{name}={dtype}")
     assert run.returncode == 1 and name in run.stdout + run.stderr, "the values do overflow"
-    assert succeeds("check", source, "--cast", f"{name}={wide}").stderr == ""
+    assert "warning" not in succeeds("check", source, "--cast", f"{name}={wide}")
 
-    small = {"k": np.array([1, 0.5, -2], np.float32), "s": np.array([7, -5], np.int64)}
+    small = {"logits": np.array([1, 0.5, -2], np.float32), "ticks": np.array([7, -5], np.int64)}
     source = Saver(small).save(tmp_path / "small")
     succeeds("check", "--data", source, "--cast", f"{name}={dtype}")
     m = mount(source, "--cast", f"{name}={dtype}")
@@ -163,14 +167,14 @@ def test_only_a_list_of_layers_is_saved(tmp_path):
     """T10"""
     source = Program(built(Blocks("ab"))).save(tmp_path / "list")
     for command in "ls", "check":
-        assert "no weights in it" in succeeds(command, source).stderr
+        assert "no weights in it" in succeeds(command, source)
     # With another layer beside the list, nothing in the file tells that weights are missing.
     model = Blocks("ab")
     model.head = keras.layers.Dense(4)
     model.blocks.append(model.head)
     source = Program(built(model)).save(tmp_path / "head")
     assert len(values(source)) == 3
-    assert "no weights in it" not in succeeds("check", source).stderr
+    assert "no weights in it" not in succeeds("check", source)
 
 
 @pytest.fixture
@@ -213,7 +217,7 @@ def test_the_newest_step_of_a_directory_is_truncated(mount, tmp_path):
     """T13"""
     steps = Steps(tmp_path / "train")
     os.truncate(steps / "ckpt-3.data-00000-of-00001", 100)
-    said = succeeds("ls", steps.directory).stderr
+    said = succeeds("ls", steps.directory)
     assert "ckpt-3" in said and "ckpt-2" in said
     m = mount(steps.directory)
     assert "ckpt-3" in m.stderr and "ckpt-2" in m.stderr
@@ -266,15 +270,15 @@ def test_a_square_kernel_is_transposed(mount, tmp_path):
     rule = '[[rule]]\nconvert = "{}"\nops = [{{ transpose = [1, 0] }}]\n'
     rules.write_text("version = 1\n" + rule.format("q/kernel"))
     (tmp_path / "w.tsv").write_text("name\tdtype\tshape\nq/kernel\tfloat32\t4 4\n")
-    run = succeeds("check", source, "--map", rules, "--like", tmp_path / "w.tsv")
-    assert "warning" in run.stderr and "square" in run.stderr
+    said = succeeds("check", source, "--map", rules, "--like", tmp_path / "w.tsv")
+    assert re.search("warning.*square", said)
     assert_same(values(mount(source, "--map", rules) / "c"), {"q/kernel": old["q/kernel"].T})
 
     # Another kernel under the same rule is not square, so its shape proves the rule.
     source = Saver(old).save(tmp_path / "both")
     rules.write_text("version = 1\n" + rule.format("{x}/kernel"))
     (tmp_path / "w.tsv").write_text("name\tdtype\tshape\nq/kernel\tfloat32\t4 4\nr/kernel\tfloat32\t4 3\n")
-    assert "square" not in succeeds("check", source, "--map", rules, "--like", tmp_path / "w.tsv").stderr
+    assert "warning" not in succeeds("check", source, "--map", rules, "--like", tmp_path / "w.tsv")
 
 
 def test_full_names_on_one_side_and_paths_on_the_other(tmp_path):
@@ -294,8 +298,8 @@ def test_zeros_only_where_zero_is_neutral(serves, tmp_path):
     program = Saver(old | {name: np.full(shapes[name], value, np.float32) for name, value in neutral.items()} | {"global_step": np.int64(0)})
     like = program.save(tmp_path / "wanted")
     names = tmp_path / "w.tsv"
-    names.write_text(succeeds("ls", like, "--tsv").stdout)
-    serves(source, "--like", names, "--missing", "**bn/*=zeros", "--missing", "zeros", restore=program.restore, right=program.values)
+    names.write_text(succeeds("ls", like, "--tsv"))
+    serves(source, "--like", names, "--missing", "bn/*=zeros", "--missing", "zeros", restore=program.restore, right=program.values)
     for name in "learning_rate", "beta1_power", "k/RMSProp", "k/Adagrad", "out/kernel", "word_embeddings":
         names.write_text(f"name\tdtype\tshape\nk\tfloat32\t3 3\nw\tfloat32\t3 3\n{name}\tfloat32\t3 3\n")
         assert name in refused("check", source, "--like", names, "--missing", "zeros")
@@ -331,10 +335,10 @@ def test_damage_is_guarded_in_every_view(mount, tmp_path):
         with pytest.raises(OSError, match="Input/output error|errno = 5|os error 5"):
             read()
     for out, flags in ("x.safetensors", []), ("x.weights.h5", []), ("x", []), ("x", ["--cast", "w=float64"]):
-        assert "w" in refused("export", source, tmp_path / out, *flags)
+        assert re.search(r"\bw\b", refused("export", source, tmp_path / out, *flags))
         assert not list(tmp_path.glob("x*"))
-    sound = succeeds("export", source, tmp_path / "sound", "--drop", "w")
-    assert sound.returncode == 0 and same(values(tmp_path / "sound")["v"], old["v"])
+    succeeds("export", source, tmp_path / "sound", "--drop", "w")
+    assert_same(values(tmp_path / "sound"), {"v": old["v"]})
 
 
 def test_a_table_of_layers_from_a_model_built_in_another_order(never_wrong, tmp_path, monkeypatch):
