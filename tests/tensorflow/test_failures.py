@@ -614,11 +614,14 @@ def test_a_damaged_index_of_the_newest_step_leaves_the_others(mount, steps, dama
     assert steps.restore(latest(m)) == 2
 
 
+LFS_POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:abc\nsize 4816\n"
+
+
 @row(30, "expertise")
 @pytest.mark.parametrize(
     ("file", "text", "error", "words"),
     [
-        ("ckpt-3.data-00000-of-00001", "version https://git-lfs.github.com/spec/v1\noid sha256:abc\nsize 4816\n", IndexError, "Read less bytes than requested"),
+        ("ckpt-3.data-00000-of-00001", LFS_POINTER, IndexError, "Read less bytes than requested"),
         ("ckpt-3.index", "<!DOCTYPE html><html>404</html>", tf.errors.OpError, "file is too short to be an sstable"),
         ("ckpt-3.index", f"PK\3\4{'junk' * 20}", tf.errors.OpError, "not an sstable"),
     ],

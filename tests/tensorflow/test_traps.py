@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras
-from safetensors.numpy import load_file
 
 import table
 from harness import assert_same, ckptfs, refused, same, values
@@ -327,13 +326,9 @@ def test_damage_is_guarded_in_every_view(mount, tmp_path):
     source, data = Saver(old).save(tmp_path / "c"), tmp_path / "c.data-00000-of-00001"
     flip(data, data.read_bytes().index(old["w"].tobytes()) + 100)
     m = mount(source, "--verify")
-    for read in (
-        lambda: load_file(m / "c/model.safetensors")["w"],
-        lambda: (m / "c/model.weights.h5").read_bytes(),
-        lambda: np.load(m / "c/npy/w.npy"),
-    ):
-        with pytest.raises(OSError, match="Input/output error|errno = 5|os error 5"):
-            read()
+    for view in "npy/w.npy", "raw/w", "model.safetensors", "model.weights.h5":
+        with pytest.raises(OSError, match="Input/output error"):
+            (m / "c" / view).read_bytes()
     for out, flags in ("x.safetensors", []), ("x.weights.h5", []), ("x", []), ("x", ["--cast", "w=float64"]):
         assert re.search(r"\bw\b", refused("export", source, tmp_path / out, *flags))
         assert not list(tmp_path.glob("x*"))
@@ -348,7 +343,7 @@ def test_a_table_of_layers_from_a_model_built_in_another_order(never_wrong, tmp_
     like = new.save(tmp_path / "new.weights.h5")
     run_program("keras2-h5-to-keras3-h5", "import re", old.model, tmp_path, monkeypatch)
     maps = ["--map", "@keras2-h5-to-keras3-h5", "--map", tmp_path / "layers.toml", "--h5-layout", "keras3"]
-    never_wrong(tmp_path / "old.h5", *maps, "--like", like, restore=lambda path: new.restore(path.parent / "old/model.weights.h5"), right=old.values())
+    never_wrong(tmp_path / "old.h5", *maps, "--like", like, restore=new.restore, right=old.values())
 
 
 def test_layers_inserted_among_names_that_mean_something(serves, never_wrong, tmp_path):
