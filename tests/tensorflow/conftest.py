@@ -103,6 +103,22 @@ def never_wrong(serves, tmp_path):
     return never_wrong
 
 
+@pytest.fixture
+def serves_by_rules(serves, never_wrong):
+    """Returns `serves_by_rules(SOURCE, RULE…, match=…, restore=…, right=…)`.
+
+    Rules that move or drop layers whose names only count decide alone, or are refused with a message that names the
+    flag that decides. With it they must be served.
+    """
+
+    def serves_by_rules(source, *rules, match, restore, right):
+        if said := never_wrong(source, *rules, restore=restore, right=right):
+            assert f"--match {match}" in said
+            serves(source, *rules, "--match", match, restore=restore, right=right)
+
+    return serves_by_rules
+
+
 @pytest.fixture(scope="module")
 def plain(fuse, tmp_path_factory):
     """Returns `plain(NAME)`: a fixture mounted without a map, with one mount for all tests of a file."""

@@ -42,7 +42,7 @@ def test_fewer_than_half_of_the_weights_have_a_source(serves, tmp_path):
     """X1"""
     old, own = floats(1, a__w=(3, 3)), floats(2, a__w=(3, 3), b__w=(3, 3), b__b=3, c__w=(3, 3))
     source, like, program = Saver(old).save(tmp_path / "old"), Saver(own).save(tmp_path / "wanted"), Saver(own)
-    assert "b/w" in refused("check", source, "--like", like, "--missing", "like")
+    assert re.search("--missing '?[bc*]", refused("check", source, "--like", like, "--missing", "like"))
     right = own | old
     for pattern in ["b/**", "c/**"], ["**"]:
         flags = [word for name in pattern for word in ("--missing", f"{name}=like")]
@@ -233,21 +233,21 @@ def test_a_head_of_other_classes_is_fitted(tmp_path):
         assert "--fit like" not in refused("check", source, "--like", like, *flags).partition("help:")[2]
 
 
-def test_a_layer_of_one_shape_was_removed(serves, tmp_path):
+def test_a_layer_of_one_shape_was_removed(serves_by_rules, tmp_path):
     """T15"""
     old, new = Program(sequential(tf_keras, [4, 4, 4])), Program(sequential(tf_keras, [4, 4], seed=2))
     old.model.save_weights(str(tmp_path / "old"))
     new.model.save_weights(str(tmp_path / "wanted"))
     assert "--pair" in refused("check", tmp_path / "old", "--like", tmp_path / "wanted")
-    flags = ["--drop", "layer_with_weights-1", "--drop", "layer-1"]
-    rules = ["--rename", "layer_with_weights-2=layer_with_weights-1", "--rename", "layer-2=layer-1"]
+    drops = ["--drop", "layer_with_weights-1", "--drop", "layer-1"]
+    rules = [*drops, "--rename", "layer_with_weights-2=layer_with_weights-1", "--rename", "layer-2=layer-1"]
 
     def restore(prefix):
         new.model.load_weights(str(prefix)).assert_consumed()
         return new.values()
 
     right = moved(old.values(), {"dense": "dense", "dense_2": "dense_1"})
-    serves(tmp_path / "old", *flags, *rules, "--like", tmp_path / "wanted", restore=restore, right=right)
+    serves_by_rules(tmp_path / "old", *rules, "--like", tmp_path / "wanted", match="position", restore=restore, right=right)
 
 
 def test_an_overlay_counts_other_layers(mount, tmp_path):
@@ -306,7 +306,7 @@ def test_zeros_only_where_zero_is_neutral(serves, tmp_path):
         serves(source, "--like", names, "--missing", f"{name}=zeros", restore=zeros.restore, right=zeros.values)
 
 
-def test_a_head_is_fitted_beside_a_vocabulary(serves, tmp_path):
+def test_a_head_is_fitted_beside_a_vocabulary(serves_by_rules, tmp_path):
     """T22"""
     both = floats(1, dense__kernel=(3, 4), dense__bias=4, dense_1__kernel=(4, 4), dense_1__bias=4)
     old = both | floats(2, emb=(10, 4), dense_2__kernel=(4, 2), dense_2__bias=2)
@@ -317,7 +317,7 @@ def test_a_head_is_fitted_beside_a_vocabulary(serves, tmp_path):
         assert "dense_2/kernel" in refused("check", source, "--like", like, *flags)
     right = own | both | {"emb": np.concatenate([old["emb"], own["emb"][10:]])}
     flags = ["--fit", "emb=like", "--drop", "dense_2/**", "--missing", "like"]
-    serves(source, "--like", like, *flags, restore=program.restore, right=right)
+    serves_by_rules(source, "--like", like, *flags, match="name", restore=program.restore, right=right)
 
 
 def test_damage_is_guarded_in_every_view(mount, tmp_path):
