@@ -86,6 +86,7 @@ def missing_key(name):
     return raises(tf.errors.NotFoundError, f"Key {name} not found in checkpoint")
 
 
+NOT_BOUND = "Found 2 Python objects that were not bound to checkpointed values"
 INCOMPATIBLE = "Received incompatible tensor with shape .* when attempting to restore variable with shape .* and name"
 
 # Names of name-based checkpoints.
@@ -247,7 +248,7 @@ def test_a_layer_inserted_among_layers_of_one_shape_shifts_the_others_silently(s
     own, like, source = new.values(), new.save(tmp_path / "wanted"), old.save(tmp_path / "ckpt")
     right = own | moved(old.values(), {"dense": first, "dense_1": last})
     assert {name.split("/")[0] for name in wrong(new.restore_partly(source), right)} == {middle, last}
-    with raises(AssertionError, "not bound to checkpointed values|Unresolved|had attributes which were not restored"):
+    with raises(AssertionError, NOT_BOUND):
         new.restore(source)
     for flags in [], ["--missing", "like"], ["--missing", "like", "--fit", "like"]:
         assert never_wrong(source, "--like", like, *flags, restore=new.restore, right=right), flags
@@ -330,7 +331,7 @@ def test_a_renamed_attribute_restores_nothing_there(serves, never_wrong, tmp_pat
     old, new = Program(attribute("fc1", 1)), Program(attribute("hidden", 2))
     source, right = old.save(tmp_path / "ckpt"), old.values()
     assert wrong(new.restore_partly(source), right) == ["dense/bias", "dense/kernel"]
-    with raises(AssertionError, "Found 2 Python objects that were not bound to checkpointed values"):
+    with raises(AssertionError, NOT_BOUND):
         new.restore(source)
     serves(source, "--rename", "model/fc1=model/hidden", restore=new.restore, right=right)
     never_wrong(source, "--like", new.save(tmp_path / "wanted"), restore=new.restore, right=right)
@@ -360,7 +361,7 @@ def test_a_changed_custom_layer_restores_nothing_there(serves_by_rules, tmp_path
     own, source, like = new.values(), old.save(tmp_path / "ckpt"), new.save(tmp_path / "wanted")
     right = own | moved(old.values(), {"dense": "dense"}) | {"my_scale/gain": old.values()["my_scale/w"]}
     assert wrong(new.restore_partly(source), right) == ["my_scale/gain", "my_scale/offset"]
-    with raises(AssertionError, "Found 2 Python objects that were not bound to checkpointed values"):
+    with raises(AssertionError, NOT_BOUND):
         new.restore(source)
     file = WeightsFile(old.model).save(tmp_path / "o.weights.h5")
     with raises(ValueError, r"Layer 'my_scale' expected 2 variables, but received 1 variables during loading. Expected: \['gain', 'offset'\]"):
@@ -557,6 +558,8 @@ def test_a_truncated_data_file_loses_the_last_variable(serves, tmp_path):
     os.truncate(data, data.stat().st_size - 100)
     with raises(IndexError, "Read less bytes than requested"):
         tf.train.load_checkpoint(str(source)).get_tensor("l9/w")
+    with raises(tf.errors.OutOfRangeError, "Read less bytes than requested"):
+        Saver(old).restore(source)
     whole = Saver({name: value for name, value in old.items() if name != "l9/w"})
     assert_same(whole.restore(source), whole.values)
     said = refused("check", source)
@@ -809,8 +812,10 @@ def test_an_unfrozen_layer_shifts_the_slots_silently(serves, never_wrong, tmp_pa
     own, source, like = new.values(), old.save(tmp_path / "ckpt"), new.save(tmp_path / "wanted")
     right = own | old.values()
     assert {name.removeprefix("adam/") for name in right} >= {"a/kernel", "sequential_a_kernel_momentum"}
-    shifted = wrong(new.restore_partly(source), right)
-    assert {"a/kernel", "adam/sequential_b_kernel_momentum", "adam/sequential_b_kernel_velocity"} <= set(shifted)
+    found = new.restore_partly(source)
+    for name in "{}/kernel", "adam/sequential_{}_kernel_momentum", "adam/sequential_{}_kernel_velocity":
+        assert same(found[name.format("a")], right[name.format("b")]) and same(found[name.format("b")], right[name.format("c")])
+        assert (found[name.format("c")] == 77).all()
     for flags in [], ["--missing", "like"], ["--missing", "zeros"]:
         never_wrong(source, "--like", like, *flags, restore=new.restore, right=right)
     serves(source, "--like", like, "--match", "name", "--missing", "like", restore=new.restore, right=right)
@@ -999,7 +1004,7 @@ def test_an_h5_model_of_keras_2_has_arguments_that_keras_3_does_not_know(mount, 
 
     old, new = model(tf_keras, 1), WeightsFile(model(keras, 2))
     old.save(tmp_path / "old.h5")
-    with raises((TypeError, ValueError), r"Unrecognized keyword arguments passed to LSTM: \{'time_major': False\}"):
+    with raises(ValueError, r"Unrecognized keyword arguments passed to LSTM: \{'time_major': False\}"):
         keras.saving.load_model(tmp_path / "old.h5")
     m = mount(tmp_path / "old.h5", "--h5-layout", "legacy")
     new.restore(m / "old/model.h5", by_name=True)

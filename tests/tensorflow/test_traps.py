@@ -55,6 +55,35 @@ def test_fewer_than_half_of_the_weights_have_a_source(serves, tmp_path):
     serves(source, "--like", like, "--missing", "like", restore=program.restore, right=own | half)
 
 
+BODY = floats(1, encoder__kernel=(6, 6), encoder__bias=6, table=(8, 6), norm__gamma=6)
+LORA = floats(2, encoder__lora_a=(6, 2), encoder__lora_b=(2, 6), table_lora_a=(8, 2), table_lora_b=(2, 6))
+ADAM = {f"{name}/{slot}": value for slot in ("Adam", "Adam_1") for name, value in floats(3, table=(8, 6), norm__gamma=6).items()}
+HEAD = floats(4, head__kernel=(6, 900), head__bias=900)
+
+
+@pytest.mark.parametrize(
+    "own",
+    [{"table": BODY["table"]}, {name: BODY[name] for name in BODY if "encoder" in name}, BODY | LORA, BODY | HEAD, BODY | ADAM],
+    ids=["only the embeddings", "only the encoder", "adapters", "a head with most parameters", "an optimizer"],
+)
+def test_half_of_the_weights_have_a_source(serves, tmp_path, own):
+    """X1, the other way round: the new variables are few, or are the optimizer's state"""
+    source = Saver(BODY).save(tmp_path / "old")
+    program = Saver({name: value * 2 for name, value in own.items()})
+    like = program.save(tmp_path / "wanted")
+    right = program.values | {name: BODY[name] for name in own if name in BODY}
+    serves(source, "--like", like, "--missing", "like", restore=program.restore, right=right)
+
+
+def test_more_adapters_than_weights_need_a_pattern(serves, tmp_path):
+    """X1"""
+    more = BODY | LORA | floats(5, norm__lora_a=6)
+    source, program = Saver(BODY).save(tmp_path / "old"), Saver({name: value * 2 for name, value in more.items()})
+    like, right = program.save(tmp_path / "wanted"), program.values | BODY
+    refused("check", source, "--like", like, "--missing", "like")
+    serves(source, "--like", like, "--missing", "**lora_{x}=like", restore=program.restore, right=right)
+
+
 def unbuilt():
     fresh_process(keras)
     return keras.Sequential([keras.layers.Dense(4), keras.layers.Dense(2)])
