@@ -70,6 +70,55 @@ def mount(fuse, tmp_path):
         yield mount
 
 
+@pytest.fixture
+def serves(mount):
+    """Returns `serves(SOURCE, FLAG…, restore=…, right=…)`: a program that restores from the mount gets the right
+    values, and `check` has nothing against it."""
+
+    def serves(source, *flags, restore, right):
+        run = harness.ckptfs("check", source, *flags)
+        assert run.returncode == 0, f"check: {run.stdout}{run.stderr}"
+        m = mount(source, *flags)
+        harness.assert_same(restore(m / Path(source).name), right)
+        return m
+
+    return serves
+
+
+@pytest.fixture
+def never_wrong(serves, tmp_path):
+    """Returns `never_wrong(SOURCE, FLAG…, restore=…, right=…)`, which returns the message of the refusal.
+
+    If `check` exits with 0, it returns "", and the mount has served the right values. Else both commands exited with 1.
+    """
+
+    def never_wrong(source, *flags, restore, right):
+        if harness.ckptfs("check", source, *flags).returncode == 0:
+            serves(source, *flags, restore=restore, right=right)
+            return ""
+        (tmp_path / "refused").mkdir(exist_ok=True)
+        harness.refused("mount", source, tmp_path / "refused", *flags)
+        return harness.refused("check", source, *flags)
+
+    return never_wrong
+
+
+@pytest.fixture
+def serves_by_rules(serves, never_wrong):
+    """Returns `serves_by_rules(SOURCE, RULE…, match=…, restore=…, right=…)`.
+
+    Rules that move or drop layers whose names only count decide alone, or are refused with a message that names the
+    flag that decides. With it they must be served.
+    """
+
+    def serves_by_rules(source, *rules, match, restore, right):
+        if said := never_wrong(source, *rules, restore=restore, right=right):
+            assert f"--match {match}" in said
+            serves(source, *rules, "--match", match, restore=restore, right=right)
+
+    return serves_by_rules
+
+
 @pytest.fixture(scope="module")
 def plain(fuse, tmp_path_factory):
     """Returns `plain(NAME)`: a fixture mounted without a map, with one mount for all tests of a file."""

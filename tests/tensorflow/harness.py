@@ -37,6 +37,25 @@ def refused(*arguments, code=1):
     return run.stderr
 
 
+def on_a_terminal(*arguments):
+    """Runs a command to its end, with a terminal as its standard error. Returns what it prints there."""
+    reader, writer = os.openpty()
+    try:
+        command = [binary(), *map(str, arguments)]
+        run = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=writer, timeout=PATIENCE)
+        os.set_blocking(reader, False)  # A daemon may keep the terminal open.
+        with contextlib.suppress(BlockingIOError):
+            printed = b""
+            while part := os.read(reader, 1 << 16):
+                printed += part
+    finally:
+        os.close(reader)
+        os.close(writer)
+    printed = printed.decode().replace("\r\n", "\n")
+    assert run.returncode == 0, printed
+    return printed
+
+
 class Mount:
     """A mount: its path, and the standard error of the command that made it."""
 

@@ -6,6 +6,7 @@ import tensorflow as tf
 from safetensors.numpy import save_file
 
 from harness import assert_same, ckptfs, copy_of, fixture, refused, values
+from programs import floats
 
 
 def saver(prefix, variables):
@@ -23,11 +24,6 @@ def restored_by_saver(prefix, like):
         variables = {name: tf.compat.v1.Variable(np.zeros_like(value), name=name) for name, value in like.items()}
         tf.compat.v1.train.Saver(variables).restore(session, str(prefix))
         return {name: session.run(variable) for name, variable in variables.items()}
-
-
-def floats(seed, **shapes):
-    rng = np.random.default_rng(seed)
-    return {name.replace("__", "/"): rng.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
 
 
 @pytest.fixture
