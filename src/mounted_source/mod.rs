@@ -251,7 +251,8 @@ impl Backend for MountedSource {
                     }
                     error => format!("{}: the map does not fit\n{error}", prefix.display()),
                 };
-                let Transformed { overlays: overlaid, report, salvaged, warnings, .. } = outcome.map_err(error)?;
+                let Transformed { overlays: overlaid, report, salvaged, warnings, .. } =
+                    outcome.map_err(error)?;
                 salvaged.iter().for_each(|warning| log::warn!("{}: {warning}", prefix.display()));
                 overlaid.warnings.iter().for_each(|warning| log::warn!("{}: {warning}", prefix.display()));
                 report.warnings.iter().for_each(|warning| log::warn!("{}: {warning}", prefix.display()));

@@ -16,7 +16,7 @@ use crate::remap::plan::MapMismatch;
 use crate::remap::report::Report;
 use crate::source_file::Stamp;
 use crate::transform::damage::{DamagedVariables, Salvage, Soundness};
-use crate::transform::like::mismatch::LikeMismatch;
+use crate::transform::like::mismatch::{LikeMismatch, no_weights};
 pub(crate) use crate::transform::like::options::{MATCHINGS, Matching};
 use crate::transform::like::{Choices, Likeness, Wanted, like};
 use crate::transform::overlay::Overlays;
@@ -86,12 +86,14 @@ impl Transform {
         }
     }
 
-    /// Lays the overlays over a catalog.
+    /// Lays the overlays over a catalog, and warns if there are no weights in it.
     ///
     /// # Errors
     /// Every mismatch.
     pub(crate) fn overlay(&self, catalog: &mut Catalog) -> Result<OverlaySummary, OverlayError> {
-        self.overlays.lay_by(self.matching, catalog)
+        let mut summary = self.overlays.lay_by(self.matching, catalog)?;
+        summary.warnings.extend(no_weights(catalog));
+        Ok(summary)
     }
 
     /// Like [`Self::apply`], but returns the damaged variables that are left instead of refusing them, for a caller that

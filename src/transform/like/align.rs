@@ -12,7 +12,7 @@
 //! Otherwise the group is unlike: an exact name in it is no evidence. What the user says comes first: a number that a rule
 //! wrote is exact, and members that `--missing PATTERN` names may be missing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::tensor::Shape;
 use crate::transform::like::number::{Numbered, same_apart_from_numbers};
@@ -37,6 +37,8 @@ pub(crate) struct Side<'a> {
     pub(crate) full_names: &'a [Option<&'a [u8]>],
     /// What the user has said of each variable.
     pub(crate) said: &'a [Said<'a>],
+    /// The layers in the full names, without those whose names only count.
+    pub(crate) layers: &'a HashSet<&'a [u8]>,
 }
 
 /// What the user has said of a variable.
@@ -277,7 +279,12 @@ fn numbered(members: &[Member<'_, '_>]) -> bool {
 
 /// Returns true if the members are the variables of one layer, and their shapes are all different and agree where both
 /// sides have the same number: Keras 3's `vars/0` and `vars/1` of a layer that has got a bias.
-fn shapes_tell(have: &[Member<'_, '_>], want: &[Member<'_, '_>], depth: usize, sides: (Side<'_>, Side<'_>)) -> bool {
+fn shapes_tell(
+    have: &[Member<'_, '_>],
+    want: &[Member<'_, '_>],
+    depth: usize,
+    sides: (Side<'_>, Side<'_>),
+) -> bool {
     let all = |members: &[Member<'_, '_>], side: Side<'_>| -> Option<Vec<(Vec<u8>, Box<[u64]>)>> {
         let one = |member: &Member<'_, '_>| match member.entries.as_slice() {
             [entry] if entry.components.len() == depth + 1 => {
@@ -339,14 +346,29 @@ fn compare(
         common => common.iter().all(|&(have, want, _)| sides.0.shapes[have] == sides.1.shapes[want]),
     };
     let agree = |&(have, want, len): &(usize, usize, usize)| {
-        let (have, want) = (layer(sides.0.full_names[have]?, len), layer(sides.1.full_names[want]?, len));
-        Some(same_apart_from_numbers(have, want) || have == want)
+        let wanted = layer(sides.1.full_names[want]?, len);
+        match (sides.0.full_names[have], sides.0.said[have]) {
+            (Some(have), _) => {
+                let have = layer(have, len);
+                Some(same_apart_from_numbers(have, wanted) || have == wanted)
+            }
+            (None, Said::Renamed(old)) => same_layer(old, wanted, sides.1.layers),
+            _ => None,
+        }
     };
     let names = common.iter().filter_map(agree).reduce(|one, other| one && other);
     // A component like `dense_1` is a full name by itself, a position is not.
     let Numbered { stem, .. } = Numbered::parse(have.component);
     let is_same = have.component == want.component && !stem.is_empty() && !stem.ends_with(b"-");
     Comparison { names: names.or(is_same.then_some(true)), shapes }
+}
+
+/// Returns true if the name before a rule has the wanted layer in it, and false if it has another one of WANTED's layers.
+fn same_layer(old: &[u8], wanted: &[u8], layers: &HashSet<&[u8]>) -> Option<bool> {
+    let mut components = old.split(|&byte| byte == b'/');
+    let wanted = wanted.rsplit(|&byte| byte == b'/').find(|component| layers.contains(component))?;
+    let is_known = components.clone().any(|component| layers.contains(component));
+    is_known.then(|| components.any(|component| component == wanted))
 }
 
 /// Returns the last `len` components of a name, without the very last if there are several: a rule or a path names that.

@@ -19,6 +19,7 @@ use std::collections::HashSet;
 use crate::transform::like::align::{Alignment, Entry, Group, Said, Side, Trust, align};
 use crate::transform::like::candidates::{Candidates, Checkpoint, How};
 use crate::transform::like::names::full_names;
+use crate::transform::like::number::Numbered;
 use crate::transform::like::options::{Choices, Matching, Selector};
 use crate::transform::like::states::States;
 
@@ -168,10 +169,24 @@ fn aligned(
     let have_entries: Vec<_> = have.iter().map(|(at, name)| Entry::new(name, *at)).collect();
     let want_entries: Vec<_> = want.iter().map(|(at, name)| Entry::new(name, *at)).collect();
     let (have_names, want_names) = (source.recorded(), wanted.recorded());
+    let (have_layers, want_layers) = (layers(&have_names), layers(&want_names));
     align(
-        (&have_entries, Side { shapes: &source.shapes, full_names: &have_names, said: &said.0 }),
-        (&want_entries, Side { shapes: &wanted.shapes, full_names: &want_names, said: &said.1 }),
+        (
+            &have_entries,
+            Side { shapes: &source.shapes, full_names: &have_names, said: &said.0, layers: &have_layers },
+        ),
+        (
+            &want_entries,
+            Side { shapes: &wanted.shapes, full_names: &want_names, said: &said.1, layers: &want_layers },
+        ),
     )
+}
+
+/// Returns the layers in full names, without those whose names only count.
+fn layers<'n>(names: &[Option<&'n [u8]>]) -> HashSet<&'n [u8]> {
+    let layer = |name: &'n [u8]| name.rsplit(|&byte| byte == b'/').nth(1);
+    let layers = names.iter().flatten().filter_map(|name| layer(name));
+    layers.filter(|layer| Numbered::parse(layer).number.is_none()).collect()
 }
 
 /// A search for matches by path and by full name.

@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use crate::catalog::Catalog;
 use crate::dtype::Dtype;
 use crate::name::{Name, listed, near_names};
 use crate::tensor::Shape;
 use crate::transform::like::advice;
 use crate::transform::like::advice::Described;
+use crate::transform::like::role::num_weights;
 
 /// One mismatch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -219,10 +221,10 @@ impl fmt::Display for Problem {
             }
             Self::NoWeights { is_wanted, variables } => {
                 let side = if *is_wanted { "WANTED has" } else { "the source has" };
-                let plural = if *variables == 1 { "" } else { "s" };
                 write!(
                     f,
-                    "{side} no weights in it: {variables} variable{plural}, all of TensorFlow's own. {NO_WEIGHTS}"
+                    "{side} no weights in it: {}, none of which a model has. {NO_WEIGHTS}",
+                    counted(*variables)
                 )
             }
             Self::Unknown { flag, name, is_wanted, nearest } => {
@@ -243,9 +245,25 @@ impl fmt::Display for Problem {
 }
 
 /// The explanation of a checkpoint without weights.
-pub(crate) const NO_WEIGHTS: &str = "The model was not built when it was saved (a Sequential without an Input), or it \
-keeps its layers in a list, which Keras 3 does not show to tf.train.Checkpoint. Build it first (model(x)) and save \
-again; for lists use model.save_weights(\"x.weights.h5\")";
+const NO_WEIGHTS: &str = "The model was not built when it was saved (a Sequential without an Input), or it keeps its \
+layers in a list, which Keras 3 does not show to tf.train.Checkpoint. Restoring it changes nothing, and assert_consumed() \
+passes.\n  help: build the model first (model(x)) and save again; for lists use model.save_weights(\"x.weights.h5\")";
+
+/// The largest number of variables of a checkpoint that is searched for weights. That of a model that was not built has
+/// few.
+const SEARCHED: usize = 1_000;
+
+/// Returns the warning that a checkpoint has no weights in it.
+pub(crate) fn no_weights(catalog: &Catalog) -> Option<String> {
+    let variables = catalog.variables.len();
+    let is_bare = (1..=SEARCHED).contains(&variables) && num_weights(catalog) == 0;
+    is_bare
+        .then(|| format!("no weights in it: {}, none of which a model has. {NO_WEIGHTS}", counted(variables)))
+}
+
+fn counted(variables: usize) -> String {
+    format!("{variables} variable{}", if variables == 1 { "" } else { "s" })
+}
 
 impl LikeMismatch {
     pub(crate) fn new(wanted: &str, total: usize, has_values: bool) -> Self {
