@@ -5,7 +5,7 @@
 //! only if both sides have the same shapes in the same order. A position that contradicts the name is ambiguous. An
 //! optimizer of another class has nothing to give.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::transform::like::candidates::{Candidates, Checkpoint, How};
 use crate::transform::like::number::{Numbered, same_apart_from_numbers};
@@ -61,6 +61,25 @@ impl<'s> States<'s> {
                 Some(undecided @ (Candidates::Group(_) | Candidates::New)) => undecided.clone(),
                 _ => self.one(at, state, &weights, &alike),
             };
+        }
+        if self.matching == Some(Matching::Position) {
+            self.yield_positions(candidates);
+        }
+    }
+
+    /// Takes a match by name away if another value has the same source by its position.
+    fn yield_positions(&self, candidates: &mut [Candidates]) {
+        let states = |at: &usize| self.wanted.roles[*at].state().is_some();
+        let all: Vec<_> = (0..candidates.len()).filter(states).collect();
+        let by_position = |candidates: &Candidates| match candidates {
+            Candidates::One(source, How::Position) => Some(*source),
+            _ => None,
+        };
+        let claimed: HashSet<_> = all.iter().filter_map(|at| by_position(&candidates[*at])).collect();
+        for at in all {
+            if matches!(candidates[at], Candidates::One(source, How::FullName) if claimed.contains(&source)) {
+                candidates[at] = Candidates::None;
+            }
         }
     }
 

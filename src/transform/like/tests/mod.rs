@@ -1,3 +1,6 @@
+mod random_models;
+mod states;
+
 use std::sync::Arc;
 
 use crate::cache::Cache;
