@@ -6,7 +6,7 @@ use crate::catalog::{TruncatedFile, Variable};
 use crate::graph::{KEY, key};
 use crate::map::escape::escape;
 use crate::name::quoted;
-use crate::tensor::Tensor;
+use crate::tensor::{Damage, Tensor};
 
 /// The maximum number of damaged variables that a message names. It counts the others.
 const NAMED: usize = 20;
@@ -164,6 +164,11 @@ fn reason(tensor: &Tensor) -> String {
         let (file, ..) = ranges.iter().find(|(file, ..)| file.fault().is_some())?;
         Some(format!("in {}, which cannot be read ({})", file.name(), file.fault()?))
     };
-    let damage = tensor.damage().map(|damage| damage.what.to_string());
+    let place = |damage: &Damage| {
+        let (file, at, len) = damage.range.as_ref()?;
+        let name = file.name();
+        (!damage.what.contains(&*name)).then(|| format!(", in {name} at {at}+{len}"))
+    };
+    let damage = tensor.damage().map(|damage| damage.what.to_string() + &place(damage).unwrap_or_default());
     damage.or_else(missing).unwrap_or_else(|| "it has no values".into())
 }
