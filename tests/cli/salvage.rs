@@ -213,6 +213,7 @@ fn a_salvaged_object_graph_leads_to_no_lost_variable() {
         let listed = run("ls", &prefix, &["--paths", "--salvage"]);
         if listed.status.success() && stderr(&listed).contains("left out") {
             salvaged += 1;
+            assert!(fails("check", &prefix, &[]).contains("the copy stopped early"));
             let out = dir.path().join("out");
             ok("export", &prefix, &[out.to_str().unwrap(), "--salvage", "--force"]);
             assert_eq!(ok("ls", &out, &["--paths"]).0, stdout(&listed));
