@@ -27,7 +27,7 @@ pub struct ServeOptions {
     pub gid: u32,
     /// The permission bits that are cleared in files and directories.
     pub umask: u16,
-    /// True if a variable is checked against its checksum when one of its files is first opened.
+    /// True if the variables in a file are checked against their checksums when the file is first opened.
     pub verify: bool,
 }
 

@@ -67,8 +67,14 @@ pub(crate) fn open_damaged(candidates: &Candidates, transform: &Transform) -> Re
     match (open_newest(candidates, transform), candidates.located.first()) {
         (Err(Error::Transform(TransformError::Damaged(damaged))), Some(located)) => {
             let mut checkpoint = source::open_located(located)?;
-            let (transformed, _) = transform.apply_to_damaged(&mut checkpoint.catalog)?;
-            Ok(Opened { checkpoint, transformed, skipped: Vec::new(), damaged: Some(damaged) })
+            match transform.apply_to_damaged(&mut checkpoint.catalog) {
+                Ok((transformed, _)) => {
+                    Ok(Opened { checkpoint, transformed, skipped: Vec::new(), damaged: Some(damaged) })
+                }
+                // Without its object graph, or without any sound variable, even names are lost.
+                Err(TransformError::Damaged(_)) => Err(TransformError::Damaged(damaged).into()),
+                Err(error) => Err(error.into()),
+            }
         }
         (opened, _) => opened,
     }

@@ -48,7 +48,7 @@ impl Tensor {
         }
         let claimed = damage.range.as_ref().map(|(_, _, len)| *len);
         let size = || Some(shape.num_elements()?.saturating_mul(dtype.width()?));
-        let len = claimed.or_else(size).unwrap_or(1).clamp(1, MAX_CLAIM);
+        let len = size().or(claimed).unwrap_or(1).clamp(1, MAX_CLAIM);
         let data = vec![Extent::Decoded { data: Arc::new(Lost(damage.what.clone())), len }];
         Self { made: Some(Box::new(Origins::Damaged(damage))), ..Self::new(dtype, shape, data, None) }
     }

@@ -94,7 +94,7 @@ def test_a_file_that_the_package_refuses_is_refused(tmp_path):
         file.write_bytes(damaged)
         with pytest.raises(safetensors.SafetensorError):
             safetensors.deserialize(damaged)
-        assert str(file) in refused("ls", file)
+        assert str(file.with_suffix("")) in refused("check", file)
     assert header % 8 == 0
 
 

@@ -114,6 +114,25 @@ class TestObjects:
             shard.write_bytes(whole)
         assert served, "every data file has a part of the graph"
 
+    def test_a_lost_graph_is_that_of_the_step_before(self, mount, tmp_path):
+        weights = {f"w{i}": tf.Variable(tf.random.normal([32, 32], seed=i)) for i in range(3)}
+        checkpoint = tf.train.Checkpoint(**weights)
+        older, prefix = (checkpoint.save(str(tmp_path / "train" / "ckpt")) for _ in range(2))
+        right = {name: weight.numpy() for name, weight in weights.items()}
+        data = f"{prefix}.data-00000-of-00001"
+        os.truncate(data, os.path.getsize(data) - 1)
+        with pytest.raises(Exception):  # noqa: B017 - TensorFlow raises IndexError or OpError
+            tf.train.Checkpoint(**weights).restore(prefix)
+        (tmp_path / "m").mkdir()
+        said = refused("mount", prefix, tmp_path / "m")
+        assert "its object graph is damaged, and all variables are sound" in said
+
+        m = mount(prefix, "--take", f"{OBJECT_GRAPH}={older}")
+
+        fresh = {name: tf.Variable(tf.zeros([32, 32])) for name in weights}
+        tf.train.Checkpoint(**fresh).restore(str(m / "ckpt-2")).assert_consumed()
+        assert_same({name: weight.numpy() for name, weight in fresh.items()}, right)
+
     def test_a_restore_of_a_salvaged_checkpoint_does_not_pass_for_a_whole_one(self, mount, tmp_path):
         weights = {f"w{i}": tf.Variable(tf.random.normal([32, 32], seed=i)) for i in range(3)}
         prefix = tmp_path / "ckpt-1"

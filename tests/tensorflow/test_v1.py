@@ -160,7 +160,7 @@ def test_a_missing_slice_is_reported_by_name(tmp_path):
     prefix = copy_of("v1_checkpoint", tmp_path)
     entries = [entry for entry in table.decode(prefix.read_bytes()) if b"kernel" not in entry[0]]
     prefix.write_bytes(table.encode(entries))
-    said = refused("ls", prefix)
+    said = refused("check", prefix)
     assert "kernel: listed in ckpt-9, which does not hold its values" in said
 
 

@@ -34,7 +34,8 @@ pub(crate) struct ServeFlags {
     pub(crate) cache_size: usize,
     /// Verify a variable's checksum on first open; a damaged variable returns EIO
     ///
-    /// TensorFlow verifies what it restores. This flag is for NumPy and other programs.
+    /// TensorFlow verifies what it restores. This flag is for NumPy and other programs. A file of the whole checkpoint,
+    /// such as model.safetensors, is verified whole.
     #[arg(long)]
     pub(crate) verify: bool,
     /// Page-cache policy

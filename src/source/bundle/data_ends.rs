@@ -18,6 +18,8 @@ const SMALL: u64 = 1024;
 pub(super) struct DataEnds {
     /// The length that the entries of each data file need, by its number.
     needed: BTreeMap<u32, u64>,
+    /// The offset of the first entry in each data file that goes past its end.
+    first_lost: BTreeMap<u32, u64>,
     /// The data files that are something else, by their numbers, each with what it is and with advice.
     stand_ins: BTreeMap<u32, (&'static str, &'static str)>,
 }
@@ -28,7 +30,7 @@ impl DataEnds {
         let is_small = |shard: &Arc<SourceFile>| shard.size().is_some_and(|len| 0 < len && len <= SMALL);
         let small = (0..).zip(shards).filter(|(_, shard)| is_small(shard));
         let stand_ins = small.filter_map(|(number, shard)| Some((number, instead(shard)?))).collect();
-        Self { needed: BTreeMap::new(), stand_ins }
+        Self { stand_ins, ..Self::default() }
     }
 
     /// Records where an entry ends. Returns a description if its bytes are not all there.
@@ -41,15 +43,21 @@ impl DataEnds {
         if let Some((what, _)) = self.stand_ins.get(&number).filter(|_| size > 0) {
             return Some(format!("in {name}, which is {what}"));
         }
+        if end > len {
+            let first = self.first_lost.entry(number).or_insert(offset);
+            *first = offset.min(*first);
+        }
         (end > len).then(|| format!("bytes {offset}+{size} past the end of {name} ({len} bytes)"))
     }
 
-    /// Returns the files that end too early.
+    /// Returns the files that end too early. Entries are stored without gaps, so if the first that is lost begins past
+    /// the end, its offset is wrong and not the length of the file.
     pub(super) fn truncated(&self, shards: &[Arc<SourceFile>]) -> Vec<TruncatedFile> {
         let truncated = |(number, &needed): (&u32, &u64)| {
             let shard = &shards[*number as usize];
             let (len, known) = (shard.size()?, self.stand_ins.get(number).copied());
-            (known.is_some() || len < needed).then(|| {
+            let is_cut = self.first_lost.get(number).is_some_and(|first| *first <= len);
+            (known.is_some() || is_cut).then(|| {
                 let instead = known.or_else(|| instead(shard));
                 TruncatedFile { path: shard.path().into(), len, needed, instead }
             })

@@ -144,7 +144,7 @@ impl<'a> Rows<'a> {
     fn slice(&mut self, key: &[u8], entry: Result<Entry, String>) {
         let tensor = match entry {
             Ok(entry) if !entry.slices.is_empty() => Tensor::undescribed("lists slices itself"),
-            Ok(entry) => self.tensor(&entry).unwrap_or_else(|what| self.lost(&entry, &what)),
+            Ok(entry) => self.tensor(&entry).unwrap_or_else(|what| lost(&entry, self.damage(&entry, &what))),
             Err(what) => Tensor::undescribed(&what),
         };
         match slice_key::decode(key) {
@@ -163,19 +163,19 @@ impl<'a> Rows<'a> {
             Err(what) => return Tensor::undescribed(&what),
         };
         let tensor = match entry.slices.is_empty() {
-            true => self.tensor(&entry),
-            false if key == graph::KEY.as_bytes() => Err("in slices, which an object graph never is".into()),
+            true => self.tensor(&entry).map_err(|what| self.damage(&entry, &what)),
+            false if key == graph::KEY.as_bytes() => {
+                Err(Damage::described("in slices, which an object graph never is", None))
+            }
             false => self.partitions.claim(key, &entry),
         };
-        tensor.unwrap_or_else(|what| self.lost(&entry, &what))
+        tensor.unwrap_or_else(|damage| lost(&entry, damage))
     }
 
-    /// Returns the damaged tensor of an entry.
-    fn lost(&self, entry: &Entry, what: &str) -> Tensor {
-        let Ok(dtype) = Dtype::of_stored(entry.dtype) else { return Tensor::undescribed(what) };
-        let shard = self.shards.get(entry.shard as usize).filter(|_| entry.slices.is_empty());
-        let range = shard.map(|shard| (shard.clone(), entry.offset, entry.size));
-        Tensor::damaged(dtype, Shape(entry.shape.as_slice().into()), Damage::described(what, range))
+    /// Returns the damage of an entry, with the place that it claims.
+    fn damage(&self, entry: &Entry, what: &str) -> Damage {
+        let shard = self.shards.get(entry.shard as usize);
+        Damage::described(what, shard.map(|shard| (shard.clone(), entry.offset, entry.size)))
     }
 
     fn header_row(&mut self, key: &[u8], value: &[u8], at: u64) -> Result<(), Malformed> {
@@ -278,6 +278,14 @@ impl<'a> Rows<'a> {
         };
         variables.sort_by(|a, b| a.name.cmp(&b.name));
         Catalog { variables, objects, index, shards: self.shards, truncated, ..Catalog::default() }
+    }
+}
+
+/// Returns the damaged tensor of an entry.
+fn lost(entry: &Entry, damage: Damage) -> Tensor {
+    match Dtype::of_stored(entry.dtype) {
+        Ok(dtype) => Tensor::damaged(dtype, Shape(entry.shape.as_slice().into()), damage),
+        Err(_) => Tensor::undescribed(&damage.what),
     }
 }
 

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use crate::dtype::Dtype;
 use crate::format::bundle::{Entry, Slice};
 use crate::tensor::slices::{Part, text};
-use crate::tensor::{Shape, Tensor};
+use crate::tensor::{Damage, Shape, Tensor};
 
 /// The slices that were read and that no variable has claimed yet, by the variable's name.
 #[derive(Default)]
@@ -25,7 +25,16 @@ impl Partitions {
     ///
     /// # Errors
     /// The reason why it is damaged, with the slices that are.
-    pub(super) fn claim(&mut self, name: &[u8], entry: &Entry) -> Result<Tensor, String> {
+    pub(super) fn claim(&mut self, name: &[u8], entry: &Entry) -> Result<Tensor, Damage> {
+        let parts = self.parts(name, entry).map_err(|what| Damage::described(&what, None))?;
+        refuse_damaged(&parts)?;
+        let shape = Shape(entry.shape.as_slice().into());
+        let tensor = Dtype::of_stored(entry.dtype).and_then(|dtype| Tensor::sliced(dtype, shape, parts));
+        tensor.map_err(|what| Damage::described(&what, None))
+    }
+
+    /// Returns the slices that an entry lists.
+    fn parts(&mut self, name: &[u8], entry: &Entry) -> Result<Vec<Part>, String> {
         let mut slices = self.0.remove(name).unwrap_or_default();
         let once: HashSet<_> = entry.slices.iter().collect();
         if once.len() < entry.slices.len() {
@@ -37,11 +46,10 @@ impl Partitions {
             Ok(Part { slice: slice.clone(), tensor: tensor.into() })
         };
         let parts = entry.slices.iter().map(claim).collect::<Result<Vec<_>, String>>()?;
-        if let Some(slice) = slices.keys().min() {
-            return Err(unlisted(slice));
+        match slices.keys().min() {
+            Some(slice) => Err(unlisted(slice)),
+            None => Ok(parts),
         }
-        refuse_damaged(&parts)?;
-        Tensor::sliced(Dtype::of_stored(entry.dtype)?, Shape(entry.shape.as_slice().into()), parts)
     }
 
     /// Returns the faults of the slices that no variable claimed, by the variable's name.
@@ -51,7 +59,7 @@ impl Partitions {
 }
 
 /// Returns the damage of the slices as that of the variable.
-fn refuse_damaged(parts: &[Part]) -> Result<(), String> {
+fn refuse_damaged(parts: &[Part]) -> Result<(), Damage> {
     let mut damaged = parts.iter().filter_map(|part| Some((&part.slice, part.tensor.damage()?)));
     let Some((slice, damage)) = damaged.next() else { return Ok(()) };
     let more = match damaged.count() {
@@ -59,7 +67,8 @@ fn refuse_damaged(parts: &[Part]) -> Result<(), String> {
         1 => "; and 1 more slice".into(),
         more => format!("; and {more} more slices"),
     };
-    Err(format!("slice {}: {}{more}", text(slice), damage.what))
+    let what = format!("slice {}: {}{more}", text(slice), damage.what);
+    Err(Damage::described(&what, damage.range.clone()))
 }
 
 fn unlisted(slice: &Slice) -> String {

@@ -231,6 +231,9 @@ const LISTED: usize = 20;
 fn complete(catalog: &Catalog) -> anyhow::Result<()> {
     match catalog.is_complete() {
         true => Ok(()),
-        false => bail!("some of its data files are missing (see above), so it cannot be written"),
+        false => bail!(
+            "some of its data files are missing (see above), so it cannot be written\n  \
+             help: copy them too, or leave out the variables in them (--salvage)"
+        ),
     }
 }
