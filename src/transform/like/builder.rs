@@ -9,10 +9,11 @@ use crate::tensor::Tensor;
 use crate::transform::like::advice::Described;
 use crate::transform::like::candidates::{Candidates, Checkpoint, How};
 use crate::transform::like::find::Found;
-use crate::transform::like::mismatch::{Fitting, LikeMismatch, Problem};
+use crate::transform::like::mismatch::LikeMismatch;
 use crate::transform::like::names::in_words;
 use crate::transform::like::neutral::{Neutral, neutral};
 use crate::transform::like::options::{Choices, Fit, Missing, Selector, chosen};
+use crate::transform::like::problem::{Fitting, Problem};
 use crate::transform::like::{Likeness, Wanted, excess, fill};
 
 /// The key of the counter of `Checkpoint.save`. It is not a value of the source's program: if the source lacks it, a

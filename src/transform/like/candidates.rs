@@ -2,7 +2,7 @@
 
 use crate::catalog::{Catalog, Variable};
 use crate::tensor::Shape;
-use crate::transform::like::align::Said;
+use crate::transform::like::alike::Said;
 use crate::transform::like::names::{Names, names};
 use crate::transform::like::options::{Choices, Missing, chosen};
 use crate::transform::like::role::{Role, roles};

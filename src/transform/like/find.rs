@@ -16,7 +16,8 @@
 
 use std::collections::HashSet;
 
-use crate::transform::like::align::{Alignment, Entry, Group, Said, Side, Trust, align};
+use crate::transform::like::align::{Alignment, Group, Trust, align};
+use crate::transform::like::alike::{Entry, Said, Side};
 use crate::transform::like::candidates::{Candidates, Checkpoint, How};
 use crate::transform::like::names::full_names;
 use crate::transform::like::number::Numbered;

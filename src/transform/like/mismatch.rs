@@ -3,63 +3,10 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::catalog::Catalog;
-use crate::dtype::Dtype;
-use crate::name::{Name, listed, near_names};
-use crate::tensor::Shape;
+use crate::name::{listed, near_names};
 use crate::transform::like::advice;
 use crate::transform::like::advice::Described;
-use crate::transform::like::role::num_weights;
-
-/// One mismatch.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "fields are what the texts below call them")]
-pub(crate) enum Problem {
-    /// The source has no match for a variable.
-    Missing { name: Name, path: Name, dtype: Dtype, shape: Shape, nearest: Vec<String> },
-    /// Zeros are requested for a variable for which zero is not neutral.
-    NotNeutral { name: Name, dtype: Dtype, shape: Shape },
-    /// The match has another shape.
-    Shape { name: Name, from: Name, dtype: Dtype, wanted: Shape, found: Shape, fit: Fitting },
-    /// The match has another dtype.
-    Dtype { name: Name, from: Name, wanted: Dtype, found: Dtype },
-    /// Several variables of the source may be the match.
-    Ambiguous { name: Name, candidates: Vec<(Name, &'static str)> },
-    /// Two wanted variables match the same variable of the source.
-    Twice { source: Name, names: [Name; 2] },
-    /// A group of counting names that the two sides do not count alike, and the number of its wanted variables.
-    Group { have: Vec<String>, want: Vec<String>, variables: usize },
-    /// An optimizer's value at the position of another one: its own value, if the source has it, and the other one.
-    OtherState { name: Name, own: Option<Name>, other: Name },
-    /// A value of an optimizer of another class.
-    OtherOptimizer { name: Name, other: Name, classes: [String; 2] },
-    /// Too few of the wanted weights have a source for a flag without a pattern: their number, and the number of all
-    /// that count.
-    Few { found: usize, counted: usize },
-    /// One side has no weights. `is_wanted` says which.
-    NoWeights { is_wanted: bool, variables: usize },
-    /// A flag selects nothing.
-    Unknown { flag: String, name: String, is_wanted: bool, nearest: Vec<String> },
-    /// The dtype has no zero, or there are too many elements.
-    NoZero { name: Name, dtype: Dtype },
-    /// All values together exceed the maximum size of a file.
-    TooLarge { bytes: u128 },
-    /// Values of WANTED are needed, but it has none.
-    NoValues,
-    /// WANTED's object graph cannot be read.
-    NoGraph,
-}
-
-/// The way in which a variable of another shape can be made to fit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fitting {
-    /// More rows of an embedding, which `--fit like` adds.
-    Rows,
-    /// More elements on some axis, which `--fit PATTERN=like` adds.
-    Axes,
-    /// None: an axis is too long, or the ranks differ.
-    None,
-}
+use crate::transform::like::problem::{Fitting, Problem};
 
 /// All mismatches.
 #[derive(Clone, Debug)]
@@ -69,6 +16,12 @@ pub struct LikeMismatch {
     total: usize,
     has_values: bool,
     problems: Vec<Problem>,
+    advice: Box<Advice>,
+}
+
+/// The flags that may help.
+#[derive(Clone, Debug, Default)]
+struct Advice {
     /// The rename that would match most missing variables, and their number.
     rename: Option<(String, usize)>,
     /// The patterns of exactly the missing variables.
@@ -83,8 +36,6 @@ const NEAREST: usize = 20;
 const LISTED: usize = 50;
 /// The maximum number of patterns in a line of help.
 const PATTERNS: usize = 8;
-/// The maximum number of members of a group in a message.
-const MEMBERS: usize = 12;
 /// The maximum number of groups in a message.
 const GROUPS: usize = 8;
 
@@ -174,101 +125,10 @@ const KINDS: &[Kind] = &[
     },
 ];
 
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Missing { name, path, dtype, shape, nearest } => {
-                write!(f, "{name}  {dtype} {shape}")?;
-                if path != name {
-                    write!(f, "  ({path})")?;
-                }
-                if nearest.is_empty() { Ok(()) } else { write!(f, "  nearest: {}", nearest.join(", ")) }
-            }
-            Self::NotNeutral { name, dtype, shape } => write!(f, "{name}  {dtype} {shape}"),
-            Self::Shape { name, from, dtype, wanted, found, fit } => {
-                let why = if *fit == Fitting::None { ", which cannot be made to fit" } else { "" };
-                write!(f, "{name}  {dtype} {wanted}, but {from} is {found}{why}")
-            }
-            Self::Dtype { name, from, wanted, found } => write!(f, "{name}  {wanted}, but {from} is {found}"),
-            Self::Ambiguous { name, candidates } => {
-                let all: Vec<_> = candidates.iter().map(|(name, how)| format!("{name} ({how})")).collect();
-                write!(f, "{name}: {}", all.join(", "))
-            }
-            Self::Twice { source, names: [first, second] } => {
-                write!(f, "{first} and {second} would both be {source}")
-            }
-            Self::Group { have, want, .. } => {
-                let which = match have.len().cmp(&want.len()) {
-                    std::cmp::Ordering::Less => "which is new cannot be known",
-                    std::cmp::Ordering::Greater => "which is gone cannot be known",
-                    std::cmp::Ordering::Equal => "their names, shapes and positions disagree",
-                };
-                write!(f, "{} in the source, {} wanted: {which}", have.len(), want.len())?;
-                write!(f, "\n      source  {}", listed(have, MEMBERS))?;
-                write!(f, "\n      wanted  {}", listed(want, MEMBERS))
-            }
-            Self::OtherState { name, own: Some(own), other } => {
-                write!(f, "{name} is {own} by its name, and {other} by its position")
-            }
-            Self::OtherState { name, own: None, other } => {
-                write!(f, "{name} has no value of its own; {other} stands at its position")
-            }
-            Self::OtherOptimizer { name, other, classes: [have, want] } => {
-                write!(f, "{name} would become {other}: the source's optimizer is {have}, WANTED's is {want}")
-            }
-            Self::Few { found, counted } => {
-                write!(f, "{found} of {counted} wanted weights have a source")
-            }
-            Self::NoWeights { is_wanted, variables } => {
-                let side = if *is_wanted { "WANTED has" } else { "the source has" };
-                write!(
-                    f,
-                    "{side} no weights in it: {}, none of which a model has. {NO_WEIGHTS}",
-                    counted(*variables)
-                )
-            }
-            Self::Unknown { flag, name, is_wanted, nearest } => {
-                let side = if *is_wanted { "WANTED" } else { "the source" };
-                write!(f, "{flag}: nothing in {side} is called {name}")?;
-                if nearest.is_empty() { Ok(()) } else { write!(f, "; nearest: {}", nearest.join(", ")) }
-            }
-            Self::NoZero { name, dtype } => {
-                write!(f, "{name}  {dtype}, has no zero value, or too many elements")
-            }
-            Self::TooLarge { bytes } => write!(f, "{bytes} bytes of values are more than a file can hold"),
-            Self::NoValues => f.write_str("a table has names and shapes, but no values to take"),
-            Self::NoGraph => {
-                f.write_str("its object graph cannot be read: the data file that holds it is missing")
-            }
-        }
-    }
-}
-
-/// The explanation of a checkpoint without weights.
-const NO_WEIGHTS: &str = "The model was not built when it was saved (a Sequential without an Input), or it keeps its \
-layers in a list, which Keras 3 does not show to tf.train.Checkpoint. Restoring it changes nothing, and assert_consumed() \
-passes.\n  help: build the model first (model(x)) and save again; for lists use model.save_weights(\"x.weights.h5\")";
-
-/// The largest number of variables of a checkpoint that is searched for weights. That of a model that was not built has
-/// few.
-const SEARCHED: usize = 1_000;
-
-/// Returns the warning that a checkpoint has no weights in it.
-pub(crate) fn no_weights(catalog: &Catalog) -> Option<String> {
-    let variables = catalog.variables.len();
-    let is_bare = (1..=SEARCHED).contains(&variables) && num_weights(catalog) == 0;
-    is_bare
-        .then(|| format!("no weights in it: {}, none of which a model has. {NO_WEIGHTS}", counted(variables)))
-}
-
-fn counted(variables: usize) -> String {
-    format!("{variables} variable{}", if variables == 1 { "" } else { "s" })
-}
-
 impl LikeMismatch {
     pub(crate) fn new(wanted: &str, total: usize, has_values: bool) -> Self {
-        let (problems, rename, patterns, fresh) = Default::default();
-        Self { wanted: wanted.to_owned(), total, has_values, problems, rename, patterns, fresh }
+        let (problems, advice) = Default::default();
+        Self { wanted: wanted.to_owned(), total, has_values, problems, advice }
     }
 
     pub(crate) fn push(&mut self, problem: Problem) {
@@ -307,10 +167,10 @@ impl LikeMismatch {
         (unused, have): (&[Described<'_>], &[&str]),
         (missing, all): (&[Described<'_>], &[&str]),
     ) {
-        self.rename = advice::rename(unused, missing);
-        self.patterns =
+        self.advice.rename = advice::rename(unused, missing);
+        self.advice.patterns =
             advice::patterns(&missing.iter().map(|(name, ..)| *name).collect::<BTreeSet<_>>(), all);
-        self.fresh = self.advise_fresh(have, all);
+        self.advice.fresh = self.advise_fresh(have, all);
         let missing = self.problems.iter_mut().filter_map(|problem| match problem {
             Problem::Missing { name, dtype, shape, nearest, .. } => Some((name, dtype, shape, nearest)),
             _ => None,
@@ -347,9 +207,9 @@ impl LikeMismatch {
     fn fill_exactly(&self) -> Option<String> {
         let word = if self.has_values { "like" } else { "zeros" };
         let flags =
-            self.patterns.iter().take(PATTERNS).map(|pattern| format!("--missing '{pattern}={word}'"));
+            self.advice.patterns.iter().take(PATTERNS).map(|pattern| format!("--missing '{pattern}={word}'"));
         let line = flags.collect::<Vec<_>>().join(" ");
-        let more = self.patterns.len().saturating_sub(PATTERNS);
+        let more = self.advice.patterns.len().saturating_sub(PATTERNS);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         let what =
             if self.has_values { "fills them with WANTED's own values" } else { "fills them with zeros" };
@@ -357,7 +217,7 @@ impl LikeMismatch {
     }
 
     fn help_for_missing(&self) -> Vec<String> {
-        let rename = self.rename.iter().map(|(flag, count)| format!("{flag} matches {count} of them"));
+        let rename = self.advice.rename.iter().map(|(flag, count)| format!("{flag} matches {count} of them"));
         let fill = self.fill_exactly().or_else(|| {
             self.has_values.then(|| "--missing like fills them with WANTED's own values".to_owned())
         });
@@ -399,8 +259,8 @@ impl LikeMismatch {
         let rows = fits
             .contains(&Fitting::Rows)
             .then(|| "--fit like keeps the rows of embeddings, and takes the others from WANTED".to_owned());
-        let fresh = (!self.fresh.is_empty())
-            .then(|| format!("{} takes WANTED's own values, for a new head", self.fresh));
+        let fresh = (!self.advice.fresh.is_empty())
+            .then(|| format!("{} takes WANTED's own values, for a new head", self.advice.fresh));
         let other = fits.iter().any(|fit| *fit != Fitting::Rows);
         let other = other.then(|| {
             "`ckptfs maps --help` has slice, pad and transpose for values that are the same otherwise"
@@ -445,22 +305,6 @@ impl fmt::Display for LikeMismatch {
             help(self).iter().try_for_each(|help| write!(f, "\n  help: {help}"))?;
         }
         Ok(())
-    }
-}
-
-impl Problem {
-    /// Returns the number of wanted variables that the problem is about. It is 0 for a problem of the whole.
-    fn num_variables(&self) -> usize {
-        match self {
-            Self::NoValues
-            | Self::NoGraph
-            | Self::TooLarge { .. }
-            | Self::NoWeights { .. }
-            | Self::Unknown { .. }
-            | Self::Few { .. } => 0,
-            Self::Group { variables, .. } => *variables,
-            _ => 1,
-        }
     }
 }
 

@@ -14,6 +14,7 @@
 
 pub(crate) mod advice;
 pub(crate) mod align;
+pub(crate) mod alike;
 pub(crate) mod builder;
 pub(crate) mod candidates;
 pub(crate) mod fill;
@@ -23,6 +24,7 @@ pub(crate) mod names;
 pub(crate) mod neutral;
 pub(crate) mod number;
 pub(crate) mod options;
+pub(crate) mod problem;
 pub(crate) mod role;
 pub(crate) mod states;
 pub(crate) mod table;
@@ -35,9 +37,9 @@ use crate::transform::like::builder::Builder;
 use crate::transform::like::candidates::Checkpoint;
 use crate::transform::like::find::find;
 pub(crate) use crate::transform::like::mismatch::LikeMismatch;
-#[cfg(test)]
-pub(crate) use crate::transform::like::mismatch::Problem;
 pub(crate) use crate::transform::like::options::{Choices, Matching};
+#[cfg(test)]
+pub(crate) use crate::transform::like::problem::Problem;
 pub(crate) use crate::transform::like::table::Fault;
 
 /// The checkpoint or table that the result must look like.

@@ -71,7 +71,7 @@ fn of_state(variable: &Variable, state: &State) -> bool {
         has_name && !(class == "rmsprop" && name == "v")
     };
     let ends = |slot: &&str| variable.name.as_bytes().ends_with(slot.as_bytes());
-    state.name.as_deref().is_some_and(known) || TF1_SLOTS.iter().any(|slot| ends(&slot))
+    state.name.as_deref().is_some_and(known) || TF1_SLOTS.iter().any(ends)
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@ use crate::dtype::Dtype;
 use crate::format::crc::Masked;
 use crate::tensor::{Shape, Tensor};
 use crate::transform::kind::{Target, convert_kind};
-use crate::transform::like::mismatch::Fitting;
 use crate::transform::like::options::{FIT, MISSING, Pair, Rule, Selector};
+use crate::transform::like::problem::Fitting;
 use crate::transform::like::*;
 
 fn variable(name: &str, dims: &[u64], fill: u8) -> Variable {
