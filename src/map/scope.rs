@@ -42,11 +42,27 @@ impl Rule {
         let below = Pattern::parse(&in_scope(pattern.literal()?), pattern.ignore_case).ok()?;
         let is_scope =
             !has_match(pattern, pattern.literal()?, names) && has_match(&below, below.literal_head(), names);
-        if !is_scope {
-            return None;
-        }
+        if is_scope { self.within(below, "") } else { None }
+    }
+
+    /// Returns the rule for everything in a layer, which full names have after the name of the model: `dense_1` means
+    /// `sequential/dense_1/**`. `None` if the pattern does not name exactly one layer of `names`.
+    pub(crate) fn of_layer(&self, names: &[&[u8]]) -> Option<Self> {
+        let pattern = self.pattern().filter(|_| self.may_be_scope())?;
+        let layer = pattern.literal()?.trim_end_matches('/');
+        let mut models: Vec<_> =
+            names.iter().filter_map(|name| model_of(str::from_utf8(name).ok()?, layer)).collect();
+        models.sort_unstable();
+        models.dedup();
+        let &[model] = models.as_slice() else { return None };
+        let below = Pattern::parse(&in_scope(&format!("{model}{layer}")), pattern.ignore_case).ok()?;
+        self.within(below, model)
+    }
+
+    /// Returns the rule with another pattern, whose targets begin with `prefix` and get everything below.
+    fn within(&self, below: Pattern, prefix: &str) -> Option<Self> {
         let target = |(template, written): &(Template, SpannedStr)| {
-            let text = in_scope(&template.literal()?);
+            let text = in_scope(&format!("{prefix}{}", template.literal()?));
             let template = Template::parse(&text, &below, &[]).ok()?;
             Some((template, SpannedStr::made(text, written.span.clone())))
         };
@@ -54,6 +70,14 @@ impl Rule {
         let from = vec![SpannedStr::made(below.text.clone(), self.span().clone())];
         Some(Self { matcher: Matcher::Pattern(below), ..self.clone() }.spelled(from, targets))
     }
+}
+
+/// Returns the part of a full name before a layer, with the slash: `sequential/` for `sequential/dense_1/kernel`.
+fn model_of<'n>(name: &'n str, layer: &str) -> Option<&'n str> {
+    let starts = name.match_indices('/').map(|(at, _)| at + 1);
+    let is_layer =
+        |start: &usize| name[*start..].strip_prefix(layer).is_some_and(|rest| rest.starts_with('/'));
+    starts.into_iter().find(is_layer).map(|start| &name[..start])
 }
 
 /// Returns the pattern or the target for everything in a scope. For the scope with an empty name this is `**`.

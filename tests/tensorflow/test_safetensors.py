@@ -214,7 +214,7 @@ class TestLikeAGraph:
         for line in ("split  float32 [5, 4]", "small  bfloat16 [2, 3]", "step  int64 []"):
             assert line in said, said
         assert "metric" not in said
-        run = ckptfs("ls", fixture("tf1_adam"), "--long", "--like", tmp_path / "wanted.meta", "--missing", "zeros")
+        run = ckptfs("ls", fixture("tf1_adam"), "--long", "--like", tmp_path / "wanted.meta", "--missing", "**=zeros")
         assert [line.split()[-1] for line in run.stdout.splitlines()] == ["small", "split", "step"]
 
     def test_a_file_that_is_not_a_graph_is_refused(self, tmp_path):

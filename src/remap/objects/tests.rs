@@ -550,6 +550,21 @@ fn a_scope_of_full_names_selects_all_that_is_in_it_and_an_object_of_that_name_wi
     assert_eq!(report.rules[0].text, "rename 'net' -> 'model'");
 }
 
+#[test]
+fn a_layer_is_selected_by_its_name_below_that_of_the_model() {
+    let layered = |rule: &str| {
+        let mut catalog = with_matrices("modules");
+        for (variable, full_name) in catalog.variables.iter_mut().zip(["model/dense_1/w", "model/dense/w"]) {
+            variable.full_name = Some(full_name.into());
+        }
+        let report =
+            apply(&map(&flags(&[rule]), ""), &mut catalog).map_err(|mismatch| mismatch.to_string())?;
+        Ok::<_, String>(report.rules[0].text.clone())
+    };
+    assert_eq!(layered("dense_1=dense_7").unwrap(), "rename 'model/dense_1/**' -> 'model/dense_7/**'");
+    assert!(layered("dense_2=x").unwrap_err().contains("`dense_2` matched none"));
+}
+
 /// Returns a first component of full names that no path begins with.
 fn scope_of_full_names(name: &str) -> String {
     let catalog = of_fixture(name);

@@ -22,8 +22,8 @@ pub(crate) struct Side<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Said<'a> {
     Nothing,
-    /// A rule renamed it. This is its old name.
-    Renamed(&'a [u8]),
+    /// A rule renamed it. These are its old and its new name.
+    Renamed(&'a [u8], &'a [u8]),
     /// `--missing PATTERN` names it: it may be missing.
     MayBeMissing,
 }
@@ -48,14 +48,18 @@ pub(crate) struct Member<'e, 'a> {
 }
 
 impl Member<'_, '_> {
-    /// Returns true if a rule wrote the number: the old name has the same stem with another number.
+    /// Returns true if a rule wrote the number: the old name has the same stem with another number, or the rule wrote
+    /// the whole component.
     pub(crate) fn is_numbered_by_rule(&self, side: Side<'_>) -> bool {
         let own = Numbered::parse(self.component);
         self.entries.iter().any(|entry| match side.said[entry.variable] {
-            Said::Renamed(old) => {
+            Said::Renamed(old, new) => {
                 let old = old.split(|&byte| byte == b'/').map(Numbered::parse);
                 let mut same_stem = old.filter(|old| old.stem == own.stem).peekable();
-                same_stem.peek().is_some() && same_stem.all(|old| old.number != own.number)
+                match same_stem.peek() {
+                    Some(_) => same_stem.all(|old| old.number != own.number),
+                    None => entry.components.iter().copied().eq(new.split(|&byte| byte == b'/')),
+                }
             }
             _ => false,
         })
@@ -181,7 +185,7 @@ fn compare(
                 let have = layer(have, len);
                 Some(same_apart_from_numbers(have, wanted) || have == wanted)
             }
-            (None, Said::Renamed(old)) => same_layer(old, wanted, sides.1.layers),
+            (None, Said::Renamed(old, _)) => same_layer(old, wanted, sides.1.layers),
             _ => None,
         }
     };

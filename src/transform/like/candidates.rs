@@ -67,10 +67,12 @@ impl<'a> Checkpoint<'a> {
         self.catalog.variables.iter().map(recorded).collect()
     }
 
-    /// Returns the old name of each variable that a rule renamed.
+    /// Returns the old and the new name of each variable that a rule renamed.
     pub(crate) fn renamed(&self) -> Vec<Said<'_>> {
         let one = |variable: &'a Variable| match &variable.origin {
-            Some(origin) if origin.name != variable.name => Said::Renamed(origin.name.as_bytes()),
+            Some(origin) if origin.name != variable.name => {
+                Said::Renamed(origin.name.as_bytes(), variable.name.as_bytes())
+            }
             _ => Said::Nothing,
         };
         self.catalog.variables.iter().map(one).collect()

@@ -1,5 +1,6 @@
 //! Scopes in an object graph. A pattern without wildcards that names no object and no variable may be a scope: a part
-//! before a `/` that full names begin with, or keys if the rule matches keys.
+//! before a `/` that full names begin with, or keys if the rule matches keys; or a layer, which full names have after the
+//! name of the model.
 
 use std::borrow::Cow;
 
@@ -26,7 +27,11 @@ pub(crate) fn with_scopes<'m>(map: &'m Map, graph: &Graph, variables: &[Variable
         let mut names: Vec<_> =
             matches.entries.iter().flat_map(|entry| names(entry, rule.match_on)).collect();
         names.sort_unstable();
-        rule.of_scope(&names)
+        let layer = || {
+            let names: Vec<_> = matches.entries.iter().filter_map(|entry| entry.full_name).collect();
+            rule.of_layer(&names).filter(|_| matches!(rule.match_on, None | Some(MatchOn::FullName)))
+        };
+        rule.of_scope(&names).or_else(layer)
     })
 }
 

@@ -4,6 +4,7 @@ mod states;
 use std::sync::Arc;
 
 use crate::cache::Cache;
+use crate::catalog::Origin;
 use crate::dtype::Dtype;
 use crate::format::crc::Masked;
 use crate::tensor::{Shape, Tensor};
@@ -309,6 +310,43 @@ fn names_that_only_count_are_no_evidence_if_the_counts_differ() {
     // A layer is gone.
     let found = problems(&goal(), plain(&[("dense/kernel", &[1], 0), ("dense_1/kernel", &[1], 0)]));
     assert!(matches!(&found[..], [Problem::Group { variables: 2, .. }]), "{found:?}");
+}
+
+#[test]
+fn a_number_that_a_rule_wrote_is_taken_as_said() {
+    let goal = || plain(&[("n/dense/w", &[1], 7), ("n/dense_1/w", &[1], 8), ("n/dense_2/w", &[1], 9)]);
+    let renamed = |old: &str| {
+        let mut source = plain(&[("n/dense/w", &[1], 1), ("n/dense_2/w", &[1], 2)]);
+        source.variables[1].origin = Some(Origin { name: old.into(), rule: "--rename".into(), value: None });
+        source
+    };
+    let values = values_with(&renamed("m/dense_1/w"), goal(), &["missing like"]);
+    assert_eq!(values.iter().map(|(_, value)| value[0]).collect::<Vec<_>>(), [1, 8, 2]);
+    // A rule that only renames the scope says nothing about the number.
+    let found = problems_with(&renamed("m/dense_2/w"), goal(), &["missing like"]);
+    assert!(matches!(&found[..], [Problem::Group { .. }]), "{found:?}");
+}
+
+#[test]
+fn members_that_missing_names_may_be_missing() {
+    let source = plain(&[("dense/w", &[1], 1), ("dense_1/w", &[1], 2)]);
+    let goal = || plain(&[("dense/w", &[1], 7), ("dense_1/w", &[1], 8), ("dense_2/w", &[1], 9)]);
+    let values = values_with(&source, goal(), &["missing dense_2=like"]);
+    assert_eq!(values.iter().map(|(_, value)| value[0]).collect::<Vec<_>>(), [1, 2, 9]);
+    // A pattern that names all members says nothing about any of them.
+    assert!(matches!(&problems_with(&source, goal(), &["missing **=like"])[..], [Problem::Group { .. }]));
+}
+
+#[test]
+fn the_shapes_of_one_layers_variables_tell_which_is_missing() {
+    let source = plain(&[("d/vars/0", &[2, 3], 1)]);
+    let values =
+        values_with(&source, plain(&[("d/vars/0", &[2, 3], 7), ("d/vars/1", &[3], 9)]), &["missing like"]);
+    assert_eq!(values.iter().map(|(_, value)| value[0]).collect::<Vec<_>>(), [1, 9]);
+    // A normalization without its scale has the same shapes in other places.
+    let source = plain(&[("d/vars/0", &[3], 1), ("d/vars/1", &[3], 2)]);
+    let goal = plain(&[("d/vars/0", &[3], 7), ("d/vars/1", &[3], 8), ("d/vars/2", &[3], 9)]);
+    assert!(matches!(&problems_with(&source, goal, &["missing like"])[..], [Problem::Group { .. }]));
 }
 
 #[test]
