@@ -425,8 +425,11 @@ const LISTED: usize = 20;
 /// Returns the result of `--like`: a line for each kind of variables, followed by their names.
 fn summary(likeness: &Likeness, wanted: &str) -> Vec<String> {
     let Likeness { found, by_position, filled, fitted, extra } = likeness;
-    let counted_so =
-        if *by_position > 0 { format!(", {by_position} of them by position") } else { String::new() };
+    let counted_so = if *by_position > 0 {
+        format!(", {by_position} of them by number or position")
+    } else {
+        String::new()
+    };
     let found = counted(*found, "variable");
     let mut lines = vec![format!("  --like {wanted}: {found} with the source's values{counted_so}")];
     for (names, what) in

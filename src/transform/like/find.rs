@@ -20,7 +20,7 @@ use crate::transform::like::align::{Alignment, Group, Trust, align};
 use crate::transform::like::alike::{Entry, Said, Side};
 use crate::transform::like::candidates::{Candidates, Checkpoint, How};
 use crate::transform::like::names::full_names;
-use crate::transform::like::number::Numbered;
+use crate::transform::like::number::{Numbered, without_number};
 use crate::transform::like::options::{Choices, Matching, Selector};
 use crate::transform::like::states::States;
 
@@ -47,9 +47,11 @@ pub(crate) fn find(
         let all = side.names.iter().enumerate();
         all.flat_map(|(at, names)| names.paths.iter().map(move |path| (at, path.as_slice()))).collect()
     });
+    let model = models(source, wanted);
     let by_full_name = forced.align(source, wanted, &said, |side| {
         let unique = full_names(&side.names).into_iter().filter_map(|(name, at)| Some((at?, name)));
-        unique.collect()
+        let model = if std::ptr::eq(side, source) { model.0 } else { model.1 };
+        unique.map(|(at, name)| (at, without_model(name, model))).collect()
     });
     let mut search = Search { source, wanted, paths, by_full_name, matching, groups: vec![] };
     let mut candidates: Vec<_> = (0..wanted.names.len()).map(|at| search.candidates(at, &forced)).collect();
@@ -57,6 +59,34 @@ pub(crate) fn find(
     yield_claimed(&mut candidates, &groups);
     States::new(source, wanted, matching).find(&mut candidates);
     Found { candidates, groups, unknown: forced.unknown }
+}
+
+/// The names that Keras gives to models.
+const MODELS: &[&[u8]] = &[b"sequential", b"functional", b"model"];
+
+/// Returns the name of the model that the full names of all weights begin with, of the side that alone has one: Keras 3
+/// writes `sequential/dense/kernel`, Keras 2 `dense/kernel`.
+fn models<'s>(
+    source: &'s Checkpoint<'_>,
+    wanted: &'s Checkpoint<'_>,
+) -> (Option<&'s [u8]>, Option<&'s [u8]>) {
+    match (model(source), model(wanted)) {
+        (Some(_), Some(_)) => (None, None),
+        models => models,
+    }
+}
+
+fn model<'s>(side: &'s Checkpoint<'_>) -> Option<&'s [u8]> {
+    let weights = side.names.iter().zip(&side.roles).filter(|(_, role)| role.is_weight());
+    let mut models = weights.map(|(names, _)| names.full_name.as_deref()?.split(|&byte| byte == b'/').next());
+    let first = models.next()??;
+    let is_model = MODELS.contains(&without_number(first)) && models.all(|model| model == Some(first));
+    is_model.then_some(first)
+}
+
+fn without_model<'n>(name: &'n [u8], model: Option<&[u8]>) -> &'n [u8] {
+    let below = model.and_then(|model| name.strip_prefix(model)?.strip_prefix(b"/"));
+    below.unwrap_or(name)
 }
 
 /// Takes a match by position away from a variable if a better reason gives the same value to another one. A group whose

@@ -1,9 +1,9 @@
 //! The reasons why a source cannot be made like WANTED, reported all together.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::name::{listed, near_names};
+use crate::name::near_names;
 use crate::transform::like::advice;
 use crate::transform::like::advice::Described;
 use crate::transform::like::problem::{Fitting, Problem};
@@ -26,8 +26,12 @@ struct Advice {
     rename: Option<(String, usize)>,
     /// The patterns of exactly the missing variables.
     patterns: Vec<String>,
+    /// True if more than half of the wanted variables are missing.
+    is_most: bool,
     /// The flags that leave out the variables of another shape, and take WANTED's values instead.
     fresh: String,
+    /// The flags that convert the variables of another dtype.
+    casts: Vec<String>,
 }
 
 /// The maximum number of missing variables that get suggestions.
@@ -90,7 +94,11 @@ const KINDS: &[Kind] = &[
         heading: "could be several of the source's",
         is_it: |it| matches!(it, Problem::Ambiguous { .. } | Problem::Twice { .. }),
         help: |_| {
-            vec!["--match name or --match position decides for all, --pair HAVE=WANTED for one variable or layer".into()]
+            vec![
+                "--match name takes them by full name, --match position by position, as TensorFlow does"
+                    .into(),
+                "--pair HAVE=WANTED decides for one variable or layer".into(),
+            ]
         },
     },
     Kind {
@@ -170,7 +178,9 @@ impl LikeMismatch {
         self.advice.rename = advice::rename(unused, missing);
         self.advice.patterns =
             advice::patterns(&missing.iter().map(|(name, ..)| *name).collect::<BTreeSet<_>>(), all);
+        self.advice.is_most = missing.len() * 2 > self.total;
         self.advice.fresh = self.advise_fresh(have, all);
+        self.advice.casts = self.advise_casts(have);
         let missing = self.problems.iter_mut().filter_map(|problem| match problem {
             Problem::Missing { name, dtype, shape, nearest, .. } => Some((name, dtype, shape, nearest)),
             _ => None,
@@ -203,8 +213,26 @@ impl LikeMismatch {
         drops.chain(fills).collect::<Vec<_>>().join(" ")
     }
 
-    /// Returns the line that fills exactly what is missing.
+    /// Returns the flags that convert the variables of another dtype.
+    fn advise_casts(&self, have: &[&str]) -> Vec<String> {
+        let mut by_dtype: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+        for problem in &self.problems {
+            if let Problem::Dtype { from, wanted, .. } = problem {
+                by_dtype.entry(wanted.name()).or_default().insert(from.to_string());
+            }
+        }
+        let casts = by_dtype.iter().flat_map(|(dtype, names)| {
+            let patterns = advice::patterns(&names.iter().map(String::as_str).collect(), have);
+            patterns.into_iter().map(move |pattern| format!("--cast '{pattern}={dtype}'"))
+        });
+        casts.collect()
+    }
+
+    /// Returns the line that fills exactly what is missing. Zeros are no help where most are missing.
     fn fill_exactly(&self) -> Option<String> {
+        if !self.has_values && self.advice.is_most {
+            return None;
+        }
         let word = if self.has_values { "like" } else { "zeros" };
         let flags =
             self.advice.patterns.iter().take(PATTERNS).map(|pattern| format!("--missing '{pattern}={word}'"));
@@ -270,12 +298,10 @@ impl LikeMismatch {
     }
 
     fn help_for_dtypes(&self) -> Vec<String> {
-        let casts = self.problems.iter().filter_map(|problem| match problem {
-            Problem::Dtype { from, wanted, .. } => Some(format!("--cast '{from}={wanted}'")),
-            _ => None,
-        });
-        let casts: Vec<_> = casts.collect();
-        vec![format!("{} converts them", listed(&casts, 3))]
+        let casts = self.advice.casts.iter().take(PATTERNS).map(String::as_str).collect::<Vec<_>>().join(" ");
+        let more = self.advice.casts.len().saturating_sub(PATTERNS);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        vec![format!("{casts}{more} converts them; check then says which values can overflow")]
     }
 }
 

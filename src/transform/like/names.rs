@@ -81,8 +81,8 @@ pub(crate) fn full_names(names: &[Names]) -> HashMap<&[u8], Option<usize>> {
     found
 }
 
-/// Returns a variable's name in the program's own words: the full name if the path contains numbers or private edges,
-/// which users do not write.
+/// Returns a variable's name in the program's own words: the full name if the path leads through numbers or private
+/// edges, which users do not write.
 pub(crate) fn in_words(variable: &Variable) -> Name {
     let obscure = |component: &[u8]| {
         component.starts_with(b"_")
@@ -90,7 +90,8 @@ pub(crate) fn in_words(variable: &Variable) -> Name {
             || component.starts_with(b"layer-")
             || component.starts_with(b"layer_with_weights-")
     };
-    let is_obscure = variable.name.as_bytes().split(|&byte| byte == b'/').any(obscure);
+    let mut scopes = variable.name.as_bytes().rsplit(|&byte| byte == b'/').skip(1);
+    let is_obscure = scopes.any(obscure);
     let full_name = variable.full_name.as_ref().filter(|name| is_obscure && name.as_bytes().contains(&b'/'));
     full_name.unwrap_or(&variable.name).clone()
 }

@@ -198,7 +198,7 @@ the source is not like wanted
   help: `ckptfs maps --help` has slice, pad and transpose for values that are the same otherwise
   of another dtype, 1 of 4:
     dense/kernel  int8, but dense/kernel is uint8
-  help: --cast 'dense/kernel=int8' converts them"
+  help: --cast 'dense/kernel=int8' converts them; check then says which values can overflow"
     );
 }
 
@@ -325,6 +325,27 @@ fn a_number_that_a_rule_wrote_is_taken_as_said() {
     // A rule that only renames the scope says nothing about the number.
     let found = problems_with(&renamed("m/dense_2/w"), goal(), &["missing like"]);
     assert!(matches!(&found[..], [Problem::Group { .. }]), "{found:?}");
+}
+
+#[test]
+fn the_models_name_in_full_names_may_be_on_one_side_only() {
+    let saved = |path: &str, names: [&str; 2]| {
+        let mut catalog = object(&[(&format!("{path}/1/w"), &[1], 1), (&format!("{path}/2/w"), &[2], 2)]);
+        for (at, name) in names.iter().enumerate() {
+            call(&mut catalog, &format!("{path}/{}/w", at + 1), name);
+        }
+        catalog
+    };
+    let keras2 = saved("layer", ["dense/w", "dense_1/w"]);
+    let keras3 = saved("operations", ["sequential_4/dense_7/w", "sequential_4/dense_8/w"]);
+    for (source, goal) in [(keras2.clone(), keras3.clone()), (keras3, keras2)] {
+        let values = values_with(&source, goal, &[]);
+        assert_eq!(values.iter().map(|(_, value)| value[0]).collect::<Vec<_>>(), [1, 2]);
+    }
+    // The name of another scope is no model's name.
+    let encoder = plain(&[("encoder/dense/w", &[1], 1)]);
+    let found = problems(&encoder, plain(&[("dense/w", &[1], 0)]));
+    assert!(matches!(&found[..], [Problem::Missing { .. }]), "{found:?}");
 }
 
 #[test]
