@@ -47,18 +47,30 @@ pub(crate) fn find(
         let all = side.names.iter().enumerate();
         all.flat_map(|(at, names)| names.paths.iter().map(move |path| (at, path.as_slice()))).collect()
     });
-    let model = models(source, wanted);
-    let by_full_name = forced.align(source, wanted, &said, |side| {
-        let unique = full_names(&side.names).into_iter().filter_map(|(name, at)| Some((at?, name)));
-        let model = if std::ptr::eq(side, source) { model.0 } else { model.1 };
-        unique.map(|(at, name)| (at, without_model(name, model))).collect()
-    });
+    let by_full_name = match names_are_full_names(source) && names_are_full_names(wanted) {
+        true => paths.clone(),
+        false => {
+            let model = models(source, wanted);
+            forced.align(source, wanted, &said, |side| {
+                let unique = full_names(&side.names).into_iter().filter_map(|(name, at)| Some((at?, name)));
+                let model = if std::ptr::eq(side, source) { model.0 } else { model.1 };
+                unique.map(|(at, name)| (at, without_model(name, model))).collect()
+            })
+        }
+    };
     let mut search = Search { source, wanted, paths, by_full_name, matching, groups: vec![] };
     let mut candidates: Vec<_> = (0..wanted.names.len()).map(|at| search.candidates(at, &forced)).collect();
     let groups = std::mem::take(&mut search.groups);
     yield_claimed(&mut candidates, &groups);
     States::new(source, wanted, matching).find(&mut candidates);
     Found { candidates, groups, unknown: forced.unknown }
+}
+
+/// Returns true if the checkpoint records no other full names than its names.
+fn names_are_full_names(side: &Checkpoint<'_>) -> bool {
+    side.names
+        .iter()
+        .all(|names| matches!(names.paths.as_slice(), [path] if Some(path) == names.full_name.as_ref()))
 }
 
 /// The names that Keras gives to models.
