@@ -27,6 +27,9 @@ const COPIES: &[(&str, &str)] = &[
 /// The position of a byte of `model/bias` in the data file of `run/ckpt-9`.
 const FLIPPED: usize = 10;
 
+/// The number of bytes that the data file of `cut/ckpt-9` lacks.
+const MISSING: u64 = 8;
+
 /// Scripts that the sessions run. The programs of the documents are Python, but a system may have no `python`, and
 /// the
 /// sessions need only a program that opens a file.
@@ -52,6 +55,8 @@ pub(crate) fn write(dir: &Path) {
 fn write_small(dir: &Path) {
     Bundle::new().floats("net/dense/kernel", &[1.0]).write(&dir.join("old/ckpt-9"));
     Bundle::new().floats("dense/kernel", &[2.0]).write(&dir.join("wanted"));
+    dense_layers(2).write(&dir.join("two/ckpt-1"));
+    dense_layers(3).write(&dir.join("three"));
     Bundle::new()
         .floats("cls/seq_relationship/output_bias", &[1.0, 2.0])
         .floats("bert/pooler/lora/a", &[1.0; 8])
@@ -59,7 +64,14 @@ fn write_small(dir: &Path) {
         .write(&dir.join("adapter/ckpt-3"));
 }
 
-/// Writes copies of `run/ckpt-9` with a data file that is missing, and with one that has a flipped bit.
+/// Returns a checkpoint of layers that Keras numbered: dense, dense_1, dense_2.
+fn dense_layers(count: usize) -> Bundle {
+    let names = ["dense", "dense_1", "dense_2"].into_iter().take(count);
+    names.fold(Bundle::new(), |bundle, name| bundle.floats(format!("{name}/kernel"), &[1.0; 4]))
+}
+
+/// Writes copies of `run/ckpt-9` with a data file that is missing, and with one that has a flipped bit. Writes a copy
+/// of `run` whose newest data file is too short.
 fn write_damaged(dir: &Path) {
     let data = "ckpt-9.data-00000-of-00001";
     let index = fs::read(dir.join("run/ckpt-9.index")).unwrap();
@@ -70,6 +82,9 @@ fn write_damaged(dir: &Path) {
         fs::write(dir.join(name).join("ckpt-9.index"), &index).unwrap();
     }
     fs::write(dir.join("flip").join(data), flipped).unwrap();
+    copy(&dir.join("run"), &dir.join("cut"));
+    let cut = fs::File::options().write(true).open(dir.join("cut").join(data)).unwrap();
+    cut.set_len(cut.metadata().unwrap().len() - MISSING).unwrap();
 }
 
 /// Writes the directory that comes first on the `PATH` of a session.

@@ -33,9 +33,9 @@ use crate::{mounted_source, remap, source};
 /// checkpoint that `mount` would serve is checked, the newest in detail. Exits with 1 if a check fails.
 #[derive(clap::Args)]
 #[command(after_long_help = "Examples:
-  $ ckptfs check train/ckpt-9
   $ ckptfs check train/ckpt-9 --rename 'bert/**=encoder/**' --drop '**/adam_*'
-  $ ckptfs check train/ckpt-9 --map fix.toml --like wanted")]
+  $ ckptfs check old/ckpt-1 --like wanted --missing 'head/**=like'
+  $ ckptfs check train/ --data    # reads all values")]
 pub(crate) struct Args {
     /// The checkpoint, as for ls, or a directory, which means all its checkpoints
     source: PathBuf,

@@ -35,7 +35,7 @@ use crate::tree::{Counts, Planned, Show, Tree};
 #[command(after_long_help = "Examples:
   $ ckptfs mount train/ckpt-9 m --rename 'bert/**=encoder/**' --drop '**/adam_*'
   $ ckptfs mount train/ m --map fix.toml --show npy,raw    # two forms of each
-  $ ckptfs mount bert/model.ckpt m --map @bert-to-modelgarden
+  $ ckptfs mount old/ckpt-1 m --like wanted --match name
 
 Without a subcommand, `ckptfs SOURCE MOUNTPOINT -o …` is a mount: `mount -t fuse.ckptfs` and fstab call it so. \
 Link /sbin/mount.ckptfs to ckptfs, and `mount -t ckptfs` works too.")]
