@@ -84,6 +84,19 @@ fn rules_complete_source_names_and_cat_completes_mapped_names() {
 }
 
 #[test]
+fn what_wanted_has_completes_the_flags_about_it() {
+    let missing = |last: &str| {
+        offered(&format!(
+            "'ckptfs ls CK --like CK --missing {last}' {last} ckptfs ls CK --like CK --missing {last}"
+        ))
+    };
+    assert_eq!(missing("st"), ["step"]);
+    assert_eq!(missing("z"), ["zeros"]);
+    assert_eq!(offered("'ckptfs ls CK --like CK --new st' st ckptfs ls CK --like CK --new st"), ["step"]);
+    assert_eq!(offered("'ckptfs ls CK --pair st' st ckptfs ls CK --pair st"), ["step="]);
+}
+
+#[test]
 fn completion_with_an_invalid_source_is_not_an_error() {
     assert!(offered("'ckptfs cat nowhere ber' ber ckptfs cat nowhere ber").is_empty());
     assert!(offered("'ckptfs cat CK --map @none ber' ber ckptfs cat CK --map @ none ber").is_empty());

@@ -9,10 +9,12 @@ use clap::{ArgMatches, Command, CommandFactory, FromArgMatches};
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate, PathCompleter, ValueCompleter};
 use clap_complete::env::CompleteEnv;
 
+use crate::catalog::Catalog;
 use crate::cli::args::Cli;
 use crate::cli::commands::completions::VAR;
 use crate::cli::flags::map_flags::MapFlags;
 use crate::map::builtin::{BUILTIN_MAPS, SIGN};
+use crate::transform::like::options::{FIT, MISSING};
 use crate::{remap, source};
 
 type Complete = fn(&OsStr) -> Vec<CompletionCandidate>;
@@ -29,6 +31,10 @@ const COMPLETERS: &[(&str, &str, Complete)] = &[
     ("", "alias", own_assigned),
     ("", "cast", own_assigned),
     ("", "take", own_assigned),
+    ("", "pair", own_assigned),
+    ("", "new", wanted_names),
+    ("", "missing", fills),
+    ("", "fit", fits),
     #[cfg(feature = "fuse")]
     ("", "show", forms),
 ];
@@ -104,9 +110,43 @@ fn own_assigned(current: &OsStr) -> Vec<CompletionCandidate> {
     candidates(false, current, "=")
 }
 
+/// Completes a variable's name in WANTED.
+fn wanted_names(current: &OsStr) -> Vec<CompletionCandidate> {
+    let wanted =
+        |typed: &ArgMatches| of_catalog(&source::open(typed.get_one::<PathBuf>("like")?).ok()?.catalog);
+    offered(current, "", || typed().and_then(|typed| wanted(&typed)))
+}
+
+/// Completes `[PATTERN=]zeros|like`.
+fn fills(current: &OsStr) -> Vec<CompletionCandidate> {
+    filled(current, &MISSING.iter().map(|(word, _)| *word).collect::<Vec<_>>())
+}
+
+/// Completes `[PATTERN=]like`.
+fn fits(current: &OsStr) -> Vec<CompletionCandidate> {
+    filled(current, &FIT.iter().map(|(word, _)| *word).collect::<Vec<_>>())
+}
+
+fn filled(current: &OsStr, words: &[&str]) -> Vec<CompletionCandidate> {
+    let text = current.to_string_lossy();
+    let (pattern, last) = text.split_at(text.rfind('=').map_or(0, |at| at + 1));
+    let words = words.iter().filter(|word| word.starts_with(last));
+    let words = words.map(|word| CompletionCandidate::new(format!("{pattern}{word}")));
+    words.chain(wanted_names(current)).collect()
+}
+
 fn candidates(is_mapped: bool, current: &OsStr, after: &str) -> Vec<CompletionCandidate> {
+    offered(current, after, || typed().and_then(|typed| names(&typed, is_mapped)))
+}
+
+/// Returns the next completions by the names that `names` returns, each with `after` behind it.
+fn offered(
+    current: &OsStr,
+    after: &str,
+    names: impl FnOnce() -> Option<Vec<String>>,
+) -> Vec<CompletionCandidate> {
     let Some(current) = current.to_str().filter(|current| !current.contains('=')) else { return Vec::new() };
-    let names = typed().and_then(|typed| names(&typed, is_mapped)).unwrap_or_default();
+    let names = names().unwrap_or_default();
     let next = next(&names, current).into_iter();
     next.map(|name| if name.ends_with('/') { name } else { name + after })
         .map(CompletionCandidate::new)
@@ -136,6 +176,10 @@ fn names(typed: &ArgMatches, is_mapped: bool) -> Option<Vec<String>> {
         let map = MapFlags::from_arg_matches(typed).ok()?.parse().ok()?;
         remap::apply(&map, &mut catalog).ok()?;
     }
+    of_catalog(&catalog)
+}
+
+fn of_catalog(catalog: &Catalog) -> Option<Vec<String>> {
     let names = catalog.variables.iter().map(|variable| str::from_utf8(variable.name.as_bytes()));
     Some(names.flatten().filter(|name| !name.contains(char::is_control)).map(str::to_owned).collect())
 }
