@@ -135,8 +135,7 @@ impl<'a> Builder<'a> {
         let name = || in_words(wanted);
         let of_source = |source: usize| in_words(&self.source.catalog.variables[source]);
         let is_named = [self.missing[at].map(|(_, named)| named), self.fit[at].map(|(_, named)| named)];
-        let is_free = !is_named.contains(&Some(true))
-            && !matches!(candidates, Candidates::New | Candidates::One(_, How::Pair));
+        let is_free = !is_named.contains(&Some(true)) && candidates != Candidates::New;
         let counts = self.target.roles[at].is_weight() && is_free;
         self.weights.counted += usize::from(counts);
         match candidates {

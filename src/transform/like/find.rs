@@ -102,17 +102,18 @@ fn without_model<'n>(name: &'n [u8], model: Option<&[u8]>) -> &'n [u8] {
 }
 
 /// Takes a match by position away from a variable if a better reason gives the same value to another one. A group whose
-/// members in the source are all matched by better reasons is no longer ambiguous: its other members are new.
+/// members in the source are all matched otherwise is no longer ambiguous: its other members are new.
 fn yield_claimed(candidates: &mut [Candidates], groups: &[Group]) {
-    let claimed: HashSet<usize> = candidates
-        .iter()
-        .filter_map(|candidates| match candidates {
-            Candidates::One(at, How::Pair | How::Path | How::FullName) => Some(*at),
+    let matched = |how: &dyn Fn(How) -> bool| -> HashSet<usize> {
+        let one = |candidates: &Candidates| match candidates {
+            Candidates::One(at, by) if how(*by) => Some(*at),
             _ => None,
-        })
-        .collect();
+        };
+        candidates.iter().filter_map(one).collect()
+    };
+    let (claimed, all) = (matched(&|how| how != How::Position), matched(&|_| true));
     let is_claimed = |group: &Group| {
-        group.have.iter().all(|(_, variables)| variables.iter().any(|variable| claimed.contains(variable)))
+        group.have.iter().all(|(_, variables)| variables.iter().any(|variable| all.contains(variable)))
     };
     let is_settled: Vec<_> = groups.iter().map(is_claimed).collect();
     for candidate in candidates {
