@@ -15,7 +15,7 @@
 use std::collections::BTreeMap;
 
 use crate::transform::like::alike::{
-    Entry, Member, Side, are_alike, numbered, shapes_tell, stems, without_missing,
+    Entry, Member, Side, another_layer, are_alike, numbered, shapes_tell, stems, without_missing,
 };
 
 /// The reason to trust a pair, the best first.
@@ -116,7 +116,8 @@ impl<'e, 'a> Level<'e, 'a> {
         sides: (Side<'_>, Side<'_>),
         result: &mut Alignment,
     ) -> Vec<Self> {
-        if have.iter().any(|member| member.is_numbered_by_rule(sides.0)) {
+        let is_said = have.iter().any(|member| member.is_numbered_by_rule(sides.0));
+        if is_said && !another_layer(&have, &want, self.depth, sides) {
             return self.same_components(have, want, self.trust.max(Trust::Counted), self.group);
         }
         let want = without_missing(&have, want, sides.1);

@@ -84,6 +84,22 @@ pub(crate) fn without_missing<'e, 'a>(
     want
 }
 
+/// Returns true if a rule gives a member the place of another layer of WANTED: the name before the rule is that of a layer
+/// that WANTED has elsewhere.
+pub(crate) fn another_layer(
+    have: &[Member<'_, '_>],
+    want: &[Member<'_, '_>],
+    depth: usize,
+    sides: (Side<'_>, Side<'_>),
+) -> bool {
+    let same = |have: &Member<'_, '_>| want.iter().find(|want| want.component == have.component);
+    have.iter().any(|have| {
+        let is_other = |want| compare(have, want, depth, sides).names == Some(false);
+        have.entries.iter().all(|entry| sides.0.full_names[entry.variable].is_none())
+            && same(have).is_some_and(is_other)
+    })
+}
+
 /// Returns the members below a level by stem, each list in the order of the numbers.
 pub(crate) fn stems<'e, 'a>(
     entries: &[&'e Entry<'a>],
