@@ -49,10 +49,10 @@ impl Args {
         let variable = find_variable(&checkpoint.catalog, &self.name)?;
         match view::format(&self.form) {
             None => writeln!(io::stdout(), "{:#}", view::info(&checkpoint.catalog, variable))?,
-            Some(_) if let Some(damage) = variable.tensor.damage() => {
-                return Err(anyhow!("{}: damaged: {}", variable.name, damage.what));
-            }
             Some(format) => {
+                if let Some(damage) = variable.tensor.damage() {
+                    return Err(anyhow!("{}: damaged: {}", variable.name, damage.what));
+                }
                 let file = (format.file)(variable);
                 let file =
                     file.map_err(|why| anyhow!("{}: no {} form: {why}", variable.name, format.name))?;
