@@ -1,7 +1,6 @@
 //! The flags that define a map, which most commands have, and the code that opens a source through the map.
 
 use std::fs;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -11,10 +10,10 @@ use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command};
 
 use crate::catalog::{H5_LAYOUTS, H5Layout};
 use crate::cli::error::{ParseError, Usage};
-use crate::cli::flags::overlay_flags;
+use crate::cli::flags::like_flags::{FIT, LIKE, LikeFlags, MISSING, NEW, PAIR};
 use crate::cli::flags::overlay_flags::{OVERLAY, OverlayFlags, TAKE};
+use crate::cli::flags::{like_flags, overlay_flags};
 use crate::cli::output::terminal;
-use crate::cli::output::terminal::counted;
 use crate::map::Map;
 use crate::map::builtin::{BuiltinMap, SIGN, UnknownMap};
 use crate::map::flags::Flag;
@@ -24,8 +23,7 @@ use crate::name::quoted;
 use crate::source;
 use crate::source::Checkpoint;
 use crate::transform::kind::{TARGETS, Target};
-use crate::transform::like::options::{FIT as FITS, MISSING as MISSINGS, Pair, Rule, Selector};
-use crate::transform::like::{Choices, Likeness, Wanted};
+use crate::transform::like::Likeness;
 use crate::transform::{MATCHINGS, Matching, Transform, Transformed};
 
 /// The map of a command line.
@@ -35,8 +33,7 @@ pub(crate) struct MapFlags {
     flags: Vec<Flag>,
     files: Vec<PathBuf>,
     target: Option<Target>,
-    like: Option<PathBuf>,
-    choices: Choices,
+    like: LikeFlags,
     matching: Option<Matching>,
     h5_layout: Option<H5Layout>,
     /// All these flags, quoted for a shell.
@@ -55,11 +52,6 @@ struct Row {
 const HEADING: &str = "Map";
 const FILES: &str = "map";
 const TARGET: &str = "target";
-const LIKE: &str = "like";
-const MISSING: &str = "missing";
-const FIT: &str = "fit";
-const PAIR: &str = "pair";
-const NEW: &str = "new";
 const MATCH: &str = "match";
 const LAYOUT: &str = "h5-layout";
 
@@ -109,15 +101,12 @@ impl Row {
 }
 
 /// Returns the flags that apply to the whole checkpoint, after the rules.
-fn ends() -> [Arg; 8] {
+fn ends() -> [Arg; 3] {
     // A test compares the words with the tables.
     let arg = |name: &'static str| Arg::new(name).long(name).help_heading(HEADING);
     let choice = |name: &'static str, value: &'static str| {
         let words: Vec<_> = value.split('|').collect();
         arg(name).value_name(value).value_parser(PossibleValuesParser::new(words)).hide_possible_values(true)
-    };
-    let many = |name: &'static str, value: &'static str| {
-        arg(name).value_name(value).action(ArgAction::Append).requires(LIKE)
     };
     [
         choice(TARGET, "object|name")
@@ -126,36 +115,6 @@ fn ends() -> [Arg; 8] {
                 "Convert to the kind of checkpoint that a program reads: object for tf.train.Checkpoint and Keras, name \
                  for tf.compat.v1.train.Saver",
             ),
-        arg(LIKE)
-            .value_name("WANTED")
-            .value_parser(clap::value_parser!(PathBuf))
-            .help("Take names, order and object graph from WANTED")
-            .long_help(
-                "After the map, take names, order and object graph from WANTED: a checkpoint that the restoring program \
-                 wrote, a SavedModel, a graph of TF1 (.meta), or a table from ls --tsv",
-            ),
-        many(MISSING, "[PATTERN=]zeros|like")
-            .value_parser(|text: &str| Rule::parse(text, MISSINGS).map(|_| text.to_owned()))
-            .help("Fill variables that only WANTED has: 'head/**=like'")
-            .long_help(
-                "Fill variables that only WANTED has: with WANTED's values (like), or with neutral values (zeros: ones \
-                 for gamma and variances). PATTERN selects WANTED's variables; the first that matches counts. Without \
-                 PATTERN it is refused if fewer than half of the wanted weights have a source",
-            ),
-        many(FIT, "[PATTERN=]like")
-            .value_parser(|text: &str| Rule::parse(text, FITS).map(|_| text.to_owned()))
-            .help("Fill the rest of a short axis with WANTED's: emb=like")
-            .long_help(
-                "Fill the rest of a short axis with WANTED's values. Without PATTERN, only new rows of embeddings are \
-                 filled; PATTERN selects others",
-            ),
-        many(PAIR, "HAVE=WANTED")
-            .value_parser(|text: &str| Pair::parse(text).map(|_| text.to_owned()))
-            .help("Pair a variable or a layer with one of WANTED"),
-        many(NEW, "NAME")
-            .value_parser(|text: &str| Selector::parse(text).map(|_| text.to_owned()))
-            .help("A variable or a layer that only WANTED has")
-            .long_help("A variable or a layer of WANTED that the source does not have; it takes WANTED's own values"),
         choice(MATCH, "name|position")
             .requires(OTHERS)
             .help("Pair variables by full name or by position")
@@ -183,8 +142,9 @@ impl clap::Args for MapFlags {
         let files =
             files.value_parser(clap::value_parser!(PathBuf)).action(ArgAction::Append).help_heading(HEADING);
         let others = ArgGroup::new(OTHERS).args([LIKE, OVERLAY]).multiple(true);
-        let command = command.arg(files).args(ROWS.iter().map(Row::arg));
-        command.args(overlay_flags::args(HEADING)).args(ends()).group(others)
+        let command = command.arg(files).args(ROWS.iter().map(Row::arg)).args(overlay_flags::args(HEADING));
+        let [target, matching, layout] = ends();
+        command.arg(target).args(like_flags::args(HEADING)).args([matching, layout]).group(others)
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -205,13 +165,8 @@ impl clap::FromArgMatches for MapFlags {
         self.flags.extend(found.into_iter().map(|(_, flag)| flag));
         let word = |name| matches.get_one::<String>(name);
         self.target = word(TARGET).and_then(|kind| one_of(TARGETS, kind).ok()).or(self.target);
-        for name in [MISSING, FIT, PAIR, NEW] {
-            // The values are valid: their parsers have accepted them.
-            let values = matches.get_many::<String>(name).into_iter().flatten();
-            values.for_each(|value| _ = self.choose(name, value));
-        }
+        self.like.update(matches);
         self.matching = word(MATCH).and_then(|by| one_of(MATCHINGS, by).ok()).or(self.matching);
-        self.like = matches.get_one::<PathBuf>(LIKE).cloned().or_else(|| self.like.take());
         let layout = word(LAYOUT).and_then(|name| one_of(H5_LAYOUTS, name).ok());
         self.h5_layout = layout.or(self.h5_layout);
         self.overlays.update(matches);
@@ -288,8 +243,7 @@ impl MapFlags {
             OVERLAY => self.overlays.add_overlay(value.into()),
             TAKE => self.overlays.add_take(value)?,
             TARGET => self.target = Some(one_of(TARGETS, value)?),
-            LIKE => self.like = Some(value.into()),
-            MISSING | FIT | PAIR | NEW => self.choose(name, value)?,
+            LIKE | MISSING | FIT | PAIR | NEW => self.like.set(name, value)?,
             MATCH => self.matching = Some(one_of(MATCHINGS, value)?),
             LAYOUT => self.h5_layout = Some(one_of(H5_LAYOUTS, value)?),
             _ => return Err("it is not a flag of the map".into()),
@@ -298,28 +252,12 @@ impl MapFlags {
         Ok(())
     }
 
-    /// Adds a decision about what `--like` leaves open.
-    ///
-    /// # Errors
-    /// The form of the value, if it is invalid.
-    fn choose(&mut self, name: &str, value: &str) -> Result<(), String> {
-        match name {
-            MISSING => self.choices.missing.push(Rule::parse(value, MISSINGS)?),
-            FIT => self.choices.fit.push(Rule::parse(value, FITS)?),
-            PAIR => self.choices.pairs.push(Pair::parse(value)?),
-            _ => self.choices.new.push(Selector::parse(value)?),
-        }
-        Ok(())
-    }
-
     /// Returns an error message for each flag that requires another flag that is missing.
     #[cfg(feature = "fuse")]
     pub(crate) fn lacks(&self) -> Vec<String> {
-        let (fills, is_alone) = (!self.choices.is_empty(), self.like.is_none());
-        let fills = (fills && is_alone).then(|| format!("{MISSING}, {FIT}, {PAIR} and {NEW} need {LIKE}=…"));
-        let pairs = self.matching.is_some() && is_alone && !self.overlays.has_whole();
+        let pairs = self.matching.is_some() && !self.like.is_given() && !self.overlays.has_whole();
         let pairs = pairs.then(|| format!("{MATCH} needs {LIKE}=… or {OVERLAY}=…"));
-        fills.into_iter().chain(pairs).collect()
+        self.like.lacks().into_iter().chain(pairs).collect()
     }
 
     /// Returns the flags, quoted for use in another command line.
@@ -336,8 +274,7 @@ impl MapFlags {
 
     /// Returns the transform that the flags define: the overlays, the map, and the steps after it.
     pub(crate) fn transform(&self) -> anyhow::Result<Transform> {
-        let like =
-            self.like.as_deref().map(|path| anyhow::Ok((wanted(path)?, self.choices.clone()))).transpose()?;
+        let like = self.like.open()?;
         let map = self.parse()?;
         let overlays = self.overlays.open(map.salvages())?;
         let Self { target, matching, h5_layout, .. } = *self;
@@ -377,8 +314,7 @@ impl MapFlags {
 
     /// Returns the result of `--like`: a line for each kind of variables, followed by their names.
     pub(crate) fn summary(&self, likeness: &Likeness) -> Vec<String> {
-        let wanted = self.like.as_deref().unwrap_or(Path::new("WANTED"));
-        summary(likeness, &wanted.display().to_string())
+        self.like.summary(likeness)
     }
 }
 
@@ -419,53 +355,6 @@ fn elsewhere(unknown: UnknownMap, path: &Path) -> anyhow::Error {
     }
 }
 
-/// The maximum number of names that are listed of one kind.
-const LISTED: usize = 20;
-
-/// Returns the result of `--like`: a line for each kind of variables, followed by their names.
-fn summary(likeness: &Likeness, wanted: &str) -> Vec<String> {
-    let Likeness { found, by_position, filled, fitted, extra } = likeness;
-    let counted_so = if *by_position > 0 {
-        format!(", {by_position} of them by number or position")
-    } else {
-        String::new()
-    };
-    let found = counted(*found, "variable");
-    let mut lines = vec![format!("  --like {wanted}: {found} with the source's values{counted_so}")];
-    for (names, what) in
-        [(fitted, "with the rest of WANTED's"), (filled, "filled in"), (extra, "of the source's left out")]
-    {
-        if !names.is_empty() {
-            lines.push(format!("  {} {what}:", names.len()));
-            lines.extend(names.iter().take(LISTED).map(|name| format!("    {name}")));
-            lines.extend((names.len() > LISTED).then(|| format!("    … and {} more", names.len() - LISTED)));
-        }
-    }
-    lines
-}
-
-/// Reads the argument of `--like`: a graph (.meta), a table, or a checkpoint.
-fn wanted(path: &Path) -> anyhow::Result<Wanted> {
-    let (name, extension) = (path.display().to_string(), path.extension().and_then(|end| end.to_str()));
-    if path.is_file() && extension == Some("meta") {
-        let catalog = source::wanted_by_graph(path).with_context(|| format!("--like {name}"))?;
-        return Ok(Wanted::valueless(name, catalog));
-    }
-    if path.is_file() && (extension == Some("tsv") || is_table(path)) {
-        let text = fs::read(path).with_context(|| name.clone())?;
-        return Ok(Wanted::table(name, &text)?);
-    }
-    // The path must be absolute, because a process that has left this directory reads the values again.
-    let checkpoint = source::open(&std::path::absolute(path)?).with_context(|| format!("--like {name}"))?;
-    checkpoint.warnings.iter().for_each(terminal::warning);
-    Ok(Wanted::checkpoint(name, checkpoint.catalog))
-}
-
-fn is_table(path: &Path) -> bool {
-    let mut start = [0; 5];
-    fs::File::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok() && &start == b"name\t"
-}
-
 /// Returns this command line, to which flags can be added. It is empty if it ends in another command.
 pub(crate) fn command_line() -> String {
     let words: Vec<_> = std::env::args().skip(1).map(|word| quoted(&word)).collect();
@@ -484,8 +373,6 @@ mod tests {
         let joined = |words: Vec<&str>| words.join("|");
         let tables = [
             (TARGET, joined(TARGETS.iter().map(|(word, _)| *word).collect())),
-            (MISSING, format!("[PATTERN=]{}", joined(MISSINGS.iter().map(|(word, _)| *word).collect()))),
-            (FIT, format!("[PATTERN=]{}", joined(FITS.iter().map(|(word, _)| *word).collect()))),
             (MATCH, joined(MATCHINGS.iter().map(|(word, _)| *word).collect())),
             (LAYOUT, joined(H5_LAYOUTS.iter().map(|(word, _)| *word).collect())),
         ];

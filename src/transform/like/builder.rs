@@ -167,15 +167,21 @@ impl<'a> Builder<'a> {
                 None
             }
             Candidates::OtherOptimizer(other) => {
-                let class = |side: &Checkpoint<'_>, at: usize| {
-                    side.roles[at].state().and_then(|state| state.optimizer.clone()).unwrap_or_default()
-                };
-                let classes = [class(self.source, other), class(self.target, at)];
-                let problem = Problem::OtherOptimizer { name: of_source(other), other: name(), classes };
-                self.mismatch.push(problem);
+                self.other_optimizer(at, other);
                 None
             }
         }
+    }
+
+    /// Records that a value of the source belongs to an optimizer of another class.
+    fn other_optimizer(&mut self, at: usize, other: usize) {
+        let class = |side: &Checkpoint<'_>, at: usize| {
+            side.roles[at].state().and_then(|state| state.optimizer.clone()).unwrap_or_default()
+        };
+        let words = |side: &Checkpoint<'_>, at: usize| in_words(&side.catalog.variables[at]);
+        let classes = [class(self.source, other), class(self.target, at)];
+        let (name, other) = (words(self.source, other), words(self.target, at));
+        self.mismatch.push(Problem::OtherOptimizer { name, other, classes });
     }
 
     /// Records that a variable of the source is used.
