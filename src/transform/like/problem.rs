@@ -124,11 +124,9 @@ impl fmt::Display for Problem {
             }
             Self::NoWeights { is_wanted, variables } => {
                 let side = if *is_wanted { "WANTED has" } else { "the source has" };
-                write!(
-                    f,
-                    "{side} no weights in it: {}, none of which a model has. {NO_WEIGHTS}",
-                    counted(*variables)
-                )
+                let unless = if *is_wanted { "" } else { "unless a rule left them out, " };
+                let counted = counted(*variables);
+                write!(f, "{side} no weights in it, only {counted} of TensorFlow's own: {unless}{NO_WEIGHTS}")
             }
             Self::Unknown { flag, name, is_wanted, nearest } => {
                 let side = if *is_wanted { "WANTED" } else { "the source" };
@@ -148,7 +146,7 @@ impl fmt::Display for Problem {
 }
 
 /// The explanation of a checkpoint without weights.
-const NO_WEIGHTS: &str = "The model was not built when it was saved (a Sequential without an Input), or it keeps its \
+const NO_WEIGHTS: &str = "the model was not built when it was saved (a Sequential without an Input), or it keeps its \
 layers in a list, which Keras 3 does not show to tf.train.Checkpoint. Restoring it changes nothing, and assert_consumed() \
 passes.\n  help: build the model first (model(x)) and save again; for lists use model.save_weights(\"x.weights.h5\")";
 
@@ -161,7 +159,7 @@ pub(crate) fn no_weights(catalog: &Catalog) -> Option<String> {
     let variables = catalog.variables.len();
     let is_bare = (1..=SEARCHED).contains(&variables) && num_weights(catalog) == 0;
     is_bare
-        .then(|| format!("no weights in it: {}, none of which a model has. {NO_WEIGHTS}", counted(variables)))
+        .then(|| format!("no weights in it, only {} of TensorFlow's own: {NO_WEIGHTS}", counted(variables)))
 }
 
 fn counted(variables: usize) -> String {
