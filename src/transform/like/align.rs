@@ -85,6 +85,13 @@ impl<'e, 'a> Level<'e, 'a> {
     /// Pairs the variables that end here, and returns the levels below.
     fn align(self, sides: (Side<'_>, Side<'_>), result: &mut Alignment) -> Vec<Self> {
         let Self { depth, trust, group, .. } = self;
+        if group.is_none() && self.is_same(sides) {
+            for (have, want) in self.have.iter().zip(&self.want) {
+                let trust = if want.counts(depth) { trust.max(Trust::Counted) } else { trust };
+                result.pairs[want.variable].push((trust, have.variable));
+            }
+            return vec![];
+        }
         let ends = |entry: &&&Entry<'_>| entry.components.len() == depth;
         for want in self.want.iter().filter(ends) {
             let found = self.have.iter().filter(ends).map(|have| (trust, have.variable));
@@ -106,6 +113,17 @@ impl<'e, 'a> Level<'e, 'a> {
             }
         }
         below
+    }
+
+    /// Returns true if both sides have the same names, with the same shapes and full names. Then nothing is open.
+    fn is_same(&self, sides: (Side<'_>, Side<'_>)) -> bool {
+        let same = |(have, want): (&&Entry<'_>, &&Entry<'_>)| {
+            let (one, other) = (have.variable, want.variable);
+            have.below(self.depth) == want.below(self.depth)
+                && sides.0.shapes[one] == sides.1.shapes[other]
+                && sides.0.full_names[one] == sides.1.full_names[other]
+        };
+        self.have.len() == self.want.len() && self.have.iter().zip(&self.want).all(same)
     }
 
     /// Pairs the members of one stem.

@@ -39,6 +39,16 @@ impl<'a> Entry<'a> {
     pub(crate) fn new(name: &'a [u8], variable: usize) -> Self {
         Self { components: name.split(|&byte| byte == b'/').collect(), variable }
     }
+
+    /// Returns the components from a depth on.
+    pub(crate) fn below(&self, depth: usize) -> &[&'a [u8]] {
+        self.components.get(depth..).unwrap_or_default()
+    }
+
+    /// Returns true if a component from a depth on has a number.
+    pub(crate) fn counts(&self, depth: usize) -> bool {
+        self.below(depth).iter().any(|component| Numbered::parse(component).number.is_some())
+    }
 }
 
 /// The entries of one side below one component.
