@@ -1,6 +1,6 @@
 //! The builder of the result: each wanted variable with its value, or the reason why it has none.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::catalog::{Origin, Variable};
@@ -38,6 +38,8 @@ pub(crate) struct Builder<'a> {
     weights: WeightCounts,
     /// The indices of the wanted variables without a source.
     lacking: Vec<usize>,
+    /// The unlike groups, each with the number of its wanted variables.
+    grouped: BTreeMap<usize, usize>,
 }
 
 /// The wanted weights that no pattern and no other flag names, which tell a few new ones from a wrong WANTED.
@@ -81,6 +83,7 @@ impl<'a> Builder<'a> {
             used: vec![None; source.names.len()],
             weights: WeightCounts::default(),
             lacking: vec![],
+            grouped: BTreeMap::new(),
             source,
             target,
             wanted,
@@ -100,6 +103,7 @@ impl<'a> Builder<'a> {
         for (at, candidates) in candidates.into_iter().enumerate() {
             variables.extend(self.variable(at, candidates));
         }
+        self.check_groups();
         self.check_weights();
         if let Some(bytes) = excess(&variables) {
             self.mismatch.push(Problem::TooLarge { bytes });
@@ -142,9 +146,8 @@ impl<'a> Builder<'a> {
             Candidates::One(source, how) => {
                 self.take(at, source);
                 let found = self.found(at, source, how);
-                self.weights.found +=
-                    usize::from(counts && found.as_ref().is_some_and(|(_, has_source)| *has_source));
-                found.map(|(variable, _)| variable)
+                self.weights.found += usize::from(counts && found.is_some());
+                found
             }
             Candidates::None | Candidates::New => {
                 self.weights.is_filled |= counts && self.missing[at].is_some();
@@ -158,7 +161,7 @@ impl<'a> Builder<'a> {
             }
             Candidates::Group(group) => {
                 self.lacking.push(at);
-                self.in_group(group);
+                *self.grouped.entry(group).or_default() += 1;
                 None
             }
             Candidates::OtherState(own, other) => {
@@ -196,9 +199,8 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// Returns the variable with the source's value, and true if all of that value is in it. Otherwise records a
-    /// problem.
-    fn found(&mut self, at: usize, source: usize, how: How) -> Option<(Variable, bool)> {
+    /// Returns the variable with the source's value, or records a problem.
+    fn found(&mut self, at: usize, source: usize, how: How) -> Option<Variable> {
         let (wanted, source) = (&self.target.catalog.variables[at], &self.source.catalog.variables[source]);
         let (have, want) = (&source.tensor, &wanted.tensor);
         let of = || (in_words(wanted), in_words(source));
@@ -234,7 +236,7 @@ impl<'a> Builder<'a> {
         };
         let renamed = Origin { name: source.name.clone(), rule: "--like".into(), value: None };
         let origin = if source.name == wanted.name { None } else { Some(renamed) };
-        Some((Variable { tensor, origin: source.origin.clone().or(origin), ..wanted.clone() }, true))
+        Some(Variable { tensor, origin: source.origin.clone().or(origin), ..wanted.clone() })
     }
 
     /// Returns a variable that the source does not have, with the value that the flags choose.
@@ -277,9 +279,8 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// Counts a wanted variable of an unlike group.
-    fn in_group(&mut self, group: usize) {
-        let members = &self.found.groups[group];
+    /// Reports the unlike groups.
+    fn check_groups(&mut self) {
         let layers = |side: &Checkpoint<'_>, members: &[(Vec<u8>, Vec<usize>)]| -> Vec<String> {
             let words: Vec<_> =
                 members.iter().map(|(name, variables)| layer(side, name, variables)).collect();
@@ -294,8 +295,11 @@ impl<'a> Builder<'a> {
                 .map(|member| shape(member).map_or(String::new(), |shape| format!("  {shape}")));
             words.into_iter().zip(shapes).map(|(word, shape)| word + &shape).collect()
         };
-        let (have, want) = (layers(self.source, &members.have), layers(self.target, &members.want));
-        self.mismatch.count(have, want);
+        for (group, variables) in &self.grouped {
+            let members = &self.found.groups[*group];
+            let (have, want) = (layers(self.source, &members.have), layers(self.target, &members.want));
+            self.mismatch.count(have, want, *variables);
+        }
     }
 
     /// Checks whether the wanted weights have a source, if a flag without a pattern fills some.

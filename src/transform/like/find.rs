@@ -28,7 +28,7 @@ use crate::transform::like::states::States;
 pub(crate) struct Found {
     /// The match of each wanted variable.
     pub(crate) candidates: Vec<Candidates>,
-    /// The groups that the two sides do not count alike.
+    /// The groups that the two sides do not count alike: those of paths, then those of full names.
     pub(crate) groups: Vec<Group>,
     /// The selections of `--pair` and `--new` that select nothing: the flag, and true if it is WANTED's side.
     pub(crate) unknown: Vec<(String, Selector, bool)>,
@@ -58,9 +58,9 @@ pub(crate) fn find(
             })
         }
     };
-    let mut search = Search { source, wanted, paths, by_full_name, matching, groups: vec![] };
+    let search = Search { source, wanted, paths, by_full_name, matching };
     let mut candidates: Vec<_> = (0..wanted.names.len()).map(|at| search.candidates(at, &forced)).collect();
-    let groups = std::mem::take(&mut search.groups);
+    let groups = [search.paths.groups, search.by_full_name.groups].concat();
     yield_claimed(&mut candidates, &groups);
     States::new(source, wanted, matching).find(&mut candidates);
     Found { candidates, groups, unknown: forced.unknown }
@@ -240,8 +240,6 @@ struct Search<'s> {
     paths: Alignment,
     by_full_name: Alignment,
     matching: Option<Matching>,
-    /// The unlike groups that some variable is in.
-    groups: Vec<Group>,
 }
 
 /// The evidence of one kind of name for one wanted variable.
@@ -284,7 +282,7 @@ impl Reading {
 
 impl Search<'_> {
     /// Returns the match of a wanted variable. That of an optimizer's state follows later.
-    fn candidates(&mut self, at: usize, forced: &Forced) -> Candidates {
+    fn candidates(&self, at: usize, forced: &Forced) -> Candidates {
         if let Some(decided) = &forced.decided[at] {
             return decided.clone();
         }
@@ -306,8 +304,8 @@ impl Search<'_> {
             },
             (Reading::One(one, _), ..) => Candidates::One(*one, How::Position),
             (_, Reading::Many(several), _) => many(several, How::FullName),
-            (Reading::Unlike { group, .. }, ..) => self.group(&self.paths.groups[*group].clone()),
-            (_, Reading::Unlike { group, .. }, _) => self.group(&self.by_full_name.groups[*group].clone()),
+            (Reading::Unlike { group, .. }, ..) => Candidates::Group(*group),
+            (_, Reading::Unlike { group, .. }, _) => Candidates::Group(self.paths.groups.len() + group),
             _ => self.shared_full_name(at),
         }
     }
@@ -330,14 +328,6 @@ impl Search<'_> {
         let same: Vec<_> =
             all.filter(|(_, names)| names.full_name.as_ref() == Some(name)).map(|(at, _)| at).collect();
         if same.len() < 2 { Candidates::None } else { many(&same, How::FullName) }
-    }
-
-    fn group(&mut self, group: &Group) -> Candidates {
-        let known = self.groups.iter().position(|known| known == group);
-        Candidates::Group(known.unwrap_or_else(|| {
-            self.groups.push(group.clone());
-            self.groups.len() - 1
-        }))
     }
 }
 

@@ -147,8 +147,8 @@ impl LikeMismatch {
         self.problems.is_empty()
     }
 
-    /// Counts a wanted variable of an unlike group, whose members are given.
-    pub(crate) fn count(&mut self, have: Vec<String>, want: Vec<String>) {
+    /// Adds wanted variables to the unlike group with these members.
+    pub(crate) fn count(&mut self, have: Vec<String>, want: Vec<String>, more: usize) {
         let known = self.problems.iter_mut().find_map(|problem| match problem {
             Problem::Group { have: old, want: new, variables } if *old == have && *new == want => {
                 Some(variables)
@@ -156,8 +156,8 @@ impl LikeMismatch {
             _ => None,
         });
         match known {
-            Some(variables) => *variables += 1,
-            None => self.problems.push(Problem::Group { have, want, variables: 1 }),
+            Some(variables) => *variables += more,
+            None => self.problems.push(Problem::Group { have, want, variables: more }),
         }
     }
 
