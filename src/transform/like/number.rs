@@ -15,19 +15,25 @@ pub(crate) struct Numbered<'a> {
 impl<'a> Numbered<'a> {
     /// Splits a component.
     pub(crate) fn parse(component: &'a [u8]) -> Self {
-        let plain = Self { stem: component, number: None };
-        let digits = component.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
-        let (rest, number) = component.split_at(component.len() - digits);
-        let Some(number) = str::from_utf8(number).ok().and_then(|number| number.parse().ok()) else {
-            return plain;
-        };
-        let number = Some(number);
-        match rest {
-            [] => Self { stem: b"", number },
-            [.., b'-'] => Self { stem: rest, number },
-            [stem @ .., b'_'] if !stem.is_empty() => Self { stem, number },
-            _ => plain,
+        let number = |digits| str::from_utf8(digits).ok()?.parse().ok();
+        let split = split(component).and_then(|(stem, digits)| Some((stem, number(digits)?)));
+        match split {
+            Some((stem, number)) => Self { stem, number: Some(number) },
+            None => Self { stem: component, number: None },
         }
+    }
+}
+
+/// Splits a component that counts into the part before its number and the digits: `dense` and `3` of `dense_3`, nothing
+/// and `2` of `2`.
+pub(crate) fn split(component: &[u8]) -> Option<(&[u8], &[u8])> {
+    let digits = component.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    let (rest, digits) = component.split_at(component.len() - digits);
+    match rest {
+        _ if digits.is_empty() => None,
+        [] | [.., b'-'] => Some((rest, digits)),
+        [stem @ .., b'_'] if !stem.is_empty() => Some((stem, digits)),
+        _ => None,
     }
 }
 

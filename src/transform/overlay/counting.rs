@@ -11,6 +11,7 @@ use std::collections::{BTreeSet, HashMap};
 use crate::catalog::{Catalog, Variable};
 use crate::name::{Name, printable};
 use crate::slot_names;
+use crate::transform::like::number::split;
 use crate::transform::overlay::error::{Fault, Reading};
 use crate::transform::overlay::{Overlay, optimizer_state, stays};
 
@@ -97,15 +98,7 @@ pub(crate) fn disagree(here: &Variable, there: &Variable) -> bool {
 
 /// Returns the part of a component before its number: `dense` of `dense_3`, nothing of `2`.
 fn stem(component: &[u8]) -> Option<&[u8]> {
-    let digits = component.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
-    let stem = &component[..component.len() - digits];
-    match (digits, stem) {
-        (0, _) => None,
-        (_, []) => Some(stem),
-        (_, [stem @ .., b'_']) if !stem.is_empty() => Some(stem),
-        (_, [.., b'-']) => Some(stem),
-        _ => None,
-    }
+    split(component).map(|(stem, _)| stem)
 }
 
 /// Returns the groups of a name's components, each with the component. A component without a number is the first of
