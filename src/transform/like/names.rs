@@ -5,9 +5,8 @@ use std::collections::HashMap;
 use crate::catalog::{Catalog, Variable};
 use crate::graph::key;
 use crate::name::Name;
+use crate::remap::objects::plan::selection::TRAINED;
 
-/// The edge below which Keras 3's optimizers list the weights that they train.
-const WEIGHTS: &[u8] = b"_trainable_variables";
 /// The maximum number of paths of a variable that are tried, shortest first.
 const PATHS: usize = 64;
 
@@ -47,7 +46,7 @@ fn paths(catalog: &Catalog, variable: &Variable) -> Vec<Vec<u8>> {
     };
     let mut paths: Vec<_> = catalog.paths(variable, PATHS).into_iter().map(whole).collect();
     // Positions in an optimizer's list of weights count only if the variable has no other path.
-    let lists = |path: &Vec<u8>| path.split(|&byte| byte == b'/').any(|edge| edge == WEIGHTS);
+    let lists = |path: &Vec<u8>| path.split(|&byte| byte == b'/').any(|edge| edge == TRAINED.as_bytes());
     if paths.iter().any(|path| !lists(path)) {
         paths.retain(|path| !lists(path));
     }
