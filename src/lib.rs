@@ -49,6 +49,7 @@ pub mod remap;
 pub(crate) mod slot_names;
 pub mod source;
 pub mod source_file;
+pub(crate) mod suggest;
 pub mod tensor;
 pub mod transform;
 pub mod tree;

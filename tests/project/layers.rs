@@ -33,6 +33,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("map", &["dtype", "extent", "name", "op", "source_file", "tensor"]),
     ("remap", &["catalog", "dtype", "extent", "format", "graph", "map", "name", "op", "slot_names", "tensor"]),
     ("transform", &["cache", "catalog", "dtype", "extent", "format", "graph", "map", "name", "remap", "slot_names", "source_file", "tensor"]),
+    ("suggest", &["catalog", "dtype", "name", "tensor"]),
     // From a catalog to files.
     ("view", &["cache", "catalog", "checksums", "dtype", "extent", "format", "graph", "name", "op", "source_file", "tensor"]),
     ("tree", &["catalog", "extent", "format", "graph", "name", "source_file", "view"]),

@@ -1,15 +1,12 @@
 //! `--like` and the flags that decide what it leaves open. This module opens WANTED and summarizes the result.
 
-use std::fs;
-use std::io::Read;
-use std::path::{Path, PathBuf, absolute};
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::{Arg, ArgAction, ArgMatches};
 
-use crate::cli::output::terminal;
+use crate::cli::flags::listing::Listing;
 use crate::cli::output::terminal::counted;
-use crate::source;
 use crate::transform::like::options::{FIT as FITS, MISSING as MISSINGS, Pair, Rule, Selector};
 use crate::transform::like::{Choices, Likeness, Wanted};
 
@@ -107,7 +104,8 @@ impl LikeFlags {
 
     /// Opens WANTED. `None` if the flag is not given.
     pub(crate) fn open(&self) -> anyhow::Result<Option<(Wanted, Choices)>> {
-        let wanted = self.wanted.as_deref().map(wanted).transpose()?;
+        let open = |path: &Path| Listing::open(path).with_context(|| format!("--like {}", path.display()));
+        let wanted = self.wanted.as_deref().map(open).transpose()?.map(Listing::into_wanted);
         Ok(wanted.map(|wanted| (wanted, self.choices.clone())))
     }
 
@@ -141,28 +139,6 @@ fn summary(likeness: &Likeness, wanted: &str) -> Vec<String> {
         }
     }
     lines
-}
-
-/// Reads the argument of `--like`: a graph (.meta), a table, or a checkpoint.
-fn wanted(path: &Path) -> anyhow::Result<Wanted> {
-    let (name, extension) = (path.display().to_string(), path.extension().and_then(|end| end.to_str()));
-    if path.is_file() && extension == Some("meta") {
-        let catalog = source::wanted_by_graph(path).with_context(|| format!("--like {name}"))?;
-        return Ok(Wanted::valueless(name, catalog));
-    }
-    if path.is_file() && (extension == Some("tsv") || is_table(path)) {
-        let text = fs::read(path).with_context(|| name.clone())?;
-        return Ok(Wanted::table(name, &text)?);
-    }
-    // The path must be absolute, because a process that has left this directory reads the values again.
-    let checkpoint = source::open(&absolute(path)?).with_context(|| format!("--like {name}"))?;
-    checkpoint.warnings.iter().for_each(terminal::warning);
-    Ok(Wanted::checkpoint(name, checkpoint.catalog))
-}
-
-fn is_table(path: &Path) -> bool {
-    let mut start = [0; 5];
-    fs::File::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok() && &start == b"name\t"
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ pub(crate) mod completer;
 #[cfg(test)]
 pub(crate) mod examples;
 pub(crate) mod like_flags;
+pub(crate) mod listing;
 pub(crate) mod map_flags;
 pub(crate) mod other_words;
 pub(crate) mod overlay_flags;

@@ -40,7 +40,6 @@ pub(crate) use crate::transform::like::mismatch::LikeMismatch;
 pub(crate) use crate::transform::like::options::{Choices, Matching};
 #[cfg(test)]
 pub(crate) use crate::transform::like::problem::Problem;
-pub(crate) use crate::transform::like::table::Fault;
 
 /// The checkpoint or table that the result must look like.
 pub(crate) struct Wanted {
@@ -70,19 +69,10 @@ impl Wanted {
         Self { name, catalog, has_values: true }
     }
 
-    /// Creates a goal from names, dtypes and shapes without values, called `name` in messages.
+    /// Creates a goal from names, dtypes and shapes without values, called `name` in messages. Without an object graph, the
+    /// result is name-based.
     pub(crate) fn valueless(name: String, catalog: Catalog) -> Self {
         Self { name, catalog, has_values: false }
-    }
-
-    /// Creates a goal from a table with the columns of `ls --tsv`. It has names and no graph, so the result is
-    /// name-based.
-    ///
-    /// # Errors
-    /// Every invalid line.
-    pub(crate) fn table(name: String, text: &[u8]) -> Result<Self, Fault> {
-        let catalog = table::decode(&name, text)?;
-        Ok(Self { name, catalog, has_values: false })
     }
 }
 

@@ -427,7 +427,10 @@ fn an_unknown_name_in_a_flag_is_reported_with_its_side() {
 #[test]
 fn a_table_gives_names_but_no_values() {
     let source = plain(&[("a", &[2], 1)]);
-    let wanted = Wanted::table("w.tsv".into(), b"name\tdtype\tshape\na\tuint8\t2\nb\tuint8\t3\n").unwrap();
+    let wanted = Wanted::valueless(
+        "w.tsv".into(),
+        table::decode("w.tsv", b"name\tdtype\tshape\na\tuint8\t2\nb\tuint8\t3\n").unwrap(),
+    );
     assert_eq!(
         made(&source, &wanted, &["missing b=zeros"]).unwrap().0,
         shown(&[("a", &[1, 1]), ("b", &[0, 0, 0])])
@@ -452,7 +455,10 @@ fn a_missing_save_counter_is_taken_from_wanted() {
 fn values_that_exceed_a_files_size_are_rejected() {
     let source = plain(&[("w", &[1], 1)]);
     let rows: String = (0..3).map(|i| format!("v{i}\tuint8\t{}\n", 1u64 << 62)).collect();
-    let wanted = Wanted::table("w.tsv".into(), format!("name\tdtype\tshape\n{rows}").as_bytes()).unwrap();
+    let wanted = Wanted::valueless(
+        "w.tsv".into(),
+        table::decode("w.tsv", format!("name\tdtype\tshape\n{rows}").as_bytes()).unwrap(),
+    );
     let mismatch = made(&source, &wanted, &["missing **=zeros"]).unwrap_err();
     assert!(
         mismatch.problems().iter().any(|problem| matches!(problem, Problem::TooLarge { .. })),
