@@ -9,9 +9,32 @@
 //!
 //! Only pairs of which the suggestion is [sure](Confidence::Sure) are ever applied.
 
-use crate::catalog::Catalog;
+mod assignment;
+mod change;
+mod doubt;
+mod keras_vars;
+mod leaf_role;
+mod learned;
+mod name_system;
+mod orientation;
+mod pool;
+mod problem;
+mod side;
+mod slot;
+mod solution;
+mod synonyms;
+mod template;
+mod variables;
+mod vocabulary;
+mod words;
+
+use crate::catalog::{Catalog, Variable};
 use crate::dtype::Dtype;
+use crate::name::Name;
+use crate::slot_names::slots;
+use crate::suggest::name_system::systems;
 use crate::tensor::Shape;
+use crate::transform::like::role::{Role, roles};
 
 /// A variable of one of the two sides.
 #[derive(Clone, Debug)]
@@ -22,6 +45,8 @@ pub(crate) struct Item {
     pub(crate) shape: Shape,
     /// The name in the program that saved it, if it is recorded beside the name.
     pub(crate) full_name: Option<String>,
+    /// True if it is the state of an optimizer, an average, or a counter, which never pairs with a weight.
+    pub(crate) is_state: bool,
 }
 
 /// The trust in a pair.
@@ -56,6 +81,10 @@ pub(crate) enum Change {
     Reshape,
 }
 
+/// The words for the changes: the names of the map's ops.
+pub(crate) const CHANGES: &[(&str, Change)] =
+    &[("transpose", Change::Transpose), ("squeeze", Change::Squeeze), ("reshape", Change::Reshape)];
+
 /// The source of one wanted variable.
 #[derive(Clone, Debug)]
 pub(crate) struct Pair {
@@ -79,24 +108,39 @@ pub(crate) struct Suggestion {
 
 /// Returns the variables of a catalog. Those whose names are not UTF-8 are left out, because no map can name them.
 pub(crate) fn items(catalog: &Catalog) -> Vec<Item> {
-    let text = |name: &crate::name::Name| str::from_utf8(name.as_bytes()).ok().map(str::to_owned);
-    let item = |variable: &crate::catalog::Variable| {
+    let text = |name: &Name| str::from_utf8(name.as_bytes()).ok().map(str::to_owned);
+    let names: Vec<_> = catalog.variables.iter().map(|variable| variable.name.as_bytes()).collect();
+    let is_slot: Vec<bool> = slots(&names).iter().map(Option::is_some).collect();
+    let item = |((variable, role), is_slot): ((&Variable, Role), bool)| {
         let (dtype, shape) = (variable.tensor.dtype, variable.tensor.shape.clone());
         let full_name = variable.full_name.as_ref().and_then(text);
-        Some(Item { name: text(&variable.name)?, dtype, shape, full_name })
+        Some(Item {
+            name: text(&variable.name)?,
+            dtype,
+            shape,
+            full_name,
+            is_state: is_slot || !role.is_weight(),
+        })
     };
-    catalog.variables.iter().filter_map(item).collect()
+    catalog.variables.iter().zip(roles(catalog)).zip(is_slot).filter_map(item).collect()
 }
 
-/// Suggests a source for each wanted variable.
+/// Suggests a source for each wanted variable. The state of optimizers in HAVE counts only if WANT has such state.
 pub(crate) fn suggest(have: &[Item], want: &[Item]) -> Suggestion {
-    let pair = |wanted: &Item| {
-        let have = have.iter().position(|item| item.name == wanted.name && item.shape == wanted.shape);
-        let (confidence, reason) = match have {
-            Some(_) => (Confidence::Sure, "by name"),
-            None => (Confidence::Missing, "nothing fits"),
-        };
-        Pair { have, change: None, confidence, reason: reason.into(), others: vec![] }
-    };
-    Suggestion { pairs: want.iter().map(pair).collect() }
+    let with_state = want.iter().any(|item| item.is_state);
+    let kept: Vec<usize> = (0..have.len()).filter(|at| with_state || !have[*at].is_state).collect();
+    let sources: Vec<Item> = kept.iter().map(|at| have[*at].clone()).collect();
+    let (old, new) = (systems(&sources), systems(want));
+    let both = old.iter().flat_map(|old| new.iter().map(move |new| (old, new)));
+    let all = both.map(|(old, new)| solution::solve((&sources, old), (want, new)));
+    let num_sure =
+        |found: &Suggestion| found.pairs.iter().filter(|pair| pair.confidence == Confidence::Sure).count();
+    // Of equal suggestions the first one counts, which compares the names themselves.
+    let best = all.reduce(|best, next| if num_sure(&next) > num_sure(&best) { next } else { best });
+    let mut best = best.unwrap_or_default();
+    for pair in &mut best.pairs {
+        pair.have = pair.have.map(|at| kept[at]);
+        pair.others.iter_mut().for_each(|at| *at = kept[*at]);
+    }
+    best
 }
