@@ -41,7 +41,7 @@ fn nest(a: &[u64], b: &[u64]) -> bool {
     within(&a, &b) || within(&b, &a)
 }
 
-/// Returns the score that a change costs: of two sources the one that needs no change is better.
+/// Returns the score that a change costs. It only breaks ties, because a program may well store the other layout.
 pub(crate) fn cost(change: Option<&Change>) -> f64 {
     match change {
         None => 0.0,

@@ -6,6 +6,7 @@ use crate::suggest::assignment::Scores;
 use crate::suggest::learned::Rule;
 use crate::suggest::pool::Pool;
 use crate::suggest::problem::{MARGIN, Problem};
+use crate::suggest::side::Side;
 use crate::suggest::variables::{Assigned, Match};
 
 /// A doubt about a pair.
@@ -28,6 +29,9 @@ pub(crate) enum Doubt {
 /// The share of the pairs of two modules that their rule must explain.
 const EXPLAINED: f64 = 0.8;
 
+/// The number of pairs from which on a rule means something.
+const FEW: usize = 3;
+
 /// Returns the doubt about each pair that was assigned. `None` if the pair is sure.
 pub(crate) fn doubts(problem: &Problem<'_>, settled: &[Match], assigned: &Assigned) -> Vec<Option<Doubt>> {
     let matches = &assigned.matches;
@@ -36,6 +40,7 @@ pub(crate) fn doubts(problem: &Problem<'_>, settled: &[Match], assigned: &Assign
     let by_want: HashMap<usize, usize> =
         matches.iter().enumerate().map(|(at, pair)| (pair.want, at)).collect();
     let used: HashSet<usize> = matches.iter().map(|pair| pair.have).collect();
+    let alone = alone(problem);
     let mut doubts: Vec<Option<Doubt>> = vec![None; matches.len()];
     for (pool, scores) in &assigned.pools {
         let rows = (0..scores.rows).filter(|row| !by_want.contains_key(&pool.want[*row])).collect();
@@ -53,7 +58,53 @@ pub(crate) fn doubts(problem: &Problem<'_>, settled: &[Match], assigned: &Assign
             doubts[*at] = doubts[*at].take().or(doubt);
         }
     }
+    let is_alone = |pair: &Match| alone.contains(&(pair.have, pair.want));
+    matches.iter().zip(&mut doubts).filter(|(pair, _)| is_alone(pair)).for_each(|(_, doubt)| *doubt = None);
+    settle_layers(problem, settled, matches, &mut doubts);
     doubts
+}
+
+/// Settles the doubts about numbers for a variable whose layer a sure pair identifies, and that is the only one of its
+/// role there.
+fn settle_layers(problem: &Problem<'_>, settled: &[Match], matches: &[Match], doubts: &mut [Option<Doubt>]) {
+    let (have, want) = (&problem.have.variables, &problem.want.variables);
+    let layers = |pair: &Match| (have[pair.have].parent, want[pair.want].parent);
+    let sure =
+        matches.iter().zip(&*doubts).filter(|(_, doubt)| doubt.is_none()).map(|(pair, _)| layers(pair));
+    let known: HashSet<_> = settled.iter().map(layers).chain(sure).collect();
+    for (pair, doubt) in matches.iter().zip(doubts) {
+        let is_about_numbers = matches!(doubt, Some(Doubt::NoRule | Doubt::Gaps | Doubt::Relatives));
+        if is_about_numbers && known.contains(&layers(pair)) && is_only_one(problem, pair) {
+            *doubt = None;
+        }
+    }
+}
+
+/// Returns true if no other two variables of the same layers have these roles and could pair.
+fn is_only_one(problem: &Problem<'_>, pair: &Match) -> bool {
+    let (have, want) = (&problem.have.variables[pair.have], &problem.want.variables[pair.want]);
+    let part = |side: &Side, at: usize| {
+        side.templates[side.variables[at].template].meaning.role.map(|role| role.part)
+    };
+    let role = part(problem.want, pair.want);
+    let of_have = problem.have.parents[have.parent].iter().filter(|other| {
+        part(problem.have, **other) == role && problem.fits.change(**other, pair.want).is_some()
+    });
+    let of_want = problem.want.parents[want.parent].iter().filter(|other| {
+        part(problem.want, **other) == role && problem.fits.change(pair.have, **other).is_some()
+    });
+    role.is_some() && role == part(problem.have, pair.have) && of_have.count() == 1 && of_want.count() == 1
+}
+
+/// Returns the pairs whose shapes no other variable has, so that no number can mean another one.
+fn alone(problem: &Problem<'_>) -> HashSet<(usize, usize)> {
+    let all = |count: usize| (0..count).collect::<Vec<_>>();
+    let pools = problem.fits.pools(&all(problem.have.variables.len()), &all(problem.want.variables.len()));
+    let pair = |pool: Pool| match (&*pool.have, &*pool.want) {
+        ([have], [want]) => Some((*have, *want)),
+        _ => None,
+    };
+    pools.into_iter().filter_map(pair).collect()
 }
 
 /// A pool with the rows and the columns that have no pair.
@@ -152,6 +203,11 @@ fn incoherent(
     let rule = Rule::elect(&pairs, 0.999);
     let explained: Vec<bool> =
         pairs.iter().map(|(source, wanted, _)| rule.explains(source, wanted)).collect();
+    // Any rule explains a pair or two.
+    let (have, want) = (&problem.have.modules[modules.0].slots, &problem.want.modules[modules.1].slots);
+    if pairs.len() < FEW && !rule.is_plain(have, want) {
+        return vec![Some(Doubt::NoRule); group.len()];
+    }
     let share = explained.iter().filter(|is| **is).count() as f64 / explained.len() as f64;
     explained.iter().map(|is| (share < EXPLAINED || !is).then_some(Doubt::NoRule)).collect()
 }

@@ -3,7 +3,7 @@
 //! A layer's class, which is in the path, says what it keeps at each number. A class is known by the name that Keras
 //! gives to its layers. Other layers keep a kernel and a bias.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::transform::like::number::without_number;
 
@@ -27,10 +27,12 @@ const OTHERS: &[&str] = &["kernel", "bias"];
 
 /// Returns the names with `kernel`, `gamma`, … instead of `vars/0`. Other names stay.
 pub(crate) fn decoded(names: &[&str]) -> Vec<String> {
-    let mut counts: HashMap<&str, usize> = HashMap::new();
-    names.iter().filter_map(|name| parse(name)).for_each(|(layer, _)| *counts.entry(layer).or_default() += 1);
+    let mut numbers: HashMap<&str, BTreeSet<usize>> = HashMap::new();
+    for (layer, number) in names.iter().filter_map(|name| parse(name)) {
+        numbers.entry(layer).or_default().insert(number);
+    }
     let one = |name: &&str| match parse(name) {
-        Some((layer, number)) => format!("{layer}/{}", variable(layer, number, counts[layer])),
+        Some((layer, number)) => format!("{layer}/{}", variable(layer, number, &numbers[layer])),
         None => (*name).to_owned(),
     };
     names.iter().map(one).collect()
@@ -42,13 +44,14 @@ fn parse(name: &str) -> Option<(&str, usize)> {
     Some((layer, number.parse().ok()?))
 }
 
-fn variable(layer: &str, number: usize, count: usize) -> String {
+fn variable(layer: &str, number: usize, numbers: &BTreeSet<usize>) -> String {
     let component = layer.rsplit('/').next().unwrap_or_default();
     let class = without_number(component.as_bytes());
     let kept = CLASSES.iter().find(|(known, _)| known.as_bytes() == class).map_or(OTHERS, |(_, kept)| *kept);
     // A layer without a scale or a center keeps fewer: the numbers then say nothing.
-    let is_whole = kept.len() == count || kept.ends_with(&["bias"]) && count < kept.len();
-    match kept.get(number).filter(|_| is_whole) {
+    let (count, most) = (numbers.len(), kept.len());
+    let is_known = count == most || count < most && kept.ends_with(&["bias"]);
+    match kept.get(number).filter(|_| is_known && numbers.last() == Some(&(count - 1))) {
         Some(name) => (*name).to_owned(),
         None => format!("v{number}"),
     }

@@ -6,6 +6,7 @@ use crate::suggest::assignment::Scores;
 use crate::suggest::pool::Pool;
 use crate::suggest::problem::Problem;
 use crate::suggest::side::Variable;
+use crate::suggest::slot::Slot;
 use crate::suggest::variables::Match;
 
 /// The evidence of sure pairs.
@@ -73,6 +74,15 @@ impl Rule {
                 .is_some_and(|from| i128::from(*from) + offset == i128::from(*number)),
         };
         self.0.iter().zip(&wanted.numbers).all(is_right)
+    }
+}
+
+impl Rule {
+    /// Returns true if the rule only keeps numbers: every number that counts in the wanted names is one that counts in the
+    /// source's.
+    pub(crate) fn is_plain(&self, have: &[Slot], want: &[Slot]) -> bool {
+        let counts = |at: &usize| have.iter().any(|slot| slot.at == *at);
+        want.iter().all(|slot| matches!(self.0.get(slot.at), Some(Origin::Slot(at, 0)) if counts(at)))
     }
 }
 

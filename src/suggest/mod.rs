@@ -28,6 +28,8 @@ mod variables;
 mod vocabulary;
 mod words;
 
+use std::collections::BTreeSet;
+
 use crate::catalog::{Catalog, Variable};
 use crate::dtype::Dtype;
 use crate::name::Name;
@@ -110,7 +112,7 @@ pub(crate) struct Suggestion {
 pub(crate) fn items(catalog: &Catalog) -> Vec<Item> {
     let text = |name: &Name| str::from_utf8(name.as_bytes()).ok().map(str::to_owned);
     let names: Vec<_> = catalog.variables.iter().map(|variable| variable.name.as_bytes()).collect();
-    let is_slot: Vec<bool> = slots(&names).iter().map(Option::is_some).collect();
+    let is_slot = are_slots(&names);
     let item = |((variable, role), is_slot): ((&Variable, Role), bool)| {
         let (dtype, shape) = (variable.tensor.dtype, variable.tensor.shape.clone());
         let full_name = variable.full_name.as_ref().and_then(text);
@@ -123,6 +125,16 @@ pub(crate) fn items(catalog: &Catalog) -> Vec<Item> {
         })
     };
     catalog.variables.iter().zip(roles(catalog)).zip(is_slot).filter_map(item).collect()
+}
+
+/// Returns true for each slot of an optimizer, and each average. A slot whose variable is missing has the form of others.
+fn are_slots(names: &[&[u8]]) -> Vec<bool> {
+    let slots = slots(names);
+    let around = names.iter().zip(&slots).filter_map(|(name, slot)| Some(slot.as_ref()?.around(name)));
+    let forms: BTreeSet<_> = around.collect();
+    let has_form =
+        |name: &[u8]| forms.iter().any(|(start, end)| name.starts_with(start) && name.ends_with(end));
+    names.iter().zip(&slots).map(|(name, slot)| slot.is_some() || has_form(name)).collect()
 }
 
 /// Suggests a source for each wanted variable. The state of optimizers in HAVE counts only if WANT has such state.

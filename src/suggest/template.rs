@@ -26,7 +26,10 @@ pub(crate) fn pairs(problem: &Problem<'_>) -> Vec<Members> {
         }
         let scores =
             Scores::new(rows.len(), columns.len(), |row, column| score(problem, columns[column], rows[row]));
-        let assigned = scores.assign();
+        let cost = |row: usize, column: usize| {
+            least_cost(problem, columns[column], rows[row]).map_or(0.0, |cost| -cost)
+        };
+        let assigned = scores.plus(cost).assign();
         let margins = scores.margins(&assigned);
         for ((row, column), margin) in rows.iter().zip(assigned).zip(margins) {
             // A better match by words that does not map bars a worse one that does.
@@ -41,12 +44,13 @@ pub(crate) fn pairs(problem: &Problem<'_>) -> Vec<Members> {
 fn score(problem: &Problem<'_>, have: usize, want: usize) -> f64 {
     let (a, b) = (&problem.have.templates[have], &problem.want.templates[want]);
     let Some(role) = leaf_role::score(a.meaning.role, b.meaning.role) else { return IMPOSSIBLE };
-    let Some(cost) = least_cost(problem, a, b) else { return IMPOSSIBLE };
-    problem.words.likeness(have, want) + role - cost
+    let fits = least_cost(problem, have, want).is_some();
+    if fits { problem.words.likeness(have, want) + role } else { IMPOSSIBLE }
 }
 
 /// Returns the least cost of a change between two members. `None` if no two fit.
-fn least_cost(problem: &Problem<'_>, have: &Group, want: &Group) -> Option<f64> {
+fn least_cost(problem: &Problem<'_>, have: usize, want: usize) -> Option<f64> {
+    let (have, want) = (&problem.have.templates[have], &problem.want.templates[want]);
     let firsts = |side: &Side, group: &Group| {
         let mut seen: Vec<usize> = Vec::new();
         for at in &group.members {

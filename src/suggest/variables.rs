@@ -63,7 +63,7 @@ pub(crate) fn assign(problem: &Problem<'_>, settled: &[Match]) -> Assigned {
     for round in 0..=ROUNDS {
         current = pools.iter().zip(&base).map(|(pool, base)| learned.improved(problem, pool, base)).collect();
         let found: Vec<Match> =
-            pools.iter().zip(&current).flat_map(|(pool, scores)| solve(pool, scores)).collect();
+            pools.iter().zip(&current).flat_map(|(pool, scores)| solve(problem, pool, scores)).collect();
         let is_stable = found
             .iter()
             .map(|pair| (pair.have, pair.want))
@@ -77,11 +77,14 @@ pub(crate) fn assign(problem: &Problem<'_>, settled: &[Match]) -> Assigned {
     Assigned { matches, pools: pools.into_iter().zip(current).collect(), untried, maps }
 }
 
-/// Solves one pool. The order breaks ties, and does not count in a margin.
-fn solve(pool: &Pool, scores: &Scores) -> Vec<Match> {
+/// Solves one pool. Order and changes of layout break ties, and do not count in a margin.
+fn solve(problem: &Problem<'_>, pool: &Pool, scores: &Scores) -> Vec<Match> {
     let place = |at: usize, count: usize| (at as f64 + 0.5) / count as f64;
     let order = |row, column| ORDER * (1.0 - (place(row, scores.rows) - place(column, scores.columns)).abs());
-    let assigned = scores.plus(order).assign();
+    let change = |row: usize, column: usize| {
+        problem.fits.change(pool.have[column], pool.want[row]).map_or(0.0, |change| cost(change.as_ref()))
+    };
+    let assigned = scores.plus(|row, column| order(row, column) - change(row, column)).assign();
     let margins = scores.margins(&assigned);
     let pairs = assigned.iter().zip(margins).enumerate();
     let found = pairs.filter_map(|(row, (column, margin))| {
@@ -107,8 +110,8 @@ fn scores(problem: &Problem<'_>, pool: &Pool, maps: &mut SlotMaps) -> Scores {
         let modules = (have.variables[j].module, want.variables[i].module);
         let by_words = words[&modules];
         match problem.fits.change(j, i) {
-            Some(change) if by_words > IMPOSSIBLE => {
-                by_words + by_numbers(problem, (j, i), maps[&modules].as_ref()) - cost(change.as_ref())
+            Some(_) if by_words > IMPOSSIBLE => {
+                by_words + by_numbers(problem, (j, i), maps[&modules].as_ref())
             }
             _ => IMPOSSIBLE,
         }
