@@ -15,15 +15,22 @@ mod doubt;
 mod keras_vars;
 mod leaf_role;
 mod learned;
+pub(crate) mod map;
+mod merge;
 mod name_system;
+mod ops;
 mod orientation;
 mod pool;
 mod problem;
+mod replay;
+pub(crate) mod rule;
+pub(crate) mod rules;
 mod side;
 mod slot;
 mod solution;
 mod synonyms;
 mod template;
+pub(crate) mod toml;
 mod variables;
 mod vocabulary;
 mod words;
@@ -110,21 +117,27 @@ pub(crate) struct Suggestion {
 
 /// Returns the variables of a catalog. Those whose names are not UTF-8 are left out, because no map can name them.
 pub(crate) fn items(catalog: &Catalog) -> Vec<Item> {
+    both_names(catalog).into_iter().map(|(item, _)| item).collect()
+}
+
+/// Returns the same variables under the names that they had before any map.
+pub(crate) fn originals(catalog: &Catalog) -> Vec<Item> {
+    both_names(catalog).into_iter().map(|(item, name)| Item { name, ..item }).collect()
+}
+
+/// Returns each variable, and its name before any map.
+fn both_names(catalog: &Catalog) -> Vec<(Item, String)> {
     let text = |name: &Name| str::from_utf8(name.as_bytes()).ok().map(str::to_owned);
     let names: Vec<_> = catalog.variables.iter().map(|variable| variable.name.as_bytes()).collect();
-    let is_slot = are_slots(&names);
+    let are_slots = are_slots(&names);
     let item = |((variable, role), is_slot): ((&Variable, Role), bool)| {
         let (dtype, shape) = (variable.tensor.dtype, variable.tensor.shape.clone());
         let full_name = variable.full_name.as_ref().and_then(text);
-        Some(Item {
-            name: text(&variable.name)?,
-            dtype,
-            shape,
-            full_name,
-            is_state: is_slot || !role.is_weight(),
-        })
+        let is_state = is_slot || !role.is_weight();
+        let item = Item { name: text(&variable.name)?, dtype, shape, full_name, is_state };
+        Some((item, text(variable.name_before())?))
     };
-    catalog.variables.iter().zip(roles(catalog)).zip(is_slot).filter_map(item).collect()
+    catalog.variables.iter().zip(roles(catalog)).zip(are_slots).filter_map(item).collect()
 }
 
 /// Returns true for each slot of an optimizer, and each average. A slot whose variable is missing has the form of others.

@@ -30,7 +30,7 @@ impl Parts {
             let (before, from) = rest.split_at(start);
             let end = from.find(|c: char| !c.is_ascii_digit()).unwrap_or(from.len());
             let (digits, after) = from.split_at(end);
-            parts.template.push_str(before);
+            parts.push(before);
             match digits.parse() {
                 Ok(number) if !is_dimension(before, digits, after) => {
                     parts.template.push(NUMBER);
@@ -40,8 +40,14 @@ impl Parts {
             }
             rest = after;
         }
-        parts.template.push_str(rest);
+        parts.push(rest);
         parts
+    }
+
+    /// Adds a text. It keeps no `#`, which stands for a number.
+    fn push(&mut self, text: &str) {
+        let plain = text.chars().map(|c| if c == NUMBER { char::REPLACEMENT_CHARACTER } else { c });
+        self.template.extend(plain);
     }
 }
 
