@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use crate::catalog::Catalog;
 use crate::map::Flag;
 use crate::suggest::merge::merged;
-use crate::suggest::replay::Failure;
+use crate::suggest::replay::{Failure, with_values};
 use crate::suggest::rule::{Piece, Rule, Target};
 use crate::suggest::rules::Renames;
 use crate::suggest::toml::{self, Sides};
@@ -27,6 +27,7 @@ const FEW: usize = 3;
 
 /// Writes the map of the sure pairs. A pair that the map cannot make is no longer sure after that, and says why.
 pub(crate) fn map(catalog: &Catalog, have: &[Item], want: &[Item], sides: Sides<'_>, found: &mut Suggestion) -> SuggestedMap {
+    let catalog = &with_values(catalog);
     loop {
         match attempt(catalog, have, want, sides, found) {
             Ok(map) => return map,
@@ -81,7 +82,7 @@ fn demote(found: &mut Suggestion, failure: &Failure) -> bool {
     let (failed, reason) = match failure {
         Failure::Pairs(failed) if !failed.is_empty() => (failed.clone(), "no rule of a map gives it this name and shape".to_owned()),
         Failure::Map(error) => ((0..found.pairs.len()).collect(), first_line(error)),
-        Failure::Pairs(_) | Failure::Unsure(_) => {
+        Failure::Pairs(_) | Failure::Unsure => {
             ((0..found.pairs.len()).collect(), "another variable would get a wanted name".to_owned())
         }
     };

@@ -6,6 +6,9 @@ use crate::catalog::Catalog;
 use crate::map::{Flag, Map, MapText};
 use crate::remap;
 use crate::suggest::rules::Renames;
+use crate::tensor::Tensor;
+use crate::transform::like::fill::constant;
+use crate::transform::like::neutral::Neutral;
 
 /// The failures of a map.
 #[derive(Debug)]
@@ -14,8 +17,20 @@ pub(crate) enum Failure {
     Map(String),
     /// These sure pairs do not come out with the wanted name and shape.
     Pairs(Vec<usize>),
-    /// These wanted names come out with a source that is not sure.
-    Unsure(Vec<usize>),
+    /// A wanted name comes out with a source that is not sure.
+    Unsure
+}
+
+/// Returns the catalog with zeros for the values that a table does not have, so that a map can be applied to it.
+pub(crate) fn with_values(catalog: &Catalog) -> Catalog {
+    let mut catalog = catalog.clone();
+    for variable in catalog.variables.iter_mut().filter(|variable| variable.tensor.data.is_empty()) {
+        let Tensor { dtype, shape, .. } = &*variable.tensor;
+        if let Some(zeros) = constant(*dtype, shape, Neutral::Zeros) {
+            variable.tensor = zeros.into();
+        }
+    }
+    catalog
 }
 
 /// Applies the text of a map to HAVE, and checks every wanted variable.
@@ -34,7 +49,7 @@ fn replay(flags: &[Flag], files: &[MapText], catalog: &Catalog, renames: &Rename
     remap::apply(&map, &mut after).map_err(|mismatch| Failure::Map(mismatch.to_string()))?;
     let found: HashMap<&[u8], _> = after.variables.iter().map(|variable| (variable.name.as_bytes(), variable)).collect();
     let source: HashMap<usize, usize> = renames.sure().collect();
-    let (mut failed, mut unsure) = (Vec::new(), Vec::new());
+    let (mut failed, mut is_unsure) = (Vec::new(), false);
     for (at, wanted) in renames.want.iter().enumerate() {
         let variable = found.get(wanted.name.as_bytes());
         match (source.get(&at), variable) {
@@ -45,13 +60,13 @@ fn replay(flags: &[Flag], files: &[MapText], catalog: &Catalog, renames: &Rename
                 }
             }
             (Some(_), None) => failed.push(at),
-            (None, Some(_)) => unsure.push(at),
+            (None, Some(_)) => is_unsure = true,
             (None, None) => {}
         }
     }
-    match (failed.is_empty(), unsure.is_empty()) {
+    match (failed.is_empty(), is_unsure) {
         (false, _) => Err(Failure::Pairs(failed)),
-        (true, false) => Err(Failure::Unsure(unsure)),
-        (true, true) => Ok(()),
+        (true, true) => Err(Failure::Unsure),
+        (true, false) => Ok(()),
     }
 }
