@@ -22,6 +22,8 @@ pub(crate) enum Doubt {
     Gaps,
     /// The names contradict each other, and both sides have variables of this shape left.
     OtherWords,
+    /// The weights that the two belong to are no sure pair.
+    OtherWeight,
     /// Nothing shows if the matrix is transposed.
     Orientation,
 }
@@ -101,7 +103,10 @@ fn alone(problem: &Problem<'_>) -> HashSet<(usize, usize)> {
     let all = |count: usize| (0..count).collect::<Vec<_>>();
     let pools = problem.fits.pools(&all(problem.have.variables.len()), &all(problem.want.variables.len()));
     let pair = |pool: Pool| match (&*pool.have, &*pool.want) {
-        ([have], [want]) => Some((*have, *want)),
+        // A number alone is nothing particular.
+        ([have], [want]) if problem.want.variables[*want].shape.num_elements() > Some(1) => {
+            Some((*have, *want))
+        }
         _ => None,
     };
     pools.into_iter().filter_map(pair).collect()

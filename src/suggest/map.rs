@@ -16,6 +16,8 @@ pub(crate) struct SuggestedMap {
     pub(crate) rules: Vec<Rule>,
     /// The variables of HAVE that the map leaves out, because their names mean something else in WANT.
     pub(crate) drops: Vec<String>,
+    /// True if a program gets more with the map than without it.
+    pub(crate) is_of_use: bool,
     /// The text of a map file.
     pub(crate) text: String,
     /// The same as flags, if a few suffice.
@@ -26,7 +28,13 @@ pub(crate) struct SuggestedMap {
 const FEW: usize = 3;
 
 /// Writes the map of the sure pairs. A pair that the map cannot make is no longer sure after that, and says why.
-pub(crate) fn map(catalog: &Catalog, have: &[Item], want: &[Item], sides: Sides<'_>, found: &mut Suggestion) -> SuggestedMap {
+pub(crate) fn map(
+    catalog: &Catalog,
+    have: &[Item],
+    want: &[Item],
+    sides: Sides<'_>,
+    found: &mut Suggestion,
+) -> SuggestedMap {
     let catalog = &with_values(catalog);
     loop {
         match attempt(catalog, have, want, sides, found) {
@@ -35,7 +43,7 @@ pub(crate) fn map(catalog: &Catalog, have: &[Item], want: &[Item], sides: Sides<
             // Nothing is sure any more, so the map has no rules.
             Err(_) => {
                 let text = toml::text(&Renames { have, want, pairs: &found.pairs }, &[], &[], sides);
-                return SuggestedMap { rules: vec![], drops: vec![], text, flags: None };
+                return SuggestedMap { rules: vec![], drops: vec![], is_of_use: false, text, flags: None };
             }
         }
     }
@@ -61,7 +69,8 @@ fn attempt(
             Ok(()) => {
                 let flags = flags(&rules).filter(|_| drops.is_empty());
                 let flags = flags.filter(|flags| replay::flags(flags, catalog, &renames).is_ok());
-                return Ok(SuggestedMap { rules, drops, text, flags });
+                let is_of_use = renames.sure().next().is_some() && !(rules.is_empty() && drops.is_empty());
+                return Ok(SuggestedMap { rules, drops, is_of_use, text, flags });
             }
             Err(other) => failure = other,
         }
@@ -80,7 +89,9 @@ fn drops(catalog: &Catalog, renames: &Renames<'_>) -> Vec<String> {
 /// Makes the pairs that failed likely, or all pairs if the map as a whole failed. Returns false if none was sure.
 fn demote(found: &mut Suggestion, failure: &Failure) -> bool {
     let (failed, reason) = match failure {
-        Failure::Pairs(failed) if !failed.is_empty() => (failed.clone(), "no rule of a map gives it this name and shape".to_owned()),
+        Failure::Pairs(failed) if !failed.is_empty() => {
+            (failed.clone(), "no rule of a map gives it this name and shape".to_owned())
+        }
         Failure::Map(error) => ((0..found.pairs.len()).collect(), first_line(error)),
         Failure::Pairs(_) | Failure::Unsure => {
             ((0..found.pairs.len()).collect(), "another variable would get a wanted name".to_owned())

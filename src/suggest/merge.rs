@@ -47,7 +47,8 @@ fn largest(rules: &[Rule]) -> Option<(Vec<usize>, usize, usize)> {
 
 /// Iterates over the places of a word of the pattern with one of the new name.
 fn places(rule: &Rule) -> impl Iterator<Item = (usize, usize)> {
-    let from = (0..rule.from.len()).filter(|at| matches!(&rule.from[*at], Piece::Text(text) if is_word(text)));
+    let from =
+        (0..rule.from.len()).filter(|at| matches!(&rule.from[*at], Piece::Text(text) if is_word(text)));
     let to = |at: usize| matches!(&rule.to[at], Target::Text(text) if !["/", "."].contains(&text.as_str()));
     from.flat_map(move |from| (0..rule.to.len()).filter(move |at| to(*at)).map(move |to| (from, to)))
 }
@@ -70,7 +71,9 @@ fn joined(rules: &[Rule], members: &[usize], from: usize, to: usize) -> Rule {
         }
     }
     let mut rule = rules[members[0]].clone();
-    rule.from[from] = Piece::Word(table.keys().cloned().collect());
+    let mut words: Vec<String> = table.keys().cloned().collect();
+    words.sort_by_key(|word| word.parse::<u64>().ok());
+    rule.from[from] = Piece::Word(words);
     rule.to[to] = match table.iter().all(|(old, new)| old == new) {
         true => Target::Capture { at: from, add: 0 },
         false => Target::Entry { at: from, table },

@@ -40,7 +40,7 @@ use std::collections::BTreeSet;
 use crate::catalog::{Catalog, Variable};
 use crate::dtype::Dtype;
 use crate::name::Name;
-use crate::slot_names::slots;
+use crate::slot_names::{Slot, slots};
 use crate::suggest::name_system::systems;
 use crate::tensor::Shape;
 use crate::transform::like::role::{Role, roles};
@@ -54,8 +54,17 @@ pub(crate) struct Item {
     pub(crate) shape: Shape,
     /// The name in the program that saved it, if it is recorded beside the name.
     pub(crate) full_name: Option<String>,
-    /// True if it is the state of an optimizer, an average, or a counter, which never pairs with a weight.
-    pub(crate) is_state: bool,
+    /// What it is if it is no weight. Only state of the same kind pairs.
+    pub(crate) state: Option<State>,
+}
+
+/// The state of an optimizer, an average, or a counter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct State {
+    /// The class of the optimizer and the name of the value, as far as they are known: `adam m`, `counter global_step`.
+    pub(crate) kind: String,
+    /// The weight that it belongs to.
+    pub(crate) of: Option<String>,
 }
 
 /// The trust in a pair.
@@ -129,31 +138,53 @@ pub(crate) fn originals(catalog: &Catalog) -> Vec<Item> {
 fn both_names(catalog: &Catalog) -> Vec<(Item, String)> {
     let text = |name: &Name| str::from_utf8(name.as_bytes()).ok().map(str::to_owned);
     let names: Vec<_> = catalog.variables.iter().map(|variable| variable.name.as_bytes()).collect();
-    let are_slots = are_slots(&names);
-    let item = |((variable, role), is_slot): ((&Variable, Role), bool)| {
+    let slots = slot_forms(&names);
+    let item = |((variable, role), slot): ((&Variable, Role), Option<String>)| {
         let (dtype, shape) = (variable.tensor.dtype, variable.tensor.shape.clone());
         let full_name = variable.full_name.as_ref().and_then(text);
-        let is_state = is_slot || !role.is_weight();
-        let item = Item { name: text(&variable.name)?, dtype, shape, full_name, is_state };
+        let state = state(variable, role, slot, &names);
+        let item = Item { name: text(&variable.name)?, dtype, shape, full_name, state };
         Some((item, text(variable.name_before())?))
     };
-    catalog.variables.iter().zip(roles(catalog)).zip(are_slots).filter_map(item).collect()
+    catalog.variables.iter().zip(roles(catalog)).zip(slots).filter_map(item).collect()
 }
 
-/// Returns true for each slot of an optimizer, and each average. A slot whose variable is missing has the form of others.
-fn are_slots(names: &[&[u8]]) -> Vec<bool> {
+/// Returns the state that a variable is. `None` for a weight.
+fn state(variable: &Variable, role: Role, slot: Option<String>, names: &[&[u8]]) -> Option<State> {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let leaf = || text(variable.name.as_bytes().rsplit(|byte| *byte == b'/').next().unwrap_or_default());
+    match role {
+        Role::State(state) => {
+            let known = [state.optimizer, state.name].into_iter().flatten().collect::<Vec<_>>().join(" ");
+            let kind = if known.is_empty() { slot.unwrap_or_default() } else { known };
+            Some(State { kind, of: state.of.map(|at| text(names[at])) })
+        }
+        Role::Counter | Role::Other => Some(State { kind: format!("counter {}", leaf()), of: None }),
+        Role::Weight => slot.map(|kind| State { kind, of: None }),
+    }
+}
+
+/// Returns the text around the variable's name, for each slot of an optimizer and each average. A slot whose variable is
+/// missing has the form of others.
+fn slot_forms(names: &[&[u8]]) -> Vec<Option<String>> {
     let slots = slots(names);
-    let around = names.iter().zip(&slots).filter_map(|(name, slot)| Some(slot.as_ref()?.around(name)));
-    let forms: BTreeSet<_> = around.collect();
-    let has_form =
-        |name: &[u8]| forms.iter().any(|(start, end)| name.starts_with(start) && name.ends_with(end));
-    names.iter().zip(&slots).map(|(name, slot)| slot.is_some() || has_form(name)).collect()
+    let around = |(name, slot): (&&[u8], &Option<Slot>)| {
+        let (start, end) = slot.as_ref()?.around(name);
+        Some((start.to_vec(), end.to_vec()))
+    };
+    let forms: BTreeSet<_> = names.iter().zip(&slots).filter_map(around).collect();
+    let form = |name: &&[u8]| {
+        let mut like = forms.iter().filter(|(start, end)| name.starts_with(start) && name.ends_with(end));
+        like.next()
+            .map(|(start, end)| String::from_utf8_lossy(&[start.as_slice(), end].concat()).into_owned())
+    };
+    names.iter().map(form).collect()
 }
 
 /// Suggests a source for each wanted variable. The state of optimizers in HAVE counts only if WANT has such state.
 pub(crate) fn suggest(have: &[Item], want: &[Item]) -> Suggestion {
-    let with_state = want.iter().any(|item| item.is_state);
-    let kept: Vec<usize> = (0..have.len()).filter(|at| with_state || !have[*at].is_state).collect();
+    let with_state = want.iter().any(|item| item.state.is_some());
+    let kept: Vec<usize> = (0..have.len()).filter(|at| with_state || have[*at].state.is_none()).collect();
     let sources: Vec<Item> = kept.iter().map(|at| have[*at].clone()).collect();
     let (old, new) = (systems(&sources), systems(want));
     let both = old.iter().flat_map(|old| new.iter().map(move |new| (old, new)));

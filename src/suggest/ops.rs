@@ -5,7 +5,8 @@ use crate::tensor::Shape;
 
 /// Returns the ops that turn one shape into the other, in the syntax of the map.
 pub(crate) fn ops(change: &Change, have: &Shape, want: &Shape) -> String {
-    let list = |sizes: &[u64]| format!("[{}]", sizes.iter().map(u64::to_string).collect::<Vec<_>>().join(", "));
+    let list =
+        |sizes: &[u64]| format!("[{}]", sizes.iter().map(u64::to_string).collect::<Vec<_>>().join(", "));
     let op = match change {
         Change::Transpose => "transpose = [1, 0]".to_owned(),
         Change::Reshape => format!("reshape = {}", list(&want.0)),
@@ -24,7 +25,9 @@ fn left_out(long: &[u64], short: &[u64]) -> Option<Vec<u64>> {
     for (axis, size) in (0..).zip(long) {
         match rest.split_first() {
             // Of equal sizes in a row, the first ones go: those are the axes of a window.
-            Some((first, others)) if first == size && !(*size == 1 && long.len() - axis as usize > rest.len()) => {
+            Some((first, others))
+                if first == size && !(*size == 1 && long.len() - axis as usize > rest.len()) =>
+            {
                 rest = others;
             }
             _ if *size == 1 => axes.push(axis),
@@ -40,7 +43,9 @@ mod tests {
 
     #[test]
     fn a_change_is_an_op_of_the_map() {
-        let found = |change: Change, have: &[u64], want: &[u64]| ops(&change, &Shape(have.into()), &Shape(want.into()));
+        let found = |change: Change, have: &[u64], want: &[u64]| {
+            ops(&change, &Shape(have.into()), &Shape(want.into()))
+        };
         assert_eq!(found(Change::Transpose, &[2, 3], &[3, 2]), "[{ transpose = [1, 0] }]");
         assert_eq!(found(Change::Squeeze, &[1, 1, 2, 3], &[2, 3]), "[{ squeeze = [0, 1] }]");
         assert_eq!(found(Change::Squeeze, &[1, 1, 3], &[1, 3]), "[{ squeeze = [0] }]");

@@ -93,13 +93,13 @@ impl Fits {
 }
 
 /// Returns the class of each variable, and the kind and the shape of each class.
-fn classes(variables: &[Variable]) -> (Vec<usize>, Vec<(Kind, &Shape)>) {
+fn classes(variables: &[Variable]) -> (Vec<usize>, Vec<(&Kind, &Shape)>) {
     let (mut known, mut classes) = (HashMap::new(), Vec::new());
     let mut of = Vec::with_capacity(variables.len());
     for Variable { kind, shape, .. } in variables {
         of.push(*known.entry((kind, shape)).or_insert(classes.len()));
         if of.last() == Some(&classes.len()) {
-            classes.push((*kind, shape));
+            classes.push((kind, shape));
         }
     }
     (of, classes)

@@ -18,7 +18,7 @@ pub(crate) enum Failure {
     /// These sure pairs do not come out with the wanted name and shape.
     Pairs(Vec<usize>),
     /// A wanted name comes out with a source that is not sure.
-    Unsure
+    Unsure,
 }
 
 /// Returns the catalog with zeros for the values that a table does not have, so that a map can be applied to it.
@@ -43,11 +43,17 @@ pub(crate) fn flags(flags: &[Flag], catalog: &Catalog, renames: &Renames<'_>) ->
     replay(flags, &[], catalog, renames)
 }
 
-fn replay(flags: &[Flag], files: &[MapText], catalog: &Catalog, renames: &Renames<'_>) -> Result<(), Failure> {
+fn replay(
+    flags: &[Flag],
+    files: &[MapText],
+    catalog: &Catalog,
+    renames: &Renames<'_>,
+) -> Result<(), Failure> {
     let map = Map::parse(flags, files).map_err(|errors| Failure::Map(errors.to_string()))?;
     let mut after = catalog.clone();
     remap::apply(&map, &mut after).map_err(|mismatch| Failure::Map(mismatch.to_string()))?;
-    let found: HashMap<&[u8], _> = after.variables.iter().map(|variable| (variable.name.as_bytes(), variable)).collect();
+    let found: HashMap<&[u8], _> =
+        after.variables.iter().map(|variable| (variable.name.as_bytes(), variable)).collect();
     let source: HashMap<usize, usize> = renames.sure().collect();
     let (mut failed, mut is_unsure) = (Vec::new(), false);
     for (at, wanted) in renames.want.iter().enumerate() {

@@ -33,9 +33,15 @@ pub(crate) enum Piece {
 pub(crate) enum Target {
     Text(String),
     /// The captured text; a number plus another one.
-    Capture { at: usize, add: i128 },
+    Capture {
+        at: usize,
+        add: i128,
+    },
     /// The entry of a table for the captured text.
-    Entry { at: usize, table: BTreeMap<String, String> },
+    Entry {
+        at: usize,
+        table: BTreeMap<String, String>,
+    },
     /// All that follows.
     Rest,
 }
@@ -68,7 +74,9 @@ impl Rule {
                 Target::Text(literal) => text.push_str(&plain(&text, literal)),
                 Target::Capture { at, add: 0 } => _ = write!(text, "{{{}}}", self.name(*at)),
                 Target::Capture { at, add } => _ = write!(text, "{{{}{add:+}}}", self.name(*at)),
-                Target::Entry { at, table: entries } => _ = write!(text, "{{{}[{}]}}", table(entries), self.name(*at)),
+                Target::Entry { at, table: entries } => {
+                    _ = write!(text, "{{{}[{}]}}", table(entries), self.name(*at))
+                }
                 Target::Rest => text.push_str("**"),
             }
         }
@@ -90,7 +98,8 @@ impl Rule {
 
     /// Returns the name of a capture: letters for numbers, `leaf` for the last component, `part` for others.
     fn name(&self, at: usize) -> String {
-        let before = |is_one: fn(&Piece) -> bool| self.from[..at].iter().filter(|piece| is_one(piece)).count();
+        let before =
+            |is_one: fn(&Piece) -> bool| self.from[..at].iter().filter(|piece| is_one(piece)).count();
         let is_number = |piece: &Piece| matches!(piece, Piece::Number(_));
         if is_number(&self.from[at]) {
             let count = before(is_number);
@@ -123,7 +132,8 @@ impl Rule {
                 Piece::Text(text) => rest.starts_with(text.as_str()).then_some(text.len())?,
                 Piece::Number(only) => {
                     let len = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
-                    let is_one = only.as_ref().is_none_or(|only| only.iter().any(|number| *number == rest[..len]));
+                    let is_one =
+                        only.as_ref().is_none_or(|only| only.iter().any(|number| *number == rest[..len]));
                     (len > 0 && is_one).then_some(len)?
                 }
                 Piece::Word(_) | Piece::Rest => return None,

@@ -32,7 +32,10 @@ impl Renames<'_> {
     }
 
     fn ops(&self, (want, have): Sure) -> Option<String> {
-        self.pairs[want].change.as_ref().map(|change| ops(change, &self.have[have].shape, &self.want[want].shape))
+        self.pairs[want]
+            .change
+            .as_ref()
+            .map(|change| ops(change, &self.have[have].shape, &self.want[want].shape))
     }
 
     /// Returns a rule for each pair.
@@ -52,12 +55,15 @@ impl Renames<'_> {
     /// Returns a rule for each two scopes whose names differ only before them: `model/**` and `net/**`. `None` if a pair
     /// needs more than that.
     pub(crate) fn scopes(&self) -> Option<Vec<Rule>> {
-        let mut scopes: BTreeMap<(&str, &str), Vec<usize>> = BTreeMap::new();
+        let (mut scopes, mut singles) = (BTreeMap::<(&str, &str), Vec<usize>>::new(), Vec::new());
         for (want, have) in self.changed() {
             if self.pairs[want].change.is_some() {
                 return None;
             }
-            scopes.entry(scope(&self.have[have].name, &self.want[want].name)).or_default().push(want);
+            match scope(&self.have[have].name, &self.want[want].name) {
+                Some(scope) => scopes.entry(scope).or_default().push(want),
+                None => singles.push(self.single((want, have))),
+            }
         }
         let mut rules: Vec<_> = scopes.into_iter().collect();
         // The first rule that matches takes a variable, so the longer beginning comes first.
@@ -69,7 +75,7 @@ impl Renames<'_> {
             ops: None,
             members,
         };
-        Some(rules.into_iter().map(rule).collect())
+        Some(singles.into_iter().chain(rules.into_iter().map(rule)).collect())
     }
 
     /// Returns a rule for each two templates, and single rules for what has none.
@@ -92,13 +98,18 @@ impl Renames<'_> {
                 let own: HashSet<usize> = pairs.iter().map(|(_, have)| *have).collect();
                 let others = alike[template].iter().filter(|at| !own.contains(at));
                 let mut others = others.filter_map(|at| Some((*at, rule.rename(&self.have[*at].name)?)));
-                others.any(|(at, name)| taken.contains(&at) || name.is_none_or(|name| wanted.contains(name.as_str())))
+                others.any(|(at, name)| {
+                    taken.contains(&at) || name.is_none_or(|name| wanted.contains(name.as_str()))
+                })
             };
             let is_right = |(want, have): &Sure, rule: &Rule| {
                 rule.rename(&self.have[*have].name) == Some(Some(self.want[*want].name.clone()))
             };
             let fits = |rule: &Rule| pairs.iter().all(|pair| is_right(pair, rule)) && !is_harmful(rule);
-            let rule = [false, true].into_iter().filter_map(|is_closed| draft.rule(ops.clone(), is_closed)).find(fits);
+            let rule = [false, true]
+                .into_iter()
+                .filter_map(|is_closed| draft.rule(ops.clone(), is_closed))
+                .find(fits);
             match rule {
                 Some(rule) if pairs.len() > 1 => rules.push(rule),
                 _ => rules.extend(pairs.iter().map(|pair| self.single_in_pieces(*pair, &draft))),
@@ -111,20 +122,21 @@ impl Renames<'_> {
     fn single_in_pieces(&self, pair: Sure, draft: &Draft<'_>) -> Rule {
         let (text, target) = (&self.have[pair.1].name, &self.want[pair.0].name);
         let rule = Draft { pairs: &[pair], ..*draft }.rule(self.ops(pair), false);
-        rule.filter(|rule| rule.rename(text).flatten().as_ref() == Some(target)).unwrap_or_else(|| self.single(pair))
+        rule.filter(|rule| rule.rename(text).flatten().as_ref() == Some(target))
+            .unwrap_or_else(|| self.single(pair))
     }
 }
 
-/// Returns what the names begin with before they are equal.
-fn scope<'n>(have: &'n str, want: &'n str) -> (&'n str, &'n str) {
+/// Returns what the names begin with before they are equal. `None` if not even their last components are.
+fn scope<'n>(have: &'n str, want: &'n str) -> Option<(&'n str, &'n str)> {
     let starts = have.match_indices(['/', '.']).map(|(at, _)| at + 1);
     for start in [0].into_iter().chain(starts) {
         let Some(before) = want.strip_suffix(&have[start..]) else { continue };
         if before.is_empty() || before.ends_with(['/', '.']) {
-            return (&have[..start], before);
+            return Some((&have[..start], before));
         }
     }
-    (have, want)
+    None
 }
 
 /// The pairs of two templates, on the way to a rule.
@@ -145,14 +157,17 @@ impl Draft<'_> {
             true => Err(Piece::Number(is_closed.then(|| self.values(at)))),
             false => Ok(source.numbers[at].to_string()),
         });
-        let places: Vec<usize> = (0..from.len()).filter(|at| matches!(from[*at], Err(Piece::Number(_)))).collect();
+        let places: Vec<usize> =
+            (0..from.len()).filter(|at| matches!(from[*at], Err(Piece::Number(_)))).collect();
         let mut origins = Vec::new();
         for at in 0..wanted.numbers.len() {
             origins.push(self.origin(at, &captured, &places)?);
         }
         for origin in &origins {
             if let Target::Entry { at, table } = origin {
-                from[*at] = Err(Piece::Number(Some(table.keys().cloned().collect())));
+                let mut numbers: Vec<String> = table.keys().cloned().collect();
+                numbers.sort_by_key(|number| number.parse::<u64>().ok());
+                from[*at] = Err(Piece::Number(Some(numbers)));
             }
         }
         let to = pieces(&wanted.template, |at| match &origins[at] {
@@ -180,7 +195,9 @@ impl Draft<'_> {
     /// Returns the origin of a number of the wanted names: a constant, a number of the source, or a table.
     fn origin(&self, at: usize, captured: &[usize], places: &[usize]) -> Option<Target> {
         let numbers = |slot: usize| {
-            self.pairs.iter().map(move |(want, have)| (self.old[*have].numbers[slot], self.new[*want].numbers[at]))
+            self.pairs
+                .iter()
+                .map(move |(want, have)| (self.old[*have].numbers[slot], self.new[*want].numbers[at]))
         };
         let wanted = |(want, _): &Sure| self.new[*want].numbers[at];
         let first = wanted(self.pairs.first()?);

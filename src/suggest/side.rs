@@ -33,9 +33,9 @@ pub(crate) struct Variable {
 }
 
 /// The kind of a variable. Variables of different kinds never pair.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Kind {
-    is_state: bool,
+    state: Option<String>,
     class: u8,
 }
 
@@ -65,8 +65,9 @@ impl Side {
         for ((item, _, parts), parent) in parts.iter().zip(parents) {
             let template = templates.of(parts.template.clone());
             let module = modules.of((template, ranks[parent].clone()));
-            let Item { shape, dtype, is_state, .. } = &items[*item];
-            let kind = Kind { is_state: *is_state, class: class(*dtype) };
+            let Item { shape, dtype, state, .. } = &items[*item];
+            let state = state.as_ref().map(|state| state.kind.clone());
+            let kind = Kind { state, class: class(*dtype) };
             let (shape, numbers) = (shape.clone(), parts.numbers.clone());
             variables.push(Variable { item: *item, shape, kind, numbers, template, module, parent });
         }

@@ -1,5 +1,7 @@
 //! The steps of a suggestion: templates, variables, doubts, orientations.
 
+use std::collections::HashMap;
+
 use crate::suggest::doubt::{Doubt, doubts};
 use crate::suggest::orientation::Witnesses;
 use crate::suggest::problem::Problem;
@@ -34,6 +36,7 @@ pub(crate) fn solve((have, old): (&[Item], &[String]), (want, new): (&[Item], &[
     for at in &assigned.untried {
         pairs[wanted.variables[*at].item].reason = "not compared: too many variables have this shape".into();
     }
+    check_owners(&problem, have, want, &mut found);
     let changes = orient(&problem, have, want, &mut found);
     for (found, change) in found.into_iter().zip(changes) {
         let Match { have: j, want: i, .. } = found.pair;
@@ -78,6 +81,24 @@ fn by_template(problem: &Problem<'_>, members: template::Members) -> Vec<Found> 
     members.into_iter().map(found).collect()
 }
 
+/// Doubts each pair of states whose weights are no sure pair.
+fn check_owners(problem: &Problem<'_>, have: &[Item], want: &[Item], found: &mut [Found]) {
+    let items = |pair: &Match| {
+        (&have[problem.have.variables[pair.have].item], &want[problem.want.variables[pair.want].item])
+    };
+    let sure = found.iter().filter(|found| found.verdict.is_ok()).map(|found| items(&found.pair));
+    let sure: HashMap<&str, &str> =
+        sure.map(|(have, want)| (want.name.as_str(), have.name.as_str())).collect();
+    for Found { pair, verdict } in found.iter_mut().filter(|found| found.verdict.is_ok()) {
+        let (source, wanted) = items(pair);
+        let of = |item: &Item| item.state.as_ref().and_then(|state| state.of.clone());
+        let (Some(old), Some(new)) = (of(source), of(wanted)) else { continue };
+        if sure.get(new.as_str()) != Some(&old.as_str()) {
+            *verdict = Err(Doubt::OtherWeight);
+        }
+    }
+}
+
 /// Returns the change of each pair. A square matrix whose orientation nothing shows is a doubt.
 fn orient(problem: &Problem<'_>, have: &[Item], want: &[Item], found: &mut [Found]) -> Vec<Option<Change>> {
     let items = |pair: &Match| {
@@ -115,6 +136,7 @@ impl Doubt {
             Self::OtherWords => {
                 "the names differ in a word that both sides know, and others of this shape are left over"
             }
+            Self::OtherWeight => "the weights that they belong to are no sure pair",
             Self::Orientation => {
                 "orientation unknown: the matrix is square, and no other shows if it is transposed"
             }

@@ -25,7 +25,10 @@ pub(crate) fn text(renames: &Renames<'_>, rules: &[Rule], drops: &[String], side
     rules.iter().for_each(|rule| text.push_str(&one(renames, rule, &tables)));
     for name in drops {
         let drop = quoted(&escape(name));
-        _ = write!(text, "\n# This name means another variable in WANT, or one that is not sure.\n[[rule]]\ndrop = {drop}\n");
+        _ = write!(
+            text,
+            "\n# Nothing shows that WANT means this variable by the name.\n[[rule]]\ndrop = {drop}\n"
+        );
     }
     text.push_str(&unsure(renames));
     text
@@ -75,7 +78,12 @@ fn unsure(renames: &Renames<'_>) -> String {
             pair.others.iter().take(OTHERS).for_each(|at| {
                 _ = writeln!(text, "#   or {}", printable(renames.have[*at].name.as_bytes()));
             });
-            _ = writeln!(text, "# [[rule]]\n# rename = {}\n# to     = {}", quoted(&escape(from)), quoted(&escape(to)));
+            _ = writeln!(
+                text,
+                "# [[rule]]\n# rename = {}\n# to     = {}",
+                quoted(&escape(from)),
+                quoted(&escape(to))
+            );
             if let Some(change) = &pair.change {
                 let ops = ops(change, &renames.have[have].shape, &renames.want[want].shape);
                 _ = writeln!(text, "# ops    = {ops}");
@@ -120,7 +128,8 @@ impl<'r> Tables<'r> {
         let mut tables: Vec<_> = self.0.iter().map(|(table, name)| (name, table)).collect();
         tables.sort_by_key(|(name, _)| (name.len(), name.as_str()));
         let line = |(name, table): (&String, &&BTreeMap<String, String>)| {
-            let entries: Vec<_> = table.iter().map(|(key, value)| format!("{} = {}", quoted(key), quoted(value))).collect();
+            let entries: Vec<_> =
+                table.iter().map(|(key, value)| format!("{} = {}", quoted(key), quoted(value))).collect();
             format!("{name} = {{ {} }}\n", entries.join(", "))
         };
         format!("\n[tables]\n{}", tables.into_iter().map(line).collect::<String>())

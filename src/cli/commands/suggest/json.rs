@@ -24,8 +24,10 @@ pub(super) fn write(suggested: &Suggested, out: &mut impl Write) -> io::Result<(
     };
     let pairs: Vec<Value> = want.iter().zip(&found.pairs).map(pair).collect();
     let count = |confidence| found.pairs.iter().filter(|pair| pair.confidence == confidence).count();
-    let counts: serde_json::Map<_, _> =
-        CONFIDENCES.iter().map(|(word, confidence)| ((*word).to_owned(), count(*confidence).into())).collect();
+    let counts: serde_json::Map<_, _> = CONFIDENCES
+        .iter()
+        .map(|(word, confidence)| ((*word).to_owned(), count(*confidence).into()))
+        .collect();
     let flags = map.flags.as_ref().map(|flags| flags.iter().map(|flag| flag.words()).collect::<Vec<_>>());
     let object = json!({ "counts": counts, "pairs": pairs, "map": map.text, "flags": flags });
     writeln!(out, "{object:#}")

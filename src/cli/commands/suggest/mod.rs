@@ -26,7 +26,7 @@ use crate::transform::Transform;
 ///
 /// Compares names, shapes and numbers of two lists of variables. HAVE and WANT are anything that lists variables: a
 /// checkpoint, a .meta file of TF1, or a table (ls --tsv). No values are read. Only sure pairs become rules; the others
-/// stand in comments, each with the reason for the doubt. Exits with 1 if a wanted variable is not sure.
+/// stand in comments, each with the reason for the doubt. Exits with 1 if a wanted weight is not sure.
 #[derive(clap::Args)]
 #[command(after_long_help = "Examples:
   $ ckptfs suggest old/ckpt-9 wanted.tsv
@@ -76,7 +76,9 @@ impl Args {
             _ => report::write(&suggested, &self.commands(&suggested, has_values, is_written), &mut page)?,
         }
         page.flush()?;
-        let is_sure = suggested.found.pairs.iter().all(|pair| pair.confidence == Confidence::Sure);
+        let mut weights =
+            suggested.want.iter().zip(&suggested.found.pairs).filter(|(item, _)| item.state.is_none());
+        let is_sure = weights.all(|(_, pair)| pair.confidence == Confidence::Sure);
         Ok(if is_sure { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }
@@ -112,7 +114,7 @@ impl Args {
 
     /// Returns the commands that use the map. A map that no flags can replace needs a file first.
     fn commands(&self, suggested: &Suggested, has_values: bool, is_written: bool) -> Vec<String> {
-        if suggested.map.rules.is_empty() && suggested.map.drops.is_empty() {
+        if !suggested.map.is_of_use {
             return vec![];
         }
         let path = |path: &Path| argument(&path.to_string_lossy());

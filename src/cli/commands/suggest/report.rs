@@ -7,19 +7,25 @@ use crate::cli::commands::suggest::Suggested;
 use crate::cli::commands::suggest::table::word;
 use crate::cli::output::terminal::{FAINT, GOOD, ODD, counted};
 use crate::name::printable;
-use crate::suggest::rule::Rule;
-use crate::suggest::toml::example;
-use crate::suggest::rules::Renames;
 use crate::suggest::Confidence;
+use crate::suggest::rule::Rule;
+use crate::suggest::rules::Renames;
+use crate::suggest::toml::example;
 
 /// The greatest number of rules, and of pairs that are not sure, that are listed. The map has all.
 const LISTED: usize = 20;
 
 /// Writes the report.
-pub(super) fn write<W: Write>(suggested: &Suggested, commands: &[String], page: &mut Page<W>) -> io::Result<()> {
+pub(super) fn write<W: Write>(
+    suggested: &Suggested,
+    commands: &[String],
+    page: &mut Page<W>,
+) -> io::Result<()> {
     summary(suggested, page)?;
     rules(suggested, page)?;
-    [Confidence::Likely, Confidence::Ambiguous].into_iter().try_for_each(|trust| unsure(suggested, trust, page))?;
+    [Confidence::Likely, Confidence::Ambiguous]
+        .into_iter()
+        .try_for_each(|trust| unsure(suggested, trust, page))?;
     missing(suggested, page)?;
     for command in commands {
         page.line(PLAIN, 4, &format!("  {command}"))?;
@@ -31,7 +37,8 @@ fn summary<W: Write>(suggested: &Suggested, page: &mut Page<W>) -> io::Result<()
     let Suggested { want, found, map, .. } = suggested;
     let sure = found.pairs.iter().filter(|pair| pair.confidence == Confidence::Sure).count();
     let rules = match map.rules.len() {
-        0 => "no rule is needed".to_owned(),
+        0 if sure > 0 => "no rule is needed".to_owned(),
+        0 => "no rules".to_owned(),
         count => counted(count, "rule"),
     };
     let style = if sure == want.len() { GOOD } else { ODD };
@@ -56,7 +63,11 @@ fn rules<W: Write>(suggested: &Suggested, page: &mut Page<W>) -> io::Result<()> 
     more(map.rules.len(), "rule", page)?;
     map.drops.iter().take(LISTED).try_for_each(|name| {
         let name = printable(name.as_bytes());
-        page.line(PLAIN, 10, &format!("          {name} is left out: WANT has another variable of this name"))
+        page.line(
+            PLAIN,
+            10,
+            &format!("          {name} is left out: nothing shows that WANT means this variable"),
+        )
     })
 }
 
@@ -76,7 +87,11 @@ fn unsure<W: Write>(suggested: &Suggested, trust: Confidence, page: &mut Page<W>
             [one] => format!(" or {}", name(*one)),
             [one, rest @ ..] => format!(" or {} or {} more", name(*one), rest.len()),
         };
-        page.line(PLAIN, 12, &format!("          {source}{others} -> {}", printable(wanted.name.as_bytes())))?;
+        page.line(
+            PLAIN,
+            12,
+            &format!("          {source}{others} -> {}", printable(wanted.name.as_bytes())),
+        )?;
     }
     more(pairs.len(), "pair", page)
 }
