@@ -20,6 +20,7 @@ use crate::map::pattern::Pattern;
 use crate::map::rule::{OPS, Rule, RuleFlags, Verb};
 use crate::map::span::{Source, Span, SpannedStr};
 use crate::map::toml::value_reader::near_dtype;
+use crate::name::quoted;
 
 /// The rules from flags.
 pub(crate) struct FlagRules {
@@ -70,21 +71,37 @@ impl FlagRules {
     }
 }
 
+impl Flag {
+    /// Returns the flag as words of a command line, quoted for a shell.
+    pub(crate) fn words(&self) -> String {
+        match self.name_and_text() {
+            (name, "") => name.to_owned(),
+            (name, text) if text.starts_with('-') => format!("{name}={}", quoted(text)),
+            (name, text) => format!("{name} {}", quoted(text)),
+        }
+    }
+
+    /// Returns the name of the flag and its value.
+    fn name_and_text(&self) -> (&'static str, &str) {
+        match self {
+            Self::Rename(text) => ("--rename", text.as_str()),
+            Self::Alias(text) => ("--alias", text.as_str()),
+            Self::Drop(text) => ("--drop", text.as_str()),
+            Self::Keep(text) => ("--keep", text.as_str()),
+            Self::Cast(text) => ("--cast", text.as_str()),
+            Self::StripPrefix(text) => ("--strip-prefix", text.as_str()),
+            Self::AddPrefix(text) => ("--add-prefix", text.as_str()),
+            Self::DropOptimizer => ("--drop-optimizer", ""),
+            Self::Salvage => ("--salvage", ""),
+            Self::CollisionFirst => ("--collision", "first"),
+            Self::Var(text) => ("--var", text.as_str()),
+        }
+    }
+}
+
 /// Returns the flag as messages show it.
 fn source(flag: &Flag) -> Arc<Source> {
-    let (name, text) = match flag {
-        Flag::Rename(text) => ("--rename", text.as_str()),
-        Flag::Alias(text) => ("--alias", text.as_str()),
-        Flag::Drop(text) => ("--drop", text.as_str()),
-        Flag::Keep(text) => ("--keep", text.as_str()),
-        Flag::Cast(text) => ("--cast", text.as_str()),
-        Flag::StripPrefix(text) => ("--strip-prefix", text.as_str()),
-        Flag::AddPrefix(text) => ("--add-prefix", text.as_str()),
-        Flag::DropOptimizer => ("--drop-optimizer", ""),
-        Flag::Salvage => ("--salvage", ""),
-        Flag::CollisionFirst => ("--collision", "first"),
-        Flag::Var(text) => ("--var", text.as_str()),
-    };
+    let (name, text) = flag.name_and_text();
     Arc::new(Source { name: name.to_owned(), text: text.to_owned(), is_flag: true })
 }
 

@@ -9,9 +9,41 @@
 //!
 //! Only pairs of which the suggestion is [sure](Confidence::Sure) are ever applied.
 
-use crate::catalog::Catalog;
+mod assignment;
+mod change;
+mod doubt;
+mod keras_vars;
+mod leaf_role;
+mod learned;
+pub(crate) mod map;
+mod merge;
+mod name_system;
+mod ops;
+mod orientation;
+mod pool;
+mod problem;
+mod replay;
+pub(crate) mod rule;
+pub(crate) mod rules;
+mod side;
+mod slot;
+mod solution;
+mod synonyms;
+mod template;
+pub(crate) mod toml;
+mod variables;
+mod vocabulary;
+mod words;
+
+use std::collections::BTreeSet;
+
+use crate::catalog::{Catalog, Variable};
 use crate::dtype::Dtype;
+use crate::name::Name;
+use crate::slot_names::{Slot, slots};
+use crate::suggest::name_system::systems;
 use crate::tensor::Shape;
+use crate::transform::like::role::{Role, roles};
 
 /// A variable of one of the two sides.
 #[derive(Clone, Debug)]
@@ -22,6 +54,17 @@ pub(crate) struct Item {
     pub(crate) shape: Shape,
     /// The name in the program that saved it, if it is recorded beside the name.
     pub(crate) full_name: Option<String>,
+    /// What it is if it is no weight. Only state of the same kind pairs.
+    pub(crate) state: Option<State>,
+}
+
+/// The state of an optimizer, an average, or a counter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct State {
+    /// The class of the optimizer and the name of the value, as far as they are known: `adam m`, `counter global_step`.
+    pub(crate) kind: String,
+    /// The weight that it belongs to.
+    pub(crate) of: Option<String>,
 }
 
 /// The trust in a pair.
@@ -56,6 +99,10 @@ pub(crate) enum Change {
     Reshape,
 }
 
+/// The words for the changes: the names of the map's ops.
+pub(crate) const CHANGES: &[(&str, Change)] =
+    &[("transpose", Change::Transpose), ("squeeze", Change::Squeeze), ("reshape", Change::Reshape)];
+
 /// The source of one wanted variable.
 #[derive(Clone, Debug)]
 pub(crate) struct Pair {
@@ -79,24 +126,77 @@ pub(crate) struct Suggestion {
 
 /// Returns the variables of a catalog. Those whose names are not UTF-8 are left out, because no map can name them.
 pub(crate) fn items(catalog: &Catalog) -> Vec<Item> {
-    let text = |name: &crate::name::Name| str::from_utf8(name.as_bytes()).ok().map(str::to_owned);
-    let item = |variable: &crate::catalog::Variable| {
-        let (dtype, shape) = (variable.tensor.dtype, variable.tensor.shape.clone());
-        let full_name = variable.full_name.as_ref().and_then(text);
-        Some(Item { name: text(&variable.name)?, dtype, shape, full_name })
-    };
-    catalog.variables.iter().filter_map(item).collect()
+    both_names(catalog).into_iter().map(|(item, _)| item).collect()
 }
 
-/// Suggests a source for each wanted variable.
-pub(crate) fn suggest(have: &[Item], want: &[Item]) -> Suggestion {
-    let pair = |wanted: &Item| {
-        let have = have.iter().position(|item| item.name == wanted.name && item.shape == wanted.shape);
-        let (confidence, reason) = match have {
-            Some(_) => (Confidence::Sure, "by name"),
-            None => (Confidence::Missing, "nothing fits"),
-        };
-        Pair { have, change: None, confidence, reason: reason.into(), others: vec![] }
+/// Returns the same variables under the names that they had before any map.
+pub(crate) fn originals(catalog: &Catalog) -> Vec<Item> {
+    both_names(catalog).into_iter().map(|(item, name)| Item { name, ..item }).collect()
+}
+
+/// Returns each variable, and its name before any map.
+fn both_names(catalog: &Catalog) -> Vec<(Item, String)> {
+    let text = |name: &Name| str::from_utf8(name.as_bytes()).ok().map(str::to_owned);
+    let names: Vec<_> = catalog.variables.iter().map(|variable| variable.name.as_bytes()).collect();
+    let slots = slot_forms(&names);
+    let item = |((variable, role), slot): ((&Variable, Role), Option<String>)| {
+        let (dtype, shape) = (variable.tensor.dtype, variable.tensor.shape.clone());
+        let full_name = variable.full_name.as_ref().and_then(text);
+        let state = state(variable, role, slot, &names);
+        let item = Item { name: text(&variable.name)?, dtype, shape, full_name, state };
+        Some((item, text(variable.name_before())?))
     };
-    Suggestion { pairs: want.iter().map(pair).collect() }
+    catalog.variables.iter().zip(roles(catalog)).zip(slots).filter_map(item).collect()
+}
+
+/// Returns the state that a variable is. `None` for a weight.
+fn state(variable: &Variable, role: Role, slot: Option<String>, names: &[&[u8]]) -> Option<State> {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let leaf = || text(variable.name.as_bytes().rsplit(|byte| *byte == b'/').next().unwrap_or_default());
+    match role {
+        Role::State(state) => {
+            let known = [state.optimizer, state.name].into_iter().flatten().collect::<Vec<_>>().join(" ");
+            let kind = if known.is_empty() { slot.unwrap_or_default() } else { known };
+            Some(State { kind, of: state.of.map(|at| text(names[at])) })
+        }
+        Role::Counter | Role::Other => Some(State { kind: format!("counter {}", leaf()), of: None }),
+        Role::Weight => slot.map(|kind| State { kind, of: None }),
+    }
+}
+
+/// Returns the text around the variable's name, for each slot of an optimizer and each average. A slot whose variable is
+/// missing has the form of others.
+fn slot_forms(names: &[&[u8]]) -> Vec<Option<String>> {
+    let slots = slots(names);
+    let around = |(name, slot): (&&[u8], &Option<Slot>)| {
+        let (start, end) = slot.as_ref()?.around(name);
+        Some((start.to_vec(), end.to_vec()))
+    };
+    let forms: BTreeSet<_> = names.iter().zip(&slots).filter_map(around).collect();
+    let form = |name: &&[u8]| {
+        let mut like = forms.iter().filter(|(start, end)| name.starts_with(start) && name.ends_with(end));
+        like.next()
+            .map(|(start, end)| String::from_utf8_lossy(&[start.as_slice(), end].concat()).into_owned())
+    };
+    names.iter().map(form).collect()
+}
+
+/// Suggests a source for each wanted variable. The state of optimizers in HAVE counts only if WANT has such state.
+pub(crate) fn suggest(have: &[Item], want: &[Item]) -> Suggestion {
+    let with_state = want.iter().any(|item| item.state.is_some());
+    let kept: Vec<usize> = (0..have.len()).filter(|at| with_state || have[*at].state.is_none()).collect();
+    let sources: Vec<Item> = kept.iter().map(|at| have[*at].clone()).collect();
+    let (old, new) = (systems(&sources), systems(want));
+    let both = old.iter().flat_map(|old| new.iter().map(move |new| (old, new)));
+    let all = both.map(|(old, new)| solution::solve((&sources, old), (want, new)));
+    let num_sure =
+        |found: &Suggestion| found.pairs.iter().filter(|pair| pair.confidence == Confidence::Sure).count();
+    // Of equal suggestions the first one counts, which compares the names themselves.
+    let best = all.reduce(|best, next| if num_sure(&next) > num_sure(&best) { next } else { best });
+    let mut best = best.unwrap_or_default();
+    for pair in &mut best.pairs {
+        pair.have = pair.have.map(|at| kept[at]);
+        pair.others.iter_mut().for_each(|at| *at = kept[*at]);
+    }
+    best
 }

@@ -15,5 +15,6 @@ pub(crate) mod mount;
 pub(crate) mod run;
 #[cfg(feature = "fuse")]
 pub(crate) mod status;
+pub(crate) mod suggest;
 #[cfg(feature = "fuse")]
 pub(crate) mod umount;

@@ -1,4 +1,5 @@
-//! A table of wanted variables: the columns of `ls --tsv`, in any order. Other columns are ignored.
+//! A table of wanted variables: the columns of `ls --tsv`, in any order. A column `full_name` is read too. Other columns
+//! are ignored.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -62,13 +63,14 @@ struct Columns {
     name: usize,
     dtype: usize,
     shape: usize,
+    full_name: Option<usize>,
 }
 
 impl Columns {
     fn find(header: &[u8]) -> Option<Self> {
         let columns: Vec<_> = header.split(|&byte| byte == b'\t').collect();
         let at = |name: &str| columns.iter().position(|column| *column == name.as_bytes());
-        Some(Self { name: at("name")?, dtype: at("dtype")?, shape: at("shape")? })
+        Some(Self { name: at("name")?, dtype: at("dtype")?, shape: at("shape")?, full_name: at("full_name") })
     }
 
     fn variable(&self, line: &[u8]) -> Result<Variable, String> {
@@ -85,8 +87,12 @@ impl Columns {
         let shape = Shape(shape.into());
         let elements = shape.num_elements().and_then(|n| n.checked_mul(dtype.width().unwrap_or(1)));
         elements.ok_or_else(|| format!("shape {shape} has too many elements"))?;
+        let full_name = self.full_name.map(text).transpose()?.filter(|name| !name.is_empty());
+        let full_name = full_name
+            .map(|name| Name::parse(&name).ok_or_else(|| format!("{name:?} is not a valid escaped name")));
         let tensor = Arc::new(Tensor::new(dtype, shape, vec![], None));
-        Ok(Variable { name, key: None, plain_key: None, full_name: None, tensor, origin: None })
+        let full_name = full_name.transpose()?;
+        Ok(Variable { name, key: None, plain_key: None, full_name, tensor, origin: None })
     }
 }
 

@@ -2,7 +2,7 @@
 
 pub(crate) mod data;
 mod directory;
-mod page;
+pub(crate) mod page;
 mod values;
 
 use std::io::{self, Write};

@@ -1,0 +1,29 @@
+//! The two sides of a suggestion, with the evidence that every step uses.
+
+use crate::suggest::pool::Fits;
+use crate::suggest::side::Side;
+use crate::suggest::vocabulary::Vocabulary;
+
+/// The two sides, their shapes, and their words.
+pub(crate) struct Problem<'s> {
+    pub(crate) have: &'s Side,
+    pub(crate) want: &'s Side,
+    pub(crate) fits: Fits,
+    pub(crate) words: Vocabulary,
+}
+
+/// The least loss of score by which a pair is better than all others.
+pub(crate) const MARGIN: f64 = 0.03;
+/// The greatest number of variables of one side that are compared with all of the other side.
+const MOST: usize = 1000;
+
+impl<'s> Problem<'s> {
+    pub(crate) fn new(have: &'s Side, want: &'s Side) -> Self {
+        Self { have, want, fits: Fits::new(have, want), words: Vocabulary::new(have, want) }
+    }
+
+    /// Returns true if an assignment of this size takes no noticeable time.
+    pub(crate) fn is_affordable(&self, rows: usize, columns: usize) -> bool {
+        rows.max(columns) <= MOST
+    }
+}
