@@ -8,6 +8,7 @@ use std::path::{Path, absolute};
 use anyhow::Context;
 
 use crate::catalog::Catalog;
+use crate::cli::flags::map_flags::MapFlags;
 use crate::cli::output::terminal;
 use crate::source;
 use crate::transform::like::{Wanted, table};
@@ -27,14 +28,8 @@ impl Listing {
     /// # Errors
     /// The reason why it cannot be read, or every invalid line of a table.
     pub(crate) fn open(path: &Path) -> anyhow::Result<Self> {
-        let (name, extension) = (path.display().to_string(), path.extension().and_then(|end| end.to_str()));
-        if path.is_file() && extension == Some("meta") {
-            let catalog = source::wanted_by_graph(path)?;
-            return Ok(Self { name, catalog, has_values: false });
-        }
-        if path.is_file() && (extension == Some("tsv") || is_table(path)) {
-            let text = fs::read(path).with_context(|| name.clone())?;
-            let catalog = table::decode(&name, &text)?;
+        let name = path.display().to_string();
+        if let Some(catalog) = valueless(path)? {
             return Ok(Self { name, catalog, has_values: false });
         }
         // The path must be absolute, because a process that has left this directory reads the values again.
@@ -43,11 +38,40 @@ impl Listing {
         Ok(Self { name, catalog: checkpoint.catalog, has_values: true })
     }
 
+    /// Opens a list of variables through a map. Prints the warnings about it. Damaged variables are listed too.
+    ///
+    /// # Errors
+    /// As [`Self::open`], and every mismatch of the map.
+    pub(crate) fn open_mapped(path: &Path, map: &MapFlags) -> anyhow::Result<Self> {
+        let name = path.display().to_string();
+        match valueless(path)? {
+            Some(mut catalog) => {
+                map.transform()?.apply(&mut catalog)?;
+                Ok(Self { name, catalog, has_values: false })
+            }
+            None => Ok(Self { name, catalog: map.open_damaged(path)?.catalog, has_values: true }),
+        }
+    }
+
     /// Returns it as the goal of `--like`.
     pub(crate) fn into_wanted(self) -> Wanted {
         let Self { name, catalog, has_values } = self;
         if has_values { Wanted::checkpoint(name, catalog) } else { Wanted::valueless(name, catalog) }
     }
+}
+
+/// Returns the variables of a graph of TF1 or of a table, which have no values.
+fn valueless(path: &Path) -> anyhow::Result<Option<Catalog>> {
+    let extension = path.extension().and_then(|end| end.to_str());
+    if path.is_file() && extension == Some("meta") {
+        return Ok(Some(source::wanted_by_graph(path)?));
+    }
+    if path.is_file() && (extension == Some("tsv") || is_table(path)) {
+        let name = path.display().to_string();
+        let text = fs::read(path).with_context(|| name.clone())?;
+        return Ok(Some(table::decode(&name, &text)?));
+    }
+    Ok(None)
 }
 
 fn is_table(path: &Path) -> bool {

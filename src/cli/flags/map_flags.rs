@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::builder::PossibleValuesParser;
 use clap::parser::ValueSource;
-use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Args, Command, FromArgMatches};
 
 use crate::catalog::{H5_LAYOUTS, H5Layout};
 use crate::cli::error::{ParseError, Usage};
@@ -197,7 +197,7 @@ fn typed(matches: &ArgMatches) -> Vec<String> {
         let values = matches.get_raw(name).into_iter().flatten();
         let values = values.map(move |value| match value.to_str() {
             Some("true") => format!("--{name}"),
-            _ => format!("--{name} {}", quoted(&value.to_string_lossy())),
+            _ => written(name, &value.to_string_lossy()),
         });
         matches.indices_of(name).into_iter().flatten().zip(values)
     };
@@ -206,11 +206,19 @@ fn typed(matches: &ArgMatches) -> Vec<String> {
     typed.into_iter().map(|(_, words)| words).collect()
 }
 
+/// Returns a flag and its value, quoted for a shell.
+pub(crate) fn written(name: &str, value: &str) -> String {
+    match value.starts_with('-') {
+        true => format!("--{name}={}", quoted(value)),
+        false => format!("--{name} {}", quoted(value)),
+    }
+}
+
 impl MapFlags {
     /// Adds a map file after the others.
     #[cfg(feature = "fuse")]
     pub(crate) fn add_file(&mut self, path: PathBuf) {
-        self.typed.push(format!("--{FILES} {}", quoted(&path.to_string_lossy())));
+        self.typed.push(written(FILES, &path.to_string_lossy()));
         self.files.push(path);
     }
 
@@ -229,7 +237,7 @@ impl MapFlags {
     /// Adds a number for the map's `[vars]`: `heads=16`.
     #[cfg(feature = "fuse")]
     pub(crate) fn add_var(&mut self, var: &str) {
-        self.typed.push(format!("--var {}", quoted(var)));
+        self.typed.push(written("var", var));
         self.flags.push(Flag::Var(var.into()));
     }
 
@@ -248,7 +256,7 @@ impl MapFlags {
             LAYOUT => self.h5_layout = Some(one_of(H5_LAYOUTS, value)?),
             _ => return Err("it is not a flag of the map".into()),
         }
-        self.typed.push(format!("--{name} {}", quoted(value)));
+        self.typed.push(written(name, value));
         Ok(())
     }
 
@@ -261,9 +269,24 @@ impl MapFlags {
     }
 
     /// Returns the flags, quoted for use in another command line.
-    #[cfg(feature = "fuse")]
     pub(crate) fn typed(&self) -> &[String] {
         &self.typed
+    }
+
+    /// Returns true if `--like` is given.
+    pub(crate) fn has_like(&self) -> bool {
+        self.like.is_given()
+    }
+
+    /// Returns these flags and more, as if all were on one command line.
+    ///
+    /// # Errors
+    /// The error of a command line with them.
+    pub(crate) fn with(&self, words: &[String]) -> Result<Self, clap::Error> {
+        let command = Self::augment_args(Command::new("flags").no_binary_name(true));
+        let mut flags = self.clone();
+        flags.update_from_arg_matches(&command.try_get_matches_from(words)?)?;
+        Ok(flags)
     }
 
     /// Reads and parses the map.
