@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::cli::commands::{cat, check, completions, diff, export, ls, man, maps};
+use crate::cli::commands::{cat, check, completions, diff, export, ls, man, maps, want};
 #[cfg(feature = "fuse")]
 use crate::cli::commands::{demo, mount, run, status, umount};
 
@@ -44,6 +44,7 @@ pub(crate) enum Command {
     Cat(cat::Args),
     Check(check::Args),
     Diff(diff::Args),
+    Want(want::Args),
     Export(export::Args),
     Maps(maps::Args),
     #[cfg(feature = "fuse")]

@@ -21,6 +21,14 @@ pub(crate) struct Attempt {
     /// The flags with their values, in order.
     pub(crate) flags: Vec<Flag>,
     pub(crate) remark: String,
+    /// True if it is worth a try only if no other attempt succeeds.
+    pub(crate) is_last: bool,
+}
+
+impl Attempt {
+    fn new(flags: Vec<Flag>, remark: &str) -> Self {
+        Self { flags, remark: remark.into(), is_last: false }
+    }
 }
 
 /// A flag and its value, which is empty if the flag takes none.
@@ -37,27 +45,27 @@ pub(crate) fn attempts(diff: &Diff<'_>, wanted: &str, has_values: bool) -> Vec<A
     let (renames, casts, shapes) = (renames(diff), casts(diff), shapes(diff, has_values));
     let common: Vec<_> = [vec![like], renames.clone(), casts, shapes].concat();
     let mut attempts = Vec::new();
-    for Attempt { flags, remark } in choices(diff) {
+    for Attempt { flags, remark, is_last } in choices(diff) {
         let flags = [common.clone(), flags].concat();
         let is_fresh = flags.iter().any(|(flag, _)| *flag == "drop-optimizer");
         let all = if is_fresh { vec![("missing", "like".to_owned())] } else { vec![] };
         let fills = if has_values { vec![vec![], missing(diff, &flags), all] } else { vec![vec![]] };
         for fill in fills {
-            let attempt = Attempt { flags: [flags.clone(), fill].concat(), remark: remark.clone() };
+            let attempt = Attempt { flags: [flags.clone(), fill].concat(), remark: remark.clone(), is_last };
             if !attempts.contains(&attempt) {
                 attempts.push(attempt);
             }
         }
     }
     if !renames.is_empty() {
-        attempts.push(Attempt { flags: renames, remark: String::new() });
+        attempts.push(Attempt::new(renames, ""));
     }
     attempts
 }
 
 /// Returns the ways to decide what names, positions and optimizers leave open. There is at least one.
 fn choices(diff: &Diff<'_>) -> Vec<Attempt> {
-    let attempt = |flags: &[Flag], remark: &str| Attempt { flags: flags.to_vec(), remark: remark.into() };
+    let attempt = |flags: &[Flag], remark: &str| Attempt::new(flags.to_vec(), remark);
     if let [layers] = diff.layers.as_slice() {
         return ways(layers);
     }
@@ -140,7 +148,7 @@ fn guesses(diff: &Diff<'_>) -> Vec<Attempt> {
     if let Some(flag) =
         advice::rename(&described(&unused), &described(&missing)).and_then(|(text, _)| parsed(&text))
     {
-        return vec![Attempt { flags: vec![flag], remark: "if these are the same values".into() }];
+        return vec![Attempt::new(vec![flag], "if these are the same values")];
     }
     let few = unused.len() <= MOST && missing.len() <= MOST;
     let pairs = unused.iter().filter(|_| few).flat_map(|old| missing.iter().map(move |new| (*old, *new)));
@@ -157,7 +165,7 @@ fn is_same_layer(old: &Variable, new: &Variable) -> bool {
 
 fn guess(old: &Variable, new: &Variable) -> Option<Attempt> {
     let remark = format!("if {} is {}", words(new), words(old));
-    Some(Attempt { flags: vec![rename(&text(&old.name)?, &text(&new.name)?)], remark })
+    Some(Attempt::new(vec![rename(&text(&old.name)?, &text(&new.name)?)], &remark))
 }
 
 fn described<'v>(variables: &[&'v Variable]) -> Vec<Described<'v>> {
@@ -239,7 +247,7 @@ fn ways(layers: &Layers) -> Vec<Attempt> {
     if have.len() + 1 == want.len() {
         let new = |layer: &Layer| (layer.name.clone(), vec![("new", escape(&layer.name))]);
         let new = want.iter().take(WAYS).map(new);
-        ways.extend(new.map(|(name, flags)| Attempt { flags, remark: format!("if {name} is new") }));
+        ways.extend(new.map(|(name, flags)| Attempt::new(flags, &format!("if {name} is new"))));
     }
     if many - few <= 1 && many <= WAYS {
         for left_out in 0..if many == few { 1 } else { many } {
@@ -258,7 +266,7 @@ fn ways(layers: &Layers) -> Vec<Attempt> {
         (layer.name.clone(), other.unwrap_or_default())
     });
     let (old, new): (Vec<_>, Vec<_>) = fitting.unzip();
-    ways.push(way(&old, &new, layers));
+    ways.extend((!old.is_empty()).then(|| Attempt { is_last: true, ..way(&old, &new, layers) }));
     ways
 }
 
@@ -274,7 +282,7 @@ fn way(have: &[String], want: &[String], all: &Layers) -> Attempt {
     let remarks: Vec<_> =
         [(&gone, "gone"), (&new, "new")].into_iter().filter_map(|(names, what)| said(names, what)).collect();
     let remark = if remarks.is_empty() { String::new() } else { format!("if {}", remarks.join(", and ")) };
-    Attempt { flags: have.iter().zip(want).map(pair).chain(news).collect(), remark }
+    Attempt::new(have.iter().zip(want).map(pair).chain(news).collect(), &remark)
 }
 
 fn said(names: &[String], what: &str) -> Option<String> {

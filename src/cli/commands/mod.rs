@@ -18,3 +18,4 @@ pub(crate) mod run;
 pub(crate) mod status;
 #[cfg(feature = "fuse")]
 pub(crate) mod umount;
+pub(crate) mod want;

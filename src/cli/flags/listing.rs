@@ -8,7 +8,6 @@ use std::path::{Path, absolute};
 use anyhow::Context;
 
 use crate::catalog::Catalog;
-use crate::cli::flags::map_flags::MapFlags;
 use crate::cli::output::terminal;
 use crate::source;
 use crate::transform::like::{Wanted, table};
@@ -38,21 +37,6 @@ impl Listing {
         Ok(Self { name, catalog: checkpoint.catalog, has_values: true })
     }
 
-    /// Opens a list of variables through a map. Prints the warnings about it. Damaged variables are listed too.
-    ///
-    /// # Errors
-    /// As [`Self::open`], and every mismatch of the map.
-    pub(crate) fn open_mapped(path: &Path, map: &MapFlags) -> anyhow::Result<Self> {
-        let name = path.display().to_string();
-        match valueless(path)? {
-            Some(mut catalog) => {
-                map.transform()?.apply(&mut catalog)?;
-                Ok(Self { name, catalog, has_values: false })
-            }
-            None => Ok(Self { name, catalog: map.open_damaged(path)?.catalog, has_values: true }),
-        }
-    }
-
     /// Returns it as the goal of `--like`.
     pub(crate) fn into_wanted(self) -> Wanted {
         let Self { name, catalog, has_values } = self;
@@ -61,7 +45,7 @@ impl Listing {
 }
 
 /// Returns the variables of a graph of TF1 or of a table, which have no values.
-fn valueless(path: &Path) -> anyhow::Result<Option<Catalog>> {
+pub(crate) fn valueless(path: &Path) -> anyhow::Result<Option<Catalog>> {
     let extension = path.extension().and_then(|end| end.to_str());
     if path.is_file() && extension == Some("meta") {
         return Ok(Some(source::wanted_by_graph(path)?));

@@ -11,6 +11,7 @@ use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Args, Command, FromArgMatches};
 use crate::catalog::{H5_LAYOUTS, H5Layout};
 use crate::cli::error::{ParseError, Usage};
 use crate::cli::flags::like_flags::{FIT, LIKE, LikeFlags, MISSING, NEW, PAIR};
+use crate::cli::flags::listing::{Listing, valueless};
 use crate::cli::flags::overlay_flags::{OVERLAY, OverlayFlags, TAKE};
 use crate::cli::flags::{like_flags, overlay_flags};
 use crate::cli::output::terminal;
@@ -316,6 +317,19 @@ impl MapFlags {
         let (transform, candidates) = (self.transform()?, source::candidates(source)?);
         let opened = open_damaged(&candidates, &transform);
         Ok(self.warned(opened.map_err(|error| error.in_command(&command_line()))?))
+    }
+
+    /// Opens a list of variables, and applies the transform to it. Damaged variables are listed too. Prints the warnings of
+    /// both.
+    pub(crate) fn open_listing(&self, path: &Path) -> anyhow::Result<Listing> {
+        let name = path.display().to_string();
+        match valueless(path)? {
+            Some(mut catalog) => {
+                self.transform()?.apply(&mut catalog)?;
+                Ok(Listing { name, catalog, has_values: false })
+            }
+            None => Ok(Listing { name, catalog: self.open_damaged(path)?.catalog, has_values: true }),
+        }
     }
 
     /// Prints the warnings about a checkpoint.

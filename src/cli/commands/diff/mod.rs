@@ -80,7 +80,7 @@ impl Args {
     }
 
     fn compare(&self) -> anyhow::Result<ExitCode> {
-        let have = Listing::open_mapped(&self.have, &self.map)?;
+        let have = self.map.open_listing(&self.have)?;
         let want = Listing::open(&self.want)?;
         let diff = Diff::new(&have.catalog, &want.catalog);
         let values =

@@ -42,7 +42,8 @@ pub(crate) fn commands(args: &Args, diff: &Diff<'_>, have: &Listing, want: &List
     let mut found: Vec<Tried> = Vec::new();
     for attempt in attempts(diff, wanted, want.has_values).iter().take(tried) {
         let is_known = found.iter().any(|tried| tried.remark == attempt.remark);
-        if found.len() < PRINTED && !is_known {
+        let is_late = attempt.is_last && !found.is_empty();
+        if found.len() < PRINTED && !is_known && !is_late {
             found.extend(attempted(args, want, attempt));
         }
     }
