@@ -92,6 +92,13 @@ pub(crate) fn quoted(word: &str) -> String {
     }
 }
 
+/// Returns a flag with its value, for a shell: `--drop 'a b'`. A value that begins with `-` follows a `=`, because it would be
+/// taken for a flag.
+pub(crate) fn flag(name: &str, value: &str) -> String {
+    let separator = if value.starts_with('-') { '=' } else { ' ' };
+    format!("--{name}{separator}{}", quoted(value))
+}
+
 /// Lists up to `most` names and the number of the others.
 pub(crate) fn listed(names: &[impl fmt::Display], most: usize) -> String {
     let some: Vec<_> = names.iter().take(most).map(ToString::to_string).collect();
@@ -163,5 +170,13 @@ mod tests {
         assert_eq!(Name::from("dense/kernel").to_string(), "dense/kernel");
         assert_eq!(Name::from(&b"a\nb\x1b[1m\xff\\"[..]).to_string(), r"a\nb\u{1b}[1m\xff\\");
         assert_eq!(Name::from("größe").to_string(), "größe");
+    }
+
+    #[test]
+    fn a_flag_is_quoted_and_its_value_never_begins_a_flag() {
+        assert_eq!(flag("drop", "a/b"), "--drop a/b");
+        assert_eq!(flag("drop", "a b"), "--drop 'a b'");
+        assert_eq!(flag("drop", "-x"), "--drop=-x");
+        assert_eq!(flag("drop", "'; touch x; '"), r"--drop ''\''; touch x; '\'''");
     }
 }

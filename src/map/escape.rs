@@ -36,12 +36,13 @@ pub(crate) fn unescape(text: &str) -> String {
     plain
 }
 
-/// Returns a pattern that matches only `text`. As a target it produces `text`.
+/// Returns a pattern that matches only `text`. As a target it produces `text`. It may stand on either side of the `=` of a
+/// flag.
 pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for (at, c) in text.char_indices() {
         let is_group = c == '$' && text[at + 1..].starts_with(|c: char| c.is_ascii_digit());
-        if "\\*{}".contains(c) || is_group || (at == 0 && text.starts_with("re:")) {
+        if "\\*{}=".contains(c) || is_group || (at == 0 && text.starts_with("re:")) {
             escaped.push('\\');
         }
         escaped.push(c);

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::dtype::Dtype;
 use crate::map::escape::escape;
+use crate::name::flag;
 use crate::tensor::Shape;
 
 /// A name, its dtype and its shape.
@@ -30,9 +31,9 @@ pub(crate) fn rename(have: &[Described<'_>], missing: &[Described<'_>]) -> Optio
     let ((from, to), _) = votes.into_iter().max_by_key(|(_, votes)| *votes)?;
     let matched = matched(have, missing, from, to)?;
     let flag = match (from, to) {
-        ("", to) => format!("--add-prefix '{}/'", escape(to)),
-        (from, "") => format!("--strip-prefix '{}/'", escape(from)),
-        (from, to) => format!("--rename '{}/**={}/**'", escape(from), escape(to)),
+        ("", to) => flag("add-prefix", &format!("{to}/")),
+        (from, "") => flag("strip-prefix", &format!("{from}/")),
+        (from, to) => flag("rename", &format!("{}/**={}/**", escape(from), escape(to))),
     };
     (matched * 2 > missing.len()).then_some((flag, matched))
 }
@@ -126,9 +127,9 @@ mod tests {
         );
         assert_eq!(
             rename(&["model/a/w", "model/b/w"], &["a/w", "b/w"]).as_deref(),
-            Some("--strip-prefix 'model/'")
+            Some("--strip-prefix model/")
         );
-        assert_eq!(rename(&["a/w", "b/w"], &["net/a/w", "net/b/w"]).as_deref(), Some("--add-prefix 'net/'"));
+        assert_eq!(rename(&["a/w", "b/w"], &["net/a/w", "net/b/w"]).as_deref(), Some("--add-prefix net/"));
         assert_eq!(rename(&["a/w"], &["x", "y", "z"]), None);
     }
 

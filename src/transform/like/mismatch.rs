@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::name::near_names;
+use crate::name::{flag, near_names};
 use crate::transform::like::advice;
 use crate::transform::like::advice::Described;
 use crate::transform::like::problem::{Fitting, Problem};
@@ -208,8 +208,8 @@ impl LikeMismatch {
         if drops.len() > PATTERNS || !self.has_values {
             return String::new();
         }
-        let drops = drops.iter().map(|pattern| format!("--drop '{pattern}'"));
-        let fills = fills.iter().map(|pattern| format!("--missing '{pattern}=like'"));
+        let drops = drops.iter().map(|pattern| flag("drop", pattern));
+        let fills = fills.iter().map(|pattern| flag("missing", &format!("{pattern}=like")));
         drops.chain(fills).collect::<Vec<_>>().join(" ")
     }
 
@@ -223,7 +223,7 @@ impl LikeMismatch {
         }
         let casts = by_dtype.iter().flat_map(|(dtype, names)| {
             let patterns = advice::patterns(&names.iter().map(String::as_str).collect(), have);
-            patterns.into_iter().map(move |pattern| format!("--cast '{pattern}={dtype}'"))
+            patterns.into_iter().map(move |pattern| flag("cast", &format!("{pattern}={dtype}")))
         });
         casts.collect()
     }
@@ -234,8 +234,8 @@ impl LikeMismatch {
             return None;
         }
         let word = if self.has_values { "like" } else { "zeros" };
-        let flags =
-            self.advice.patterns.iter().take(PATTERNS).map(|pattern| format!("--missing '{pattern}={word}'"));
+        let filled = |pattern: &String| flag("missing", &format!("{pattern}={word}"));
+        let flags = self.advice.patterns.iter().take(PATTERNS).map(filled);
         let line = flags.collect::<Vec<_>>().join(" ");
         let more = self.advice.patterns.len().saturating_sub(PATTERNS);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
@@ -267,12 +267,12 @@ impl LikeMismatch {
         let groups: Vec<_> = groups.collect();
         let mut help = Vec::new();
         if let Some((have, want)) = groups.iter().find(|(have, want)| have.len() < want.len()) {
-            let new: Vec<_> = want.iter().take(3).map(|name| format!("--new {}", word(name))).collect();
+            let new: Vec<_> = want.iter().take(3).map(|name| flag("new", word(name))).collect();
             help.push(format!("{} says which is new", new.join(" or ")));
-            help.push(format!("--pair {}={} says which belong together", word(&have[0]), word(&want[0])));
+            help.push(format!("{} says which belong together", pair(&have[0], &want[0])));
         }
         if let Some((have, want)) = groups.iter().find(|(have, want)| have.len() > want.len()) {
-            help.push(format!("--pair {}={} says which belong together", word(&have[0]), word(&want[0])));
+            help.push(format!("{} says which belong together", pair(&have[0], &want[0])));
         }
         help.push("--match position takes them in their order, as TensorFlow does; --match name takes them by their names".into());
         help
@@ -305,7 +305,12 @@ impl LikeMismatch {
     }
 }
 
-/// Returns the name of a member, without its shape, quoted if a shell needs it.
+/// Returns the flag that pairs two members.
+fn pair(have: &str, want: &str) -> String {
+    flag("pair", &format!("{}={}", word(have), word(want)))
+}
+
+/// Returns the name of a member, without its shape.
 fn word(member: &str) -> &str {
     member.split("  ").next().unwrap_or(member)
 }

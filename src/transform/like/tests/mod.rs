@@ -194,7 +194,7 @@ the source is not like wanted
   of another shape, 2 of 4:
     a  uint8 [3], but a is [2]
     b  uint8 [2], but b is [2, 2], which cannot be made to fit
-  help: --drop 'a' --drop 'b' --missing 'a=like' --missing 'b=like' takes WANTED's own values, for a new head
+  help: --drop a --drop b --missing 'a=like' --missing 'b=like' takes WANTED's own values, for a new head
   help: `ckptfs maps --help` has slice, pad and transpose for values that are the same otherwise
   of another dtype, 1 of 4:
     dense/kernel  int8, but dense/kernel is uint8
