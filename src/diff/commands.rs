@@ -10,7 +10,7 @@ use crate::diff::{Diff, words};
 use crate::map::escape::escape;
 use crate::name::Name;
 use crate::transform::like::advice;
-use crate::transform::like::advice::Described;
+use crate::transform::like::advice::{Described, Flag};
 use crate::transform::like::builder::fitting;
 use crate::transform::like::candidates::How;
 use crate::transform::like::problem::Fitting;
@@ -18,7 +18,7 @@ use crate::transform::like::problem::Fitting;
 /// The flags of one way, and a remark about it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Attempt {
-    /// The flags with their values, in order.
+    /// The flags with their values, which are empty if a flag takes none.
     pub(crate) flags: Vec<Flag>,
     pub(crate) remark: String,
     /// True if it is worth a try only if no other attempt succeeds.
@@ -30,9 +30,6 @@ impl Attempt {
         Self { flags, remark: remark.into(), is_last: false }
     }
 }
-
-/// A flag and its value, which is empty if the flag takes none.
-pub(crate) type Flag = (&'static str, String);
 
 /// The maximum number of flags of one kind. With more, a map file is better.
 const MOST: usize = 8;
@@ -113,8 +110,8 @@ fn renames(diff: &Diff<'_>) -> Vec<Flag> {
     for ((from, to), pairs) in scopes {
         match pairs.as_slice() {
             [(old, new)] => flags.push(rename(old, new)),
-            _ if from.is_empty() => flags.push(("add-prefix", format!("{}/", escape(&to)))),
-            _ if to.is_empty() => flags.push(("strip-prefix", format!("{}/", escape(&from)))),
+            _ if from.is_empty() => flags.push(("add-prefix", format!("{to}/"))),
+            _ if to.is_empty() => flags.push(("strip-prefix", format!("{from}/"))),
             _ => flags.push(("rename", format!("{}/**={}/**", escape(&from), escape(&to)))),
         }
     }
@@ -122,8 +119,7 @@ fn renames(diff: &Diff<'_>) -> Vec<Flag> {
 }
 
 fn rename(old: &str, new: &str) -> Flag {
-    let plain = |name: &str| escape(name).replace('=', r"\=");
-    ("rename", format!("{}={}", plain(old), plain(new)))
+    ("rename", format!("{}={}", escape(old), escape(new)))
 }
 
 /// Returns the scopes of two names before the components that both end in.
@@ -145,9 +141,7 @@ fn guesses(diff: &Diff<'_>) -> Vec<Attempt> {
     let missing = diff.missing.iter().map(|(at, _)| *at).filter(|at| diff.want.roles[*at].is_weight());
     let (unused, missing): (Vec<_>, Vec<_>) =
         (unused.collect(), missing.map(|at| diff.want_variable(at)).collect());
-    if let Some(flag) =
-        advice::rename(&described(&unused), &described(&missing)).and_then(|(text, _)| parsed(&text))
-    {
+    if let Some((flag, _)) = advice::rename(&described(&unused), &described(&missing)) {
         return vec![Attempt::new(vec![flag], "if these are the same values")];
     }
     let few = unused.len() <= MOST && missing.len() <= MOST;
@@ -174,13 +168,6 @@ fn described<'v>(variables: &[&'v Variable]) -> Vec<Described<'v>> {
         Some((name, variable.tensor.dtype, &variable.tensor.shape))
     };
     variables.iter().filter_map(one).collect()
-}
-
-/// Parses `--rename 'a/**=b/**'`.
-fn parsed(flag: &str) -> Option<Flag> {
-    let (name, value) = flag.strip_prefix("--")?.split_once(" '")?;
-    let name = *["rename", "add-prefix", "strip-prefix"].iter().find(|known| **known == name)?;
-    Some((name, value.strip_suffix('\'')?.to_owned()))
 }
 
 /// Returns the casts to the wanted dtypes.
@@ -276,8 +263,7 @@ fn way(have: &[String], want: &[String], all: &Layers) -> Attempt {
         all.iter().map(|layer| layer.name.clone()).filter(|name| !kept.contains(name)).collect()
     };
     let (gone, new) = (rest(&all.have, have), rest(&all.want, want));
-    let plain = |name: &String| escape(name).replace('=', r"\=");
-    let pair = |(have, want): (&String, &String)| ("pair", format!("{}={}", plain(have), plain(want)));
+    let pair = |(have, want): (&String, &String)| ("pair", format!("{}={}", escape(have), escape(want)));
     let news = new.iter().map(|name| ("new", escape(name)));
     let remarks: Vec<_> =
         [(&gone, "gone"), (&new, "new")].into_iter().filter_map(|(names, what)| said(names, what)).collect();

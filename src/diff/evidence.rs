@@ -1,6 +1,6 @@
 //! The evidence about the source of each wanted variable: that of `--like`, and where it has none, that of a suggestion.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use crate::diff::items;
 use crate::suggest::{Confidence, suggest};
@@ -29,6 +29,8 @@ pub(super) struct Found {
     pub(super) candidates: Vec<Vec<usize>>,
 }
 
+/// The reason why a value of an optimizer has no source.
+const OTHER_OPTIMIZER: &str = "of another optimizer";
 /// The reason of a pair in a group that the two sides do not count alike.
 const BY_NAMES: &str = "their names only count";
 
@@ -41,6 +43,7 @@ pub(super) fn evidence(have: &Checkpoint<'_>, want: &Checkpoint<'_>) -> Found {
         .enumerate()
         .map(|(at, one)| read((have, want), at, one, &found.groups))
         .collect();
+    disown(want, &found.candidates, &mut evidence);
     let is_open = |(evidence, found): (&Evidence, &Candidates)| {
         evidence.have.is_none() && *found == Candidates::None || matches!(found, Candidates::Group(_))
     };
@@ -48,6 +51,26 @@ pub(super) fn evidence(have: &Checkpoint<'_>, want: &Checkpoint<'_>) -> Found {
     let candidates = if open.contains(&true) { ask(have, want, &open, &mut evidence) } else { vec![] };
     let candidates = if candidates.is_empty() { vec![vec![]; evidence.len()] } else { candidates };
     Found { evidence, groups: found.groups, candidates }
+}
+
+/// Takes the sources of an optimizer's numbers away if other values show that HAVE's optimizer is of another class. Keras 2 does
+/// not write the class before the numbers.
+fn disown(want: &Checkpoint<'_>, found: &[Candidates], evidence: &mut [Evidence]) {
+    let others = found.iter().enumerate().filter(|(_, found)| matches!(found, Candidates::OtherOptimizer(_)));
+    let others: HashSet<_> = others.filter_map(|(at, _)| optimizer(want, at)).collect();
+    let is_state = |at: &usize| want.roles[*at].state().is_some_and(|state| state.of.is_none());
+    for at in (0..evidence.len()).filter(is_state) {
+        if optimizer(want, at).is_some_and(|optimizer| others.contains(optimizer)) {
+            evidence[at] = Evidence { have: None, reason: OTHER_OPTIMIZER.into(), is_certain: true };
+        }
+    }
+}
+
+/// Returns the path of the optimizer that a value belongs to: what is before its private edges.
+fn optimizer<'n>(want: &'n Checkpoint<'_>, at: usize) -> Option<&'n [u8]> {
+    let path = want.names[at].paths.first()?;
+    let private = path.windows(2).position(|pair| pair == b"/_")?;
+    Some(&path[..private])
 }
 
 /// Returns what the evidence of `--like` says about a wanted variable.
@@ -73,7 +96,7 @@ fn read(
             new(same.filter(|same| have.shapes[*same] == want.shapes[at]), BY_NAMES, is_chosen)
         }
         Candidates::OtherState(own, _) => new(*own, How::FullName.text(), true),
-        Candidates::OtherOptimizer(_) => new(None, "of another optimizer", true),
+        Candidates::OtherOptimizer(_) => new(None, OTHER_OPTIMIZER, true),
         Candidates::None | Candidates::New => new(None, "", true),
     }
 }

@@ -20,7 +20,7 @@ use crate::map::builtin::{BuiltinMap, SIGN, UnknownMap};
 use crate::map::flags::Flag;
 use crate::map::toml::file::MapText;
 use crate::mounted_source::newest::{Opened, open_damaged, open_newest};
-use crate::name::quoted;
+use crate::name::{flag, quoted};
 use crate::source;
 use crate::source::Checkpoint;
 use crate::transform::kind::{TARGETS, Target};
@@ -198,7 +198,7 @@ fn typed(matches: &ArgMatches) -> Vec<String> {
         let values = matches.get_raw(name).into_iter().flatten();
         let values = values.map(move |value| match value.to_str() {
             Some("true") => format!("--{name}"),
-            _ => written(name, &value.to_string_lossy()),
+            _ => flag(name, &value.to_string_lossy()),
         });
         matches.indices_of(name).into_iter().flatten().zip(values)
     };
@@ -207,19 +207,11 @@ fn typed(matches: &ArgMatches) -> Vec<String> {
     typed.into_iter().map(|(_, words)| words).collect()
 }
 
-/// Returns a flag and its value, quoted for a shell.
-pub(crate) fn written(name: &str, value: &str) -> String {
-    match value.starts_with('-') {
-        true => format!("--{name}={}", quoted(value)),
-        false => format!("--{name} {}", quoted(value)),
-    }
-}
-
 impl MapFlags {
     /// Adds a map file after the others.
     #[cfg(feature = "fuse")]
     pub(crate) fn add_file(&mut self, path: PathBuf) {
-        self.typed.push(written(FILES, &path.to_string_lossy()));
+        self.typed.push(flag(FILES, &path.to_string_lossy()));
         self.files.push(path);
     }
 
@@ -238,7 +230,7 @@ impl MapFlags {
     /// Adds a number for the map's `[vars]`: `heads=16`.
     #[cfg(feature = "fuse")]
     pub(crate) fn add_var(&mut self, var: &str) {
-        self.typed.push(written("var", var));
+        self.typed.push(flag("var", var));
         self.flags.push(Flag::Var(var.into()));
     }
 
@@ -257,7 +249,7 @@ impl MapFlags {
             LAYOUT => self.h5_layout = Some(one_of(H5_LAYOUTS, value)?),
             _ => return Err("it is not a flag of the map".into()),
         }
-        self.typed.push(written(name, value));
+        self.typed.push(flag(name, value));
         Ok(())
     }
 

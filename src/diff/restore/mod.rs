@@ -12,7 +12,8 @@ mod walk;
 
 use std::collections::HashMap;
 
-use crate::catalog::{Catalog, H5Layout};
+use crate::catalog::{Catalog, H5Layout, Variable};
+use crate::graph::Graph;
 use crate::transform::like::candidates::Checkpoint;
 
 /// The API of TensorFlow that restores HAVE into the program of WANT.
@@ -84,7 +85,7 @@ impl Restore {
             Api::Saver => return Some(saver::restore(have, want)),
             Api::Checkpoint => match (have.catalog.graph(), want.catalog.graph()) {
                 (Some(old), Some(new)) => walk::takes((old, have.catalog), (new, want.catalog)),
-                (None, Some(_)) => by_full_name(have.catalog, want.catalog),
+                (None, Some(new)) => by_full_name(have.catalog, (want.catalog, new)),
                 _ => by_path(have, want),
             },
         };
@@ -154,12 +155,19 @@ fn full_names(catalog: &Catalog) -> HashMap<&[u8], usize> {
     named.filter_map(|(at, variable)| Some((variable.full_name.as_ref()?.as_bytes(), at))).collect()
 }
 
-/// Returns the values that objects take from a name-based checkpoint: those of their full names.
-fn by_full_name(have: &Catalog, want: &Catalog) -> Vec<Option<usize>> {
+/// Edges that only objects of Keras 3 have.
+const KERAS_3: &[&str] = &["_functional", "_operations", "_trainable_variables", "_kernel"];
+
+/// Returns the values that objects take from a name-based checkpoint: those of their full names. Variables of Keras 3 take
+/// none, because they have no saver that takes a name.
+fn by_full_name(have: &Catalog, (want, graph): (&Catalog, &Graph)) -> Vec<Option<usize>> {
+    let mut edges = graph.objects().nodes.iter().flat_map(|node| &node.children);
+    if edges.any(|edge| KERAS_3.contains(&edge.local_name.as_str())) {
+        return vec![None; want.variables.len()];
+    }
     let keys: HashMap<_, _> = keys(have).collect();
-    let one = |variable: &crate::catalog::Variable| {
-        variable.full_name.as_ref().and_then(|name| keys.get(name.as_bytes()).copied())
-    };
+    let one =
+        |variable: &Variable| variable.full_name.as_ref().and_then(|name| keys.get(name.as_bytes()).copied());
     want.variables.iter().map(one).collect()
 }
 

@@ -5,12 +5,11 @@ use std::path::Path;
 
 use crate::cli::commands::diff::Args;
 use crate::cli::flags::listing::Listing;
-use crate::cli::flags::map_flags::written;
 use crate::diff::Diff;
 use crate::diff::commands::{Attempt, attempts};
 use crate::diff::restore::Effect;
 use crate::mounted_source::newest::open_newest;
-use crate::name::{printable, quoted};
+use crate::name::{flag, printable, quoted};
 use crate::source;
 
 /// A command that was tried.
@@ -44,7 +43,9 @@ pub(crate) fn commands(args: &Args, diff: &Diff<'_>, have: &Listing, want: &List
         let is_known = found.iter().any(|tried| tried.remark == attempt.remark);
         let is_late = attempt.is_last && !found.is_empty();
         if found.len() < PRINTED && !is_known && !is_late {
-            found.extend(attempted(args, want, attempt));
+            let tried = attempted(args, want, attempt);
+            let is_new = |tried: &Tried| found.iter().all(|other| other.line != tried.line);
+            found.extend(tried.filter(is_new));
         }
     }
     found
@@ -65,9 +66,9 @@ fn attempted(args: &Args, want: &Listing, attempt: &Attempt) -> Option<Tried> {
     let takes = restore.effects.iter().filter(|effect| matches!(effect, Effect::Takes(_))).count();
     let is_fit = takes > 0 && restore.stops().next().is_none() && diff.silent.is_empty();
     let filled = likeness.map_or(0, |likeness| likeness.filled.len());
-    let written = |(flag, value): &(&str, String)| match value.is_empty() {
-        true => format!("--{flag}"),
-        false => written(flag, value),
+    let written = |(name, value): &(&str, String)| match value.is_empty() {
+        true => format!("--{name}"),
+        false => flag(name, value),
     };
     let flags: Vec<_> = args.map.typed().iter().cloned().chain(attempt.flags.iter().map(written)).collect();
     let line = format!("{} {}", command(&args.have), flags.join(" "));
