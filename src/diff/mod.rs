@@ -15,6 +15,8 @@ pub(crate) mod groups;
 pub(crate) mod restore;
 mod shape;
 pub(crate) mod silent;
+#[cfg(test)]
+mod tests;
 pub(crate) mod unexpected;
 
 use crate::catalog::{Catalog, Variable};

@@ -136,7 +136,10 @@ fn compare(
 ) -> io::Result<ValueDiff> {
     for tensor in [have, want] {
         if let Some(damage) = tensor.damage() {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, damage.what.to_string()));
+            return Err(io::Error::new(io::ErrorKind::InvalidData, &*damage.what));
+        }
+        if !tensor.is_there() {
+            return Err(io::Error::new(io::ErrorKind::NotFound, "its data file is missing"));
         }
     }
     let mut diff = ValueDiff::default();

@@ -64,8 +64,8 @@ fn attempted(args: &Args, want: &Listing, attempt: &Attempt) -> Option<Tried> {
     let diff = Diff::new(catalog, &want.catalog);
     let restore = diff.restore.as_ref()?;
     let takes = restore.effects.iter().filter(|effect| matches!(effect, Effect::Takes(_))).count();
-    let is_fit = takes > 0 && restore.stops().next().is_none() && diff.silent.is_empty();
     let filled = likeness.map_or(0, |likeness| likeness.filled.len());
+    let is_fit = takes > filled && restore.stops().next().is_none() && diff.silent.is_empty();
     let written = |(name, value): &(&str, String)| match value.is_empty() {
         true => format!("--{name}"),
         false => flag(name, value),
