@@ -30,6 +30,7 @@ pub mod cache;
 pub mod catalog;
 pub mod checksums;
 pub mod cli;
+pub(crate) mod diff;
 pub(crate) mod directory;
 pub mod dtype;
 pub(crate) mod export;

@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::cli::commands::{cat, check, completions, export, ls, man, maps, suggest};
+use crate::cli::commands::{cat, check, completions, diff, export, ls, man, maps, suggest, want};
 #[cfg(feature = "fuse")]
 use crate::cli::commands::{demo, mount, run, status, umount};
 
@@ -44,6 +44,8 @@ pub(crate) enum Command {
     Cat(cat::Args),
     Check(check::Args),
     Suggest(suggest::Args),
+    Diff(diff::Args),
+    Want(want::Args),
     Export(export::Args),
     Maps(maps::Args),
     #[cfg(feature = "fuse")]

@@ -58,6 +58,8 @@ pub fn run() -> ExitCode {
         Command::Cat(args) => args.run(),
         Command::Check(args) => args.run(),
         Command::Suggest(args) => args.run(),
+        Command::Diff(args) => args.run(),
+        Command::Want(args) => args.run(),
         Command::Export(args) => args.run(),
         Command::Maps(args) => args.run(),
         #[cfg(feature = "fuse")]

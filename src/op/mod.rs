@@ -11,6 +11,7 @@
 //! transpose           the axes in another order
 //! mean normal create  values that do not come from a tensor
 //! value_audit         the numbers that are not finite, and those that casts lose
+//! value_diff          the difference between the values of two tensors
 //! ```
 
 mod blocks;
@@ -29,6 +30,7 @@ mod strings;
 mod tests;
 mod transpose;
 pub(crate) mod value_audit;
+pub(crate) mod value_diff;
 
 use std::ops::Range;
 use std::sync::Arc;

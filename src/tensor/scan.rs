@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::sync::LazyLock;
 
 use crate::cache::Cache;
+use crate::extent::VirtualFile;
 use crate::tensor::Tensor;
 
 /// The length of a range in bytes. A multiple of the width of every dtype, as are the next two.
@@ -14,6 +15,9 @@ const CHUNK: u64 = 1 << 20;
 /// The same for data that is decoded in whole bands, without a cache. With a smaller value, the same data would be
 /// decoded many times.
 const BAND: u64 = 32 << 20;
+
+/// The cache of data that is decoded in whole bands.
+static NONE: LazyLock<Cache> = LazyLock::new(|| Cache::new(0));
 
 impl Tensor {
     /// Returns the ranges of the bytes that threads read independently. A value that is decoded in whole bands is one
@@ -37,7 +41,6 @@ impl Tensor {
         buffer: &mut Vec<u8>,
         mut each: impl FnMut(&[u8]),
     ) -> io::Result<()> {
-        static NONE: LazyLock<Cache> = LazyLock::new(|| Cache::new(0));
         let file = self.file();
         let (cache, chunk) = if file.reads_whole_bands() { (&*NONE, BAND) } else { (cache, CHUNK) };
         let mut at = range.start;
@@ -54,4 +57,64 @@ impl Tensor {
         }
         Ok(())
     }
+
+    /// Calls `each` with the bytes of a range and those of the same elements of another tensor of the same shape, in chunks.
+    ///
+    /// # Errors
+    /// Errors of the sources.
+    pub(crate) fn scan_with(
+        &self,
+        other: &Self,
+        cache: &Cache,
+        range: Range<u64>,
+        buffers: &mut [Vec<u8>; 2],
+        mut each: impl FnMut(&[u8], &[u8]),
+    ) -> io::Result<()> {
+        let files = [self.file(), other.file()];
+        let Some((width, other_width)) = self.dtype.width().zip(other.dtype.width()) else {
+            return self.scan_whole(&files, cache, buffers, each);
+        };
+        let (cache, chunk) = match files.iter().any(|file| file.reads_whole_bands()) {
+            true => (&*NONE, BAND),
+            false => (cache, CHUNK),
+        };
+        let [own, others] = buffers;
+        let mut at = range.start;
+        while at < range.end {
+            let len = chunk.min(range.end - at);
+            read_exact(&files[0], cache, own, at, len)?;
+            read_exact(&files[1], cache, others, at / width * other_width, len / width * other_width)?;
+            each(own, others);
+            at += len;
+        }
+        Ok(())
+    }
+
+    /// Calls `each` with all bytes of two tensors whose elements vary in size.
+    fn scan_whole(
+        &self,
+        files: &[VirtualFile; 2],
+        cache: &Cache,
+        buffers: &mut [Vec<u8>; 2],
+        mut each: impl FnMut(&[u8], &[u8]),
+    ) -> io::Result<()> {
+        for (file, buffer) in files.iter().zip(&mut *buffers) {
+            read_exact(file, cache, buffer, 0, file.len())?;
+        }
+        each(&buffers[0], &buffers[1]);
+        Ok(())
+    }
+}
+
+/// Fills a buffer with bytes of a file.
+fn read_exact(file: &VirtualFile, cache: &Cache, buffer: &mut Vec<u8>, at: u64, len: u64) -> io::Result<()> {
+    buffer.resize(len as usize, 0);
+    let mut done = 0;
+    while done < buffer.len() {
+        match file.read_at(cache, &mut buffer[done..], at + done as u64)? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            n => done += n,
+        }
+    }
+    Ok(())
 }

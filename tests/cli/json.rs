@@ -83,6 +83,19 @@ fn maps_json_has_the_documented_keys() {
 }
 
 #[test]
+fn diff_json_has_the_documented_keys() {
+    let dir = tempfile::tempdir().unwrap();
+    let [have, want] = ["have", "want"].map(|name| dir.path().join(name));
+    Bundle::new().floats("same", &[1.0]).floats("have", &[1.0]).write(&have);
+    Bundle::new().floats("same", &[2.0]).floats("want", &[1.0]).write(&want);
+    let object = |flags: &[&str]| {
+        let words = ["diff", have.to_str().unwrap(), want.to_str().unwrap(), "--json"];
+        serde_json::from_slice::<Value>(&ckptfs(words.iter().chain(flags)).stdout).unwrap()
+    };
+    agree("ckptfs diff --json", &[object(&[]), object(&["--values"])], &["parameters", "values"]);
+}
+
+#[test]
 fn status_json_has_the_documented_keys() {
     let place = Place::new();
     let Some(m) = mount(&place.prefix(), &[]) else { return };

@@ -5,6 +5,7 @@ pub(crate) mod check;
 pub(crate) mod completions;
 #[cfg(feature = "fuse")]
 pub(crate) mod demo;
+pub(crate) mod diff;
 pub(crate) mod export;
 pub(crate) mod ls;
 pub(crate) mod man;
@@ -18,3 +19,4 @@ pub(crate) mod status;
 pub(crate) mod suggest;
 #[cfg(feature = "fuse")]
 pub(crate) mod umount;
+pub(crate) mod want;

@@ -90,7 +90,6 @@ impl LikeFlags {
     }
 
     /// Returns true if `--like` is given.
-    #[cfg(feature = "fuse")]
     pub(crate) fn is_given(&self) -> bool {
         self.wanted.is_some()
     }

@@ -27,14 +27,8 @@ impl Listing {
     /// # Errors
     /// The reason why it cannot be read, or every invalid line of a table.
     pub(crate) fn open(path: &Path) -> anyhow::Result<Self> {
-        let (name, extension) = (path.display().to_string(), path.extension().and_then(|end| end.to_str()));
-        if path.is_file() && extension == Some("meta") {
-            let catalog = source::wanted_by_graph(path)?;
-            return Ok(Self { name, catalog, has_values: false });
-        }
-        if path.is_file() && (extension == Some("tsv") || is_table(path)) {
-            let text = fs::read(path).with_context(|| name.clone())?;
-            let catalog = table::decode(&name, &text)?;
+        let name = path.display().to_string();
+        if let Some(catalog) = valueless(path)? {
             return Ok(Self { name, catalog, has_values: false });
         }
         // The path must be absolute, because a process that has left this directory reads the values again.
@@ -48,6 +42,20 @@ impl Listing {
         let Self { name, catalog, has_values } = self;
         if has_values { Wanted::checkpoint(name, catalog) } else { Wanted::valueless(name, catalog) }
     }
+}
+
+/// Returns the variables of a graph of TF1 or of a table, which have no values.
+pub(crate) fn valueless(path: &Path) -> anyhow::Result<Option<Catalog>> {
+    let extension = path.extension().and_then(|end| end.to_str());
+    if path.is_file() && extension == Some("meta") {
+        return Ok(Some(source::wanted_by_graph(path)?));
+    }
+    if path.is_file() && (extension == Some("tsv") || is_table(path)) {
+        let name = path.display().to_string();
+        let text = fs::read(path).with_context(|| name.clone())?;
+        return Ok(Some(table::decode(&name, &text)?));
+    }
+    Ok(None)
 }
 
 fn is_table(path: &Path) -> bool {

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::builder::PossibleValuesParser;
 use clap::parser::ValueSource;
-use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Args, Command, FromArgMatches};
 
 use crate::catalog::{H5_LAYOUTS, H5Layout};
 use crate::cli::error::{ParseError, Usage};
 use crate::cli::flags::like_flags::{FIT, LIKE, LikeFlags, MISSING, NEW, PAIR};
+use crate::cli::flags::listing::{Listing, valueless};
 use crate::cli::flags::overlay_flags::{OVERLAY, OverlayFlags, TAKE};
 use crate::cli::flags::{like_flags, overlay_flags};
 use crate::cli::output::terminal;
@@ -19,7 +20,7 @@ use crate::map::builtin::{BuiltinMap, SIGN, UnknownMap};
 use crate::map::flags::Flag;
 use crate::map::toml::file::MapText;
 use crate::mounted_source::newest::{Opened, open_damaged, open_newest};
-use crate::name::quoted;
+use crate::name::{flag, quoted};
 use crate::source;
 use crate::source::Checkpoint;
 use crate::transform::kind::{TARGETS, Target};
@@ -197,7 +198,7 @@ fn typed(matches: &ArgMatches) -> Vec<String> {
         let values = matches.get_raw(name).into_iter().flatten();
         let values = values.map(move |value| match value.to_str() {
             Some("true") => format!("--{name}"),
-            _ => format!("--{name} {}", quoted(&value.to_string_lossy())),
+            _ => flag(name, &value.to_string_lossy()),
         });
         matches.indices_of(name).into_iter().flatten().zip(values)
     };
@@ -210,7 +211,7 @@ impl MapFlags {
     /// Adds a map file after the others.
     #[cfg(feature = "fuse")]
     pub(crate) fn add_file(&mut self, path: PathBuf) {
-        self.typed.push(format!("--{FILES} {}", quoted(&path.to_string_lossy())));
+        self.typed.push(flag(FILES, &path.to_string_lossy()));
         self.files.push(path);
     }
 
@@ -229,7 +230,7 @@ impl MapFlags {
     /// Adds a number for the map's `[vars]`: `heads=16`.
     #[cfg(feature = "fuse")]
     pub(crate) fn add_var(&mut self, var: &str) {
-        self.typed.push(format!("--var {}", quoted(var)));
+        self.typed.push(flag("var", var));
         self.flags.push(Flag::Var(var.into()));
     }
 
@@ -248,7 +249,7 @@ impl MapFlags {
             LAYOUT => self.h5_layout = Some(one_of(H5_LAYOUTS, value)?),
             _ => return Err("it is not a flag of the map".into()),
         }
-        self.typed.push(format!("--{name} {}", quoted(value)));
+        self.typed.push(flag(name, value));
         Ok(())
     }
 
@@ -261,9 +262,24 @@ impl MapFlags {
     }
 
     /// Returns the flags, quoted for use in another command line.
-    #[cfg(feature = "fuse")]
     pub(crate) fn typed(&self) -> &[String] {
         &self.typed
+    }
+
+    /// Returns true if `--like` is given.
+    pub(crate) fn has_like(&self) -> bool {
+        self.like.is_given()
+    }
+
+    /// Returns these flags and more, as if all were on one command line.
+    ///
+    /// # Errors
+    /// The error of a command line with them.
+    pub(crate) fn with(&self, words: &[String]) -> Result<Self, clap::Error> {
+        let command = Self::augment_args(Command::new("flags").no_binary_name(true));
+        let mut flags = self.clone();
+        flags.update_from_arg_matches(&command.try_get_matches_from(words)?)?;
+        Ok(flags)
     }
 
     /// Reads and parses the map.
@@ -293,6 +309,19 @@ impl MapFlags {
         let (transform, candidates) = (self.transform()?, source::candidates(source)?);
         let opened = open_damaged(&candidates, &transform);
         Ok(self.warned(opened.map_err(|error| error.in_command(&command_line()))?))
+    }
+
+    /// Opens a list of variables, and applies the transform to it. Damaged variables are listed too. Prints the warnings of
+    /// both.
+    pub(crate) fn open_listing(&self, path: &Path) -> anyhow::Result<Listing> {
+        let name = path.display().to_string();
+        match valueless(path)? {
+            Some(mut catalog) => {
+                self.transform()?.apply(&mut catalog)?;
+                Ok(Listing { name, catalog, has_values: false })
+            }
+            None => Ok(Listing { name, catalog: self.open_damaged(path)?.catalog, has_values: true }),
+        }
     }
 
     /// Prints the warnings about a checkpoint.

@@ -6,6 +6,7 @@ mod messages;
 mod moves;
 mod numbers;
 mod value_audit;
+mod value_diff;
 
 use std::io;
 use std::sync::Arc;

@@ -5,18 +5,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::dtype::Dtype;
 use crate::map::escape::escape;
-use crate::name::flag;
 use crate::tensor::Shape;
 
 /// A name, its dtype and its shape.
 pub(crate) type Described<'a> = (&'a str, Dtype, &'a Shape);
+/// A flag of the map, and its value.
+pub(crate) type Flag = (&'static str, String);
 
 /// The maximum number of variables on one side that a rename is searched for.
 const SEARCHED: usize = 2_000;
 
 /// Returns the flag that renames the most of `have` to names in `missing`, and the number of names. `None` if it is
 /// not more than half of `missing`, or if it gives one name another shape.
-pub(crate) fn rename(have: &[Described<'_>], missing: &[Described<'_>]) -> Option<(String, usize)> {
+pub(crate) fn rename(have: &[Described<'_>], missing: &[Described<'_>]) -> Option<(Flag, usize)> {
     if have.len() > SEARCHED || missing.len() > SEARCHED {
         return None;
     }
@@ -31,9 +32,9 @@ pub(crate) fn rename(have: &[Described<'_>], missing: &[Described<'_>]) -> Optio
     let ((from, to), _) = votes.into_iter().max_by_key(|(_, votes)| *votes)?;
     let matched = matched(have, missing, from, to)?;
     let flag = match (from, to) {
-        ("", to) => flag("add-prefix", &format!("{to}/")),
-        (from, "") => flag("strip-prefix", &format!("{from}/")),
-        (from, to) => flag("rename", &format!("{}/**={}/**", escape(from), escape(to))),
+        ("", to) => ("add-prefix", format!("{to}/")),
+        (from, "") => ("strip-prefix", format!("{from}/")),
+        (from, to) => ("rename", format!("{}/**={}/**", escape(from), escape(to))),
     };
     (matched * 2 > missing.len()).then_some((flag, matched))
 }
@@ -110,6 +111,7 @@ fn scopes(name: &str) -> impl Iterator<Item = &str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::name::flag;
 
     fn described<'a>(names: &[&'a str], shape: &'a Shape) -> Vec<Described<'a>> {
         names.iter().map(|name| (*name, Dtype::Float32, shape)).collect()
@@ -119,7 +121,8 @@ mod tests {
     fn a_rename_is_found_by_the_common_rest_of_the_names() {
         let shape = Shape(Box::new([2]));
         let rename = |have: &[&str], missing: &[&str]| {
-            rename(&described(have, &shape), &described(missing, &shape)).map(|(flag, _)| flag)
+            let found = rename(&described(have, &shape), &described(missing, &shape));
+            found.map(|((name, value), _)| flag(name, &value))
         };
         assert_eq!(
             rename(&["model/a/w", "model/b/w"], &["net/a/w", "net/b/w"]).as_deref(),

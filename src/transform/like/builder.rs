@@ -344,7 +344,7 @@ impl<'a> Builder<'a> {
 }
 
 /// Returns the way in which a variable of another shape can be made to fit.
-fn fitting(wanted: &Variable, have: &Tensor, want: &Tensor) -> Fitting {
+pub(crate) fn fitting(wanted: &Variable, have: &Tensor, want: &Tensor) -> Fitting {
     if !fill::fits(have, want) {
         return Fitting::None;
     }

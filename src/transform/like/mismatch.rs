@@ -175,7 +175,8 @@ impl LikeMismatch {
         (unused, have): (&[Described<'_>], &[&str]),
         (missing, all): (&[Described<'_>], &[&str]),
     ) {
-        self.advice.rename = advice::rename(unused, missing);
+        let rename = advice::rename(unused, missing);
+        self.advice.rename = rename.map(|((name, value), count)| (flag(name, &value), count));
         self.advice.patterns =
             advice::patterns(&missing.iter().map(|(name, ..)| *name).collect::<BTreeSet<_>>(), all);
         self.advice.is_most = missing.len() * 2 > self.total;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::catalog::Catalog;
 use crate::checksums::{Verdict, audit};
-use crate::cli::commands::check::page::{PLAIN, Page};
+use crate::cli::output::page::{PLAIN, Page};
 use crate::cli::output::terminal::{BAD, GOOD, counted, progress_bar};
 use crate::graph;
 use crate::tensor::Tensor;

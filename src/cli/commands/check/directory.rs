@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::catalog::Catalog;
-use crate::cli::commands::check::page::{PLAIN, Page};
 use crate::cli::commands::check::{data, values};
+use crate::cli::output::page::{PLAIN, Page};
 use crate::cli::output::terminal::{BAD, GOOD, counted};
 use crate::directory::Directory;
 use crate::mounted_source::MountedSource;

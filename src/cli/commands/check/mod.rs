@@ -2,7 +2,6 @@
 
 pub(crate) mod data;
 mod directory;
-pub(crate) mod page;
 mod values;
 
 use std::io::{self, Write};
@@ -11,11 +10,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use crate::catalog::{Catalog, Variable};
-use crate::cli::commands::check::page::{PLAIN, Page};
 use crate::cli::error::is_broken_pipe;
 use crate::cli::flags::map_flags::MapFlags;
 use crate::cli::flags::{map_flags, overlay_flags};
 use crate::cli::output::changes;
+use crate::cli::output::page::{PLAIN, Page};
 use crate::cli::output::terminal::{FAINT, GOOD, bytes, counted, error, warning};
 use crate::directory::Directory;
 use crate::map::Map;

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use crate::catalog::Catalog;
-use crate::cli::commands::check::page::{PLAIN, Page};
+use crate::cli::output::page::{PLAIN, Page};
 use crate::cli::output::terminal::{BAD, GOOD, ODD, counted, progress_bar};
 use crate::name::Name;
 use crate::op::value_audit::{CastAudit, Losses, ValueAudit, audit_values, audited_len};

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::cli::commands::check::page::{PLAIN, Page};
+use crate::cli::output::page::{PLAIN, Page};
 use crate::cli::commands::suggest::Suggested;
 use crate::cli::commands::suggest::table::word;
 use crate::cli::output::terminal::{FAINT, GOOD, ODD, counted};
