@@ -31,6 +31,7 @@ pub mod catalog;
 pub mod checksums;
 pub mod cli;
 pub(crate) mod directory;
+pub(crate) mod doctor;
 pub mod dtype;
 pub(crate) mod export;
 pub mod extent;
