@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::cli::commands::{cat, check, completions, export, ls, man, maps};
+use crate::cli::commands::{cat, check, completions, doctor, export, ls, man, maps};
 #[cfg(feature = "fuse")]
 use crate::cli::commands::{demo, mount, run, status, umount};
 
@@ -43,6 +43,7 @@ pub(crate) enum Command {
     Ls(ls::Args),
     Cat(cat::Args),
     Check(check::Args),
+    Doctor(doctor::Args),
     Export(export::Args),
     Maps(maps::Args),
     #[cfg(feature = "fuse")]

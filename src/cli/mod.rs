@@ -57,6 +57,7 @@ pub fn run() -> ExitCode {
         Command::Ls(args) => args.run(),
         Command::Cat(args) => args.run(),
         Command::Check(args) => args.run(),
+        Command::Doctor(args) => args.run(),
         Command::Export(args) => args.run(),
         Command::Maps(args) => args.run(),
         #[cfg(feature = "fuse")]

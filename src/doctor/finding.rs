@@ -1,5 +1,7 @@
 //! A finding: what is wrong, the evidence, and what mends it.
 
+use crate::doctor::kinds::KINDS;
+
 /// The weight of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Severity {
@@ -14,15 +16,6 @@ pub(crate) enum Severity {
 /// The words for the weight of a finding.
 pub(crate) const SEVERITIES: &[(&str, Severity)] =
     &[("error", Severity::Error), ("warning", Severity::Warning), ("note", Severity::Note)];
-
-/// The kind of a finding. Its id is stable: programs may compare it.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Kind {
-    pub(crate) id: &'static str,
-    pub(crate) severity: Severity,
-    /// The explanation in one line, for the documentation.
-    pub(crate) meaning: &'static str,
-}
 
 /// A line that mends what was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +40,17 @@ pub(crate) struct Finding {
     pub(crate) mends: Vec<Mend>,
 }
 
-/// The kinds of findings.
-#[rustfmt::skip]
-pub(crate) const KINDS: &[Kind] = &[
-];
+impl Severity {
+    /// Returns the word for it.
+    pub(crate) fn word(self) -> &'static str {
+        SEVERITIES.iter().find(|(_, severity)| *severity == self).map_or("note", |(word, _)| word)
+    }
+}
+
+/// Returns a finding of a kind. Its severity is in the table of kinds.
+pub(super) fn finding(id: &'static str, evidence: impl Into<String>, mends: Vec<Mend>) -> Finding {
+    let kind = KINDS.iter().find(|kind| kind.id == id);
+    debug_assert!(kind.is_some(), "no kind {id}");
+    let severity = kind.map_or(Severity::Error, |kind| kind.severity);
+    Finding { id, severity, evidence: evidence.into(), mends }
+}

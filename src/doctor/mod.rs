@@ -1,26 +1,84 @@
 //! The examinations around a checkpoint: what is wrong with the path, the files and the values, and what mends it.
 //!
 //! ```text
-//! path ─► path.rs         what the path should have been
-//!      ─► state.rs        the state file `checkpoint`          ─┐
-//!      ─► rights.rs       the rights on the way and on files    ├─► Finding { id, severity, evidence, mends }
-//!      ─► files.rs        files that are not whole              │
-//!      ─► contents.rs     what is in it, and how to restore it ─┘
-//!      ─► data.rs         the values, if they are asked for
+//! path ─► path.rs          what the path should have been        ─┐
+//!      ─► rights.rs        the rights on the way and on files      │
+//!      ─► state.rs         the state file `checkpoint`             ├─► Finding { id, severity, evidence, mends }
+//!      ─► files.rs         files that are not whole ─► repair.rs   │
+//!      ─► contents.rs      what is in it                           │
+//!      ─► restore_calls.rs how to restore it                       │
+//!      ─► values.rs        the values, if they are asked for      ─┘
 //! ```
 //!
-//! Nothing here prints or writes. Every printed command was tried before, or only looks.
+//! Nothing here prints or writes. A command in a finding was tried in memory before, or it only looks.
 
 mod checksum;
+mod contents;
+mod directory;
+mod files;
 mod finding;
+mod kinds;
+mod line;
+mod mounted;
+mod path;
+mod repair;
+mod restore_calls;
+mod rights;
+mod saved_model;
+mod state;
+mod values;
 
 use std::path::Path;
 
 pub(crate) use checksum::{ChecksumOwner, variable_with_checksum};
-pub(crate) use finding::{Finding, KINDS, Kind, Mend, Severity};
+pub(crate) use finding::{Finding, Mend, Severity};
+
+use crate::source;
+use crate::source::{Located, Resolved};
+
+/// The progress of reading values.
+pub(crate) enum Progress {
+    /// The number of bytes that will be read, in addition to those before.
+    More(u64),
+    /// The number of bytes that were read.
+    Read(u64),
+}
+
+/// A function that is told about the progress.
+pub(crate) type Watch<'a> = &'a (dyn Fn(Progress) + Sync);
 
 /// Examines a path, as it is given to a program or stands in an error message. `data` says that all values are read.
-/// The findings are in the order in which they are to be read, the notes last.
-pub(crate) fn examine(_path: &Path, _data: bool) -> Vec<Finding> {
-    Vec::new()
+/// The findings are sorted by severity, the notes last.
+pub(crate) fn examine(path: &Path, data: bool) -> Vec<Finding> {
+    let silent = |_: Progress| {};
+    examine_watched(path, data.then_some(&silent))
+}
+
+/// Like [`examine`], but reads all values only if a function is given that is told about the progress.
+pub(crate) fn examine_watched(path: &Path, watch: Option<Watch>) -> Vec<Finding> {
+    if let Some(obstacle) = rights::on_the_way(path) {
+        return vec![obstacle];
+    }
+    let mut findings: Vec<_> = mounted::examine(path).into_iter().chain(path::pattern(path)).collect();
+    findings.extend(match source::resolve(path) {
+        Ok(Resolved::Checkpoint(located)) => {
+            path::file_of_checkpoint(path, &located).into_iter().chain(checkpoint(&located, watch)).collect()
+        }
+        Ok(Resolved::SavedModel(directory)) => saved_model::examine(&directory, watch),
+        Ok(Resolved::Directory(directory)) => directory::examine(&directory, watch),
+        Err(error) => path::unresolved(path, error),
+    });
+    findings.sort_by_key(|finding| finding.severity);
+    findings
+}
+
+/// Examines one checkpoint.
+fn checkpoint(located: &Located, watch: Option<Watch>) -> Vec<Finding> {
+    match files::open(located) {
+        Err(faults) => faults,
+        Ok(checkpoint) => {
+            let values = values::examine(located, &checkpoint, watch);
+            contents::examine(&checkpoint).into_iter().chain(values).collect()
+        }
+    }
 }

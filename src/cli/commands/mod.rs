@@ -5,6 +5,7 @@ pub(crate) mod check;
 pub(crate) mod completions;
 #[cfg(feature = "fuse")]
 pub(crate) mod demo;
+pub(crate) mod doctor;
 pub(crate) mod export;
 pub(crate) mod ls;
 pub(crate) mod man;

@@ -123,7 +123,8 @@ impl DamagedVariables {
     }
 }
 
-fn take(name: &str, step: &str) -> String {
+/// Returns the flag that takes a variable from another step.
+pub(crate) fn take(name: &str, step: &str) -> String {
     format!("--take {}", quoted(&format!("{}={step}", name.replace('=', "\\="))))
 }
 
