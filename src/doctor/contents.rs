@@ -5,40 +5,13 @@ use std::collections::BTreeSet;
 use crate::catalog::{Catalog, Kind};
 use crate::doctor::finding::{Finding, Mend, finding};
 use crate::doctor::line::literal;
-use crate::doctor::path::shown;
 use crate::doctor::restore_calls;
-use crate::graph::ROOT;
+use crate::doctor::writer::writer;
 use crate::map::diagnostic::counted;
 use crate::name::printable;
-use crate::source::Checkpoint;
+use crate::source::{Checkpoint, shown};
 use crate::transform::like::problem::no_weights;
 use crate::transform::like::role::roles;
-
-/// A writer of object graphs, recognized by the names of children that only it gives.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Writer {
-    pub(super) name: &'static str,
-    /// The names, or their beginnings if they end in `*`.
-    children: &'static [&'static str],
-}
-
-/// The writers, the first that matches.
-pub(super) const WRITERS: &[Writer] = &[
-    Writer {
-        name: "Keras 3",
-        children: &[
-            "_functional",
-            "_operations",
-            "_trainable_variables_indices",
-            "_losses_override",
-            "_call_has_context_arg",
-        ],
-    },
-    Writer {
-        name: "Keras 2 (tf_keras)",
-        children: &["layer_with_weights-*", "keras_api", "_index_dict", "layer-*"],
-    },
-];
 
 /// Examines what is in a checkpoint that is whole.
 pub(super) fn examine(checkpoint: &Checkpoint) -> Vec<Finding> {
@@ -83,25 +56,6 @@ fn contents(checkpoint: &Checkpoint) -> Finding {
         catalog.len()
     );
     finding("contents", evidence, Vec::new())
-}
-
-/// Returns the writer of an object graph, if its objects show it.
-pub(super) fn writer(catalog: &Catalog) -> Option<&'static Writer> {
-    let nodes = &catalog.graph()?.objects().nodes;
-    let names: BTreeSet<_> =
-        nodes.iter().flat_map(|node| &node.children).map(|child| child.local_name.as_str()).collect();
-    let is_child = |wanted: &&str| match wanted.strip_suffix('*') {
-        Some(start) => names.iter().any(|name| name.starts_with(start)),
-        None => names.contains(wanted),
-    };
-    WRITERS.iter().find(|writer| writer.children.iter().any(|child| is_child(child)))
-}
-
-/// Returns the names of the root's children, in the order of the graph.
-pub(super) fn root_children(catalog: &Catalog) -> Vec<(String, bool)> {
-    let root = catalog.graph().and_then(|graph| graph.objects().nodes.first());
-    let children = root.map(|root| root.children.as_slice()).unwrap_or_default();
-    children.iter().map(|child| (child.local_name.to_string(), child.node == ROOT)).collect()
 }
 
 /// Returns the optimizers whose state is in a checkpoint: their classes, or the names of their values.

@@ -1,28 +1,21 @@
 //! The examination of a directory of checkpoints: each of them, the newest whole one, and the saves that never finished.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::directory::{Directory, Entry};
-use crate::doctor::finding::{Finding, Mend, finding};
-use crate::doctor::line::restore;
-use crate::doctor::path::shown;
+use crate::doctor::finding::{Finding, finding};
+use crate::doctor::newest::{Newest, text};
 use crate::doctor::{Watch, contents, files, path, state, values};
-use crate::name::{listed, printable};
+use crate::name::listed;
 use crate::source;
-use crate::source::{Candidates, Checkpoint, Located};
+use crate::source::{Candidates, Located, shown};
 
 /// The maximum number of checkpoints that are opened, the newest first.
 const OPENED: usize = 64;
 /// The maximum number of names in a line.
 const NAMED: usize = 5;
-
-/// The newest whole checkpoint of a directory.
-pub(super) struct Newest {
-    pub(super) stem: OsString,
-    pub(super) checkpoint: Checkpoint,
-}
 
 /// Examines a directory.
 pub(super) fn examine(directory: &Arc<Directory>, watch: Option<Watch>) -> Vec<Finding> {
@@ -44,6 +37,7 @@ pub(super) fn examine(directory: &Arc<Directory>, watch: Option<Watch>) -> Vec<F
             }
         }
     }
+    values::join(&mut findings, directory.path());
     findings.extend(unfinished(directory, &entries, newest.as_ref()));
     findings.extend(without_index(directory, &entries, newest.as_ref()));
     findings.extend(newest.as_ref().and_then(|newest| not_whole(directory.path(), newest, &broken)));
@@ -52,13 +46,6 @@ pub(super) fn examine(directory: &Arc<Directory>, watch: Option<Watch>) -> Vec<F
     }
     findings.extend(newest.iter().flat_map(|newest| contents::examine(&newest.checkpoint)));
     findings
-}
-
-impl Newest {
-    /// Returns the call that restores it.
-    pub(super) fn restore(&self) -> Mend {
-        Mend::Python(restore(&self.checkpoint.catalog, &self.checkpoint.prefix.path()))
-    }
 }
 
 /// Returns a finding for each save that has not finished.
@@ -94,9 +81,4 @@ fn not_whole(dir: &Path, newest: &Newest, broken: &[&Located]) -> Option<Finding
         listed(&newer, NAMED)
     );
     (!newer.is_empty()).then(|| finding("newest-not-whole", evidence, vec![newest.restore()]))
-}
-
-/// Returns a name for a message.
-pub(super) fn text(name: &OsStr) -> String {
-    printable(name.as_encoded_bytes())
 }

@@ -5,12 +5,12 @@ use std::path::Path;
 
 use crate::catalog::{TruncatedFile, Variable};
 use crate::doctor::finding::{Finding, Mend, finding};
-use crate::doctor::path::shown;
 use crate::doctor::{repair, rights};
+use crate::graph;
 use crate::map::diagnostic::counted;
 use crate::name::listed;
 use crate::source;
-use crate::source::{Checkpoint, Error, Located};
+use crate::source::{Checkpoint, Error, Located, shown};
 use crate::source_file::SourceFile;
 
 /// The ids of what is in the place of a file, by the beginning of its description.
@@ -119,13 +119,13 @@ fn damaged(variables: &[&Variable], prefix: &Path) -> Finding {
 /// Returns the line about what is lost.
 fn summary(lost: &[Variable], all: usize) -> String {
     let names: Vec<_> = lost.iter().map(|variable| &variable.name).collect();
-    let sound = match all.saturating_sub(lost.len()) {
+    let count = lost.iter().filter(|variable| variable.name.as_bytes() != graph::KEY.as_bytes()).count();
+    let sound = match all.saturating_sub(count) {
         0 => "nothing else is left".into(),
         1 => "the other one is sound".into(),
         sound => format!("the other {sound} are sound"),
     };
-    let (names, count) = (listed(&names, NAMED), counted(all, "variable"));
-    format!("\nlost: {names} ({} of {count}); {sound}", lost.len())
+    format!("\nlost: {} ({count} of {}); {sound}", listed(&names, NAMED), counted(all, "variable"))
 }
 
 /// Returns the finding about a save that has not finished. `newest` is the newest whole step.

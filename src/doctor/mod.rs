@@ -20,6 +20,7 @@ mod finding;
 mod kinds;
 mod line;
 mod mounted;
+mod newest;
 mod path;
 mod repair;
 mod restore_calls;
@@ -27,6 +28,7 @@ mod rights;
 mod saved_model;
 mod state;
 mod values;
+mod writer;
 
 use std::path::Path;
 
@@ -59,8 +61,10 @@ pub(crate) fn examine_watched(path: &Path, watch: Option<Watch>) -> Vec<Finding>
     if let Some(obstacle) = rights::on_the_way(path) {
         return vec![obstacle];
     }
-    let mut findings: Vec<_> = mounted::examine(path).into_iter().chain(path::pattern(path)).collect();
-    findings.extend(match source::resolve(path) {
+    let resolved = source::resolve(path);
+    let pattern = path::pattern(path).filter(|_| resolved.is_ok());
+    let mut findings: Vec<_> = mounted::examine(path).into_iter().chain(pattern).collect();
+    findings.extend(match resolved {
         Ok(Resolved::Checkpoint(located)) => {
             path::file_of_checkpoint(path, &located).into_iter().chain(checkpoint(&located, watch)).collect()
         }
@@ -77,8 +81,8 @@ fn checkpoint(located: &Located, watch: Option<Watch>) -> Vec<Finding> {
     match files::open(located) {
         Err(faults) => faults,
         Ok(checkpoint) => {
-            let values = values::examine(located, &checkpoint, watch);
-            contents::examine(&checkpoint).into_iter().chain(values).collect()
+            let contents = contents::examine(&checkpoint);
+            contents.into_iter().chain(values::examine(located, &checkpoint, watch)).collect()
         }
     }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::doctor::finding::{Finding, Mend, finding};
 use crate::doctor::line::literal;
-use crate::name::printable;
+use crate::source::shown;
 
 /// A file that only a mount of ckptfs has.
 const STATUS: &str = ".ckptfs/status.json";
@@ -14,7 +14,6 @@ pub(super) fn examine(path: &Path) -> Option<Finding> {
     let path = std::path::absolute(path).ok()?;
     let mount = path.ancestors().find(|above| above.join(STATUS).is_file())?;
     let beside = beside(mount);
-    let shown = |path: &Path| printable(path.as_os_str().as_encoded_bytes());
     let evidence = format!(
         "{} is a mount of ckptfs, which is read-only: restoring works, saving there is \"Read-only file system\".",
         shown(mount)

@@ -9,9 +9,8 @@ use crate::doctor::finding::{Finding, Mend, Severity, finding};
 use crate::doctor::line::{literal, mount, mountpoint, restore};
 use crate::doctor::{examine, files};
 use crate::map::diagnostic::counted;
-use crate::name::printable;
 use crate::source;
-use crate::source::{Error, Lead, LeadKind, Located, Part, word};
+use crate::source::{Error, Lead, LeadKind, Located, Part, shown, word};
 
 /// The ids of the findings about a path that is meant otherwise.
 const LEADS: &[(LeadKind, &str)] = &[
@@ -188,11 +187,6 @@ fn subdirectories(dir: &Path) -> Vec<std::ffi::OsString> {
     let mut names: Vec<_> = directories.map(|entry| entry.name).take(LOOKED_INTO).collect();
     names.sort();
     names
-}
-
-/// Returns a path for a message.
-pub(super) fn shown(path: &Path) -> String {
-    printable(path.as_os_str().as_bytes())
 }
 
 #[cfg(test)]

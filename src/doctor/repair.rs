@@ -27,7 +27,8 @@ const TAKEN: usize = 20;
 pub(super) fn mends(located: &Located, checkpoint: &Checkpoint, lost: &[Variable], data: bool) -> Vec<Mend> {
     let prefix = checkpoint.prefix.path();
     let mut others = others(located);
-    others.retain(|other| has_all(other, &checkpoint.catalog, lost, data));
+    let is_all = lost.len() >= checkpoint.catalog.variables.len();
+    others.retain(|other| !is_all && has_all(other, &checkpoint.catalog, lost, data));
     let takes = others
         .into_iter()
         .find_map(|other| taken(checkpoint, lost, &other.prefix.path(), other.catalog, &other.stamp));

@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 
 use crate::catalog::{Catalog, Kind};
-use crate::doctor::contents::{WRITERS, root_children, writer};
 use crate::doctor::finding::{Finding, Mend, finding};
 use crate::doctor::line::{has_counter, literal, mount};
+use crate::doctor::writer::{WRITERS, root_children, writer};
 use crate::graph::NameRole;
 use crate::source::Checkpoint;
 
@@ -42,8 +42,9 @@ pub(super) fn of(checkpoint: &Checkpoint) -> Finding {
         (true, Kind::NameBased) => name_based(checkpoint),
         (true, Kind::ObjectBased) => object_based(checkpoint),
     };
-    let fails = calls.fail.iter().map(|(call, reason)| format!("\nnot  {call}  # {reason}"));
-    finding("restore-calls", "It is restored by".to_owned() + &fails.collect::<String>(), calls.work)
+    let fails = calls.fail.iter().map(|(call, reason)| format!("{call} ({reason})"));
+    let fails = fails.collect::<Vec<_>>().join(", ");
+    finding("restore-calls", format!("It is restored by the lines below, and not by {fails}."), calls.work)
 }
 
 fn python(line: String) -> Mend {
@@ -62,24 +63,19 @@ fn object_based(checkpoint: &Checkpoint) -> Calls {
     let is_keras_2 = writer(catalog) == WRITERS.last();
     let load = format!("model.load_weights({path})");
     match is_keras_2 && is_model(catalog) {
-        true => calls.work.push(python(format!("{load}  # tf_keras"))),
+        true => calls.work.push(python(load)),
         false if is_keras_2 => {
-            calls.fail.push((
-                load,
-                "its root is no model: \"Nothing except the root object matched a checkpointed value\""
-                    .into(),
-            ));
+            calls
+                .fail
+                .push((load, "its root is no model: \"Nothing except the root object matched\"".into()));
         }
         false => calls.fail.push((load, "\"File format not supported\" by Keras 3".into())),
     }
-    calls.fail.push((
-        format!("tf.saved_model.load({path})"),
-        "a checkpoint is no SavedModel: it has no program".into(),
-    ));
+    calls
+        .fail
+        .push((format!("tf.saved_model.load({path})"), "it is no SavedModel: it has no program".into()));
     match has_unique_names(catalog) {
-        true => calls.work.push(python(format!(
-            "tf.compat.v1.train.Saver().restore(session, {path})  # variables by their full names, as in ls --json"
-        ))),
+        true => calls.work.push(python(format!("tf.compat.v1.train.Saver().restore(session, {path})"))),
         false => calls.fail.push((
             format!("tf.compat.v1.train.Saver().restore(session, {path})"),
             "several variables have one full name".into(),
@@ -150,10 +146,7 @@ fn name_based(checkpoint: &Checkpoint) -> Calls {
                 "\"Some objects had attributes which were not restored\"".into(),
             ),
             (format!("model.load_weights({path})"), "\"File format not supported\" by Keras 3".into()),
-            (
-                format!("tf.saved_model.load({path})"),
-                "a checkpoint is no SavedModel: it has no program".into(),
-            ),
+            (format!("tf.saved_model.load({path})"), "it is no SavedModel: it has no program".into()),
         ],
     }
 }

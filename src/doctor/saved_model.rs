@@ -29,8 +29,8 @@ pub(super) fn examine(directory: &Arc<Directory>, watch: Option<Watch>) -> Vec<F
 fn calls(dir: &Path) -> String {
     let path = literal(dir);
     format!(
-        "A SavedModel is restored by\n\
-         not  tf.train.Checkpoint(model=model).restore({path})  # another root: nothing matches, without a word\n\
-         not  keras.saving.load_model({path})  # Keras 3: \"legacy SavedModel format is not supported\", or not a Keras file"
+        "It is restored by the line below, and not by tf.train.Checkpoint(model=model).restore({path}) (its root is the \
+         model itself: nothing matches, without a word), keras.saving.load_model({path}) (\"File format not supported\" \
+         by Keras 3)."
     )
 }

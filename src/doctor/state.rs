@@ -6,15 +6,14 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use crate::directory::{Directory, Entry};
-use crate::doctor::directory::{Newest, text};
 use crate::doctor::finding::{Finding, Mend, finding};
-use crate::doctor::line::{has_counter, literal};
-use crate::doctor::path::shown;
+use crate::doctor::line::{has_counter, literal, restore};
+use crate::doctor::newest::{Newest, text};
 use crate::format::checkpoint_state;
 use crate::format::checkpoint_state::State;
 use crate::name::{listed, printable, quoted};
 use crate::source;
-use crate::source::{by_number, word};
+use crate::source::{by_number, shown, word};
 
 /// The name of the state file.
 const NAME: &str = "checkpoint";
@@ -148,7 +147,7 @@ impl Steps<'_> {
         let evidence =
             format!("{names}, and latest_checkpoint() leads there; {latest} is newer and complete.");
         let opened = source::open(&self.directory.path().join(latest)).ok()?;
-        let line = crate::doctor::line::restore(&opened.catalog, &opened.prefix.path());
+        let line = restore(&opened.catalog, &opened.prefix.path());
         Some(finding("state-behind", evidence, vec![Mend::Python(line)]))
     }
 
@@ -156,11 +155,12 @@ impl Steps<'_> {
     fn list(&self, state: &State) -> Option<Finding> {
         let named = source::named_by(state);
         let listed_stems: Vec<_> = named.iter().skip(1).map(|stem| text(stem)).collect();
-        let mut gone: Vec<_> =
-            listed_stems.iter().filter(|stem| !self.stems.contains(stem)).cloned().collect();
-        gone.sort();
+        let latest = named.first().map(|stem| text(stem));
+        let is_gone = |stem: &&String| Some(*stem) != latest.as_ref() && !self.stems.contains(stem);
+        let mut gone: Vec<_> = listed_stems.iter().filter(is_gone).cloned().collect();
+        gone.sort_by(|a, b| by_number(a.as_ref(), b.as_ref()));
         gone.retain(|stem| !has_files(&self.directory.path().join(stem)));
-        if gone.is_empty() || gone.len() == listed_stems.len() && self.stems.is_empty() {
+        if gone.is_empty() {
             return None;
         }
         let bases: Vec<_> = listed_stems.iter().map(|stem| base(stem)).collect();

@@ -1,16 +1,16 @@
 //! The examination of all values: their checksums, and numbers that are not finite.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::catalog::{Variable, keys};
 use crate::checksums::{Verdict, audit};
 use crate::doctor::finding::{Finding, Mend, finding};
-use crate::doctor::path::shown;
 use crate::doctor::{Progress, Watch, repair};
 use crate::graph;
 use crate::map::diagnostic::counted;
 use crate::op::value_audit::{audit_values, audited_len};
-use crate::source::{Checkpoint, Located};
+use crate::source::{Checkpoint, Located, shown};
 use crate::tensor::Tensor;
 
 /// The maximum number of variables that are listed.
@@ -41,6 +41,17 @@ pub(super) fn examine(located: &Located, checkpoint: &Checkpoint, watch: Option<
     let tensors: Vec<_> =
         checkpoint.catalog.variables.iter().map(|variable| variable.tensor.clone()).collect();
     not_finite(checkpoint, &tensors, watch).into_iter().chain([intact]).collect()
+}
+
+/// Makes one note of those about several checkpoints of a directory whose values are intact.
+pub(super) fn join(findings: &mut Vec<Finding>, dir: &Path) {
+    let is_intact = |finding: &Finding| finding.id == "values-intact";
+    let count = findings.iter().filter(|finding| is_intact(finding)).count();
+    if count > 1 {
+        findings.retain(|finding| !is_intact(finding));
+        let evidence = format!("{}: all values of {count} checkpoints match their checksums.", shown(dir));
+        findings.push(finding("values-intact", evidence, Vec::new()));
+    }
 }
 
 /// Returns all stored values: the variables and the object graph.

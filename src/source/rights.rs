@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use rustix::process::{getegid, geteuid, getgroups};
 
 use crate::name::printable;
-use crate::source::lead::word;
+use crate::source::lead::{shown, word};
 
 /// The number of symlinks that are followed on the way.
 const LINKS: usize = 8;
@@ -126,7 +126,7 @@ impl fmt::Display for Obstacle {
             (missing, true) if missing & 1 == 1 => "not searchable",
             _ => "not readable",
         };
-        let (path, letters) = (printable(self.path.as_os_str().as_encoded_bytes()), self.letters());
+        let (path, letters) = (shown(&self.path), self.letters());
         let (owner, you) = (self.owner(), user(geteuid().as_raw()));
         write!(f, "{path}  {letters} {owner}, you are {you}: {verb}")
     }

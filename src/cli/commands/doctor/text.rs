@@ -1,5 +1,6 @@
 //! The findings as text: the evidence, and below it the lines that can be pasted.
 
+use std::collections::HashSet;
 use std::io::{self, BufWriter, Write};
 
 use anstream::AutoStream;
@@ -15,13 +16,16 @@ pub(super) fn print(findings: &[Finding]) -> io::Result<()> {
     out.flush()
 }
 
+/// Writes each finding. A line that several findings have is written once.
 fn write(findings: &[Finding], out: &mut impl Write) -> io::Result<()> {
+    let mut written = HashSet::new();
     for finding in findings {
         let label = styled(style(finding.severity), format!("{}[{}]", finding.severity.word(), finding.id));
         let mut lines = finding.evidence.lines();
         writeln!(out, "{label}: {}", lines.next().unwrap_or_default())?;
         lines.try_for_each(|line| writeln!(out, "  {line}"))?;
-        finding.mends.iter().try_for_each(|mend| writeln!(out, "{}", line(mend)))?;
+        let lines = finding.mends.iter().map(line).filter(|line| written.insert(line.clone()));
+        lines.collect::<Vec<_>>().iter().try_for_each(|line| writeln!(out, "{line}"))?;
     }
     Ok(())
 }
@@ -37,7 +41,7 @@ fn style(severity: Severity) -> Style {
 fn line(mend: &Mend) -> String {
     match mend {
         Mend::Command(line) => format!("    {line}"),
-        Mend::Python(line) => format!("    {line}    # in the program"),
+        Mend::Python(line) => format!("  in the program:  {line}"),
         Mend::Advice(text) => format!("  help: {text}"),
     }
 }
@@ -58,7 +62,7 @@ mod tests {
         let mut out = Vec::new();
         write(&[finding], &mut out).unwrap();
         let text = anstream::adapter::strip_str(std::str::from_utf8(&out).unwrap()).to_string();
-        let expected = "error[some-id]: one\n  two\n    checkpoint.restore('a')    # in the program\n  \
+        let expected = "error[some-id]: one\n  two\n  in the program:  checkpoint.restore('a')\n  \
                         help: or:\n    ckptfs ls a\n";
         assert_eq!(text, expected);
     }

@@ -25,24 +25,27 @@ pub(super) fn find(path: &Path) -> Option<Lead> {
     let mut steps: Vec<_> = checkpoints.iter().filter(is_step).map(|(stem, _)| stem).collect();
     steps.sort_by(|a, b| by_number(a, b));
     let newest = Prefix::new(&prefix.dir, steps.last()?).path();
-    let (given, count) = (shown(path), steps.len());
+    let count = steps.len();
     let is_prefix = PREFIXES.iter().any(|word| prefix.stem.to_string_lossy().to_lowercase().contains(word));
     let has_slash = path.as_os_str().as_bytes().ends_with(b"/");
     let (kind, why) = match is_prefix && !has_slash {
-        true => (LeadKind::Step, format!("{given} lacks its step: {}", newest_of(&newest, count))),
+        true => (LeadKind::Step, format!("its step is missing: {}", newest_of(&newest, count))),
         false => {
-            let directory = given.trim_end_matches('/');
-            let used = format!("save('{directory}') wrote {}", newest_of(&newest, count));
-            (LeadKind::DirectoryAsPrefix, format!("{directory} is a prefix, not a directory: {used}"))
+            let wrote = format!("save({}) wrote {}", quoted_name(path), newest_of(&newest, count));
+            (LeadKind::DirectoryAsPrefix, format!("it is a prefix, not a directory: {wrote}"))
         }
     };
     Some(Lead { kind, why, path: Some(newest) })
 }
 
+fn quoted_name(path: &Path) -> String {
+    format!("'{}'", shown(path).trim_end_matches('/'))
+}
+
 fn newest_of(newest: &Path, count: usize) -> String {
     match count {
         1 => shown(newest),
-        _ => format!("{}, the newest of {count} steps", shown(newest)),
+        _ => format!("{} is the newest of {count}", shown(newest)),
     }
 }
 

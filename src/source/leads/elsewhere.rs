@@ -6,7 +6,8 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Component, Path, PathBuf};
 
 use crate::directory::Directory;
-use crate::source::lead::{Lead, LeadKind, is_checkpoint, shown};
+use crate::source::lead::{Lead, LeadKind, shown};
+use crate::source::leads::is_checkpoint;
 use crate::source::prefix::with_suffix;
 
 /// The number of directories above the working directory that are tried.
