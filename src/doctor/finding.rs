@@ -1,21 +1,6 @@
 //! A finding: what is wrong, the evidence, and what mends it.
 
-use crate::doctor::kinds::KINDS;
-
-/// The weight of a finding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Severity {
-    /// The checkpoint cannot be restored, or not all of it, or not by this path.
-    Error,
-    /// It can be restored, but something is wrong that shows later.
-    Warning,
-    /// Nothing is wrong.
-    Note,
-}
-
-/// The words for the weight of a finding.
-pub(crate) const SEVERITIES: &[(&str, Severity)] =
-    &[("error", Severity::Error), ("warning", Severity::Warning), ("note", Severity::Note)];
+use crate::doctor::kinds::{KINDS, Severity};
 
 /// A line that mends what was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,13 +23,6 @@ pub(crate) struct Finding {
     pub(crate) evidence: String,
     /// The lines that mend it, the best first.
     pub(crate) mends: Vec<Mend>,
-}
-
-impl Severity {
-    /// Returns the word for it.
-    pub(crate) fn word(self) -> &'static str {
-        SEVERITIES.iter().find(|(_, severity)| *severity == self).map_or("note", |(word, _)| word)
-    }
 }
 
 /// Returns a finding of a kind. Its severity is in the table of kinds.

@@ -1,7 +1,21 @@
 //! The kinds of findings, in one table.
 
-use crate::doctor::finding::Severity;
-use crate::doctor::finding::Severity::{Error, Note, Warning};
+use crate::doctor::kinds::Severity::{Error, Note, Warning};
+
+/// The weight of a finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Severity {
+    /// The checkpoint cannot be restored, or not all of it, or not by this path.
+    Error,
+    /// It can be restored, but something is wrong that shows later.
+    Warning,
+    /// Nothing is wrong.
+    Note,
+}
+
+/// The words for the weight of a finding.
+pub(crate) const SEVERITIES: &[(&str, Severity)] =
+    &[("error", Severity::Error), ("warning", Severity::Warning), ("note", Severity::Note)];
 
 /// The kind of a finding. Its id is stable: programs may compare it.
 #[derive(Debug, PartialEq, Eq)]
@@ -67,6 +81,13 @@ pub(crate) const KINDS: &[Kind] = &[
     kind("not-finite", Warning, "variables hold NaN or infinity"),
     kind("values-intact", Note, "all values match their checksums"),
 ];
+
+impl Severity {
+    /// Returns the word for it.
+    pub(crate) fn word(self) -> &'static str {
+        SEVERITIES.iter().find(|(_, severity)| *severity == self).map_or("note", |(word, _)| word)
+    }
+}
 
 const fn kind(id: &'static str, severity: Severity, meaning: &'static str) -> Kind {
     Kind { id, severity, meaning }

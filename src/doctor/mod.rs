@@ -27,13 +27,16 @@ mod restore_calls;
 mod rights;
 mod saved_model;
 mod state;
+#[cfg(test)]
+mod tests;
 mod values;
 mod writer;
 
 use std::path::Path;
 
 pub(crate) use checksum::{ChecksumOwner, variable_with_checksum};
-pub(crate) use finding::{Finding, Mend, Severity};
+pub(crate) use finding::{Finding, Mend};
+pub(crate) use kinds::Severity;
 
 use crate::source;
 use crate::source::{Located, Resolved};

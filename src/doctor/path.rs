@@ -5,7 +5,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use crate::directory::Directory;
-use crate::doctor::finding::{Finding, Mend, Severity, finding};
+use crate::doctor::finding::{Finding, Mend, finding};
+use crate::doctor::kinds::Severity;
 use crate::doctor::line::{literal, mount, mountpoint, restore};
 use crate::doctor::{examine, files};
 use crate::map::diagnostic::counted;

@@ -24,7 +24,7 @@ pub(super) fn of(obstacle: &Obstacle) -> Finding {
     };
     let ask = match obstacle.is_own() {
         true => Vec::new(),
-        false => vec![Mend::Advice(format!("ask {} (or root) to run this:", obstacle.owner()))],
+        false => vec![Mend::Advice(format!("ask {} to run this:", obstacle.owner()))],
     };
     let mends = ask.into_iter().chain([Mend::Command(obstacle.command())]).collect();
     finding(id, format!("{obstacle}. {words}."), mends)

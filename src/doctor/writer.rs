@@ -13,8 +13,10 @@ pub(super) struct Writer {
     children: &'static [&'static str],
 }
 
+const KERAS_2: &str = "Keras 2 (tf_keras)";
+
 /// The writers, the first that matches.
-pub(super) const WRITERS: &[Writer] = &[
+const WRITERS: &[Writer] = &[
     Writer {
         name: "Keras 3",
         children: &[
@@ -25,10 +27,7 @@ pub(super) const WRITERS: &[Writer] = &[
             "_call_has_context_arg",
         ],
     },
-    Writer {
-        name: "Keras 2 (tf_keras)",
-        children: &["layer_with_weights-*", "keras_api", "_index_dict", "layer-*"],
-    },
+    Writer { name: KERAS_2, children: &["layer_with_weights-*", "keras_api", "_index_dict", "layer-*"] },
 ];
 
 /// Returns the writer of an object graph, if its objects show it.
@@ -48,4 +47,9 @@ pub(super) fn root_children(catalog: &Catalog) -> Vec<(String, bool)> {
     let root = catalog.graph().and_then(|graph| graph.objects().nodes.first());
     let children = root.map(|root| root.children.as_slice()).unwrap_or_default();
     children.iter().map(|child| (child.local_name.to_string(), child.node == ROOT)).collect()
+}
+
+/// Returns true if Keras 2 wrote the objects.
+pub(super) fn is_keras_2(catalog: &Catalog) -> bool {
+    writer(catalog).is_some_and(|writer| writer.name == KERAS_2)
 }

@@ -33,7 +33,7 @@ const LIST_OF_TENSORS: u64 = 0x0a;
 pub(crate) const TABLE: &[u8] = b"\x57\xfb\x80\x8b\x24\x75\x47\xdb";
 
 /// The number of rows of [`LOOKALIKES`] that a failed copy or download leaves in the place of any file.
-const STAND_INS: usize = 5;
+const STAND_INS: usize = 7;
 
 #[rustfmt::skip]
 const LOOKALIKES: &[Lookalike] = &[

@@ -6,6 +6,7 @@ mod support;
 mod check_directory;
 mod command_line;
 mod completions;
+mod doctor;
 mod export;
 mod export_names;
 #[cfg(feature = "fuse")]
