@@ -45,6 +45,7 @@ pub(crate) const KINDS: &[Kind] = &[
     kind("read-only-mount", Note, "the path is in a mount of ckptfs, where nothing can be saved"),
     // The rights.
     kind("not-searchable", Error, "a directory on the way may not be used by this user"),
+    kind("not-listable", Warning, "a directory may be searched but not listed, which only ckptfs needs"),
     kind("not-readable", Error, "a file may not be read by this user"),
     // The files.
     kind("empty-file", Error, "a file of the checkpoint is empty"),

@@ -10,7 +10,6 @@ use crate::doctor::finding::Mend;
 use crate::doctor::line::{mount, restore};
 use crate::graph;
 use crate::map::Map;
-use crate::name::quoted;
 use crate::source;
 use crate::source::{Candidates, Checkpoint, Located};
 use crate::transform::Transform;
@@ -89,14 +88,6 @@ fn taken(
     let overlays = Overlays { whole: Vec::new(), takes: names.iter().map(take_of).collect() };
     let mut catalog = checkpoint.catalog.clone();
     let applied = Transform { overlays, ..Transform::default() }.apply_to(&checkpoint.stamp, &mut catalog);
-    let flags = || names.iter().map(|name| flag(name, path)).collect::<Vec<_>>().join(" ");
+    let flags = || names.iter().map(|name| take(name, path)).collect::<Vec<_>>().join(" ");
     (applied.is_ok() && catalog.is_complete()).then(flags)
-}
-
-/// Returns the flag that takes a variable. A name that begins with `-` must not look like a flag.
-fn flag(name: &str, from: &str) -> String {
-    match name.starts_with('-') {
-        true => format!("--take={}", quoted(&format!("{}={from}", name.replace('=', "\\=")))),
-        false => take(name, from),
-    }
 }

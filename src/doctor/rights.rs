@@ -11,6 +11,9 @@ const NO_FILES: &str = "TensorFlow calls that \"Failed to find any matching file
 /// TensorFlow's words for a file that it may not read.
 const DENIED: &str = "TensorFlow calls that \"Permission denied\"";
 
+/// The difference between TensorFlow and ckptfs for a directory that may be searched and not listed.
+const LISTED: &str = "TensorFlow restores from it by a prefix; ckptfs lists it and cannot";
+
 /// Examines the components of a path, and the file itself if it is one.
 pub(super) fn on_the_way(path: &Path) -> Option<Finding> {
     source::obstacle(path).map(|obstacle| of(&obstacle))
@@ -18,9 +21,10 @@ pub(super) fn on_the_way(path: &Path) -> Option<Finding> {
 
 /// Returns the finding about something that may not be used.
 pub(super) fn of(obstacle: &Obstacle) -> Finding {
-    let (id, words) = match obstacle.is_directory {
-        true => ("not-searchable", NO_FILES),
-        false => ("not-readable", DENIED),
+    let (id, words) = match (obstacle.is_directory, obstacle.is_listing()) {
+        (_, true) => ("not-listable", LISTED),
+        (true, false) => ("not-searchable", NO_FILES),
+        (false, false) => ("not-readable", DENIED),
     };
     let ask = match obstacle.is_own() {
         true => Vec::new(),

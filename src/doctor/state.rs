@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::directory::{Directory, Entry};
@@ -99,18 +100,27 @@ impl Steps<'_> {
     /// Returns the lines that help with any state file: the call that restores the newest step, and a new state file.
     fn mends(&self) -> Vec<Mend> {
         let Some(newest) = self.newest else { return Vec::new() };
-        let mut stems: Vec<_> = self.stems.iter().map(|stem| stem.clone().into_bytes()).collect();
-        stems.drain(..stems.len().saturating_sub(LISTED));
-        let latest = newest.stem.as_bytes().to_vec();
-        stems.retain(|stem| *stem != latest);
-        stems.push(latest.clone());
-        let state =
-            State { model_checkpoint_path: latest, all_model_checkpoint_paths: stems, ..State::default() };
-        let lines = checkpoint_state::encode(&state);
-        let lines = String::from_utf8_lossy(&lines);
-        let lines: Vec<_> = lines.lines().map(quoted).collect();
+        let Some(latest) = newest.stem.to_str() else { return vec![newest.restore()] };
+        let older = self.stems.iter().filter(|stem| *stem != latest);
+        let mut kept: Vec<_> = older.map(String::as_str).chain([latest]).collect();
+        kept.drain(..kept.len().saturating_sub(LISTED));
+        let state = State {
+            model_checkpoint_path: latest.into(),
+            all_model_checkpoint_paths: kept.iter().map(|stem| stem.as_bytes().to_vec()).collect(),
+            // Without times, a manager does not adopt the steps.
+            all_model_checkpoint_timestamps: kept.iter().map(|stem| self.time(stem)).collect(),
+            ..State::default()
+        };
+        let text = checkpoint_state::encode(&state);
+        let lines: Vec<_> = String::from_utf8_lossy(&text).lines().map(quoted).collect();
         let path = word(&self.directory.path().join(NAME));
         vec![newest.restore(), Mend::Command(format!("printf '%s\\n' {} > {path}", lines.join(" ")))]
+    }
+
+    /// Returns the time at which the index of a step was written, in seconds since 1970.
+    fn time(&self, stem: &str) -> f64 {
+        let meta = self.directory.metadata(OsStr::new(&format!("{stem}.index")));
+        meta.map_or(0.0, |meta| meta.mtime() as f64)
     }
 
     /// Examines the checkpoint that the state file names as the latest.

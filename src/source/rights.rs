@@ -47,10 +47,12 @@ fn on_the_way(path: &Path, links: usize) -> Option<Obstacle> {
         }
         match fs::metadata(&at) {
             Ok(meta) if meta.is_dir() => {
-                // TensorFlow lists the directory of a prefix.
-                let needs = if path.parent() == Some(&at) || path == at { 5 } else { 1 };
-                if is_denied(&at, needs) {
-                    return Some(Obstacle::new(at, &meta, needs));
+                // Only the directory of the checkpoint is listed, and only by ckptfs.
+                let is_last = path.parent() == Some(&at) || path == at;
+                match (is_denied(&at, 1), is_last && is_denied(&at, 4)) {
+                    (true, _) => return Some(Obstacle::new(at, &meta, if is_last { 5 } else { 1 })),
+                    (false, true) => return Some(Obstacle::new(at, &meta, 4)),
+                    (false, false) => {}
                 }
             }
             Ok(meta) => return is_denied(&at, 4).then(|| Obstacle::new(at, &meta, 4)),
@@ -80,6 +82,11 @@ impl Obstacle {
     /// Returns true if this process belongs to the owner, who may change the rights.
     pub(crate) fn is_own(&self) -> bool {
         self.owner == geteuid().as_raw()
+    }
+
+    /// Returns true if it is a directory that may be searched, but not listed.
+    pub(crate) fn is_listing(&self) -> bool {
+        self.is_directory && self.needs == 4
     }
 
     /// Returns the name of the owner.

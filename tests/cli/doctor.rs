@@ -163,7 +163,7 @@ fn every_printed_command_runs_with_hostile_names() {
 }
 
 /// Runs `ckptfs doctor` as a user who owns nothing, if this process may do so.
-fn as_nobody(args: &[&OsStr]) -> Option<Output> {
+fn as_other(args: &[&OsStr]) -> Option<Output> {
     let ids = ["--reuid=65534", "--regid=65534", "--clear-groups", "--"];
     let is_root = rustix::process::geteuid().is_root();
     is_root.then(|| Command::new("setpriv").args(ids).args(args).output().unwrap())
@@ -183,10 +183,10 @@ fn a_component_without_rights_is_named_with_its_owner_and_the_command_that_grant
     ] {
         let before = fs::metadata(path).unwrap().permissions();
         fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
-        let examine = || as_nobody(&[binary.as_os_str(), "doctor".as_ref(), prefix.as_os_str()]);
+        let examine = || as_other(&[binary.as_os_str(), "doctor".as_ref(), prefix.as_os_str()]);
         let Some(output) = examine() else { return };
         let said = stdout(&output);
-        let start = format!("error[{id}]: {}  {letters} root, you are nobody: ", path.display());
+        let start = format!("error[{id}]: {}  {letters} root, you are ", path.display());
         assert!(said.starts_with(&start) && output.status.code() == Some(1), "{said}");
         assert!(
             said.contains("  help: ask root (or root) to run this:\n") || said.contains("ask root"),
@@ -211,10 +211,10 @@ fn what_you_own_you_can_grant_yourself() {
     }
     fs::set_permissions(&data, Permissions::from_mode(0o044)).unwrap();
     let prefix = dir.path().join("train/ckpt-3");
-    let examine = || as_nobody(&[binary.as_os_str(), "doctor".as_ref(), prefix.as_os_str()]).unwrap();
+    let examine = || as_other(&[binary.as_os_str(), "doctor".as_ref(), prefix.as_os_str()]).unwrap();
     let said = stdout(&examine());
     let line = commands(&said).into_iter().find(|line| line.starts_with("chmod u+r ")).unwrap();
-    let grant = as_nobody(&["sh".as_ref(), "-c".as_ref(), line.as_ref()]).unwrap();
+    let grant = as_other(&["sh".as_ref(), "-c".as_ref(), line.as_ref()]).unwrap();
     assert!(grant.status.success() && !said.contains("ask "), "{said}");
     assert_eq!(examine().status.code(), Some(0));
 }
