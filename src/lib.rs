@@ -32,6 +32,7 @@ pub mod checksums;
 pub mod cli;
 pub(crate) mod diff;
 pub(crate) mod directory;
+pub(crate) mod doctor;
 pub mod dtype;
 pub(crate) mod export;
 pub mod extent;

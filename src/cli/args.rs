@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::cli::commands::{cat, check, completions, diff, export, ls, man, maps, suggest, want};
+use crate::cli::commands::{cat, check, completions, diff, doctor, export, ls, man, maps, suggest, want};
 #[cfg(feature = "fuse")]
 use crate::cli::commands::{demo, mount, run, status, umount};
 
@@ -46,6 +46,7 @@ pub(crate) enum Command {
     Suggest(suggest::Args),
     Diff(diff::Args),
     Want(want::Args),
+    Doctor(doctor::Args),
     Export(export::Args),
     Maps(maps::Args),
     #[cfg(feature = "fuse")]

@@ -60,6 +60,7 @@ pub fn run() -> ExitCode {
         Command::Suggest(args) => args.run(),
         Command::Diff(args) => args.run(),
         Command::Want(args) => args.run(),
+        Command::Doctor(args) => args.run(),
         Command::Export(args) => args.run(),
         Command::Maps(args) => args.run(),
         #[cfg(feature = "fuse")]

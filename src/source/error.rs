@@ -5,6 +5,8 @@ use std::{fmt, io};
 
 use crate::format::Malformed;
 use crate::name::{Name, listed};
+use crate::source::lead::Lead;
+use crate::source::rights;
 
 /// The reason why a source cannot be opened.
 #[derive(Debug)]
@@ -12,9 +14,10 @@ pub enum Error {
     /// A path that leads to nothing.
     #[allow(
         missing_docs,
-        reason = "the path that was given, what is called nearly so, nearest first, and true if a save of it began"
+        reason = "the path that was given, what is meant by it, what is called nearly so, nearest first, and true if a \
+                  save of it began"
     )]
-    NotFound { path: PathBuf, nearest: Vec<String>, is_unfinished: bool },
+    NotFound { path: PathBuf, leads: Vec<Lead>, nearest: Vec<String>, is_unfinished: bool },
     /// A directory without checkpoints.
     #[allow(
         missing_docs,
@@ -56,7 +59,7 @@ const LISTED: usize = 10;
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotFound { path, nearest, is_unfinished } => {
+            Self::NotFound { path, leads, nearest, is_unfinished } => {
                 write!(f, "{}: no checkpoint there: neither {0}.index nor a directory", path.display())?;
                 if *is_unfinished {
                     write!(
@@ -65,6 +68,7 @@ impl fmt::Display for Error {
                         path.display()
                     )?;
                 }
+                leads.iter().try_for_each(|lead| write!(f, "\n  {lead}"))?;
                 help(f, nearest)
             }
             Self::NoCheckpoints { dir, holds, below } => {
@@ -86,7 +90,13 @@ impl fmt::Display for Error {
                 )?;
                 help(f, nearest)
             }
-            Self::Io(path, error) => write!(f, "{}: {error}", path.display()),
+            Self::Io(path, error) => {
+                write!(f, "{}: {error}", path.display())?;
+                match rights::obstacle(path).filter(|_| error.kind() == io::ErrorKind::PermissionDenied) {
+                    Some(obstacle) => write!(f, "\n  {obstacle}"),
+                    None => Ok(()),
+                }
+            }
             Self::Malformed(path, error) => {
                 write!(
                     f,

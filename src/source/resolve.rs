@@ -14,7 +14,7 @@ use crate::source::file_format::SourceFormat;
 use crate::source::prefix::Prefix;
 use crate::source::saved_model::{VARIABLES, is_saved_model};
 use crate::source::sniff::Probe;
-use crate::source::{checkpoint_files, checkpoint_list, diagnose, formats};
+use crate::source::{checkpoint_files, checkpoint_list, diagnose, formats, leads};
 
 /// A checkpoint that was found and not yet opened.
 #[derive(Clone, Debug)]
@@ -73,7 +73,8 @@ pub fn resolve(path: &Path) -> Result<Resolved, Error> {
                     checkpoint_files::unfinished(around, &entries).contains(&prefix.stem)
                 };
                 let is_unfinished = around.as_ref().is_ok_and(is_temporary);
-                Error::NotFound { path: path.into(), nearest: nearest(), is_unfinished }
+                let leads = leads::leads(path);
+                Error::NotFound { path: path.into(), leads, nearest: nearest(), is_unfinished }
             })
         }
         Err(error) => Err(unreadable(error)),

@@ -33,13 +33,15 @@ const LIST_OF_TENSORS: u64 = 0x0a;
 pub(crate) const TABLE: &[u8] = b"\x57\xfb\x80\x8b\x24\x75\x47\xdb";
 
 /// The number of rows of [`LOOKALIKES`] that a failed copy or download leaves in the place of any file.
-const STAND_INS: usize = 3;
+const STAND_INS: usize = 7;
 
 #[rustfmt::skip]
 const LOOKALIKES: &[Lookalike] = &[
     kind("an empty file", "the copy or download that made it did not finish; fetch it again", |e| e.len == 0),
     kind("a git-lfs pointer, not the file itself", "run `git lfs pull` in that repository", |e| e.head.starts_with(b"version https://git-lfs")),
     kind("a web page (HTML)", "the download saved a page instead of the file; fetch the raw file", |e| is_html(&e.head)),
+    kind("the error message of a server (XML)", "the download saved a message instead of the file; fetch it again, logged in", |e| is_xml(&e.head)),
+    kind("the error message of a server (JSON)", "the download saved a message instead of the file; fetch it again, logged in", |e| is_json(&e.head)),
     kind("a PyTorch checkpoint (zip)", "ckptfs reads TensorFlow's checkpoints; in Python, `torch.load` opens this one", |e| zip_holds(e, b"data.pkl")),
     kind("a zip archive", "unpack it first", |e| e.head.starts_with(b"PK\x03\x04")),
     kind("a Python pickle (an old PyTorch or NumPy file)", "ckptfs reads TensorFlow's checkpoints", |e| matches!(e.head.as_slice(), [0x80, 2..=5, b'}' | b'c' | b']' | b'(' | b'\x8a' | 0x95, ..])),
@@ -114,6 +116,20 @@ fn is_html(head: &[u8]) -> bool {
     text.starts_with(b"<!doctype html") || text.starts_with(b"<html")
 }
 
+/// Returns true for the XML that object stores answer with: `<?xml …?><Error><Code>AccessDenied`.
+fn is_xml(head: &[u8]) -> bool {
+    let text = head.trim_ascii_start();
+    text.starts_with(b"<?xml") || text.starts_with(b"<Error>")
+}
+
+/// Returns true for the JSON that servers answer with: `{"error":…`, `{"message":…`.
+fn is_json(head: &[u8]) -> bool {
+    let Some(text) = head.trim_ascii_start().strip_prefix(b"{") else { return false };
+    [&b"\"error"[..], b"\"message\"", b"\"detail\"", b"\"code\"", b"\"status\""]
+        .iter()
+        .any(|key| text.trim_ascii_start().starts_with(key))
+}
+
 /// Returns true if the path of the first member of a zip archive ends with `name`.
 pub(crate) fn zip_holds(ends: &Probe, name: &[u8]) -> bool {
     let Some(len) = ends.head.get(26..28) else { return false };
@@ -151,6 +167,11 @@ mod tests {
                 Some("a git-lfs pointer, not the file itself"),
             ),
             (b"\n<!DOCTYPE html><html>", Some("a web page (HTML)")),
+            (
+                b"<?xml version='1.0'?><Error><Code>AccessDenied</Code>",
+                Some("the error message of a server (XML)"),
+            ),
+            (b"{\"error\": \"Invalid credentials\"}", Some("the error message of a server (JSON)")),
             (&zip(b"archive/data.pkl"), Some("a PyTorch checkpoint (zip)")),
             (&zip(b"x.txt"), Some("a zip archive")),
             (b"\x80\x02}q\x00", Some("a Python pickle (an old PyTorch or NumPy file)")),

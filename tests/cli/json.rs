@@ -96,6 +96,22 @@ fn diff_json_has_the_documented_keys() {
 }
 
 #[test]
+fn doctor_json_has_the_documented_keys() {
+    let dir = tempfile::tempdir().unwrap();
+    Bundle::new().floats("w", &[1.0]).write(&dir.path().join("ckpt-9"));
+    let findings = array(&["doctor", "--json", dir.path().to_str().unwrap()]);
+    agree("ckptfs doctor --json", &findings, &[]);
+    let mends: Vec<_> = findings.iter().flat_map(|finding| finding["mends"].as_array().unwrap()).collect();
+    assert!(
+        mends.iter().all(|mend| keys(mend, &[]) == ["kind", "line"].map(str::to_owned).into()),
+        "{mends:?}"
+    );
+    for kind in ["command", "python", "advice"] {
+        assert!(mends.iter().any(|mend| mend["kind"] == kind), "{kind}");
+    }
+}
+
+#[test]
 fn status_json_has_the_documented_keys() {
     let place = Place::new();
     let Some(m) = mount(&place.prefix(), &[]) else { return };

@@ -7,6 +7,7 @@ mod check_directory;
 mod command_line;
 mod completions;
 mod diff;
+mod doctor;
 mod export;
 mod export_names;
 #[cfg(feature = "fuse")]

@@ -38,12 +38,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     // From a catalog to files.
     ("view", &["cache", "catalog", "checksums", "dtype", "extent", "format", "graph", "name", "op", "source_file", "tensor"]),
     ("tree", &["catalog", "extent", "format", "graph", "name", "source_file", "view"]),
+    ("doctor", &["catalog", "checksums", "directory", "format", "graph", "map", "name", "op", "source", "source_file", "tensor", "transform"]),
     ("mounted_source", &["catalog", "checksums", "directory", "remap", "source", "source_file", "transform", "tree"]),
     ("export", &["cache", "extent", "source_file"]),
     // The kernel, and the command line.
     ("fuse", &["cache", "extent", "tree"]),
     ("mount", &["fuse"]),
-    ("cli", &["cache", "catalog", "checksums", "directory", "diff", "dtype", "export", "extent", "format", "fuse", "graph", "map", "mount", "mounted_source", "name", "op", "remap", "source", "tensor", "transform", "tree", "view"]),
+    ("cli", &["cache", "catalog", "checksums", "diff", "directory", "doctor", "dtype", "export", "extent", "format", "fuse", "graph", "map", "mount", "mounted_source", "name", "op", "remap", "source", "tensor", "transform", "tree", "view"]),
 ];
 
 /// The only file that may hold unsafe code.

@@ -6,6 +6,7 @@ pub(crate) mod completions;
 #[cfg(feature = "fuse")]
 pub(crate) mod demo;
 pub(crate) mod diff;
+pub(crate) mod doctor;
 pub(crate) mod export;
 pub(crate) mod ls;
 pub(crate) mod man;

@@ -16,7 +16,7 @@ const MEANT: &[(&[&str], &str)] = &[
     (&["convert", "save", "write", "rename", "copy", "cp", "extract"], "export"),
     (&["list", "show", "tree", "inspect", "info"], "ls"),
     (&["print", "dump", "get"], "cat"),
-    (&["validate", "verify", "test", "fsck", "doctor"], "check"),
+    (&["validate", "verify", "test", "fsck"], "check"),
     (&["unmount", "eject"], "umount"),
     (&["exec"], "run"),
 ];

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::catalog::{TruncatedFile, Variable};
 use crate::graph::{KEY, key};
 use crate::map::escape::escape;
-use crate::name::quoted;
+use crate::name::{flag, quoted};
 use crate::tensor::{Damage, Tensor};
 
 /// The maximum number of damaged variables that a message names. It counts the others.
@@ -97,8 +97,7 @@ impl DamagedVariables {
         if self.variables.iter().any(is_path) {
             return None;
         }
-        let flag = |name: &str| format!("--drop {}", quoted(&escape(name)));
-        Some((self.flags(flag)?, "leaves out these"))
+        Some((self.flags(|name| flag("drop", &escape(name)))?, "leaves out these"))
     }
 
     /// Returns a flag for each variable. `None` if there are too many, or if a name cannot be written.
@@ -123,8 +122,9 @@ impl DamagedVariables {
     }
 }
 
-fn take(name: &str, step: &str) -> String {
-    format!("--take {}", quoted(&format!("{}={step}", name.replace('=', "\\="))))
+/// Returns the flag that takes a variable from another step.
+pub(crate) fn take(name: &str, step: &str) -> String {
+    flag("take", &format!("{}={step}", name.replace('=', "\\=")))
 }
 
 /// Format: the checkpoint and its counts, a line for each file and variable, and lines that can be pasted.

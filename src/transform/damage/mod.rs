@@ -4,8 +4,8 @@ mod message;
 
 use std::collections::HashSet;
 
-pub(crate) use message::DamagedVariables;
 use message::named;
+pub(crate) use message::{DamagedVariables, take};
 
 use crate::catalog::{Catalog, Variable};
 use crate::map::Map;

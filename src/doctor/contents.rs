@@ -1,0 +1,76 @@
+//! The examination of what is in a checkpoint: its kind, who wrote it, its optimizer, and if there are weights at all.
+
+use std::collections::BTreeSet;
+
+use crate::catalog::{Catalog, Kind};
+use crate::doctor::finding::{Finding, Mend, finding};
+use crate::doctor::line::literal;
+use crate::doctor::restore_calls;
+use crate::doctor::writer::writer;
+use crate::map::diagnostic::counted;
+use crate::name::printable;
+use crate::source::{Checkpoint, shown};
+use crate::transform::like::problem::no_weights;
+use crate::transform::like::role::roles;
+
+/// Examines what is in a checkpoint that is whole.
+pub(super) fn examine(checkpoint: &Checkpoint) -> Vec<Finding> {
+    match bare(checkpoint) {
+        Some(bare) => vec![bare],
+        None => vec![contents(checkpoint), restore_calls::of(checkpoint)],
+    }
+}
+
+/// Returns the finding about a checkpoint without weights.
+fn bare(checkpoint: &Checkpoint) -> Option<Finding> {
+    let said = no_weights(&checkpoint.catalog)?;
+    let (what, advice) = said.split_once("\n  help: ").unwrap_or((&said, ""));
+    let prefix = checkpoint.prefix.path();
+    let mut weights = prefix.clone().into_os_string();
+    weights.push(".weights.h5");
+    let save = Mend::Python(format!("model.save_weights({})", literal(weights.as_ref())));
+    Some(finding(
+        "no-weights",
+        format!("{}: {what}", shown(&prefix)),
+        vec![Mend::Advice(advice.into()), save],
+    ))
+}
+
+/// Returns the note about a checkpoint's kind, writer, size and optimizer.
+fn contents(checkpoint: &Checkpoint) -> Finding {
+    let catalog = &checkpoint.catalog;
+    let kind = match (&checkpoint.prefix.is_bundle(), catalog.kind()) {
+        (true, Kind::ObjectBased) => "object-based (tf.train.Checkpoint)",
+        (true, Kind::NameBased) => "name-based (a Saver of TensorFlow 1)",
+        (false, _) if catalog.native.is_some() => "one file with names",
+        (false, _) => "name-based (TensorFlow 1, the format before V2)",
+    };
+    let by = writer(catalog).map(|writer| format!(", written by {}", writer.name)).unwrap_or_default();
+    let optimizer = optimizers(catalog);
+    let optimizer =
+        if optimizer.is_empty() { String::new() } else { format!(", optimizer {}", optimizer.join(" and ")) };
+    let evidence = format!(
+        "{}: {kind}{by}, {}, {} bytes{optimizer}. Its files are whole.",
+        shown(&checkpoint.prefix.path()),
+        counted(catalog.variables.len(), "variable"),
+        catalog.len()
+    );
+    finding("contents", evidence, Vec::new())
+}
+
+/// Returns the optimizers whose state is in a checkpoint: their classes, or the names of their values.
+fn optimizers(catalog: &Catalog) -> Vec<String> {
+    let roles = roles(catalog);
+    let states: Vec<_> = roles.iter().filter_map(|role| role.state()).collect();
+    let classes: BTreeSet<_> = states.iter().filter_map(|state| state.optimizer.clone()).collect();
+    let slots = states.iter().filter(|state| state.of.is_some()).filter_map(|state| state.name.clone());
+    let slots: BTreeSet<_> = slots.collect();
+    match (classes.is_empty(), slots.is_empty()) {
+        (false, _) => classes.iter().map(|class| printable(class.as_bytes())).collect(),
+        (true, false) => {
+            let slots: Vec<_> = slots.iter().map(|slot| printable(slot.as_bytes())).collect();
+            vec![format!("with the slots {}", slots.join(", "))]
+        }
+        (true, true) => Vec::new(),
+    }
+}
