@@ -36,6 +36,7 @@ pub(crate) mod doctor;
 pub mod dtype;
 pub(crate) mod export;
 pub mod extent;
+pub(crate) mod failure;
 pub mod format;
 #[cfg(feature = "fuse")]
 pub mod fuse;

@@ -2,7 +2,9 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::cli::commands::{cat, check, completions, diff, doctor, export, ls, man, maps, suggest, want};
+use crate::cli::commands::{
+    cat, check, completions, diff, doctor, export, fix, ls, man, maps, suggest, want,
+};
 #[cfg(feature = "fuse")]
 use crate::cli::commands::{demo, mount, run, status, umount};
 
@@ -47,6 +49,7 @@ pub(crate) enum Command {
     Diff(diff::Args),
     Want(want::Args),
     Doctor(doctor::Args),
+    Fix(fix::Args),
     Export(export::Args),
     Maps(maps::Args),
     #[cfg(feature = "fuse")]

@@ -61,6 +61,7 @@ pub fn run() -> ExitCode {
         Command::Diff(args) => args.run(),
         Command::Want(args) => args.run(),
         Command::Doctor(args) => args.run(),
+        Command::Fix(args) => args.run(),
         Command::Export(args) => args.run(),
         Command::Maps(args) => args.run(),
         #[cfg(feature = "fuse")]

@@ -81,8 +81,8 @@ impl Flag {
         }
     }
 
-    /// Returns the name of the flag and its value.
-    fn name_and_text(&self) -> (&'static str, &str) {
+    /// Returns the name of the flag and its value, which is empty if it takes none.
+    pub(crate) fn name_and_text(&self) -> (&'static str, &str) {
         match self {
             Self::Rename(text) => ("--rename", text.as_str()),
             Self::Alias(text) => ("--alias", text.as_str()),

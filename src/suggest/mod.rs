@@ -17,6 +17,7 @@ mod leaf_role;
 mod learned;
 pub(crate) mod map;
 mod merge;
+pub(crate) mod missing_name;
 mod name_system;
 mod ops;
 mod orientation;

@@ -8,6 +8,7 @@ pub(crate) mod demo;
 pub(crate) mod diff;
 pub(crate) mod doctor;
 pub(crate) mod export;
+pub(crate) mod fix;
 pub(crate) mod ls;
 pub(crate) mod man;
 pub(crate) mod maps;

@@ -89,6 +89,11 @@ impl LikeFlags {
         Ok(())
     }
 
+    /// Takes WANTED out of the flags.
+    pub(crate) fn take_wanted(&mut self) -> Option<PathBuf> {
+        self.wanted.take()
+    }
+
     /// Returns true if `--like` is given.
     pub(crate) fn is_given(&self) -> bool {
         self.wanted.is_some()

@@ -271,6 +271,21 @@ impl MapFlags {
         self.like.is_given()
     }
 
+    /// Returns the flags without `--like`, and its WANTED.
+    pub(crate) fn without_like(&self) -> (Self, Option<PathBuf>) {
+        let mut flags = self.clone();
+        let wanted = flags.like.take_wanted();
+        flags.typed.retain(|typed| !is_of(typed, LIKE));
+        (flags, wanted)
+    }
+
+    /// Returns the flags as typed that make the map, and those that do not.
+    pub(crate) fn typed_map(&self) -> (Vec<&str>, Vec<&str>) {
+        let of_map =
+            |typed: &&str| ROWS.iter().map(|row| row.name).chain([FILES]).any(|name| is_of(typed, name));
+        self.typed.iter().map(String::as_str).partition(of_map)
+    }
+
     /// Returns these flags and more, as if all were on one command line.
     ///
     /// # Errors
@@ -391,6 +406,12 @@ pub(crate) fn command_line() -> String {
         Some("run") | None => String::new(),
         Some(_) => format!("ckptfs {}", words.join(" ")),
     }
+}
+
+/// Returns true if a typed flag has this name.
+fn is_of(typed: &str, name: &str) -> bool {
+    let rest = typed.strip_prefix("--").and_then(|typed| typed.strip_prefix(name));
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '=']))
 }
 
 #[cfg(test)]

@@ -2,13 +2,13 @@
 
 mod json;
 mod text;
-mod trial;
+pub(crate) mod trial;
 mod values;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::cli::commands::diff::trial::Tried;
+use crate::cli::commands::diff::trial::{Sides, Tried};
 use crate::cli::commands::diff::values::Values;
 use crate::cli::error::is_broken_pipe;
 use crate::cli::flags::listing::Listing;
@@ -85,7 +85,8 @@ impl Args {
         let diff = Diff::new(&have.catalog, &want.catalog);
         let values =
             self.values.then(|| Values::compare((&have, &want), &diff, self.tolerance)).transpose()?;
-        let commands = trial::commands(self, &diff, &have, &want);
+        let sides = Sides { have: &self.have, want: &self.want, map: &self.map };
+        let commands = trial::commands(&sides, &diff, &have, &want);
         let report = Report { have: &have, want: &want, diff: &diff, values, commands };
         if self.json {
             json::print(&report)?

@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
-use crate::cli::commands::diff::Args;
 use crate::cli::flags::listing::Listing;
+use crate::cli::flags::map_flags::MapFlags;
 use crate::diff::Diff;
 use crate::diff::commands::{Attempt, attempts};
 use crate::diff::restore::Effect;
@@ -12,8 +12,18 @@ use crate::mounted_source::newest::open_newest;
 use crate::name::{flag, printable, quoted};
 use crate::source;
 
+/// The two sides of a trial, as a command line gives them.
+pub(crate) struct Sides<'a> {
+    pub(crate) have: &'a Path,
+    pub(crate) want: &'a Path,
+    /// The flags for HAVE, without `--like`.
+    pub(crate) map: &'a MapFlags,
+}
+
 /// A command that was tried.
 pub(crate) struct Tried {
+    /// The flags for HAVE.
+    pub(crate) map: MapFlags,
     /// The line, quoted for a shell.
     pub(crate) line: String,
     /// The number of wanted variables that get a value of HAVE, and of all.
@@ -30,20 +40,20 @@ const MANY: usize = 20_000;
 const PRINTED: usize = 4;
 
 /// Returns the commands that make HAVE fit.
-pub(crate) fn commands(args: &Args, diff: &Diff<'_>, have: &Listing, want: &Listing) -> Vec<Tried> {
+pub(crate) fn commands(sides: &Sides<'_>, diff: &Diff<'_>, have: &Listing, want: &Listing) -> Vec<Tried> {
     let fits =
         diff.is_equal() && diff.restore.as_ref().is_none_or(|restore| restore.stops().next().is_none());
-    if fits || args.map.has_like() || !have.has_values {
+    if fits || sides.map.has_like() || !have.has_values {
         return vec![];
     }
-    let Some(wanted) = args.want.to_str() else { return vec![] };
+    let Some(wanted) = sides.want.to_str() else { return vec![] };
     let tried = if diff.have.names.len().max(diff.want.names.len()) > MANY { TRIED_OF_MANY } else { TRIED };
     let mut found: Vec<Tried> = Vec::new();
     for attempt in attempts(diff, wanted, want.has_values).iter().take(tried) {
         let is_known = found.iter().any(|tried| tried.remark == attempt.remark);
         let is_late = attempt.is_last && !found.is_empty();
         if found.len() < PRINTED && !is_known && !is_late {
-            let tried = attempted(args, want, attempt);
+            let tried = attempted(sides, want, attempt);
             let is_new = |tried: &Tried| found.iter().all(|other| other.line != tried.line);
             found.extend(tried.filter(is_new));
         }
@@ -52,14 +62,15 @@ pub(crate) fn commands(args: &Args, diff: &Diff<'_>, have: &Listing, want: &List
 }
 
 /// Tries an attempt. Returns its command if the values come out right.
-fn attempted(args: &Args, want: &Listing, attempt: &Attempt) -> Option<Tried> {
+fn attempted(sides: &Sides<'_>, want: &Listing, attempt: &Attempt) -> Option<Tried> {
     let word = |(flag, value): &(&str, String)| match value.is_empty() {
         true => format!("--{flag}"),
         false => format!("--{flag}={value}"),
     };
     let words: Vec<_> = attempt.flags.iter().map(word).collect();
-    let transform = args.map.with(&words).ok()?.transform().ok()?;
-    let opened = open_newest(&source::candidates(&args.have).ok()?, &transform).ok()?;
+    let map = sides.map.with(&words).ok()?;
+    let transform = map.transform().ok()?;
+    let opened = open_newest(&source::candidates(sides.have).ok()?, &transform).ok()?;
     let (catalog, likeness) = (&opened.checkpoint.catalog, opened.transformed.likeness);
     let diff = Diff::new(catalog, &want.catalog);
     let restore = diff.restore.as_ref()?;
@@ -70,12 +81,12 @@ fn attempted(args: &Args, want: &Listing, attempt: &Attempt) -> Option<Tried> {
         true => format!("--{name}"),
         false => flag(name, value),
     };
-    let flags: Vec<_> = args.map.typed().iter().cloned().chain(attempt.flags.iter().map(written)).collect();
-    let line = format!("{} {}", command(&args.have), flags.join(" "));
+    let flags: Vec<_> = sides.map.typed().iter().cloned().chain(attempt.flags.iter().map(written)).collect();
+    let line = format!("{} {}", command(sides.have), flags.join(" "));
     // A name that a terminal cannot show can be neither read nor copied.
     let is_plain = printable(line.as_bytes()).replace("\\\\", "\\") == line;
     let restored = (takes - filled, restore.effects.len());
-    (is_fit && is_plain).then(|| Tried { line, restored, remark: attempt.remark.clone() })
+    (is_fit && is_plain).then(|| Tried { map, line, restored, remark: attempt.remark.clone() })
 }
 
 /// Returns the command that serves HAVE.

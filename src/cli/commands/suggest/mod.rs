@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::catalog::Catalog;
-use crate::cli::output::page::Page;
 use crate::cli::flags::listing::Listing;
 use crate::cli::flags::map_flags::{MapFlags, command_line};
+use crate::cli::output::page::Page;
 use crate::cli::output::terminal::warning;
 use crate::export;
 use crate::export::{CopyMode, Output};

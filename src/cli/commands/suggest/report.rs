@@ -2,9 +2,9 @@
 
 use std::io::{self, Write};
 
-use crate::cli::output::page::{PLAIN, Page};
 use crate::cli::commands::suggest::Suggested;
 use crate::cli::commands::suggest::table::word;
+use crate::cli::output::page::{PLAIN, Page};
 use crate::cli::output::terminal::{FAINT, GOOD, ODD, counted};
 use crate::name::printable;
 use crate::suggest::Confidence;

@@ -1,0 +1,156 @@
+//! An answer: the evidence, the flags that mend the failure, and the lines that can be pasted.
+
+use std::path::{Path, PathBuf};
+
+use crate::cli::commands::fix::case::{Case, word};
+use crate::cli::commands::fix::{files, names, wanted, write};
+use crate::cli::flags::map_flags::MapFlags;
+use crate::doctor::Mend;
+use crate::failure::Treatment;
+use crate::map::Map;
+use crate::name::{flag, printable};
+use crate::source;
+use crate::suggest::Confidence;
+
+/// What is said about a text.
+#[derive(Default)]
+pub(crate) struct Answer {
+    /// The lines of evidence.
+    pub(crate) evidence: Vec<String>,
+    /// The flags that mend it, the best first. Several that are not sure are a choice.
+    pub(crate) mended: Vec<Mended>,
+    /// Other lines that mend it.
+    pub(crate) mends: Vec<Mend>,
+    /// The file into which the map was written.
+    pub(crate) written: Option<PathBuf>,
+}
+
+/// Flags that were tried on the checkpoint.
+pub(crate) struct Mended {
+    /// All flags of the command.
+    pub(crate) map: MapFlags,
+    /// The flags that were found, quoted for a shell.
+    pub(crate) flags: Vec<String>,
+    /// The numbers of variables.
+    pub(crate) remark: String,
+    pub(crate) confidence: Confidence,
+    pub(crate) doubt: Option<String>,
+}
+
+impl Mended {
+    /// Returns the flags with those of a case, if they can be read. A name may begin with `--`.
+    pub(crate) fn new(case: &Case, words: &[(&str, &str)], confidence: Confidence) -> Option<Self> {
+        let words: Vec<_> =
+            words.iter().map(|(name, value)| (name.trim_start_matches("--"), *value)).collect();
+        let word = |(name, value): &(&str, &str)| match value.is_empty() {
+            true => format!("--{name}"),
+            false => format!("--{name}={value}"),
+        };
+        let typed = |(name, value): &(&str, &str)| match value.is_empty() {
+            true => format!("--{name}"),
+            false => flag(name, value),
+        };
+        let map = case.map.with(&words.iter().map(word).collect::<Vec<_>>()).ok()?;
+        let flags = words.iter().map(typed).collect();
+        Some(Self { map, flags, remark: String::new(), confidence, doubt: None })
+    }
+}
+
+/// A treatment: an answer to those failures of a case that it knows.
+type Treat = fn(&Case) -> Answer;
+
+/// The treatments, in the order of their answers.
+const TREATMENTS: &[Treat] =
+    &[files::paths, files::checksums, names::names, wanted::wanted, files::keras, program];
+
+impl Answer {
+    /// Returns the answer to a case.
+    pub(crate) fn to(case: &Case) -> Self {
+        let mut whole = Self::default();
+        for treat in TREATMENTS {
+            let Self { evidence, mended, mends, .. } = treat(case);
+            whole.evidence.extend(evidence);
+            whole.mended.extend(mended);
+            let new: Vec<_> = mends.into_iter().filter(|mend| !whole.mends.contains(mend)).collect();
+            whole.mends.extend(new);
+        }
+        whole
+    }
+
+    /// Returns the flags, if there is only one choice.
+    pub(crate) fn chosen(&self) -> Option<&Mended> {
+        self.mended.first().filter(|first| first.confidence >= Confidence::Likely)
+    }
+
+    /// Returns true if the answer has a line that was checked.
+    pub(crate) fn is_checked(&self) -> bool {
+        let is_line =
+            |mend: &Mend| matches!(mend, Mend::Command(line) | Mend::Python(line) if is_plain(line));
+        let is_shown =
+            |mended: &Mended| self.written.is_some() || mended.flags.iter().all(|flag| is_plain(flag));
+        match self.mended.is_empty() {
+            true => self.mends.iter().any(is_line) && !self.asks_for_wanted(),
+            false => self.chosen().is_some_and(is_shown),
+        }
+    }
+
+    /// Returns true if the next step is to write WANTED.
+    fn asks_for_wanted(&self) -> bool {
+        self.mends.iter().any(|mend| matches!(mend, Mend::Command(line) if line.starts_with("ckptfs want ")))
+    }
+
+    /// Writes the map of the chosen flags into a file.
+    pub(crate) fn write(&mut self, path: &Path) -> anyhow::Result<()> {
+        let Some(map) = self.chosen().map(|mended| mended.map.parse()).transpose()? else { return Ok(()) };
+        if !Map::is_empty(&map) {
+            write(path, &map.to_toml())?;
+            self.written = Some(path.to_owned());
+        }
+        Ok(())
+    }
+
+    /// Returns the command that runs the program with the flags.
+    pub(crate) fn command(&self, case: &Case, mended: &Mended) -> Option<String> {
+        let source = case.source.as_deref()?;
+        let flags = match &self.written {
+            None => mended.map.typed().join(" "),
+            Some(path) => {
+                let map = flag("map", &path.to_string_lossy());
+                [map.as_str()].into_iter().chain(mended.map.typed_map().1).collect::<Vec<_>>().join(" ")
+            }
+        };
+        let line = match cfg!(feature = "fuse") {
+            true => format!("ckptfs run {} {flags} -- {}", served(source), case.program()),
+            false => format!("ckptfs export {} fixed/ckpt {flags}", word(source)),
+        };
+        is_plain(&line).then_some(line)
+    }
+}
+
+/// Returns the directory of a checkpoint if a run that serves all of it shows this checkpoint as the newest.
+fn served(source: &Path) -> String {
+    let parent = source.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let is_newest = |parent: &&Path| {
+        let newest = source::candidates(parent).ok().and_then(|mut all| all.located.drain(..).next());
+        newest.is_some_and(|newest| Some(newest.prefix.stem.as_os_str()) == source.file_name())
+    };
+    match parent.filter(is_newest) {
+        Some(parent) => word(&parent.join("")),
+        None => word(source),
+    }
+}
+
+/// Returns true if a terminal can show a line, so that it can be copied.
+pub(crate) fn is_plain(line: &str) -> bool {
+    printable(line.as_bytes()).replace(r"\\", r"\") == line
+}
+
+/// Answers the failures whose mend is in the program.
+fn program(case: &Case) -> Answer {
+    let lines = case.failures.iter().filter_map(|failure| match failure.row.treatment {
+        Treatment::Program(line) => Some((failure.row.meaning.to_owned(), Mend::Python(line.to_owned()))),
+        _ => None,
+    });
+    let (evidence, mends) = lines.unzip();
+    Answer { evidence, mends, ..Answer::default() }
+}

@@ -1,0 +1,304 @@
+"""`ckptfs fix` reads the exact words of TensorFlow and Keras. Each program fails; then the printed command mends it.
+
+A test catches the real exception, gives its text to `ckptfs fix`, and runs what it prints.
+"""
+
+import re
+import shlex
+import subprocess
+import traceback
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras
+
+from harness import PATIENCE, assert_same, binary, ckptfs, values
+from programs import KERAS, Program, Saver, Steps, WeightsFile, crossing, filled, flip, floats, fresh_process, latest, sequential, trained, v1  # fmt: skip
+from test_failures import (
+    MODEL, Attribute, adam_of, attribute, built, drop_layer, grown, moved, replaced, scaled, words, wrong,
+)  # fmt: skip
+
+both = pytest.mark.parametrize("library", KERAS, ids=["keras3", "keras2"])
+
+
+def failing(restore, *arguments):
+    """Returns what Python prints when a restore fails."""
+    try:
+        restore(*arguments)
+    except Exception:
+        return traceback.format_exc()
+    raise AssertionError("nothing was raised")
+
+
+class Answer:
+    """What `ckptfs fix` prints: the lines to paste, without their labels."""
+
+    def __init__(self, text, source=None, *flags, like=None, code=0):
+        like = ["--like", like] if like else []
+        command = [binary(), "fix", *([source] if source else []), "-", *like, *flags]
+        run = subprocess.run([*map(str, command)], input=text, capture_output=True, text=True, timeout=PATIENCE)
+        self.text = run.stdout
+        assert run.returncode == code, f"exit {run.returncode}: {run.stdout}{run.stderr}"
+        self.lines = {label: line for label, line in re.findall(r"^(try|keep|then|in the program:) +(.+)$", run.stdout, re.M)[::-1]}
+
+    def flags(self):
+        """Returns the flags of the first command, which `run` gives to a mount too."""
+        words = shlex.split(self.lines["try"])
+        assert words[:2] == ["ckptfs", "run"], words
+        return words[3 : words.index("--")]
+
+
+@pytest.fixture
+def mends(mount):
+    """Returns a function that fails a restore, mounts by the printed flags, and compares the values."""
+
+    def mends(source, *, restore, right, fails=None, like=None):
+        text = failing(fails or restore, source)
+        answer = Answer(text, source, like=like)
+        assert_same(restore(mount(source, *answer.flags()) / source.name), right)
+        return answer
+
+    return mends
+
+
+@pytest.mark.parametrize(
+    ("have", "want", "flag"),
+    [
+        (lambda n: n, lambda n: n.replace("model/", "net/"), "--rename model/**=net/**"),
+        (lambda n: n, lambda n: n.replace("model/", ""), "--strip-prefix model/"),
+        (lambda n: n.replace("model/", ""), lambda n: n, "--add-prefix model/"),
+        (lambda n: f"module.{n.replace('/', '.')}", lambda n: n, "--rename"),
+        (lambda n: n, lambda n: n.replace("dense", "Dense"), "--rename model/dense{x:**}=model/Dense{x}"),
+        (lambda n: n, lambda n: re.sub(r"dense_?(\d*)", lambda d: f"dense_{int(d[1] or 0) + 12}", n), "--rename"),
+    ],
+    ids=["scope", "strip", "add", "dots", "case", "numbers"],
+)
+def test_a_missing_key_is_mended_by_the_printed_flags(mends, tmp_path, have, want, flag):
+    """Rows 1 to 5."""
+    source = Saver({have(name): value for name, value in MODEL.items()}).save(tmp_path / "ckpt")
+    program = Saver({want(name): value for name, value in MODEL.items()})
+    answer = mends(source, restore=program.restore, right=program.values)
+    assert " ".join(answer.flags()).startswith(flag), answer.text
+
+
+def test_missing_averages_and_averages_in_place_of_weights_are_mended(mends, tmp_path):
+    """Row 52."""
+    averages = {f"{name}/ExponentialMovingAverage": value for name, value in MODEL.items()}
+    for have, want, at in (MODEL, averages, "raw"), (averages, MODEL, "averages"):
+        program = Saver(want)
+        mends(Saver(have).save(tmp_path / at), restore=program.restore, right=program.values)
+
+
+def test_other_dtypes_are_mended(mends, tmp_path):
+    """Row 37."""
+    source = Saver(MODEL | {"global_step": np.int64(1000)}).save(tmp_path / "ckpt")
+    program = Saver({name: value.astype(np.float16) for name, value in MODEL.items()} | {"global_step": np.int32(1000)})
+    answer = mends(source, restore=program.restore, right=program.values)
+    assert "--cast" in answer.text
+
+
+def test_a_checkpoint_of_tf1_restores_into_objects_of_keras_2(mends, tmp_path):
+    """Row 42."""
+    old = floats(1, net__hidden__kernel=(4, 4), net__hidden__bias=4, net__out__kernel=(4, 2), net__out__bias=2)
+    source = Saver(old | {"global_step": np.int64(5)}).save(tmp_path / "ckpt")
+    new = Program(sequential(tf_keras, [4, 2], ["hidden", "out"], seed=2))
+
+    def restore(at):
+        new.checkpoint.restore(str(at)).assert_existing_objects_matched()
+        return new.values()
+
+    fails = lambda at: tf.train.Checkpoint(model=new.model).restore(str(at)).assert_consumed()  # noqa: E731
+    text = failing(fails, source)
+    assert "Some objects had attributes which were not restored" in text
+    assert Answer(text, source).flags() == ["--strip-prefix", "net/"]
+
+
+# What only the program's own names and shapes decide.
+
+
+def asks_for_wanted(text, source, api):
+    answer = Answer(text, source, code=1)
+    assert f"ckptfs want --{api}" in answer.lines["try"] and "--like wanted" in answer.lines["then"], answer.text
+    return answer
+
+
+@both
+def test_an_inserted_layer_is_mended_with_wanted(mends, tmp_path, library):
+    """Rows 7 and 9: by its shape, only one layer can be new."""
+    old, new = Program(sequential(library, [6, 3])), Program(sequential(library, [6, 6, 3], seed=2))
+    source, like, own = old.save(tmp_path / "ckpt"), new.save(tmp_path / "wanted"), new.values()
+    text = failing(new.restore, source)
+    asks_for_wanted(text, source, "checkpoint")
+    right = own | moved(old.values(), {"dense": "dense", "dense_1": "dense_2"})
+    answer = mends(source, restore=new.restore, right=right, like=like)
+    assert "--new" in answer.lines["try"] or "--pair" in answer.lines["try"]
+
+
+def test_an_inserted_layer_of_tf1_is_mended_with_wanted(mends, tmp_path):
+    """Row 7: which of two layers of one shape is new cannot be known."""
+    source, new = Saver(MODEL).save(tmp_path / "ckpt"), floats(2, model__dense_1__kernel=(4, 4), model__dense_1__bias=4)
+    program = Saver(new | moved(MODEL, {"model/dense": "model/dense", "model/dense_1": "model/dense_2", "model/dense_2": "model/dense_3"}))
+    like = Saver(program.values).save(tmp_path / "wanted")
+    asks_for_wanted(failing(program.restore, source), source, "saver")
+    assert "--new model/dense_" in Answer(failing(program.restore, source), source, like=like, code=1).text
+
+
+@both
+def test_which_of_equal_layers_is_new_is_a_choice(tmp_path, library):
+    """Rows 8, 10 and 45: no exit 0, and the choices are listed."""
+    old, new = Program(sequential(library, [4, 4])), Program(sequential(library, [4, 4, 4], seed=2))
+    source, like = old.save(tmp_path / "ckpt"), new.save(tmp_path / "wanted")
+    text = failing(new.restore, source)
+    assert "Found 2 Python objects that were not bound" in text
+    asks_for_wanted(text, source, "checkpoint")
+    answer = Answer(text, source, like=like, code=1)
+    assert answer.text.count("--new ") > 1 and "try   ckptfs run" not in answer.text
+
+
+@both
+def test_layers_in_another_order_are_mended_by_name(mount, tmp_path, library):
+    """Row 11: nothing is raised, so there is no text."""
+    old, new = Program(crossing(library, ["left", "right"], 1)), Program(crossing(library, ["right", "left"], 2))
+    source, like, right = old.save(tmp_path / "ckpt"), new.save(tmp_path / "wanted"), old.values()
+    answer = Answer("", source, like=like)
+    assert "--match name" in answer.lines["try"]
+    assert_same(new.restore(mount(source, *answer.flags()) / "ckpt-1"), right)
+
+
+def test_a_renamed_attribute_is_found_and_mended_with_wanted(mends, tmp_path):
+    """Row 13."""
+    old, new = Program(attribute("fc1", 1)), Program(attribute("hidden", 2))
+    source, like, right = old.save(tmp_path / "ckpt"), new.save(tmp_path / "wanted"), old.values()
+    answer = asks_for_wanted(failing(new.restore, source), source, "checkpoint")
+    assert "attribute/dense/kernel [4, 4] is not there; of its shape: model/fc1/_kernel" in answer.text
+    mends(source, restore=new.restore, right=right, like=like)
+
+
+@both
+def test_other_units_and_classes_are_mended_with_wanted(mends, tmp_path, library):
+    """Row 33."""
+    names = ["a", "b", "head"]
+    old, new = Program(sequential(library, [4, 4, 2], names)), Program(sequential(library, [4, 4, 5], names, seed=2))
+    own, source, like = new.values(), old.save(tmp_path / "ckpt"), new.save(tmp_path / "wanted")
+    asks_for_wanted(failing(new.restore_partly, source), source, "checkpoint")
+    right = own | moved(old.values(), {"a": "a", "b": "b"})
+    mends(source, restore=new.restore, fails=new.restore_partly, right=right, like=like)
+
+
+@both
+def test_a_grown_vocabulary_is_mended_with_wanted(mends, tmp_path, library):
+    """Row 34."""
+    old, new = Program(words(library, 10, 1)), Program(words(library, 12, 2))
+    own, source, like = new.values(), old.save(tmp_path / "ckpt"), new.save(tmp_path / "wanted")
+    right = {name: grown(old.values()[name], own[name]) for name in own}
+    answer = mends(source, restore=new.restore, fails=new.restore_partly, right=right, like=like)
+    assert "--fit" in answer.lines["try"]
+
+
+def test_a_table_of_tf1_with_more_rows_is_mended_with_wanted(mends, tmp_path):
+    """Rows 34 and 36."""
+    old, own = MODEL | {"emb": floats(1, t=(10, 4))["t"]}, MODEL | {"emb": floats(2, t=(12, 4))["t"]}
+    source, like, program = Saver(old).save(tmp_path / "ckpt"), Saver(own).save(tmp_path / "wanted"), Saver(own, resource=False)
+    right = MODEL | {"emb": grown(old["emb"], own["emb"])}
+    mends(source, restore=program.restore, right=right, like=like)
+    answer = asks_for_wanted("InvalidArgumentError: indices[0] = 11 is not in [0, 10)", source, "saver")
+    assert "emb [10, 4] is in the checkpoint" in answer.text
+    mended = Answer("InvalidArgumentError: indices[0] = 11 is not in [0, 10)", source, like=like)
+    assert "--fit" in mended.lines["try"]
+
+
+@both
+def test_another_optimizer_is_mended_with_wanted(mends, tmp_path, library):
+    """Row 38."""
+    old = trained(sequential(library, [4, 2]), library.optimizers.Adam(0.1))
+    new = trained(sequential(library, [4, 2], seed=2), library.optimizers.SGD(0.2, momentum=0.9))
+    own, source, like = new.values(), old.save(tmp_path / "ckpt"), new.save(tmp_path / "wanted")
+    right = own | Program(old.model).values()
+    answer = mends(source, restore=new.restore, fails=new.restore_partly, right=right, like=like)
+    assert "--drop-optimizer" in answer.lines["try"]
+
+
+def test_missing_slots_are_mended_with_wanted(mends, tmp_path):
+    """Row 40."""
+    shapes = {name.replace("/", "__"): value.shape for name, value in MODEL.items()}
+    source, program = Saver(MODEL).save(tmp_path / "ckpt"), Saver(adam_of(floats(2, **shapes)))
+    like, text = program.save(tmp_path / "wanted"), failing(program.restore, source)
+    assert "no such state of an optimizer" in asks_for_wanted(text, source, "saver").text
+    mends(source, restore=program.restore, right=program.values | MODEL, like=like)
+
+
+def test_a_checkpoint_of_keras_2_is_mended_with_wanted_in_keras_3(mends, tmp_path):
+    """Row 47."""
+    old, new = Program(sequential(tf_keras, [4, 2])), Program(sequential(keras, [4, 2], seed=2))
+    source, like = old.save(tmp_path / "ckpt"), new.save(tmp_path / "wanted")
+    mends(source, restore=new.restore, right=old.values(), like=like)
+
+
+# Paths and files: doctor's answer.
+
+
+@pytest.fixture
+def steps(tmp_path):
+    return Steps(tmp_path / "train")
+
+
+def pasted(answer, directory):
+    """Runs the first printed command, which must succeed."""
+    run = subprocess.run(["sh", "-c", answer.lines["try"].replace("ckptfs", binary(), 1)], cwd=directory, capture_output=True, text=True)
+    assert run.returncode == 0, f"{answer.lines['try']}: {run.stderr}"
+
+
+def test_a_missing_step_a_directory_and_a_file_are_named_by_the_error(steps, tmp_path):
+    """Rows 16, 17, 18 and 31: the path is in the text."""
+    for path in steps / "ckpt", steps.directory, steps / "ckpt-1.data-00000-of-00001":
+        answer = Answer(failing(steps.restore, path))
+        assert str(steps.directory) in answer.text, answer.text
+
+
+def test_state_files_and_damage_are_doctors(steps, tmp_path):
+    """Rows 19 to 22 and 26 to 30."""
+    (steps / "checkpoint").write_text("")
+    answer = Answer(failing(latest, steps.directory))
+    assert "empty" in answer.text
+    data = steps / "ckpt-3.data-00000-of-00001"
+    flip(data, data.read_bytes().index(steps.kernels[2].tobytes()) + 700)
+    answer = Answer(failing(steps.restore, steps / "ckpt-3"))
+    assert "kernel [300, 4]" in answer.text and "--take 'kernel=" in answer.text, answer.text
+    data.unlink()
+    answer = Answer(failing(steps.restore, steps / "ckpt-3"))
+    assert "ckpt-3.data-00000-of-00001" in answer.text, answer.text
+
+
+# Keras and calls.
+
+
+def test_a_model_with_a_class_that_is_unknown_has_weights(mount, tmp_path):
+    """Rows 15 and 48."""
+    old, new = scaled("w"), WeightsFile(scaled("w", seed=2))
+    old.save(tmp_path / "m.keras")
+    answer = Answer(failing(keras.saving.load_model, tmp_path / "m.keras"), tmp_path / "m.keras")
+    assert f"ckptfs mount {tmp_path / 'm.keras'} m" in answer.lines["try"]
+    assert answer.lines["in the program:"] == 'model.load_weights("m/m/model.weights.h5")'
+    assert_same(new.restore(mount(tmp_path / "m.keras") / "m/model.weights.h5"), Program(old).values())
+
+
+def test_a_manager_without_restore_is_a_line_of_the_program(steps):
+    """Row 59."""
+    answer = Answer(failing(lambda: steps.manager.restore(None)))
+    assert answer.lines["in the program:"].startswith("checkpoint.restore(manager.latest_checkpoint)")
+
+
+def test_the_program_of_the_traceback_is_in_the_command(tmp_path):
+    """The text is all that a program printed, and the checkpoint is relative to its directory."""
+    source = Saver(MODEL).save(tmp_path / "ckpt")
+    program = tmp_path / "eval it.py"
+    program.write_text(
+        "import tensorflow as tf\n"
+        f"tf.raw_ops.RestoreV2(prefix={str(source)!r}, tensor_names=['net/dense/bias'], shape_and_slices=[''], dtypes=[tf.float32])\n"
+    )
+    run = subprocess.run([__import__("sys").executable, program], capture_output=True, text=True)
+    assert run.returncode == 1
+    answer = Answer(run.stderr, source)
+    assert answer.lines["try"].endswith(f"-- python '{program}'")
