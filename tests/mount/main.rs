@@ -18,6 +18,7 @@ mod options;
 mod other_formats;
 mod overlay;
 mod run;
+mod run_auto;
 mod salvage;
 mod show;
 mod status;

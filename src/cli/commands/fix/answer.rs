@@ -31,6 +31,8 @@ pub(crate) struct Mended {
     pub(crate) map: MapFlags,
     /// The flags that were found, quoted for a shell.
     pub(crate) flags: Vec<String>,
+    /// The same flags as arguments. They are empty if a comparison with WANTED found the flags.
+    pub(crate) words: Vec<String>,
     /// The numbers of variables.
     pub(crate) remark: String,
     pub(crate) confidence: Confidence,
@@ -50,9 +52,10 @@ impl Mended {
             true => format!("--{name}"),
             false => flag(name, value),
         };
-        let map = case.map.with(&words.iter().map(word).collect::<Vec<_>>()).ok()?;
         let flags = words.iter().map(typed).collect();
-        Some(Self { map, flags, remark: String::new(), confidence, doubt: None })
+        let words: Vec<_> = words.iter().map(word).collect();
+        let map = case.map.with(&words).ok()?;
+        Some(Self { map, flags, words, remark: String::new(), confidence, doubt: None })
     }
 }
 

@@ -14,7 +14,7 @@ mod files;
 mod json;
 mod names;
 pub(crate) mod text;
-mod wanted;
+pub(crate) mod wanted;
 
 use std::fs;
 use std::io;

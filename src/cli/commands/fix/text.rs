@@ -43,6 +43,16 @@ pub(crate) fn write(case: &Case, answer: &Answer, out: &mut impl Write) -> io::R
     answer.mends.iter().try_for_each(|mend| line(mend, out))
 }
 
+/// Returns the evidence and the flags of an answer.
+#[cfg(feature = "fuse")]
+pub(crate) fn summary(answer: &Answer) -> String {
+    let mut out = Vec::new();
+    // A vector takes all that is written.
+    let _ = answer.evidence.iter().try_for_each(|line| writeln!(out, "{line}"));
+    let _ = answer.mended.iter().try_for_each(|mended| flags(mended, &mut out));
+    String::from_utf8_lossy(&out).trim_end().to_owned()
+}
+
 /// Writes the flags that were found, and what they do.
 fn flags(mended: &Mended, out: &mut impl Write) -> io::Result<()> {
     let flags = printable(mended.flags.join(" ").as_bytes()).replace(r"\\", r"\");

@@ -98,7 +98,7 @@ fn mended(case: &Case, tried: &Tried, is_choice: bool) -> Mended {
     };
     let doubt = Some(tried.remark.clone()).filter(|remark| !remark.is_empty());
     let remark = format!("{restored} of {all} variables restored");
-    Mended { map: tried.map.clone(), flags, remark, confidence, doubt }
+    Mended { map: tried.map.clone(), flags, words: Vec::new(), remark, confidence, doubt }
 }
 
 /// Returns the numbers of a comparison.

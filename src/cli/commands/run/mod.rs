@@ -1,5 +1,8 @@
 //! `ckptfs run`: runs a command in a private mount namespace in which the source directory shows the mount.
 
+mod auto;
+mod stdin;
+
 use std::ffi::OsString;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf, absolute};
@@ -26,14 +29,24 @@ use crate::mounted_source::MountedSource;
 /// A read-only mount covers the directory of the source. Only the command and its child processes see it, and it ends
 /// with the command. So a program whose paths cannot be changed restores the renamed checkpoint. The other files of
 /// the directory stay visible.
+///
+/// With --auto, a command that fails is run once more if the words of its error are known and the flags that mend it are sure.
+/// ckptfs asks before, on a terminal, unless --yes is given. The command's standard error is then a pipe.
 #[derive(clap::Args)]
 #[command(after_long_help = "Examples:
   $ ckptfs run train/ --rename 'bert/**=encoder/**' -- python eval.py
-  $ ckptfs run train/ckpt-9 --map fix.toml -- python eval.py")]
+  $ ckptfs run train/ckpt-9 --map fix.toml -- python eval.py
+  $ ckptfs run --auto train/ckpt-9 -- python eval.py")]
 pub(crate) struct Args {
     /// One checkpoint (train/ckpt-9) or any of its files, a directory (all its checkpoints are mapped), or a
     /// SavedModel
     source: PathBuf,
+    /// If the command fails and the mend is sure, run it once more with the flags that mend it
+    #[arg(long)]
+    auto: bool,
+    /// With --auto, do not ask
+    #[arg(long, requires = "auto")]
+    yes: bool,
     #[command(flatten)]
     map: MapFlags,
     #[command(flatten)]
@@ -57,6 +70,9 @@ const SIGNALLED: i32 = 128;
 
 impl Args {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        if self.auto {
+            return self.run_and_mend();
+        }
         let log = self.serve.start_log(logging::Stderr::Warnings)?;
         let transform = Arc::new(self.map.transform()?);
         let here = env::current_dir().context("the current directory")?;
