@@ -10,6 +10,7 @@ mod diff;
 mod doctor;
 mod export;
 mod export_names;
+mod fix;
 #[cfg(feature = "fuse")]
 mod json;
 mod meta_graph;

@@ -21,6 +21,8 @@ pub(crate) struct Answer {
     pub(crate) mended: Vec<Mended>,
     /// Other lines that mend it.
     pub(crate) mends: Vec<Mend>,
+    /// True if the lines only lead to the answer: they write WANTED, or examine the checkpoint.
+    pub(crate) is_open: bool,
     /// The file into which the map was written.
     pub(crate) written: Option<PathBuf>,
 }
@@ -71,7 +73,8 @@ impl Answer {
     pub(crate) fn to(case: &Case) -> Self {
         let mut whole = Self::default();
         for treat in TREATMENTS {
-            let Self { evidence, mended, mends, .. } = treat(case);
+            let Self { evidence, mended, mends, is_open, .. } = treat(case);
+            whole.is_open |= is_open;
             whole.evidence.extend(evidence);
             whole.mended.extend(mended);
             let new: Vec<_> = mends.into_iter().filter(|mend| !whole.mends.contains(mend)).collect();
@@ -92,14 +95,9 @@ impl Answer {
         let is_shown =
             |mended: &Mended| self.written.is_some() || mended.flags.iter().all(|flag| is_plain(flag));
         match self.mended.is_empty() {
-            true => self.mends.iter().any(is_line) && !self.asks_for_wanted(),
+            true => self.mends.iter().any(is_line) && !self.is_open,
             false => self.chosen().is_some_and(is_shown),
         }
-    }
-
-    /// Returns true if the next step is to write WANTED.
-    fn asks_for_wanted(&self) -> bool {
-        self.mends.iter().any(|mend| matches!(mend, Mend::Command(line) if line.starts_with("ckptfs want ")))
     }
 
     /// Writes the map of the chosen flags into a file.

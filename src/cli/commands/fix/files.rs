@@ -70,6 +70,7 @@ pub(crate) fn checksums(case: &Case) -> Answer {
     }
     if case.has(Treatment::Checksum) && answer.evidence.is_empty() {
         answer.mends = wanted::no_source(case);
+        answer.is_open = true;
     }
     answer
 }
@@ -90,6 +91,7 @@ pub(crate) fn keras(case: &Case) -> Answer {
     let (Some(first), true) = (failures.first(), case.wanted.is_none()) else { return Answer::default() };
     let Some((checkpoint, source)) = case.open().zip(case.source.as_deref()) else {
         answer.mends = wanted::no_source(case);
+        answer.is_open = true;
         return answer;
     };
     let stem = printable(checkpoint.prefix.stem.to_string_lossy().as_bytes());
@@ -98,6 +100,7 @@ pub(crate) fn keras(case: &Case) -> Answer {
         "unknown-argument" => (&[("h5-layout", "legacy")], "model.h5", ", by_name=True"),
         _ => {
             answer.mends = wanted::how_to_write(case);
+            answer.is_open = true;
             return answer;
         }
     };

@@ -45,6 +45,7 @@ pub(crate) fn names(case: &Case) -> Answer {
     }
     if answer.chosen().is_none() {
         answer.mends.extend(wanted::how_to_write(case));
+        answer.is_open = true;
     }
     answer
 }
@@ -53,7 +54,12 @@ pub(crate) fn names(case: &Case) -> Answer {
 fn unopened(case: &Case) -> Answer {
     let named = missing(case).into_iter().map(|missing| Name::from(missing.name.as_str()).to_string());
     let evidence = named.take(SHOWN).map(|name| format!("{name} is not there"));
-    Answer { evidence: evidence.collect(), mends: wanted::no_source(case), ..Answer::default() }
+    Answer {
+        evidence: evidence.collect(),
+        mends: wanted::no_source(case),
+        is_open: true,
+        ..Answer::default()
+    }
 }
 
 /// The maximum number of names in the evidence.

@@ -11,7 +11,7 @@ use crate::cli::flags::listing::Listing;
 use crate::cli::flags::map_flags::MapFlags;
 use crate::cli::output::terminal::counted;
 use crate::diff::{Diff, words};
-use crate::doctor::Mend;
+use crate::doctor::{Mend, Severity, examine};
 use crate::failure::{Failure, Named, Treatment};
 use crate::map::Flag;
 use crate::name::{Name, flag, listed, quoted};
@@ -31,7 +31,7 @@ pub(crate) fn wanted(case: &Case) -> Answer {
 /// Compares the checkpoint with WANTED.
 fn compared(case: &Case, wanted: &Path) -> Answer {
     let Some(source) = case.source.as_deref() else {
-        return Answer { mends: no_source(case), ..Answer::default() };
+        return Answer { mends: no_source(case), is_open: true, ..Answer::default() };
     };
     let sides = case.map.open_listing(source).and_then(|have| Ok((have, Listing::open(wanted)?)));
     let (have, want) = match sides {
@@ -46,7 +46,8 @@ fn compared(case: &Case, wanted: &Path) -> Answer {
     let found: Vec<_> = tried.iter().map(|tried| mended(case, tried, is_choice)).collect();
     let mended = if found.is_empty() { inferred(case, wanted, &diff).into_iter().collect() } else { found };
     let look = Mend::Command(format!("ckptfs diff {} {}", word(source), word(wanted)));
-    Answer { evidence: evidence(&diff), mended, mends: vec![look], ..Answer::default() }
+    let fits = diff.is_equal();
+    Answer { evidence: evidence(&diff), mended, mends: vec![look], is_open: !fits, ..Answer::default() }
 }
 
 /// Returns true if another layer of WANT has the same variables as one that flags call new. Then the flags may as well call
@@ -131,7 +132,7 @@ fn unknown(case: &Case) -> Answer {
     let described = ["wanted-object", "wanted-variable"].map(|id| case.described(id)).concat();
     let lines = described.iter().take(SHOWN).filter_map(|named| elsewhere(named, catalog.as_ref()?));
     evidence.extend(lines);
-    Answer { evidence, mends: how_to_write(case), ..Answer::default() }
+    Answer { evidence, mends: how_to_write(case), is_open: true, ..Answer::default() }
 }
 
 /// The maximum number of variables in the evidence.
@@ -205,8 +206,10 @@ pub(crate) fn no_source(case: &Case) -> Vec<Mend> {
         (None, _) => "the text does not name the checkpoint; give it before -e".to_owned(),
         (Some(path), _) => format!("{} cannot be opened", Name::from(path.to_string_lossy().as_ref())),
     };
-    let examine = case.source.as_deref().map(|path| Mend::Command(format!("ckptfs doctor {}", word(path))));
-    [Mend::Advice(help)].into_iter().chain(examine).collect()
+    // What doctor finds is as good as its command.
+    let findings = case.source.as_deref().map(|path| examine(path, false)).unwrap_or_default();
+    let mends = findings.into_iter().filter(|finding| finding.severity != Severity::Note);
+    [Mend::Advice(help)].into_iter().chain(mends.flat_map(|finding| finding.mends)).collect()
 }
 
 /// Returns the way in which the program saves, and the file that it writes.
