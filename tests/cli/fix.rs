@@ -242,3 +242,16 @@ fn a_name_with_control_characters_is_shown_escaped_and_in_no_command() {
     let said = train.said(&["train/ckpt-9", "-e", text, "-o", "fix.toml"], 0);
     assert!(said.contains("--map fix.toml"), "{said}");
 }
+
+#[test]
+fn ls_and_cat_answer_a_missing_name_with_the_same_flags() {
+    let train = Train::new(NAMES);
+    for command in ["ls", "cat"] {
+        let mut run = Command::new(CKPTFS);
+        let output =
+            run.args([command, "train/ckpt-9", "encoder/a/w"]).current_dir(train.path()).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        let said = stderr(&output);
+        assert!(said.contains("help: --rename 'bert/**=encoder/**' gives it\n"), "{said}");
+    }
+}

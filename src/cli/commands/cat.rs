@@ -10,6 +10,7 @@ use log::{Level, LevelFilter};
 use crate::cache::Cache;
 use crate::catalog::{Variable, find_variable};
 use crate::cli::flags::map_flags::MapFlags;
+use crate::cli::output::missing_name;
 use crate::extent::VirtualFile;
 use crate::view;
 
@@ -46,7 +47,14 @@ impl Args {
     pub(crate) fn run(&self) -> anyhow::Result<ExitCode> {
         log_damage();
         let checkpoint = self.map.open_damaged(&self.source)?;
-        let variable = find_variable(&checkpoint.catalog, &self.name)?;
+        let variable = match find_variable(&checkpoint.catalog, &self.name) {
+            Ok(variable) => variable,
+            Err(unknown) if self.map.typed().is_empty() => {
+                let names = std::slice::from_ref(&self.name);
+                return Ok(missing_name::told(&unknown.into(), &checkpoint.catalog, names));
+            }
+            Err(unknown) => return Err(unknown.into()),
+        };
         match view::format(&self.form) {
             None => writeln!(io::stdout(), "{:#}", view::info(&checkpoint.catalog, variable))?,
             Some(format) => {

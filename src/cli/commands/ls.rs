@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use crate::catalog::{Catalog, Variable};
 use crate::cli::flags::map_flags::MapFlags;
 use crate::cli::output::tree_printer::Order;
-use crate::cli::output::{tree_printer, width};
+use crate::cli::output::{missing_name, tree_printer, width};
 use crate::map::filter::filter_names;
 use crate::view;
 use crate::view::table::VARIABLES;
@@ -65,7 +65,13 @@ impl Args {
         let names: Vec<_> = variables.iter().map(|variable| variable.name.as_bytes()).collect();
         let mut listed: Vec<_> = match self.patterns.as_slice() {
             [] => variables.iter().collect(),
-            patterns => filter_names(patterns, &names)?.into_iter().map(|i| &variables[i]).collect(),
+            patterns => match filter_names(patterns, &names) {
+                Ok(found) => found.into_iter().map(|i| &variables[i]).collect(),
+                Err(errors) if self.map.typed().is_empty() => {
+                    return Ok(missing_name::told(&errors.into(), &checkpoint.catalog, patterns));
+                }
+                Err(errors) => return Err(errors.into()),
+            },
         };
         if self.sort == "size" {
             listed.sort_by_key(|variable| std::cmp::Reverse(variable.tensor.len()));
