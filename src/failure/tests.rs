@@ -95,6 +95,14 @@ fn the_ids_differ_and_all_groups_are_captured() {
 }
 
 #[test]
+fn every_row_is_documented_with_its_meaning() {
+    let documented = include_str!("../../docs/json.md");
+    for Row { id, meaning, .. } in ROWS {
+        assert!(documented.contains(&format!("| `{id}` | {meaning} |")), "{id}");
+    }
+}
+
+#[test]
 fn all_failures_of_a_text_are_found_once_and_without_colors() {
     let text = "\x1b[31mtensor_name = a; expected dtype half does not equal original dtype float\x1b[0m\n\
                 tensor_name = b; expected dtype half does not equal original dtype float\n\

@@ -112,6 +112,20 @@ fn doctor_json_has_the_documented_keys() {
 }
 
 #[test]
+fn fix_json_has_the_documented_keys() {
+    let dir = tempfile::tempdir().unwrap();
+    let prefix = dir.path().join("ckpt-9");
+    Bundle::new().floats("bert/a/w", &[1.0]).write(&prefix);
+    let prefix = prefix.to_str().unwrap();
+    let object = |error: &str| {
+        serde_json::from_slice::<Value>(&ckptfs(["fix", prefix, "--json", "-e", error]).stdout).unwrap()
+    };
+    let objects =
+        ["Key encoder/a/w not found in checkpoint", "Key q not found in checkpoint", "unknown"].map(object);
+    agree("ckptfs fix --json", &objects, &["parts"]);
+}
+
+#[test]
 fn status_json_has_the_documented_keys() {
     let place = Place::new();
     let Some(m) = mount(&place.prefix(), &[]) else { return };

@@ -35,11 +35,6 @@ impl<'a> Have<'a> {
         self.variables.iter().copied().filter(|(_, variable)| fits(variable, missing))
     }
 
-    /// Returns true if a variable has this name.
-    pub(crate) fn has(&self, name: &str) -> bool {
-        self.variables.binary_search_by(|(known, _)| (*known).cmp(name)).is_ok()
-    }
-
     /// Returns true if a name begins with `scope`.
     pub(crate) fn has_scope(&self, scope: &str) -> bool {
         self.all.iter().any(|name| name.starts_with(scope))

@@ -5,8 +5,7 @@ use crate::map::escape::escape;
 use crate::name::Name;
 use crate::suggest::Confidence;
 use crate::suggest::missing_name::have::Have;
-use crate::suggest::missing_name::scopes::SEPARATORS;
-use crate::suggest::missing_name::{Guess, MissingName};
+use crate::suggest::missing_name::{Guess, MissingName, SEPARATORS};
 
 /// Words for the same value of a layer.
 const SYNONYMS: &[&[&str]] = &[

@@ -62,6 +62,9 @@ struct Guess {
     gives: Vec<usize>,
 }
 
+/// The characters between the components of a name.
+const SEPARATORS: [char; 2] = ['/', '.'];
+
 type Strategy = fn(&Have<'_>, &[MissingName]) -> Vec<Guess>;
 
 /// The ways in which names differ, the strictest first. The first that finds something decides.

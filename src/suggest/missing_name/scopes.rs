@@ -10,10 +10,7 @@ use crate::slot_names::is_optimizer_number;
 use crate::suggest::Confidence;
 use crate::suggest::missing_name::have::Have;
 use crate::suggest::missing_name::numbers::counts;
-use crate::suggest::missing_name::{Guess, MissingName};
-
-/// The characters between the components of a name.
-pub(crate) const SEPARATORS: [char; 2] = ['/', '.'];
+use crate::suggest::missing_name::{Guess, MissingName, SEPARATORS};
 
 /// The scopes of a variable and of a missing one that end alike.
 struct Alike<'a> {

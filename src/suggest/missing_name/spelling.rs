@@ -6,8 +6,7 @@ use crate::name::Name;
 use crate::suggest::Confidence;
 use crate::suggest::missing_name::have::Have;
 use crate::suggest::missing_name::numbers::without_number;
-use crate::suggest::missing_name::scopes::SEPARATORS;
-use crate::suggest::missing_name::{Guess, MissingName};
+use crate::suggest::missing_name::{Guess, MissingName, SEPARATORS};
 
 /// Guesses for names that are the same in small letters and without underscores.
 pub(crate) fn spelling(have: &Have<'_>, missing: &[MissingName]) -> Vec<Guess> {

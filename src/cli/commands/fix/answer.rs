@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::cli::commands::fix::case::{Case, word};
-use crate::cli::commands::fix::{files, names, wanted, write};
+use crate::cli::commands::fix::write;
 use crate::cli::flags::map_flags::MapFlags;
 use crate::doctor::Mend;
 use crate::failure::Treatment;
@@ -61,26 +61,15 @@ impl Mended {
     }
 }
 
-/// A treatment: an answer to those failures of a case that it knows.
-type Treat = fn(&Case) -> Answer;
-
-/// The treatments, in the order of their answers.
-const TREATMENTS: &[Treat] =
-    &[files::paths, files::checksums, names::names, wanted::wanted, files::keras, program];
-
 impl Answer {
-    /// Returns the answer to a case.
-    pub(crate) fn to(case: &Case) -> Self {
-        let mut whole = Self::default();
-        for treat in TREATMENTS {
-            let Self { evidence, mended, mends, is_open, .. } = treat(case);
-            whole.is_open |= is_open;
-            whole.evidence.extend(evidence);
-            whole.mended.extend(mended);
-            let new: Vec<_> = mends.into_iter().filter(|mend| !whole.mends.contains(mend)).collect();
-            whole.mends.extend(new);
-        }
-        whole
+    /// Adds the answer of a treatment.
+    pub(crate) fn add(&mut self, other: Self) {
+        let Self { evidence, mended, mends, is_open, .. } = other;
+        let new: Vec<_> = mends.into_iter().filter(|mend| !self.mends.contains(mend)).collect();
+        self.evidence.extend(evidence);
+        self.mended.extend(mended);
+        self.mends.extend(new);
+        self.is_open |= is_open;
     }
 
     /// Returns the flags, if there is only one choice.
@@ -147,7 +136,7 @@ pub(crate) fn is_plain(line: &str) -> bool {
 }
 
 /// Answers the failures whose mend is in the program.
-fn program(case: &Case) -> Answer {
+pub(crate) fn program(case: &Case) -> Answer {
     let lines = case.failures.iter().filter_map(|failure| match failure.row.treatment {
         Treatment::Program(line) => Some((failure.row.meaning.to_owned(), Mend::Python(line.to_owned()))),
         _ => None,

@@ -66,7 +66,7 @@ impl Args {
         let source = self.checkpoint.clone().filter(|path| path != Path::new(STDIN));
         let text = self.text(source.is_none() && self.checkpoint.is_some())?;
         let case = Case::new(&text, source, self.map.clone());
-        let mut answer = Answer::to(&case);
+        let mut answer = answer_to(&case);
         if let Some(path) = &self.output {
             answer.write(path)?;
         }
@@ -92,6 +92,20 @@ impl Args {
         };
         Ok(failure::clean(&bytes))
     }
+}
+
+/// A treatment: an answer to those failures of a case that it knows.
+type Treat = fn(&Case) -> Answer;
+
+/// The treatments, in the order of their answers.
+const TREATMENTS: &[Treat] =
+    &[files::paths, files::checksums, names::names, wanted::wanted, files::keras, answer::program];
+
+/// Returns the answer to a case.
+pub(crate) fn answer_to(case: &Case) -> Answer {
+    let mut whole = Answer::default();
+    TREATMENTS.iter().for_each(|treat| whole.add(treat(case)));
+    whole
 }
 
 /// Writes a map file.

@@ -17,9 +17,9 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use signal_hook::iterator::Signals;
 
-use crate::cli::commands::fix::answer::{Answer, Mended, is_plain};
+use crate::cli::commands::fix::answer::{Mended, is_plain};
 use crate::cli::commands::fix::case::Case;
-use crate::cli::commands::fix::{text, wanted};
+use crate::cli::commands::fix::{answer_to, text, wanted};
 use crate::cli::commands::run::stdin::Stdin;
 use crate::cli::commands::run::{Args, FORWARDED, Forward, SIGNALLED, exit_code};
 use crate::cli::output::terminal::say;
@@ -72,7 +72,7 @@ impl Args {
         if case.failures.is_empty() {
             return None;
         }
-        let mut answer = Answer::to(&case);
+        let mut answer = answer_to(&case);
         let is_sure = answer.mended.len() == 1 && answer.mended[0].confidence == Confidence::Sure;
         let words = if is_sure { answer.mended[0].words.as_slice() } else { &[] };
         let line = self.words(words).iter().map(|word| quoted(&word.to_string_lossy())).collect::<Vec<_>>();
