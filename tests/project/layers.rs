@@ -33,7 +33,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("map", &["dtype", "extent", "name", "op", "source_file", "tensor"]),
     ("remap", &["catalog", "dtype", "extent", "format", "graph", "map", "name", "op", "slot_names", "tensor"]),
     ("transform", &["cache", "catalog", "dtype", "extent", "format", "graph", "map", "name", "remap", "slot_names", "source_file", "tensor"]),
-    ("suggest", &["catalog", "dtype", "name", "tensor"]),
+    ("suggest", &["catalog", "dtype", "map", "name", "remap", "slot_names", "tensor", "transform"]),
     // From a catalog to files.
     ("view", &["cache", "catalog", "checksums", "dtype", "extent", "format", "graph", "name", "op", "source_file", "tensor"]),
     ("tree", &["catalog", "extent", "format", "graph", "name", "source_file", "view"]),
@@ -42,7 +42,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     // The kernel, and the command line.
     ("fuse", &["cache", "extent", "tree"]),
     ("mount", &["fuse"]),
-    ("cli", &["cache", "catalog", "checksums", "directory", "dtype", "export", "extent", "format", "fuse", "graph", "map", "mount", "mounted_source", "name", "op", "remap", "source", "tensor", "transform", "tree", "view"]),
+    ("cli", &["cache", "catalog", "checksums", "directory", "dtype", "export", "extent", "format", "fuse", "graph", "map", "mount", "mounted_source", "name", "op", "remap", "source", "suggest", "tensor", "transform", "tree", "view"]),
 ];
 
 /// The only file that may hold unsafe code.
