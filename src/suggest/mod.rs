@@ -30,6 +30,8 @@ mod slot;
 mod solution;
 mod synonyms;
 mod template;
+#[cfg(test)]
+mod tests;
 pub(crate) mod toml;
 mod variables;
 mod vocabulary;
