@@ -20,6 +20,8 @@ pub(crate) enum Doubt {
     NoRule,
     /// The names have no word in common, and no rule of many pairs speaks for this one.
     NothingInCommon,
+    /// The other variables of both forms have partners of other forms.
+    Scattered,
     /// The numbers differ, and a counter has gaps.
     Gaps,
     /// The names contradict each other, and both sides have variables of this shape left.
@@ -74,8 +76,10 @@ fn settle_layers(problem: &Problem<'_>, settled: &[Match], matches: &[Match], do
         matches.iter().zip(&*doubts).filter(|(_, doubt)| doubt.is_none()).map(|(pair, _)| layers(pair));
     let known: HashSet<_> = settled.iter().map(layers).chain(sure).collect();
     for (pair, doubt) in matches.iter().zip(doubts) {
-        let is_about_numbers =
-            matches!(doubt, Some(Doubt::NoRule | Doubt::Gaps | Doubt::Relatives | Doubt::NothingInCommon));
+        let is_about_numbers = matches!(
+            doubt,
+            Some(Doubt::NoRule | Doubt::Gaps | Doubt::Relatives | Doubt::Scattered | Doubt::NothingInCommon)
+        );
         if is_about_numbers && known.contains(&layers(pair)) && is_only_one(problem, pair) {
             *doubt = None;
         }
@@ -191,6 +195,11 @@ fn incoherent(
     let (old, new) = (problem.have.template_of(modules.0), problem.want.template_of(modules.1));
     if pairs.len() < FEW && !problem.are_alike(old, new) {
         return vec![Some(Doubt::NothingInCommon); group.len()];
+    }
+    let (all_have, all_want) =
+        (&problem.have.modules[modules.0].members, &problem.want.modules[modules.1].members);
+    if group.len() < all_have.len().min(all_want.len()) {
+        return vec![Some(Doubt::Scattered); group.len()];
     }
     let map = assigned.maps.get(&modules).and_then(Option::as_ref);
     let is_full = map.is_some_and(|map| map.coverage == 1.0);

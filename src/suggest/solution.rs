@@ -155,6 +155,7 @@ impl Doubt {
             Self::Rivals(_) => "others fit about as well",
             Self::Relatives => "another of its form is left over: one side has more of them",
             Self::NothingInCommon => "the names have no word in common: only the shape speaks for it",
+            Self::Scattered => "the others of its form have sources of another form",
             Self::NoRule => "its numbers follow no rule",
             Self::Gaps => {
                 "the numbers differ and are not consecutive, so their order may mean other variables"
