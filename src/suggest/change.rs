@@ -10,13 +10,13 @@ pub(crate) fn change(have: &Shape, want: &Shape) -> Option<Option<Change>> {
     }
     let count = have.num_elements().filter(|count| *count > 0 && want.num_elements() == Some(*count))?;
     let (old, new) = (without_ones(have), without_ones(want));
-    if old == new {
-        return Some(Some(Change::Squeeze));
-    }
     if let ([a, b], [c, d]) = (&*have.0, &*want.0)
         && (a, b) == (d, c)
     {
         return Some(Some(Change::Transpose));
+    }
+    if old == new {
+        return Some(Some(Change::Squeeze));
     }
     // A scalar and a vector of one element are equal without ones.
     (count > 1 && nest(&old, &new)).then_some(Some(Change::Reshape))
@@ -67,7 +67,7 @@ mod tests {
         assert_eq!(found(&[2, 3], &[3, 2]), Some(Some(Change::Transpose)));
         assert_eq!(found(&[1, 1, 2, 3], &[2, 3]), Some(Some(Change::Squeeze)));
         assert_eq!(found(&[], &[1]), Some(Some(Change::Squeeze)));
-        assert_eq!(found(&[1, 3], &[3, 1]), Some(Some(Change::Squeeze)));
+        assert_eq!(found(&[1, 3], &[3, 1]), Some(Some(Change::Transpose)));
         assert_eq!(found(&[768, 768], &[768, 12, 64]), Some(Some(Change::Reshape)));
         assert_eq!(found(&[7, 7, 512, 4096], &[25088, 4096]), Some(Some(Change::Reshape)));
         for (have, want) in

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use crate::suggest::assignment::Scores;
 use crate::suggest::learned::Rule;
 use crate::suggest::pool::Pool;
-use crate::suggest::problem::{MARGIN, Problem};
+use crate::suggest::problem::{FEW, MARGIN, Problem};
 use crate::suggest::side::Side;
 use crate::suggest::variables::{Assigned, Match};
 
@@ -18,6 +18,10 @@ pub(crate) enum Doubt {
     Relatives,
     /// The pairs of the same two forms follow no rule, or this pair does not follow it.
     NoRule,
+    /// The names have no word in common, and no rule of many pairs speaks for this one.
+    NothingInCommon,
+    /// The other variables of both forms have partners of other forms.
+    Scattered,
     /// The numbers differ, and a counter has gaps.
     Gaps,
     /// The names contradict each other, and both sides have variables of this shape left.
@@ -30,9 +34,6 @@ pub(crate) enum Doubt {
 
 /// The share of the pairs of two modules that their rule must explain.
 const EXPLAINED: f64 = 0.8;
-
-/// The number of pairs from which on a rule means something.
-const FEW: usize = 3;
 
 /// Returns the doubt about each pair that was assigned. `None` if the pair is sure.
 pub(crate) fn doubts(problem: &Problem<'_>, settled: &[Match], assigned: &Assigned) -> Vec<Option<Doubt>> {
@@ -75,7 +76,10 @@ fn settle_layers(problem: &Problem<'_>, settled: &[Match], matches: &[Match], do
         matches.iter().zip(&*doubts).filter(|(_, doubt)| doubt.is_none()).map(|(pair, _)| layers(pair));
     let known: HashSet<_> = settled.iter().map(layers).chain(sure).collect();
     for (pair, doubt) in matches.iter().zip(doubts) {
-        let is_about_numbers = matches!(doubt, Some(Doubt::NoRule | Doubt::Gaps | Doubt::Relatives));
+        let is_about_numbers = matches!(
+            doubt,
+            Some(Doubt::NoRule | Doubt::Gaps | Doubt::Relatives | Doubt::Scattered | Doubt::NothingInCommon)
+        );
         if is_about_numbers && known.contains(&layers(pair)) && is_only_one(problem, pair) {
             *doubt = None;
         }
@@ -188,6 +192,15 @@ fn incoherent(
         (&problem.have.variables[have], &problem.want.variables[want], 1.0)
     });
     let pairs: Vec<_> = pairs.collect();
+    let (old, new) = (problem.have.template_of(modules.0), problem.want.template_of(modules.1));
+    if pairs.len() < FEW && !problem.are_alike(old, new) {
+        return vec![Some(Doubt::NothingInCommon); group.len()];
+    }
+    let (all_have, all_want) =
+        (&problem.have.modules[modules.0].members, &problem.want.modules[modules.1].members);
+    if group.len() < all_have.len().min(all_want.len()) {
+        return vec![Some(Doubt::Scattered); group.len()];
+    }
     let map = assigned.maps.get(&modules).and_then(Option::as_ref);
     let is_full = map.is_some_and(|map| map.coverage == 1.0);
     let follows = map.is_some_and(|map| {

@@ -72,7 +72,9 @@ mod tests {
             "layers/batch_normalization/vars/2",
             "layers/batch_normalization/vars/3",
             "layers/batch_normalization_1/vars/0",
+            "layers/lstm/cell/vars/0",
             "layers/lstm/cell/vars/1",
+            "layers/lstm/cell/vars/2",
             "layers/own/vars/7",
             "dense/kernel",
         ];
@@ -85,7 +87,9 @@ mod tests {
             "layers/batch_normalization/moving_mean",
             "layers/batch_normalization/moving_variance",
             "layers/batch_normalization_1/v0",
+            "layers/lstm/cell/kernel",
             "layers/lstm/cell/recurrent_kernel",
+            "layers/lstm/cell/bias",
             "layers/own/v7",
             "dense/kernel",
         ];

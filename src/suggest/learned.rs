@@ -31,6 +31,9 @@ pub(crate) enum Origin {
     Constant(u64),
 }
 
+/// A pair, the source first, and the weight of its vote.
+pub(crate) type Vote<'v> = (&'v Variable, &'v Variable, f64);
+
 /// The greatest bonus for a pair that follows a rule.
 const BY_RULE: f64 = 0.5;
 /// The number of sure pairs for which a bonus is at its greatest, if no rule has more.
@@ -44,7 +47,7 @@ const CONSTANT: f64 = 0.8;
 
 impl Rule {
     /// Finds the rule that most votes are for. Each pair comes with the weight of its vote.
-    pub(crate) fn elect(pairs: &[(&Variable, &Variable, f64)], constant: f64) -> Self {
+    pub(crate) fn elect(pairs: &[Vote<'_>], constant: f64) -> Self {
         let count = pairs.first().map_or(0, |(_, wanted, _)| wanted.numbers.len());
         let origin = |at: usize| {
             let mut votes: BTreeMap<Origin, f64> = BTreeMap::new();
@@ -89,7 +92,7 @@ impl Rule {
 impl Learned {
     /// Learns from pairs. Only sure pairs have votes.
     pub(crate) fn from<'m>(problem: &Problem<'_>, pairs: impl Iterator<Item = &'m Match>) -> Self {
-        let mut modules: BTreeMap<(usize, usize), Vec<(&Variable, &Variable, f64)>> = BTreeMap::new();
+        let mut modules: BTreeMap<(usize, usize), Vec<Vote<'_>>> = BTreeMap::new();
         let mut layers: HashMap<(usize, usize), f64> = HashMap::new();
         for pair in pairs {
             let (source, wanted) = (&problem.have.variables[pair.have], &problem.want.variables[pair.want]);

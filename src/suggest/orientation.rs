@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 
 use crate::suggest::change::{is_square, without_ones};
+use crate::suggest::words::Parts;
 use crate::suggest::{Change, Item};
 
 /// The orientations of the matrices that are not square, by the last components of both names.
@@ -43,9 +44,14 @@ impl<'n> Witnesses<'n> {
             (Seen { transposed: true, .. }, Some(_)) => None,
             (Seen { upright: true, .. }, _) => Some(change),
             // One program, or two of one framework: they store a matrix alike.
-            _ => (leaves.0 == leaves.1).then_some(change),
+            _ => (words(leaves.0) == words(leaves.1)).then_some(change),
         }
     }
+}
+
+/// Returns a component without its numbers.
+fn words(leaf: &str) -> String {
+    Parts::of(leaf).template
 }
 
 /// Returns the last component of a name.

@@ -14,12 +14,19 @@ pub(crate) struct Problem<'s> {
 
 /// The least loss of score by which a pair is better than all others.
 pub(crate) const MARGIN: f64 = 0.03;
+/// The number of pairs from which on a rule means something. Any rule explains one or two.
+pub(crate) const FEW: usize = 3;
 /// The greatest number of variables of one side that are compared with all of the other side.
 const MOST: usize = 1000;
 
 impl<'s> Problem<'s> {
     pub(crate) fn new(have: &'s Side, want: &'s Side) -> Self {
         Self { have, want, fits: Fits::new(have, want), words: Vocabulary::new(have, want) }
+    }
+
+    /// Returns true if two templates have some word in common.
+    pub(crate) fn are_alike(&self, have: usize, want: usize) -> bool {
+        self.words.likeness(have, want) > 0.0
     }
 
     /// Returns true if an assignment of this size takes no noticeable time.

@@ -1,6 +1,7 @@
 //! The trial of a map: it is applied to HAVE, as `mount` would apply it, and the result is compared with the pairs.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use crate::catalog::Catalog;
 use crate::map::{Flag, Map, MapText};
@@ -23,12 +24,13 @@ pub(crate) enum Failure {
 
 /// Returns the catalog with zeros for the values that a table does not have, so that a map can be applied to it.
 pub(crate) fn with_values(catalog: &Catalog) -> Catalog {
-    let mut catalog = catalog.clone();
+    let (mut catalog, mut known) = (catalog.clone(), HashMap::new());
     for variable in catalog.variables.iter_mut().filter(|variable| variable.tensor.data.is_empty()) {
         let Tensor { dtype, shape, .. } = &*variable.tensor;
-        if let Some(zeros) = constant(*dtype, shape, Neutral::Zeros) {
-            variable.tensor = zeros.into();
-        }
+        // The checksum of zeros takes a while, and few shapes differ.
+        let zeros = known.entry((dtype.name(), shape.clone()));
+        let zeros = zeros.or_insert_with(|| constant(*dtype, shape, Neutral::Zeros).map(Arc::new)).clone();
+        variable.tensor = zeros.unwrap_or_else(|| variable.tensor.clone());
     }
     catalog
 }

@@ -154,30 +154,64 @@ impl<K: Ord> Index<K> {
     }
 }
 
-/// Returns the names with `dense_0` for `dense` where there is also a `dense_1`.
+/// Returns the names with `dense_0` for `dense` where there is also a `dense_1`: as a component, or in a name like
+/// `adam/sequential_dense_kernel_velocity`.
 fn with_zeros(names: &[String]) -> Vec<String> {
-    let ends = |name: &str| {
-        let ends = name.match_indices(['/', '.']).map(|(at, _)| at);
-        ends.chain([name.len()]).collect::<Vec<_>>()
+    let known: HashSet<String> =
+        names.iter().flat_map(|name| ends(name).map(|end| Parts::of(&name[..end]).template)).collect();
+    let components: Vec<String> = names.iter().map(|name| with_zero_components(name, &known)).collect();
+    let templates: HashSet<String> = components.iter().map(|name| Parts::of(name).template).collect();
+    let counted = templates.iter().flat_map(|template| {
+        let numbers = template.match_indices(COUNTED).map(|(at, _)| at);
+        numbers.map(move |at| ([&template[..at], &template[at + COUNTED.len()..]].concat(), at))
+    });
+    let mut places: HashMap<String, BTreeSet<usize>> = HashMap::new();
+    counted.filter(|(without, _)| templates.contains(without)).for_each(|(without, at)| {
+        places.entry(without).or_default().insert(at);
+    });
+    let one = |name: String| match places.get(&Parts::of(&name).template) {
+        Some(places) => with_zero_at(&name, places),
+        None => name,
     };
-    let known: HashSet<String> = names
-        .iter()
-        .flat_map(|name| ends(name).into_iter().map(|end| Parts::of(&name[..end]).template))
-        .collect();
-    let one = |name: &String| {
-        let (mut renamed, mut start) = (String::with_capacity(name.len()), 0);
-        for end in ends(name) {
-            renamed.push_str(&name[start..end]);
-            let counts =
-                !name[..end].ends_with(|c: char| c.is_ascii_digit() || ['/', '.'].contains(&c)) && end > 0;
-            if counts && known.contains(&format!("{}_{NUMBER}", Parts::of(&name[..end]).template)) {
-                renamed.push_str("_0");
-            }
-            start = end;
+    components.into_iter().map(one).collect()
+}
+
+/// A number after a word, as Keras counts.
+const COUNTED: &str = "_#";
+
+/// Iterates over the ends of a name's components.
+fn ends(name: &str) -> impl Iterator<Item = usize> {
+    name.match_indices(['/', '.']).map(|(at, _)| at).chain([name.len()])
+}
+
+fn with_zero_components(name: &str, known: &HashSet<String>) -> String {
+    let (mut renamed, mut start) = (String::with_capacity(name.len()), 0);
+    for end in ends(name) {
+        renamed.push_str(&name[start..end]);
+        let is_word =
+            end > 0 && !name[..end].ends_with(|c: char| c.is_ascii_digit() || ['/', '.'].contains(&c));
+        if is_word && known.contains(&(Parts::of(&name[..end]).template + COUNTED)) {
+            renamed.push_str("_0");
         }
-        renamed
-    };
-    names.iter().map(one).collect()
+        start = end;
+    }
+    renamed
+}
+
+/// Inserts zeros at places of a name's template.
+fn with_zero_at(name: &str, places: &BTreeSet<usize>) -> String {
+    let Parts { template, numbers } = Parts::of(name);
+    let (mut renamed, mut numbers) = (String::new(), numbers.into_iter());
+    for (at, c) in template.char_indices() {
+        if places.contains(&at) {
+            renamed.push_str("_0");
+        }
+        match c {
+            NUMBER => renamed.extend(numbers.next().map(|number| number.to_string())),
+            c => renamed.push(c),
+        }
+    }
+    renamed
 }
 
 /// Returns the name of the layer that a variable is in.

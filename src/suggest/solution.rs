@@ -1,6 +1,6 @@
 //! The steps of a suggestion: templates, variables, doubts, orientations.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::suggest::doubt::{Doubt, doubts};
 use crate::suggest::orientation::Witnesses;
@@ -17,6 +17,9 @@ struct Found {
 
 /// Suggests a source for each wanted variable, by one system of names for each side.
 pub(crate) fn solve((have, old): (&[Item], &[String]), (want, new): (&[Item], &[String])) -> Suggestion {
+    if let Some(same) = identity((have, old), (want, new)) {
+        return same;
+    }
     let (sources, wanted) = (Side::new(have, old), Side::new(want, new));
     let problem = Problem::new(&sources, &wanted);
     let mut found: Vec<Found> =
@@ -54,6 +57,28 @@ pub(crate) fn solve((have, old): (&[Item], &[String]), (want, new): (&[Item], &[
         pairs[wanted.variables[i].item] = Pair { have: Some(item(&j)), change, confidence, reason, others };
     }
     Suggestion { pairs }
+}
+
+/// Returns the pairs of equal names, if both sides have the same names with the same shapes.
+fn identity((have, old): (&[Item], &[String]), (want, new): (&[Item], &[String])) -> Option<Suggestion> {
+    let known: HashMap<&str, usize> = old.iter().enumerate().map(|(at, name)| (name.as_str(), at)).collect();
+    if known.len() != want.len() || old.len() != want.len() {
+        return None;
+    }
+    let pair = |(item, name): (&Item, &String)| {
+        let at = *known.get(name.as_str())?;
+        let (confidence, reason) = (Confidence::Sure, "by name: both sides have the same names".to_owned());
+        (have[at].shape == item.shape && have[at].state == item.state).then_some(Pair {
+            have: Some(at),
+            change: None,
+            confidence,
+            reason,
+            others: vec![],
+        })
+    };
+    let pairs: Vec<Pair> = want.iter().zip(new).map(pair).collect::<Option<_>>()?;
+    let distinct: HashSet<Option<usize>> = pairs.iter().map(|pair| pair.have).collect();
+    (distinct.len() == pairs.len()).then_some(Suggestion { pairs })
 }
 
 fn missing() -> Pair {
@@ -129,6 +154,8 @@ impl Doubt {
         match self {
             Self::Rivals(_) => "others fit about as well",
             Self::Relatives => "another of its form is left over: one side has more of them",
+            Self::NothingInCommon => "the names have no word in common: only the shape speaks for it",
+            Self::Scattered => "the others of its form have sources of another form",
             Self::NoRule => "its numbers follow no rule",
             Self::Gaps => {
                 "the numbers differ and are not consecutive, so their order may mean other variables"

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use crate::suggest::assignment::{IMPOSSIBLE, Scores};
 use crate::suggest::change::{cost, without_ones};
 use crate::suggest::leaf_role;
-use crate::suggest::problem::{MARGIN, Problem};
+use crate::suggest::problem::{FEW, MARGIN, Problem};
 use crate::suggest::side::{Group, Side};
 use crate::suggest::slot::SlotMap;
 
@@ -33,8 +33,13 @@ pub(crate) fn pairs(problem: &Problem<'_>) -> Vec<Members> {
         let margins = scores.margins(&assigned);
         for ((row, column), margin) in rows.iter().zip(assigned).zip(margins) {
             // A better match by words that does not map bars a worse one that does.
-            let sure = column.filter(|_| margin >= MARGIN);
-            found.extend(sure.and_then(|column| members(problem, columns[column], *row, is_whole)));
+            let sure = column.filter(|_| margin >= MARGIN).map(|column| columns[column]);
+            let speaks =
+                |have: usize, members: &Members| members.len() >= FEW || problem.are_alike(have, *row);
+            let members = sure.and_then(|have| {
+                members(problem, have, *row, is_whole).filter(|members| speaks(have, members))
+            });
+            found.extend(members);
         }
     }
     found

@@ -105,10 +105,10 @@ fn unsure(renames: &Renames<'_>) -> String {
 const OTHERS: usize = 5;
 
 /// The tables of all rules. Equal ones are one.
-struct Tables<'r>(BTreeMap<&'r BTreeMap<String, String>, String>);
+pub(crate) struct Tables<'r>(BTreeMap<&'r BTreeMap<String, String>, String>);
 
 impl<'r> Tables<'r> {
-    fn new(rules: &'r [Rule]) -> Self {
+    pub(crate) fn new(rules: &'r [Rule]) -> Self {
         let mut names = BTreeMap::new();
         for table in rules.iter().flat_map(Rule::tables) {
             let count = names.len() + 1;
@@ -117,7 +117,8 @@ impl<'r> Tables<'r> {
         Self(names)
     }
 
-    fn name(&self, table: &BTreeMap<String, String>) -> String {
+    /// Returns the name of a table.
+    pub(crate) fn name(&self, table: &BTreeMap<String, String>) -> String {
         self.0.get(table).cloned().unwrap_or_default()
     }
 

@@ -161,5 +161,5 @@ fn common(a: &[u64], b: &[u64]) -> usize {
     let mut rest = b.to_vec();
     let mut take =
         |number: &u64| rest.iter().position(|other| other == number).map(|at| rest.swap_remove(at));
-    a.iter().filter_map(|number| take(number)).count()
+    a.iter().filter_map(take).count()
 }

@@ -76,6 +76,21 @@ fn ls_json_has_the_documented_keys() {
 }
 
 #[test]
+fn suggest_json_has_the_documented_keys() {
+    let pair = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pairs/sequential_inserted_same_shape");
+    let [have, want] =
+        ["have.tsv", "want.tsv"].map(|file| pair.join(file).into_os_string().into_string().unwrap());
+    let output = ckptfs(["suggest", &have, &want, "--json"]);
+    let object: Value = serde_json::from_slice(&output.stdout).unwrap();
+    agree("ckptfs suggest --json | jq .pairs[]", object["pairs"].as_array().unwrap(), &[]);
+    assert_eq!(
+        keys(&object["counts"], &[]),
+        ["sure", "likely", "ambiguous", "missing"].map(String::from).into()
+    );
+    agree("ckptfs suggest --json", &[object], &[]);
+}
+
+#[test]
 fn maps_json_has_the_documented_keys() {
     let maps = array(&["maps", "--json"]);
     agree("ckptfs maps --json", &maps, &[]);

@@ -17,5 +17,6 @@ mod meta_graph;
 mod overlay;
 mod salvage;
 mod source_spelling;
+mod suggest;
 mod unreadable;
 mod wrong_source;

@@ -10,7 +10,7 @@ use crate::name::printable;
 use crate::suggest::Confidence;
 use crate::suggest::rule::Rule;
 use crate::suggest::rules::Renames;
-use crate::suggest::toml::example;
+use crate::suggest::toml::{Tables, example};
 
 /// The greatest number of rules, and of pairs that are not sure, that are listed. The map has all.
 const LISTED: usize = 20;
@@ -48,10 +48,11 @@ fn summary<W: Write>(suggested: &Suggested, page: &mut Page<W>) -> io::Result<()
 fn rules<W: Write>(suggested: &Suggested, page: &mut Page<W>) -> io::Result<()> {
     let Suggested { have, want, found, map } = suggested;
     let renames = Renames { have, want, pairs: &found.pairs };
+    let tables = Tables::new(&map.rules);
     let shown = |rule: &Rule| {
         let ops = rule.ops.as_ref().map_or(String::new(), |ops| format!("  {ops}"));
         let from = printable(rule.pattern().as_bytes());
-        format!("{from} -> {}{ops}", printable(rule.target(|_| "word".to_owned()).as_bytes()))
+        format!("{from} -> {}{ops}", printable(rule.target(|table| tables.name(table)).as_bytes()))
     };
     for rule in map.rules.iter().take(LISTED) {
         page.line(PLAIN, 10, &format!("  {:>6}  {}", rule.members.len(), shown(rule)))?;
