@@ -96,6 +96,13 @@ impl<'a> Diff<'a> {
             && !self.silent.iter().any(is_certain)
     }
 
+    /// Returns true if a program takes every value rightly as it is.
+    pub(crate) fn is_fit(&self) -> bool {
+        let stops = self.restore.as_ref().is_some_and(|restore| restore.stops().next().is_some());
+        let is_open = self.restore.is_none() && !self.is_equal();
+        self.missing.is_empty() && self.silent.is_empty() && !stops && !is_open
+    }
+
     /// Returns the pairs of HAVE's and WANT's variables that belong together.
     pub(crate) fn pairs(&self) -> impl Iterator<Item = (usize, usize)> {
         self.evidence.iter().enumerate().filter_map(|(want, evidence)| Some((evidence.have?, want)))
