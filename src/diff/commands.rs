@@ -38,24 +38,28 @@ const WAYS: usize = 4;
 
 /// Returns the attempts, the best first. `wanted` is the argument for `--like`, and `has_values` says that it has values.
 pub(crate) fn attempts(diff: &Diff<'_>, wanted: &str, has_values: bool) -> Vec<Attempt> {
-    let like = ("like", wanted.to_owned());
-    let (renames, casts, shapes) = (renames(diff), casts(diff), shapes(diff, has_values));
-    let common: Vec<_> = [vec![like], renames.clone(), casts, shapes].concat();
+    let like = vec![("like", wanted.to_owned())];
+    let (all, casts, shapes) = (renames(diff, true), casts(diff), shapes(diff, has_values));
+    let common = [like, casts, shapes].concat();
+    let open = [common.clone(), renames(diff, false)].concat();
     let mut attempts = Vec::new();
-    for Attempt { flags, remark, is_last } in choices(diff) {
+    let decided = choices(diff).into_iter().map(|choice| (&open, choice));
+    // What a suggestion says about layers that only count is tried after all ways to pair them.
+    let said = [common, all.clone()].concat();
+    for (common, Attempt { flags, remark, is_last }) in decided.chain([(&said, Attempt::default())]) {
         let flags = [common.clone(), flags].concat();
         let is_fresh = flags.iter().any(|(flag, _)| *flag == "drop-optimizer");
-        let all = if is_fresh { vec![("missing", "like".to_owned())] } else { vec![] };
-        let fills = if has_values { vec![vec![], missing(diff, &flags), all] } else { vec![vec![]] };
+        let rest = if is_fresh { vec![("missing", "like".to_owned())] } else { vec![] };
+        let fills = if has_values { vec![vec![], missing(diff, &flags), rest] } else { vec![vec![]] };
         for fill in fills {
             let attempt = Attempt { flags: [flags.clone(), fill].concat(), remark: remark.clone(), is_last };
-            if !attempts.contains(&attempt) {
+            if !attempts.iter().any(|other: &Attempt| other.flags == attempt.flags) {
                 attempts.push(attempt);
             }
         }
     }
-    if !renames.is_empty() {
-        attempts.push(Attempt::new(renames, ""));
+    if !all.is_empty() {
+        attempts.push(Attempt::new(all, ""));
     }
     attempts
 }
@@ -92,12 +96,14 @@ fn choices(diff: &Diff<'_>) -> Vec<Attempt> {
     guesses(diff).into_iter().chain(choices).collect()
 }
 
-/// Returns the renames of the variables whose source a suggestion found: whole scopes where several agree.
-fn renames(diff: &Diff<'_>) -> Vec<Flag> {
+/// Returns the renames of the variables whose source a suggestion found: whole scopes where several agree. `with_groups` includes
+/// the layers that only count.
+fn renames(diff: &Diff<'_>, with_groups: bool) -> Vec<Flag> {
     const KNOWN: &[How] = &[How::Path, How::FullName, How::Position];
     let is_suggested = |at: &&usize| {
         let evidence = &diff.evidence[**at];
-        evidence.is_certain && !KNOWN.iter().any(|how| how.text() == evidence.reason)
+        let is_open = with_groups || !diff.is_in_group(**at);
+        evidence.is_certain && is_open && !KNOWN.iter().any(|how| how.text() == evidence.reason)
     };
     let mut scopes: BTreeMap<(String, String), Vec<(String, String)>> = BTreeMap::new();
     for at in diff.renamed.iter().filter(is_suggested) {
@@ -212,11 +218,7 @@ fn missing(diff: &Diff<'_>, rest: &[Flag]) -> Vec<Flag> {
     let is_new = |name: &String| {
         rest.iter().any(|(flag, value)| *flag == "rename" && value.ends_with(&format!("={name}")))
     };
-    let in_group = |at: &usize| {
-        let mut layers = diff.layers.iter().flat_map(|layers| &layers.want);
-        layers.any(|layer| layer.variables.contains(at))
-    };
-    let missing = diff.missing.iter().map(|(at, _)| *at).filter(|at| !in_group(at));
+    let missing = diff.missing.iter().map(|(at, _)| *at).filter(|at| !diff.is_in_group(*at));
     let names = missing.filter_map(|at| text(&diff.wanted_name(at)));
     let names: BTreeSet<_> = names.filter(|name| !is_new(name)).collect();
     let all = wanted_names(diff);

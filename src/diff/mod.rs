@@ -103,6 +103,12 @@ impl<'a> Diff<'a> {
         self.missing.is_empty() && self.silent.is_empty() && !stops && !is_open
     }
 
+    /// Returns true if a wanted variable belongs to layers that only count.
+    fn is_in_group(&self, at: usize) -> bool {
+        let mut layers = self.layers.iter().flat_map(|layers| &layers.want);
+        layers.any(|layer| layer.variables.contains(&at))
+    }
+
     /// Returns the pairs of HAVE's and WANT's variables that belong together.
     pub(crate) fn pairs(&self) -> impl Iterator<Item = (usize, usize)> {
         self.evidence.iter().enumerate().filter_map(|(want, evidence)| Some((evidence.have?, want)))
