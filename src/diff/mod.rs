@@ -19,6 +19,8 @@ pub(crate) mod silent;
 mod tests;
 pub(crate) mod unexpected;
 
+use std::collections::HashSet;
+
 use crate::catalog::{Catalog, Variable};
 use crate::diff::evidence::{Evidence, evidence};
 use crate::diff::groups::Layers;
@@ -41,6 +43,8 @@ pub(crate) struct Diff<'a> {
     pub(crate) evidence: Vec<Evidence>,
     /// The groups of counting names that the two sides do not count alike.
     pub(crate) layers: Vec<Layers>,
+    /// The wanted variables in these groups.
+    grouped: HashSet<usize>,
     /// The wanted variables whose source has another name.
     pub(crate) renamed: Vec<usize>,
     /// The wanted variables whose source has another shape, with the meaning of that.
@@ -63,8 +67,11 @@ impl<'a> Diff<'a> {
         let (have, want) = (Checkpoint::new(have), Checkpoint::new(want));
         let found = evidence(&have, &want);
         let restore = Restore::new(&have, &want);
+        let layers = groups::layers((&have, &want), &found.groups, |at| !found.evidence[at].is_certain);
+        let in_group = layers.iter().flat_map(|layers| &layers.want).flat_map(|layer| &layer.variables);
         let mut diff = Self {
-            layers: groups::layers((&have, &want), &found.groups, |at| !found.evidence[at].is_certain),
+            grouped: in_group.copied().collect(),
+            layers,
             evidence: found.evidence,
             have,
             want,
@@ -105,8 +112,7 @@ impl<'a> Diff<'a> {
 
     /// Returns true if a wanted variable belongs to layers that only count.
     fn is_in_group(&self, at: usize) -> bool {
-        let mut layers = self.layers.iter().flat_map(|layers| &layers.want);
-        layers.any(|layer| layer.variables.contains(&at))
+        self.grouped.contains(&at)
     }
 
     /// Returns the pairs of HAVE's and WANT's variables that belong together.
