@@ -198,7 +198,7 @@ fn shapes(diff: &Diff<'_>, has_values: bool) -> Vec<Flag> {
         let Some(have) = diff.evidence[*at].have else { continue };
         let (old, new) = (diff.have_variable(have), diff.want_variable(*at));
         match fitting(new, &old.tensor, &new.tensor) {
-            Fitting::Rows => _ = fits.extend(text(&words(new))),
+            Fitting::Rows => fits.extend(text(&words(new))),
             _ => {
                 drops.extend(text(&old.name));
                 fills.extend(text(&words(new)));

@@ -62,7 +62,7 @@ pub(crate) fn find(
     for (at, names) in source.names.iter().enumerate() {
         names.full_name.iter().for_each(|name| shared.entry(name).or_default().push(at));
     }
-    let search = Search { source, wanted, paths, by_full_name, matching, shared };
+    let search = Search { wanted, paths, by_full_name, matching, shared };
     let mut candidates: Vec<_> = (0..wanted.names.len()).map(|at| search.candidates(at, &forced)).collect();
     let groups = [search.paths.groups, search.by_full_name.groups].concat();
     yield_claimed(&mut candidates, &groups);
@@ -239,7 +239,6 @@ fn layers<'n>(names: &[Option<&'n [u8]>]) -> HashSet<&'n [u8]> {
 
 /// A search for matches by path and by full name.
 struct Search<'s> {
-    source: &'s Checkpoint<'s>,
     wanted: &'s Checkpoint<'s>,
     paths: Alignment,
     by_full_name: Alignment,
