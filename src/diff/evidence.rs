@@ -29,6 +29,8 @@ pub(super) struct Found {
     pub(super) candidates: Vec<Vec<usize>>,
 }
 
+/// The maximum number of variables of a side that a suggestion is asked for.
+const ASKED: usize = 20_000;
 /// The reason why a value of an optimizer has no source.
 const OTHER_OPTIMIZER: &str = "of another optimizer";
 /// The reason of a pair in a group that the two sides do not count alike.
@@ -48,7 +50,9 @@ pub(super) fn evidence(have: &Checkpoint<'_>, want: &Checkpoint<'_>) -> Found {
         evidence.have.is_none() && *found == Candidates::None || matches!(found, Candidates::Group(_))
     };
     let open: Vec<_> = evidence.iter().zip(&found.candidates).map(is_open).collect();
-    let candidates = if open.contains(&true) { ask(have, want, &open, &mut evidence) } else { vec![] };
+    let is_askable = have.names.len().max(want.names.len()) <= ASKED;
+    let candidates =
+        if is_askable && open.contains(&true) { ask(have, want, &open, &mut evidence) } else { vec![] };
     let candidates = if candidates.is_empty() { vec![vec![]; evidence.len()] } else { candidates };
     Found { evidence, groups: found.groups, candidates }
 }

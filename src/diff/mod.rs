@@ -19,6 +19,8 @@ pub(crate) mod silent;
 mod tests;
 pub(crate) mod unexpected;
 
+use std::collections::HashSet;
+
 use crate::catalog::{Catalog, Variable};
 use crate::diff::evidence::{Evidence, evidence};
 use crate::diff::groups::Layers;
@@ -41,6 +43,8 @@ pub(crate) struct Diff<'a> {
     pub(crate) evidence: Vec<Evidence>,
     /// The groups of counting names that the two sides do not count alike.
     pub(crate) layers: Vec<Layers>,
+    /// The wanted variables in these groups.
+    grouped: HashSet<usize>,
     /// The wanted variables whose source has another name.
     pub(crate) renamed: Vec<usize>,
     /// The wanted variables whose source has another shape, with the meaning of that.
@@ -63,8 +67,11 @@ impl<'a> Diff<'a> {
         let (have, want) = (Checkpoint::new(have), Checkpoint::new(want));
         let found = evidence(&have, &want);
         let restore = Restore::new(&have, &want);
+        let layers = groups::layers((&have, &want), &found.groups, |at| !found.evidence[at].is_certain);
+        let in_group = layers.iter().flat_map(|layers| &layers.want).flat_map(|layer| &layer.variables);
         let mut diff = Self {
-            layers: groups::layers((&have, &want), &found.groups, |at| !found.evidence[at].is_certain),
+            grouped: in_group.copied().collect(),
+            layers,
             evidence: found.evidence,
             have,
             want,
@@ -94,6 +101,18 @@ impl<'a> Diff<'a> {
             && self.other_shape.is_empty()
             && self.missing.is_empty()
             && !self.silent.iter().any(is_certain)
+    }
+
+    /// Returns true if a program takes every value rightly as it is.
+    pub(crate) fn is_fit(&self) -> bool {
+        let stops = self.restore.as_ref().is_some_and(|restore| restore.stops().next().is_some());
+        let is_open = self.restore.is_none() && !self.is_equal();
+        self.missing.is_empty() && self.silent.is_empty() && !stops && !is_open
+    }
+
+    /// Returns true if a wanted variable belongs to layers that only count.
+    fn is_in_group(&self, at: usize) -> bool {
+        self.grouped.contains(&at)
     }
 
     /// Returns the pairs of HAVE's and WANT's variables that belong together.

@@ -79,6 +79,7 @@ fn rules_complete_source_names_and_cat_completes_mapped_names() {
     let drop = "'ckptfs mount CK m --drop mod' mod ckptfs mount CK m --drop mod";
     assert_eq!(offered(drop), ["module.head"]);
     assert_eq!(offered("'ckptfs check CK --rename st' st ckptfs check CK --rename st"), ["step="]);
+    assert_eq!(offered("'ckptfs diff CK CK --rename st' st ckptfs diff CK CK --rename st"), ["step="]);
     let mapped = "'ckptfs cat CK --map @ddp hea' hea ckptfs cat CK --map @ ddp hea";
     assert_eq!(offered(mapped), ["head"]);
 }

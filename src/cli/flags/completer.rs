@@ -39,6 +39,9 @@ const COMPLETERS: &[(&str, &str, Complete)] = &[
     ("", "show", forms),
 ];
 
+/// The ids of the argument that the flags of the map act on.
+const SOURCES: &[&str] = &["source", "have"];
+
 /// Completes the words of this process and returns true, if a completion script called it. Errors are not printed,
 /// because they would appear in the line that the user is typing.
 pub(crate) fn complete() -> bool {
@@ -170,7 +173,7 @@ fn next(names: &[String], current: &str) -> Vec<String> {
 
 /// Returns the variable names of the checkpoint on the command line. Only its index is read.
 fn names(typed: &ArgMatches, is_mapped: bool) -> Option<Vec<String>> {
-    let path = typed.try_get_one::<PathBuf>("source").ok()??;
+    let path = SOURCES.iter().find_map(|id| typed.try_get_one::<PathBuf>(id).ok()?)?;
     let mut catalog = source::open(path).ok()?.catalog;
     if is_mapped {
         let map = MapFlags::from_arg_matches(typed).ok()?.parse().ok()?;

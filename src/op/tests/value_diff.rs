@@ -44,16 +44,17 @@ fn a_tolerance_is_relative_to_want_and_does_not_reach_infinity_or_nan() {
 
 #[test]
 fn one_change_is_found_at_any_place_of_a_large_tensor() {
-    let zeros = tensor(Dtype::Uint8, vec![0; 40 << 20]);
-    for at in [0, (1 << 20) - 1, 1 << 20, (16 << 20) - 1, 16 << 20, (40 << 20) - 1] {
-        let mut bytes = vec![0; 40 << 20];
+    const LEN: usize = (16 << 20) + 5;
+    let zeros = tensor(Dtype::Uint8, vec![0; LEN]);
+    for at in [0, (1 << 20) - 1, 16 << 20] {
+        let mut bytes = vec![0; LEN];
         bytes[at] = 7;
         let read = AtomicU64::new(0);
         let pairs = [(zeros.clone(), tensor(Dtype::Uint8, bytes))];
         let found = diff_values(&pairs, None, &|n| _ = read.fetch_add(n, Ordering::Relaxed));
         let found = found[0].as_ref().unwrap();
         assert_eq!((found.elements - found.equal, found.max_abs), (1, 7.0), "{at}");
-        assert_eq!(read.into_inner(), 40 << 20, "every byte is read once");
+        assert_eq!(read.into_inner(), LEN as u64, "every byte is read once");
     }
 }
 
@@ -72,8 +73,8 @@ fn numbers_of_different_dtypes_are_compared_as_numbers() {
 
 #[test]
 fn a_computed_value_is_compared_with_its_input() {
-    let values: Vec<f32> = (0..3_000_000).map(|value| value as f32).collect();
-    let square = Tensor::new(Dtype::Float32, Shape([1000, 3000].into()), floats(&values).data.to_vec(), None);
+    let values: Vec<f32> = (0..600_000).map(|value| value as f32).collect();
+    let square = Tensor::new(Dtype::Float32, Shape([200, 3000].into()), floats(&values).data.to_vec(), None);
     let square = Arc::new(square);
     let turned = Arc::new(Op::Transpose([1, 0].into()).apply(&square).unwrap());
     let back = Arc::new(Op::Transpose([1, 0].into()).apply(&turned).unwrap());

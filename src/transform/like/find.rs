@@ -14,7 +14,7 @@
 //! the state of optimizers: states.rs
 //! ```
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use crate::transform::like::align::{Alignment, Group, Trust, align};
 use crate::transform::like::alike::{Entry, Said, Side};
@@ -58,7 +58,11 @@ pub(crate) fn find(
             })
         }
     };
-    let search = Search { source, wanted, paths, by_full_name, matching };
+    let mut shared: HashMap<&[u8], Vec<usize>> = HashMap::new();
+    for (at, names) in source.names.iter().enumerate() {
+        names.full_name.iter().for_each(|name| shared.entry(name).or_default().push(at));
+    }
+    let search = Search { wanted, paths, by_full_name, matching, shared };
     let mut candidates: Vec<_> = (0..wanted.names.len()).map(|at| search.candidates(at, &forced)).collect();
     let groups = [search.paths.groups, search.by_full_name.groups].concat();
     yield_claimed(&mut candidates, &groups);
@@ -235,11 +239,12 @@ fn layers<'n>(names: &[Option<&'n [u8]>]) -> HashSet<&'n [u8]> {
 
 /// A search for matches by path and by full name.
 struct Search<'s> {
-    source: &'s Checkpoint<'s>,
     wanted: &'s Checkpoint<'s>,
     paths: Alignment,
     by_full_name: Alignment,
     matching: Option<Matching>,
+    /// The source's variables by full name.
+    shared: HashMap<&'s [u8], Vec<usize>>,
 }
 
 /// The evidence of one kind of name for one wanted variable.
@@ -323,11 +328,9 @@ impl Search<'_> {
 
     /// Returns all variables that share the full name, if several do.
     fn shared_full_name(&self, at: usize) -> Candidates {
-        let Some(name) = &self.wanted.names[at].full_name else { return Candidates::None };
-        let all = self.source.names.iter().enumerate();
-        let same: Vec<_> =
-            all.filter(|(_, names)| names.full_name.as_ref() == Some(name)).map(|(at, _)| at).collect();
-        if same.len() < 2 { Candidates::None } else { many(&same, How::FullName) }
+        let name = self.wanted.names[at].full_name.as_deref();
+        let same = name.and_then(|name| self.shared.get(name)).map_or(&[][..], Vec::as_slice);
+        if same.len() < 2 { Candidates::None } else { many(same, How::FullName) }
     }
 }
 

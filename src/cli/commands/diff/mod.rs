@@ -1,6 +1,8 @@
 //! `ckptfs diff`: compares two checkpoints, and says what TensorFlow would restore wrongly.
 
 mod json;
+mod restores;
+mod section;
 mod text;
 pub(crate) mod trial;
 mod values;

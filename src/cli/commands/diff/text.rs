@@ -2,28 +2,16 @@
 
 use std::io::{self, Write};
 
-use anstyle::Style;
-
 use crate::cli::commands::diff::Report;
+use crate::cli::commands::diff::restores::{silent, stops};
+use crate::cli::commands::diff::section::{LISTED, Section, one};
 use crate::cli::commands::diff::values::Values;
 use crate::cli::output::page::{PLAIN, Page};
-use crate::cli::output::terminal::{BAD, FAINT, GOOD, ODD, counted};
+use crate::cli::output::terminal::{GOOD, ODD, counted};
 use crate::diff::Diff;
 use crate::diff::groups::{Layer, Layers};
-use crate::diff::restore::{Effect, Stop};
-use crate::diff::silent::{Wrong, WrongKind};
 use crate::diff::unexpected::{KINDS, kind};
 use crate::op::value_diff::ValueDiff;
-
-/// The maximum number of lines of one section.
-const LISTED: usize = 20;
-
-/// A section: its style, its heading, and its lines. It is left out if it has none.
-struct Section {
-    style: Style,
-    heading: String,
-    lines: Vec<String>,
-}
 
 /// Prints the report.
 pub(super) fn print(report: &Report<'_>) -> io::Result<()> {
@@ -45,20 +33,6 @@ pub(super) fn print(report: &Report<'_>) -> io::Result<()> {
     }
     commands(report, &mut page)?;
     page.flush()
-}
-
-impl Section {
-    fn print<W: Write>(&self, page: &mut Page<W>) -> io::Result<()> {
-        if self.lines.is_empty() {
-            return Ok(());
-        }
-        page.line(self.style, 2, &self.heading)?;
-        self.lines.iter().take(LISTED).try_for_each(|line| page.line(PLAIN, 6, &format!("  {line}")))?;
-        match self.lines.len().saturating_sub(LISTED) {
-            0 => Ok(()),
-            more => page.line(FAINT, 2, &format!("  … and {more} more (--json has all)")),
-        }
-    }
 }
 
 /// Returns the first line: `3 of 5 wanted variables match, 60 % of the parameters`.
@@ -92,10 +66,6 @@ pub(super) fn parameters(diff: &Diff<'_>) -> (u128, u128) {
     let elements = |at: usize| u128::from(diff.want.shapes[at].num_elements().unwrap_or(0));
     let matched = diff.matched().map(|(_, want)| elements(want)).sum();
     (matched, (0..diff.evidence.len()).map(elements).sum())
-}
-
-fn one(style: Style, heading: String, lines: Vec<String>) -> Vec<Section> {
-    vec![Section { style, heading, lines }]
 }
 
 fn renamed(diff: &Diff<'_>) -> Vec<Section> {
@@ -169,68 +139,6 @@ fn unexpected(diff: &Diff<'_>) -> Vec<Section> {
         Section { style: PLAIN, heading: format!("only in HAVE, {} {word}:", lines.len()), lines }
     };
     KINDS.iter().zip(lines).map(section).collect()
-}
-
-fn stops(diff: &Diff<'_>) -> Vec<Section> {
-    let Some(restore) = &diff.restore else { return vec![] };
-    let line = |(at, stop)| {
-        let name = diff.wanted_name(at);
-        match stop {
-            Stop::NoKey => format!("{name}: its key is not found"),
-            Stop::Shape(from) => {
-                format!("{name}: it would take {}, of shape {}", diff.own_name(from), diff.have.shapes[from])
-            }
-            Stop::Dtype(from) => {
-                let dtype = diff.have_variable(from).tensor.dtype;
-                format!("{name}: it would take {}, of dtype {dtype}", diff.own_name(from))
-            }
-        }
-    };
-    let lines: Vec<_> = restore.stops().map(line).collect();
-    let call = restore.api.words().call;
-    one(BAD, format!("{call} stops with an error, at {}:", lines.len()), lines)
-}
-
-fn silent(diff: &Diff<'_>) -> Vec<Section> {
-    let Some(restore) = &diff.restore else { return vec![] };
-    let words = restore.api.words();
-    let stays = restore.effects.contains(&Effect::Stays);
-    let unless = if stays { format!(" {}", words.leniency) } else { String::new() };
-    let passes = if restore.is_consumed { ", and assert_consumed() passes" } else { "" };
-    let section = |is_certain: bool| {
-        let wrong: Vec<_> = diff.silent.iter().filter(|wrong| wrong.is_certain == is_certain).collect();
-        let count = wrong.len();
-        let (style, what) = match is_certain {
-            true => (
-                BAD,
-                format!("silent: {} restores {count} wrongly without a word{unless}{passes}:", words.call),
-            ),
-            false => (
-                ODD,
-                format!(
-                    "silent: {} restores {count} by numbers that only count, perhaps wrongly:",
-                    words.call
-                ),
-            ),
-        };
-        Section { style, heading: what, lines: wrong.into_iter().map(|wrong| wrongly(diff, wrong)).collect() }
-    };
-    vec![section(true), section(false)]
-}
-
-fn wrongly(diff: &Diff<'_>, wrong: &Wrong) -> String {
-    let (name, own) = (diff.wanted_name(wrong.at), diff.evidence[wrong.at].have);
-    let from = wrong.from.map(|from| diff.own_name(from).to_string()).unwrap_or_default();
-    let own = own.filter(|own| wrong.is_certain && Some(*own) != wrong.from).map(|own| diff.own_name(own));
-    let right = own.map(|own| format!("; its own is {own}")).unwrap_or_default();
-    match wrong.kind {
-        WrongKind::Initialized => format!("{name}  stays as it was initialized{right}"),
-        WrongKind::Misplaced => format!("{name}  takes {from}{right}"),
-        WrongKind::Shape => {
-            let shape = wrong.from.map(|from| diff.have.shapes[from].to_string()).unwrap_or_default();
-            format!("{name}  a resource variable takes the old shape {shape}")
-        }
-    }
 }
 
 fn differences(diff: &Diff<'_>, values: &Values) -> Section {

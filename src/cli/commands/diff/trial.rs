@@ -41,9 +41,7 @@ const PRINTED: usize = 4;
 
 /// Returns the commands that make HAVE fit.
 pub(crate) fn commands(sides: &Sides<'_>, diff: &Diff<'_>, have: &Listing, want: &Listing) -> Vec<Tried> {
-    let fits =
-        diff.is_equal() && diff.restore.as_ref().is_none_or(|restore| restore.stops().next().is_none());
-    if fits || sides.map.has_like() || !have.has_values {
+    if diff.is_fit() || sides.map.has_like() || !have.has_values {
         return vec![];
     }
     let Some(wanted) = sides.want.to_str() else { return vec![] };
