@@ -15,6 +15,7 @@
 mod checksum;
 mod contents;
 mod directory;
+mod file_kind;
 mod files;
 mod finding;
 mod kinds;

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::directory::Directory;
 use crate::doctor::finding::{Finding, Mend, finding};
@@ -10,6 +10,7 @@ use crate::doctor::kinds::Severity;
 use crate::doctor::line::{literal, mount, mountpoint, restore};
 use crate::doctor::{examine, files};
 use crate::map::diagnostic::counted;
+use crate::name::listed;
 use crate::source;
 use crate::source::{Error, Lead, LeadKind, Located, Part, shown, word};
 
@@ -22,8 +23,8 @@ const LEADS: &[(LeadKind, &str)] = &[
     (LeadKind::Elsewhere, "wrong-directory"),
 ];
 
-/// The maximum number of directories that are searched for a SavedModel.
-const LOOKED_INTO: usize = 1000;
+/// The maximum number of places that are listed.
+const LISTED: usize = 5;
 
 /// Examines the characters of a path that exists: TensorFlow takes some for a pattern.
 pub(super) fn pattern(path: &Path) -> Option<Finding> {
@@ -91,12 +92,14 @@ pub(super) fn unresolved(path: &Path, error: Error) -> Vec<Finding> {
             let missing = none.then(|| no_such(path, &nearest));
             unfinished.into_iter().chain(meant).chain(missing).collect()
         }
-        Error::NoCheckpoints { dir, holds, .. } => {
-            let below = saved_model_below(&dir);
-            let meant = if below.is_none() { meant(path, &source::leads(path)) } else { Vec::new() };
-            let none = below.is_none() && meant.is_empty();
-            let missing = none.then(|| no_checkpoints(&dir, &holds));
-            below.into_iter().chain(meant).chain(missing).collect()
+        Error::NoCheckpoints { dir, holds, below, models } => {
+            let meant = if models.is_empty() { meant(path, &source::leads(path)) } else { Vec::new() };
+            let unfinished =
+                Directory::open(&dir).map(|dir| files::unfinished(&dir, None)).unwrap_or_default();
+            let model = saved_model_below(&dir, &models);
+            let none = model.is_none() && meant.is_empty();
+            let missing = none.then(|| no_checkpoints(&dir, &holds, &below));
+            unfinished.into_iter().chain(model).chain(meant).chain(missing).collect()
         }
         error => vec![files::of_error(&error, None)],
     }
@@ -152,42 +155,34 @@ fn no_such(path: &Path, nearest: &[String]) -> Finding {
     finding("no-such-checkpoint", evidence, looks.collect())
 }
 
-fn no_checkpoints(dir: &Path, holds: &str) -> Finding {
-    let below = subdirectories(dir).into_iter().map(|name| dir.join(name));
-    let held = below.filter(|dir| matches!(source::candidates(dir), Ok(found) if !found.located.is_empty()));
-    let looks: Vec<_> =
-        held.take(3).map(|dir| Mend::Command(format!("ckptfs doctor {}", word(&dir)))).collect();
-    finding("no-checkpoints", format!("{}: no checkpoints in this directory; {holds}.", shown(dir)), looks)
+fn no_checkpoints(dir: &Path, holds: &str, below: &[String]) -> Finding {
+    let below = match below {
+        [] => String::new(),
+        below => format!(" Checkpoints one level below: {}.", listed(below, LISTED)),
+    };
+    finding(
+        "no-checkpoints",
+        format!("{}: no checkpoints in this directory; {holds}.{below}", shown(dir)),
+        Vec::new(),
+    )
 }
 
 /// Returns the finding about the SavedModels one level below a directory.
-fn saved_model_below(dir: &Path) -> Option<Finding> {
-    let is_model =
-        |path: &Path| Directory::open(path).is_ok_and(|directory| source::is_saved_model(&directory));
-    let models = subdirectories(dir).into_iter().map(|name| dir.join(name)).filter(|path| is_model(path));
-    let models: Vec<_> = models.take(3).collect();
+fn saved_model_below(dir: &Path, models: &[PathBuf]) -> Option<Finding> {
     let first = models.first()?;
-    let variables =
-        source::open(first).map(|model| counted(model.catalog.variables.len(), "variable")).ok()?;
+    let variables = source::open(first).map_or(0, |model| model.catalog.variables.len());
     let evidence = format!(
-        "{} holds neither a checkpoint nor a SavedModel; {} is a SavedModel ({variables}). TensorFlow calls that \"SavedModel \
-         file does not exist\".",
+        "{} holds neither a checkpoint nor a SavedModel; {} is a SavedModel ({}). TensorFlow calls that \"SavedModel file does \
+         not exist\".",
         shown(dir),
-        shown(first)
+        shown(first),
+        counted(variables, "variable")
     );
-    let lines = models.iter().flat_map(|model| {
+    let lines = models.iter().take(LISTED).flat_map(|model| {
         let load = Mend::Python(format!("tf.saved_model.load({})", literal(model)));
         [load, Mend::Command(format!("ckptfs check {}", word(model)))]
     });
     Some(finding("saved-model-below", evidence, lines.collect()))
-}
-
-fn subdirectories(dir: &Path) -> Vec<std::ffi::OsString> {
-    let entries = Directory::open(dir).and_then(|directory| directory.entries()).unwrap_or_default();
-    let directories = entries.into_iter().filter(|entry| entry.kind.is_dir() || entry.kind.is_symlink());
-    let mut names: Vec<_> = directories.map(|entry| entry.name).take(LOOKED_INTO).collect();
-    names.sort();
-    names
 }
 
 #[cfg(test)]

@@ -192,6 +192,9 @@ fn a_save_that_never_finished_and_data_without_an_index_are_found() {
     assert_eq!(wrong(&found), ["index-missing", "half-written"]);
     assert!(found.iter().take(2).all(|finding| lines(finding).contains("ckpt-9')")));
     assert_eq!(steps.ids("ckpt-10"), ["half-written"]);
+    fs::create_dir(steps.at("first")).unwrap();
+    fs::rename(steps.at("ckpt-10_temp"), steps.at("first/ckpt-1_temp")).unwrap();
+    assert_eq!(steps.ids("first"), ["no-checkpoints", "half-written"]);
     assert_eq!(steps.ids("ckpt-7.data-00000-of-00001"), ["index-missing"]);
 }
 

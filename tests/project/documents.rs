@@ -90,7 +90,7 @@ fn every_flag_that_troubleshooting_names_exists() {
     let flag = Regex::new(r"--[a-z][a-z0-9-]+").unwrap();
     let flags =
         |text: &str| flag.find_iter(text).map(|flag| flag.as_str().to_owned()).collect::<BTreeSet<_>>();
-    let commands = ["mount", "run", "ls", "cat", "check", "export", "maps", "status", "umount"];
+    let commands = ["mount", "run", "ls", "cat", "check", "export", "maps", "status", "umount", "doctor"];
     let known: BTreeSet<_> =
         commands.iter().flat_map(|command| flags(&stdout(&ckptfs([command, "--help"])))).collect();
     let named = flags(&read("docs/troubleshooting.md"));

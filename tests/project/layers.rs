@@ -43,7 +43,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     // The kernel, and the command line.
     ("fuse", &["cache", "extent", "tree"]),
     ("mount", &["fuse"]),
-    ("cli", &["cache", "catalog", "checksums", "directory", "doctor", "dtype", "export", "extent", "format", "fuse", "graph", "map", "mount", "mounted_source", "name", "op", "remap", "source", "tensor", "transform", "tree", "view"]),
+    ("cli", &["cache", "catalog", "checksums", "directory", "doctor", "dtype", "export", "extent", "format", "fuse", "map", "mount", "mounted_source", "name", "op", "remap", "source", "tensor", "transform", "tree", "view"]),
 ];
 
 /// The only file that may hold unsafe code.
