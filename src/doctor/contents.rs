@@ -54,7 +54,7 @@ fn contents(checkpoint: &Checkpoint) -> Finding {
         if optimizer.is_empty() { String::new() } else { format!(", optimizer {}", optimizer.join(" and ")) };
     let evidence = format!(
         "{}: {kind}{by}, {}, {} bytes{optimizer}. Its files are whole.",
-        shown(path),
+        shown(&path),
         counted(catalog.variables.len(), "variable"),
         catalog.len()
     );

@@ -96,7 +96,7 @@ fn not_finite(checkpoint: &Checkpoint, tensors: &[Arc<Tensor>], watch: Watch) ->
     });
     let lines: Vec<_> = lines.collect();
     let listed: String = lines.iter().take(LISTED).cloned().collect();
-    let path = shown(checkpoint.prefix.path());
+    let path = shown(&checkpoint.prefix.path());
     let evidence =
         format!("{path}: numbers that are not finite, in {}{listed}", counted(lines.len(), "variable"));
     let earlier =
