@@ -124,6 +124,24 @@ fn the_other_commands_end_with_the_same_inference() {
 }
 
 #[test]
+fn a_saved_model_below_is_named_with_the_call_that_loads_it() {
+    let dir = tempfile::tempdir().unwrap();
+    Bundle::new().floats("w", &[1.0]).write(&dir.path().join("sm/m/variables/variables"));
+    fs::write(dir.path().join("sm/m/saved_model.pb"), "").unwrap();
+    let refused = Command::new(CKPTFS).args(["check", "sm"]).current_dir(dir.path()).output().unwrap();
+    let said = stderr(&refused);
+    assert!(said.contains("no checkpoints in this directory; it holds 1 directory\n"), "{said}");
+    assert!(said.contains("one level below: sm/m (a SavedModel)\n"), "{said}");
+    assert!(said.ends_with("  help: in the program, tf.saved_model.load('sm/m')\n"), "{said}");
+    let (code, text) = doctor(dir.path(), &["sm"]);
+    assert!(code == Some(1) && text.contains("sm/m is a SavedModel (1 variable)"), "{text}");
+    assert!(
+        text.contains("\n  in the program:  tf.saved_model.load('sm/m')\n    ckptfs check sm/m\n"),
+        "{text}"
+    );
+}
+
+#[test]
 fn a_printed_state_file_is_one_that_ckptfs_reads() {
     for text in
         ["", "hello {", "model_checkpoint_path: \"/gone/ckpt-3\"", "model_checkpoint_path: \"ckpt-9\""]
