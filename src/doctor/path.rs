@@ -51,8 +51,8 @@ pub(super) fn unresolved(path: &Path, error: Error) -> Vec<Finding> {
             let missing = none.then(|| no_such(path, &nearest));
             unfinished.into_iter().chain(meant).chain(missing).collect()
         }
-        Error::NoCheckpoints { dir, holds, below, models } => {
-            let meant = if models.is_empty() { meant(path, &source::leads(path)) } else { Vec::new() };
+        Error::NoCheckpoints { dir, holds, below, models, leads } => {
+            let meant = meant(path, &leads);
             let unfinished =
                 Directory::open(&dir).map(|dir| files::unfinished(&dir, None)).unwrap_or_default();
             let model = saved_model_below(&dir, &models);

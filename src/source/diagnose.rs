@@ -10,6 +10,7 @@ use crate::name::listed;
 use crate::source::checkpoint_files::Part;
 use crate::source::error::Error;
 use crate::source::formats::find_checkpoints;
+use crate::source::leads::leads;
 use crate::source::prefix::Prefix;
 use crate::source::saved_model::is_saved_model;
 use crate::source::sniff::{self, Probe, lookalike};
@@ -58,8 +59,9 @@ pub(crate) fn no_checkpoints(directory: &Directory) -> Error {
     let dir = directory.path().to_owned();
     let below = below(&dir);
     let models = below.iter().filter(|below| below.is_model).map(|below| below.dir.clone()).collect();
+    let leads = if below.is_empty() { leads(&dir) } else { Vec::new() };
     let below = below.iter().map(ToString::to_string).collect();
-    Error::NoCheckpoints { dir, holds: held(directory), below, models }
+    Error::NoCheckpoints { dir, holds: held(directory), below, models, leads }
 }
 
 /// Returns the prefixes in a directory, most similar names first.

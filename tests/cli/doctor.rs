@@ -97,6 +97,15 @@ fn a_directory_that_was_used_as_a_prefix_is_explained_with_the_line_for_the_prog
         absolute.display()
     );
     assert_eq!((code, text.as_str()), (Some(1), expected.as_str()));
+    fs::create_dir(dir.path().join("training_checkpoints")).unwrap();
+    assert_eq!(
+        doctor(dir.path(), &["./training_checkpoints"]).1,
+        expected,
+        "an empty directory of that name"
+    );
+    let output =
+        Command::new(CKPTFS).args(["ls", "training_checkpoints"]).current_dir(dir.path()).output().unwrap();
+    assert!(stderr(&output).contains("help: ckptfs ls training_checkpoints-1"), "{}", stderr(&output));
 }
 
 #[test]
