@@ -219,6 +219,7 @@ fn a_damaged_value_is_named_with_its_place_and_taken_from_a_sound_step() {
     assert!(lines(&found[0]).contains(&take), "the older step is damaged there too: {found:?}");
 
     let stored = variable.tensor.crc32c.unwrap().unmask();
+    assert!(found[0].evidence.contains(&format!("(\"stored {stored}\")")), "{found:?}");
     let owners = variable_with_checksum(&steps.at("ckpt-9"), stored);
     assert_eq!((owners.len(), owners[0].is_intact), (1, false));
     assert_eq!((&owners[0].name, owners[0].prefix.clone()), (&variable.name, steps.at("ckpt-9")));

@@ -57,7 +57,7 @@ pub(super) fn join(findings: &mut Vec<Finding>, dir: &Path) {
 fn of_damage(located: &Located, checkpoint: &Checkpoint, damaged: &[(Variable, String)]) -> Finding {
     let variables: Vec<_> = damaged.iter().map(|(variable, _)| variable.clone()).collect();
     let line = |(variable, error): &(Variable, String)| {
-        format!("\n{}: {error}{}", described(variable), place(&variable.tensor))
+        format!("\n{}: {error}{}{}", described(variable), place(&variable.tensor), stored(&variable.tensor))
     };
     let lines: String = damaged.iter().take(LISTED).map(line).collect();
     let more = damaged.len().saturating_sub(LISTED);
@@ -84,6 +84,11 @@ fn place(tensor: &Tensor) -> String {
         format!(", bytes {at} … {} of {}", at.saturating_add(*len), file.name())
     };
     ranges.first().map(place).unwrap_or_default()
+}
+
+/// Returns the recorded checksum as TensorFlow prints it.
+fn stored(tensor: &Tensor) -> String {
+    tensor.crc32c.map_or_else(String::new, |masked| format!(" (\"stored {}\")", masked.unmask()))
 }
 
 fn not_finite(checkpoint: &Checkpoint, tensors: &[Arc<Tensor>], watch: Watch) -> Option<Finding> {
