@@ -99,6 +99,23 @@ pub(crate) fn flag(name: &str, value: &str) -> String {
     format!("--{name}{separator}{}", quoted(value))
 }
 
+/// Returns a string literal of Python. Bytes that are not UTF-8 are escaped as Python's file functions do.
+pub(crate) fn python(bytes: &[u8]) -> String {
+    let mut out = String::from("'");
+    for chunk in bytes.utf8_chunks() {
+        for char in chunk.valid().chars() {
+            match char {
+                '\\' | '\'' => out.extend(['\\', char]),
+                '\n' => out.push_str("\\n"),
+                char if char.is_control() => out.push_str(&format!("\\u{:04x}", u32::from(char))),
+                char => out.push(char),
+            }
+        }
+        chunk.invalid().iter().for_each(|byte| out.push_str(&format!("\\udc{byte:02x}")));
+    }
+    out + "'"
+}
+
 /// Lists up to `most` names and the number of the others.
 pub(crate) fn listed(names: &[impl fmt::Display], most: usize) -> String {
     let some: Vec<_> = names.iter().take(most).map(ToString::to_string).collect();
@@ -170,6 +187,13 @@ mod tests {
         assert_eq!(Name::from("dense/kernel").to_string(), "dense/kernel");
         assert_eq!(Name::from(&b"a\nb\x1b[1m\xff\\"[..]).to_string(), r"a\nb\u{1b}[1m\xff\\");
         assert_eq!(Name::from("größe").to_string(), "größe");
+    }
+
+    #[test]
+    fn a_literal_is_one_that_python_reads_back() {
+        assert_eq!(python(b"train/ckpt-3"), "'train/ckpt-3'");
+        assert_eq!(python(b"it's\\\n\x07"), r"'it\'s\\\n\u0007'");
+        assert_eq!(python(b"a\xff"), r"'a\udcff'");
     }
 
     #[test]

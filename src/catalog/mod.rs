@@ -211,6 +211,12 @@ impl Catalog {
         self.variables.iter().all(|variable| variable.tensor.is_there())
     }
 
+    /// Returns all stored values: the variables, and the object graph under its key.
+    pub(crate) fn stored(&self) -> Vec<Variable> {
+        let graph = self.objects.iter().map(|objects| (graph::KEY.into(), objects.tensor.clone()));
+        self.variables.iter().cloned().chain(graph.map(keys::name_based)).collect()
+    }
+
     /// Returns the variables without values: they are damaged, or their data files are missing.
     pub(crate) fn lost(&self) -> impl Iterator<Item = &Variable> {
         self.variables.iter().filter(|variable| variable.tensor.is_lost())

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::catalog::{Catalog, Kind};
+use crate::doctor::file_kind::file_kind;
 use crate::doctor::finding::{Finding, Mend, finding};
 use crate::doctor::line::literal;
 use crate::doctor::restore_calls;
@@ -39,19 +40,21 @@ fn bare(checkpoint: &Checkpoint) -> Option<Finding> {
 /// Returns the note about a checkpoint's kind, writer, size and optimizer.
 fn contents(checkpoint: &Checkpoint) -> Finding {
     let catalog = &checkpoint.catalog;
-    let kind = match (&checkpoint.prefix.is_bundle(), catalog.kind()) {
-        (true, Kind::ObjectBased) => "object-based (tf.train.Checkpoint)",
-        (true, Kind::NameBased) => "name-based (a Saver of TensorFlow 1)",
-        (false, _) if catalog.native.is_some() => "one file with names",
-        (false, _) => "name-based (TensorFlow 1, the format before V2)",
+    let file = file_kind(&checkpoint.prefix);
+    let kind = match (file, checkpoint.prefix.is_bundle(), catalog.kind()) {
+        (_, true, Kind::ObjectBased) => "object-based (tf.train.Checkpoint)",
+        (_, true, Kind::NameBased) => "name-based (a Saver of TensorFlow 1)",
+        (Some(file), ..) => file.name,
+        (None, ..) => "name-based (TensorFlow 1, the format before V2)",
     };
+    let path = if file.is_some() { checkpoint.prefix.index() } else { checkpoint.prefix.path() };
     let by = writer(catalog).map(|writer| format!(", written by {}", writer.name)).unwrap_or_default();
     let optimizer = optimizers(catalog);
     let optimizer =
         if optimizer.is_empty() { String::new() } else { format!(", optimizer {}", optimizer.join(" and ")) };
     let evidence = format!(
         "{}: {kind}{by}, {}, {} bytes{optimizer}. Its files are whole.",
-        shown(&checkpoint.prefix.path()),
+        shown(&path),
         counted(catalog.variables.len(), "variable"),
         catalog.len()
     );

@@ -1,6 +1,5 @@
 //! The examination of a directory of checkpoints: each of them, the newest whole one, and the saves that never finished.
 
-use std::ffi::OsString;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -38,7 +37,7 @@ pub(super) fn examine(directory: &Arc<Directory>, watch: Option<Watch>) -> Vec<F
         }
     }
     values::join(&mut findings, directory.path());
-    findings.extend(unfinished(directory, &entries, newest.as_ref()));
+    findings.extend(files::unfinished(directory, newest.as_ref().map(Newest::restore)));
     findings.extend(without_index(directory, &entries, newest.as_ref()));
     findings.extend(newest.as_ref().and_then(|newest| not_whole(directory.path(), newest, &broken)));
     if candidates.located.iter().any(|located| located.format.is_none()) {
@@ -46,13 +45,6 @@ pub(super) fn examine(directory: &Arc<Directory>, watch: Option<Watch>) -> Vec<F
     }
     findings.extend(newest.iter().flat_map(|newest| contents::examine(&newest.checkpoint)));
     findings
-}
-
-/// Returns a finding for each save that has not finished.
-pub(super) fn unfinished(directory: &Directory, entries: &[Entry], newest: Option<&Newest>) -> Vec<Finding> {
-    let half =
-        |stem: OsString| files::half_written(&directory.path().join(stem), newest.map(Newest::restore));
-    source::unfinished_saves(directory, entries).into_iter().take(NAMED).map(half).collect()
 }
 
 /// Returns the finding about data files without an index.

@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use crate::catalog::{TruncatedFile, Variable};
+use crate::directory::Directory;
 use crate::doctor::finding::{Finding, Mend, finding};
 use crate::doctor::{repair, rights};
 use crate::graph;
@@ -126,6 +127,14 @@ fn summary(lost: &[Variable], all: usize) -> String {
         sound => format!("the other {sound} are sound"),
     };
     format!("\nlost: {} ({count} of {}); {sound}", listed(&names, NAMED), counted(all, "variable"))
+}
+
+/// Returns a finding for each save in a directory that has not finished. `newest` restores the newest whole step.
+pub(super) fn unfinished(directory: &Directory, newest: Option<Mend>) -> Vec<Finding> {
+    let entries = directory.entries().unwrap_or_default();
+    let stems = source::unfinished_saves(directory, &entries);
+    let half = |stem| half_written(&directory.path().join(stem), newest.clone());
+    stems.into_iter().take(NAMED).map(half).collect()
 }
 
 /// Returns the finding about a save that has not finished. `newest` is the newest whole step.

@@ -5,26 +5,15 @@ use std::path::{Path, PathBuf};
 use crate::catalog::{Catalog, Kind};
 use crate::doctor::finding::Mend;
 use crate::graph::ROOT;
+use crate::name::python;
 use crate::source::word;
 
 /// The name of the counter in the root of a checkpoint that `Checkpoint.save` wrote.
 const COUNTER: &str = "save_counter";
 
-/// Returns a path as a string literal of Python. Bytes that are not UTF-8 are escaped as Python's file functions do.
+/// Returns a path as a string literal of Python.
 pub(super) fn literal(path: &Path) -> String {
-    let mut out = String::from("'");
-    for chunk in path.as_os_str().as_encoded_bytes().utf8_chunks() {
-        for char in chunk.valid().chars() {
-            match char {
-                '\\' | '\'' => out.extend(['\\', char]),
-                '\n' => out.push_str("\\n"),
-                char if char.is_control() => out.push_str(&format!("\\u{:04x}", u32::from(char))),
-                char => out.push(char),
-            }
-        }
-        chunk.invalid().iter().for_each(|byte| out.push_str(&format!("\\udc{byte:02x}")));
-    }
-    out + "'"
+    python(path.as_os_str().as_encoded_bytes())
 }
 
 /// Returns the call that restores a checkpoint, from the objects `checkpoint`, or `saver` and `session`.
@@ -58,18 +47,7 @@ pub(super) fn mountpoint() -> PathBuf {
 
 #[cfg(test)]
 mod tests {
-    use std::ffi::OsStr;
-    use std::os::unix::ffi::OsStrExt;
-
     use super::*;
-
-    #[test]
-    fn a_path_is_a_literal_that_python_reads_back() {
-        let said = |bytes: &[u8]| literal(Path::new(OsStr::from_bytes(bytes)));
-        assert_eq!(said(b"train/ckpt-3"), "'train/ckpt-3'");
-        assert_eq!(said(b"it's\\\n\x07"), r"'it\'s\\\n\u0007'");
-        assert_eq!(said(b"a\xff"), r"'a\udcff'");
-    }
 
     #[test]
     fn a_path_that_begins_with_a_minus_is_no_flag() {

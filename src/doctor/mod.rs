@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! path ─► path.rs          what the path should have been        ─┐
+//!      ─► pattern.rs       characters that are a pattern          │
 //!      ─► rights.rs        the rights on the way and on files      │
 //!      ─► state.rs         the state file `checkpoint`             ├─► Finding { id, severity, evidence, mends }
 //!      ─► files.rs         files that are not whole ─► repair.rs   │
@@ -15,6 +16,7 @@
 mod checksum;
 mod contents;
 mod directory;
+mod file_kind;
 mod files;
 mod finding;
 mod kinds;
@@ -22,11 +24,13 @@ mod line;
 mod mounted;
 mod newest;
 mod path;
+mod pattern;
 mod repair;
 mod restore_calls;
 mod rights;
 mod saved_model;
 mod state;
+mod steps;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -65,7 +69,7 @@ pub(crate) fn examine_watched(path: &Path, watch: Option<Watch>) -> Vec<Finding>
         return vec![obstacle];
     }
     let resolved = source::resolve(path);
-    let pattern = path::pattern(path).filter(|_| resolved.is_ok());
+    let pattern = pattern::examine(path).filter(|_| resolved.is_ok());
     let mut findings: Vec<_> = mounted::examine(path).into_iter().chain(pattern).collect();
     findings.extend(match resolved {
         Ok(Resolved::Checkpoint(located)) => {

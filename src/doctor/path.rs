@@ -1,15 +1,14 @@
 //! The examination of the path itself: what it leads to, and what it should have been.
 
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::directory::Directory;
 use crate::doctor::finding::{Finding, Mend, finding};
 use crate::doctor::kinds::Severity;
-use crate::doctor::line::{literal, mount, mountpoint, restore};
+use crate::doctor::line::{literal, restore};
 use crate::doctor::{examine, files};
 use crate::map::diagnostic::counted;
+use crate::name::listed;
 use crate::source;
 use crate::source::{Error, Lead, LeadKind, Located, Part, shown, word};
 
@@ -22,47 +21,8 @@ const LEADS: &[(LeadKind, &str)] = &[
     (LeadKind::Elsewhere, "wrong-directory"),
 ];
 
-/// The maximum number of directories that are searched for a SavedModel.
-const LOOKED_INTO: usize = 1000;
-
-/// Examines the characters of a path that exists: TensorFlow takes some for a pattern.
-pub(super) fn pattern(path: &Path) -> Option<Finding> {
-    let absolute = std::path::absolute(path).ok()?;
-    let absolute = if path.is_dir() { absolute } else { absolute.parent()?.to_owned() };
-    if !has_pattern(path.as_os_str()) {
-        return has_pattern(absolute.as_os_str()).then(|| {
-            let evidence = format!(
-                "{}: TensorFlow takes `[…]` and `\\` in a path for a pattern, so its absolute path matches nothing. A relative path \
-                 without them works.",
-                shown(&absolute)
-            );
-            finding("pattern-above", evidence, Vec::new())
-        });
-    }
-    absolute.exists().then(|| {
-        let evidence = format!(
-            "{}: TensorFlow takes `[…]` and `\\` in a path for a pattern, which does not match itself: \"Failed to find any matching \
-             files\". A mount has another path.",
-            shown(path)
-        );
-        let at = mountpoint();
-        let restore = match path.is_dir() {
-            true => format!("checkpoint.restore(tf.train.latest_checkpoint({}))", literal(&at)),
-            false => format!("checkpoint.restore({})", literal(&at.join(path.file_name().unwrap_or_default()))),
-        };
-        finding("pattern-in-path", evidence, vec![mount(path, ""), Mend::Python(restore)])
-    })
-}
-
-/// Returns true if `fnmatch` takes the text for a pattern that does not match the text itself. `*` and `?` match
-/// themselves.
-fn has_pattern(path: &OsStr) -> bool {
-    let is_class = |name: &[u8]| {
-        let start = name.iter().position(|&byte| byte == b'[');
-        start.is_some_and(|start| name.iter().skip(start + 2).any(|&byte| byte == b']'))
-    };
-    path.as_bytes().contains(&b'\\') || path.as_bytes().split(|&byte| byte == b'/').any(is_class)
-}
+/// The maximum number of places that are listed.
+const LISTED: usize = 5;
 
 /// Examines a path that is a file of a bundle and not its prefix.
 pub(super) fn file_of_checkpoint(path: &Path, located: &Located) -> Option<Finding> {
@@ -91,12 +51,14 @@ pub(super) fn unresolved(path: &Path, error: Error) -> Vec<Finding> {
             let missing = none.then(|| no_such(path, &nearest));
             unfinished.into_iter().chain(meant).chain(missing).collect()
         }
-        Error::NoCheckpoints { dir, holds, .. } => {
-            let below = saved_model_below(&dir);
-            let meant = if below.is_none() { meant(path, &source::leads(path)) } else { Vec::new() };
-            let none = below.is_none() && meant.is_empty();
-            let missing = none.then(|| no_checkpoints(&dir, &holds));
-            below.into_iter().chain(meant).chain(missing).collect()
+        Error::NoCheckpoints { dir, holds, below, models, leads } => {
+            let meant = meant(path, &leads);
+            let unfinished =
+                Directory::open(&dir).map(|dir| files::unfinished(&dir, None)).unwrap_or_default();
+            let model = saved_model_below(&dir, &models);
+            let none = model.is_none() && meant.is_empty();
+            let missing = none.then(|| no_checkpoints(&dir, &holds, &below));
+            unfinished.into_iter().chain(model).chain(meant).chain(missing).collect()
         }
         error => vec![files::of_error(&error, None)],
     }
@@ -152,55 +114,32 @@ fn no_such(path: &Path, nearest: &[String]) -> Finding {
     finding("no-such-checkpoint", evidence, looks.collect())
 }
 
-fn no_checkpoints(dir: &Path, holds: &str) -> Finding {
-    let below = subdirectories(dir).into_iter().map(|name| dir.join(name));
-    let held = below.filter(|dir| matches!(source::candidates(dir), Ok(found) if !found.located.is_empty()));
-    let looks: Vec<_> =
-        held.take(3).map(|dir| Mend::Command(format!("ckptfs doctor {}", word(&dir)))).collect();
-    finding("no-checkpoints", format!("{}: no checkpoints in this directory; {holds}.", shown(dir)), looks)
+fn no_checkpoints(dir: &Path, holds: &str, below: &[String]) -> Finding {
+    let below = match below {
+        [] => String::new(),
+        below => format!(" Checkpoints one level below: {}.", listed(below, LISTED)),
+    };
+    finding(
+        "no-checkpoints",
+        format!("{}: no checkpoints in this directory; {holds}.{below}", shown(dir)),
+        Vec::new(),
+    )
 }
 
 /// Returns the finding about the SavedModels one level below a directory.
-fn saved_model_below(dir: &Path) -> Option<Finding> {
-    let is_model =
-        |path: &Path| Directory::open(path).is_ok_and(|directory| source::is_saved_model(&directory));
-    let models = subdirectories(dir).into_iter().map(|name| dir.join(name)).filter(|path| is_model(path));
-    let models: Vec<_> = models.take(3).collect();
+fn saved_model_below(dir: &Path, models: &[PathBuf]) -> Option<Finding> {
     let first = models.first()?;
-    let variables =
-        source::open(first).map(|model| counted(model.catalog.variables.len(), "variable")).ok()?;
+    let variables = source::open(first).map_or(0, |model| model.catalog.variables.len());
     let evidence = format!(
-        "{} holds neither a checkpoint nor a SavedModel; {} is a SavedModel ({variables}). TensorFlow calls that \"SavedModel \
-         file does not exist\".",
+        "{} holds neither a checkpoint nor a SavedModel; {} is a SavedModel ({}). TensorFlow calls that \"SavedModel file does \
+         not exist\".",
         shown(dir),
-        shown(first)
+        shown(first),
+        counted(variables, "variable")
     );
-    let lines = models.iter().flat_map(|model| {
+    let lines = models.iter().take(LISTED).flat_map(|model| {
         let load = Mend::Python(format!("tf.saved_model.load({})", literal(model)));
         [load, Mend::Command(format!("ckptfs check {}", word(model)))]
     });
     Some(finding("saved-model-below", evidence, lines.collect()))
-}
-
-fn subdirectories(dir: &Path) -> Vec<std::ffi::OsString> {
-    let entries = Directory::open(dir).and_then(|directory| directory.entries()).unwrap_or_default();
-    let directories = entries.into_iter().filter(|entry| entry.kind.is_dir() || entry.kind.is_symlink());
-    let mut names: Vec<_> = directories.map(|entry| entry.name).take(LOOKED_INTO).collect();
-    names.sort();
-    names
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn brackets_and_backslashes_are_patterns_and_stars_match_themselves() {
-        for path in ["run[1]/ckpt-3", "[ab]", r"a\b/ckpt", "x/[[]y"] {
-            assert!(has_pattern(OsStr::new(path)), "{path}");
-        }
-        for path in ["a*b", "a?b", "a[b", "a]b[c", "a[/]b", "a{1,2}", "a[]b"] {
-            assert!(!has_pattern(OsStr::new(path)), "{path}");
-        }
-    }
 }

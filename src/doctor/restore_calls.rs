@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use crate::catalog::{Catalog, Kind};
+use crate::doctor::file_kind::file_kind;
 use crate::doctor::finding::{Finding, Mend, finding};
 use crate::doctor::line::{has_counter, literal, mount};
 use crate::doctor::writer::{is_keras_2, root_children};
@@ -27,14 +28,6 @@ const ONE_FILE: Fail =
 
 /// The maximum number of objects that a call names.
 const NAMED: usize = 6;
-
-/// The calls that load a single file, by its suffix.
-const LOADERS: &[(&str, &str, &str)] = &[
-    (".h5", "model.load_weights(", ")"),
-    (".hdf5", "model.load_weights(", ")"),
-    (".keras", "model = keras.saving.load_model(", ")"),
-    (".safetensors", "weights = safetensors.numpy.load_file(", ")"),
-];
 
 /// Returns the note about the calls that restore a checkpoint.
 pub(super) fn of(checkpoint: &Checkpoint) -> Finding {
@@ -125,13 +118,13 @@ fn name_based(checkpoint: &Checkpoint) -> (Vec<Mend>, Vec<Fail>) {
 
 /// Returns the calls for a checkpoint in another format.
 fn of_file(checkpoint: &Checkpoint) -> (Vec<Mend>, Vec<Fail>) {
-    let head = checkpoint.prefix.index();
-    let has_suffix = |suffix: &str| head.as_os_str().as_encoded_bytes().ends_with(suffix.as_bytes());
-    match LOADERS.iter().find(|(suffix, ..)| has_suffix(suffix)) {
-        Some((_, call, end)) => {
-            (vec![Mend::Python(format!("{call}{}{end}", literal(&head)))], vec![ONE_FILE, SAVED_MODEL])
-        }
+    let path = checkpoint.prefix.index();
+    match file_kind(&checkpoint.prefix).map(|kind| kind.call) {
         None => name_based(checkpoint),
+        Some(Some((start, end))) => {
+            (vec![Mend::Python(format!("{start}{}{end}", literal(&path)))], vec![ONE_FILE, SAVED_MODEL])
+        }
+        Some(None) => (vec![mount(&path, "")], vec![ONE_FILE, SAVED_MODEL]),
     }
 }
 

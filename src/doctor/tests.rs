@@ -192,6 +192,9 @@ fn a_save_that_never_finished_and_data_without_an_index_are_found() {
     assert_eq!(wrong(&found), ["index-missing", "half-written"]);
     assert!(found.iter().take(2).all(|finding| lines(finding).contains("ckpt-9')")));
     assert_eq!(steps.ids("ckpt-10"), ["half-written"]);
+    fs::create_dir(steps.at("first")).unwrap();
+    fs::rename(steps.at("ckpt-10_temp"), steps.at("first/ckpt-1_temp")).unwrap();
+    assert_eq!(steps.ids("first"), ["no-checkpoints", "half-written"]);
     assert_eq!(steps.ids("ckpt-7.data-00000-of-00001"), ["index-missing"]);
 }
 
@@ -216,6 +219,7 @@ fn a_damaged_value_is_named_with_its_place_and_taken_from_a_sound_step() {
     assert!(lines(&found[0]).contains(&take), "the older step is damaged there too: {found:?}");
 
     let stored = variable.tensor.crc32c.unwrap().unmask();
+    assert!(found[0].evidence.contains(&format!("(\"stored {stored}\")")), "{found:?}");
     let owners = variable_with_checksum(&steps.at("ckpt-9"), stored);
     assert_eq!((owners.len(), owners[0].is_intact), (1, false));
     assert_eq!((&owners[0].name, owners[0].prefix.clone()), (&variable.name, steps.at("ckpt-9")));

@@ -3,14 +3,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::catalog::{Variable, keys};
+use crate::catalog::Variable;
 use crate::checksums::{Verdict, audit};
 use crate::doctor::finding::{Finding, Mend, finding};
 use crate::doctor::{Progress, Watch, repair};
-use crate::graph;
 use crate::map::diagnostic::counted;
 use crate::op::value_audit::{audit_values, audited_len};
 use crate::source::{Checkpoint, Located, shown};
+use crate::source_file::SourceFile;
 use crate::tensor::Tensor;
 
 /// The maximum number of variables that are listed.
@@ -20,7 +20,7 @@ const LISTED: usize = 20;
 pub(super) fn examine(located: &Located, checkpoint: &Checkpoint, watch: Option<Watch>) -> Vec<Finding> {
     let Some(watch) = watch else { return Vec::new() };
     let read = |bytes: u64| watch(Progress::Read(bytes));
-    let variables = stored(checkpoint);
+    let variables = checkpoint.catalog.stored();
     let tensors: Vec<_> = variables.iter().map(|variable| variable.tensor.clone()).collect();
     watch(Progress::More(tensors.iter().map(|tensor| tensor.len()).sum()));
     let verdicts = audit(&tensors, &read);
@@ -54,18 +54,10 @@ pub(super) fn join(findings: &mut Vec<Finding>, dir: &Path) {
     }
 }
 
-/// Returns all stored values: the variables and the object graph.
-fn stored(checkpoint: &Checkpoint) -> Vec<Variable> {
-    let catalog = &checkpoint.catalog;
-    let graph =
-        catalog.objects.iter().map(|objects| keys::name_based((graph::KEY.into(), objects.tensor.clone())));
-    catalog.variables.iter().cloned().chain(graph).collect()
-}
-
 fn of_damage(located: &Located, checkpoint: &Checkpoint, damaged: &[(Variable, String)]) -> Finding {
     let variables: Vec<_> = damaged.iter().map(|(variable, _)| variable.clone()).collect();
     let line = |(variable, error): &(Variable, String)| {
-        format!("\n{}: {error}{}", described(variable), place(&variable.tensor))
+        format!("\n{}: {error}{}{}", described(variable), place(&variable.tensor), stored(&variable.tensor))
     };
     let lines: String = damaged.iter().take(LISTED).map(line).collect();
     let more = damaged.len().saturating_sub(LISTED);
@@ -86,13 +78,17 @@ fn described(variable: &Variable) -> String {
 }
 
 /// Returns the place where a value is stored: `, bytes 8 … 4808 of ckpt-3.data-00000-of-00001`.
-pub(super) fn place(tensor: &Tensor) -> String {
+fn place(tensor: &Tensor) -> String {
     let ranges = tensor.ranges();
-    let place = |(file, at, len): &(&Arc<_>, u64, u64)| {
-        let file: &Arc<crate::source_file::SourceFile> = file;
+    let place = |(file, at, len): &(&Arc<SourceFile>, u64, u64)| {
         format!(", bytes {at} … {} of {}", at.saturating_add(*len), file.name())
     };
     ranges.first().map(place).unwrap_or_default()
+}
+
+/// Returns the recorded checksum as TensorFlow prints it.
+fn stored(tensor: &Tensor) -> String {
+    tensor.crc32c.map_or_else(String::new, |masked| format!(" (\"stored {}\")", masked.unmask()))
 }
 
 fn not_finite(checkpoint: &Checkpoint, tensors: &[Arc<Tensor>], watch: Watch) -> Option<Finding> {
@@ -104,11 +100,10 @@ fn not_finite(checkpoint: &Checkpoint, tensors: &[Arc<Tensor>], watch: Watch) ->
         format!("\n{}: {} NaN, {} inf", described(variable), audit.nan, audit.infinite)
     });
     let lines: Vec<_> = lines.collect();
+    let listed: String = lines.iter().take(LISTED).cloned().collect();
     let path = shown(&checkpoint.prefix.path());
     let evidence =
-        format!("{path}: {} not finite{}", counted(lines.len(), "variable") + " hold numbers that are", {
-            lines.iter().take(LISTED).cloned().collect::<String>()
-        });
+        format!("{path}: numbers that are not finite, in {}{listed}", counted(lines.len(), "variable"));
     let earlier =
         Mend::Advice("the training diverged before this step: look for an earlier one without them".into());
     (!lines.is_empty()).then(|| finding("not-finite", evidence, vec![earlier]))

@@ -35,11 +35,11 @@ pub(super) fn writer(catalog: &Catalog) -> Option<&'static Writer> {
     let nodes = &catalog.graph()?.objects().nodes;
     let names: BTreeSet<_> =
         nodes.iter().flat_map(|node| &node.children).map(|child| child.local_name.as_str()).collect();
-    let is_child = |wanted: &&str| match wanted.strip_suffix('*') {
+    let is_child = |wanted: &&'static str| match wanted.strip_suffix('*') {
         Some(start) => names.iter().any(|name| name.starts_with(start)),
         None => names.contains(wanted),
     };
-    WRITERS.iter().find(|writer| writer.children.iter().any(|child| is_child(child)))
+    WRITERS.iter().find(|writer| writer.children.iter().any(is_child))
 }
 
 /// Returns the names of the root's children, in the order of the graph.

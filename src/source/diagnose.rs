@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::path::Path;
+use std::fmt;
+use std::path::{Path, PathBuf};
 
 use crate::directory::{Directory, Entry};
 use crate::name::listed;
 use crate::source::checkpoint_files::Part;
 use crate::source::error::Error;
 use crate::source::formats::find_checkpoints;
+use crate::source::leads::leads;
 use crate::source::prefix::Prefix;
 use crate::source::saved_model::is_saved_model;
 use crate::source::sniff::{self, Probe, lookalike};
@@ -54,8 +56,12 @@ pub(crate) fn malformed_index(error: Error, prefix: &Prefix, directory: &Directo
 
 /// Returns the error for a directory without checkpoints.
 pub(crate) fn no_checkpoints(directory: &Directory) -> Error {
-    let (holds, below) = (held(directory), below(directory.path()));
-    Error::NoCheckpoints { dir: directory.path().into(), holds, below }
+    let dir = directory.path().to_owned();
+    let below = below(&dir);
+    let models = below.iter().filter(|below| below.is_model).map(|below| below.dir.clone()).collect();
+    let leads = if below.is_empty() { leads(&dir) } else { Vec::new() };
+    let below = below.iter().map(ToString::to_string).collect();
+    Error::NoCheckpoints { dir, holds: held(directory), below, models, leads }
 }
 
 /// Returns the prefixes in a directory, most similar names first.
@@ -90,13 +96,31 @@ fn held(directory: &Directory) -> String {
     }
 }
 
-/// Returns the directories one level below that have checkpoints: `train/run1 (3 checkpoints)`.
-fn below(dir: &Path) -> Vec<String> {
+/// A directory one level below that has checkpoints.
+struct Below {
+    dir: PathBuf,
+    is_model: bool,
+    count: usize,
+}
+
+/// Format: `train/run1 (3 checkpoints)`, `export/1 (a SavedModel)`.
+impl fmt::Display for Below {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let dir = self.dir.display();
+        match (self.is_model, self.count) {
+            (true, _) => write!(f, "{dir} (a SavedModel)"),
+            (false, 1) => write!(f, "{dir} (1 checkpoint)"),
+            (false, n) => write!(f, "{dir} ({n} checkpoints)"),
+        }
+    }
+}
+
+/// Returns the directories one level below that have checkpoints.
+fn below(dir: &Path) -> Vec<Below> {
     let mut names: Vec<_> = entries(dir).into_iter().map(|entry| entry.name).collect();
     names.retain(|name| dir.join(name).is_dir());
     names.sort();
-    let found = |name| checkpoints(&dir.join(name));
-    names.iter().take(LOOKED_INTO).filter_map(found).collect()
+    names.iter().take(LOOKED_INTO).filter_map(|name| Below::of(dir.join(name))).collect()
 }
 
 fn entries(dir: &Path) -> Vec<Entry> {
@@ -127,16 +151,14 @@ fn kind(directory: &Directory, entry: &Entry) -> String {
     ending.map_or_else(|| NO_ENDING.into(), |ending| format!(".{ending}"))
 }
 
-fn checkpoints(dir: &Path) -> Option<String> {
-    let directory = Directory::open(dir).ok()?;
-    if is_saved_model(&directory) {
-        return Some(format!("{} (a SavedModel)", dir.display()));
-    }
-    let checkpoints = find_checkpoints(&directory, &directory.entries().ok()?);
-    match checkpoints.values().filter(|files| files.index.is_some()).count() {
-        0 => None,
-        1 => Some(format!("{} (1 checkpoint)", dir.display())),
-        n => Some(format!("{} ({n} checkpoints)", dir.display())),
+impl Below {
+    /// Returns `None` if there is no checkpoint in the directory.
+    fn of(dir: PathBuf) -> Option<Self> {
+        let directory = Directory::open(&dir).ok()?;
+        let is_model = is_saved_model(&directory);
+        let checkpoints = find_checkpoints(&directory, &directory.entries().ok()?);
+        let count = checkpoints.values().filter(|files| files.index.is_some()).count();
+        (is_model || count > 0).then_some(Self { dir, is_model, count })
     }
 }
 

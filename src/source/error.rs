@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
 use crate::format::Malformed;
-use crate::name::{Name, listed};
+use crate::name::{Name, listed, python};
 use crate::source::lead::Lead;
 use crate::source::rights;
 
@@ -21,9 +21,10 @@ pub enum Error {
     /// A directory without checkpoints.
     #[allow(
         missing_docs,
-        reason = "the directory, what it holds instead, and where below it checkpoints are"
+        reason = "the directory, what it holds instead, where below it checkpoints are, the SavedModels below it, and what \
+                  is meant by it"
     )]
-    NoCheckpoints { dir: PathBuf, holds: String, below: Vec<String> },
+    NoCheckpoints { dir: PathBuf, holds: String, below: Vec<String>, models: Vec<PathBuf>, leads: Vec<Lead> },
     /// A file that is not a checkpoint.
     #[allow(missing_docs, reason = "the file, what it is, what to do about it, and prefixes nearby")]
     Lookalike { path: PathBuf, what: String, advice: String, nearest: Vec<String> },
@@ -69,13 +70,23 @@ impl fmt::Display for Error {
                     )?;
                 }
                 leads.iter().try_for_each(|lead| write!(f, "\n  {lead}"))?;
-                help(f, nearest)
+                let is_lead =
+                    |near: &String| leads.iter().any(|lead| lead.path.as_deref() == Some(near.as_ref()));
+                let others: Vec<_> = nearest.iter().filter(|near| !is_lead(near)).cloned().collect();
+                help(f, if others.is_empty() { &[] } else { nearest })
             }
-            Self::NoCheckpoints { dir, holds, below } => {
+            Self::NoCheckpoints { dir, holds, below, models, leads } => {
                 write!(f, "{}: no checkpoints in this directory; {holds}", dir.display())?;
                 match below.as_slice() {
-                    [] => Ok(()),
-                    below => write!(f, "\n  help: checkpoints one level below: {}", listed(below, LISTED)),
+                    [] => {}
+                    below => write!(f, "\n  help: checkpoints one level below: {}", listed(below, LISTED))?,
+                }
+                match models.first() {
+                    None => leads.iter().try_for_each(|lead| write!(f, "\n  {lead}")),
+                    Some(model) => {
+                        let path = python(model.as_os_str().as_encoded_bytes());
+                        write!(f, "\n  help: in the program, tf.saved_model.load({path})")
+                    }
                 }
             }
             Self::Lookalike { path, what, advice, nearest } => {

@@ -38,7 +38,7 @@ pub(crate) fn word(path: &Path) -> String {
 }
 
 /// Returns a path for a message.
-pub(crate) fn shown(path: impl AsRef<OsStr>) -> String {
+pub(crate) fn shown(path: &(impl AsRef<OsStr> + ?Sized)) -> String {
     printable(path.as_ref().as_encoded_bytes())
 }
 
@@ -49,7 +49,7 @@ impl fmt::Display for Lead {
         let Some(path) = &self.path else { return Ok(()) };
         write!(f, "\n  help: ckptfs ls {}", word(path))?;
         match std::path::absolute(path) {
-            Ok(absolute) if absolute != *path => write!(f, "    # absolute: {}", shown(absolute)),
+            Ok(absolute) if absolute != *path => write!(f, "    # absolute: {}", shown(&absolute)),
             _ => Ok(()),
         }
     }

@@ -45,7 +45,7 @@ pub use error::{Error, Fault};
 pub(crate) use formats::{find_checkpoints, find_files};
 pub use lead::{Lead, LeadKind};
 pub(crate) use lead::{shown, word};
-pub(crate) use leads::{first_missing, leads};
+pub(crate) use leads::first_missing;
 pub(crate) use meta_graph::wanted as wanted_by_graph;
 pub(crate) use other_step::other_step;
 pub use prefix::Prefix;

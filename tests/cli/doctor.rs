@@ -97,6 +97,15 @@ fn a_directory_that_was_used_as_a_prefix_is_explained_with_the_line_for_the_prog
         absolute.display()
     );
     assert_eq!((code, text.as_str()), (Some(1), expected.as_str()));
+    fs::create_dir(dir.path().join("training_checkpoints")).unwrap();
+    assert_eq!(
+        doctor(dir.path(), &["./training_checkpoints"]).1,
+        expected,
+        "an empty directory of that name"
+    );
+    let output =
+        Command::new(CKPTFS).args(["ls", "training_checkpoints"]).current_dir(dir.path()).output().unwrap();
+    assert!(stderr(&output).contains("help: ckptfs ls training_checkpoints-1"), "{}", stderr(&output));
 }
 
 #[test]
@@ -121,6 +130,24 @@ fn the_other_commands_end_with_the_same_inference() {
         assert!(refused(command, r"..\train\ckpt-3").contains("help: ckptfs ls ../train/ckpt-3"));
         assert!(refused(command, "ckpt").contains("help: ckptfs ls ckpt-3"));
     }
+}
+
+#[test]
+fn a_saved_model_below_is_named_with_the_call_that_loads_it() {
+    let dir = tempfile::tempdir().unwrap();
+    Bundle::new().floats("w", &[1.0]).write(&dir.path().join("sm/m/variables/variables"));
+    fs::write(dir.path().join("sm/m/saved_model.pb"), "").unwrap();
+    let refused = Command::new(CKPTFS).args(["check", "sm"]).current_dir(dir.path()).output().unwrap();
+    let said = stderr(&refused);
+    assert!(said.contains("no checkpoints in this directory; it holds 1 directory\n"), "{said}");
+    assert!(said.contains("one level below: sm/m (a SavedModel)\n"), "{said}");
+    assert!(said.ends_with("  help: in the program, tf.saved_model.load('sm/m')\n"), "{said}");
+    let (code, text) = doctor(dir.path(), &["sm"]);
+    assert!(code == Some(1) && text.contains("sm/m is a SavedModel (1 variable)"), "{text}");
+    assert!(
+        text.contains("\n  in the program:  tf.saved_model.load('sm/m')\n    ckptfs check sm/m\n"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -67,7 +67,10 @@ fn an_index_without_read_permission_is_denied() {
     Bundle::new().floats("w", &[1.0]).write(&prefix);
     let index = dir.path().join("ckpt-9.index");
     forbid(&index);
-    denied(&as_user(&["ls".as_ref(), prefix.as_os_str()]), &index);
+    let output = as_user(&["ls".as_ref(), prefix.as_os_str()]);
+    denied(&output, &index);
+    let (said, mode) = (stderr(&output), format!("\n  {}  ---------- ", index.display()));
+    assert!(said.contains(&mode) && said.ends_with(": not readable\n"), "{said}");
 }
 
 #[test]

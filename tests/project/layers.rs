@@ -45,7 +45,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     // The kernel, and the command line.
     ("fuse", &["cache", "extent", "tree"]),
     ("mount", &["fuse"]),
-    ("cli", &["cache", "catalog", "checksums", "diff", "directory", "doctor", "dtype", "export", "extent", "failure", "format", "fuse", "graph", "map", "mount", "mounted_source", "name", "op", "remap", "slot_names", "source", "suggest", "tensor", "transform", "tree", "view"]),
+    ("cli", &["cache", "catalog", "checksums", "diff", "directory", "doctor", "dtype", "export", "extent", "failure", "format", "fuse", "map", "mount", "mounted_source", "name", "op", "remap", "slot_names", "source", "suggest", "tensor", "transform", "tree", "view"]),
 ];
 
 /// The only file that may hold unsafe code.

@@ -1,24 +1,23 @@
 //! The check of a checkpoint's data against the saved checksums.
 
 use std::io::{self, Write};
-use std::sync::Arc;
 
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Variable};
 use crate::checksums::{Verdict, audit};
 use crate::cli::output::page::{PLAIN, Page};
 use crate::cli::output::terminal::{BAD, GOOD, counted, progress_bar};
-use crate::graph;
 use crate::tensor::Tensor;
 
 /// Reads all values and reports the damaged ones. Returns true if all are intact or have no checksum.
 pub(crate) fn check<W: Write>(catalog: &Catalog, page: &mut Page<W>) -> io::Result<bool> {
     page.flush()?;
-    let (names, tensors): (Vec<_>, Vec<_>) = values(catalog).into_iter().unzip();
+    let stored = catalog.stored();
+    let tensors: Vec<_> = stored.iter().map(|variable| variable.tensor.clone()).collect();
     let bar = progress_bar(tensors.iter().map(|tensor| tensor.len()).sum());
     let verdicts = audit(&tensors, &|bytes: u64| bar.inc(bytes));
     bar.finish_and_clear();
     let (mut intact, mut unrecorded, mut damaged) = (0, 0, 0);
-    for ((name, tensor), verdict) in names.iter().zip(&tensors).zip(verdicts) {
+    for (Variable { name, tensor, .. }, verdict) in stored.iter().zip(verdicts) {
         match verdict {
             Verdict::Intact => intact += 1,
             Verdict::Unrecorded => unrecorded += 1,
@@ -39,14 +38,6 @@ pub(crate) fn check<W: Write>(catalog: &Catalog, page: &mut Page<W>) -> io::Resu
         page.line(PLAIN, 4, help)?;
     }
     Ok(damaged == 0)
-}
-
-/// Returns all stored values by name: the variables and the object graph.
-pub(crate) fn values(catalog: &Catalog) -> Vec<(String, Arc<Tensor>)> {
-    let variables =
-        catalog.variables.iter().map(|variable| (variable.name.to_string(), variable.tensor.clone()));
-    let graph = catalog.objects.iter().map(|objects| (graph::KEY.to_owned(), objects.tensor.clone()));
-    variables.chain(graph).collect()
 }
 
 /// Returns the place where a value is stored, as file, offset and length: `, in ckpt-9.data-00000-of-00001 at 12+8`.

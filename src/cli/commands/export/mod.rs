@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::bail;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-use crate::catalog::{Catalog, H5Layout};
+use crate::catalog::{Catalog, H5Layout, Variable};
 use crate::checksums::{Verdict, audit};
 use crate::cli::commands::check::data;
 use crate::cli::error::Usage;
@@ -204,10 +204,11 @@ fn npy(_: &Args, directory: &Path, checkpoint: Checkpoint) -> anyhow::Result<Vec
 /// Checks that all values are intact: no export writes damage, or a link to it. Reads all data, on all cores.
 fn sound(catalog: &Catalog) -> anyhow::Result<()> {
     complete(catalog)?;
-    let (names, tensors): (Vec<_>, Vec<_>) = data::values(catalog).into_iter().unzip();
+    let stored = catalog.stored();
+    let tensors: Vec<_> = stored.iter().map(|variable| variable.tensor.clone()).collect();
     let verdicts = audit(&tensors, &|_| {});
     let (mut damaged, mut lines) = (Vec::new(), String::new());
-    for ((name, tensor), verdict) in names.iter().zip(&tensors).zip(verdicts) {
+    for (Variable { name, tensor, .. }, verdict) in stored.iter().zip(verdicts) {
         let Verdict::Damaged(error) = verdict else { continue };
         if damaged.len() < LISTED {
             lines += &format!("\n  {name}{}: {error}", data::place(tensor));
