@@ -28,7 +28,7 @@ fn floats(variables: &[(&str, &[u64])]) -> Catalog {
 /// Builds a file of weights: each variable with its shape and its full name.
 fn weights_file(variables: &[(&str, &[u64], &str)]) -> Catalog {
     let one = |(name, dims, full_name): &(&str, &[u64], &str)| {
-        let full_name = Some((*full_name).into()).filter(|_| !full_name.is_empty());
+        let full_name = (!full_name.is_empty()).then(|| (*full_name).into());
         Variable { full_name, ..variable(name, Dtype::Float32, dims) }
     };
     let native = Some(NativeFormat { suffix: ".weights.h5", file: None });
@@ -62,7 +62,7 @@ fn objects(
             unknown: vec![],
         };
         graph.nodes[*node].attributes.push(attribute);
-        let full_name = Some((*full_name).into()).filter(|_| !full_name.is_empty());
+        let full_name = (!full_name.is_empty()).then(|| (*full_name).into());
         variables.push(Variable {
             key: Some(key.as_str().into()),
             full_name,
