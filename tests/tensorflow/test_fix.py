@@ -3,9 +3,11 @@
 A test catches the real exception, gives its text to `ckptfs fix`, and runs what it prints.
 """
 
+import os
 import re
 import shlex
 import subprocess
+import sys
 import traceback
 
 import keras
@@ -298,7 +300,30 @@ def test_the_program_of_the_traceback_is_in_the_command(tmp_path):
         "import tensorflow as tf\n"
         f"tf.raw_ops.RestoreV2(prefix={str(source)!r}, tensor_names=['net/dense/bias'], shape_and_slices=[''], dtypes=[tf.float32])\n"
     )
-    run = subprocess.run([__import__("sys").executable, program], capture_output=True, text=True)
+    run = subprocess.run([sys.executable, program], capture_output=True, text=True)
     assert run.returncode == 1
     answer = Answer(run.stderr, source)
     assert answer.lines["try"].endswith(f"-- python '{program}'")
+
+
+def test_a_second_run_after_y_on_a_terminal_restores(fuse, tmp_path):
+    """`run --auto`: the program fails in TensorFlow, and restores in its second run."""
+    source, wanted = Saver(MODEL).save(tmp_path / "train/ckpt"), Saver(replaced(MODEL, "model/", "net/"))
+    (tmp_path / "eval.py").write_text(
+        "import tensorflow as tf\n"
+        f"kernel = tf.train.load_checkpoint('train/ckpt').get_tensor('net/dense/kernel')\n"
+        "print('restored', float(kernel.sum()))\n"
+    )
+    command = [binary(), "run", "--auto", "train/ckpt", "--", sys.executable, "eval.py"]
+    for answer, code in (b"n\n", 1), (b"y\n", 0):
+        terminal, other = os.openpty()
+        run = subprocess.Popen(command, cwd=tmp_path, stdin=other, stdout=subprocess.PIPE, stderr=other)
+        os.close(other)
+        os.write(terminal, answer)
+        out = run.communicate(timeout=PATIENCE)[0].decode()
+        said = os.read(terminal, 1 << 20).decode()
+        os.close(terminal)
+        assert run.returncode == code, said
+        assert ("restored" in out) == (code == 0) and "--rename" in said, said
+        if code == 0:
+            assert float(out.split()[1]) == pytest.approx(float(wanted.values["net/dense/kernel"].sum()))

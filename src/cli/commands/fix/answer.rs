@@ -65,10 +65,17 @@ impl Answer {
     /// Adds the answer of a treatment.
     pub(crate) fn add(&mut self, other: Self) {
         let Self { evidence, mended, mends, is_open, .. } = other;
-        let new: Vec<_> = mends.into_iter().filter(|mend| !self.mends.contains(mend)).collect();
-        self.evidence.extend(evidence);
+        for line in evidence {
+            if !self.evidence.contains(&line) {
+                self.evidence.push(line);
+            }
+        }
+        for mend in mends {
+            if !self.mends.contains(&mend) {
+                self.mends.push(mend);
+            }
+        }
         self.mended.extend(mended);
-        self.mends.extend(new);
         self.is_open |= is_open;
     }
 
