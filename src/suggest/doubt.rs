@@ -24,6 +24,8 @@ pub(crate) enum Doubt {
     Scattered,
     /// The numbers differ, and a counter has gaps.
     Gaps,
+    /// A variable without a pair has a name that is closer.
+    CloserName,
     /// The names contradict each other, and both sides have variables of this shape left.
     OtherWords,
     /// The weights that the two belong to are no sure pair.
@@ -32,6 +34,8 @@ pub(crate) enum Doubt {
     Orientation,
 }
 
+/// The least difference between two likenesses that says something.
+const CLOSER: f64 = 1e-6;
 /// The share of the pairs of two modules that their rule must explain.
 const EXPLAINED: f64 = 0.8;
 
@@ -133,7 +137,21 @@ impl Open<'_> {
         if self.has_relatives(row, column) {
             return Some(Doubt::Relatives);
         }
+        if self.has_closer(row, column) {
+            return Some(Doubt::CloserName);
+        }
         self.may_be_another(row, column).then_some(Doubt::OtherWords)
+    }
+
+    /// Returns true if a variable without a pair fits one of the two better by its words, numbers apart.
+    fn has_closer(&self, row: usize, column: usize) -> bool {
+        let by_words = |row: usize, column: usize| match self.scores.is_possible(row, column) {
+            true => self.problem.by_words(self.pool.have[column], self.pool.want[row]),
+            false => f64::MIN,
+        };
+        let own = by_words(row, column) + CLOSER;
+        self.rows.iter().any(|other| by_words(*other, column) > own)
+            || self.columns.iter().any(|other| by_words(row, *other) > own)
     }
 
     /// Returns the other sources that fit about as well.

@@ -160,6 +160,7 @@ impl Doubt {
             Self::Gaps => {
                 "the numbers differ and are not consecutive, so their order may mean other variables"
             }
+            Self::CloserName => "a variable without a pair has a closer name",
             Self::OtherWords => {
                 "the names differ in a word that both sides know, and others of this shape are left over"
             }

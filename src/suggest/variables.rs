@@ -159,7 +159,6 @@ fn by_numbers(problem: &Problem<'_>, (j, i): (usize, usize), map: Option<&SlotMa
 /// Returns the number of values that both have, in any order.
 fn common(a: &[u64], b: &[u64]) -> usize {
     let mut rest = b.to_vec();
-    let mut take =
-        |number: &u64| rest.iter().position(|other| other == number).map(|at| rest.swap_remove(at));
+    let take = |number: &u64| rest.iter().position(|other| other == number).map(|at| rest.swap_remove(at));
     a.iter().filter_map(take).count()
 }
