@@ -6,7 +6,8 @@ use crate::suggest::assignment::Scores;
 use crate::suggest::learned::Rule;
 use crate::suggest::pool::Pool;
 use crate::suggest::problem::{FEW, MARGIN, Problem};
-use crate::suggest::side::Side;
+use crate::suggest::side::{Side, Variable};
+use crate::suggest::slot::Slot;
 use crate::suggest::variables::{Assigned, Match};
 
 /// A doubt about a pair.
@@ -232,7 +233,11 @@ fn incoherent(
     if has_gaps && !is_whole {
         return vec![Some(Doubt::Gaps); group.len()];
     }
-    if is_full && (follows || is_whole) {
+    // Ranks of two or three are chance, and ranks of a part mean nothing.
+    let differs = |(source, wanted, _): &(&Variable, &Variable, f64)| source.numbers != wanted.numbers;
+    let is_chance =
+        group.len() < all_have.len().max(all_want.len()) || group.len() <= FEW && pairs.iter().any(differs);
+    if is_full && (follows && !is_chance || is_whole) {
         return vec![None; group.len()];
     }
     // A constant explains one pair as well as a rule does.
@@ -248,6 +253,6 @@ fn incoherent(
     explained.iter().map(|is| (share < EXPLAINED || !is).then_some(Doubt::NoRule)).collect()
 }
 
-fn number(slot: &crate::suggest::slot::Slot, variable: &crate::suggest::side::Variable) -> Option<u64> {
+fn number(slot: &Slot, variable: &Variable) -> Option<u64> {
     variable.numbers.get(slot.at).copied()
 }
