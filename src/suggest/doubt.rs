@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use crate::suggest::assignment::Scores;
 use crate::suggest::learned::Rule;
 use crate::suggest::pool::Pool;
-use crate::suggest::problem::{FEW, MARGIN, Problem};
+use crate::suggest::problem::{FEW, MARGIN, Match, Problem};
 use crate::suggest::side::{Side, Variable};
 use crate::suggest::slot::Slot;
-use crate::suggest::variables::{Assigned, Match};
+use crate::suggest::variables::Assigned;
 
 /// A doubt about a pair.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -223,7 +223,8 @@ fn incoherent(
     let map = assigned.maps.get(&modules).and_then(Option::as_ref);
     let is_full = map.is_some_and(|map| map.coverage == 1.0);
     let follows = map.is_some_and(|map| {
-        map.is_certain && pairs.iter().all(|(source, wanted, _)| map.agreement(source, wanted) == 1.0)
+        map.is_certain
+            && pairs.iter().all(|(source, wanted, _)| map.agreement(&source.numbers, &wanted.numbers) == 1.0)
     });
     let has_gaps = map.is_some_and(|map| {
         let differs =

@@ -13,6 +13,15 @@ pub(crate) struct Problem<'s> {
     pub(crate) words: Vocabulary,
 }
 
+/// A pair of variables, by their indexes in the two sides.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Match {
+    pub(crate) have: usize,
+    pub(crate) want: usize,
+    /// The loss of score without the pair.
+    pub(crate) margin: f64,
+}
+
 /// The least loss of score by which a pair is better than all others.
 pub(crate) const MARGIN: f64 = 0.03;
 /// The number of pairs from which on a rule means something. Any rule explains one or two.
