@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use crate::suggest::assignment::Scores;
 use crate::suggest::learned::Rule;
 use crate::suggest::pool::Pool;
-use crate::suggest::problem::{FEW, MARGIN, Problem};
-use crate::suggest::side::Side;
-use crate::suggest::variables::{Assigned, Match};
+use crate::suggest::problem::{FEW, MARGIN, Match, Problem};
+use crate::suggest::side::{Side, Variable};
+use crate::suggest::slot::Slot;
+use crate::suggest::variables::Assigned;
 
 /// A doubt about a pair.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub(crate) enum Doubt {
     Scattered,
     /// The numbers differ, and a counter has gaps.
     Gaps,
+    /// A variable without a pair has a name that is closer.
+    CloserName,
     /// The names contradict each other, and both sides have variables of this shape left.
     OtherWords,
     /// The weights that the two belong to are no sure pair.
@@ -32,6 +35,8 @@ pub(crate) enum Doubt {
     Orientation,
 }
 
+/// The least difference between two likenesses that says something.
+const CLOSER: f64 = 1e-6;
 /// The share of the pairs of two modules that their rule must explain.
 const EXPLAINED: f64 = 0.8;
 
@@ -133,7 +138,21 @@ impl Open<'_> {
         if self.has_relatives(row, column) {
             return Some(Doubt::Relatives);
         }
+        if self.has_closer(row, column) {
+            return Some(Doubt::CloserName);
+        }
         self.may_be_another(row, column).then_some(Doubt::OtherWords)
+    }
+
+    /// Returns true if a variable without a pair fits one of the two better by its words, numbers apart.
+    fn has_closer(&self, row: usize, column: usize) -> bool {
+        let by_words = |row: usize, column: usize| match self.scores.is_possible(row, column) {
+            true => self.problem.by_words(self.pool.have[column], self.pool.want[row]),
+            false => f64::MIN,
+        };
+        let own = by_words(row, column) + CLOSER;
+        self.rows.iter().any(|other| by_words(*other, column) > own)
+            || self.columns.iter().any(|other| by_words(row, *other) > own)
     }
 
     /// Returns the other sources that fit about as well.
@@ -204,7 +223,8 @@ fn incoherent(
     let map = assigned.maps.get(&modules).and_then(Option::as_ref);
     let is_full = map.is_some_and(|map| map.coverage == 1.0);
     let follows = map.is_some_and(|map| {
-        map.is_certain && pairs.iter().all(|(source, wanted, _)| map.agreement(source, wanted) == 1.0)
+        map.is_certain
+            && pairs.iter().all(|(source, wanted, _)| map.agreement(&source.numbers, &wanted.numbers) == 1.0)
     });
     let has_gaps = map.is_some_and(|map| {
         let differs =
@@ -214,7 +234,11 @@ fn incoherent(
     if has_gaps && !is_whole {
         return vec![Some(Doubt::Gaps); group.len()];
     }
-    if is_full && (follows || is_whole) {
+    // Ranks of two or three are chance, and ranks of a part mean nothing.
+    let differs = |(source, wanted, _): &(&Variable, &Variable, f64)| source.numbers != wanted.numbers;
+    let is_chance =
+        group.len() < all_have.len().max(all_want.len()) || group.len() <= FEW && pairs.iter().any(differs);
+    if is_full && (follows && !is_chance || is_whole) {
         return vec![None; group.len()];
     }
     // A constant explains one pair as well as a rule does.
@@ -230,6 +254,6 @@ fn incoherent(
     explained.iter().map(|is| (share < EXPLAINED || !is).then_some(Doubt::NoRule)).collect()
 }
 
-fn number(slot: &crate::suggest::slot::Slot, variable: &crate::suggest::side::Variable) -> Option<u64> {
+fn number(slot: &Slot, variable: &Variable) -> Option<u64> {
     variable.numbers.get(slot.at).copied()
 }

@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::suggest::assignment::Scores;
 use crate::suggest::pool::Pool;
-use crate::suggest::problem::Problem;
+use crate::suggest::problem::{Match, Problem};
 use crate::suggest::side::Variable;
 use crate::suggest::slot::Slot;
-use crate::suggest::variables::Match;
 
 /// The evidence of sure pairs.
 #[derive(Default)]

@@ -75,7 +75,8 @@ impl Side {
         let texts: Vec<&str> = templates.keys().into_iter().map(String::as_str).collect();
         let group = |members: Vec<usize>| {
             let text = members.first().map_or("", |at| texts[variables[*at].template]);
-            let slots = Slot::all(&members, &variables, |at| counters.is_whole(text, at));
+            let numbers: Vec<&[u64]> = members.iter().map(|at| variables[*at].numbers.as_slice()).collect();
+            let slots = Slot::all(&numbers, |at| counters.is_whole(text, at));
             Group { members, slots, meaning: Meaning::of(text) }
         };
         let grouped = |of: fn(&Variable) -> usize, count| {

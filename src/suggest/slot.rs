@@ -2,8 +2,6 @@
 
 use std::rc::Rc;
 
-use crate::suggest::side::{Group, Variable};
-
 /// A number of a template that differs between its members.
 #[derive(Clone, Debug)]
 pub(crate) struct Slot {
@@ -16,16 +14,12 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
-    /// Finds the slots of a group. A number that only repeats another, as in `conv2/conv2_1`, is none.
-    pub(crate) fn all(
-        members: &[usize],
-        variables: &[Variable],
-        is_whole: impl Fn(usize) -> bool,
-    ) -> Vec<Self> {
-        let count = members.first().map_or(0, |at| variables[*at].numbers.len());
+    /// Finds the slots of a group by the numbers of its members. A number that only repeats another, as in `conv2/conv2_1`, is none.
+    pub(crate) fn all(members: &[&[u64]], is_whole: impl Fn(usize) -> bool) -> Vec<Self> {
+        let count = members.first().map_or(0, |numbers| numbers.len());
         let mut slots: Vec<(Self, Vec<usize>)> = Vec::new();
         for at in 0..count {
-            let column = || members.iter().map(|member| variables[*member].numbers[at]);
+            let column = || members.iter().map(|numbers| numbers[at]);
             let mut values: Vec<u64> = column().collect();
             values.sort_unstable();
             values.dedup();
@@ -42,8 +36,8 @@ impl Slot {
     }
 
     /// Returns the rank of a variable's number.
-    pub(crate) fn rank(&self, variable: &Variable) -> Option<usize> {
-        self.values.binary_search(variable.numbers.get(self.at)?).ok()
+    pub(crate) fn rank(&self, numbers: &[u64]) -> Option<usize> {
+        self.values.binary_search(numbers.get(self.at)?).ok()
     }
 }
 
@@ -61,22 +55,22 @@ pub(crate) struct SlotMap {
 impl SlotMap {
     /// Pairs slots with the same number of values: the same values first, then the nearest position. `None` if there is
     /// nothing to pair.
-    pub(crate) fn new(have: &Group, want: &Group) -> Option<Self> {
+    pub(crate) fn new(have: &[Slot], want: &[Slot]) -> Option<Self> {
         let mut pairs: Vec<(Slot, Slot)> = Vec::new();
-        for wanted in &want.slots {
-            let free = have.slots.iter().filter(|slot| {
+        for wanted in want {
+            let free = have.iter().filter(|slot| {
                 slot.values.len() == wanted.values.len() && pairs.iter().all(|(used, _)| used.at != slot.at)
             });
             let best = free.min_by_key(|slot| (slot.values != wanted.values, slot.at.abs_diff(wanted.at)));
             pairs.extend(best.map(|slot| (slot.clone(), wanted.clone())));
         }
-        let coverage = pairs.len() as f64 / want.slots.len() as f64;
+        let coverage = pairs.len() as f64 / want.len() as f64;
         let is_certain = pairs.iter().all(|(a, b)| a.values == b.values || a.is_whole && b.is_whole);
         (!pairs.is_empty()).then_some(Self { pairs, coverage, is_certain })
     }
 
     /// Returns the share of the pairs in which two variables have the same rank.
-    pub(crate) fn agreement(&self, source: &Variable, wanted: &Variable) -> f64 {
+    pub(crate) fn agreement(&self, source: &[u64], wanted: &[u64]) -> f64 {
         let same =
             self.pairs.iter().filter(|(a, b)| a.rank(source).is_some() && a.rank(source) == b.rank(wanted));
         same.count() as f64 / self.pairs.len() as f64

@@ -4,9 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use crate::suggest::doubt::{Doubt, doubts};
 use crate::suggest::orientation::Witnesses;
-use crate::suggest::problem::Problem;
+use crate::suggest::problem::{Match, Problem};
 use crate::suggest::side::Side;
-use crate::suggest::variables::{Match, assign};
+use crate::suggest::variables::assign;
 use crate::suggest::{Change, Confidence, Item, Pair, Suggestion, template};
 
 /// A pair with its reason, or the doubt about it.
@@ -160,6 +160,7 @@ impl Doubt {
             Self::Gaps => {
                 "the numbers differ and are not consecutive, so their order may mean other variables"
             }
+            Self::CloserName => "a variable without a pair has a closer name",
             Self::OtherWords => {
                 "the names differ in a word that both sides know, and others of this shape are left over"
             }

@@ -79,16 +79,16 @@ fn members(problem: &Problem<'_>, have: usize, want: usize, is_whole: bool) -> O
     if a.members.len() != b.members.len() || a.slots.len() != b.slots.len() {
         return None;
     }
-    let map = SlotMap::new(a, b);
+    let map = SlotMap::new(&a.slots, &b.slots);
     let pairs = map.as_ref().map_or(&[][..], |map| &map.pairs);
     let is_certain = is_whole || map.as_ref().is_none_or(|map| map.is_certain);
     if pairs.len() != b.slots.len() || !is_certain {
         return None;
     }
     let sources = &problem.have.variables;
-    let old = |at: usize| pairs.iter().map(|(slot, _)| slot.rank(&sources[at])).collect::<Vec<_>>();
+    let old = |at: usize| pairs.iter().map(|(slot, _)| slot.rank(&sources[at].numbers)).collect::<Vec<_>>();
     let wanted = &problem.want.variables;
-    let new = |at: usize| pairs.iter().map(|(_, slot)| slot.rank(&wanted[at])).collect::<Vec<_>>();
+    let new = |at: usize| pairs.iter().map(|(_, slot)| slot.rank(&wanted[at].numbers)).collect::<Vec<_>>();
     let by_rank: HashMap<_, usize> = a.members.iter().map(|at| (old(*at), *at)).collect();
     let found = b.members.iter().map(|at| {
         let source = *by_rank.get(&new(*at))?;

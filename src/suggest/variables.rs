@@ -8,18 +8,9 @@ use crate::suggest::change::cost;
 use crate::suggest::leaf_role;
 use crate::suggest::learned::Learned;
 use crate::suggest::pool::Pool;
-use crate::suggest::problem::Problem;
+use crate::suggest::problem::{Match, Problem};
 use crate::suggest::side::Side;
 use crate::suggest::slot::SlotMap;
-
-/// A pair of variables, by their indexes in the two sides.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Match {
-    pub(crate) have: usize,
-    pub(crate) want: usize,
-    /// The loss of score without the pair.
-    pub(crate) margin: f64,
-}
 
 /// The pairs of variables, and what was left out.
 pub(crate) struct Assigned {
@@ -129,8 +120,8 @@ fn by_words(problem: &Problem<'_>, a: usize, b: usize) -> f64 {
 fn slot_map(problem: &Problem<'_>, a: usize, b: usize) -> Option<SlotMap> {
     let (have, want) = (problem.have, problem.want);
     let of_templates =
-        SlotMap::new(&have.templates[have.template_of(a)], &want.templates[want.template_of(b)]);
-    let of_modules = SlotMap::new(&have.modules[a], &want.modules[b]);
+        SlotMap::new(&have.templates[have.template_of(a)].slots, &want.templates[want.template_of(b)].slots);
+    let of_modules = SlotMap::new(&have.modules[a].slots, &want.modules[b].slots);
     match (of_templates, of_modules) {
         (Some(one), Some(other)) => Some(if other.coverage > one.coverage { other } else { one }),
         (one, other) => one.or(other),
@@ -145,7 +136,7 @@ fn by_numbers(problem: &Problem<'_>, (j, i): (usize, usize), map: Option<&SlotMa
     match map {
         Some(map) => {
             let trust = if map.is_certain { 1.0 } else { 0.5 };
-            NUMBERS * map.coverage * map.agreement(source, wanted) * trust
+            NUMBERS * map.coverage * map.agreement(&source.numbers, &wanted.numbers) * trust
         }
         None if new == 0 && old == 0 => NUMBERS * 0.5,
         None if new <= old + 2 && (new > 1 || old < 2) => {
@@ -159,7 +150,6 @@ fn by_numbers(problem: &Problem<'_>, (j, i): (usize, usize), map: Option<&SlotMa
 /// Returns the number of values that both have, in any order.
 fn common(a: &[u64], b: &[u64]) -> usize {
     let mut rest = b.to_vec();
-    let mut take =
-        |number: &u64| rest.iter().position(|other| other == number).map(|at| rest.swap_remove(at));
+    let take = |number: &u64| rest.iter().position(|other| other == number).map(|at| rest.swap_remove(at));
     a.iter().filter_map(take).count()
 }
