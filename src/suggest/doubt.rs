@@ -29,6 +29,8 @@ pub(crate) enum Doubt {
     CloserName,
     /// The names contradict each other, and both sides have variables of this shape left.
     OtherWords,
+    /// Most other variables of a scope with a number come from another scope.
+    OtherScope,
     /// The weights that the two belong to are no sure pair.
     OtherWeight,
     /// Nothing shows if the matrix is transposed.

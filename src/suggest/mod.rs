@@ -20,6 +20,7 @@ pub(crate) mod map;
 mod merge;
 pub(crate) mod missing_name;
 mod name_system;
+mod numbered_scope;
 mod ops;
 mod orientation;
 pub(crate) mod pair;

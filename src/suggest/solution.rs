@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::suggest::doubt::{Doubt, doubts};
+use crate::suggest::numbered_scope::contradictions;
 use crate::suggest::orientation::Witnesses;
 use crate::suggest::problem::{Match, Problem};
 use crate::suggest::side::Side;
@@ -39,6 +40,7 @@ pub(crate) fn solve((have, old): (&[Item], &[String]), (want, new): (&[Item], &[
     for at in &assigned.untried {
         pairs[wanted.variables[*at].item].reason = "not compared: too many variables have this shape".into();
     }
+    check_scopes(&problem, old, new, &mut found);
     check_owners(&problem, have, want, &mut found);
     let changes = orient(&problem, have, want, &mut found);
     for (found, change) in found.into_iter().zip(changes) {
@@ -106,6 +108,21 @@ fn by_template(problem: &Problem<'_>, members: template::Members) -> Vec<Found> 
     members.into_iter().map(found).collect()
 }
 
+/// Doubts each pair that contradicts most others of a scope with a number. Sure pairs have two votes.
+fn check_scopes(problem: &Problem<'_>, old: &[String], new: &[String], found: &mut [Found]) {
+    let named = |found: &Found| {
+        let (source, wanted) =
+            (&problem.have.variables[found.pair.have], &problem.want.variables[found.pair.want]);
+        (old[source.item].as_str(), new[wanted.item].as_str(), 1 + usize::from(found.verdict.is_ok()))
+    };
+    let pairs: Vec<_> = found.iter().map(named).collect();
+    for (found, contradicts) in found.iter_mut().zip(contradictions(&pairs)) {
+        if contradicts && found.verdict.is_ok() {
+            found.verdict = Err(Doubt::OtherScope);
+        }
+    }
+}
+
 /// Doubts each pair of states whose weights are no sure pair.
 fn check_owners(problem: &Problem<'_>, have: &[Item], want: &[Item], found: &mut [Found]) {
     let items = |pair: &Match| {
@@ -164,6 +181,7 @@ impl Doubt {
             Self::OtherWords => {
                 "the names differ in a word that both sides know, and others of this shape are left over"
             }
+            Self::OtherScope => "most others of its scope come from another one",
             Self::OtherWeight => "the weights that they belong to are no sure pair",
             Self::Orientation => {
                 "orientation unknown: the matrix is square, and no other shows if it is transposed"
