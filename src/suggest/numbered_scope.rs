@@ -1,7 +1,7 @@
 //! The agreement of pairs about scopes with a number: if nearly all variables of `layer.3` come from `layer_3`, one from
 //! `layer_4` is a mistake. It happens where both sides lack variables, so that the order of a form is shifted.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// The least number of votes for a scope that say something.
 const VOTES: usize = 3;
@@ -16,7 +16,8 @@ type Votes<'n> = HashMap<&'n str, HashMap<String, HashMap<&'n str, usize>>>;
 
 /// Returns for each pair of names whether it contradicts most pairs of one of its scopes. Each pair has a weight.
 pub(crate) fn contradictions(pairs: &[(&str, &str, usize)]) -> Vec<bool> {
-    let scopes: Vec<_> = pairs.iter().map(|(old, new, _)| (scopes(old), scopes(new))).collect();
+    let (old, new) = (counting(pairs.iter().map(|pair| pair.0)), counting(pairs.iter().map(|pair| pair.1)));
+    let scopes: Vec<_> = old.into_iter().zip(new).collect();
     let (mut forth, mut back) = (Votes::new(), Votes::new());
     for ((old, new), (.., weight)) in scopes.iter().zip(pairs) {
         vote(&mut forth, new, old, *weight);
@@ -24,6 +25,20 @@ pub(crate) fn contradictions(pairs: &[(&str, &str, usize)]) -> Vec<bool> {
     }
     let (forth, back) = (meanings(forth), meanings(back));
     scopes.iter().map(|(old, new)| contradicts(&forth, new, old) || contradicts(&back, old, new)).collect()
+}
+
+/// Returns the scopes of each name, without those whose number is the same in all names.
+fn counting<'n>(names: impl Iterator<Item = &'n str>) -> Vec<Vec<Scope<'n>>> {
+    let mut all: Vec<_> = names.map(scopes).collect();
+    let mut first = HashMap::new();
+    let mut count = HashSet::new();
+    for (scope, form) in all.iter().flatten() {
+        if first.entry(form.clone()).or_insert(*scope) != scope {
+            count.insert(form.clone());
+        }
+    }
+    all.iter_mut().for_each(|scopes| scopes.retain(|(_, form)| count.contains(form)));
+    all
 }
 
 /// Returns the scopes of a name.
