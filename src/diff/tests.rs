@@ -109,7 +109,7 @@ fn each_difference_has_a_section() {
         variable("same", Dtype::Float32, &[2, 3]),
         variable("dtype", Dtype::Float32, &[4]),
         variable("shape", Dtype::Float32, &[10, 4]),
-        variable("only_have", Dtype::Float32, &[7]),
+        variable("only_have", Dtype::Float32, &[8]),
         variable("same/Adam", Dtype::Float32, &[2, 3]),
         variable("same/ExponentialMovingAverage", Dtype::Float32, &[2, 3]),
         variable("global_step", Dtype::Int64, &[]),

@@ -103,7 +103,7 @@ pub(crate) fn first_sound<C, T>(
     Err(first.expect("there is a candidate"))
 }
 
-/// Adds to an error about damage the checkpoint and another step that has sound values. `several` says that the error is
+/// Adds the checkpoint to an error, and to one about damage another step that has sound values. `several` says that the error is
 /// about one checkpoint of a directory, so that the flags need a command of their own.
 pub(crate) fn advised(
     error: TransformError,
@@ -111,9 +111,17 @@ pub(crate) fn advised(
     directory: &Arc<Directory>,
     several: bool,
 ) -> TransformError {
-    let TransformError::Damaged(mut damaged) = error else { return error };
     let prefix = &checkpoint.prefix;
-    damaged.path = prefix.path().display().to_string();
+    let path = prefix.path().display().to_string();
+    let mut damaged = match error {
+        TransformError::Damaged(damaged) => damaged,
+        TransformError::Like(mut mismatch) => {
+            mismatch.source = path;
+            return TransformError::Like(mismatch);
+        }
+        error => return error,
+    };
+    damaged.path = path;
     let lost = (&checkpoint.catalog, damaged.variables.as_slice());
     let step = source::other_step(directory, &prefix.stem, lost);
     damaged.other_step = step.map(|step| step.display().to_string());

@@ -123,10 +123,6 @@ fn flag(rule: &Rule) -> Flag {
     match (rule.from.as_slice(), rule.to.as_slice()) {
         ([Piece::Text(prefix), Piece::Rest], [Target::Rest]) => Flag::StripPrefix(prefix.clone()),
         ([Piece::Rest], [Target::Text(prefix), Target::Rest]) => Flag::AddPrefix(prefix.clone()),
-        _ => {
-            // The first `=` that is not escaped ends the pattern.
-            let from = rule.pattern().replace('=', "\\=");
-            Flag::Rename(format!("{from}={}", rule.target(|_| String::new())))
-        }
+        _ => Flag::Rename(format!("{}={}", rule.pattern(), rule.target(|_| String::new()))),
     }
 }

@@ -2,6 +2,7 @@
 //! language.
 
 pub(crate) mod changes;
+pub(crate) mod like_help;
 pub(crate) mod missing_name;
 pub(crate) mod page;
 pub(crate) mod reference;

@@ -7,8 +7,12 @@ use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::cli::error::ParseError;
+use crate::cli::output::like_help::like_help;
 use crate::map::diagnostic::Errors;
+use crate::mounted_source;
 use crate::remap::plan::MapMismatch;
+use crate::transform::TransformError;
+use crate::transform::like::LikeMismatch;
 
 /// Prints an error and its causes. The errors of a map have their own layout.
 pub(crate) fn error(error: &anyhow::Error) {
@@ -16,6 +20,8 @@ pub(crate) fn error(error: &anyhow::Error) {
         Some(text) => say(text),
         None => say(format_args!("{}: {error:#}", styled(BAD, "error"))),
     }
+    let mismatch = error.chain().find_map(like_mismatch);
+    mismatch.iter().flat_map(|mismatch| like_help(mismatch)).for_each(say);
 }
 
 /// Prints a warning.
@@ -31,6 +37,21 @@ pub(crate) fn warning(text: impl Display) {
 /// Prints a line on standard error. A failure is ignored, so that the program continues if standard error is closed.
 pub(crate) fn say(line: impl Display) {
     let _ = writeln!(anstream::stderr(), "{line}");
+}
+
+/// Returns the error that a checkpoint is not like WANTED. The errors around it show it as their own text, and are not
+/// its causes.
+fn like_mismatch<'e>(cause: &'e (dyn std::error::Error + 'static)) -> Option<&'e LikeMismatch> {
+    let of_transform = |error: &'e TransformError| match error {
+        TransformError::Like(mismatch) => Some(mismatch),
+        _ => None,
+    };
+    let outer = cause.downcast_ref::<mounted_source::Error>();
+    let transform = || cause.downcast_ref::<TransformError>().and_then(of_transform);
+    match outer {
+        Some(mounted_source::Error::Transform(error)) => of_transform(error),
+        _ => transform().or_else(|| cause.downcast_ref::<LikeMismatch>()),
+    }
 }
 
 /// Returns the text of a map's errors in colors, or `None` for other errors. The stream removes the colors if it is

@@ -164,6 +164,6 @@ fn several_missing_names_are_given_together() {
 
 #[test]
 fn names_with_signs_of_the_map_language_are_escaped() {
-    is_sure(&["a*{b}=c/x/k"], &["q=$1*/x/k"], r#"Rename("a\\*\\{b\\}\\=c/**=q=\\$1\\*/**")"#);
+    is_sure(&["a*{b}=c/x/k"], &["q=$1*/x/k"], r#"Rename("a\\*\\{b\\}\\=c/**=q\\=\\$1\\*/**")"#);
     is_sure(&["--a b/x/k", "--a b/y/k"], &["'; touch x; '/x/k"], r#"Rename("--a b/**='; touch x; '/**")"#);
 }

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use crate::dtype::Dtype;
 use crate::name::{flag, near_names};
+use crate::tensor::Shape;
 use crate::transform::like::advice;
 use crate::transform::like::advice::Described;
 use crate::transform::like::problem::{Fitting, Problem};
@@ -17,6 +19,8 @@ pub struct LikeMismatch {
     has_values: bool,
     problems: Vec<Problem>,
     advice: Box<Advice>,
+    /// The source, as a command names it. It may be empty.
+    pub(crate) source: String,
 }
 
 /// The flags that may help.
@@ -32,7 +36,12 @@ struct Advice {
     fresh: String,
     /// The flags that convert the variables of another dtype.
     casts: Vec<String>,
+    /// The source's weights without a match, and those of WANTED.
+    unmatched: [Vec<Unmatched>; 2],
 }
+
+/// A weight without a match, by the name that a map can use.
+pub(crate) type Unmatched = (String, Dtype, Shape);
 
 /// The maximum number of missing variables that get suggestions.
 const NEAREST: usize = 20;
@@ -135,8 +144,8 @@ const KINDS: &[Kind] = &[
 
 impl LikeMismatch {
     pub(crate) fn new(wanted: &str, total: usize, has_values: bool) -> Self {
-        let (problems, advice) = Default::default();
-        Self { wanted: wanted.to_owned(), total, has_values, problems, advice }
+        let (problems, advice, source) = Default::default();
+        Self { wanted: wanted.to_owned(), total, has_values, problems, advice, source }
     }
 
     pub(crate) fn push(&mut self, problem: Problem) {
@@ -175,6 +184,8 @@ impl LikeMismatch {
         (unused, have): (&[Described<'_>], &[&str]),
         (missing, all): (&[Described<'_>], &[&str]),
     ) {
+        let owned = |(name, dtype, shape): &Described<'_>| ((*name).to_owned(), *dtype, (*shape).clone());
+        self.advice.unmatched = [unused, missing].map(|side| side.iter().map(owned).collect());
         let rename = advice::rename(unused, missing);
         self.advice.rename = rename.map(|((name, value), count)| (flag(name, &value), count));
         self.advice.patterns =
@@ -191,6 +202,18 @@ impl LikeMismatch {
             let fitting: Vec<_> = fitting.map(|(name, ..)| name.as_bytes()).collect();
             *nearest = near_names(&name.to_string(), &fitting);
         }
+    }
+
+    /// Returns WANTED, as a command names it.
+    pub(crate) fn wanted(&self) -> &str {
+        &self.wanted
+    }
+
+    /// Returns the weights of the source and of WANTED without a match, unless one rename matches all of the latter.
+    pub(crate) fn unmatched(&self) -> Option<&[Vec<Unmatched>; 2]> {
+        let [_, missing] = &self.advice.unmatched;
+        let renamed = self.advice.rename.as_ref().map_or(0, |(_, count)| *count);
+        (renamed < missing.len()).then_some(&self.advice.unmatched)
     }
 
     /// Returns the flags that leave out the variables of another shape, and take WANTED's values instead.

@@ -138,7 +138,8 @@ impl Args {
             let report = remap::apply(map, &mut checkpoint.catalog)?;
             salvage.finish(map, &report, &mut checkpoint.catalog).iter().for_each(warning);
             let mut warnings = Vec::new();
-            let likeness = transform.fit(&mut checkpoint.catalog, &mut warnings)?;
+            let likeness =
+                transform.fit(&mut checkpoint.catalog, &mut warnings).map_err(TransformError::from)?;
             warnings.iter().try_for_each(|what| writeln!(page, "warning: {what}"))?;
             let summary = likeness.map(|likeness| self.map.summary(&likeness)).unwrap_or_default();
             summary.iter().try_for_each(|line| page.line(PLAIN, 4, line))?;
