@@ -68,8 +68,14 @@ pub(crate) fn doubts(problem: &Problem<'_>, settled: &[Match], assigned: &Assign
             doubts[*at] = doubts[*at].take().or(doubt);
         }
     }
-    let is_alone = |pair: &Match| alone.contains(&(pair.have, pair.want));
-    matches.iter().zip(&mut doubts).filter(|(pair, _)| is_alone(pair)).for_each(|(_, doubt)| *doubt = None);
+    let sources = settled.iter().chain(matches).map(|pair| (pair.want, pair.have)).collect();
+    for (pair, doubt) in matches.iter().zip(&mut doubts) {
+        // Against words that disagree, one shape that no other variable has is not enough.
+        let is_about_words = matches!(doubt, Some(Doubt::NothingInCommon | Doubt::OtherWords));
+        if alone.contains(&(pair.have, pair.want)) && (!is_about_words || is_layer(problem, &sources, pair)) {
+            *doubt = None;
+        }
+    }
     settle_layers(problem, settled, matches, &mut doubts);
     doubts
 }
@@ -107,6 +113,18 @@ fn is_only_one(problem: &Problem<'_>, pair: &Match) -> bool {
         part(problem.want, **other) == role && problem.fits.change(pair.have, **other).is_some()
     });
     role.is_some() && role == part(problem.have, pair.have) && of_have.count() == 1 && of_want.count() == 1
+}
+
+/// Returns true if a pair is one of several that together make one layer of another.
+fn is_layer(problem: &Problem<'_>, sources: &HashMap<usize, usize>, pair: &Match) -> bool {
+    let (source, layer) =
+        (problem.have.variables[pair.have].parent, problem.want.variables[pair.want].parent);
+    let is_of_source =
+        |want: &usize| sources.get(want).is_some_and(|have| problem.have.variables[*have].parent == source);
+    let members = &problem.want.parents[layer];
+    members.len() > 1
+        && members.len() == problem.have.parents[source].len()
+        && members.iter().all(is_of_source)
 }
 
 /// Returns the pairs whose shapes no other variable has, so that no number can mean another one.
