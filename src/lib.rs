@@ -14,6 +14,8 @@
 //!   opens files through a directory's descriptor and through [source_file], which detects changes.
 //! * [transform] applies what the flags ask for, in order: overlays, the map, the kind of checkpoint, `--like`. [map] is the
 //!   language, [remap] applies it to a catalog, [op] computes new values, [graph] edits object graphs.
+//! * `suggest`, `diff`, `failure` and `doctor` look at catalogs, texts and files, and find the flags for a transform. They change
+//!   nothing.
 //! * [view] lays extents out as files. It reads no data.
 //! * [tree] names the files, and the kernel adapter `fuse` serves them. They know names and extents, and nothing about tensors.
 //! * [mounted_source] joins these rooms: it holds a source directory open, and opens and transforms a checkpoint when the tree

@@ -41,6 +41,7 @@ documents! {
     every_session_about_overlays_prints_what_is_shown: "docs/overlays.md", 4;
     every_session_about_exports_prints_what_is_shown: "docs/export.md", 4;
     every_session_about_performance_prints_what_is_shown: "docs/performance.md", 2;
+    every_session_about_repair_prints_what_is_shown: "docs/repair.md", 10;
     every_session_about_troubleshooting_prints_what_is_shown: "docs/troubleshooting.md", 8;
 }
 
