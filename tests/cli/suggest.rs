@@ -144,7 +144,7 @@ const HOSTILE: &[&str] = &[
     "a/-rf/w",
     "a/{i:int}*\\/w",
     "a/x=y/w",
-    "a/\"#\"/w",
+    "a/\"#quoted\"/w",
     "a/\u{1b}[2J/w",
 ];
 
