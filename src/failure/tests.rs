@@ -2,9 +2,12 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Texts that TensorFlow, Keras and PyTorch print, each with the id of its row and a captured part.
+/// A text, the id of its row, and captured parts.
+type Sample = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
+
+/// Texts that TensorFlow, Keras and PyTorch print.
 #[rustfmt::skip]
-const SAMPLES: &[(&str, &str, &[(&str, &str)])] = &[
+const SAMPLES: &[Sample] = &[
     ("NotFoundError: {{function_node __wrapped__RestoreV2}} Key net/dense/bias not found in checkpoint [Op:RestoreV2]", "missing-key", &[("key", "net/dense/bias")]),
     ("Key a\nb not found in checkpoint", "missing-key", &[("key", "a\nb")]),
     ("Key net/'; touch x; ' not found in checkpoint [Op:RestoreV2]", "missing-key", &[("key", "net/'; touch x; '")]),

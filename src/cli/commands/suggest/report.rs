@@ -42,7 +42,9 @@ fn summary<W: Write>(suggested: &Suggested, page: &mut Page<W>) -> io::Result<()
         count => counted(count, "rule"),
     };
     let style = if sure == want.len() { GOOD } else { ODD };
-    page.line(style, 2, &format!("{sure} of {} are sure; {rules}", counted(want.len(), "wanted variable")))
+    let are = if want.len() == 1 { "is" } else { "are" };
+    let wanted = counted(want.len(), "wanted variable");
+    page.line(style, 2, &format!("{sure} of {wanted} {are} sure; {rules}"))
 }
 
 fn rules<W: Write>(suggested: &Suggested, page: &mut Page<W>) -> io::Result<()> {
