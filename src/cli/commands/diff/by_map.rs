@@ -40,7 +40,10 @@ pub(crate) fn by_map(sides: &Sides<'_>, have: &Listing, want: &Listing, least: u
         return None;
     }
     let (old, new) = (argument(sides.have), argument(sides.want));
-    let line = format!("ckptfs suggest {old} {new} -o fix.toml && {} --map fix.toml", command(&old));
+    // A mount shows a legacy file in its own layout, if nothing else is asked for.
+    let is_legacy = is_file && sides.have.extension().is_some_and(|end| end == "h5");
+    let layout = if is_legacy && cfg!(feature = "fuse") { " --h5-layout keras3" } else { "" };
+    let line = format!("ckptfs suggest {old} {new} -o fix.toml && {} --map fix.toml{layout}", command(&old));
     let python = is_file.then(|| load_weights(sides.have)).flatten();
     let is_plain = printable(line.as_bytes()).replace("\\\\", "\\") == line;
     is_plain.then(|| ByMap { line, python, restored: (sure, found.pairs.len()) })

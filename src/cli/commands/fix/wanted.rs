@@ -42,16 +42,18 @@ fn compared(case: &Case, wanted: &Path) -> Answer {
     let diff = Diff::new(&have.catalog, &want.catalog);
     let sides = Sides { have: source, want: wanted, map: &case.map };
     let tried = commands(&sides, &diff, &have, &want);
-    let least = tried.iter().map(|tried| tried.restored.0).max().unwrap_or(0);
-    if let Some(ByMap { line, python, .. }) = by_map(&sides, &have, &want, least).filter(|_| !diff.is_fit()) {
-        let mends = [Mend::Command(line)].into_iter().chain(python.map(Mend::Python));
-        return Answer { evidence: evidence(&diff), mends: mends.collect(), ..Answer::default() };
-    }
     let conditions: Vec<_> = tried.iter().filter(|tried| tried.remark.starts_with("if ")).collect();
     let is_choice =
         conditions.len() > 1 || conditions.iter().any(|tried| has_twin(&tried.map, &want.catalog));
     let found: Vec<_> = tried.iter().map(|tried| mended(case, tried, is_choice)).collect();
     let mended = if found.is_empty() { inferred(case, wanted, &diff).into_iter().collect() } else { found };
+    let least = tried.iter().map(|tried| tried.restored.0).max();
+    let is_open = !diff.is_fit() && (mended.is_empty() || least.is_some());
+    let by_map = by_map(&sides, &have, &want, least.unwrap_or(0)).filter(|_| is_open);
+    if let Some(ByMap { line, python, .. }) = by_map {
+        let mends = [Mend::Command(line)].into_iter().chain(python.map(Mend::Python));
+        return Answer { evidence: evidence(&diff), mends: mends.collect(), ..Answer::default() };
+    }
     let look = Mend::Command(format!("ckptfs diff {} {}", word(source), word(wanted)));
     let fits = diff.is_equal();
     Answer { evidence: evidence(&diff), mended, mends: vec![look], is_open: !fits, ..Answer::default() }
