@@ -461,6 +461,21 @@ def test_the_calls_for_a_checkpoint_of_a_trained_model(tmp_path, library):
     assert ("Keras 3" if library is keras else "Keras 2") in doctor(prefix, code=0)["contents"].evidence
 
 
+@mended(53)
+@both
+def test_averages_of_keras_are_put_into_the_model_by_the_printed_line(tmp_path, library):
+    adam = lambda: library.optimizers.Adam(0.1, use_ema=True, ema_momentum=0.5)
+    old, new = trained(sequential(library, [6, 3]), adam(), steps=3), trained(sequential(library, [6, 3], seed=2), adam())
+    averages = [average.numpy() for average in old.optimizer._model_variables_moving_average]
+    prefix = old.save(tmp_path / "ckpt")
+    new.restore(prefix)
+    assert all(same(a, b) for a, b in zip(new.model.get_weights(), old.model.get_weights(), strict=True))
+    exec(doctor(prefix, code=0)["averages"].python(), {"model": new.model, "optimizer": new.optimizer})
+    assert all(same(a, b) for a, b in zip(new.model.get_weights(), averages, strict=True))
+    without = trained(sequential(library, [6, 3]), library.optimizers.Adam(0.1)).save(tmp_path / "without")
+    assert "averages" not in doctor(without, code=0)
+
+
 @both
 def test_the_calls_for_a_checkpoint_whose_root_is_the_model(tmp_path, library):
     old, new = sequential(library, [6, 3]), sequential(library, [6, 3], seed=2)

@@ -10,7 +10,6 @@ MENDED, CHOSEN = {}, {}
 # The rows that no command mends, and why.
 EXPLAINED = {
     6: "nothing is wrong: a checkpoint of objects does not contain the names of layers that changed",
-    53: "the averages of Keras are a list without names: only their order says which weight each belongs to, so the user renames them",
     54: "nothing is wrong: the state file names the latest of many checkpoints",
     55: "nothing is wrong: shards and partitions are read as one checkpoint",
     57: "the values are not in the file: the model was not built when it was saved; the printed line saves it again",
