@@ -46,7 +46,7 @@ pub(crate) fn by_map(sides: &Sides<'_>, have: &Listing, want: &Listing, least: u
     let line = format!("ckptfs suggest {old} {new} -o fix.toml && {} --map fix.toml{layout}", command(&old));
     let python = is_file.then(|| load_weights(sides.have)).flatten();
     let is_plain = printable(line.as_bytes()).replace("\\\\", "\\") == line;
-    is_plain.then(|| ByMap { line, python, restored: (sure, found.pairs.len()) })
+    is_plain.then_some(ByMap { line, python, restored: (sure, found.pairs.len()) })
 }
 
 fn command(have: &str) -> String {
