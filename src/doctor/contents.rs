@@ -18,7 +18,10 @@ use crate::transform::like::role::roles;
 pub(super) fn examine(checkpoint: &Checkpoint) -> Vec<Finding> {
     match bare(checkpoint) {
         Some(bare) => vec![bare],
-        None => vec![contents(checkpoint), restore_calls::of(checkpoint)],
+        None => {
+            let notes = [contents(checkpoint), restore_calls::of(checkpoint)];
+            notes.into_iter().chain(averages(&checkpoint.catalog)).collect()
+        }
     }
 }
 
@@ -59,6 +62,24 @@ fn contents(checkpoint: &Checkpoint) -> Finding {
         catalog.len()
     );
     finding("contents", evidence, Vec::new())
+}
+
+/// The list of averages that an optimizer of Keras has with `use_ema=True`.
+const AVERAGES: &str = "_model_variables_moving_average";
+
+/// Returns the note about averages that an optimizer of Keras keeps.
+fn averages(catalog: &Catalog) -> Option<Finding> {
+    let nodes = &catalog.graph()?.objects().nodes;
+    let mut children = nodes.iter().flat_map(|node| &node.children);
+    let list = children.find(|child| child.local_name.as_str() == AVERAGES)?;
+    let count = nodes.get(list.node).map_or(0, |list| list.children.len());
+    let evidence = format!(
+        "The optimizer keeps averages of {} (use_ema=True). A restore gives the weights themselves, not the averages. The line \
+         below puts the averages into the model, after an optimizer with use_ema=True was restored too.",
+        counted(count, "variable")
+    );
+    let line = "optimizer.finalize_variable_values(model.trainable_variables)";
+    (count > 0).then(|| finding("averages", evidence, vec![Mend::Python(line.into())]))
 }
 
 /// Returns the optimizers whose state is in a checkpoint: their classes, or the names of their values.

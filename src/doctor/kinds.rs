@@ -77,6 +77,7 @@ pub(crate) const KINDS: &[Kind] = &[
     kind("no-weights", Error, "the checkpoint has no weights, so restoring it changes nothing"),
     kind("contents", Note, "the kind, the writer and the size of a checkpoint"),
     kind("restore-calls", Note, "the calls that restore the checkpoint, and those that do not"),
+    kind("averages", Note, "an optimizer keeps averages of the weights, and a restore gives the weights themselves"),
     // The values, with --data.
     kind("values-damaged", Error, "the bytes of variables do not match their checksums"),
     kind("not-finite", Warning, "variables hold NaN or infinity"),

@@ -224,7 +224,7 @@ pub(crate) const ROWS: &[Row] = &[
         r"Unrecognized keyword arguments passed to (?P<layer>\w+)",
         "the file was written by another version of Keras; the weights fit a model that the program builds")),
     // Calls.
-    row(("no-manager-restore", Program("checkpoint.restore(manager.latest_checkpoint), or manager.restore_or_initialize()"), "'CheckpointManager' object has no attribute 'restore'",
+    row(("no-manager-restore", Program("checkpoint.restore(manager.latest_checkpoint)  # or manager.restore_or_initialize()"), "'CheckpointManager' object has no attribute 'restore'",
         r"'CheckpointManager' object has no attribute 'restore'",
         "a CheckpointManager has no restore")),
 ];

@@ -138,6 +138,32 @@ fn a_report_ends_with_a_line_that_was_tried() {
 }
 
 #[test]
+fn what_flags_cannot_do_is_a_map_that_the_first_line_writes() {
+    let bundle = |dims: &[u64]| zeros(zeros(Bundle::new(), "out/kernel", dims), "out/bias", &[4]);
+    let pair = Pair::new(bundle(&[3, 4]), bundle(&[4, 3]));
+    let report = pair.json(&[]);
+    let first = &report["commands"][0];
+    let line = first["command"].as_str().unwrap();
+    assert!(line.starts_with("ckptfs suggest have want -o fix.toml && "), "{report}");
+    assert_eq!(first["restored"], 2);
+    // A check in place of the mount.
+    let script = format!(
+        "ckptfs() {{ case $1 in mount) shift 3; {CKPTFS} check have \"$@\";; *) {CKPTFS} \"$@\";; esac; }}\n{line}"
+    );
+    let run = Command::new("sh").current_dir(&pair.0).args(["-c", &script]).output().unwrap();
+    assert!(run.status.success(), "{line}: {}", stderr(&run));
+    assert!(
+        stdout(&run).contains("out/kernel [3, 4] float32 -> out/kernel [4, 3] float32"),
+        "{}",
+        stdout(&run)
+    );
+    let with_flags = pair.json(&["--drop", "out/bias"]);
+    assert!(!with_flags.to_string().contains("suggest"), "the map acts on HAVE as it is: {with_flags}");
+    let fresh = Pair::new(bundle(&[3, 4]), zeros(bundle(&[4, 3]), "new", &[2]));
+    assert!(!fresh.json(&[]).to_string().contains("suggest"), "a map cannot fill what is missing");
+}
+
+#[test]
 fn a_printed_line_is_one_command_whatever_the_names_are() {
     for name in ["'; touch x; '", "a b", "-x", "$(touch x)", "a=b", "{x}", "*", "größe\\", "\"", "re:x"] {
         let have = zeros(zeros(Bundle::new(), &format!("{name}/w"), &[2, 3]), "same", &[3]);

@@ -18,6 +18,7 @@ from harness import assert_same, ckptfs, refused, same, values
 from programs import (
     KERAS, Program, Saver, WeightsFile, built, crossing, floats, fresh_process, moved, sequential, trained, v1, with_frozen,
 )  # fmt: skip
+from verdicts import chosen, mended
 
 both = pytest.mark.parametrize("library", KERAS, ids=["keras3", "keras2"])
 
@@ -102,16 +103,33 @@ def weights_of(program):
     return Program(program.model).values()
 
 
-def test_a_missing_key_is_an_error_and_not_silent(tmp_path):
+@chosen(8)
+def test_a_missing_key_is_an_error_and_not_silent(mount, tmp_path):
     layers = ["dense", "dense_1", "dense_2", "dense_3"]
     shapes = {f"{layer}__{x}": shape for layer in layers for x, shape in [("kernel", (4, 4)), ("bias", 4)]}
     old = {name: value for name, value in floats(1, **shapes).items() if "dense_3" not in name}
-    source, program = Saver(old).save(tmp_path / "ckpt"), Saver(floats(2, **shapes))
+    own = floats(2, **shapes)
+    source, program = Saver(old).save(tmp_path / "ckpt"), Saver(own)
     report = Report(source, program.save(tmp_path / "wanted"))
     assert set(report.stops()) == {"dense_3/kernel", "dense_3/bias"} and not report.json["silent"]
     with pytest.raises(tf.errors.NotFoundError, match="Key dense_3/bias not found"):
         program.restore(source)
     assert len(report.json["commands"]) == 4, "each of the layers may be the new one"
+    right = own | moved(old, {"dense": "dense", "dense_1": "dense_2", "dense_2": "dense_3"})
+    restores_by_a_command(mount, report, program.restore, right, among=4)
+
+
+@chosen(7)
+def test_a_layer_inserted_before_a_head_is_one_of_those_of_its_shape(mount, tmp_path):
+    layers = {"dense": (3, 4), "dense_1": (4, 4), "dense_2": (4, 4), "dense_3": (4, 2)}
+    own = floats(2, **{f"{layer}__{x}": shape for layer, kernel in layers.items() for x, shape in [("kernel", kernel), ("bias", kernel[1])]})
+    kept = {"dense": "dense", "dense_1": "dense_2", "dense_2": "dense_3"}
+    old = {f"{layer}/{x}": own[f"{kept[layer]}/{x}"] * 3 for layer in kept for x in ("kernel", "bias")}
+    source, program = Saver(old).save(tmp_path / "ckpt"), Saver(own)
+    report = Report(source, program.save(tmp_path / "wanted"))
+    with pytest.raises(tf.errors.NotFoundError, match="Key dense_3/bias not found"):
+        program.restore(source)
+    restores_by_a_command(mount, report, program.restore, own | moved(old, kept), among=4)
 
 
 @both
@@ -127,6 +145,7 @@ def test_an_inserted_layer_of_another_shape_is_an_error(mount, tmp_path, library
     restores_by_a_command(mount, report, new.restore, right)
 
 
+@chosen(10)
 @both
 @pytest.mark.parametrize("fresh", [True, False], ids=["numbered_alike", "numbered_on"])
 def test_an_inserted_layer_of_one_shape_is_silent(mount, tmp_path, library, fresh):
@@ -161,6 +180,7 @@ def test_layers_in_another_order_are_swapped_by_a_weights_file(mount, tmp_path):
     restores_by_a_command(mount, report, new.restore, right)
 
 
+@chosen(12)
 @both
 @pytest.mark.parametrize("units", [[4, 4, 3], [4, 4, 4]])
 def test_a_removed_layer_is_an_error_or_silent(mount, tmp_path, library, units):
@@ -206,6 +226,7 @@ def test_a_renamed_attribute_stays_as_it_was_initialized(tmp_path):
     assert "--rename 'model/fc1/**=model/hidden/**'" in report.json["commands"][0]["command"]
 
 
+@mended(36)
 def test_a_resource_variable_takes_another_shape(mount, tmp_path):
     old, own = floats(1, emb=(10, 4), out__bias=3), floats(2, emb=(12, 4), out__bias=3)
     source, like = Saver(old).save(tmp_path / "ckpt"), Saver(own).save(tmp_path / "wanted")
@@ -251,6 +272,7 @@ def test_another_optimizer_takes_the_slots_of_the_old_one(mount, tmp_path, libra
     restores_by_a_command(mount, report, new.restore, right)
 
 
+@chosen(39)
 def test_an_unfrozen_layer_shifts_weights_and_slots(mount, tmp_path):
     old, new = scrambled(with_frozen("a", 1), 5), with_frozen("", 2)
     own, source, like = new.values(), old.save(tmp_path / "ckpt"), new.save(tmp_path / "wanted")
@@ -260,12 +282,14 @@ def test_an_unfrozen_layer_shifts_weights_and_slots(mount, tmp_path):
     restores_by_a_command(mount, report, new.restore, right, among=2)
 
 
+@mended(41)
 @both
-def test_a_partial_restore_leaves_the_rest(tmp_path, library):
+def test_a_partial_restore_leaves_the_rest(mount, tmp_path, library):
     old, new = Program(sequential(library, [4], ["a"])), Program(sequential(library, [4, 2], ["a", "b"], seed=2))
     own, source, like = new.values(), old.save(tmp_path / "ckpt"), new.save(tmp_path / "wanted")
     report = Report(source, like)
     assert set(report.judges(new.restore_partly(source), own | old.values())) == {"b/kernel", "b/bias"}
+    restores_by_a_command(mount, report, new.restore, own | old.values())
 
 
 @both
@@ -280,15 +304,18 @@ def test_a_checkpoint_of_tf1_is_taken_by_full_name_but_not_by_keras_3(tmp_path, 
     assert bool(report.wrong()) == (library is keras)
 
 
-def test_a_layer_inserted_is_left_by_skip_mismatch(tmp_path):
+@chosen(45)
+def test_a_layer_inserted_is_left_by_skip_mismatch(mount, tmp_path):
     old, new = WeightsFile(sequential(keras, [4, 4])), WeightsFile(sequential(keras, [4, 4, 4], seed=2))
-    source, like = old.save(tmp_path / "o.weights.h5"), new.save(tmp_path / "w.weights.h5")
+    own, source, like = new.values(), old.save(tmp_path / "o.weights.h5"), new.save(tmp_path / "w.weights.h5")
     report = Report(source, like)
     assert set(report.wrong()) == {"dense_2/0", "dense_2/1"} and len(report.wrong(certain=False)) == 4
     found = new.restore(source, skip_mismatch=True)
     assert {name for name, value in found.items() if (value == 77).all()} == {"dense_2/kernel", "dense_2/bias"}
     by_number = {f"{layer}/{number}": found[f"{layer}/{name}"] for layer in ["dense", "dense_1"] for number, name in enumerate(["kernel", "bias"])}
     report.takes(by_number, report.wrong(certain=False))
+    right = own | moved(old.values(), {"dense": "dense", "dense_1": "dense_2"})
+    restores_by_a_command(mount, report, new.restore, right, among=3)
 
 
 @pytest.mark.parametrize("units", [[4, 5], [5, 4]])
@@ -302,14 +329,16 @@ def test_a_weights_file_of_other_units_is_left_by_skip_mismatch_from_the_first_v
     assert set(report.wrong()) == {f"{name.split('/')[0]}/{numbers[name.split('/')[1]]}" for name in stays}
 
 
+@mended(50)
 @both
-def test_a_saved_model_restores_nothing_under_another_root(tmp_path, library):
+def test_a_saved_model_restores_nothing_under_another_root(mount, tmp_path, library):
     old, new = sequential(tf_keras, [4, 2]), Program(sequential(library, [4, 2], seed=2))
     tf.saved_model.save(old, str(tmp_path / "m"))
     report = Report(tmp_path / "m", new.save(tmp_path / "wanted"))
     found = new.restore_partly(tmp_path / "m" / "variables" / "variables")
     assert set(report.wrong()) == set(found) and all((value == 77).all() for value in found.values())
     assert {wrong["kind"] for wrong in report.wrong().values()} == {"initialized"}
+    restores_by_a_command(mount, report, lambda at: new.restore(at.parent / "remapped"), Program(old).values())
 
 
 @both

@@ -20,6 +20,7 @@ import tf_keras
 
 from harness import PATIENCE, assert_same, binary, same, values
 from programs import KERAS, Blocks, Program, Saver, Steps, built, flip, floats, fresh_process, latest, sequential, trained, v1
+from verdicts import mended
 
 both = pytest.mark.parametrize("library", KERAS, ids=["keras3", "keras2"])
 
@@ -80,12 +81,24 @@ def restored_step(steps, line):
 # The path.
 
 
+@mended(16)
 def test_a_missing_step_is_printed(steps):
     found = doctor("train/ckpt")
     assert restored_step(steps, found["step-missing"].python()) == 3
     assert "kernel" in shell(found["step-missing"].command())
 
 
+@mended(17)
+def test_a_directory_leads_to_its_newest_checkpoint(steps):
+    with pytest.raises(tf.errors.DataLossError, match="Is a directory"):
+        steps.restore("train")
+    line = doctor("train", code=0)["restore-calls"].python("Checkpoint(")
+    steps.kernel.assign(tf.fill([300, 4], 77.0))
+    exec(line, {"tf": tf, "kernel": steps.kernel, "bias": steps.bias})
+    assert same(steps.kernel, steps.kernels[2])
+
+
+@mended(18)
 @pytest.mark.parametrize("file", ["ckpt-1.index", "ckpt-1.data-00000-of-00001"])
 def test_a_file_of_a_checkpoint_leads_to_its_prefix(steps, file):
     found = doctor(f"train/{file}", code=0)
@@ -96,6 +109,7 @@ def test_a_file_of_a_checkpoint_leads_to_its_prefix(steps, file):
     assert same(steps.kernel, steps.kernels[0])
 
 
+@mended(22)
 def test_a_directory_that_was_used_as_a_prefix_is_restored_by_the_printed_line(steps, tmp_path):
     steps.checkpoint.save(str(tmp_path / "training_checkpoints"))
     assert latest("./training_checkpoints") is None
@@ -105,6 +119,7 @@ def test_a_directory_that_was_used_as_a_prefix_is_restored_by_the_printed_line(s
     assert restored_step(steps, found.python()) in (3, 4)
 
 
+@mended(23)
 def test_a_path_of_another_directory_a_tilde_and_backslashes_are_corrected(steps, monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     for path, where, finding in [
@@ -119,6 +134,7 @@ def test_a_path_of_another_directory_a_tilde_and_backslashes_are_corrected(steps
         assert restored_step(steps, doctor(path)[finding].python()) == 3, path
 
 
+@mended(24)
 def test_a_path_with_brackets_is_restored_from_the_printed_mount(fuse, steps, tmp_path):
     steps.directory = steps.directory.rename(tmp_path / "run[1]")
     for path in "run[1]/ckpt-2", "run[1]":
@@ -141,6 +157,7 @@ def test_characters_that_match_themselves_are_no_pattern(steps, tmp_path):
 # The state file.
 
 
+@mended(19, 20, 21)
 @pytest.mark.parametrize(
     ("text", "finding", "step"),
     [
@@ -168,6 +185,7 @@ def test_a_state_file_is_mended_by_the_printed_command(steps, text, finding, ste
     doctor("train", code=0)
 
 
+@mended(20)
 def test_the_state_file_of_a_deleted_step_leads_to_the_newest_that_is_left(steps):
     for file in steps.directory.glob("ckpt-3.*"):
         file.unlink()
@@ -215,6 +233,7 @@ def test_two_managers_that_save_in_turn_are_found(steps):
 # Rights.
 
 
+@mended(25)
 def test_missing_rights_are_granted_by_the_printed_command(tmp_path):
     # Imported here, because the module has tests of its own.
     from test_failures import without_rights
@@ -256,6 +275,7 @@ LFS = "version https://git-lfs.github.com/spec/v1\noid sha256:abc\nsize 4816\n"
 DATA, INDEX = "ckpt-3.data-00000-of-00001", "ckpt-3.index"
 
 
+@mended(26, 29, 30)
 @pytest.mark.parametrize(
     ("file", "damage", "finding"),
     [
@@ -281,6 +301,7 @@ def test_the_newest_whole_step_is_restored_by_the_printed_line(steps, file, dama
     assert restored_step(steps, doctor("train")["newest-not-whole"].python()) == 2
 
 
+@mended(31)
 def test_a_half_written_save_leads_to_the_step_before(steps):
     (steps / "ckpt-3_temp").mkdir()
     (steps / INDEX).unlink()
@@ -291,6 +312,7 @@ def test_a_half_written_save_leads_to_the_step_before(steps):
     assert "half-written" in doctor("train/ckpt-3")
 
 
+@mended(27)
 def test_a_truncated_file_is_served_without_what_is_lost_or_with_the_step_before(fuse, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     old, new = (floats(seed, **{f"l{i}__w": (64, 64) for i in range(10)}) for seed in (1, 2))
@@ -308,6 +330,7 @@ def test_a_truncated_file_is_served_without_what_is_lost_or_with_the_step_before
     assert_same(values(tmp_path / "m/ckpt-2"), {name: value for name, value in new.items() if name != "l9/w"})
 
 
+@mended(28)
 def test_a_flipped_bit_is_found_by_reading_all_values_and_mended_by_the_printed_mount(fuse, steps):
     data = steps / DATA
     flip(data, data.read_bytes().index(steps.kernels[2].tobytes()) + 700)
@@ -334,6 +357,7 @@ def test_numbers_that_are_not_finite_are_found(tmp_path):
 # What is in it, and the calls that restore it.
 
 
+@mended(49)
 def test_a_saved_model_below_is_loaded_by_the_printed_line(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     model = sequential(tf_keras, [4, 2])
@@ -370,6 +394,7 @@ def test_a_list_of_layers_is_saved_again_by_the_printed_line(tmp_path, monkeypat
     assert all(same(a, b) for a, b in zip(other.get_weights(), model.get_weights(), strict=True))
 
 
+@mended(60)
 def test_the_printed_manager_saves_beside_a_mount(mount, steps):
     m = mount(steps.directory)
     for path in m.path, m / "ckpt-3":
@@ -434,6 +459,21 @@ def test_the_calls_for_a_checkpoint_of_a_trained_model(tmp_path, library):
     judge(prefix, new.model, old.model.get_weights(), optimizer=new.optimizer)
     assert "optimizer adam" in doctor(prefix, code=0)["contents"].evidence
     assert ("Keras 3" if library is keras else "Keras 2") in doctor(prefix, code=0)["contents"].evidence
+
+
+@mended(53)
+@both
+def test_averages_of_keras_are_put_into_the_model_by_the_printed_line(tmp_path, library):
+    adam = lambda: library.optimizers.Adam(0.1, use_ema=True, ema_momentum=0.5)
+    old, new = trained(sequential(library, [6, 3]), adam(), steps=3), trained(sequential(library, [6, 3], seed=2), adam())
+    averages = [average.numpy() for average in old.optimizer._model_variables_moving_average]
+    prefix = old.save(tmp_path / "ckpt")
+    new.restore(prefix)
+    assert all(same(a, b) for a, b in zip(new.model.get_weights(), old.model.get_weights(), strict=True))
+    exec(doctor(prefix, code=0)["averages"].python(), {"model": new.model, "optimizer": new.optimizer})
+    assert all(same(a, b) for a, b in zip(new.model.get_weights(), averages, strict=True))
+    without = trained(sequential(library, [6, 3]), library.optimizers.Adam(0.1)).save(tmp_path / "without")
+    assert "averages" not in doctor(without, code=0)
 
 
 @both

@@ -3,12 +3,14 @@
 A test catches the real exception, gives its text to `ckptfs fix`, and runs what it prints.
 """
 
+import contextlib
 import os
 import re
 import shlex
 import subprocess
 import sys
 import traceback
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -16,11 +18,12 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
-from harness import PATIENCE, assert_same, binary, ckptfs, values
+from harness import PATIENCE, assert_same, binary, same
 from programs import KERAS, Program, Saver, Steps, WeightsFile, crossing, filled, flip, floats, fresh_process, latest, sequential, trained, v1  # fmt: skip
 from test_failures import (
     MODEL, Attribute, adam_of, attribute, built, drop_layer, grown, moved, replaced, scaled, words, wrong,
 )  # fmt: skip
+from verdicts import chosen, mended
 
 both = pytest.mark.parametrize("library", KERAS, ids=["keras3", "keras2"])
 
@@ -35,7 +38,7 @@ def failing(restore, *arguments):
 
 
 class Answer:
-    """What `ckptfs fix` prints: the lines to paste, without their labels."""
+    """What `ckptfs fix` prints: the lines to paste, without their labels. Of several of a kind, the first counts."""
 
     def __init__(self, text, source=None, *flags, like=None, code=0):
         like = ["--like", like] if like else []
@@ -51,6 +54,17 @@ class Answer:
         assert words[:2] == ["ckptfs", "run"], words
         return words[3 : words.index("--")]
 
+    def paste(self, directory, **program):
+        """Runs the first command, and then the line of the program if there is one."""
+        if "try" in self.lines:
+            path = f"{Path(binary()).parent}{os.pathsep}{os.environ['PATH']}"
+            command = ["sh", "-c", self.lines["try"]]
+            run = subprocess.run(command, cwd=directory, env=os.environ | {"PATH": path}, capture_output=True, text=True, timeout=PATIENCE)
+            assert run.returncode == 0, f"{self.lines['try']}: {run.stderr}"
+        if line := self.lines.get("in the program:"):
+            with contextlib.chdir(directory):
+                exec(line, program)
+
 
 @pytest.fixture
 def mends(mount):
@@ -65,6 +79,7 @@ def mends(mount):
     return mends
 
 
+@mended(1, 2, 3, 4, 5)
 @pytest.mark.parametrize(
     ("have", "want", "flag"),
     [
@@ -85,6 +100,7 @@ def test_a_missing_key_is_mended_by_the_printed_flags(mends, tmp_path, have, wan
     assert " ".join(answer.flags()).startswith(flag), answer.text
 
 
+@mended(52)
 def test_missing_averages_and_averages_in_place_of_weights_are_mended(mends, tmp_path):
     """Row 52."""
     averages = {f"{name}/ExponentialMovingAverage": value for name, value in MODEL.items()}
@@ -93,6 +109,7 @@ def test_missing_averages_and_averages_in_place_of_weights_are_mended(mends, tmp
         mends(Saver(have).save(tmp_path / at), restore=program.restore, right=program.values)
 
 
+@mended(37)
 def test_other_dtypes_are_mended(mends, tmp_path):
     """Row 37."""
     source = Saver(MODEL | {"global_step": np.int64(1000)}).save(tmp_path / "ckpt")
@@ -101,20 +118,24 @@ def test_other_dtypes_are_mended(mends, tmp_path):
     assert "--cast" in answer.text
 
 
-def test_a_checkpoint_of_tf1_restores_into_objects_of_keras_2(mends, tmp_path):
+@mended(42)
+@both
+def test_a_checkpoint_of_tf1_restores_into_objects(mount, tmp_path, library):
     """Row 42."""
     old = floats(1, net__hidden__kernel=(4, 4), net__hidden__bias=4, net__out__kernel=(4, 2), net__out__bias=2)
     source = Saver(old | {"global_step": np.int64(5)}).save(tmp_path / "ckpt")
-    new = Program(sequential(tf_keras, [4, 2], ["hidden", "out"], seed=2))
-
-    def restore(at):
-        new.checkpoint.restore(str(at)).assert_existing_objects_matched()
-        return new.values()
-
+    new = Program(sequential(library, [4, 2], ["hidden", "out"], seed=2))
+    like, right = new.save(tmp_path / "wanted"), replaced(old, "net/", "")
     fails = lambda at: tf.train.Checkpoint(model=new.model).restore(str(at)).assert_consumed()  # noqa: E731
     text = failing(fails, source)
     assert "Some objects had attributes which were not restored" in text
-    assert Answer(text, source).flags() == ["--strip-prefix", "net/"]
+    answers = [Answer(text, source, like=like)]
+    if library is tf_keras:
+        answers.append(Answer(text, source))
+        assert answers[1].flags() == ["--strip-prefix", "net/"]
+    for answer in answers:
+        m = mount(source, *answer.flags())
+        assert_same(new.restore(m / "ckpt", "assert_existing_objects_matched"), right)
 
 
 # What only the program's own names and shapes decide.
@@ -126,6 +147,7 @@ def asks_for_wanted(text, source, api):
     return answer
 
 
+@mended(9)
 @both
 def test_an_inserted_layer_is_mended_with_wanted(mends, tmp_path, library):
     """Rows 7 and 9: by its shape, only one layer can be new."""
@@ -159,6 +181,7 @@ def test_which_of_equal_layers_is_new_is_a_choice(tmp_path, library):
     assert answer.text.count("--new ") > 1 and "try   ckptfs run" not in answer.text
 
 
+@mended(11)
 @both
 def test_layers_in_another_order_are_mended_by_name(mount, tmp_path, library):
     """Row 11: nothing is raised, so there is no text."""
@@ -169,6 +192,7 @@ def test_layers_in_another_order_are_mended_by_name(mount, tmp_path, library):
     assert_same(new.restore(mount(source, *answer.flags()) / "ckpt-1"), right)
 
 
+@mended(13)
 def test_a_renamed_attribute_is_found_and_mended_with_wanted(mends, tmp_path):
     """Row 13."""
     old, new = Program(attribute("fc1", 1)), Program(attribute("hidden", 2))
@@ -178,6 +202,7 @@ def test_a_renamed_attribute_is_found_and_mended_with_wanted(mends, tmp_path):
     mends(source, restore=new.restore, right=right, like=like)
 
 
+@mended(33)
 @both
 def test_other_units_and_classes_are_mended_with_wanted(mends, tmp_path, library):
     """Row 33."""
@@ -189,6 +214,7 @@ def test_other_units_and_classes_are_mended_with_wanted(mends, tmp_path, library
     mends(source, restore=new.restore, fails=new.restore_partly, right=right, like=like)
 
 
+@mended(34)
 @both
 def test_a_grown_vocabulary_is_mended_with_wanted(mends, tmp_path, library):
     """Row 34."""
@@ -211,6 +237,85 @@ def test_a_table_of_tf1_with_more_rows_is_mended_with_wanted(mends, tmp_path):
     assert "--fit" in mended.lines["try"]
 
 
+@chosen(43)
+@both
+def test_adam_of_tf1_is_mended_with_wanted(mount, tmp_path, library):
+    """Keras 2 takes the slots and the step too. For Keras 3 the optimizer is fresh, as the line says."""
+    source, old = adam_of_tf1(tmp_path / "ckpt")
+    fresh_process(library)
+    model = library.Sequential([library.layers.Input([3]), library.layers.Dense(2, name="net")], name="m")
+    new = trained(filled(model, 2), library.optimizers.Adam(0.1))
+    own, like = new.values(), new.save(tmp_path / "wanted")
+    right = own | {name: old[name] for name in ("net/kernel", "net/bias")}
+    text = failing(lambda: new.checkpoint.restore(str(source)).assert_existing_objects_matched())
+    answer = Answer(text, source, like=like)
+    flags = answer.flags()
+    assert "--drop-optimizer" in flags
+    assert_same(new.restore(mount(source, *flags) / "ckpt"), right)
+    if library is tf_keras:
+        slots = {f"Adam/{ours}/net/{name}": old[f"net/{name}/{theirs}"] for name in ("kernel", "bias") for ours, theirs in [("m", "Adam"), ("v", "Adam_1")]}
+        line = next(line for line in answer.text.splitlines() if "--match name" in line)
+        m = mount(source, *shlex.split(line.partition("     ")[0]))
+        assert_same(new.restore(m / "ckpt"), right | slots | {"iteration": old["global_step"]})
+
+
+def adam_of_tf1(prefix):
+    """Trains a program of TF1 with Adam. Returns its checkpoint and its values."""
+    with v1.Graph().as_default(), v1.Session() as session:
+        start = floats(1, kernel=(3, 2), bias=2)
+        with v1.variable_scope("net"):
+            kernel, bias = (v1.get_variable(name, initializer=tf.constant(value)) for name, value in start.items())
+        loss = tf.reduce_sum((tf.ones([1, 3]) @ kernel + bias) ** 2)
+        train = v1.train.AdamOptimizer(0.01).minimize(loss, global_step=v1.train.get_or_create_global_step())
+        session.run(v1.global_variables_initializer())
+        for _ in range(7):
+            session.run(train)
+        path = v1.train.Saver().save(session, str(prefix), write_meta_graph=False)
+        return Path(path), {variable.op.name: session.run(variable) for variable in v1.global_variables()}
+
+
+@mended(32)
+@both
+def test_other_units_are_fresh_with_wanted(mends, tmp_path, library):
+    old, new = Program(sequential(library, [6, 3])), Program(sequential(library, [8, 3], seed=2))
+    own, source, like = new.values(), old.save(tmp_path / "ckpt"), new.save(tmp_path / "wanted")
+    right = own | {"dense_1/bias": old.values()["dense_1/bias"]}
+    mends(source, restore=new.restore, fails=new.restore_partly, right=right, like=like)
+
+
+@mended(32)
+def test_other_units_of_tf1_are_fresh_with_wanted(mends, tmp_path):
+    old, own = floats(1, dense__kernel=(4, 10), out__bias=3), floats(2, dense__kernel=(4, 12), out__bias=3)
+    source, like, program = Saver(old).save(tmp_path / "ckpt"), Saver(own).save(tmp_path / "wanted"), Saver(own, resource=False)
+    mends(source, restore=program.restore, right=own | {"out/bias": old["out/bias"]}, like=like)
+
+
+@mended(35)
+def test_a_shrunk_vocabulary_is_fresh_with_wanted(mends, tmp_path):
+    old, own = floats(1, emb=(10, 4), out__kernel=(3, 4)), floats(2, emb=(6, 4), out__kernel=(3, 4))
+    source, like, program = Saver(old).save(tmp_path / "ckpt"), Saver(own).save(tmp_path / "wanted"), Saver(own, resource=False)
+    mends(source, restore=program.restore, right=own | {"out/kernel": old["out/kernel"]}, like=like)
+
+
+@mended(35)
+def test_a_transposed_kernel_is_mended_with_wanted(fuse, tmp_path):
+    old = floats(1, emb=(10, 4), out__kernel=(3, 4))
+    right = old | {"out/kernel": old["out/kernel"].T.copy()}
+    source, program = Saver(old).save(tmp_path / "ckpt"), Saver(right, resource=False)
+    like = Saver(floats(2, emb=(10, 4), out__kernel=(4, 3))).save(tmp_path / "wanted")
+    Answer(failing(program.restore, source), source, like=like).paste(tmp_path)
+    assert_same(program.restore(tmp_path / "m/ckpt"), right)
+
+
+@mended(14)
+def test_a_changed_custom_layer_is_mended_with_wanted(mends, tmp_path):
+    old, new = Program(scaled("w")), Program(scaled("gain", "offset", seed=2))
+    own, source, like = new.values(), old.save(tmp_path / "ckpt"), new.save(tmp_path / "wanted")
+    right = own | moved(old.values(), {"dense": "dense"}) | {"my_scale/gain": old.values()["my_scale/w"]}
+    mends(source, restore=new.restore, right=right, like=like)
+
+
+@mended(38)
 @both
 def test_another_optimizer_is_mended_with_wanted(mends, tmp_path, library):
     """Row 38."""
@@ -222,6 +327,7 @@ def test_another_optimizer_is_mended_with_wanted(mends, tmp_path, library):
     assert "--drop-optimizer" in answer.lines["try"]
 
 
+@mended(40)
 def test_missing_slots_are_mended_with_wanted(mends, tmp_path):
     """Row 40."""
     shapes = {name.replace("/", "__"): value.shape for name, value in MODEL.items()}
@@ -231,6 +337,7 @@ def test_missing_slots_are_mended_with_wanted(mends, tmp_path):
     mends(source, restore=program.restore, right=program.values | MODEL, like=like)
 
 
+@mended(47)
 def test_a_checkpoint_of_keras_2_is_mended_with_wanted_in_keras_3(mends, tmp_path):
     """Row 47."""
     old, new = Program(sequential(tf_keras, [4, 2])), Program(sequential(keras, [4, 2], seed=2))
@@ -276,20 +383,79 @@ def test_state_files_and_damage_are_doctors(steps, tmp_path):
 # Keras and calls.
 
 
-def test_a_model_with_a_class_that_is_unknown_has_weights(mount, tmp_path):
-    """Rows 15 and 48."""
+@mended(15)
+def test_a_model_with_a_class_that_is_unknown_has_weights(fuse, tmp_path):
     old, new = scaled("w"), WeightsFile(scaled("w", seed=2))
     old.save(tmp_path / "m.keras")
     answer = Answer(failing(keras.saving.load_model, tmp_path / "m.keras"), tmp_path / "m.keras")
     assert f"ckptfs mount {tmp_path / 'm.keras'} m" in answer.lines["try"]
-    assert answer.lines["in the program:"] == 'model.load_weights("m/m/model.weights.h5")'
-    assert_same(new.restore(mount(tmp_path / "m.keras") / "m/model.weights.h5"), Program(old).values())
+    answer.paste(tmp_path, model=new.model)
+    assert_same(new.values(), Program(old).values())
 
 
-def test_a_manager_without_restore_is_a_line_of_the_program(steps):
-    """Row 59."""
+@mended(48)
+def test_a_model_whose_layers_have_unknown_arguments_has_weights(fuse, tmp_path):
+    def model(library, seed):
+        fresh_process(library)
+        layers = library.layers
+        return filled(library.Sequential([layers.Input([3, 4]), layers.LSTM(2, name="lstm"), layers.Dense(2, name="out")]), seed)
+
+    old, new = model(tf_keras, 1), model(keras, 2)
+    old.save(tmp_path / "old.h5")
+    answer = Answer(failing(keras.saving.load_model, tmp_path / "old.h5"), tmp_path / "old.h5")
+    answer.paste(tmp_path, model=new)
+    assert all(same(a, b) for a, b in zip(new.get_weights(), old.get_weights(), strict=True))
+
+
+@mended(46)
+def test_weights_in_tensorflows_format_are_mended_with_wanted_in_keras_3(fuse, tmp_path):
+    old, new = sequential(tf_keras, [4, 4]), WeightsFile(sequential(keras, [4, 4], seed=2))
+    old.save_weights(str(tmp_path / "w"))
+    text = failing(new.model.load_weights, str(tmp_path / "w"))
+    Answer(text, tmp_path / "w", like=new.save(tmp_path / "new.weights.h5")).paste(tmp_path, model=new.model)
+    assert_same(new.values(), Program(old).values())
+
+
+@mended(51)
+def test_a_saved_model_of_keras_2_is_mended_with_wanted_in_keras_3(fuse, tmp_path):
+    old, new = sequential(tf_keras, [4, 4]), WeightsFile(sequential(keras, [4, 4], seed=2))
+    tf.saved_model.save(old, str(tmp_path / "saved"))
+    text = failing(keras.saving.load_model, str(tmp_path / "saved"))
+    Answer(text, tmp_path / "saved", like=new.save(tmp_path / "new.weights.h5")).paste(tmp_path, model=new.model)
+    assert_same(new.values(), Program(old).values())
+
+
+@mended(44)
+def test_a_legacy_file_with_a_renamed_layer_is_mended_with_wanted(fuse, tmp_path):
+    """Loaded by name, the renamed layer is left, and nothing is raised."""
+    old, new = sequential(tf_keras, [6, 3], ["a", "b"]), WeightsFile(sequential(keras, [6, 3], ["a", "zz"], seed=2))
+    old.save_weights(tmp_path / "legacy.h5")
+    right, like = moved(Program(old).values(), {"a": "a", "b": "zz"}), new.save(tmp_path / "new.weights.h5")
+    assert wrong(new.restore(tmp_path / "legacy.h5", by_name=True), right) == ["zz/bias", "zz/kernel"]
+    Answer("", tmp_path / "legacy.h5", like=like).paste(tmp_path, model=new.model)
+    assert_same(new.values(), right)
+
+
+@mended(56)
+def test_a_model_that_is_not_built_is_built_by_the_printed_line(tmp_path):
+    old = Program(sequential(keras, [4, 2]))
+    source = old.save(tmp_path / "ckpt")
+    fresh_process(keras)
+    new = Program(keras.Sequential([keras.layers.Dense(4), keras.layers.Dense(2)]))
+    status = new.checkpoint.restore(str(source))
+    answer = Answer(failing(status.assert_consumed), source, code=1)
+    assert "keep a mount until then" in answer.text
+    exec(answer.lines["in the program:"], {"model": new.model, "x": np.ones([1, 4], np.float32)})
+    status.assert_consumed()
+    assert_same(new.values(), old.values())
+
+
+@mended(59)
+def test_a_manager_without_restore_is_a_line_of_the_program(steps, tmp_path):
     answer = Answer(failing(lambda: steps.manager.restore(None)))
-    assert answer.lines["in the program:"].startswith("checkpoint.restore(manager.latest_checkpoint)")
+    steps.kernel.assign(tf.fill([300, 4], 77.0))
+    answer.paste(tmp_path, checkpoint=steps.checkpoint, manager=steps.manager)
+    assert same(steps.kernel, steps.kernels[2])
 
 
 def test_the_program_of_the_traceback_is_in_the_command(tmp_path):

@@ -45,7 +45,7 @@ pub(crate) fn attempts(diff: &Diff<'_>, wanted: &str, has_values: bool) -> Vec<A
     let said = [common, all.clone()].concat();
     for (common, Attempt { flags, remark, is_last }) in decided.chain([(&said, Attempt::default())]) {
         let flags = [common.clone(), flags].concat();
-        let is_fresh = flags.iter().any(|(flag, _)| *flag == "drop-optimizer");
+        let is_fresh = flags.iter().any(|(flag, _)| *flag == "drop-optimizer") && !may_lose_weights(diff);
         let rest = if is_fresh { vec![("missing", "like".to_owned())] } else { vec![] };
         let fills = if has_values { vec![vec![], missing(diff, &flags), rest] } else { vec![vec![]] };
         for fill in fills {
@@ -59,6 +59,11 @@ pub(crate) fn attempts(diff: &Diff<'_>, wanted: &str, has_values: bool) -> Vec<A
         attempts.push(Attempt::new(all, ""));
     }
     attempts
+}
+
+/// Returns true if HAVE may have a weight that is missing, under another name. To fill it would be wrong.
+fn may_lose_weights(diff: &Diff<'_>) -> bool {
+    diff.missing.iter().any(|(at, nearest)| diff.want.roles[*at].is_weight() && !nearest.is_empty())
 }
 
 /// Returns the ways to decide what names, positions and optimizers leave open. There is at least one.

@@ -1,5 +1,6 @@
 //! `ckptfs diff`: compares two checkpoints, and says what TensorFlow would restore wrongly.
 
+pub(crate) mod by_map;
 mod json;
 mod restores;
 mod section;
@@ -10,6 +11,7 @@ mod values;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use crate::cli::commands::diff::by_map::{ByMap, by_map};
 use crate::cli::commands::diff::trial::{Sides, Tried};
 use crate::cli::commands::diff::values::Values;
 use crate::cli::error::is_broken_pipe;
@@ -88,7 +90,13 @@ impl Args {
         let values =
             self.values.then(|| Values::compare((&have, &want), &diff, self.tolerance)).transpose()?;
         let sides = Sides { have: &self.have, want: &self.want, map: &self.map };
-        let commands = trial::commands(&sides, &diff, &have, &want);
+        let mut commands = trial::commands(&sides, &diff, &have, &want);
+        let least = commands.iter().map(|tried| tried.restored.0).max().unwrap_or(0);
+        let by_map = by_map(&sides, &have, &want, least).filter(|_| !diff.is_fit());
+        if let Some(ByMap { line, python, restored }) = by_map {
+            let remark = python.map_or_else(String::new, |line| format!("then {line}"));
+            commands.insert(0, Tried { map: self.map.clone(), line, restored, remark });
+        }
         let report = Report { have: &have, want: &want, diff: &diff, values, commands };
         if self.json {
             json::print(&report)?

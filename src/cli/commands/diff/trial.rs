@@ -89,7 +89,12 @@ fn attempted(sides: &Sides<'_>, want: &Listing, attempt: &Attempt) -> Option<Tri
 
 /// Returns the command that serves HAVE.
 fn command(have: &Path) -> String {
-    let path = have.to_string_lossy();
-    let path = quoted(&if path.starts_with('-') { format!("./{path}") } else { path.into_owned() });
+    let path = argument(have);
     if cfg!(feature = "fuse") { format!("ckptfs mount {path} m") } else { format!("ckptfs check {path}") }
+}
+
+/// Returns a path as a word of a command.
+pub(super) fn argument(path: &Path) -> String {
+    let path = path.to_string_lossy();
+    quoted(&if path.starts_with('-') { format!("./{path}") } else { path.into_owned() })
 }

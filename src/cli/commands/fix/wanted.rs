@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::catalog::{Catalog, Kind, Variable};
+use crate::cli::commands::diff::by_map::{ByMap, by_map};
 use crate::cli::commands::diff::trial::{Sides, Tried, commands};
 use crate::cli::commands::fix::answer::{Answer, Mended, is_plain};
 use crate::cli::commands::fix::case::{Case, word};
@@ -39,12 +40,20 @@ fn compared(case: &Case, wanted: &Path) -> Answer {
         Err(error) => return Answer { evidence: vec![format!("{error:#}")], ..Answer::default() },
     };
     let diff = Diff::new(&have.catalog, &want.catalog);
-    let tried = commands(&Sides { have: source, want: wanted, map: &case.map }, &diff, &have, &want);
+    let sides = Sides { have: source, want: wanted, map: &case.map };
+    let tried = commands(&sides, &diff, &have, &want);
     let conditions: Vec<_> = tried.iter().filter(|tried| tried.remark.starts_with("if ")).collect();
     let is_choice =
         conditions.len() > 1 || conditions.iter().any(|tried| has_twin(&tried.map, &want.catalog));
     let found: Vec<_> = tried.iter().map(|tried| mended(case, tried, is_choice)).collect();
     let mended = if found.is_empty() { inferred(case, wanted, &diff).into_iter().collect() } else { found };
+    let least = tried.iter().map(|tried| tried.restored.0).max();
+    let is_open = !diff.is_fit() && (mended.is_empty() || least.is_some());
+    let by_map = by_map(&sides, &have, &want, least.unwrap_or(0)).filter(|_| is_open);
+    if let Some(ByMap { line, python, .. }) = by_map {
+        let mends = [Mend::Command(line)].into_iter().chain(python.map(Mend::Python));
+        return Answer { evidence: evidence(&diff), mends: mends.collect(), ..Answer::default() };
+    }
     let look = Mend::Command(format!("ckptfs diff {} {}", word(source), word(wanted)));
     let fits = diff.is_equal();
     Answer { evidence: evidence(&diff), mended, mends: vec![look], is_open: !fits, ..Answer::default() }
@@ -132,7 +141,22 @@ fn unknown(case: &Case) -> Answer {
     let described = ["wanted-object", "wanted-variable"].map(|id| case.described(id)).concat();
     let lines = described.iter().take(SHOWN).filter_map(|named| elsewhere(named, catalog.as_ref()?));
     evidence.extend(lines);
-    Answer { evidence, mends: how_to_write(case), is_open: true, ..Answer::default() }
+    let mut mends = built(case);
+    mends.extend(how_to_write(case));
+    Answer { evidence, mends, is_open: true, ..Answer::default() }
+}
+
+/// Returns the lines for a model that may not be built yet. Its variables take their values when it is built.
+fn built(case: &Case) -> Vec<Mend> {
+    if !case.failures.iter().any(|failure| failure.row.id == "unresolved-object") {
+        return vec![];
+    }
+    let why = "a model takes its values when it is built, also after restore(): build it before assert_consumed(), and \
+               keep a mount until then";
+    vec![
+        Mend::Advice(why.into()),
+        Mend::Python("model(x)  # an input builds the model; then status.assert_consumed()".into()),
+    ]
 }
 
 /// The maximum number of variables in the evidence.
