@@ -24,7 +24,8 @@ const WEIGHTS: &str = ".weights.h5";
 
 /// Returns the commands if a map gives HAVE all names that WANT has, and more than `least` of them.
 pub(crate) fn by_map(sides: &Sides<'_>, have: &Listing, want: &Listing, least: usize) -> Option<ByMap> {
-    if !sides.map.typed().is_empty() || !have.has_values {
+    let is_done = least == want.catalog.variables.len();
+    if is_done || !sides.map.typed().is_empty() || !have.has_values {
         return None;
     }
     let is_file = want.name.ends_with(WEIGHTS);
