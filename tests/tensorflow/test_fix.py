@@ -102,7 +102,6 @@ def test_a_missing_key_is_mended_by_the_printed_flags(mends, tmp_path, have, wan
 
 @mended(52)
 def test_missing_averages_and_averages_in_place_of_weights_are_mended(mends, tmp_path):
-    """Row 52."""
     averages = {f"{name}/ExponentialMovingAverage": value for name, value in MODEL.items()}
     for have, want, at in (MODEL, averages, "raw"), (averages, MODEL, "averages"):
         program = Saver(want)
@@ -111,7 +110,6 @@ def test_missing_averages_and_averages_in_place_of_weights_are_mended(mends, tmp
 
 @mended(37)
 def test_other_dtypes_are_mended(mends, tmp_path):
-    """Row 37."""
     source = Saver(MODEL | {"global_step": np.int64(1000)}).save(tmp_path / "ckpt")
     program = Saver({name: value.astype(np.float16) for name, value in MODEL.items()} | {"global_step": np.int32(1000)})
     answer = mends(source, restore=program.restore, right=program.values)
@@ -121,7 +119,6 @@ def test_other_dtypes_are_mended(mends, tmp_path):
 @mended(42)
 @both
 def test_a_checkpoint_of_tf1_restores_into_objects(mount, tmp_path, library):
-    """Row 42."""
     old = floats(1, net__hidden__kernel=(4, 4), net__hidden__bias=4, net__out__kernel=(4, 2), net__out__bias=2)
     source = Saver(old | {"global_step": np.int64(5)}).save(tmp_path / "ckpt")
     new = Program(sequential(library, [4, 2], ["hidden", "out"], seed=2))
@@ -194,7 +191,6 @@ def test_layers_in_another_order_are_mended_by_name(mount, tmp_path, library):
 
 @mended(13)
 def test_a_renamed_attribute_is_found_and_mended_with_wanted(mends, tmp_path):
-    """Row 13."""
     old, new = Program(attribute("fc1", 1)), Program(attribute("hidden", 2))
     source, like, right = old.save(tmp_path / "ckpt"), new.save(tmp_path / "wanted"), old.values()
     answer = asks_for_wanted(failing(new.restore, source), source, "checkpoint")
@@ -205,7 +201,6 @@ def test_a_renamed_attribute_is_found_and_mended_with_wanted(mends, tmp_path):
 @mended(33)
 @both
 def test_other_units_and_classes_are_mended_with_wanted(mends, tmp_path, library):
-    """Row 33."""
     names = ["a", "b", "head"]
     old, new = Program(sequential(library, [4, 4, 2], names)), Program(sequential(library, [4, 4, 5], names, seed=2))
     own, source, like = new.values(), old.save(tmp_path / "ckpt"), new.save(tmp_path / "wanted")
@@ -217,7 +212,6 @@ def test_other_units_and_classes_are_mended_with_wanted(mends, tmp_path, library
 @mended(34)
 @both
 def test_a_grown_vocabulary_is_mended_with_wanted(mends, tmp_path, library):
-    """Row 34."""
     old, new = Program(words(library, 10, 1)), Program(words(library, 12, 2))
     own, source, like = new.values(), old.save(tmp_path / "ckpt"), new.save(tmp_path / "wanted")
     right = {name: grown(old.values()[name], own[name]) for name in own}
@@ -318,7 +312,6 @@ def test_a_changed_custom_layer_is_mended_with_wanted(mends, tmp_path):
 @mended(38)
 @both
 def test_another_optimizer_is_mended_with_wanted(mends, tmp_path, library):
-    """Row 38."""
     old = trained(sequential(library, [4, 2]), library.optimizers.Adam(0.1))
     new = trained(sequential(library, [4, 2], seed=2), library.optimizers.SGD(0.2, momentum=0.9))
     own, source, like = new.values(), old.save(tmp_path / "ckpt"), new.save(tmp_path / "wanted")
@@ -329,7 +322,6 @@ def test_another_optimizer_is_mended_with_wanted(mends, tmp_path, library):
 
 @mended(40)
 def test_missing_slots_are_mended_with_wanted(mends, tmp_path):
-    """Row 40."""
     shapes = {name.replace("/", "__"): value.shape for name, value in MODEL.items()}
     source, program = Saver(MODEL).save(tmp_path / "ckpt"), Saver(adam_of(floats(2, **shapes)))
     like, text = program.save(tmp_path / "wanted"), failing(program.restore, source)
@@ -339,7 +331,6 @@ def test_missing_slots_are_mended_with_wanted(mends, tmp_path):
 
 @mended(47)
 def test_a_checkpoint_of_keras_2_is_mended_with_wanted_in_keras_3(mends, tmp_path):
-    """Row 47."""
     old, new = Program(sequential(tf_keras, [4, 2])), Program(sequential(keras, [4, 2], seed=2))
     source, like = old.save(tmp_path / "ckpt"), new.save(tmp_path / "wanted")
     mends(source, restore=new.restore, right=old.values(), like=like)

@@ -2,10 +2,10 @@
 
 use std::path::{Path, absolute};
 
-use crate::cli::commands::diff::trial::{Sides, argument};
+use crate::cli::commands::diff::trial::Sides;
 use crate::cli::flags::listing::Listing;
 use crate::directory::Directory;
-use crate::name::printable;
+use crate::name::{printable, python};
 use crate::source;
 use crate::suggest::{Confidence, Item, Pair, items, map, suggest, toml};
 
@@ -24,7 +24,8 @@ const WEIGHTS: &str = ".weights.h5";
 
 /// Returns the commands if a map gives HAVE all names that WANT has, and more than `least` of them.
 pub(crate) fn by_map(sides: &Sides<'_>, have: &Listing, want: &Listing, least: usize) -> Option<ByMap> {
-    if !sides.map.typed().is_empty() || !have.has_values {
+    let is_done = least == want.catalog.variables.len();
+    if is_done || !sides.map.typed().is_empty() || !have.has_values {
         return None;
     }
     let is_file = want.name.ends_with(WEIGHTS);
@@ -39,12 +40,12 @@ pub(crate) fn by_map(sides: &Sides<'_>, have: &Listing, want: &Listing, least: u
     if !map.is_of_use || sure <= least || !new.iter().zip(&found.pairs).all(is_enough) {
         return None;
     }
-    let (old, new) = (argument(sides.have), argument(sides.want));
+    let (old, new) = (source::word(sides.have), source::word(sides.want));
     // A mount shows a legacy file in its own layout, if nothing else is asked for.
     let is_legacy = is_file && sides.have.extension().is_some_and(|end| end == "h5");
     let layout = if is_legacy && cfg!(feature = "fuse") { " --h5-layout keras3" } else { "" };
     let line = format!("ckptfs suggest {old} {new} -o fix.toml && {} --map fix.toml{layout}", command(&old));
-    let python = is_file.then(|| load_weights(sides.have)).flatten();
+    let python = (is_file && cfg!(feature = "fuse")).then(|| load_weights(sides.have)).flatten();
     let is_plain = printable(line.as_bytes()).replace("\\\\", "\\") == line;
     is_plain.then_some(ByMap { line, python, restored: (sure, found.pairs.len()) })
 }
@@ -59,11 +60,9 @@ fn load_weights(have: &Path) -> Option<String> {
     let path = absolute(have).ok()?;
     let is_model = Directory::open(&path).is_ok_and(|directory| source::is_saved_model(&directory));
     let stem = match is_model {
-        true => "remapped".to_owned(),
-        false => {
-            let located = source::candidates(&path).ok()?.located.into_iter().next()?;
-            printable(located.prefix.stem.to_string_lossy().as_bytes())
-        }
+        true => "remapped".into(),
+        false => source::candidates(&path).ok()?.located.into_iter().next()?.prefix.stem,
     };
-    Some(format!("model.load_weights({:?})", format!("m/{stem}/model{WEIGHTS}")))
+    let file = ["m/".as_bytes(), stem.as_encoded_bytes(), b"/model", WEIGHTS.as_bytes()].concat();
+    Some(format!("model.load_weights({})", python(&file)))
 }

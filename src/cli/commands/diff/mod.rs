@@ -92,7 +92,7 @@ impl Args {
         let sides = Sides { have: &self.have, want: &self.want, map: &self.map };
         let mut commands = trial::commands(&sides, &diff, &have, &want);
         let least = commands.iter().map(|tried| tried.restored.0).max().unwrap_or(0);
-        let by_map = by_map(&sides, &have, &want, least).filter(|_| !diff.is_fit());
+        let by_map = (!diff.is_fit()).then(|| by_map(&sides, &have, &want, least)).flatten();
         if let Some(ByMap { line, python, restored }) = by_map {
             let remark = python.map_or_else(String::new, |line| format!("then {line}"));
             commands.insert(0, Tried { map: self.map.clone(), line, restored, remark });

@@ -9,7 +9,7 @@ use crate::diff::Diff;
 use crate::diff::commands::{Attempt, attempts};
 use crate::diff::restore::Effect;
 use crate::mounted_source::newest::open_newest;
-use crate::name::{flag, printable, quoted};
+use crate::name::{flag, printable};
 use crate::source;
 
 /// The two sides of a trial, as a command line gives them.
@@ -89,12 +89,6 @@ fn attempted(sides: &Sides<'_>, want: &Listing, attempt: &Attempt) -> Option<Tri
 
 /// Returns the command that serves HAVE.
 fn command(have: &Path) -> String {
-    let path = argument(have);
+    let path = source::word(have);
     if cfg!(feature = "fuse") { format!("ckptfs mount {path} m") } else { format!("ckptfs check {path}") }
-}
-
-/// Returns a path as a word of a command.
-pub(super) fn argument(path: &Path) -> String {
-    let path = path.to_string_lossy();
-    quoted(&if path.starts_with('-') { format!("./{path}") } else { path.into_owned() })
 }

@@ -49,7 +49,7 @@ fn compared(case: &Case, wanted: &Path) -> Answer {
     let mended = if found.is_empty() { inferred(case, wanted, &diff).into_iter().collect() } else { found };
     let least = tried.iter().map(|tried| tried.restored.0).max();
     let is_open = !diff.is_fit() && (mended.is_empty() || least.is_some());
-    let by_map = by_map(&sides, &have, &want, least.unwrap_or(0)).filter(|_| is_open);
+    let by_map = is_open.then(|| by_map(&sides, &have, &want, least.unwrap_or(0))).flatten();
     if let Some(ByMap { line, python, .. }) = by_map {
         let mends = [Mend::Command(line)].into_iter().chain(python.map(Mend::Python));
         return Answer { evidence: evidence(&diff), mends: mends.collect(), ..Answer::default() };
