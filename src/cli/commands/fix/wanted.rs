@@ -114,18 +114,18 @@ fn mended(case: &Case, tried: &Tried, is_choice: bool) -> Mended {
 /// Returns the numbers of a comparison.
 fn evidence(diff: &Diff<'_>) -> Vec<String> {
     let parts = [
-        (diff.renamed.len(), "have another name"),
-        (diff.other_shape.len(), "have another shape"),
-        (diff.other_dtype.len(), "have another dtype"),
-        (diff.missing.len(), "are not in the checkpoint"),
-        (diff.silent.len(), "would be restored wrongly without a word"),
+        (diff.renamed.len(), "under another name"),
+        (diff.other_shape.len(), "of another shape"),
+        (diff.other_dtype.len(), "of another dtype"),
+        (diff.missing.len(), "not in the checkpoint"),
+        (diff.silent.len(), "that TensorFlow would restore wrongly without a word"),
     ];
     let said = parts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
     let said: Vec<_> = said.collect();
     let all = diff.evidence.len();
     match said.is_empty() {
         true => vec![format!("all {all} wanted variables fit")],
-        false => vec![format!("of {all} wanted variables, {}", said.join(", "))],
+        false => vec![format!("of {}: {}", counted(all, "wanted variable"), said.join(", "))],
     }
 }
 
