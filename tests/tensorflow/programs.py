@@ -218,3 +218,18 @@ def flip(file, at):
     data = bytearray(file.read_bytes())
     data[at] ^= 4
     file.write_bytes(data)
+
+
+def adam_of_tf1(prefix, units):
+    """Trains a program of TF1 with Adam. Returns its checkpoint and its values."""
+    with v1.Graph().as_default(), v1.Session() as session:
+        start = floats(1, kernel=(3, units), bias=units)
+        with v1.variable_scope("net"):
+            kernel, bias = (v1.get_variable(name, initializer=tf.constant(value)) for name, value in start.items())
+        loss = tf.reduce_sum((tf.ones([1, 3]) @ kernel + bias) ** 2)
+        train = v1.train.AdamOptimizer(0.01).minimize(loss, global_step=v1.train.get_or_create_global_step())
+        session.run(v1.global_variables_initializer())
+        for _ in range(7):
+            session.run(train)
+        path = v1.train.Saver().save(session, str(prefix), write_meta_graph=False)
+        return Path(path), {variable.op.name: session.run(variable) for variable in v1.global_variables()}

@@ -21,7 +21,7 @@ import tf_keras
 import verdicts
 from harness import assert_same, binary, ckptfs, on_a_terminal, refused, same, values
 from programs import (
-    KERAS, Blocks, Program, Saver, Steps, WeightsFile, built, crossing, filled, flip, floats, fresh_process, latest, moved, sequential, trained, v1,
+    KERAS, Blocks, Program, Saver, Steps, WeightsFile, adam_of_tf1, built, crossing, filled, flip, floats, fresh_process, latest, moved, sequential, trained, v1,
     with_frozen,
 )  # fmt: skip
 from test_bundled_maps import run as run_program
@@ -870,18 +870,7 @@ class Net(tf.Module):
 
 @pytest.fixture
 def adam(tmp_path):
-    """Trains a program of TF1 with Adam. Returns its checkpoint and its values."""
-    with v1.Graph().as_default(), v1.Session() as session:
-        start = floats(1, kernel=(3, 3), bias=3)
-        with v1.variable_scope("net"):
-            kernel, bias = (v1.get_variable(name, initializer=tf.constant(value)) for name, value in start.items())
-        loss = tf.reduce_sum((tf.ones([1, 3]) @ kernel + bias) ** 2)
-        train = v1.train.AdamOptimizer(0.01).minimize(loss, global_step=v1.train.get_or_create_global_step())
-        session.run(v1.global_variables_initializer())
-        for _ in range(7):
-            session.run(train)
-        prefix = v1.train.Saver().save(session, str(tmp_path / "ckpt"), write_meta_graph=False)
-        return prefix, {variable.op.name: session.run(variable) for variable in v1.global_variables()}
+    return adam_of_tf1(tmp_path / "ckpt", units=3)
 
 
 @row(43, "not solved")

@@ -19,7 +19,7 @@ import tensorflow as tf
 import tf_keras
 
 from harness import PATIENCE, assert_same, binary, same
-from programs import KERAS, Program, Saver, Steps, WeightsFile, crossing, filled, flip, floats, fresh_process, latest, sequential, trained, v1  # fmt: skip
+from programs import KERAS, Program, Saver, Steps, WeightsFile, adam_of_tf1, crossing, filled, flip, floats, fresh_process, latest, sequential, trained, v1  # fmt: skip
 from test_failures import (
     MODEL, Attribute, adam_of, attribute, built, drop_layer, grown, moved, replaced, scaled, words, wrong,
 )  # fmt: skip
@@ -235,7 +235,7 @@ def test_a_table_of_tf1_with_more_rows_is_mended_with_wanted(mends, tmp_path):
 @both
 def test_adam_of_tf1_is_mended_with_wanted(mount, tmp_path, library):
     """Keras 2 takes the slots and the step too. For Keras 3 the optimizer is fresh, as the line says."""
-    source, old = adam_of_tf1(tmp_path / "ckpt")
+    source, old = adam_of_tf1(tmp_path / "ckpt", units=2)
     fresh_process(library)
     model = library.Sequential([library.layers.Input([3]), library.layers.Dense(2, name="net")], name="m")
     new = trained(filled(model, 2), library.optimizers.Adam(0.1))
@@ -251,21 +251,6 @@ def test_adam_of_tf1_is_mended_with_wanted(mount, tmp_path, library):
         line = next(line for line in answer.text.splitlines() if "--match name" in line)
         m = mount(source, *shlex.split(line.partition("     ")[0]))
         assert_same(new.restore(m / "ckpt"), right | slots | {"iteration": old["global_step"]})
-
-
-def adam_of_tf1(prefix):
-    """Trains a program of TF1 with Adam. Returns its checkpoint and its values."""
-    with v1.Graph().as_default(), v1.Session() as session:
-        start = floats(1, kernel=(3, 2), bias=2)
-        with v1.variable_scope("net"):
-            kernel, bias = (v1.get_variable(name, initializer=tf.constant(value)) for name, value in start.items())
-        loss = tf.reduce_sum((tf.ones([1, 3]) @ kernel + bias) ** 2)
-        train = v1.train.AdamOptimizer(0.01).minimize(loss, global_step=v1.train.get_or_create_global_step())
-        session.run(v1.global_variables_initializer())
-        for _ in range(7):
-            session.run(train)
-        path = v1.train.Saver().save(session, str(prefix), write_meta_graph=False)
-        return Path(path), {variable.op.name: session.run(variable) for variable in v1.global_variables()}
 
 
 @mended(32)

@@ -24,7 +24,8 @@ fn value(finding: &Finding) -> Value {
     })
 }
 
-fn mend(mend: &Mend) -> Value {
+/// Returns a line that mends something.
+pub(crate) fn mend(mend: &Mend) -> Value {
     let (kind, line) = match mend {
         Mend::Command(line) => ("command", line),
         Mend::Python(line) => ("python", line),

@@ -1,6 +1,6 @@
 //! `ckptfs doctor`: examines a checkpoint and its surroundings.
 
-mod json;
+pub(crate) mod json;
 mod text;
 
 use std::path::PathBuf;

@@ -4,9 +4,9 @@ use std::io::{self, Write};
 
 use serde_json::{Map, Value, json};
 
+use crate::cli::commands::doctor::json::mend;
 use crate::cli::commands::fix::answer::{Answer, Mended};
 use crate::cli::commands::fix::case::Case;
-use crate::doctor::Mend;
 use crate::failure::Failure;
 use crate::suggest::CONFIDENCES;
 
@@ -40,13 +40,4 @@ fn mended_value(case: &Case, answer: &Answer, mended: &Mended) -> Value {
         "doubt": mended.doubt,
         "command": answer.command(case, mended),
     })
-}
-
-fn mend(mend: &Mend) -> Value {
-    let (kind, line) = match mend {
-        Mend::Command(line) => ("command", line),
-        Mend::Python(line) => ("python", line),
-        Mend::Advice(line) => ("advice", line),
-    };
-    json!({ "kind": kind, "line": line })
 }
