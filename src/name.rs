@@ -92,11 +92,14 @@ pub(crate) fn quoted(word: &str) -> String {
     }
 }
 
-/// Returns a flag with its value, for a shell: `--drop 'a b'`. A value that begins with `-` follows a `=`, because it would be
-/// taken for a flag.
+/// Returns a flag for a shell, with its value if it has one: `--drop 'a b'`. A value that begins with `-` follows a `=`,
+/// because it would be taken for a flag.
 pub(crate) fn flag(name: &str, value: &str) -> String {
-    let separator = if value.starts_with('-') { '=' } else { ' ' };
-    format!("--{name}{separator}{}", quoted(value))
+    match value {
+        "" => format!("--{name}"),
+        value if value.starts_with('-') => format!("--{name}={}", quoted(value)),
+        value => format!("--{name} {}", quoted(value)),
+    }
 }
 
 /// Returns a string literal of Python. Bytes that are not UTF-8 are escaped as Python's file functions do.
@@ -139,6 +142,16 @@ pub(crate) fn printable(bytes: &[u8]) -> String {
         out.extend(chunk.invalid().iter().map(|b| format!("\\x{b:02x}")));
     }
     out
+}
+
+/// Returns true if a text has no control characters, so that a terminal shows it as it is.
+pub(crate) fn is_printable(text: &str) -> bool {
+    !text.chars().any(char::is_control)
+}
+
+/// Returns a text with its control characters escaped, and nothing else.
+pub(crate) fn without_controls(text: &str) -> String {
+    printable(text.as_bytes()).replace(r"\\", r"\")
 }
 
 /// The maximum number of names that suggestions are drawn from.
@@ -199,6 +212,7 @@ mod tests {
     #[test]
     fn a_flag_is_quoted_and_its_value_never_begins_a_flag() {
         assert_eq!(flag("drop", "a/b"), "--drop a/b");
+        assert_eq!(flag("drop-optimizer", ""), "--drop-optimizer");
         assert_eq!(flag("drop", "a b"), "--drop 'a b'");
         assert_eq!(flag("drop", "-x"), "--drop=-x");
         assert_eq!(flag("drop", "'; touch x; '"), r"--drop ''\''; touch x; '\'''");

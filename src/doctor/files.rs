@@ -7,12 +7,11 @@ use crate::catalog::{TruncatedFile, Variable};
 use crate::directory::Directory;
 use crate::doctor::finding::{Finding, Mend, finding};
 use crate::doctor::{repair, rights};
-use crate::graph;
 use crate::map::diagnostic::counted;
 use crate::name::listed;
-use crate::source;
 use crate::source::{Checkpoint, Error, Located, shown};
 use crate::source_file::SourceFile;
+use crate::{graph, source};
 
 /// The ids of what is in the place of a file, by the beginning of its description.
 const STAND_INS: &[(&str, &str)] = &[

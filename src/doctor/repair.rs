@@ -8,13 +8,12 @@ use crate::catalog::{Catalog, Variable, keys};
 use crate::checksums::{Verdict, audit};
 use crate::doctor::finding::Mend;
 use crate::doctor::line::{mount, restore};
-use crate::graph;
 use crate::map::Map;
-use crate::source;
 use crate::source::{Candidates, Checkpoint, Located};
 use crate::transform::Transform;
 use crate::transform::damage::take;
 use crate::transform::overlay::{Overlay, Overlays, Take};
+use crate::{graph, source};
 
 /// The maximum number of other steps that are opened.
 const OPENED: usize = 8;

@@ -17,7 +17,6 @@ use std::ops::Range;
 use std::sync::LazyLock;
 
 use regex::{Captures, Regex, RegexSet};
-
 pub(crate) use rows::{ROWS, Row, Treatment};
 pub(crate) use script::script;
 pub(crate) use text::{clean, read};

@@ -20,7 +20,7 @@ use crate::map::pattern::Pattern;
 use crate::map::rule::{OPS, Rule, RuleFlags, Verb};
 use crate::map::span::{Source, Span, SpannedStr};
 use crate::map::toml::value_reader::near_dtype;
-use crate::name::quoted;
+use crate::name::flag;
 
 /// The rules from flags.
 pub(crate) struct FlagRules {
@@ -74,11 +74,8 @@ impl FlagRules {
 impl Flag {
     /// Returns the flag as words of a command line, quoted for a shell.
     pub(crate) fn words(&self) -> String {
-        match self.name_and_text() {
-            (name, "") => name.to_owned(),
-            (name, text) if text.starts_with('-') => format!("{name}={}", quoted(text)),
-            (name, text) => format!("{name} {}", quoted(text)),
-        }
+        let (name, text) = self.name_and_text();
+        flag(name.trim_start_matches("--"), text)
     }
 
     /// Returns the name of the flag and its value, which is empty if it takes none.

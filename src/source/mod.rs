@@ -37,8 +37,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use checkpoint::Checkpoint;
-pub(crate) use checkpoint_files::unfinished as unfinished_saves;
-pub(crate) use checkpoint_files::{CheckpointFiles, Part};
+pub(crate) use checkpoint_files::{CheckpointFiles, Part, unfinished as unfinished_saves};
 pub(crate) use checkpoint_list::{CheckpointList, by_number, in_order, named_by, state_file};
 pub(crate) use diagnose::no_checkpoints;
 pub use error::{Error, Fault};

@@ -21,6 +21,13 @@ pub(crate) const CONFIDENCES: &[(&str, Confidence)] = &[
     ("missing", Confidence::Missing),
 ];
 
+impl Confidence {
+    /// Returns the word for it.
+    pub(crate) fn word(self) -> &'static str {
+        CONFIDENCES.iter().find(|(_, known)| *known == self).map_or("", |(word, _)| *word)
+    }
+}
+
 /// The change of a value's layout.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Change {

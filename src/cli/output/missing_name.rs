@@ -6,7 +6,7 @@ use crate::catalog::Catalog;
 use crate::cli::output::terminal::{error, say};
 use crate::map::Flag;
 use crate::map::escape::escape;
-use crate::name::{flag, printable};
+use crate::name::is_printable;
 use crate::suggest::Confidence;
 use crate::suggest::missing_name::{MissingName, Proposal, infer};
 
@@ -29,13 +29,8 @@ fn help(catalog: &Catalog, names: &[String]) -> Option<String> {
     let missing: Vec<_> = names.iter().map(missing).collect();
     let found = infer(catalog, &missing);
     let [Proposal { flags, evidence, confidence, .. }] = found.as_slice() else { return None };
-    let words = |one: &Flag| {
-        let (name, value) = one.name_and_text();
-        flag(name.trim_start_matches("--"), value)
-    };
-    let line = flags.iter().map(words).collect::<Vec<_>>().join(" ");
-    let is_shown =
-        printable(line.as_bytes()).replace(r"\\", r"\") == line && *confidence >= Confidence::Likely;
+    let line = flags.iter().map(Flag::words).collect::<Vec<_>>().join(" ");
+    let is_shown = is_printable(&line) && *confidence >= Confidence::Likely;
     let evidence = evidence.lines().next().unwrap_or_default();
     is_shown.then(|| format!("  help: {evidence}\n  help: {line} gives it"))
 }

@@ -5,7 +5,7 @@ use std::path::{Path, absolute};
 use crate::cli::commands::diff::trial::Sides;
 use crate::cli::flags::listing::Listing;
 use crate::directory::Directory;
-use crate::name::{printable, python};
+use crate::name::{is_printable, python};
 use crate::source;
 use crate::suggest::{Confidence, Item, Pair, items, map, suggest, toml};
 
@@ -46,8 +46,7 @@ pub(crate) fn by_map(sides: &Sides<'_>, have: &Listing, want: &Listing, least: u
     let layout = if is_legacy && cfg!(feature = "fuse") { " --h5-layout keras3" } else { "" };
     let line = format!("ckptfs suggest {old} {new} -o fix.toml && {} --map fix.toml{layout}", command(&old));
     let python = (is_file && cfg!(feature = "fuse")).then(|| load_weights(sides.have)).flatten();
-    let is_plain = printable(line.as_bytes()).replace("\\\\", "\\") == line;
-    is_plain.then_some(ByMap { line, python, restored: (sure, found.pairs.len()) })
+    is_printable(&line).then_some(ByMap { line, python, restored: (sure, found.pairs.len()) })
 }
 
 fn command(have: &str) -> String {

@@ -6,12 +6,11 @@ use serde_json::{Value, json};
 
 use crate::cli::commands::diff::Report;
 use crate::cli::commands::diff::text::parameters;
-use crate::diff::Diff;
 use crate::diff::groups::Layer;
 use crate::diff::restore::Stop;
-use crate::diff::silent;
 use crate::diff::silent::Wrong;
 use crate::diff::unexpected::{KINDS, kind};
+use crate::diff::{Diff, silent};
 use crate::op::value_diff::ValueDiff;
 
 /// Prints the report.

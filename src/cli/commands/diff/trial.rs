@@ -9,7 +9,7 @@ use crate::diff::Diff;
 use crate::diff::commands::{Attempt, attempts};
 use crate::diff::restore::Effect;
 use crate::mounted_source::newest::open_newest;
-use crate::name::{flag, printable};
+use crate::name::{flag, is_printable};
 use crate::source;
 
 /// The two sides of a trial, as a command line gives them.
@@ -75,16 +75,12 @@ fn attempted(sides: &Sides<'_>, want: &Listing, attempt: &Attempt) -> Option<Tri
     let takes = restore.effects.iter().filter(|effect| matches!(effect, Effect::Takes(_))).count();
     let filled = likeness.map_or(0, |likeness| likeness.filled.len());
     let is_fit = takes > filled && restore.stops().next().is_none() && diff.silent.is_empty();
-    let written = |(name, value): &(&str, String)| match value.is_empty() {
-        true => format!("--{name}"),
-        false => flag(name, value),
-    };
+    let written = |(name, value): &(&str, String)| flag(name, value);
     let flags: Vec<_> = sides.map.typed().iter().cloned().chain(attempt.flags.iter().map(written)).collect();
     let line = format!("{} {}", command(sides.have), flags.join(" "));
     // A name that a terminal cannot show can be neither read nor copied.
-    let is_plain = printable(line.as_bytes()).replace("\\\\", "\\") == line;
     let restored = (takes - filled, restore.effects.len());
-    (is_fit && is_plain).then(|| Tried { map, line, restored, remark: attempt.remark.clone() })
+    (is_fit && is_printable(&line)).then(|| Tried { map, line, restored, remark: attempt.remark.clone() })
 }
 
 /// Returns the command that serves HAVE.

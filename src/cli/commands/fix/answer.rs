@@ -2,14 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::cli::commands::fix::case::{Case, word};
+use crate::cli::commands::fix::case::Case;
 use crate::cli::commands::fix::write;
 use crate::cli::flags::map_flags::MapFlags;
 use crate::doctor::Mend;
 use crate::failure::Treatment;
 use crate::map::Map;
-use crate::name::{flag, printable};
+use crate::name::{flag, is_printable};
 use crate::source;
+use crate::source::word;
 use crate::suggest::Confidence;
 
 /// What is said about a text.
@@ -50,10 +51,7 @@ impl Mended {
             true => format!("--{name}"),
             false => format!("--{name}={value}"),
         };
-        let typed = |(name, value): &(&str, &str)| match value.is_empty() {
-            true => format!("--{name}"),
-            false => flag(name, value),
-        };
+        let typed = |(name, value): &(&str, &str)| flag(name, value);
         let flags = words.iter().map(typed).collect();
         let words: Vec<_> = words.iter().map(word).collect();
         let map = case.map.with(&words).ok()?;
@@ -87,9 +85,9 @@ impl Answer {
     /// Returns true if the answer has a line that was checked.
     pub(crate) fn is_checked(&self) -> bool {
         let is_line =
-            |mend: &Mend| matches!(mend, Mend::Command(line) | Mend::Python(line) if is_plain(line));
+            |mend: &Mend| matches!(mend, Mend::Command(line) | Mend::Python(line) if is_printable(line));
         let is_shown =
-            |mended: &Mended| self.written.is_some() || mended.flags.iter().all(|flag| is_plain(flag));
+            |mended: &Mended| self.written.is_some() || mended.flags.iter().all(|flag| is_printable(flag));
         match self.mended.is_empty() {
             true => self.mends.iter().any(is_line) && !self.is_open,
             false => self.chosen().is_some_and(is_shown),
@@ -120,7 +118,7 @@ impl Answer {
             true => format!("ckptfs run {} {flags} -- {}", served(source), case.program()),
             false => format!("ckptfs export {} fixed/ckpt {flags}", word(source)),
         };
-        is_plain(&line).then_some(line)
+        is_printable(&line).then_some(line)
     }
 }
 
@@ -135,11 +133,6 @@ fn served(source: &Path) -> String {
         Some(parent) => word(&parent.join("")),
         None => word(source),
     }
-}
-
-/// Returns true if a terminal can show a line, so that it can be copied.
-pub(crate) fn is_plain(line: &str) -> bool {
-    printable(line.as_bytes()).replace(r"\\", r"\") == line
 }
 
 /// Answers the failures whose mend is in the program.

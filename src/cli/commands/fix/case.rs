@@ -4,12 +4,10 @@ use std::path::{Path, PathBuf, absolute};
 
 use crate::catalog::Catalog;
 use crate::cli::flags::map_flags::MapFlags;
-use crate::failure;
 use crate::failure::{Failure, Named, Treatment};
 use crate::mounted_source::newest::{Opened, open_newest};
-use crate::name::quoted;
-use crate::source;
-use crate::source::Checkpoint;
+use crate::source::{Checkpoint, word};
+use crate::{failure, source};
 
 /// The failures of a text, and the checkpoint that they are about.
 pub(crate) struct Case {
@@ -78,10 +76,4 @@ impl Case {
 /// Returns the path of the checkpoint in a failure.
 pub(crate) fn path_of(failure: &Failure) -> Option<PathBuf> {
     failure.get("path").filter(|path| !path.is_empty()).map(PathBuf::from)
-}
-
-/// Returns a path as a word of a command.
-pub(crate) fn word(path: &Path) -> String {
-    let path = path.to_string_lossy();
-    quoted(&if path.starts_with('-') { format!("./{path}") } else { path.into_owned() })
 }

@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use crate::cli::commands::fix::answer::{Answer, Mended};
-use crate::cli::commands::fix::case::{Case, path_of, word};
+use crate::cli::commands::fix::case::{Case, path_of};
 use crate::cli::commands::fix::wanted;
 use crate::doctor::{ChecksumOwner, Finding, Mend, Severity, examine, variable_with_checksum};
 use crate::failure::Treatment;
-use crate::name::printable;
+use crate::name::{printable, without_controls};
+use crate::source::word;
 use crate::suggest::Confidence;
 
 /// Answers failures about paths, state files, rights and files that are not whole.
@@ -28,7 +29,7 @@ pub(crate) fn paths(case: &Case) -> Answer {
         wrong = findings.iter().collect();
     }
     for Finding { evidence, mends, .. } in wrong {
-        let lines = evidence.lines().map(|line| printable(line.as_bytes()).replace(r"\\", r"\"));
+        let lines = evidence.lines().map(without_controls);
         let new: Vec<_> = lines.filter(|line| !answer.evidence.contains(line)).collect();
         answer.evidence.extend(new);
         answer

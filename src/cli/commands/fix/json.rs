@@ -8,7 +8,6 @@ use crate::cli::commands::doctor::json::mend;
 use crate::cli::commands::fix::answer::{Answer, Mended};
 use crate::cli::commands::fix::case::Case;
 use crate::failure::Failure;
-use crate::suggest::CONFIDENCES;
 
 /// Prints an answer as an object.
 pub(crate) fn print(case: &Case, answer: &Answer) -> io::Result<()> {
@@ -32,11 +31,10 @@ fn failure(failure: &Failure) -> Value {
 }
 
 fn mended_value(case: &Case, answer: &Answer, mended: &Mended) -> Value {
-    let confidence = CONFIDENCES.iter().find(|(_, trust)| *trust == mended.confidence).map(|(word, _)| *word);
     json!({
         "flags": mended.flags,
         "remark": mended.remark,
-        "confidence": confidence,
+        "confidence": mended.confidence.word(),
         "doubt": mended.doubt,
         "command": answer.command(case, mended),
     })

@@ -16,10 +16,9 @@ mod names;
 pub(crate) mod text;
 pub(crate) mod wanted;
 
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::{fs, io};
 
 use anyhow::Context;
 

@@ -4,12 +4,12 @@ use std::io::{self, BufWriter, Write};
 
 use anstream::AutoStream;
 
-use crate::cli::commands::fix::answer::{Answer, Mended, is_plain};
+use crate::cli::commands::fix::answer::{Answer, Mended};
 use crate::cli::commands::fix::case::Case;
 use crate::cli::commands::fix::{wanted, warn};
 use crate::cli::output::terminal::{FAINT, GOOD, styled};
 use crate::doctor::Mend;
-use crate::name::printable;
+use crate::name::{is_printable, printable, without_controls};
 use crate::suggest::Confidence;
 
 /// Prints an answer on standard output.
@@ -55,7 +55,7 @@ pub(crate) fn summary(answer: &Answer) -> String {
 
 /// Writes the flags that were found, and what they do.
 fn flags(mended: &Mended, out: &mut impl Write) -> io::Result<()> {
-    let flags = printable(mended.flags.join(" ").as_bytes()).replace(r"\\", r"\");
+    let flags = without_controls(&mended.flags.join(" "));
     let sure = match mended.confidence {
         Confidence::Ambiguous => "perhaps: ",
         Confidence::Likely => "likely: ",
@@ -81,9 +81,9 @@ fn keep(case: &Case, answer: &Answer, mended: &Mended, out: &mut impl Write) -> 
 fn line(mend: &Mend, out: &mut impl Write) -> io::Result<()> {
     let (label, text) = match mend {
         // The second of two steps.
-        Mend::Command(text) if text.starts_with("ckptfs fix ") && is_plain(text) => ("then  ", text),
-        Mend::Command(text) if is_plain(text) => ("try   ", text),
-        Mend::Python(text) if is_plain(text) => ("in the program:  ", text),
+        Mend::Command(text) if text.starts_with("ckptfs fix ") && is_printable(text) => ("then  ", text),
+        Mend::Command(text) if is_printable(text) => ("try   ", text),
+        Mend::Python(text) if is_printable(text) => ("in the program:  ", text),
         Mend::Advice(text) => ("help: ", text),
         _ => return Ok(()),
     };

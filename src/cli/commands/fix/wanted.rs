@@ -6,8 +6,8 @@ use std::path::Path;
 use crate::catalog::{Catalog, Kind, Variable};
 use crate::cli::commands::diff::by_map::{ByMap, by_map};
 use crate::cli::commands::diff::trial::{Sides, Tried, commands};
-use crate::cli::commands::fix::answer::{Answer, Mended, is_plain};
-use crate::cli::commands::fix::case::{Case, word};
+use crate::cli::commands::fix::answer::{Answer, Mended};
+use crate::cli::commands::fix::case::Case;
 use crate::cli::flags::listing::Listing;
 use crate::cli::flags::map_flags::MapFlags;
 use crate::cli::output::terminal::counted;
@@ -15,7 +15,8 @@ use crate::diff::{Diff, words};
 use crate::doctor::{Mend, Severity, examine};
 use crate::failure::{Failure, Named, Treatment};
 use crate::map::Flag;
-use crate::name::{Name, flag, listed, quoted};
+use crate::name::{Name, flag, is_printable, listed, quoted};
+use crate::source::word;
 use crate::suggest::Confidence;
 use crate::suggest::missing_name::{MissingName, infer};
 use crate::tensor::Shape;
@@ -271,5 +272,5 @@ pub(crate) fn command(case: &Case, more: &str) -> Option<String> {
     let flags: String = case.map.typed().iter().map(|flag| format!(" {flag}")).collect();
     let like = case.wanted.as_deref().map(|wanted| format!(" {}", flag("like", &wanted.to_string_lossy())));
     let line = format!("ckptfs fix {source}{error}{flags}{}{more}", like.unwrap_or_default());
-    (is_plain(&line) && error.len() <= WORDS).then_some(line)
+    (is_printable(&line) && error.len() <= WORDS).then_some(line)
 }

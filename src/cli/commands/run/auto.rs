@@ -17,14 +17,14 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use signal_hook::iterator::Signals;
 
-use crate::cli::commands::fix::answer::{Mended, is_plain};
+use crate::cli::commands::fix::answer::Mended;
 use crate::cli::commands::fix::case::Case;
 use crate::cli::commands::fix::{answer_to, text, wanted};
 use crate::cli::commands::run::stdin::Stdin;
 use crate::cli::commands::run::{Args, FORWARDED, Forward, SIGNALLED, exit_code};
 use crate::cli::output::terminal::say;
 use crate::failure;
-use crate::name::quoted;
+use crate::name::{is_printable, quoted};
 use crate::suggest::Confidence;
 
 /// The length of the end of standard error that is searched.
@@ -77,7 +77,7 @@ impl Args {
         let words = if is_sure { answer.mended[0].words.as_slice() } else { &[] };
         let line = self.words(words).iter().map(|word| quoted(&word.to_string_lossy())).collect::<Vec<_>>();
         let line = format!("ckptfs {}", line.join(" "));
-        if words.is_empty() || !is_plain(&line) {
+        if words.is_empty() || !is_printable(&line) {
             if let Some(line) = wanted::command(&case, "") {
                 say(format_args!("help: the error is known, but its mend is not sure: {line}"));
             }

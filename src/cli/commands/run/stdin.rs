@@ -1,10 +1,9 @@
 //! Standard input before a command runs, and whether the command may have read from it.
 
-use std::fs;
-use std::io;
 use std::io::IsTerminal;
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
+use std::{fs, io};
 
 use rustix::fs::{FileType, fstat};
 use rustix::io::Errno;

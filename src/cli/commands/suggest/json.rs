@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde_json::{Value, json};
 
 use crate::cli::commands::suggest::Suggested;
-use crate::cli::commands::suggest::table::{op, word};
+use crate::cli::commands::suggest::table::op;
 use crate::suggest::CONFIDENCES;
 
 /// Writes the object.
@@ -17,7 +17,7 @@ pub(super) fn write(suggested: &Suggested, out: &mut impl Write) -> io::Result<(
             "want": wanted.name,
             "have": pair.have.map(|at| &have[at].name),
             "ops": op(pair),
-            "confidence": word(pair.confidence),
+            "confidence": pair.confidence.word(),
             "reason": pair.reason,
             "others": names(&pair.others),
         })

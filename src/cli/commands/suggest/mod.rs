@@ -16,7 +16,7 @@ use crate::cli::output::terminal::warning;
 use crate::export;
 use crate::export::{CopyMode, Output};
 use crate::extent::VirtualFile;
-use crate::name::quoted;
+use crate::source::word;
 use crate::suggest::map::{SuggestedMap, map};
 use crate::suggest::toml::Sides;
 use crate::suggest::{Confidence, Item, Suggestion, items, originals, suggest};
@@ -117,14 +117,13 @@ impl Args {
         if !suggested.map.is_of_use {
             return vec![];
         }
-        let path = |path: &Path| argument(&path.to_string_lossy());
-        let have = if has_values { path(&self.have) } else { "CHECKPOINT".to_owned() };
+        let have = if has_values { word(&self.have) } else { "CHECKPOINT".to_owned() };
         let file = self.out.as_deref().unwrap_or(Path::new("fix.toml"));
         let map = match &suggested.map.flags {
             Some(flags) if !is_written => flags.iter().map(|flag| flag.words()).collect::<Vec<_>>().join(" "),
-            _ => format!("--map {}", path(file)),
+            _ => format!("--map {}", word(file)),
         };
-        let write = format!("{} -o {}", command_line(), path(file));
+        let write = format!("{} -o {}", command_line(), word(file));
         let needs_file = !is_written && suggested.map.flags.is_none();
         let uses = ["check", "mount"].map(|verb| match verb {
             "mount" => format!("ckptfs mount {have} m {map}"),
@@ -132,9 +131,4 @@ impl Args {
         });
         needs_file.then_some(write).into_iter().chain(uses).collect()
     }
-}
-
-/// Returns a path for a command line. One that begins with `-` would be taken for a flag.
-fn argument(path: &str) -> String {
-    if path.starts_with('-') { quoted(&format!("./{path}")) } else { quoted(path) }
 }

@@ -3,7 +3,6 @@
 use std::io::{self, Write};
 
 use crate::cli::commands::suggest::Suggested;
-use crate::cli::commands::suggest::table::word;
 use crate::cli::output::page::{PLAIN, Page};
 use crate::cli::output::terminal::{FAINT, GOOD, ODD, counted};
 use crate::name::printable;
@@ -81,7 +80,7 @@ fn unsure<W: Write>(suggested: &Suggested, trust: Confidence, page: &mut Page<W>
     for (wanted, pair) in pairs.iter().take(LISTED) {
         let name = |at: usize| printable(have[at].name.as_bytes());
         if pair.reason != last {
-            page.line(ODD, 2, &format!("{}: {}", word(trust), pair.reason))?;
+            page.line(ODD, 2, &format!("{}: {}", trust.word(), pair.reason))?;
             last = &pair.reason;
         }
         let source = pair.have.map(name).unwrap_or_default();

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use crate::cli::commands::suggest::Suggested;
 use crate::name::printable;
-use crate::suggest::{CHANGES, CONFIDENCES, Confidence, Pair};
+use crate::suggest::{CHANGES, Pair};
 
 /// Writes the table.
 pub(super) fn write(suggested: &Suggested, out: &mut impl Write) -> io::Result<()> {
@@ -12,7 +12,7 @@ pub(super) fn write(suggested: &Suggested, out: &mut impl Write) -> io::Result<(
     for (wanted, pair) in suggested.want.iter().zip(&suggested.found.pairs) {
         let source = pair.have.map(|at| printable(suggested.have[at].name.as_bytes()));
         let (source, op) = (source.as_deref().unwrap_or("-"), op(pair));
-        writeln!(out, "{}\t{source}\t{op}\t{}", printable(wanted.name.as_bytes()), word(pair.confidence))?;
+        writeln!(out, "{}\t{source}\t{op}\t{}", printable(wanted.name.as_bytes()), pair.confidence.word())?;
     }
     Ok(())
 }
@@ -21,9 +21,4 @@ pub(super) fn write(suggested: &Suggested, out: &mut impl Write) -> io::Result<(
 pub(super) fn op(pair: &Pair) -> &'static str {
     let known = CHANGES.iter().find(|(_, change)| Some(change) == pair.change.as_ref());
     known.map_or("", |(name, _)| *name)
-}
-
-/// Returns the word for the trust in a pair.
-pub(super) fn word(confidence: Confidence) -> &'static str {
-    CONFIDENCES.iter().find(|(_, known)| *known == confidence).map_or("", |(word, _)| *word)
 }
